@@ -1,0 +1,68 @@
+//! The opening handshake (RFC 6455, section 4.2), as far as the request alone tells. Pure.
+
+use hyper::{
+    HeaderMap, Method, StatusCode, Version,
+    header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+    http::request::Parts,
+};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// Whether a request asks for a WebSocket: an `upgrade` among the tokens of all `Connection` headers, `websocket` among
+/// those of `Upgrade`, whatever the case (RFC 9110, section 7.8).
+pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
+    has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket")
+}
+
+/// What is wrong with a handshake: the status of the answer, a word for the log, and a sentence for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// `why` in the log.
+    pub(crate) why: &'static str,
+    /// What the client is told.
+    pub(crate) text: &'static str,
+}
+
+/// The value of `Sec-WebSocket-Accept`, or why there is none.
+pub(crate) fn accept(request: &Parts) -> Result<String, Refusal> {
+    if request.method != Method::GET {
+        let text = "A WebSocket is opened with GET (RFC 6455, section 4.1).";
+        return Err(Refusal { status: StatusCode::METHOD_NOT_ALLOWED, why: "method", text });
+    }
+    if request.version != Version::HTTP_11 {
+        let text = "A WebSocket is opened with HTTP/1.1 (RFC 6455, section 4.1).";
+        return Err(Refusal { status: StatusCode::BAD_REQUEST, why: "http", text });
+    }
+    if single(&request.headers, &SEC_WEBSOCKET_VERSION) != Some(b"13") {
+        let text = "The header `Sec-WebSocket-Version: 13` is needed (RFC 6455, section 4.1).";
+        return Err(Refusal { status: StatusCode::UPGRADE_REQUIRED, why: "version", text });
+    }
+    match single(&request.headers, &SEC_WEBSOCKET_KEY) {
+        Some(key) if is_key(key) => Ok(derive_accept_key(key)),
+        _ => {
+            let text = "The header `Sec-WebSocket-Key` must be 16 bytes in base64 (RFC 6455, section 4.1).";
+            Err(Refusal { status: StatusCode::BAD_REQUEST, why: "key", text })
+        }
+    }
+}
+
+/// The value of a header that must come exactly once.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none()).map(|value| value.as_bytes().trim_ascii())
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .any(|value| value.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// Whether `key` is the base64 of 16 bytes. What the unused bits of the last letter are is nobody's business.
+fn is_key(key: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    matches!(key.split_at_checked(22), Some((letters, b"==")) if letters.iter().all(is_letter))
+}

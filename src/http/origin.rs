@@ -1,0 +1,262 @@
+//! Which pages may connect: a browser sends the page's origin, and nobody else protects its user. Pure.
+
+use std::net::IpAddr;
+
+/// The rule for the `Origin` header (RFC 6454).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Policy {
+    /// The page must come from this server; no `Origin` is no page. The default.
+    Same,
+    /// `--sameorigin`: the same, and there must be an `Origin`.
+    Sameorigin,
+    /// `--origin`: one of these; with `sameorigin` that rule must hold too.
+    Listed {
+        /// The entries of `--origin`.
+        entries: Vec<Entry>,
+        /// Whether `--sameorigin` was given as well.
+        sameorigin: bool,
+    },
+    /// `--anyorigin`: every page.
+    Any,
+}
+
+/// An entry of `--origin`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// `file://`: pages that come from no server, and clients that send no `Origin`.
+    File,
+    /// `null`: pages without an origin of their own, such as sandboxed ones.
+    Null,
+    /// `[scheme://]host[:port]`.
+    Server {
+        /// `http` or `https`; `None` is both.
+        scheme: Option<String>,
+        /// In lower case.
+        host: String,
+        /// Which ports.
+        port: Port,
+    },
+}
+
+/// The ports of an [`Entry`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// The scheme's own: 80 or 443.
+    Default,
+    /// This one.
+    Is(u16),
+    /// `*`.
+    Any,
+}
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The page may not connect.
+    Origin,
+    /// The name in `Host` is not one of this machine's: perhaps a stranger's name that has been made to lead here.
+    Host,
+}
+
+impl Policy {
+    /// Whether a request with these headers may pass; `is_loopback` tells that it came in over the loopback interface.
+    pub(crate) fn check(&self, origin: Option<&str>, host: Option<&str>, is_loopback: bool) -> Result<(), Refusal> {
+        let passes = match (self, origin) {
+            (Self::Any, _) | (Self::Same, None) => true,
+            (Self::Same, Some(_)) if is_loopback && !host.is_some_and(is_loopback_name) => return Err(Refusal::Host),
+            (Self::Same | Self::Sameorigin, origin) => is_same(origin, host),
+            (Self::Listed { entries, sameorigin }, origin) => {
+                entries.iter().any(|entry| entry.admits(origin)) && (!sameorigin || is_same(origin, host))
+            }
+        };
+        if passes { Ok(()) } else { Err(Refusal::Origin) }
+    }
+}
+
+impl Entry {
+    /// Reads an entry; an error says why no origin could ever match it.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "file://" => return Ok(Self::File),
+            "null" => return Ok(Self::Null),
+            "" => return Err("it is empty"),
+            _ => {}
+        }
+        let (scheme, rest) = match text.split_once("://") {
+            None => (None, text),
+            Some((scheme, rest)) => (Some(scheme.to_ascii_lowercase()), rest),
+        };
+        if scheme.as_deref().is_some_and(|scheme| default_port(scheme).is_none()) {
+            return Err("the scheme of a page is http or https");
+        }
+        let (host, port) = split_port(rest);
+        let port = match port {
+            None => Port::Default,
+            Some("*") => Port::Any,
+            Some(port) => Port::Is(port.parse().map_err(|_| "the port is a number or *")?),
+        };
+        if host.is_empty() {
+            return Err("it has no host");
+        }
+        if host.contains('*') {
+            return Err("a host has no wildcards: name each host, or use --anyorigin");
+        }
+        if !is_host(host) {
+            return Err("an origin is scheme, host and port, nothing else");
+        }
+        Ok(Self::Server { scheme, host: host.to_ascii_lowercase(), port })
+    }
+
+    fn admits(&self, origin: Option<&str>) -> bool {
+        match (self, origin) {
+            (Self::File, None | Some("" | "file://")) | (Self::Null, Some("null")) => true,
+            (Self::Server { scheme, host, port }, Some(origin)) => {
+                let Some((page_scheme, page_host, page_port)) = split(origin) else { return false };
+                scheme.as_deref().is_none_or(|scheme| page_scheme.eq_ignore_ascii_case(scheme))
+                    && page_host.eq_ignore_ascii_case(host)
+                    && match port {
+                        Port::Default => default_port(page_scheme) == Some(page_port),
+                        Port::Is(port) => page_port == *port,
+                        Port::Any => true,
+                    }
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether the page's host and port are those of the request. A missing port in `Host` is the default of the page's
+/// scheme: behind a proxy that ends TLS, wsd cannot know better.
+fn is_same(origin: Option<&str>, host: Option<&str>) -> bool {
+    let (Some((scheme, page_host, page_port)), Some(host)) = (origin.and_then(split), host) else { return false };
+    let (host, port) = split_port(host);
+    let port = match port {
+        None => default_port(scheme),
+        Some(port) => port.parse().ok(),
+    };
+    page_host.eq_ignore_ascii_case(host) && port == Some(page_port)
+}
+
+/// An `Origin` in scheme, host and port; `None` for `null` and for what is no origin of a server.
+fn split(origin: &str) -> Option<(&str, &str, u16)> {
+    let (scheme, rest) = origin.split_once("://")?;
+    let (host, port) = split_port(rest);
+    let port = match port {
+        None => default_port(scheme)?,
+        Some(port) => port.parse().ok()?,
+    };
+    is_host(host).then_some((scheme, host, port))
+}
+
+/// `host[:port]` in its two parts; an IPv6 address is in brackets and keeps them.
+fn split_port(text: &str) -> (&str, Option<&str>) {
+    let after_address = text.rfind(']').unwrap_or(0);
+    match text[after_address..].find(':') {
+        None => (text, None),
+        Some(at) => (&text[..after_address + at], Some(&text[after_address + at + 1..])),
+    }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        _ if scheme.eq_ignore_ascii_case("http") => Some(80),
+        _ if scheme.eq_ignore_ascii_case("https") => Some(443),
+        _ => None,
+    }
+}
+
+/// Whether `host` is a name or an address, as a URL has it, and nothing more.
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return address.parse::<std::net::Ipv6Addr>().is_ok();
+    }
+    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}
+
+/// Whether `host` (with or without a port) can only mean this machine: `localhost`, a name under it (RFC 6761, section
+/// 6.3), or a loopback address.
+fn is_loopback_name(host: &str) -> bool {
+    let name = split_port(host).0.trim_end_matches('.').to_ascii_lowercase();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || address.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(entries: &[&str]) -> Policy {
+        let entries = entries.iter().map(|entry| Entry::parse(entry).expect("a good entry")).collect();
+        Policy::Listed { entries, sameorigin: false }
+    }
+
+    #[test]
+    fn the_default_is_the_same_origin() {
+        let table = [
+            ("no page", None, Some("localhost:8080"), Ok(())),
+            ("the same", Some("http://localhost:8080"), Some("localhost:8080"), Ok(())),
+            ("case does not matter", Some("http://LOCALHOST:8080"), Some("LocalHost:8080"), Ok(())),
+            ("a name under localhost", Some("http://a.localhost:80"), Some("a.localhost"), Ok(())),
+            ("an address", Some("http://127.0.0.1:8080"), Some("127.0.0.1:8080"), Ok(())),
+            ("IPv6", Some("http://[::1]:8080"), Some("[::1]:8080"), Ok(())),
+            ("behind a TLS proxy", Some("https://localhost"), Some("localhost"), Ok(())),
+            ("another port", Some("http://localhost:8081"), Some("localhost:8080"), Err(Refusal::Origin)),
+            ("another host", Some("http://evil.example"), Some("localhost:8080"), Err(Refusal::Origin)),
+            ("a sandboxed page", Some("null"), Some("localhost:8080"), Err(Refusal::Origin)),
+            ("a file", Some("file://"), Some("localhost:8080"), Err(Refusal::Origin)),
+            ("empty", Some(""), Some("localhost:8080"), Err(Refusal::Origin)),
+            ("a name that leads here", Some("http://evil.example"), Some("evil.example"), Err(Refusal::Host)),
+            ("no Host", Some("http://localhost"), None, Err(Refusal::Host)),
+            ("rubbish", Some("http://localhost:8080/x"), Some("localhost:8080/x"), Err(Refusal::Origin)),
+        ];
+        for (what, origin, host, want) in table {
+            assert_eq!(Policy::Same.check(origin, host, true), want, "{what}");
+        }
+        let (origin, host) = (Some("https://example.com"), Some("example.com"));
+        assert_eq!(Policy::Same.check(origin, host, false), Ok(()), "any name, when not over loopback");
+        assert_eq!(Policy::Sameorigin.check(None, host, false), Err(Refusal::Origin), "--sameorigin wants a page");
+        assert_eq!(Policy::Any.check(Some("null"), None, true), Ok(()));
+    }
+
+    #[test]
+    fn listed_origins_pass() {
+        let policy = listed(&["a.com", "b.com:81", "https://c.com", "d.com:80", "e.com:*", "[::1]:90"]);
+        let table = [
+            ("http://a.com", true),
+            ("https://a.com", true),
+            ("https://A.COM:443", true),
+            ("http://a.com:8080", false),
+            ("https://a.com:80", false),
+            ("http://b.com", false),
+            ("http://b.com:81", true),
+            ("http://c.com", false),
+            ("https://c.com", true),
+            ("https://c.com:444", false),
+            ("http://d.com", true),
+            ("https://d.com", false),
+            ("https://e.com:1", true),
+            ("http://[::1]:90", true),
+            ("http://xa.com", false),
+            ("null", false),
+            ("file://", false),
+            ("", false),
+        ];
+        for (origin, want) in table {
+            assert_eq!(policy.check(Some(origin), Some("evil.example"), true).is_ok(), want, "{origin}");
+        }
+        assert!(policy.check(None, None, true).is_err());
+        assert!(listed(&["file://"]).check(None, None, true).is_ok());
+        assert!(listed(&["file://"]).check(Some("null"), None, true).is_err());
+        assert!(listed(&["null"]).check(Some("null"), None, true).is_ok());
+    }
+
+    #[test]
+    fn entries_that_can_never_match_are_refused() {
+        for entry in ["", " e.com", "http://g.com/", "*", "*.f.com", "ftp://h.com", "h.com:x", "http://", "a.com:99999"]
+        {
+            assert!(Entry::parse(entry).is_err(), "{entry:?}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Paths of requests, and how they are kept inside a root.
+
+use std::{
+    borrow::Cow,
+    ffi::OsStr,
+    fs, io,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use percent_encoding::percent_decode_str;
+
+/// The path of a request, percent-decoded.
+pub(crate) fn decode(path: &str) -> Cow<'_, [u8]> {
+    percent_decode_str(path).into()
+}
+
+/// A folder, absolute. If it is a link it may be turned to another folder at any time.
+#[derive(Clone, Debug)]
+pub(crate) struct Root(PathBuf);
+
+impl Root {
+    /// The folder at `path`, if that is one.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        if !fs::metadata(path)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(Self(std::path::absolute(path)?))
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Whether `file`, links followed, lies in this folder or is it.
+    pub(crate) fn contains(&self, file: &Path) -> bool {
+        let real = |path| fs::canonicalize(path);
+        matches!((real(file), real(&self.0)), (Ok(file), Ok(root)) if file.starts_with(&root))
+    }
+
+    /// The first file on the way along `path` (decoded), and how many bytes of `path` led to it.
+    ///
+    /// Links are followed as long as they stay in the folder. Nothing is found along a path with `.`, `..`, an empty
+    /// segment or a NUL in the part that leads to the file.
+    pub(crate) fn find_file(&self, path: &[u8]) -> Option<(PathBuf, usize)> {
+        let mut file = self.0.clone();
+        let mut taken = 0;
+        for segment in path.strip_prefix(b"/")?.split(|&byte| byte == b'/') {
+            if matches!(segment, b"" | b"." | b"..") || segment.contains(&0) {
+                return None;
+            }
+            taken += 1 + segment.len();
+            file.push(OsStr::from_bytes(segment));
+            let metadata = fs::metadata(&file).ok()?;
+            if metadata.is_file() {
+                return self.contains(&file).then_some((file, taken));
+            }
+            if !metadata.is_dir() {
+                return None;
+            }
+        }
+        None
+    }
+}

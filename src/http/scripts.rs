@@ -1,0 +1,44 @@
+//! Which program a URL means.
+
+use std::ffi::OsString;
+
+use super::path::Root;
+use crate::worker::program::Program;
+
+/// The programs that are served.
+#[derive(Clone, Debug)]
+pub(crate) enum Scripts {
+    /// COMMAND: one program, whatever the path.
+    Command(Program),
+    /// `--dir`: the path picks a file.
+    Dir(Root),
+}
+
+/// A program, and how the path of the URL is shared out (RFC 3875, sections 4.1.5 and 4.1.13).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Script<'a> {
+    /// What to run.
+    pub(crate) program: Program,
+    /// `SCRIPT_NAME`.
+    pub(crate) name: &'a [u8],
+    /// `PATH_INFO`.
+    pub(crate) path_info: &'a [u8],
+}
+
+impl Scripts {
+    /// The program for `path`, which is decoded.
+    pub(crate) fn find<'a>(&self, path: &'a [u8]) -> Option<Script<'a>> {
+        if path.contains(&0) {
+            return None;
+        }
+        match self {
+            Self::Command(program) => Some(Script { program: program.clone(), name: b"/", path_info: path }),
+            Self::Dir(root) => {
+                let (path_of_file, taken) = root.find_file(path)?;
+                let (name, path_info) = path.split_at(taken);
+                let program = Program { path: path_of_file, args: Vec::<OsString>::new() };
+                Some(Script { program, name, path_info })
+            }
+        }
+    }
+}

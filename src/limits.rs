@@ -1,0 +1,102 @@
+//! Every bound and default of wsd: value, unit, reason, and what happens beyond it.
+
+use std::time::Duration;
+
+/// Sessions at a time by default (`--maxforks`); the next upgrade is answered 429. websocketd's figure.
+pub(crate) const FORKS_MAX: usize = 1024;
+
+/// Bytes of one message from a client by default (`--maxframesize`); a longer one ends the session with 1009.
+///
+/// 1 MiB, websocketd's figure: it counts the whole message, whatever the number of its frames.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes asked for by one read of a socket or a pipe, and so the most that is framed and written in one go.
+///
+/// 64 KiB is what a Linux pipe holds. The buffers belong to the thread, not to the session.
+pub(crate) const READ_BYTES: usize = 64 << 10;
+
+/// Reads in one turn of a session before others get theirs.
+///
+/// 4 × 64 KiB are framed in about 100 µs: a flood delays its neighbours by no more.
+pub(crate) const READS_PER_TURN: usize = 4;
+
+/// Bytes of an unfinished line that are kept to send it as one frame; beyond, it leaves as fragments of one message.
+pub(crate) const LINE_BYTES_HELD: usize = 64 << 10;
+
+/// Bytes of a worker's stderr line in one line of the log; a longer one goes on in the next line of the log.
+pub(crate) const STDERR_LINE_BYTES_MAX: usize = 4 << 10;
+
+/// Milliseconds between the pings of a session by default (`--pingms`). Below the 60 s after which proxies drop a silent connection.
+pub(crate) const PING_MS: u64 = 30_000;
+
+/// How often a session whose client cannot be read, because its worker takes no more, looks whether the client is gone.
+pub(crate) const PATROL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Patrols in a row at which a worker has read nothing of what a vanished client left, before that is given up: half a
+/// second, so that a client gone is noticed within one.
+pub(crate) const GONE_STALL_PATROLS: u32 = 2;
+
+/// The same for a client that took its leave with a Close frame: 5 s.
+pub(crate) const CLOSED_STALL_PATROLS: u32 = 20;
+
+/// The ladder: what a worker is given to end by itself before each signal; `--closems` is added to each. websocketd's figures.
+pub(crate) const UNTIL_SIGINT: Duration = Duration::from_millis(100);
+/// See [`UNTIL_SIGINT`].
+pub(crate) const UNTIL_SIGTERM: Duration = Duration::from_millis(250);
+/// See [`UNTIL_SIGINT`].
+pub(crate) const UNTIL_SIGKILL: Duration = Duration::from_millis(500);
+/// After this an error is logged: SIGKILL works at once, except on a process that is stuck in the kernel.
+pub(crate) const UNTIL_STUCK: Duration = Duration::from_secs(1);
+
+/// What a client is given to answer a Close frame (RFC 6455, section 7.1.1) before its connection is dropped.
+pub(crate) const CLOSE_ANSWER: Duration = Duration::from_secs(5);
+
+/// The same when wsd itself ends; and what an unfinished HTTP request is given then.
+pub(crate) const SHUTDOWN_ANSWER: Duration = Duration::from_secs(1);
+
+/// A client that broke the protocol is read and forgotten until it is silent for this long, so that it sees the Close.
+pub(crate) const FAULT_QUIET: Duration = Duration::from_secs(1);
+
+/// What is waited for the rest of a dead worker's standard error, if some other process holds it open.
+pub(crate) const STDERR_REST: Duration = Duration::from_millis(100);
+
+/// What a client that takes nothing at all is given to take the last output of a worker that has ended.
+///
+/// As long as two ping intervals by default: the same silence that ends a session in the middle.
+pub(crate) const LAST_OUTPUT_STALL: Duration = Duration::from_mins(1);
+
+/// What everything is given to end after SIGTERM or SIGINT: the longest ladder (1.85 s) and the answers to Close frames.
+pub(crate) const DRAIN: Duration = Duration::from_secs(4);
+
+/// Bytes of a request's head (RFC 9112, section 2.1); a longer one is answered 431.
+pub(crate) const HEAD_BYTES_MAX: usize = 32 << 10;
+
+/// Bytes that hyper may buffer for one connection: a whole head and a bit.
+pub(crate) const HTTP_BUFFER_BYTES_MAX: usize = 40 << 10;
+
+/// What a client is given to send a request's head, against those that send a byte now and then (slowloris).
+pub(crate) const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// What a connection may idle between two requests.
+pub(crate) const IDLE_TIME_MAX: Duration = Duration::from_mins(1);
+
+/// Connections at a time that are not (yet) sessions; more wait in the kernel's queue.
+pub(crate) const CONNECTIONS_MAX: usize = 8192;
+
+/// The pause after an accept failed for want of descriptors or memory: long enough not to spin, short enough to go unnoticed.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Seconds in the Retry-After of a 503.
+pub(crate) const RETRY_AFTER_SECS: u32 = 1;
+
+/// TCP keepalive: an idle connection is probed after this, and then as often. websocketd's figure.
+pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// Connections that the kernel may hold for us before they are accepted; it has a limit of its own (4096 on Linux).
+pub(crate) const LISTEN_QUEUE: u32 = 4096;
+
+/// The port, when none is given.
+pub(crate) const PORT: u16 = 8080;
+
+/// Lines of the log that wait for a reader; beyond, lines are left out. A line has about 100 bytes, 5 KiB at most.
+pub(crate) const LOG_LINES_MAX: usize = 4096;

@@ -1,0 +1,164 @@
+//! The log: one line an event, on standard error.
+//!
+//! Lines are written by a thread of their own: a reader that stops reading stops nobody, it only misses lines.
+//!
+//! A line is `TIME LEVEL event key=value …`. The event is one of those in the README; a value that is not a plain word
+//! is quoted, with control characters escaped, so that nobody outside can write a line of the log.
+
+use std::{
+    fmt::{self, Write as _},
+    io::{self, Write},
+};
+
+use tracing::{Event, Level, Subscriber, field::Field};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::{
+    filter::LevelFilter,
+    fmt::{
+        FmtContext, FormatEvent, FormatFields,
+        format::Writer,
+        time::{FormatTime, SystemTime},
+    },
+    registry::LookupSpan,
+};
+
+use crate::limits::LOG_LINES_MAX;
+
+/// Sends events of at least `level` to standard error from now on, and the last ones when the guard is dropped.
+pub(crate) fn start(level: LevelFilter) -> WorkerGuard {
+    let (writer, guard) = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LOG_LINES_MAX).finish(Stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .log_internal_errors(false)
+        .event_format(Line)
+        .with_writer(writer)
+        .finish();
+    // Fails only if it was done before.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    guard
+}
+
+/// Standard error, but nothing goes wrong if nobody listens there any more.
+#[derive(Clone, Copy, Debug)]
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().lock().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The layout of a line.
+#[derive(Debug)]
+struct Line;
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        write!(writer, "{} {}", time()?, level_word(*event.metadata().level()))?;
+        let mut fields = Fields { name: String::new(), rest: String::new() };
+        event.record(&mut fields);
+        writeln!(writer, " {}{}", fields.name, fields.rest)
+    }
+}
+
+/// Now, in UTC, to the millisecond: `2026-11-21T08:00:00.123Z`.
+fn time() -> Result<String, fmt::Error> {
+    let mut time = String::new();
+    SystemTime.format_time(&mut Writer::new(&mut time))?;
+    // The library has microseconds.
+    time.truncate("2026-11-21T08:00:00.123".len());
+    time.push('Z');
+    Ok(time)
+}
+
+fn level_word(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "ERROR",
+        Level::WARN => "WARN",
+        Level::INFO => "INFO",
+        Level::DEBUG => "DEBUG",
+        Level::TRACE => "TRACE",
+    }
+}
+
+/// An event's fields, the event itself apart.
+struct Fields {
+    name: String,
+    rest: String,
+}
+
+impl tracing::field::Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            self.name.push_str(value);
+        } else {
+            let _ = write!(self.rest, " {}={}", field.name(), Value(value));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+}
+
+/// A value as it stands in a line: a plain word as it is, all else quoted and escaped.
+struct Value<'a>(&'a str);
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |c: char| !c.is_whitespace() && !is_unprintable(c) && !matches!(c, '"' | '\\' | '=');
+        if !self.0.is_empty() && self.0.chars().all(is_plain) {
+            return f.write_str(self.0);
+        }
+        f.write_char('"')?;
+        for c in self.0.chars() {
+            match c {
+                '"' | '\\' => write!(f, "\\{c}")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                c if is_unprintable(c) => write!(f, "\\u{{{:x}}}", u32::from(c))?,
+                c => f.write_char(c)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+/// Control characters, and those that turn a line around, or end it for some.
+fn is_unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_cannot_break_out_of_their_line() {
+        let table = [
+            ("plain", "plain"),
+            ("/a/b?c", "/a/b?c"),
+            ("", "\"\""),
+            ("two words", "\"two words\""),
+            ("a=b", "\"a=b\""),
+            ("say \"hi\" \\", "\"say \\\"hi\\\" \\\\\""),
+            ("a\nINFO forged", "\"a\\nINFO forged\""),
+            ("\u{1b}[31m", "\"\\u{1b}[31m\""),
+            ("\u{202e}abc", "\"\\u{202e}abc\""),
+            ("é€", "é€"),
+        ];
+        for (value, want) in table {
+            assert_eq!(Value(value).to_string(), want, "{value:?}");
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The two pumps: a worker's output to its client, a client's messages to its worker's input.
+//!
+//! Each takes what one read gives, frames all of it, and writes once. What the other end does not take stays in its
+//! backlog, and until that is gone nothing more is read: a slow reader slows its writer, and memory stays flat.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep};
+use tracing::warn;
+
+use super::{
+    Options,
+    end::End,
+    farewell::{Client, Farewell},
+};
+use crate::{
+    buffers::{self, Buffers},
+    framing::{Decoder, Framing},
+    limits::{CLOSED_STALL_PATROLS, GONE_STALL_PATROLS, PATROL_INTERVAL, READS_PER_TURN},
+    peer::Connection,
+    socket::{
+        Read, Socket,
+        close::Close,
+        keepalive::{Keepalive, Tick},
+        reader::Event,
+        writer,
+    },
+    worker::{
+        input::Input,
+        output::{Output, Stderr},
+    },
+};
+
+/// Everything between a client and its worker's pipes.
+#[derive(Debug)]
+pub(crate) struct Bridge {
+    connection: Connection,
+    socket: Socket,
+    input: Input,
+    output: Output,
+    stderr: Stderr,
+    framing: Framing,
+    decoder: Decoder,
+    /// Messages from the client, and pieces to it.
+    pub(super) counts: Counts,
+    /// No data can be sent any more: a Close frame has been, or the connection is broken. Output is read and forgotten.
+    is_mute: bool,
+    /// The client's side is over, for this reason; the worker is still owed what the client sent before.
+    leaving: Option<End>,
+    /// The payload of the last Ping that came while other frames waited (RFC 6455, section 5.5.3 asks for no more).
+    late_pong: Option<Vec<u8>>,
+    keepalive: Keepalive,
+    pings: Option<Interval>,
+    patrol: Option<Patrol>,
+}
+
+/// Messages that a session has carried.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// From the client.
+    pub(super) input: u64,
+    /// To the client.
+    pub(super) output: u64,
+}
+
+/// Looks now and then after a client that cannot be read, because its worker takes nothing.
+#[derive(Debug)]
+struct Patrol {
+    next: Pin<Box<Sleep>>,
+    /// Bytes that the worker had not read at the last look.
+    unread: usize,
+    /// Looks in a row at which the client was gone and the worker had read nothing.
+    stalled: u32,
+}
+
+impl Bridge {
+    pub(super) fn new(
+        connection: Connection,
+        socket: Socket,
+        (input, output, stderr): (Input, Output, Stderr),
+        options: &Options,
+    ) -> Self {
+        let pings = options.ping_interval.map(|interval| {
+            let mut pings = interval_at(Instant::now() + interval, interval);
+            pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            pings
+        });
+        Self {
+            connection,
+            socket,
+            input,
+            output,
+            stderr,
+            framing: options.framing,
+            decoder: options.framing.decoder(),
+            counts: Counts::default(),
+            is_mute: false,
+            leaving: None,
+            late_pong: None,
+            keepalive: Keepalive::default(),
+            pings,
+            patrol: None,
+        }
+    }
+
+    /// Carries messages both ways; ready with the reason once either side is over and all owed has been carried.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let _ = buffers::with(|buffers| self.stderr.poll_log(cx, &mut buffers.read, self.connection));
+        if let Poll::Ready(end) = self.poll_output(cx) {
+            return Poll::Ready(end);
+        }
+        if let Poll::Ready(end) = self.poll_input(cx) {
+            return Poll::Ready(end);
+        }
+        self.poll_clock(cx)
+    }
+
+    /// Worker to client.
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        for _ in 0..READS_PER_TURN {
+            ready!(self.poll_unsent(cx));
+            let count = ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers)));
+            if count == 0 {
+                return Poll::Ready(self.leaving.unwrap_or(End::Exit));
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// One read, all frames that are in it, one write.
+    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
+        let Buffers { read, write } = buffers;
+        let count = ready!(self.output.poll_read(cx, read));
+        if self.is_mute {
+            return Poll::Ready(count);
+        }
+        let had_replaced = self.decoder.has_replaced();
+        let mut emit = |piece: crate::message::Piece<'_>| {
+            self.counts.output += u64::from(piece.last);
+            writer::piece(piece, write);
+        };
+        if count == 0 {
+            self.decoder.finish(&mut emit);
+        } else {
+            self.decoder.decode(&read[..count], &mut emit);
+        }
+        if self.decoder.has_replaced() && !had_replaced {
+            warn!(conn = self.connection.id, hint = "--binary sends bytes as they are", "worker output not UTF-8");
+        }
+        self.send(cx, write);
+        Poll::Ready(count)
+    }
+
+    /// Client to worker.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        for _ in 0..READS_PER_TURN {
+            if !self.input.is_drained() {
+                self.input.send_on(cx);
+                if !self.input.is_drained() {
+                    self.patrol.get_or_insert_with(Patrol::new);
+                    return Poll::Pending;
+                }
+            }
+            if let Some(end) = self.leaving {
+                return Poll::Ready(end);
+            }
+            ready!(buffers::with(|buffers| self.poll_input_once(cx, buffers)));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// One read, all messages that are in it, one write.
+    fn poll_input_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<()> {
+        let Buffers { read, write } = buffers;
+        let is_busy = !self.socket.unsent().is_empty();
+        let (mut replies, mut closed) = (Vec::new(), None);
+        let mut on = |event: Event<'_>| match event {
+            Event::Message(_, payload) => {
+                self.counts.input += 1;
+                self.framing.encode(payload, write);
+            }
+            Event::Ping(payload) if is_busy => self.late_pong = Some(payload.to_vec()),
+            Event::Ping(payload) => writer::pong(payload, &mut replies),
+            Event::Pong => {}
+            Event::Close(code) => closed = Some(code),
+        };
+        let read = ready!(self.socket.poll_read(cx, read, &mut on));
+        self.keepalive.hear();
+        if !write.is_empty() {
+            self.input.send(cx, write);
+        }
+        if !replies.is_empty() {
+            self.send(cx, &replies);
+        }
+        self.leaving = match (closed, read) {
+            (Some(code), _) => Some(End::Closed(code)),
+            (None, Read::Fault(fault)) => Some(End::Fault(fault)),
+            (None, Read::End) => Some(End::Left),
+            (None, Read::Some) => None,
+        };
+        if let Some(close) = self.leaving.and_then(|end| end.close(None)) {
+            self.send_close(cx, &close);
+        }
+        Poll::Ready(())
+    }
+
+    /// Pings, and the patrol.
+    fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        while let Some(Poll::Ready(_)) = self.pings.as_mut().map(|pings| pings.poll_tick(cx)) {
+            if !self.input.is_drained() {
+                // Nothing is read of the client, so nothing can be heard.
+                self.keepalive.hear();
+            }
+            match self.keepalive.tick() {
+                Tick::Gone => return Poll::Ready(End::Silent),
+                Tick::Ping if self.is_mute || !self.socket.unsent().is_empty() => {}
+                Tick::Ping => {
+                    let mut frame = Vec::new();
+                    writer::ping(&mut frame);
+                    self.send(cx, &frame);
+                }
+            }
+        }
+        while let Some(patrol) = &mut self.patrol {
+            ready!(patrol.next.as_mut().poll(cx));
+            if self.input.is_drained() {
+                self.patrol = None;
+                continue;
+            }
+            let end = self.leaving.or_else(|| self.socket.is_gone().then_some(End::Left));
+            if patrol.finds_stall(self.input.unread(), end) {
+                return Poll::Ready(end.unwrap_or(End::Left));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Sends whole frames. A client that cannot be written to may still have something to say: the read side tells.
+    fn send(&mut self, cx: &mut Context<'_>, frames: &[u8]) {
+        if !self.is_mute && !frames.is_empty() && self.socket.send(cx, frames).is_err() {
+            self.mute();
+        }
+    }
+
+    /// Sends a Close frame, the last frame that may be sent (RFC 6455, section 5.5.1).
+    fn send_close(&mut self, cx: &mut Context<'_>, close: &Close) {
+        let mut frame = Vec::new();
+        writer::close(close, &mut frame);
+        self.send(cx, &frame);
+        self.is_mute = true;
+    }
+
+    /// Sends what waits; ready once nothing does.
+    fn poll_unsent(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.socket.unsent().is_empty() && self.socket.send_on(cx).is_err() {
+            self.mute();
+        }
+        if !self.socket.unsent().is_empty() {
+            return if self.is_mute { Poll::Ready(()) } else { Poll::Pending };
+        }
+        if let Some(payload) = self.late_pong.take() {
+            let mut frame = Vec::new();
+            writer::pong(&payload, &mut frame);
+            self.send(cx, &frame);
+        }
+        Poll::Ready(())
+    }
+
+    fn mute(&mut self) {
+        self.is_mute = true;
+        self.socket.unsent().clear();
+    }
+
+    /// Closes the worker's input and turns to the client for the last words; `client` tells what it may still say.
+    pub(super) fn into_farewell(self, client: Client) -> Farewell {
+        Farewell {
+            connection: self.connection,
+            socket: self.socket,
+            output: self.output,
+            stderr: self.stderr,
+            counts: self.counts,
+            has_closed: self.is_mute,
+            client,
+        }
+    }
+}
+
+impl Patrol {
+    fn new() -> Self {
+        Self { next: Box::pin(sleep(PATROL_INTERVAL)), unread: 0, stalled: 0 }
+    }
+
+    /// Whether the client is gone, for the reason `end`, and the worker has stopped reading what it left.
+    ///
+    /// A client that took its leave with a Close frame has earned more patience for its last words than one that is
+    /// just gone.
+    fn finds_stall(&mut self, unread: usize, end: Option<End>) -> bool {
+        self.next.as_mut().reset(Instant::now() + PATROL_INTERVAL);
+        let has_moved = std::mem::replace(&mut self.unread, unread) != unread;
+        self.stalled = if end.is_some() && !has_moved { self.stalled + 1 } else { 0 };
+        let stalled_max = if matches!(end, Some(End::Closed(_))) { CLOSED_STALL_PATROLS } else { GONE_STALL_PATROLS };
+        self.stalled >= stalled_max
+    }
+}

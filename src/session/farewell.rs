@@ -1,0 +1,183 @@
+//! The end of a session: the last output, the Close frames, and a connection closed in good order.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    task::{Context, Poll},
+};
+
+use tokio::time::{sleep, timeout};
+
+use super::{bridge::Counts, end::End};
+use crate::{
+    buffers,
+    limits::{CLOSE_ANSWER, FAULT_QUIET, LAST_OUTPUT_STALL, SHUTDOWN_ANSWER, STDERR_REST},
+    peer::Connection,
+    shutdown::Shutdown,
+    socket::{Read, Socket, close::Close, reader::Event, writer},
+    worker::output::{Output, Stderr},
+};
+
+/// What is left of a session once one side is over.
+#[derive(Debug)]
+pub(super) struct Farewell {
+    pub(super) connection: Connection,
+    pub(super) socket: Socket,
+    pub(super) output: Output,
+    pub(super) stderr: Stderr,
+    pub(super) counts: Counts,
+    /// No Close frame is to be sent: one has been, or nobody is left to read it.
+    pub(super) has_closed: bool,
+    /// What the client may still say.
+    pub(super) client: Client,
+}
+
+/// What a client may still say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    /// A Close frame, an answer to ours or its own.
+    Talks,
+    /// Rubbish: it broke the protocol. It is read and forgotten, since closing a connection with unread bytes would
+    /// reset it, and the client might never see why.
+    Babbles,
+    /// Nothing: its Close frame has come.
+    Closed(Option<u16>),
+    /// Nothing: the connection is over.
+    Gone,
+}
+
+impl Client {
+    /// What a client may still say after this end.
+    pub(super) fn after(end: End) -> Self {
+        match end {
+            End::Exit | End::Shutdown => Self::Talks,
+            End::Fault(_) => Self::Babbles,
+            End::Closed(code) => Self::Closed(code),
+            End::Left | End::Silent => Self::Gone,
+        }
+    }
+}
+
+impl Farewell {
+    /// While the worker is being stopped: its output is read to the end, so that it is not stuck in a write, and the
+    /// client gets what is already its own.
+    pub(super) fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> Poll<Infallible> {
+        let _ = buffers::with(|buffers| self.stderr.poll_log(cx, &mut buffers.read, self.connection));
+        let _ = buffers::with(|buffers| self.output.poll_discard(cx, &mut buffers.read));
+        self.send_on(cx);
+        let _ = self.poll_client(cx);
+        Poll::Pending
+    }
+
+    /// Logs what the worker left in its standard error. A process that got away may hold it open for ever.
+    pub(super) async fn log_last_words(&mut self) {
+        let (stderr, connection) = (&mut self.stderr, self.connection);
+        let rest = poll_fn(|cx| buffers::with(|buffers| stderr.poll_log(cx, &mut buffers.read, connection)));
+        let _ = timeout(STDERR_REST, rest).await;
+        stderr.log_rest(connection);
+    }
+
+    /// Tells the client why, gives it time to take all that is its own and to answer, and closes the connection.
+    pub(super) async fn take_leave(mut self, close: Option<Close>, shutdown: &Shutdown) {
+        self.queue_close(close);
+        let in_peace = async {
+            self.send_rest().await;
+            match self.client {
+                Client::Talks => {
+                    let _ = timeout(CLOSE_ANSWER, poll_fn(|cx| self.poll_client(cx))).await;
+                }
+                Client::Babbles => {
+                    let _ = timeout(CLOSE_ANSWER, self.hear_out()).await;
+                }
+                Client::Closed(_) => {}
+                Client::Gone => return,
+            }
+            let _ = timeout(CLOSE_ANSWER, poll_fn(|cx| self.socket.poll_shutdown(cx))).await;
+        };
+        let in_haste = async {
+            shutdown.begun().await;
+            sleep(SHUTDOWN_ANSWER).await;
+        };
+        tokio::select! {
+            () = in_peace => {}
+            () = in_haste => {}
+        }
+    }
+
+    /// Puts a Close frame behind all that waits, unless one has been sent.
+    pub(super) fn queue_close(&mut self, close: Option<Close>) {
+        if let Some(close) = close
+            && !std::mem::replace(&mut self.has_closed, true)
+        {
+            let mut frame = Vec::new();
+            writer::close(&close, &mut frame);
+            self.socket.unsent().keep(&frame);
+        }
+    }
+
+    /// Sends what waits, as long as the client takes any of it.
+    async fn send_rest(&mut self) {
+        let stall_max = if self.client == Client::Talks { LAST_OUTPUT_STALL } else { CLOSE_ANSWER };
+        while self.client != Client::Gone && !self.socket.unsent().is_empty() {
+            let some = poll_fn(|cx| {
+                let before = self.socket.unsent().len();
+                self.send_on(cx);
+                let _ = self.poll_client(cx);
+                let is_over = self.client == Client::Gone || self.socket.unsent().is_empty();
+                if is_over || self.socket.unsent().len() < before { Poll::Ready(()) } else { Poll::Pending }
+            });
+            if timeout(stall_max, some).await.is_err() {
+                self.client = Client::Gone;
+            }
+        }
+    }
+
+    /// Reads a babbling client until it falls silent for a while, or is gone.
+    async fn hear_out(&mut self) {
+        loop {
+            let more = poll_fn(|cx| buffers::with(|buffers| self.socket.poll_discard_once(cx, &mut buffers.read)));
+            let Ok(true) = timeout(FAULT_QUIET, more).await else { return };
+        }
+    }
+
+    fn send_on(&mut self, cx: &mut Context<'_>) {
+        if self.client == Client::Gone || self.socket.send_on(cx).is_err() {
+            self.client = Client::Gone;
+            self.socket.unsent().clear();
+        }
+    }
+
+    /// Reads the client; ready when it has nothing more to say.
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        buffers::with(|buffers| {
+            loop {
+                match self.client {
+                    Client::Closed(_) | Client::Gone => return Poll::Ready(()),
+                    Client::Babbles => match self.socket.poll_discard_once(cx, &mut buffers.read) {
+                        Poll::Ready(true) => {}
+                        Poll::Ready(false) => self.client = Client::Gone,
+                        Poll::Pending => return Poll::Pending,
+                    },
+                    Client::Talks => {
+                        let mut closed = None;
+                        let mut on = |event: Event<'_>| {
+                            if let Event::Close(code) = event {
+                                closed = Some(code);
+                            }
+                        };
+                        match (self.socket.poll_read(cx, &mut buffers.read, &mut on), closed) {
+                            (Poll::Pending, _) => return Poll::Pending,
+                            (Poll::Ready(_), Some(code)) => {
+                                self.client = Client::Closed(code);
+                                self.queue_close(Some(Close::echo(code)));
+                            }
+                            (Poll::Ready(Read::Some), None) => {}
+                            (Poll::Ready(Read::Fault(_)), None) => self.client = Client::Babbles,
+                            (Poll::Ready(Read::End), None) => self.client = Client::Gone,
+                        }
+                    }
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! A session: one client and its worker, from the upgrade to the close.
+
+pub(crate) mod bridge;
+pub(crate) mod end;
+mod farewell;
+
+use std::{
+    future::poll_fn,
+    time::{Duration, Instant},
+};
+
+use tracing::info;
+
+use crate::{
+    admission::Permit,
+    framing::Framing,
+    peer::Connection,
+    shutdown::Shutdown,
+    socket::{Socket, close::Close},
+    worker::{Worker, stop::stop},
+};
+use bridge::{Bridge, Counts};
+use end::End;
+use farewell::Client;
+
+/// What a session is told to do.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// How messages stand in the worker's streams.
+    pub(crate) framing: Framing,
+    /// Bytes of one message of a client, at most.
+    pub(crate) message_bytes_max: usize,
+    /// Between two Pings; `None` is none at all.
+    pub(crate) ping_interval: Option<Duration>,
+    /// Added to each wait of the ladder (`--closems`).
+    pub(crate) patience: Duration,
+}
+
+/// Runs a session to its end.
+///
+/// `permit` is given back once the worker has been reaped, before the client is told: it may come again at once.
+pub(crate) async fn run(
+    connection: Connection,
+    path: String,
+    socket: Socket,
+    worker: Worker,
+    options: &Options,
+    permit: Permit,
+    shutdown: Shutdown,
+) {
+    let Worker { child, input, output, stderr } = worker;
+    let (conn, pid, began) = (connection.id, child.pid(), Instant::now());
+    info!(conn, peer = %connection.peer, pid, path, "session started");
+
+    let mut bridge = Bridge::new(connection, socket, (input, output, stderr), options);
+    let end = tokio::select! {
+        end = poll_fn(|cx| bridge.poll(cx)) => end,
+        () = shutdown.begun() => End::Shutdown,
+    };
+
+    // Rare, and large beside the bridge: an idle session does not pay for it.
+    Box::pin(async move {
+        let mut farewell = bridge.into_farewell(Client::after(end));
+        if end == End::Shutdown {
+            farewell.queue_close(end.close(None));
+        }
+        let status = tokio::select! {
+            status = stop(child, options.patience, connection) => status,
+            never = poll_fn(|cx| farewell.poll_meanwhile(cx)) => match never {},
+        };
+        farewell.log_last_words().await;
+        drop(permit);
+
+        let close = end.close(Some(status));
+        let code = close.as_ref().map_or(Close::ABNORMAL, |close| close.code.unwrap_or(Close::NO_STATUS));
+        let secs = format!("{:.1}", began.elapsed().as_secs_f64());
+        let Counts { input, output } = farewell.counts;
+        info!(conn, end = end.word(), status = status.shell(), code, secs, "in" = input, out = output, "session ended");
+        farewell.take_leave(close, &shutdown).await;
+    })
+    .await;
+}

@@ -1,0 +1,110 @@
+//! A client's WebSocket (RFC 6455) over any byte stream: frames in, frames out, and whether the client is still there.
+
+pub(crate) mod close;
+pub(crate) mod keepalive;
+pub(crate) mod reader;
+pub(crate) mod stream;
+pub(crate) mod writer;
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::backlog::Backlog;
+use reader::{Event, Fault, Reader};
+use stream::Stream;
+
+/// One end of a WebSocket connection, the server's, after the handshake.
+///
+/// It holds no buffers while nothing flows: reads go into a buffer of the thread, writes come from one, and only what is
+/// cut by the end of a read or refused by the kernel is kept.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    stream: Stream,
+    reader: Reader,
+    /// What came with the handshake; read before anything else.
+    early: Vec<u8>,
+    unsent: Backlog,
+}
+
+/// How one read of a socket went.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// Bytes came; the events they completed have been handed over.
+    Some,
+    /// The client broke the protocol. Nothing more of it is read.
+    Fault(Fault),
+    /// The connection ended: FIN or RST.
+    End,
+}
+
+impl Socket {
+    /// A socket over `stream`. `early` are bytes that the client sent before it had the answer to its handshake;
+    /// `message_bytes_max` is the limit of one message.
+    pub(crate) fn new(stream: Stream, early: Vec<u8>, message_bytes_max: usize) -> Self {
+        Self { stream, reader: Reader::new(message_bytes_max), early, unsent: Backlog::default() }
+    }
+
+    /// Reads once, into `buffer`, and hands over each event that this completes.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+        on: &mut impl FnMut(Event<'_>),
+    ) -> Poll<Read> {
+        let count = ready!(self.poll_fill(cx, buffer)).unwrap_or(0);
+        if count == 0 {
+            return Poll::Ready(Read::End);
+        }
+        match self.reader.read(&mut buffer[..count], on) {
+            Ok(()) => Poll::Ready(Read::Some),
+            Err(fault) => Poll::Ready(Read::Fault(fault)),
+        }
+    }
+
+    /// Reads bytes, through `buffer`, and forgets them; ready with whether the connection goes on.
+    pub(crate) fn poll_discard_once(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<bool> {
+        self.poll_fill(cx, buffer).map(|count| count.unwrap_or(0) > 0)
+    }
+
+    /// Sends `frames`, which are whole frames; what the kernel does not take waits in [`Socket::unsent`].
+    pub(crate) fn send(&mut self, cx: &mut Context<'_>, frames: &[u8]) -> io::Result<()> {
+        self.unsent.offer(cx, &mut self.stream, frames)
+    }
+
+    /// Puts whole frames behind all that waits, for the next [`Socket::send_on`].
+    pub(crate) fn unsent(&mut self) -> &mut Backlog {
+        &mut self.unsent
+    }
+
+    /// Sends what waits, as far as the kernel takes it.
+    pub(crate) fn send_on(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        self.unsent.write_on(cx, &mut self.stream)
+    }
+
+    /// Whether the client is known to be gone, be there unread bytes of it or not.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.stream.is_gone()
+    }
+
+    /// Ends the connection in good order (FIN, and `close_notify` before it over TLS).
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        tokio::io::AsyncWrite::poll_shutdown(Pin::new(&mut self.stream), cx)
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        if !self.early.is_empty() {
+            let count = self.early.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&self.early[..count]);
+            self.early.drain(..count);
+            return Poll::Ready(Ok(count));
+        }
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+}

@@ -1,0 +1,45 @@
+//! Frames out: appends them to a buffer, from which one write carries many.
+
+use tokio_tungstenite::tungstenite::protocol::frame::{
+    FrameHeader,
+    coding::{Control, Data, OpCode},
+};
+
+use super::close::Close;
+use crate::message::{Kind, Piece};
+
+/// Appends a piece of a message as one data frame.
+pub(crate) fn piece(piece: Piece<'_>, frames: &mut Vec<u8>) {
+    let data = match (piece.first, piece.kind) {
+        (false, _) => Data::Continue,
+        (true, Kind::Text) => Data::Text,
+        (true, Kind::Binary) => Data::Binary,
+    };
+    frame(OpCode::Data(data), piece.last, piece.payload, frames);
+}
+
+/// Appends a Ping frame without a payload.
+pub(crate) fn ping(frames: &mut Vec<u8>) {
+    frame(OpCode::Control(Control::Ping), true, b"", frames);
+}
+
+/// Appends the answer to a Ping frame: its payload, at most 125 bytes.
+pub(crate) fn pong(payload: &[u8], frames: &mut Vec<u8>) {
+    frame(OpCode::Control(Control::Pong), true, payload, frames);
+}
+
+/// Appends a Close frame.
+pub(crate) fn close(close: &Close, frames: &mut Vec<u8>) {
+    let mut payload = Vec::new();
+    if let Some(code) = close.code {
+        payload.extend_from_slice(&code.to_be_bytes());
+        payload.extend_from_slice(close.reason.as_bytes());
+    }
+    frame(OpCode::Control(Control::Close), true, &payload, frames);
+}
+
+fn frame(opcode: OpCode, is_final: bool, payload: &[u8], frames: &mut Vec<u8>) {
+    let header = FrameHeader { is_final, opcode, rsv1: false, rsv2: false, rsv3: false, mask: None };
+    header.format(payload.len() as u64, frames).expect("a vector takes all");
+    frames.extend_from_slice(payload);
+}

@@ -1,0 +1,179 @@
+//! A worker's environment: the meta-variables of CGI/1.1 (RFC 3875, section 4.1), as websocketd sets them.
+
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+};
+
+use crate::peer::Peer;
+
+/// The name and the version of wsd as `SERVER_SOFTWARE` and `--version` show them.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What every environment has in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// `SERVER_SOFTWARE`.
+    pub(crate) software: String,
+    /// The variables that `--passenv` names, with their values.
+    pub(crate) inherited: Vec<(OsString, OsString)>,
+}
+
+/// What the environment of one worker is made of besides.
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    /// The client.
+    pub(crate) peer: Peer,
+    /// The request's method.
+    pub(crate) method: &'a str,
+    /// The request's protocol, such as `HTTP/1.1`.
+    pub(crate) protocol: &'a str,
+    /// The request's target as it was sent: path and query.
+    pub(crate) target: &'a str,
+    /// The part of the decoded path that named the program.
+    pub(crate) script_name: &'a [u8],
+    /// The rest of the decoded path.
+    pub(crate) path_info: &'a [u8],
+    /// The whole decoded path.
+    pub(crate) path: &'a [u8],
+    /// The query, undecoded, without the `?`.
+    pub(crate) query: &'a str,
+    /// The request's headers: names in lower case, in the order they came.
+    pub(crate) headers: &'a [(&'a str, &'a [u8])],
+    /// Whether the connection is encrypted.
+    pub(crate) is_tls: bool,
+}
+
+/// The variables, in no order; no name comes twice.
+pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<(OsString, OsString)> {
+    let host = header(facts.headers, "host").unwrap_or_default();
+    let (server_name, server_port) = split_host(host, if facts.is_tls { "443" } else { "80" });
+    let address = facts.peer.ip().to_string();
+    let port = facts.peer.port().to_string();
+    let id = unique_id();
+    let fixed: [(&str, &[u8]); 20] = [
+        ("GATEWAY_INTERFACE", b"CGI/1.1"),
+        ("SERVER_PROTOCOL", facts.protocol.as_bytes()),
+        ("SERVER_NAME", server_name),
+        ("SERVER_PORT", server_port),
+        ("REQUEST_METHOD", facts.method.as_bytes()),
+        ("REQUEST_URI", facts.target.as_bytes()),
+        ("SCRIPT_NAME", facts.script_name),
+        ("PATH_INFO", facts.path_info),
+        ("PATH_TRANSLATED", facts.path),
+        ("QUERY_STRING", facts.query.as_bytes()),
+        ("REMOTE_ADDR", address.as_bytes()),
+        ("REMOTE_HOST", address.as_bytes()),
+        ("REMOTE_PORT", port.as_bytes()),
+        ("UNIQUE_ID", id.as_bytes()),
+        // Set, but empty: websocketd's programs may rely on them.
+        ("AUTH_TYPE", b""),
+        ("CONTENT_LENGTH", b""),
+        ("CONTENT_TYPE", b""),
+        ("REMOTE_IDENT", b""),
+        ("REMOTE_USER", b""),
+        ("HTTPS", if facts.is_tls { b"on" } else { b"" }),
+    ];
+
+    // What is inherited may replace the first variable only: nobody's environment poses as the request.
+    let mut variables = vec![(OsString::from("SERVER_SOFTWARE"), OsString::from(&options.software))];
+    let is_own = |name: &OsStr| fixed.iter().any(|(own, _)| name == *own) || name.as_bytes().starts_with(b"HTTP_");
+    for (name, value) in options.inherited.iter().filter(|(name, _)| !is_own(name)) {
+        match variables.iter_mut().find(|(known, _)| known == name) {
+            Some(known) => known.1.clone_from(value),
+            None => variables.push((name.clone(), value.clone())),
+        }
+    }
+    for (name, value) in fixed {
+        if name != "HTTPS" || facts.is_tls {
+            variables.push((name.into(), OsString::from_vec(value.to_vec())));
+        }
+    }
+    variables.extend(header_variables(facts.headers));
+    variables
+}
+
+/// `HTTP_*`: one variable for each name, repeated headers joined.
+///
+/// Left out: `Proxy`, which many programs would take for their proxy setting (httpoxy, CVE-2016-5385), and names with an
+/// underscore, which could pose as another header.
+fn header_variables(headers: &[(&str, &[u8])]) -> Vec<(OsString, OsString)> {
+    let mut variables: Vec<(OsString, OsString)> = Vec::new();
+    for (name, value) in headers {
+        if *name == "proxy" || name.contains('_') {
+            continue;
+        }
+        let variable = format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"));
+        let value = OsStr::from_bytes(value.trim_ascii());
+        match variables.iter_mut().find(|(known, _)| *known == *variable) {
+            Some((_, known)) => {
+                known.push(if *name == "cookie" { "; " } else { ", " });
+                known.push(value);
+            }
+            None => variables.push((variable.into(), value.to_owned())),
+        }
+    }
+    variables
+}
+
+/// The first header of that name.
+fn header<'a>(headers: &[(&str, &'a [u8])], name: &str) -> Option<&'a [u8]> {
+    headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+}
+
+/// `Host` in its name and its port. With a port, an IPv6 address loses its brackets; without one it keeps them; what is
+/// neither a name nor an address is nothing. All this is as websocketd has it.
+fn split_host<'a>(host: &'a [u8], default_port: &'a str) -> (&'a [u8], &'a [u8]) {
+    let Some(at) = host.iter().rposition(|&byte| byte == b':').filter(|_| !host.ends_with(b"]")) else {
+        return (host, default_port.as_bytes());
+    };
+    let (name, port) = (&host[..at], &host[at + 1..]);
+    match name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]")) {
+        Some(address) => (address, port),
+        None if name.contains(&b':') => (b"", b""),
+        None => (name, port),
+    }
+}
+
+/// 128 random bits in hexadecimal: not to be guessed, so that programs may use it as a name for the session.
+fn unique_id() -> String {
+    let mut bits = [0; 16];
+    getrandom::fill(&mut bits).expect("the system has random numbers");
+    format!("{:032x}", u128::from_be_bytes(bits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_is_split_as_websocketd_does() {
+        let table = [
+            ("example.com", "example.com", "80"),
+            ("example.com:8080", "example.com", "8080"),
+            ("[::1]", "[::1]", "80"),
+            ("[::1]:8080", "::1", "8080"),
+            ("a:b:c", "", ""),
+            ("", "", "80"),
+        ];
+        for (host, name, port) in table {
+            assert_eq!(split_host(host.as_bytes(), "80"), (name.as_bytes(), port.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn headers_become_variables() {
+        let headers: [(&str, &[u8]); 8] = [
+            ("host", b"h"),
+            ("x-one", b" a\tb "),
+            ("cookie", b"a=1"),
+            ("x-one", b"c"),
+            ("cookie", b"b=2"),
+            ("proxy", b"http://evil.example"),
+            ("x_one", b"posing"),
+            ("x.dot", b"d"),
+        ];
+        let want = [("HTTP_HOST", "h"), ("HTTP_X_ONE", "a\tb, c"), ("HTTP_COOKIE", "a=1; b=2"), ("HTTP_X.DOT", "d")];
+        assert_eq!(header_variables(&headers), want.map(|(name, value)| (name.into(), value.into())));
+    }
+}

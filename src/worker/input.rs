@@ -1,0 +1,55 @@
+//! A worker's standard input.
+
+use std::{io, os::fd::OwnedFd, task::Context};
+
+use tokio::net::unix::pipe::Sender;
+
+use crate::backlog::Backlog;
+
+/// The pipe to a worker's standard input, and what it has not taken yet.
+///
+/// A worker that closed its standard input takes everything and forgets it: it may have much to say still.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pipe: Option<Sender>,
+    untaken: Backlog,
+}
+
+impl Input {
+    pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
+        Ok(Self { pipe: Some(Sender::from_owned_fd(pipe)?), untaken: Backlog::default() })
+    }
+
+    /// Whether all that was sent is in the pipe.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.untaken.is_empty()
+    }
+
+    /// Writes `bytes`, and keeps what the pipe has no room for.
+    pub(crate) fn send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
+        let Some(pipe) = &mut self.pipe else { return };
+        if self.untaken.offer(cx, pipe, bytes).is_err() {
+            self.close();
+        }
+    }
+
+    /// Writes what is left, as far as the pipe has room.
+    pub(crate) fn send_on(&mut self, cx: &mut Context<'_>) {
+        let Some(pipe) = &mut self.pipe else { return };
+        if self.untaken.write_on(cx, pipe).is_err() {
+            self.close();
+        }
+    }
+
+    /// Bytes that the worker has not read: those in the pipe and those that it had no room for.
+    pub(crate) fn unread(&self) -> usize {
+        let in_pipe = self.pipe.as_ref().and_then(|pipe| rustix::io::ioctl_fionread(pipe).ok()).unwrap_or(0);
+        self.untaken.len() + usize::try_from(in_pipe).unwrap_or(usize::MAX)
+    }
+
+    /// Closes the pipe: the worker reads an end of file once it has read all that is in it.
+    pub(crate) fn close(&mut self) {
+        self.pipe = None;
+        self.untaken.clear();
+    }
+}

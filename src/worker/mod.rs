@@ -1,0 +1,26 @@
+//! A worker: the process behind a session, with what goes into it and what comes out.
+
+pub(crate) mod child;
+pub(crate) mod environ;
+pub(crate) mod input;
+pub(crate) mod output;
+pub(crate) mod program;
+pub(crate) mod status;
+pub(crate) mod stop;
+
+use child::Child;
+use input::Input;
+use output::{Output, Stderr};
+
+/// A running program and our ends of its standard streams.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// The process, leader of its process group.
+    pub(crate) child: Child,
+    /// Its standard input.
+    pub(crate) input: Input,
+    /// Its standard output.
+    pub(crate) output: Output,
+    /// Its standard error.
+    pub(crate) stderr: Stderr,
+}

@@ -1,0 +1,113 @@
+//! A worker's standard output, and its standard error, which goes to the log line by line.
+
+use std::{
+    io, mem,
+    os::fd::OwnedFd,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use memchr::memchr;
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    net::unix::pipe::Receiver,
+};
+use tracing::info;
+
+use crate::{
+    limits::{READS_PER_TURN, STDERR_LINE_BYTES_MAX},
+    peer::Connection,
+};
+
+/// The pipe from a worker's standard output.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pipe: Receiver,
+}
+
+impl Output {
+    pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
+        Ok(Self { pipe: Receiver::from_owned_fd(pipe)? })
+    }
+
+    /// Reads into `buffer`; 0 bytes are the end of the output.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
+        poll_read(&mut self.pipe, cx, buffer)
+    }
+
+    /// Reads all there is, through `buffer`, and forgets it; ready at the end of the output.
+    pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<()> {
+        for _ in 0..READS_PER_TURN {
+            if ready!(self.poll_read(cx, buffer)) == 0 {
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// The pipe from a worker's standard error.
+#[derive(Debug)]
+pub(crate) struct Stderr {
+    pipe: Option<Receiver>,
+    /// The front of a line whose end has not come.
+    held: Vec<u8>,
+}
+
+impl Stderr {
+    pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
+        Ok(Self { pipe: Some(Receiver::from_owned_fd(pipe)?), held: Vec::new() })
+    }
+
+    /// Logs all that has come, reading through `buffer`; ready at the end of it.
+    ///
+    /// A line longer than [`STDERR_LINE_BYTES_MAX`] takes several lines of the log. A last line without a newline is
+    /// logged at the end.
+    pub(crate) fn poll_log(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], connection: Connection) -> Poll<()> {
+        for _ in 0..READS_PER_TURN {
+            let Some(pipe) = &mut self.pipe else { return Poll::Ready(()) };
+            let count = ready!(poll_read(pipe, cx, buffer));
+            if count == 0 {
+                self.pipe = None;
+                self.log_rest(connection);
+            }
+            self.log_lines(&buffer[..count], connection);
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Logs a line whose end never came.
+    pub(crate) fn log_rest(&mut self, connection: Connection) {
+        if !self.held.is_empty() {
+            log_line(&mem::take(&mut self.held), connection);
+        }
+    }
+
+    fn log_lines(&mut self, mut bytes: &[u8], connection: Connection) {
+        while !bytes.is_empty() {
+            let room = STDERR_LINE_BYTES_MAX - self.held.len();
+            let (line, rest) = match memchr(b'\n', &bytes[..bytes.len().min(room + 1)]) {
+                Some(end) => (&bytes[..end], &bytes[end + 1..]),
+                None if bytes.len() < room => return self.held.extend_from_slice(bytes),
+                None => bytes.split_at(room),
+            };
+            self.held.extend_from_slice(line);
+            log_line(&mem::take(&mut self.held), connection);
+            bytes = rest;
+        }
+    }
+}
+
+fn log_line(line: &[u8], connection: Connection) {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    info!(conn = connection.id, line = &*String::from_utf8_lossy(line), "worker stderr");
+}
+
+fn poll_read(pipe: &mut Receiver, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
+    let mut buffer = ReadBuf::new(buffer);
+    // A pipe fails in no way that means anything but its end.
+    let _ = ready!(Pin::new(pipe).poll_read(cx, &mut buffer));
+    Poll::Ready(buffer.filled().len())
+}

@@ -1,0 +1,30 @@
+//! What to run: a program's file and its arguments.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{Access, access};
+
+/// A program, found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    /// The file to execute, and the program's own name (`argv[0]`).
+    pub(crate) path: PathBuf,
+    /// Its arguments.
+    pub(crate) args: Vec<OsString>,
+}
+
+/// The executable file that `name` means: `name` itself if it contains a `/`, else the first in `PATH`.
+pub(crate) fn locate(name: &OsStr) -> Option<PathBuf> {
+    if name.as_encoded_bytes().contains(&b'/') {
+        return Some(PathBuf::from(name)).filter(|path| is_executable(path));
+    }
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| is_executable(path))
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.is_file() && access(path, Access::EXEC_OK).is_ok()
+}
