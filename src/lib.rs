@@ -58,15 +58,21 @@ use std::{
     sync::Arc,
 };
 
-use tokio::net::TcpListener;
+use tokio::time::interval;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     cli::Answer,
     config::Settings,
-    limits::DRAIN,
-    server::listen,
-    shutdown::{Shutdown, Signals},
+    http::{Service, redirect::Target},
+    limits::{CERTIFICATE_LOOK, DRAIN},
+    server::{
+        Door,
+        listen::{self, Listener, Listeners},
+        systemd,
+        tls::{self, Reloader},
+    },
+    shutdown::{Shutdown, Signals, signal},
 };
 
 /// Settings that make no sense.
@@ -80,60 +86,126 @@ const CANNOT_START: u8 = 3;
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let flags = match cli::parse(args) {
         Ok(flags) => flags,
-        Err(Answer::Text(text)) => return say(&mut io::stdout(), &text, ExitCode::SUCCESS),
+        Err(Answer::Text(text)) => {
+            say(&mut io::stdout(), &text);
+            return ExitCode::SUCCESS;
+        }
         Err(Answer::Wrong(text)) => return fail(BAD_FLAGS, &text.trim_end()),
     };
     let settings = match config::settings(&flags) {
         Ok(settings) => settings,
         Err(error) => return fail(BAD_REQUEST, &error),
     };
-    let _log = log::start(settings.log_level);
+    let _log = log::start(settings.log);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(CANNOT_START, &format!("cannot start the event loop: {error}")),
     };
     // Whatever is still running when this returns is dropped with the runtime, and its workers are killed.
-    runtime.block_on(serve(settings))
-}
-
-/// Listens and serves until a signal ends it, then waits for all to end in good order; a second signal is not waited for.
-async fn serve(settings: Settings) -> ExitCode {
-    let Settings { listen, site, log_level, banner } = settings;
-    let (mut signals, listeners) = match (Signals::listen(), listen::bind(&listen)) {
-        (Ok(signals), Ok(listeners)) => (signals, listeners),
-        (Err(error), _) => return fail(CANNOT_START, &format!("cannot listen to signals: {error}")),
-        (_, Err(error)) => {
-            let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-            return fail(CANNOT_START, &format!("{error}{hint}"));
+    runtime.block_on(async {
+        match start(settings) {
+            Ok(running) => running.until_signalled().await,
+            Err(failure) => fail(CANNOT_START, &failure),
         }
-    };
-    let urls: Vec<String> = listeners.iter().filter_map(url).collect();
-    if log_level >= LevelFilter::INFO {
-        let _ = io::stderr().write_all(format!("{banner}  listens  {}\n", urls.join(" ")).as_bytes());
-    }
-    let shutdown = Shutdown::default();
-    server::serve(listeners, &Arc::new(site), &shutdown);
-    let _ = io::stdout().write_all((urls.join("\n") + "\n").as_bytes());
+    })
+}
 
-    signals.next().await;
-    tracing::info!("server stopping");
-    tokio::select! {
-        _ = shutdown.finish(DRAIN) => ExitCode::SUCCESS,
-        signal = signals.next() => ExitCode::from(128 + signal),
+/// A server that serves.
+struct Running {
+    signals: Signals,
+    shutdown: Shutdown,
+    reloader: Option<Reloader>,
+    /// Removed at the end.
+    _socket_file: Option<server::unix::File>,
+}
+
+/// Opens everything, then lets clients in, then says so.
+fn start(settings: Settings) -> Result<Running, String> {
+    let Settings { listen, tls, site, log, banner, announces } = settings;
+    let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
+    let (certificates, reloader) =
+        tls.map(tls::open).transpose().map_err(|error| with_hint(&error, error.hint))?.unzip();
+    let Listeners { main, redirect, file } =
+        listen::bind(&listen).map_err(|error| with_hint(&error, error.hint().unwrap_or_default()))?;
+    let scheme = if certificates.is_some() { "https" } else { "http" };
+    let urls: Vec<String> = main.iter().map(|listener| listener.url(scheme)).collect();
+    if log.level >= LevelFilter::INFO {
+        say(&mut io::stderr(), &format!("{banner}  listens  {}\n", urls.join(" ")));
+    }
+
+    let shutdown = Shutdown::default();
+    let door = Door::new(&shutdown);
+    let port = main.iter().find_map(Listener::port);
+    if let Some(port) = port {
+        door.open(redirect, &Service::Redirect(Target { scheme, port }), None);
+    }
+    door.open(main, &Service::Site(Arc::new(site)), certificates.as_ref());
+    for url in &urls {
+        tracing::info!(url, "server ready");
+    }
+    if announces {
+        say(&mut io::stdout(), &(urls.join("\n") + "\n"));
+    }
+    systemd::ready();
+    Ok(Running { signals, shutdown, reloader, _socket_file: file })
+}
+
+impl Running {
+    /// Serves until a signal ends it, then waits for all to end in good order; a second signal is not waited for.
+    async fn until_signalled(mut self) -> ExitCode {
+        let serve = async {
+            let mut looks = interval(CERTIFICATE_LOOK);
+            loop {
+                tokio::select! {
+                    signal = self.signals.next() => match signal {
+                        signal::HANGUP => self.reload(),
+                        _ => return,
+                    },
+                    _ = looks.tick() => if let Some(reloader) = &mut self.reloader {
+                        reloader.look();
+                    },
+                }
+            }
+        };
+        tokio::select! {
+            () = serve => {}
+            never = systemd::feed_watchdog() => match never {},
+        }
+        tracing::info!("server stopping");
+        systemd::stopping();
+        let second_signal = async {
+            loop {
+                let signal = self.signals.next().await;
+                if signal != signal::HANGUP {
+                    return signal;
+                }
+            }
+        };
+        tokio::select! {
+            _ = self.shutdown.finish(DRAIN) => ExitCode::SUCCESS,
+            signal = second_signal => ExitCode::from(128 + signal),
+        }
+    }
+
+    fn reload(&mut self) {
+        systemd::reloading();
+        if let Some(reloader) = &mut self.reloader {
+            reloader.reload();
+        }
+        systemd::ready();
     }
 }
 
-/// The line on standard output that tells that, and where, wsd is ready.
-fn url(listener: &TcpListener) -> Option<String> {
-    listener.local_addr().ok().map(|address| format!("http://{address}/"))
+fn with_hint(error: &dyn Display, hint: &str) -> String {
+    if hint.is_empty() { error.to_string() } else { format!("{error}\nhint: {hint}") }
 }
 
 fn fail(status: u8, message: &dyn Display) -> ExitCode {
-    say(&mut io::stderr(), &format!("wsd: {message}\n"), ExitCode::from(status))
+    say(&mut io::stderr(), &format!("wsd: {message}\n"));
+    ExitCode::from(status)
 }
 
 /// Writes `text`; whether anybody listens does not matter.
-fn say(to: &mut dyn Write, text: &str, then: ExitCode) -> ExitCode {
+fn say(to: &mut dyn Write, text: &str) {
     let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
-    then
 }

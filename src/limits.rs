@@ -100,3 +100,30 @@ pub(crate) const PORT: u16 = 8080;
 
 /// Lines of the log that wait for a reader; beyond, lines are left out. A line has about 100 bytes, 5 KiB at most.
 pub(crate) const LOG_LINES_MAX: usize = 4096;
+
+/// What a client is given for the handshake of TLS.
+pub(crate) const TLS_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How often the files of `--sslcert`, `--sslkey` and `--sslca` are looked at for a change.
+pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
+
+/// Seconds that a CGI script is given to answer by default (`--cgi-timeout`); then 504, or the end of what it has begun.
+pub(crate) const CGI_SECS: &str = "60";
+
+/// Bytes of the header of a CGI script's answer; with more it is answered 502.
+pub(crate) const CGI_HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Redirects of CGI scripts from one to another within wsd (RFC 3875, section 6.2.2), against those that go round.
+pub(crate) const CGI_REDIRECTS_MAX: u32 = 8;
+
+/// What a look-up of a client's name is given (`--reverselookup`); then its address stands for it.
+pub(crate) const LOOKUP_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Look-ups of names at a time; further clients get their address for a name.
+pub(crate) const LOOKUPS_MAX: usize = 64;
+
+/// Bytes of a line in one message of `--passstderr`; a longer line takes several.
+pub(crate) const EVENT_LINE_BYTES_MAX: usize = 1 << 20;
+
+/// The port with `--ssl`, when none is given.
+pub(crate) const TLS_PORT: u16 = 8443;

@@ -1,4 +1,4 @@
-//! The log: one line an event, on standard error.
+//! The log: one line an event.
 //!
 //! Lines are written by a thread of their own: a reader that stops reading stops nobody, it only misses lines.
 //!
@@ -24,11 +24,30 @@ use tracing_subscriber::{
 
 use crate::limits::LOG_LINES_MAX;
 
-/// Sends events of at least `level` to standard error from now on, and the last ones when the guard is dropped.
-pub(crate) fn start(level: LevelFilter) -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LOG_LINES_MAX).finish(Stderr);
+/// What is logged, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// Events of this level and above.
+    pub(crate) level: LevelFilter,
+    /// Where their lines go.
+    pub(crate) stream: Stream,
+}
+
+/// Where lines of the log go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    /// Standard error.
+    Error,
+    /// Standard output, as websocketd has it.
+    Output,
+}
+
+/// Logs from now on, and the last lines when the guard is dropped.
+pub(crate) fn start(options: Options) -> WorkerGuard {
+    let (writer, guard) =
+        NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LOG_LINES_MAX).finish(options.stream);
     let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
+        .with_max_level(options.level)
         .log_internal_errors(false)
         .event_format(Line)
         .with_writer(writer)
@@ -38,13 +57,13 @@ pub(crate) fn start(level: LevelFilter) -> WorkerGuard {
     guard
 }
 
-/// Standard error, but nothing goes wrong if nobody listens there any more.
-#[derive(Clone, Copy, Debug)]
-struct Stderr;
-
-impl Write for Stderr {
+/// Nothing goes wrong if nobody listens there any more.
+impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _ = io::stderr().lock().write_all(bytes);
+        let _ = match self {
+            Self::Error => io::stderr().lock().write_all(bytes),
+            Self::Output => io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()),
+        };
         Ok(bytes.len())
     }
 

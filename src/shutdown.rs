@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{Signal, SignalKind},
     time::timeout,
 };
 use tokio_util::{
@@ -37,24 +37,41 @@ impl Shutdown {
     }
 }
 
-/// The signals that end wsd: SIGTERM and SIGINT.
+/// The signals that wsd listens to.
 #[derive(Debug)]
 pub(crate) struct Signals {
     sigterm: Signal,
     sigint: Signal,
+    sighup: Signal,
+}
+
+/// Their numbers (POSIX, `kill`).
+pub(crate) mod signal {
+    /// SIGHUP: load again.
+    pub(crate) const HANGUP: u8 = 1;
+    /// SIGINT: end.
+    pub(crate) const INTERRUPT: u8 = 2;
+    /// SIGTERM: end.
+    pub(crate) const TERMINATE: u8 = 15;
 }
 
 impl Signals {
     /// Begins to listen: from now on these signals do nothing by themselves.
     pub(crate) fn listen() -> std::io::Result<Self> {
-        Ok(Self { sigterm: signal(SignalKind::terminate())?, sigint: signal(SignalKind::interrupt())? })
+        let listen = tokio::signal::unix::signal;
+        Ok(Self {
+            sigterm: listen(SignalKind::terminate())?,
+            sigint: listen(SignalKind::interrupt())?,
+            sighup: listen(SignalKind::hangup())?,
+        })
     }
 
     /// Resolves with the number of the next signal. Cancel safe.
     pub(crate) async fn next(&mut self) -> u8 {
         tokio::select! {
-            _ = self.sigterm.recv() => 15,
-            _ = self.sigint.recv() => 2,
+            _ = self.sigterm.recv() => signal::TERMINATE,
+            _ = self.sigint.recv() => signal::INTERRUPT,
+            _ = self.sighup.recv() => signal::HANGUP,
         }
     }
 }

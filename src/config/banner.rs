@@ -2,7 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::{cli::Flags, http::origin::Policy, server::listen, worker::environ::VERSION};
+use crate::{
+    cli::Flags,
+    http::origin::Policy,
+    server::listen::{self, Addresses},
+    worker::environ::VERSION,
+};
 
 /// A few lines for the reader at the terminal.
 pub(super) fn banner(flags: &Flags, listen: &listen::Options, origin: &Policy) -> String {
@@ -13,33 +18,47 @@ pub(super) fn banner(flags: &Flags, listen: &listen::Options, origin: &Policy) -
     };
     if !flags.command.is_empty() {
         let words: Vec<_> = flags.command.iter().map(|word| word.to_string_lossy()).collect();
-        line("program", &format!("{}, one for each WebSocket", words.join(" ")));
+        line("program", &format!("{}, one for each WebSocket", words.join(" ").escape_debug()));
     }
-    if let Some(dir) = &flags.dir {
-        line("programs", &format!("in {}, by the path of the URL", dir.display()));
+    let folders = [
+        ("programs", &flags.dir, ", by the path of the URL"),
+        ("scripts", &flags.cgidir, ", by CGI"),
+        ("files", &flags.staticdir, ""),
+    ];
+    for (what, folder, how) in folders {
+        if let Some(folder) = folder {
+            line(what, &format!("in {}{how}", folder.display()));
+        }
     }
-    if let Some(dir) = &flags.staticdir {
-        line("files", &format!("in {}", dir.display()));
+    if flags.devconsole {
+        line("console", "where nothing else answers");
     }
-    line("clients", &clients(listen));
-    line("pages", pages(origin));
+    line("clients", &clients(flags, listen));
+    line("pages", pages(origin, flags));
     banner
 }
 
-fn clients(listen: &listen::Options) -> String {
-    match &listen.addresses {
-        None => "of this machine only; --address=0.0.0.0 admits others".to_owned(),
-        Some(addresses) => {
+fn clients(flags: &Flags, listen: &listen::Options) -> String {
+    let mut who = match &listen.tcp {
+        None => "of this machine only, by the Unix socket".to_owned(),
+        Some((Addresses::Loopback, _)) => "of this machine only; --address=0.0.0.0 admits others".to_owned(),
+        Some((Addresses::All, _)) => "that reach any address of this machine".to_owned(),
+        Some((Addresses::These(addresses), _)) => {
             let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
             format!("that reach {}", addresses.join(", "))
         }
+    };
+    if flags.sslca.is_some() {
+        who += ", with a certificate";
     }
+    who
 }
 
-fn pages(origin: &Policy) -> &'static str {
+fn pages(origin: &Policy, flags: &Flags) -> &'static str {
     match origin {
         Policy::Same | Policy::Sameorigin => "of the same origin; --origin admits others",
         Policy::Listed { .. } => "of the origins in --origin",
-        Policy::Any => "of any origin",
+        Policy::Any if flags.anyorigin => "of any origin",
+        Policy::Any => "of ANY origin, the whole web: --sameorigin, --origin or --anyorigin says what is meant",
     }
 }

@@ -225,7 +225,7 @@ mod tests {
     fn memory_stays_flat_within_an_endless_line() {
         let mut lines = Lines::default();
         for _ in 0..100 {
-            lines.decode(&[b'x'; 60_000], &mut |_| {});
+            lines.decode(&vec![b'x'; 60_000], &mut |_| {});
             assert!(lines.held.capacity() <= 2 * LINE_BYTES_HELD);
         }
     }

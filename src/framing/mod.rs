@@ -2,9 +2,11 @@
 
 mod chunks;
 mod lines;
+mod streams;
 
 use crate::message::Piece;
 use lines::Lines;
+use streams::Stream;
 
 /// How messages stand in a worker's standard input and output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,13 +15,15 @@ pub(crate) enum Framing {
     Lines,
     /// Bytes as they come, without borders (`--binary`).
     Chunks,
+    /// Lines in; out, the lines of both output streams as objects of JSON (`--passstderr`).
+    Streams,
 }
 
 impl Framing {
     /// Appends a client's message to `input`, as the worker is to read it.
     pub(crate) fn encode(self, message: &[u8], input: &mut Vec<u8>) {
         match self {
-            Self::Lines => lines::encode(message, input),
+            Self::Lines | Self::Streams => lines::encode(message, input),
             Self::Chunks => chunks::encode(message, input),
         }
     }
@@ -29,6 +33,7 @@ impl Framing {
         match self {
             Self::Lines => Decoder::Lines(Lines::default()),
             Self::Chunks => Decoder::Chunks,
+            Self::Streams => Decoder::Streams(Stream::new("stdout"), Stream::new("stderr")),
         }
     }
 }
@@ -40,6 +45,8 @@ pub(crate) enum Decoder {
     Lines(Lines),
     /// See [`Framing::Chunks`].
     Chunks,
+    /// See [`Framing::Streams`]: standard output and standard error.
+    Streams(Stream, Stream),
 }
 
 impl Decoder {
@@ -48,6 +55,14 @@ impl Decoder {
         match self {
             Self::Lines(lines) => lines.decode(output, emit),
             Self::Chunks => chunks::decode(output, emit),
+            Self::Streams(stdout, _) => stdout.decode(output, emit),
+        }
+    }
+
+    /// The same for standard error, which only [`Framing::Streams`] sends.
+    pub(crate) fn decode_stderr(&mut self, output: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
+        if let Self::Streams(_, stderr) = self {
+            stderr.decode(output, emit);
         }
     }
 
@@ -56,6 +71,10 @@ impl Decoder {
         match self {
             Self::Lines(lines) => lines.finish(emit),
             Self::Chunks => {}
+            Self::Streams(stdout, stderr) => {
+                stdout.finish(emit);
+                stderr.finish(emit);
+            }
         }
     }
 

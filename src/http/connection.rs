@@ -1,34 +1,36 @@
 //! One HTTP connection: requests one after the other, until it is closed or becomes a WebSocket.
 
-use std::pin::pin;
+use std::{
+    io,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
 
+use bytes::Bytes;
 use hyper::{server::conn::http1, service::service_fn, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
 use super::{
-    Context,
-    pace::{Answering, Paced},
-    respond,
+    Body, Service,
+    pace::{Answer, Answering, Paced},
 };
 use crate::{
     limits::{HEAD_BYTES_MAX, HTTP_BUFFER_BYTES_MAX, SHUTDOWN_ANSWER},
+    peer::Connection,
+    shutdown::Shutdown,
     socket::stream::Stream,
 };
 
 /// Serves `stream` until it is closed, or handed over to a session.
-pub(crate) async fn serve(stream: Stream, context: Context) {
+pub(crate) async fn serve(stream: Stream, connection: Connection, service: Service, shutdown: Shutdown) {
     let answering = Answering::default();
     let paced = Paced::new(stream, answering.clone());
-    let shutdown = context.shutdown.clone();
+    let end = shutdown.clone();
     let service = service_fn(move |request| {
         let answer = answering.begin();
-        let response = respond(context.clone(), request);
-        async move {
-            let response = response.await;
-            drop(answer);
-            response
-        }
+        let response = service.clone().respond(connection.clone(), end.clone(), request);
+        async move { response.await.map(|response| response.map(|body| Answered { body, _answer: answer })) }
     });
     let connection = http1::Builder::new()
         .header_read_timeout(None)
@@ -44,6 +46,32 @@ pub(crate) async fn serve(stream: Stream, context: Context) {
             connection.as_mut().graceful_shutdown();
             let _ = timeout(SHUTDOWN_ANSWER, connection).await;
         }
+    }
+}
+
+/// The body of an answer: as long as there is more of it, the client need not send anything.
+struct Answered {
+    body: Body,
+    _answer: Answer,
+}
+
+impl hyper::body::Body for Answered {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, io::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use hyper::{
     HeaderMap, Method, StatusCode, Version,
-    header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+    header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE},
     http::request::Parts,
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -45,6 +45,18 @@ pub(crate) fn accept(request: &Parts) -> Result<String, Refusal> {
             Err(Refusal { status: StatusCode::BAD_REQUEST, why: "key", text })
         }
     }
+}
+
+/// The first subprotocol that the client offers and that is `listed` (RFC 6455, section 4.2.2); `None` is none at all.
+pub(crate) fn subprotocol<'a>(headers: &'a HeaderMap, listed: &[String]) -> Option<&'a str> {
+    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    offers.flat_map(|list| list.split(',')).map(str::trim).find(|offer| listed.iter().any(|name| name == offer))
+}
+
+/// Whether `name` may be the name of a subprotocol: a token (RFC 9110, section 5.6.2).
+pub(crate) fn is_token(name: &str) -> bool {
+    let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_token_byte)
 }
 
 /// The value of a header that must come exactly once.

@@ -39,6 +39,13 @@ impl Root {
         matches!((real(file), real(&self.0)), (Ok(file), Ok(root)) if file.starts_with(&root))
     }
 
+    /// The path that leads to `other` from this folder, if it lies within it: `/cgi-bin`, or nothing if it is the same.
+    pub(crate) fn path_of(&self, other: &Self) -> Option<Vec<u8>> {
+        let (root, other) = (fs::canonicalize(&self.0).ok()?, fs::canonicalize(&other.0).ok()?);
+        let inner = other.strip_prefix(root).ok()?;
+        Some(inner.iter().flat_map(|name| [b"/", name.as_bytes()].concat()).collect())
+    }
+
     /// The first file on the way along `path` (decoded), and how many bytes of `path` led to it.
     ///
     /// Links are followed as long as they stay in the folder. Nothing is found along a path with `.`, `..`, an empty

@@ -1,7 +1,5 @@
 //! Which program a URL means.
 
-use std::ffi::OsString;
-
 use super::path::Root;
 use crate::worker::program::Program;
 
@@ -36,7 +34,7 @@ impl Scripts {
             Self::Dir(root) => {
                 let (path_of_file, taken) = root.find_file(path)?;
                 let (name, path_info) = path.split_at(taken);
-                let program = Program { path: path_of_file, args: Vec::<OsString>::new() };
+                let program = Program::new(path_of_file, Vec::new());
                 Some(Script { program, name, path_info })
             }
         }

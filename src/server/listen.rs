@@ -1,4 +1,4 @@
-//! Where wsd listens.
+//! Where wsd listens: addresses, a Unix socket, sockets handed over by systemd.
 
 use std::{
     fmt, io,
@@ -6,32 +6,75 @@ use std::{
 };
 
 use rustix::net::sockopt;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
-use crate::limits::{LISTEN_QUEUE, TCP_KEEPALIVE};
+use super::{systemd, unix};
+use crate::{
+    limits::{LISTEN_QUEUE, TCP_KEEPALIVE},
+    peer::Peer,
+    socket::stream::Plain,
+};
 
-/// The addresses to listen on, all with the same port.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where to listen.
+#[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// `None` is this machine only: 127.0.0.1, and `::1` where there is IPv6.
-    pub(crate) addresses: Option<Vec<IpAddr>>,
-    /// 0 is any free one.
-    pub(crate) port: u16,
+    /// The addresses, and the port of all of them; 0 is any free one.
+    pub(crate) tcp: Option<(Addresses, u16)>,
+    /// `--unixsocket`.
+    pub(crate) unix: Option<unix::Options>,
+    /// `--redirport`.
+    pub(crate) redirect_port: Option<u16>,
+    /// Whether the flags name no place, so that sockets handed over take the place of the default.
+    pub(crate) is_default: bool,
 }
 
-/// An address that cannot be listened on.
+/// Addresses of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Addresses {
+    /// Those that nobody else can reach: 127.0.0.1, and `::1` where there is IPv6.
+    Loopback,
+    /// All of them.
+    All,
+    /// These.
+    These(Vec<IpAddr>),
+}
+
+/// What wsd listens on.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    /// For what is served.
+    pub(crate) main: Vec<Listener>,
+    /// For redirects to it.
+    pub(crate) redirect: Vec<Listener>,
+    /// Removed when dropped.
+    pub(crate) file: Option<unix::File>,
+}
+
+/// One place to be reached at.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    /// An address.
+    Tcp(TcpListener),
+    /// A Unix socket.
+    Unix(UnixListener),
+}
+
+/// A place that cannot be listened on.
 #[derive(Debug)]
 pub(crate) struct BindError {
-    pub(crate) address: SocketAddr,
-    pub(crate) cause: io::Error,
+    /// An address, or a path.
+    pub(super) place: String,
+    pub(super) cause: io::Error,
 }
 
 impl BindError {
     /// What to do about it, if that is known.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self.cause.kind() {
-            io::ErrorKind::PermissionDenied => Some("ports below 1024 need a privilege; try `--port=8080`"),
-            io::ErrorKind::AddrInUse => Some("another program listens there; `--port=0` picks a free port"),
+            io::ErrorKind::PermissionDenied if !self.place.contains('/') => {
+                Some("ports below 1024 need a privilege; try `--port=8080`")
+            }
+            io::ErrorKind::AddrInUse => Some("another program listens there; for a port, `--port=0` picks a free one"),
             io::ErrorKind::AddrNotAvailable => Some("`--address` must be an address of this machine"),
             _ => None,
         }
@@ -40,34 +83,94 @@ impl BindError {
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on `{}`: {}", self.address, self.cause)
+        write!(f, "cannot listen on `{}`: {}", self.place, self.cause)
     }
 }
 
-/// Listens on every address, or none.
-pub(crate) fn bind(options: &Options) -> Result<Vec<TcpListener>, BindError> {
-    match &options.addresses {
-        Some(addresses) => {
-            let mut port = options.port;
-            let mut listeners = Vec::new();
+impl Listener {
+    /// The next connection. Cancel safe.
+    pub(super) async fn accept(&self) -> io::Result<(Plain, Peer)> {
+        match self {
+            Self::Tcp(listener) => {
+                listener.accept().await.map(|(stream, address)| (Plain::Tcp(stream), Peer::Tcp(address)))
+            }
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| (Plain::Unix(stream), Peer::Unix)),
+        }
+    }
+
+    /// The port; `None` for a Unix socket.
+    pub(crate) fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// How it is reached: a URL, or `unix:` and a path.
+    pub(crate) fn url(&self, scheme: &str) -> String {
+        match self {
+            Self::Tcp(listener) => {
+                let address = listener.local_addr().map_or_else(|_| "?".to_owned(), |address| address.to_string());
+                format!("{scheme}://{address}/")
+            }
+            Self::Unix(listener) => format!("unix:{}", unix::name(listener)),
+        }
+    }
+}
+
+/// Listens on every place, or none.
+pub(crate) fn bind(options: &Options) -> Result<Listeners, BindError> {
+    let (mut main, mut redirect) = systemd::listeners()?;
+    let is_handed_over = !main.is_empty() || !redirect.is_empty();
+    if let Some((addresses, port)) = &options.tcp
+        && !(is_handed_over && options.is_default)
+    {
+        main.extend(bind_tcp(addresses, *port)?);
+        if let Some(port) = options.redirect_port {
+            redirect.extend(bind_tcp(addresses, port)?);
+        }
+    }
+    let mut file = None;
+    if let Some(unix) = &options.unix {
+        let (listener, its_file) = unix::bind(unix)?;
+        main.push(Listener::Unix(listener));
+        file = its_file;
+    }
+    Ok(Listeners { main, redirect, file })
+}
+
+fn bind_tcp(addresses: &Addresses, port: u16) -> Result<Vec<Listener>, BindError> {
+    let mut port = port;
+    let mut bound = Vec::new();
+    match addresses {
+        Addresses::Loopback => return bind_loopback(port),
+        Addresses::All => bound.push(
+            // One socket for both families, where there are both.
+            bind_one(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)).or_else(|error| {
+                match error.cause.kind() {
+                    io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
+                    _ => bind_one(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port)),
+                }
+            })?,
+        ),
+        Addresses::These(addresses) => {
             for &address in addresses {
                 let listener = bind_one(SocketAddr::new(address, port))?;
-                port = port_of(&listener, port);
-                listeners.push(listener);
+                port = listener.port().unwrap_or(port);
+                bound.push(listener);
             }
-            Ok(listeners)
         }
-        None => bind_loopback(options.port),
     }
+    Ok(bound)
 }
 
 /// Listens on both loopback addresses; without IPv6 on the one there is. A free port must be free on both.
-fn bind_loopback(port: u16) -> Result<Vec<TcpListener>, BindError> {
+fn bind_loopback(port: u16) -> Result<Vec<Listener>, BindError> {
     const ATTEMPTS: usize = 16;
     let mut last = None;
     for _ in 0..ATTEMPTS {
         let four = bind_one(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port))?;
-        match bind_one(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port_of(&four, port))) {
+        match bind_one(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), four.port().unwrap_or(port))) {
             Ok(six) => return Ok(vec![four, six]),
             Err(error) if error.cause.kind() == io::ErrorKind::AddrInUse => {
                 if port != 0 {
@@ -81,21 +184,20 @@ fn bind_loopback(port: u16) -> Result<Vec<TcpListener>, BindError> {
     Err(last.expect("at least one attempt"))
 }
 
-fn bind_one(address: SocketAddr) -> Result<TcpListener, BindError> {
+fn bind_one(address: SocketAddr) -> Result<Listener, BindError> {
     let bind = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // A restart must not wait until the connections of the last run are forgotten.
         socket.set_reuseaddr(true)?;
-        // Accepted connections inherit these three: a lone message leaves at once, and a vanished peer is noticed.
+        if address.is_ipv6() {
+            sockopt::set_ipv6_v6only(&socket, !address.ip().is_unspecified())?;
+        }
+        // Accepted connections inherit these: a lone message leaves at once, and a vanished peer is noticed.
         socket.set_nodelay(true)?;
         sockopt::set_socket_keepalive(&socket, true)?;
         sockopt::set_tcp_keepidle(&socket, TCP_KEEPALIVE)?;
         socket.bind(address)?;
         socket.listen(LISTEN_QUEUE)
     };
-    bind().map_err(|cause| BindError { address, cause })
-}
-
-fn port_of(listener: &TcpListener, otherwise: u16) -> u16 {
-    listener.local_addr().map_or(otherwise, |address| address.port())
+    bind().map(Listener::Tcp).map_err(|cause| BindError { place: address.to_string(), cause })
 }

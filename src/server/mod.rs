@@ -1,55 +1,128 @@
 //! The door: accepts connections until the end, whatever happens to one of them.
 
 pub(crate) mod listen;
+pub(crate) mod systemd;
+pub(crate) mod tls;
+pub(crate) mod unix;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, os::fd::AsFd, sync::Arc};
 
-use rustix::io::Errno;
+use rustix::{io::Errno, net::RecvFlags};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncWriteExt, Interest},
     sync::Semaphore,
-    time::sleep,
+    time::{sleep, timeout},
 };
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::{
-    http::{self, Context, Site},
-    limits::{ACCEPT_PAUSE, CONNECTIONS_MAX},
+    http::{self, Service},
+    limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_TIME_MAX},
     peer::{Connection, Peer},
     shutdown::Shutdown,
-    socket::stream::Stream,
+    socket::stream::{Plain, Stream},
 };
+use listen::Listener;
+use tls::Certificates;
 
-/// Serves `site` to all who come to `listeners`, in tasks of `shutdown`, until it begins.
-pub(crate) fn serve(listeners: Vec<TcpListener>, site: &Arc<Site>, shutdown: &Shutdown) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    for listener in listeners {
-        let (site, slots, end) = (Arc::clone(site), Arc::clone(&slots), shutdown.clone());
-        shutdown.spawn(async move {
-            tokio::select! {
-                () = accept(listener, site, slots, end.clone()) => {}
-                () = end.begun() => {}
-            }
-        });
+/// Serves all who come to `listeners`, in tasks of `shutdown`, until it begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    slots: Arc<Semaphore>,
+    shutdown: Shutdown,
+}
+
+impl Door {
+    /// A door for a limited number of connections, whatever the number of listeners.
+    pub(crate) fn new(shutdown: &Shutdown) -> Self {
+        Self { slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)), shutdown: shutdown.clone() }
+    }
+
+    /// Opens `listeners`: `service` answers, within TLS if there are certificates.
+    pub(crate) fn open(&self, listeners: Vec<Listener>, service: &Service, certificates: Option<&Certificates>) {
+        for listener in listeners {
+            let (door, service, certificates) = (self.clone(), service.clone(), certificates.cloned());
+            self.shutdown.spawn(async move {
+                tokio::select! {
+                    () = door.accept(&listener, service, certificates) => {}
+                    () = door.shutdown.begun() => {}
+                }
+            });
+        }
+    }
+
+    /// Accepts for ever.
+    async fn accept(&self, listener: &Listener, service: Service, certificates: Option<Certificates>) {
+        loop {
+            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            let (stream, peer) = next(listener).await;
+            let (service, certificates, shutdown) = (service.clone(), certificates.clone(), self.shutdown.clone());
+            self.shutdown.spawn(async move {
+                match certificates {
+                    None => {
+                        http::connection::serve(Stream::Plain(stream), Connection::new(peer, None), service, shutdown)
+                            .await;
+                    }
+                    Some(certificates) => {
+                        let secured = tokio::select! {
+                            secured = secure(stream, peer, &certificates) => secured,
+                            () = shutdown.begun() => None,
+                        };
+                        if let Some((stream, connection)) = secured {
+                            http::connection::serve(stream, connection, service, shutdown).await;
+                        }
+                    }
+                }
+                drop(slot);
+            });
+        }
     }
 }
 
-/// Accepts for ever.
-async fn accept(listener: TcpListener, site: Arc<Site>, slots: Arc<Semaphore>, shutdown: Shutdown) {
-    loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-        let (stream, address) = next(&listener).await;
-        let connection = Connection::new(Peer::Tcp(address));
-        let context = Context { site: Arc::clone(&site), connection, shutdown: shutdown.clone() };
-        shutdown.spawn(async move {
-            http::connection::serve(Stream::Tcp(stream), context).await;
-            drop(slot);
-        });
+/// Shakes hands, within a limit of time.
+async fn secure(mut stream: Plain, peer: Peer, certificates: &Certificates) -> Option<(Stream, Connection)> {
+    let shake = async {
+        if tls::is_plain_http(first_byte(&stream).await?) {
+            stream.write_all(tls::PLAIN_HTTP).await?;
+            stream.shutdown().await?;
+            return Err(io::Error::other("plain HTTP on a port of TLS"));
+        }
+        certificates.acceptor().accept(stream).await
+    };
+    match timeout(TLS_TIME_MAX, shake).await {
+        Ok(Ok(stream)) => {
+            let tls = tls::describe(stream.get_ref().1);
+            Some((Stream::Tls(Box::new(stream)), Connection::new(peer, Some(tls))))
+        }
+        Ok(Err(cause)) => {
+            info!(%peer, why = "tls", %cause, "connection refused");
+            None
+        }
+        Err(_) => {
+            info!(%peer, why = "tls", cause = "too slow", "connection refused");
+            None
+        }
     }
+}
+
+/// The first byte of a connection, which stays there to be read.
+async fn first_byte(stream: &Plain) -> io::Result<u8> {
+    let mut byte = [0];
+    let peek = |fd: std::os::fd::BorrowedFd<'_>, byte: &mut [u8; 1]| match rustix::net::recv(fd, byte, RecvFlags::PEEK)
+    {
+        Ok((_, 0)) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(_) => Ok(()),
+        Err(errno) => Err(io::Error::from(errno)),
+    };
+    match stream {
+        Plain::Tcp(stream) => stream.async_io(Interest::READABLE, || peek(stream.as_fd(), &mut byte)).await?,
+        Plain::Unix(stream) => stream.async_io(Interest::READABLE, || peek(stream.as_fd(), &mut byte)).await?,
+    }
+    Ok(byte[0])
 }
 
 /// The next connection. Without descriptors or memory it waits a little and tries again: some will be free some time.
-async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+async fn next(listener: &Listener) -> (Plain, Peer) {
     let mut has_warned = false;
     loop {
         match listener.accept().await {

@@ -46,6 +46,8 @@ pub(crate) struct Bridge {
     decoder: Decoder,
     /// Messages from the client, and pieces to it.
     pub(super) counts: Counts,
+    /// Standard output has ended.
+    is_output_over: bool,
     /// No data can be sent any more: a Close frame has been, or the connection is broken. Output is read and forgotten.
     is_mute: bool,
     /// The client's side is over, for this reason; the worker is still owed what the client sent before.
@@ -97,6 +99,7 @@ impl Bridge {
             framing: options.framing,
             decoder: options.framing.decoder(),
             counts: Counts::default(),
+            is_output_over: false,
             is_mute: false,
             leaving: None,
             late_pong: None,
@@ -108,7 +111,9 @@ impl Bridge {
 
     /// Carries messages both ways; ready with the reason once either side is over and all owed has been carried.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        let _ = buffers::with(|buffers| self.stderr.poll_log(cx, &mut buffers.read, self.connection));
+        if self.framing != Framing::Streams {
+            let _ = buffers::with(|buffers| self.stderr.poll_log(cx, &mut buffers.read, &self.connection));
+        }
         if let Poll::Ready(end) = self.poll_output(cx) {
             return Poll::Ready(end);
         }
@@ -122,9 +127,22 @@ impl Bridge {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..READS_PER_TURN {
             ready!(self.poll_unsent(cx));
-            let count = ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers)));
-            if count == 0 {
-                return Poll::Ready(self.leaving.unwrap_or(End::Exit));
+            let stderr = match self.framing {
+                Framing::Streams => buffers::with(|buffers| self.poll_stderr_once(cx, buffers)),
+                Framing::Lines | Framing::Chunks => Poll::Ready(0),
+            };
+            let stdout = if self.is_output_over {
+                Poll::Ready(0)
+            } else {
+                buffers::with(|buffers| self.poll_output_once(cx, buffers))
+            };
+            self.is_output_over |= stdout == Poll::Ready(0);
+            match (stdout, stderr) {
+                (Poll::Ready(0), Poll::Ready(0)) => return Poll::Ready(self.finish_output(cx)),
+                (Poll::Pending | Poll::Ready(0), Poll::Pending) | (Poll::Pending, Poll::Ready(0)) => {
+                    return Poll::Pending;
+                }
+                _ => {}
             }
         }
         cx.waker().wake_by_ref();
@@ -135,7 +153,7 @@ impl Bridge {
     fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
         let Buffers { read, write } = buffers;
         let count = ready!(self.output.poll_read(cx, read));
-        if self.is_mute {
+        if self.is_mute || count == 0 {
             return Poll::Ready(count);
         }
         let had_replaced = self.decoder.has_replaced();
@@ -143,16 +161,35 @@ impl Bridge {
             self.counts.output += u64::from(piece.last);
             writer::piece(piece, write);
         };
-        if count == 0 {
-            self.decoder.finish(&mut emit);
-        } else {
-            self.decoder.decode(&read[..count], &mut emit);
-        }
+        self.decoder.decode(&read[..count], &mut emit);
         if self.decoder.has_replaced() && !had_replaced {
             warn!(conn = self.connection.id, hint = "--binary sends bytes as they are", "worker output not UTF-8");
         }
         self.send(cx, write);
         Poll::Ready(count)
+    }
+
+    /// The same for standard error, where that is sent.
+    fn poll_stderr_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
+        let Buffers { read, write } = buffers;
+        let count = ready!(self.stderr.poll_read(cx, read, &self.connection));
+        self.decoder.decode_stderr(&read[..count], &mut |piece| {
+            self.counts.output += 1;
+            writer::piece(piece, write);
+        });
+        self.send(cx, write);
+        Poll::Ready(count)
+    }
+
+    /// Sends what the end of the output completes.
+    fn finish_output(&mut self, cx: &mut Context<'_>) -> End {
+        let mut frames = Vec::new();
+        self.decoder.finish(&mut |piece| {
+            self.counts.output += u64::from(piece.last);
+            writer::piece(piece, &mut frames);
+        });
+        self.send(cx, &frames);
+        self.leaving.unwrap_or(End::Exit)
     }
 
     /// Client to worker.

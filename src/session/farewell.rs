@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::{bridge::Counts, end::End};
 use crate::{
     buffers,
-    limits::{CLOSE_ANSWER, FAULT_QUIET, LAST_OUTPUT_STALL, SHUTDOWN_ANSWER, STDERR_REST},
+    limits::{CLOSE_ANSWER, FAULT_QUIET, LAST_OUTPUT_STALL, SHUTDOWN_ANSWER},
     peer::Connection,
     shutdown::Shutdown,
     socket::{Read, Socket, close::Close, reader::Event, writer},
@@ -62,19 +62,11 @@ impl Farewell {
     /// While the worker is being stopped: its output is read to the end, so that it is not stuck in a write, and the
     /// client gets what is already its own.
     pub(super) fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> Poll<Infallible> {
-        let _ = buffers::with(|buffers| self.stderr.poll_log(cx, &mut buffers.read, self.connection));
+        let _ = buffers::with(|buffers| self.stderr.poll_log(cx, &mut buffers.read, &self.connection));
         let _ = buffers::with(|buffers| self.output.poll_discard(cx, &mut buffers.read));
         self.send_on(cx);
         let _ = self.poll_client(cx);
         Poll::Pending
-    }
-
-    /// Logs what the worker left in its standard error. A process that got away may hold it open for ever.
-    pub(super) async fn log_last_words(&mut self) {
-        let (stderr, connection) = (&mut self.stderr, self.connection);
-        let rest = poll_fn(|cx| buffers::with(|buffers| stderr.poll_log(cx, &mut buffers.read, connection)));
-        let _ = timeout(STDERR_REST, rest).await;
-        stderr.log_rest(connection);
     }
 
     /// Tells the client why, gives it time to take all that is its own and to answer, and closes the connection.

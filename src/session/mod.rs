@@ -52,7 +52,7 @@ pub(crate) async fn run(
     let (conn, pid, began) = (connection.id, child.pid(), Instant::now());
     info!(conn, peer = %connection.peer, pid, path, "session started");
 
-    let mut bridge = Bridge::new(connection, socket, (input, output, stderr), options);
+    let mut bridge = Bridge::new(connection.clone(), socket, (input, output, stderr), options);
     let end = tokio::select! {
         end = poll_fn(|cx| bridge.poll(cx)) => end,
         () = shutdown.begun() => End::Shutdown,
@@ -65,10 +65,10 @@ pub(crate) async fn run(
             farewell.queue_close(end.close(None));
         }
         let status = tokio::select! {
-            status = stop(child, options.patience, connection) => status,
+            status = stop(child, options.patience, &connection) => status,
             never = poll_fn(|cx| farewell.poll_meanwhile(cx)) => match never {},
         };
-        farewell.log_last_words().await;
+        farewell.stderr.log_to_the_end(&connection).await;
         drop(permit);
 
         let close = end.close(Some(status));

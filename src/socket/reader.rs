@@ -308,14 +308,10 @@ mod tests {
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         let mut frame = vec![first];
         match payload.len() {
-            length @ 0..126 => frame.push(0x80 | length as u8),
-            length @ 126..65_536 => {
-                frame.push(0x80 | 126);
-                frame.extend_from_slice(&(length as u16).to_be_bytes());
-            }
+            length @ 0..126 => frame.push(0x80 | u8::try_from(length).expect("below 126")),
             length => {
-                frame.push(0x80 | 127);
-                frame.extend_from_slice(&(length as u64).to_be_bytes());
+                frame.push(0x80 | 0x7E);
+                frame.extend_from_slice(&u16::try_from(length).expect("no longer one here").to_be_bytes());
             }
         }
         frame.extend_from_slice(&MASK);

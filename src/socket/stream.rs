@@ -1,59 +1,99 @@
-//! The byte streams that a WebSocket can run over.
+//! The byte streams that HTTP and WebSockets run over: TCP or a Unix socket, plain or within TLS.
 
 use std::{
     io,
-    pin::Pin,
-    task::{Context, Poll},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
-    net::TcpStream,
+    net::{TcpStream, UnixStream},
 };
+use tokio_rustls::server::TlsStream;
 
 /// An accepted connection.
 #[derive(Debug)]
 pub(crate) enum Stream {
-    /// TCP, as it came.
-    Tcp(TcpStream),
+    /// As it came.
+    Plain(Plain),
+    /// Within TLS, after its handshake.
+    Tls(Box<TlsStream<Plain>>),
 }
+
+/// An accepted connection as the kernel has it.
+#[derive(Debug)]
+pub(crate) enum Plain {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    Unix(UnixStream),
+}
+
+trait Bytes: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Bytes for T {}
 
 impl Stream {
     /// Whether the peer has closed its side or reset the connection, as far as the kernel knows by now.
     ///
     /// Tells so while there are unread bytes, too: that is its use. Not a promise for the other answer.
     pub(crate) fn is_gone(&self) -> bool {
-        let Self::Tcp(stream) = self;
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        let ready = std::pin::pin!(stream.ready(Interest::READABLE)).poll(&mut cx);
+        match self {
+            Self::Plain(stream) => stream.is_gone(),
+            Self::Tls(stream) => stream.get_ref().0.is_gone(),
+        }
+    }
+
+    fn bytes(self: Pin<&mut Self>) -> Pin<&mut dyn Bytes> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream),
+            Self::Tls(stream) => Pin::new(stream),
+        }
+    }
+}
+
+impl Plain {
+    fn is_gone(&self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        let ready = match self {
+            Self::Tcp(stream) => pin!(stream.ready(Interest::READABLE)).poll(&mut cx),
+            Self::Unix(stream) => pin!(stream.ready(Interest::READABLE)).poll(&mut cx),
+        };
         matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
-}
 
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn bytes(self: Pin<&mut Self>) -> Pin<&mut dyn Bytes> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tcp(stream) => Pin::new(stream),
+            Self::Unix(stream) => Pin::new(stream),
         }
     }
 }
 
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+/// Hands every call on to the stream within.
+macro_rules! hand_on {
+    ($($stream:ty),+) => {$(
+        impl AsyncRead for $stream {
+            fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+                self.bytes().poll_read(cx, to)
+            }
         }
-    }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
+        impl AsyncWrite for $stream {
+            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+                self.bytes().poll_write(cx, bytes)
+            }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.bytes().poll_flush(cx)
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.bytes().poll_shutdown(cx)
+            }
         }
-    }
+    )+};
 }
+
+hand_on!(Stream, Plain);

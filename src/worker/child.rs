@@ -65,7 +65,14 @@ impl fmt::Display for LaunchError {
 /// Blocks for the 0.1 to 0.3 ms that it takes to start a process; the standard library starts it without copying
 /// wsd's memory as long as neither a user, a group nor a hook is asked for.
 pub(crate) fn spawn(program: &Program, environment: Vec<(OsString, OsString)>) -> Result<Worker, LaunchError> {
-    let mut started = Command::new(&program.path)
+    let mut command = Command::new(&program.path);
+    if let Some(name) = &program.name {
+        command.arg0(name);
+    }
+    if let Some(folder) = &program.folder {
+        command.current_dir(folder);
+    }
+    let mut started = command
         .args(&program.args)
         .env_clear()
         .envs(environment)

@@ -3,9 +3,10 @@
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt, OsStringExt},
+    path::Path,
 };
 
-use crate::peer::Peer;
+use crate::peer::{Connection, Tls};
 
 /// The name and the version of wsd as `SERVER_SOFTWARE` and `--version` show them.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -23,11 +24,11 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     /// The client.
-    pub(crate) peer: Peer,
+    pub(crate) connection: &'a Connection,
+    /// Its name; its address, if the name is not known.
+    pub(crate) remote_host: &'a str,
     /// The request's method.
     pub(crate) method: &'a str,
-    /// The request's protocol, such as `HTTP/1.1`.
-    pub(crate) protocol: &'a str,
     /// The request's target as it was sent: path and query.
     pub(crate) target: &'a str,
     /// The part of the decoded path that named the program.
@@ -40,20 +41,33 @@ pub(crate) struct Facts<'a> {
     pub(crate) query: &'a str,
     /// The request's headers: names in lower case, in the order they came.
     pub(crate) headers: &'a [(&'a str, &'a [u8])],
-    /// Whether the connection is encrypted.
-    pub(crate) is_tls: bool,
+    /// The subprotocol that was chosen.
+    pub(crate) subprotocol: Option<&'a str>,
+    /// What only CGI has.
+    pub(crate) content: Content<'a>,
+}
+
+/// What a CGI script is told besides.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Content<'a> {
+    /// `CONTENT_LENGTH`; empty if there is no body, or its length is not known.
+    pub(crate) length: &'a str,
+    /// `CONTENT_TYPE`.
+    pub(crate) kind: &'a str,
+    /// `SCRIPT_FILENAME`.
+    pub(crate) script_file: Option<&'a Path>,
 }
 
 /// The variables, in no order; no name comes twice.
 pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<(OsString, OsString)> {
+    let tls = facts.connection.tls.as_deref();
+    let peer = facts.connection.peer;
     let host = header(facts.headers, "host").unwrap_or_default();
-    let (server_name, server_port) = split_host(host, if facts.is_tls { "443" } else { "80" });
-    let address = facts.peer.ip().to_string();
-    let port = facts.peer.port().to_string();
-    let id = unique_id();
-    let fixed: [(&str, &[u8]); 20] = [
+    let (server_name, server_port) = split_host(host, if tls.is_some() { "443" } else { "80" });
+    let (address, port, id) = (peer.address(), peer.port(), unique_id());
+    let fixed: [(&str, &[u8]); 19] = [
         ("GATEWAY_INTERFACE", b"CGI/1.1"),
-        ("SERVER_PROTOCOL", facts.protocol.as_bytes()),
+        ("SERVER_PROTOCOL", b"HTTP/1.1"),
         ("SERVER_NAME", server_name),
         ("SERVER_PORT", server_port),
         ("REQUEST_METHOD", facts.method.as_bytes()),
@@ -63,44 +77,57 @@ pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<(OsString, 
         ("PATH_TRANSLATED", facts.path),
         ("QUERY_STRING", facts.query.as_bytes()),
         ("REMOTE_ADDR", address.as_bytes()),
-        ("REMOTE_HOST", address.as_bytes()),
+        ("REMOTE_HOST", facts.remote_host.as_bytes()),
         ("REMOTE_PORT", port.as_bytes()),
         ("UNIQUE_ID", id.as_bytes()),
+        ("CONTENT_LENGTH", facts.content.length.as_bytes()),
+        ("CONTENT_TYPE", facts.content.kind.as_bytes()),
         // Set, but empty: websocketd's programs may rely on them.
         ("AUTH_TYPE", b""),
-        ("CONTENT_LENGTH", b""),
-        ("CONTENT_TYPE", b""),
         ("REMOTE_IDENT", b""),
         ("REMOTE_USER", b""),
-        ("HTTPS", if facts.is_tls { b"on" } else { b"" }),
     ];
+    let file = facts.content.script_file.map(|file| ("SCRIPT_FILENAME", file.as_os_str().as_bytes()));
+    let subprotocol = facts.subprotocol.map(|name| ("SEC_WEBSOCKET_PROTOCOL", name.as_bytes()));
+    let secure = tls.into_iter().flat_map(tls_variables);
+    let own: Vec<(&str, &[u8])> = fixed.into_iter().chain(file).chain(subprotocol).chain(secure).collect();
 
     // What is inherited may replace the first variable only: nobody's environment poses as the request.
     let mut variables = vec![(OsString::from("SERVER_SOFTWARE"), OsString::from(&options.software))];
-    let is_own = |name: &OsStr| fixed.iter().any(|(own, _)| name == *own) || name.as_bytes().starts_with(b"HTTP_");
+    let is_own = |name: &OsStr| own.iter().any(|(known, _)| name == *known) || name.as_bytes().starts_with(b"HTTP_");
     for (name, value) in options.inherited.iter().filter(|(name, _)| !is_own(name)) {
         match variables.iter_mut().find(|(known, _)| known == name) {
             Some(known) => known.1.clone_from(value),
             None => variables.push((name.clone(), value.clone())),
         }
     }
-    for (name, value) in fixed {
-        if name != "HTTPS" || facts.is_tls {
-            variables.push((name.into(), OsString::from_vec(value.to_vec())));
-        }
-    }
+    variables.extend(own.iter().map(|(name, value)| (OsString::from(name), OsString::from_vec(value.to_vec()))));
     variables.extend(header_variables(facts.headers));
     variables
+}
+
+/// As Apache's `mod_ssl` names them.
+fn tls_variables(tls: &Tls) -> impl Iterator<Item = (&str, &[u8])> {
+    let verified: &[u8] = if tls.client.is_some() { b"SUCCESS" } else { b"NONE" };
+    let client = tls.client.as_ref().map(|subject| ("SSL_CLIENT_S_DN", subject.as_bytes()));
+    let always: [(&str, &[u8]); 4] = [
+        ("HTTPS", b"on"),
+        ("SSL_PROTOCOL", tls.protocol.as_bytes()),
+        ("SSL_CIPHER", tls.cipher.as_bytes()),
+        ("SSL_CLIENT_VERIFY", verified),
+    ];
+    always.into_iter().chain(client)
 }
 
 /// `HTTP_*`: one variable for each name, repeated headers joined.
 ///
 /// Left out: `Proxy`, which many programs would take for their proxy setting (httpoxy, CVE-2016-5385), and names with an
-/// underscore, which could pose as another header.
+/// underscore, which could pose as another header. What a body is like has variables of its own.
 fn header_variables(headers: &[(&str, &[u8])]) -> Vec<(OsString, OsString)> {
     let mut variables: Vec<(OsString, OsString)> = Vec::new();
     for (name, value) in headers {
-        if *name == "proxy" || name.contains('_') {
+        let is_content = matches!(*name, "content-length" | "content-type");
+        if is_content || *name == "proxy" || name.contains('_') {
             continue;
         }
         let variable = format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"));

@@ -1,6 +1,11 @@
 //! A worker's standard input.
 
-use std::{io, os::fd::OwnedFd, task::Context};
+use std::{
+    future::poll_fn,
+    io,
+    os::fd::OwnedFd,
+    task::{Context, Poll},
+};
 
 use tokio::net::unix::pipe::Sender;
 
@@ -39,6 +44,19 @@ impl Input {
         if self.untaken.write_on(cx, pipe).is_err() {
             self.close();
         }
+    }
+
+    /// Writes all of `bytes`, as fast as the worker takes them.
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
+        let mut bytes = Some(bytes);
+        poll_fn(|cx| {
+            match bytes.take() {
+                Some(bytes) => self.send(cx, bytes),
+                None => self.send_on(cx),
+            }
+            if self.is_drained() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// Bytes that the worker has not read: those in the pipe and those that it had no room for.

@@ -1,6 +1,7 @@
 //! A worker's standard output, and its standard error, which goes to the log line by line.
 
 use std::{
+    future::poll_fn,
     io, mem,
     os::fd::OwnedFd,
     pin::Pin,
@@ -11,11 +12,13 @@ use memchr::memchr;
 use tokio::{
     io::{AsyncRead, ReadBuf},
     net::unix::pipe::Receiver,
+    time::timeout,
 };
 use tracing::info;
 
 use crate::{
-    limits::{READS_PER_TURN, STDERR_LINE_BYTES_MAX},
+    buffers,
+    limits::{READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_REST},
     peer::Connection,
 };
 
@@ -60,37 +63,57 @@ impl Stderr {
         Ok(Self { pipe: Some(Receiver::from_owned_fd(pipe)?), held: Vec::new() })
     }
 
-    /// Logs all that has come, reading through `buffer`; ready at the end of it.
+    /// Reads once into `buffer` and logs what came, line by line; 0 bytes are the end.
     ///
     /// A line longer than [`STDERR_LINE_BYTES_MAX`] takes several lines of the log. A last line without a newline is
     /// logged at the end.
-    pub(crate) fn poll_log(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], connection: Connection) -> Poll<()> {
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+        connection: &Connection,
+    ) -> Poll<usize> {
+        let Some(pipe) = &mut self.pipe else { return Poll::Ready(0) };
+        let count = ready!(poll_read(pipe, cx, buffer));
+        if count == 0 {
+            self.pipe = None;
+            self.log_rest(connection);
+        }
+        self.log_lines(&buffer[..count], connection);
+        Poll::Ready(count)
+    }
+
+    /// Logs all that has come, reading through `buffer`; ready at the end of it.
+    pub(crate) fn poll_log(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], connection: &Connection) -> Poll<()> {
         for _ in 0..READS_PER_TURN {
-            let Some(pipe) = &mut self.pipe else { return Poll::Ready(()) };
-            let count = ready!(poll_read(pipe, cx, buffer));
-            if count == 0 {
-                self.pipe = None;
-                self.log_rest(connection);
+            if ready!(self.poll_read(cx, buffer, connection)) == 0 {
+                return Poll::Ready(());
             }
-            self.log_lines(&buffer[..count], connection);
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Logs a line whose end never came.
-    pub(crate) fn log_rest(&mut self, connection: Connection) {
+    /// Logs what a worker that has ended left behind. A process that got away may hold it open for ever: it is not waited
+    /// for.
+    pub(crate) async fn log_to_the_end(&mut self, connection: &Connection) {
+        let rest = poll_fn(|cx| buffers::with(|buffers| self.poll_log(cx, &mut buffers.read, connection)));
+        let _ = timeout(STDERR_REST, rest).await;
+        self.log_rest(connection);
+    }
+
+    fn log_rest(&mut self, connection: &Connection) {
         if !self.held.is_empty() {
             log_line(&mem::take(&mut self.held), connection);
         }
     }
 
-    fn log_lines(&mut self, mut bytes: &[u8], connection: Connection) {
+    fn log_lines(&mut self, mut bytes: &[u8], connection: &Connection) {
         while !bytes.is_empty() {
             let room = STDERR_LINE_BYTES_MAX - self.held.len();
             let (line, rest) = match memchr(b'\n', &bytes[..bytes.len().min(room + 1)]) {
                 Some(end) => (&bytes[..end], &bytes[end + 1..]),
-                None if bytes.len() < room => return self.held.extend_from_slice(bytes),
+                None if bytes.len() <= room => return self.held.extend_from_slice(bytes),
                 None => bytes.split_at(room),
             };
             self.held.extend_from_slice(line);
@@ -100,7 +123,7 @@ impl Stderr {
     }
 }
 
-fn log_line(line: &[u8], connection: Connection) {
+fn log_line(line: &[u8], connection: &Connection) {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     info!(conn = connection.id, line = &*String::from_utf8_lossy(line), "worker stderr");
 }

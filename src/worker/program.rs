@@ -11,10 +11,21 @@ use rustix::fs::{Access, access};
 /// A program, found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Program {
-    /// The file to execute, and the program's own name (`argv[0]`).
+    /// The file to execute.
     pub(crate) path: PathBuf,
     /// Its arguments.
     pub(crate) args: Vec<OsString>,
+    /// What it is told to be called (`argv[0]`); `None` is its path.
+    pub(crate) name: Option<OsString>,
+    /// The folder that it is started in; `None` is wsd's own.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+impl Program {
+    /// The program at `path`, started as a shell would start it.
+    pub(crate) fn new(path: PathBuf, args: Vec<OsString>) -> Self {
+        Self { path, args, name: None, folder: None }
+    }
 }
 
 /// The executable file that `name` means: `name` itself if it contains a `/`, else the first in `PATH`.

@@ -22,7 +22,7 @@ use crate::{
 /// Waits for the worker to end, its input being closed, and helps it along: see the table above.
 ///
 /// At the end whatever is left of its group is killed, and it is reaped. `patience` (`--closems`) is added to each wait.
-pub(crate) async fn stop(child: Child, patience: Duration, connection: Connection) -> Status {
+pub(crate) async fn stop(child: Child, patience: Duration, connection: &Connection) -> Status {
     let ladder = [(UNTIL_SIGINT, Signal::INT), (UNTIL_SIGTERM, Signal::TERM), (UNTIL_SIGKILL, Signal::KILL)];
     for (wait, signal) in ladder {
         if has_ended(&child, wait + patience).await {

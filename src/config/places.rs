@@ -1,0 +1,99 @@
+//! The flags that say where to listen, and how safely.
+
+use std::net::{IpAddr, ToSocketAddrs};
+
+use super::Error;
+use crate::{
+    cli::Flags,
+    limits::{PORT, TLS_PORT},
+    server::{
+        listen::{self, Addresses},
+        tls, unix,
+    },
+};
+
+/// Where to listen: as websocketd has it, a Unix socket alone if nothing else is named.
+pub(super) fn listen(flags: &Flags) -> Result<listen::Options, Error> {
+    let names_tcp = flags.port.is_some() || !flags.address.is_empty() || flags.redirport.is_some();
+    let unix = flags.unixsocket.clone().map(|path| Ok(unix::Options { path, mode: mode(flags)? })).transpose()?;
+    if unix.is_none() && flags.socketmode.is_some() {
+        return Err(Error::new("--socketmode without --unixsocket", "name the socket with --unixsocket=PATH"));
+    }
+    if unix.as_ref().is_some_and(|unix| unix.path.is_empty()) {
+        return Err(Error::new("--unixsocket: the path is empty", "name a file, such as --unixsocket=/run/wsd.sock"));
+    }
+    let port = port(flags);
+    if flags.redirport.is_some_and(|redirport| redirport == port && port != 0) {
+        return Err(Error::new("--redirport and --port are the same", "give another port to one of them"));
+    }
+    let tcp = (names_tcp || unix.is_none()).then(|| addresses(flags)).transpose()?;
+    let is_default = !names_tcp && unix.is_none();
+    Ok(listen::Options {
+        tcp: tcp.map(|addresses| (addresses, port)),
+        unix,
+        redirect_port: flags.redirport,
+        is_default,
+    })
+}
+
+/// The port; under the name of websocketd 0 is no free one, but HTTP's or HTTPS's.
+fn port(flags: &Flags) -> u16 {
+    match (flags.port, flags.is_websocketd, flags.ssl) {
+        (None | Some(0), true, false) => 80,
+        (None | Some(0), true, true) => 443,
+        (Some(port), ..) => port,
+        (None, false, false) => PORT,
+        (None, false, true) => TLS_PORT,
+    }
+}
+
+fn addresses(flags: &Flags) -> Result<Addresses, Error> {
+    if flags.address.is_empty() {
+        return Ok(if flags.is_websocketd { Addresses::All } else { Addresses::Loopback });
+    }
+    let mut addresses = Vec::new();
+    for text in &flags.address {
+        addresses.extend(resolve(text).ok_or_else(|| {
+            Error::new(
+                format!("--address: `{text}` is no address of a machine"),
+                "name an address of this machine, such as --address=127.0.0.1, or --address=0.0.0.0 for all",
+            )
+        })?);
+    }
+    addresses.dedup();
+    Ok(Addresses::These(addresses))
+}
+
+/// An address, an IPv6 address with or without brackets, or a name.
+fn resolve(text: &str) -> Option<Vec<IpAddr>> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    if let Ok(address) = bare.parse() {
+        return Some(vec![address]);
+    }
+    let found: Vec<_> = (text, 0).to_socket_addrs().ok()?.map(|address| address.ip()).collect();
+    Some(found).filter(|found| !found.is_empty())
+}
+
+/// The permissions in octal: 1 to 777.
+fn mode(flags: &Flags) -> Result<Option<u32>, Error> {
+    let Some(text) = &flags.socketmode else { return Ok(None) };
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| (1..=0o777).contains(mode) && !text.starts_with('+'));
+    mode.map(Some).ok_or_else(|| {
+        Error::new(format!("--socketmode: `{text}` is no mode of a file"), "it is octal, such as --socketmode=660")
+    })
+}
+
+/// The files of TLS: with `--ssl` certificate and key, without it none.
+pub(super) fn tls(flags: &Flags) -> Result<Option<tls::Options>, Error> {
+    let given = [("--sslcert", &flags.sslcert), ("--sslkey", &flags.sslkey), ("--sslca", &flags.sslca)];
+    match (flags.ssl, &flags.sslcert, &flags.sslkey) {
+        (true, Some(cert), Some(key)) => {
+            Ok(Some(tls::Options { cert: cert.clone(), key: key.clone(), ca: flags.sslca.clone() }))
+        }
+        (true, ..) => Err(Error::new("--ssl needs both --sslcert and --sslkey", "name the certificate and its key")),
+        (false, ..) => match given.iter().find(|(_, file)| file.is_some()) {
+            None => Ok(None),
+            Some((flag, _)) => Err(Error::new(format!("{flag} without --ssl"), "add --ssl to speak TLS")),
+        },
+    }
+}

@@ -1,0 +1,94 @@
+//! `--cgidir`: scripts that answer HTTP requests (CGI/1.1, RFC 3875).
+
+mod answer;
+mod run;
+
+use std::{path::Path, path::PathBuf, time::Duration};
+
+use hyper::{Method, Request, Response, StatusCode, Uri, body::Incoming, http::request::Parts};
+
+use super::{
+    Body, Context,
+    page::page,
+    path::{Root, decode},
+    respond_with_page,
+};
+use crate::limits::CGI_REDIRECTS_MAX;
+use answer::Answer;
+
+/// A folder of CGI scripts.
+#[derive(Clone, Debug)]
+pub(crate) struct Cgi {
+    root: Root,
+    /// The path of the folder's URL below that of `--staticdir`, if it lies in there.
+    prefix: Option<Vec<u8>>,
+    time_max: Duration,
+}
+
+/// A script, and how the path of the URL is shared out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found<'a> {
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// `SCRIPT_NAME`.
+    pub(crate) name: &'a [u8],
+    /// `PATH_INFO`.
+    pub(crate) info: &'a [u8],
+}
+
+impl Cgi {
+    /// The scripts in `root`, each with `time_max` to answer. If `root` lies within `site`, its scripts are found at
+    /// their place there, too.
+    pub(crate) fn new(root: Root, site: Option<&Root>, time_max: Duration) -> Self {
+        let prefix = site.and_then(|site| site.path_of(&root));
+        Self { root, prefix, time_max }
+    }
+
+    /// The script for `path`, which is decoded.
+    pub(super) fn find<'a>(&self, path: &'a [u8]) -> Option<Found<'a>> {
+        let find_after = |start: usize| {
+            let (file, taken) = self.root.find_file(&path[start..])?;
+            let (name, info) = path.split_at(start + taken);
+            Some(Found { file, name, info })
+        };
+        let within_site = || {
+            let prefix = self.prefix.as_ref().filter(|prefix| path.starts_with(prefix))?;
+            find_after(prefix.len())
+        };
+        if path.contains(&0) { None } else { find_after(0).or_else(within_site) }
+    }
+
+    /// Answers with what the script of the request's path says.
+    pub(super) async fn respond(&self, context: &Context, request: Request<Incoming>) -> Response<Body> {
+        let (mut request, body) = request.into_parts();
+        let mut body = Some(body);
+        for _ in 0..=CGI_REDIRECTS_MAX {
+            let path = decode(request.uri.path()).into_owned();
+            let Some(found) = self.find(&path) else {
+                return respond_with_page(&context.site, Request::from_parts(request, ())).await;
+            };
+            match run::run(context, &request, body.take(), &found, &path, self.time_max).await {
+                Answer::Document(response) => return response,
+                Answer::LocalRedirect(target) => request = get(request, target),
+            }
+        }
+        page(StatusCode::BAD_GATEWAY, "The scripts redirect to each other without an end.")
+    }
+}
+
+/// The request that a local redirect means (RFC 3875, section 6.2.2): the same client, GET, no body.
+fn get(mut request: Parts, target: Uri) -> Parts {
+    request.uri = target;
+    if request.method != Method::HEAD {
+        request.method = Method::GET;
+    }
+    for name in [hyper::header::CONTENT_LENGTH, hyper::header::CONTENT_TYPE, hyper::header::TRANSFER_ENCODING] {
+        request.headers.remove(name);
+    }
+    request
+}
+
+/// The folder in which a script is started (RFC 3875, section 7.2), and its own name there.
+fn folder_and_name(file: &Path) -> (Option<PathBuf>, Option<std::ffi::OsString>) {
+    (file.parent().map(Path::to_owned), file.file_name().map(ToOwned::to_owned))
+}

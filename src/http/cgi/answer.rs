@@ -1,0 +1,114 @@
+//! What a CGI script answered: the head of its output (RFC 3875, section 6). Pure.
+
+use hyper::{
+    HeaderMap, Response, StatusCode, Uri,
+    header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING, UPGRADE},
+};
+
+use super::super::Body;
+
+/// What is to be done about a request, according to its script.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// It is answered with this.
+    Document(Response<Body>),
+    /// It is answered as a request for this would be.
+    LocalRedirect(Uri),
+}
+
+/// The head of a script's output.
+#[derive(Debug)]
+pub(super) enum Head {
+    /// Status and headers; the rest of the output is the body.
+    Document(StatusCode, HeaderMap),
+    /// See [`Answer::LocalRedirect`].
+    LocalRedirect(Uri),
+}
+
+/// The head at the front of `output` and its length; `None` while it is not whole; an error if it is none.
+pub(super) fn parse(output: &[u8]) -> Result<Option<(Head, usize)>, &'static str> {
+    let mut room = [httparse::EMPTY_HEADER; 100];
+    let (length, headers) = match httparse::parse_headers(output, &mut room) {
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Ok(httparse::Status::Complete(parsed)) => parsed,
+        Err(_) => return Err("the script's answer does not begin with a header"),
+    };
+    let mut map = HeaderMap::new();
+    for header in headers {
+        let name: HeaderName = header.name.parse().map_err(|_| "the script's answer has a bad header")?;
+        let value = HeaderValue::from_bytes(header.value).map_err(|_| "the script's answer has a bad header")?;
+        map.append(name, value);
+    }
+    Ok(Some((head(map)?, length)))
+}
+
+fn head(mut headers: HeaderMap) -> Result<Head, &'static str> {
+    // What the connection is like is not the script's to say.
+    for name in [CONNECTION, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("keep-alive")] {
+        headers.remove(name);
+    }
+    let status = match headers.remove("status") {
+        None => None,
+        Some(status) => Some(parse_status(&status).ok_or("the script's Status is no status")?),
+    };
+    let location = headers.get(LOCATION).and_then(|location| location.to_str().ok());
+    match (status, location) {
+        (None, Some(path)) if path.starts_with('/') && !path.starts_with("//") => {
+            let target = path.parse().map_err(|_| "the script's Location is no path")?;
+            Ok(Head::LocalRedirect(target))
+        }
+        (None, Some(_)) => Ok(Head::Document(StatusCode::FOUND, headers)),
+        (None, None) if !headers.contains_key(CONTENT_TYPE) => {
+            Err("the script's answer has neither Content-Type nor Status nor Location")
+        }
+        (status, _) => Ok(Head::Document(status.unwrap_or(StatusCode::OK), headers)),
+    }
+}
+
+/// `200 OK`, or `200`; 1xx is not a script's to say.
+fn parse_status(status: &HeaderValue) -> Option<StatusCode> {
+    let code = status.to_str().ok()?.split_ascii_whitespace().next()?;
+    code.parse().ok().filter(|status: &StatusCode| !status.is_informational())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(output: &str) -> String {
+        match parse(output.as_bytes()) {
+            Ok(None) => "more".to_owned(),
+            Ok(Some((Head::Document(status, headers), length))) => {
+                let names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+                format!("{} {} +{}", status.as_u16(), names.join(","), output.len() - length)
+            }
+            Ok(Some((Head::LocalRedirect(uri), _))) => format!("to {uri}"),
+            Err(_) => "bad".to_owned(),
+        }
+    }
+
+    #[test]
+    fn heads_are_read() {
+        let table = [
+            ("", "more"),
+            ("Content-Type: text/plain\n", "more"),
+            ("Content-Type: text/plain\n\nbody", "200 content-type +4"),
+            ("Content-Type: text/plain\r\nX-A: b\r\n\r\n", "200 content-type,x-a +0"),
+            ("Status: 404 Not found\nContent-Type: text/plain\n\nno", "404 content-type +2"),
+            ("Status: 204\n\n", "204  +0"),
+            ("Location: https://example.com/\n\n", "302 location +0"),
+            ("Status: 301 Gone\nLocation: /there\n\n", "301 location +0"),
+            ("Location: /there?x=1\n\n", "to /there?x=1"),
+            ("Location: //evil.example/\n\n", "302 location +0"),
+            ("Content-Type: a/b\nTransfer-Encoding: chunked\nConnection: close\n\n", "200 content-type +0"),
+            ("X-A: b\n\n", "bad"),
+            ("Status: 99999\n\n", "bad"),
+            ("Status: 101\n\n", "bad"),
+            ("hello world\n\n", "bad"),
+            ("\n", "bad"),
+        ];
+        for (output, want) in table {
+            assert_eq!(told(output), want, "{output:?}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! One run of a CGI script: the request's body goes in, the answer comes out, and no process is left.
+
+use std::{future::poll_fn, path::Path, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{
+    BodyExt,
+    channel::{Channel, Sender},
+};
+use hyper::{
+    HeaderMap, Response, StatusCode,
+    body::Incoming,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+    http::request::Parts,
+};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
+use tracing::warn;
+
+use super::{
+    super::{
+        Body, Context,
+        launch::{admit, launch},
+        page::page,
+    },
+    Found,
+    answer::{Answer, Head, parse},
+    folder_and_name,
+};
+use crate::{
+    admission::Permit,
+    buffers,
+    limits::{CGI_HEAD_BYTES_MAX, READ_BYTES},
+    peer::Connection,
+    worker::{
+        Worker,
+        environ::Content,
+        input::Input,
+        output::{Output, Stderr},
+        program::Program,
+        status::Status,
+        stop::stop,
+    },
+};
+
+/// Why a script's answer is not one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    /// It said nothing.
+    Silent,
+    /// It said something else.
+    Rubbish(&'static str),
+    /// It did not answer in time.
+    Late,
+}
+
+/// The head of the answer and its body, or why there is none.
+type Outcome = Result<(Head, Channel<Bytes, std::io::Error>), (Failure, Status)>;
+
+/// Runs the script that was found for `path`.
+pub(super) async fn run(
+    context: &Context,
+    request: &Parts,
+    body: Option<Incoming>,
+    found: &Found<'_>,
+    path: &[u8],
+    time_max: Duration,
+) -> Answer {
+    let permit = match admit(context) {
+        Ok(permit) => permit,
+        Err(response) => return Answer::Document(response),
+    };
+    let (folder, name) = folder_and_name(&found.file);
+    let program = Program { path: found.file.clone(), args: Vec::new(), name, folder };
+    let script = super::super::scripts::Script { program, name: found.name, path_info: found.info };
+    let told_of_body = Content {
+        length: text(&request.headers, &CONTENT_LENGTH),
+        kind: text(&request.headers, &CONTENT_TYPE),
+        script_file: Some(&found.file),
+    };
+    let worker = match launch(context, request, &script, path, told_of_body, None).await {
+        Ok(worker) => worker,
+        Err(response) => return Answer::Document(response),
+    };
+    let (tell, told) = oneshot::channel();
+    let run =
+        Run { worker, body, permit, deadline: Instant::now() + time_max, patience: context.site.session.patience };
+    let (connection, shutdown) = (context.connection.clone(), context.shutdown.clone());
+    context.shutdown.spawn(async move {
+        tokio::select! {
+            // The script is killed as it is dropped.
+            () = shutdown.begun() => {}
+            () = run.run(tell, &connection) => {}
+        }
+    });
+    answer(context, &found.file, told.await.unwrap_or(Err((Failure::Silent, Status::Signal(0)))))
+}
+
+fn answer(context: &Context, file: &Path, outcome: Outcome) -> Answer {
+    let (failure, status) = match outcome {
+        Ok((Head::LocalRedirect(target), _)) => return Answer::LocalRedirect(target),
+        Ok((Head::Document(status, headers), body)) => {
+            let body: Body = body.boxed_unsync();
+            let mut response = Response::new(body);
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            return Answer::Document(response);
+        }
+        Err(failed) => failed,
+    };
+    let (code, cause) = match failure {
+        Failure::Silent if status != Status::Exit(0) => (StatusCode::INTERNAL_SERVER_ERROR, "the script failed"),
+        Failure::Silent => (StatusCode::BAD_GATEWAY, "the script said nothing"),
+        Failure::Rubbish(why) => (StatusCode::BAD_GATEWAY, why),
+        Failure::Late => (StatusCode::GATEWAY_TIMEOUT, "the script did not answer in time: see --cgi-timeout"),
+    };
+    warn!(conn = context.connection.id, program = %file.display(), cause, status = status.shell(), "script failed");
+    Answer::Document(page(code, "The script gave no answer. The server's log tells why."))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &hyper::header::HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// A script under way.
+struct Run {
+    worker: Worker,
+    body: Option<Incoming>,
+    permit: Permit,
+    deadline: Instant,
+    patience: Duration,
+}
+
+impl Run {
+    /// Brings the script to its end; what it answers goes to `tell` as soon as its head is whole.
+    async fn run(self, tell: oneshot::Sender<Outcome>, connection: &Connection) {
+        let Self { worker: Worker { child, mut input, mut output, mut stderr }, body, permit, deadline, patience } =
+            self;
+        let beside = feed_and_log(body, &mut input, &mut stderr, connection);
+        let talk = talk(&mut output, deadline, tell);
+        let failed = tokio::select! {
+            never = beside => match never {},
+            failed = talk => failed,
+        };
+        input.close();
+        let status = stop(child, patience, connection).await;
+        stderr.log_to_the_end(connection).await;
+        drop(permit);
+        if let Some((tell, failure)) = failed {
+            let _ = tell.send(Err((failure, status)));
+        }
+    }
+}
+
+/// Hands the request's body to the script, and the script's complaints to the log.
+async fn feed_and_log(
+    body: Option<Incoming>,
+    input: &mut Input,
+    stderr: &mut Stderr,
+    connection: &Connection,
+) -> std::convert::Infallible {
+    let feed = async {
+        let mut body = body;
+        while let Some(Some(Ok(frame))) = next_frame(&mut body).await {
+            if let Some(data) = frame.data_ref() {
+                input.write(data).await;
+            }
+        }
+        input.close();
+    };
+    let log = poll_fn(|cx| buffers::with(|buffers| stderr.poll_log(cx, &mut buffers.read, connection)));
+    tokio::join!(feed, log);
+    std::future::pending().await
+}
+
+async fn next_frame(body: &mut Option<Incoming>) -> Option<Option<Result<hyper::body::Frame<Bytes>, hyper::Error>>> {
+    match body {
+        Some(body) => Some(body.frame().await),
+        None => None,
+    }
+}
+
+/// Reads the script's answer; what is returned has not been told yet.
+async fn talk(
+    output: &mut Output,
+    deadline: Instant,
+    tell: oneshot::Sender<Outcome>,
+) -> Option<(oneshot::Sender<Outcome>, Failure)> {
+    let mut buffer = vec![0; READ_BYTES];
+    let mut tell = tell;
+    let head = tokio::select! {
+        head = timeout_at(deadline, read_head(output, &mut buffer)) => head,
+        // The client has left.
+        () = tell.closed() => return None,
+    };
+    let (head, rest) = match head {
+        Ok(Ok(head)) => head,
+        Ok(Err(failure)) => return Some((tell, failure)),
+        Err(_) => return Some((tell, Failure::Late)),
+    };
+    let (mut sender, body) = Channel::new(1);
+    if tell.send(Ok((head, body))).is_ok()
+        && timeout_at(deadline, copy(output, &mut buffer, rest, &mut sender)).await.is_err()
+    {
+        sender.abort(std::io::ErrorKind::TimedOut.into());
+    }
+    None
+}
+
+/// Reads until the head is whole; returns what came after it, too.
+async fn read_head(output: &mut Output, buffer: &mut [u8]) -> Result<(Head, Bytes), Failure> {
+    let mut head = Vec::new();
+    loop {
+        let count = poll_fn(|cx| output.poll_read(cx, buffer)).await;
+        if count == 0 {
+            return Err(if head.is_empty() {
+                Failure::Silent
+            } else {
+                Failure::Rubbish("the answer ends within its head")
+            });
+        }
+        head.extend_from_slice(&buffer[..count]);
+        match parse(&head) {
+            Ok(Some((parsed, length))) => return Ok((parsed, Bytes::from(head).slice(length..))),
+            Ok(None) if head.len() <= CGI_HEAD_BYTES_MAX => {}
+            Ok(None) => return Err(Failure::Rubbish("the head of the answer is too long")),
+            Err(why) => return Err(Failure::Rubbish(why)),
+        }
+    }
+}
+
+/// Hands the body on, as fast as the client takes it, until it ends or the client has left.
+async fn copy(output: &mut Output, buffer: &mut [u8], rest: Bytes, sender: &mut Sender<Bytes, std::io::Error>) {
+    let mut data = rest;
+    loop {
+        if !data.is_empty() && sender.send_data(data).await.is_err() {
+            return;
+        }
+        let count = poll_fn(|cx| output.poll_read(cx, buffer)).await;
+        if count == 0 {
+            return;
+        }
+        data = Bytes::copy_from_slice(&buffer[..count]);
+    }
+}

@@ -1,0 +1,72 @@
+//! Headers of the user's own on answers: `--header`, `--header-ws`, `--header-http`.
+
+use hyper::{
+    HeaderMap, Response, StatusCode,
+    header::{
+        CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+        SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    },
+};
+
+use super::Body;
+
+/// The headers, for the two kinds of answers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Headers {
+    /// For a 101: those of `--header` and of `--header-ws`.
+    pub(crate) websocket: HeaderMap,
+    /// For everything else, errors included: those of `--header` and of `--header-http`.
+    pub(crate) http: HeaderMap,
+}
+
+/// Those that HTTP and the handshake themselves need.
+const RESERVED: [HeaderName; 7] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_VERSION,
+];
+
+/// Reads `Name: value`; an error says why it is no header that may be set.
+pub(crate) fn parse(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+    let (name, value) = text.split_once(':').ok_or("it is not `Name: value`")?;
+    let name: HeaderName = name.parse().map_err(|_| "the name has a character that no header's name has")?;
+    if RESERVED.contains(&name) {
+        return Err("wsd sets this header itself");
+    }
+    let value = value.trim_matches([' ', '\t']);
+    Ok((name, value.parse().map_err(|_| "the value has a control character")?))
+}
+
+impl Headers {
+    /// Adds the headers to an answer; they take the place of wsd's own of the same name.
+    pub(super) fn add(&self, mut response: Response<Body>) -> Response<Body> {
+        let is_websocket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let own = if is_websocket { &self.websocket } else { &self.http };
+        for name in own.keys() {
+            response.headers_mut().remove(name);
+            for value in own.get_all(name) {
+                response.headers_mut().append(name, value.clone());
+            }
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_checked() {
+        for good in ["X-A: b", "X-A:b", "X-A:", "x-a: b: c", "Server: me"] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+        for bad in ["X-A", "X A: b", ": b", "X-A: b\r\nX-B: c", "Connection: close", "sec-websocket-accept: x"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

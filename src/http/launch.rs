@@ -1,0 +1,78 @@
+//! Starts the program for a request: a fork slot, the environment, the process; or an answer that tells why not.
+
+use hyper::{
+    Response, StatusCode,
+    header::{HeaderValue, RETRY_AFTER},
+    http::request::Parts,
+};
+use tracing::{error, warn};
+
+use super::{Body, Context, page::page, scripts::Script};
+use crate::{
+    admission::Permit,
+    limits::RETRY_AFTER_SECS,
+    worker::{
+        Worker,
+        child::{LaunchError, spawn},
+        environ::{Content, Facts, variables},
+    },
+};
+
+/// A fork slot; or 429.
+#[expect(clippy::result_large_err, reason = "the error is the answer, which is made in either case")]
+pub(super) fn admit(context: &Context) -> Result<Permit, Response<Body>> {
+    context.site.admission.admit().ok_or_else(|| {
+        warn!(peer = %context.connection.peer, why = "maxforks", hint = "raise --maxforks", "session refused");
+        let text = "As many programs are running as are allowed. Try again later.";
+        with_retry_after(page(StatusCode::TOO_MANY_REQUESTS, text))
+    })
+}
+
+/// Starts `script` for the request to `path` (decoded); or 500, or 503.
+pub(super) async fn launch(
+    context: &Context,
+    request: &Parts,
+    script: &Script<'_>,
+    path: &[u8],
+    body: Content<'_>,
+    subprotocol: Option<&str>,
+) -> Result<Worker, Response<Body>> {
+    let peer = context.connection.peer;
+    let remote_host = match &context.site.lookup {
+        Some(lookup) => lookup.name(peer).await,
+        None => peer.address(),
+    };
+    let headers: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let facts = Facts {
+        connection: &context.connection,
+        remote_host: &remote_host,
+        method: request.method.as_str(),
+        target: request.uri.path_and_query().map_or("/", |target| target.as_str()),
+        script_name: script.name,
+        path_info: script.path_info,
+        path,
+        query: request.uri.query().unwrap_or_default(),
+        headers: &headers,
+        subprotocol,
+        content: body,
+    };
+    spawn(&script.program, variables(&context.site.environ, &facts))
+        .map_err(|cause| launch_failed(context, script, &cause))
+}
+
+fn launch_failed(context: &Context, script: &Script<'_>, cause: &LaunchError) -> Response<Body> {
+    let program = script.program.path.display();
+    let hint = cause.hint().unwrap_or_default();
+    error!(peer = %context.connection.peer, program = %program, cause = %cause, hint, "worker not started");
+    if cause.is_shortage() {
+        let text = "The server is out of processes, memory or descriptors. Try again later.";
+        with_retry_after(page(StatusCode::SERVICE_UNAVAILABLE, text))
+    } else {
+        page(StatusCode::INTERNAL_SERVER_ERROR, "The program cannot be started. The server's log tells why.")
+    }
+}
+
+fn with_retry_after(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECS));
+    response
+}

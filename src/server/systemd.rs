@@ -1,0 +1,71 @@
+//! systemd: sockets handed over (`sd_listen_fds(3)`), and what it is told (`sd_notify(3)`).
+
+use std::{convert::Infallible, env, io, time::Duration};
+
+use listenfd::ListenFd;
+use sd_notify::NotifyState;
+use tokio::net::{TcpListener, UnixListener};
+
+use super::listen::{BindError, Listener};
+
+/// The name (`FileDescriptorName=`) of sockets whose clients are redirected.
+const REDIRECT: &str = "redirect";
+
+/// The sockets handed over, those for what is served and those for redirects.
+pub(super) fn listeners() -> Result<(Vec<Listener>, Vec<Listener>), BindError> {
+    let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let names: Vec<_> = names.split(':').collect();
+    let mut handed = ListenFd::from_env();
+    let (mut main, mut redirect) = (Vec::new(), Vec::new());
+    for index in 0..handed.len() {
+        let listener = take(&mut handed, index)
+            .map_err(|cause| BindError { place: format!("socket {index} of LISTEN_FDS"), cause })?;
+        let list = if names.get(index) == Some(&REDIRECT) { &mut redirect } else { &mut main };
+        list.push(listener);
+    }
+    Ok((main, redirect))
+}
+
+fn take(handed: &mut ListenFd, index: usize) -> io::Result<Listener> {
+    let nothing = || io::Error::other("it is neither a TCP nor a Unix stream socket");
+    if let Ok(Some(listener)) = handed.take_tcp_listener(index) {
+        listener.set_nonblocking(true)?;
+        return Ok(Listener::Tcp(TcpListener::from_std(listener)?));
+    }
+    let listener = handed.take_unix_listener(index).ok().flatten().ok_or_else(nothing)?;
+    listener.set_nonblocking(true)?;
+    Ok(Listener::Unix(UnixListener::from_std(listener)?))
+}
+
+/// Tells that wsd serves.
+pub(crate) fn ready() {
+    tell(&[NotifyState::Ready]);
+}
+
+/// Tells that the settings are being loaded again; [`ready`] tells that they have been.
+pub(crate) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(_) => tell(&[NotifyState::Reloading]),
+    }
+}
+
+/// Tells that wsd ends.
+pub(crate) fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+/// Tells now and then that wsd is alive, if systemd watches that.
+pub(crate) async fn feed_watchdog() -> Infallible {
+    let Some(limit) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
+    let mut feed = tokio::time::interval((limit / 2).max(Duration::from_millis(1)));
+    loop {
+        feed.tick().await;
+        tell(&[NotifyState::Watchdog]);
+    }
+}
+
+fn tell(state: &[NotifyState<'_>]) {
+    // Without systemd there is nobody to tell, and that is no error.
+    let _ = sd_notify::notify(state);
+}

@@ -1,0 +1,195 @@
+//! TLS: certificates, loaded and loaded again, and the handshake.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use tokio::sync::watch;
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        server::WebPkiClientVerifier,
+        version::{TLS12, TLS13},
+    },
+};
+use tracing::{error, info};
+use x509_parser::parse_x509_certificate;
+
+use crate::peer::Tls;
+
+/// The files of `--sslcert`, `--sslkey` and `--sslca`, all PEM.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// The certificate, and those between it and the root.
+    pub(crate) cert: PathBuf,
+    /// Its private key.
+    pub(crate) key: PathBuf,
+    /// The roots of clients' certificates; with these a client must have one.
+    pub(crate) ca: Option<PathBuf>,
+}
+
+/// Why certificates cannot be used.
+#[derive(Debug)]
+pub(crate) struct TlsError {
+    what: String,
+    /// What to do about it.
+    pub(crate) hint: &'static str,
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+/// The certificates of now, which may be others later.
+#[derive(Clone, Debug)]
+pub(crate) struct Certificates {
+    current: watch::Receiver<Arc<ServerConfig>>,
+}
+
+impl Certificates {
+    /// What accepts the next connection.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.current.borrow()))
+    }
+}
+
+/// Loads the certificates again when they have changed.
+#[derive(Debug)]
+pub(crate) struct Reloader {
+    options: Options,
+    current: watch::Sender<Arc<ServerConfig>>,
+    seen: Vec<Option<Stamp>>,
+}
+
+/// What changes when a file does: when it was written, how long it is, and which file it is.
+type Stamp = (SystemTime, u64, u64);
+
+/// Loads the certificates, or tells what is wrong with them.
+pub(crate) fn open(options: Options) -> Result<(Certificates, Reloader), TlsError> {
+    let seen = stamps(&options);
+    let (sender, current) = watch::channel(load(&options)?);
+    Ok((Certificates { current }, Reloader { options, current: sender, seen }))
+}
+
+impl Reloader {
+    /// Loads the files again; new connections get the new certificates. If they are bad, the old ones stay.
+    pub(crate) fn reload(&mut self) {
+        self.seen = stamps(&self.options);
+        match load(&self.options) {
+            Ok(config) => {
+                self.current.send_replace(config);
+                info!("certificates loaded");
+            }
+            Err(cause) => error!(%cause, hint = cause.hint, "certificates not loaded, the old ones stay"),
+        }
+    }
+
+    /// The same if one of the files has changed since the last look.
+    pub(crate) fn look(&mut self) {
+        if stamps(&self.options) != self.seen {
+            self.reload();
+        }
+    }
+}
+
+fn stamps(options: &Options) -> Vec<Option<Stamp>> {
+    use std::os::unix::fs::MetadataExt;
+
+    let stamp = |path: &PathBuf| {
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+    };
+    [Some(&options.cert), Some(&options.key), options.ca.as_ref()].into_iter().flatten().map(stamp).collect()
+}
+
+fn load(options: &Options) -> Result<Arc<ServerConfig>, TlsError> {
+    let certs = read_certs("--sslcert", &options.cert)?;
+    check_dates(&options.cert, &certs[0])?;
+    let key = PrivateKeyDer::from_pem_file(&options.key).map_err(|cause| TlsError {
+        what: format!("--sslkey: cannot read a private key from `{}`: {cause}", options.key.display()),
+        hint: "it must be a PEM file with an unencrypted private key",
+    })?;
+    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .expect("the provider knows both versions");
+    let builder = match &options.ca {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let mut roots = RootCertStore::empty();
+            let (added, _) = roots.add_parsable_certificates(read_certs("--sslca", path)?);
+            let no_root = || TlsError {
+                what: format!("--sslca: no usable certificate in `{}`", path.display()),
+                hint: "it must be a PEM file with the certificates that sign those of your clients",
+            };
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(aws_lc_rs::default_provider()));
+            let verifier = verifier.build().ok().filter(|_| added > 0).ok_or_else(no_root)?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let mut config = builder.with_single_cert(certs, key).map_err(|cause| TlsError {
+        what: format!("--sslkey: `{}` does not belong to --sslcert: {cause}", options.key.display()),
+        hint: "name the private key that the certificate was made with",
+    })?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// At least one certificate.
+fn read_certs(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let bad = |cause: &dyn fmt::Display| TlsError {
+        what: format!("{flag}: cannot read certificates from `{}`: {cause}", path.display()),
+        hint: "it must be a readable PEM file with lines like -----BEGIN CERTIFICATE-----",
+    };
+    let certs = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|cause| bad(&cause))?;
+    if certs.is_empty() { Err(bad(&"there is none in it")) } else { Ok(certs) }
+}
+
+/// Refuses a certificate that no client would accept: not yet valid, or not any more.
+fn check_dates(path: &Path, cert: &CertificateDer<'_>) -> Result<(), TlsError> {
+    let Ok((_, parsed)) = parse_x509_certificate(cert) else {
+        let what = format!("--sslcert: the first certificate in `{}` is no X.509 certificate", path.display());
+        return Err(TlsError { what, hint: "the server's own certificate comes first in the file" });
+    };
+    let validity = parsed.validity();
+    if validity.is_valid() {
+        return Ok(());
+    }
+    let what =
+        format!("--sslcert: `{}` is valid from {} to {} only", path.display(), validity.not_before, validity.not_after);
+    Err(TlsError { what, hint: "renew the certificate, and check the clock" })
+}
+
+/// What a handshake has agreed on.
+pub(crate) fn describe(connection: &ServerConnection) -> Tls {
+    let protocol = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+        _ => "TLSv1.3",
+    };
+    let cipher = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
+    let subject = |cert: &CertificateDer<'_>| Some(parse_x509_certificate(cert).ok()?.1.subject().to_string());
+    Tls {
+        protocol,
+        cipher: cipher.replacen("TLS13_", "TLS_", 1),
+        client: connection.peer_certificates().and_then(|certs| subject(certs.first()?)),
+    }
+}
+
+/// The answer to plain HTTP where TLS was expected.
+pub(crate) const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
+    connection: close\r\ncontent-length: 62\r\n\r\n400 Bad Request\n\nThis port speaks TLS: use https:// or wss://\n";
+
+/// Whether a failed handshake began like HTTP: TLS does not begin with a letter.
+pub(crate) fn is_plain_http(first: u8) -> bool {
+    first.is_ascii_uppercase()
+}
