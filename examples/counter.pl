@@ -1,0 +1,13 @@
+#!/usr/bin/env perl
+# Counts to ten, half a second apart; autoflush, as Perl holds back what goes to a pipe.
+# wsd --port 8080 ./examples/counter.pl
+use v5.14;
+use warnings;
+use Time::HiRes qw(sleep);
+
+STDOUT->autoflush(1);
+
+for my $number (1 .. 10) {
+    say $number;
+    sleep 0.5;
+}

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# A key-value store, redis-cli behind a page: it understands set KEY VALUE, get KEY and subscribe KEY.
+# wsd ./examples/keyvalue.py
+#
+# `wsd redis-cli` would do as well, but it hands all of Redis, FLUSHALL and CONFIG too, to every client. Here a key is
+# one plain word under `wsd:`, a value is data on redis-cli's standard input and lasts an hour, and nothing else gets
+# through. The Redis is the one of $REDIS_URL (with --passenv=PATH,REDIS_URL), or else that of this machine.
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from threading import Thread
+
+REDIS = ["redis-cli", "-u", os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")]
+SUBSCRIPTIONS_MAX = 5  # each is a process
+VALUE_MAX = 1000  # characters
+
+subscriptions = {}  # by key
+
+
+def say(*words):
+    sys.stdout.write(" ".join(map(str, words)) + "\n")  # in one go, as threads write too
+    sys.stdout.flush()
+
+
+def redis(*words, value=""):
+    """What redis-cli prints, as one line."""
+    done = subprocess.run([*REDIS, *words], input=value, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          encoding="utf-8", errors="replace")
+    return " ".join(done.stdout.splitlines())
+
+
+def store(key, value):
+    if len(value) > VALUE_MAX:
+        return say("error a value has at most", VALUE_MAX, "characters")
+    answer = redis("-x", "SETEX", f"wsd:{key}", "3600", value=value)
+    if answer != "OK":
+        return say("error", answer)
+    say("stored", key)
+    redis("-x", "PUBLISH", f"wsd:{key}", value=value)
+
+
+def fetch(key):
+    answer = redis("EXISTS", f"wsd:{key}")
+    if answer == "1":
+        say("value", key, redis("GET", f"wsd:{key}"))
+    else:
+        say(*["none", key] if answer == "0" else ["error", answer])
+
+
+def subscribe(key):
+    answer = redis("PING")
+    if answer != "PONG":
+        say("error", answer)
+    elif key not in subscriptions and len(subscriptions) == SUBSCRIPTIONS_MAX:
+        say("error there are", SUBSCRIPTIONS_MAX, "subscriptions at most")
+    elif key not in subscriptions:
+        subscriptions[key] = subprocess.Popen([*REDIS, "SUBSCRIBE", f"wsd:{key}"], stdin=subprocess.DEVNULL,
+                                              stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
+        Thread(target=listen, args=[key, subscriptions[key].stdout], daemon=True).start()
+
+
+def listen(key, lines):
+    """Redis tells of a subscription in threes of lines: what happened, the channel, a number or the value."""
+    for happened, _, value in zip(lines, lines, lines):
+        say(*["subscribed", key] if happened == "subscribe\n" else ["value", key, value.rstrip("\n")])
+    subscriptions.pop(key).wait()
+    say("unsubscribed", key)
+
+
+def obey(line):
+    command, key, value = [*line.strip().split(" ", 2), "", ""][:3]
+    commands = {"get": fetch, "subscribe": subscribe}
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", key):
+        say("error a key is one word of up to 64 letters, digits and _ . -")
+    elif command == "set":
+        store(key, value)
+    elif command in commands:
+        commands[command](key)
+    else:
+        say("error there are: set KEY VALUE, get KEY, subscribe KEY")
+
+
+# End quietly on Ctrl-C, and when nobody reads any more.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+if not shutil.which(REDIS[0]):
+    sys.exit("redis-cli is not installed")
+say("ready")
+for line in sys.stdin:
+    obey(line)
+for subscription in list(subscriptions.values()):
+    subscription.terminate()

@@ -1,0 +1,158 @@
+// The Connect Four page: draws the board as the game's program tells it, and sends the columns that are chosen.
+
+import { follow } from './header.js';
+import { parse } from './parse.js';
+import { WsdSocket } from './wsd.js';
+
+const COLUMNS = 7;
+const ROWS = 6;
+const PLAYERS = ['', 'Player one', 'Player two'];
+
+const place = Object.fromEntries(
+  ['seat', 'news', 'hint', 'again', 'play', 'watch', 'link', 'copy', 'board'].map((id) => [id, document.getElementById(id)]),
+);
+const columns = Array.from({ length: COLUMNS }, (_, number) => makeColumn(number));
+
+const watched = new URLSearchParams(location.search).get('watch');
+let seat = null; // { player, game }; player 0 watches
+let board = null;
+
+function makeColumn(number) {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'column';
+  button.tabIndex = number === 0 ? 0 : -1;
+  for (let row = ROWS - 1; row >= 0; row -= 1) {
+    button.append(Object.assign(document.createElement('span'), { className: 'cell' }));
+  }
+  button.addEventListener('click', () => drop(number));
+  button.addEventListener('focus', () => columns.forEach((one) => { one.tabIndex = one === button ? 0 : -1; }));
+  return place.board.appendChild(button);
+}
+
+/** What each kind of message does. */
+const ACTS = {
+  waiting() {
+    seat = null;
+    board = null;
+  },
+  seat({ player, game }) {
+    seat = { player, game };
+    board = null;
+  },
+  board(message) { board = message; },
+  error({ text }) { place.hint.textContent = text; },
+};
+
+function receive({ data }) {
+  const message = parse(data);
+  if (!Object.hasOwn(ACTS, message?.type)) return;
+  place.hint.textContent = '';
+  ACTS[message.type](message);
+  render();
+}
+
+function isMyTurn() {
+  return board?.phase === 'playing' && board.player === seat.player && socket.readyState === WsdSocket.OPEN;
+}
+
+function drop(number) {
+  if (isMyTurn()) socket.send(`${number + 1}`);
+}
+
+function render() {
+  const isMine = isMyTurn();
+  const isOver = board !== null && board.phase !== 'playing';
+  const isPlayer = seat?.player > 0;
+  place.board.dataset.seat = isMine ? seat.player : 0;
+  place.board.dataset.phase = board?.phase ?? '';
+  columns.forEach((button, number) => renderColumn(button, number, isMine));
+
+  place.seat.dataset.player = seat?.player ?? 0;
+  place.seat.textContent = seat === null ? '' : isPlayer ? `You are ${PLAYERS[seat.player].toLowerCase()}` : 'You are watching';
+  place.news.textContent = news();
+
+  place.again.hidden = !(isPlayer && isOver && !board.again.includes(seat.player));
+  place.again.textContent = board?.phase === 'left' ? 'Find another opponent' : 'Play again';
+  place.play.hidden = watched === null;
+  place.watch.hidden = !isPlayer || board?.phase === 'left';
+  if (seat) place.link.href = `connect4.html?watch=${encodeURIComponent(seat.game)}`;
+}
+
+function renderColumn(button, number, isMine) {
+  const discs = board?.columns[number] ?? '';
+  const isLast = (row) => board?.last?.[0] === number && board.last[1] === row;
+  const isWinning = (row) => board?.line.some((cell) => cell[0] === number && cell[1] === row) ?? false;
+  [...button.children].forEach((cell, fromAbove) => {
+    const row = ROWS - 1 - fromAbove;
+    cell.dataset.disc = discs[row] ?? '';
+    cell.classList.toggle('next', row === discs.length);
+    cell.classList.toggle('last', isLast(row));
+    cell.classList.toggle('winning', isWinning(row));
+    cell.style.setProperty('--height', fromAbove + 1);
+  });
+  button.ariaDisabled = `${!isMine || discs.length === ROWS}`;
+  button.ariaLabel = `Column ${number + 1}, ${describe(discs)}`;
+}
+
+/** A column in words, from below. */
+function describe(discs) {
+  if (discs === '') return 'empty';
+  const words = [...discs].map((disc) => (disc === '1' ? 'one' : 'two')).join(', ');
+  return discs.length === ROWS ? `full: ${words}` : words;
+}
+
+/** What has happened and who is next, in words. */
+function news() {
+  if (socket.readyState !== WsdSocket.OPEN) return '';
+  if (board === null) return watched === null ? 'Waiting for an opponent. Open this page in a second window to be your own.' : '';
+  const { phase, player, last, again } = board;
+  const name = (number) => (number === seat.player ? 'You' : PLAYERS[number]);
+  const wish = again.length === 1 && again[0] !== seat.player ? ` ${PLAYERS[again[0]]} would like to play again.`
+    : again.length === 1 ? ' Waiting for the other player.' : '';
+  switch (phase) {
+    case 'playing': {
+      const turn = player === seat.player ? 'Your turn.' : `${PLAYERS[player]} is next.`;
+      return last ? `${name(3 - player)} took column ${last[0] + 1}. ${turn}` : turn;
+    }
+    case 'won':
+      return `${player === seat.player ? 'You win!' : `${PLAYERS[player]} wins.`}${wish}`;
+    case 'draw':
+      return `A draw: the board is full.${wish}`;
+    default:
+      return `${PLAYERS[player]} has left. The game is over.`;
+  }
+}
+
+function press(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const number = Number(event.key) - 1;
+  if (number >= 0 && number < COLUMNS) drop(number);
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  const at = columns.indexOf(document.activeElement);
+  if (step && at >= 0) columns[(at + step + COLUMNS) % COLUMNS].focus();
+}
+
+async function copy() {
+  try {
+    await navigator.clipboard.writeText(place.link.href);
+    place.copy.textContent = 'Copied';
+  } catch {
+    place.hint.textContent = 'The browser forbids it: copy the link by hand.';
+  }
+}
+
+const socket = new WsdSocket(watched === null ? './connect4' : `./connect4?watch=${encodeURIComponent(watched)}`);
+socket.onmessage = receive;
+socket.onstate = () => {
+  if (socket.readyState !== WsdSocket.OPEN) {
+    seat = null;
+    board = null;
+  }
+  render();
+};
+follow(socket);
+render();
+place.again.addEventListener('click', () => socket.send('again'));
+place.copy.addEventListener('click', copy);
+document.addEventListener('keydown', press);
