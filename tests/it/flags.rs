@@ -1,0 +1,241 @@
+//! The command line: Go-style spelling, exit codes as promises, and messages that name the way out.
+
+use crate::harness::http::Connection;
+use crate::harness::server::{Outcome, Server, address_of, run, wsd};
+use crate::harness::tree::Tree;
+use crate::harness::websocket::{BINARY, TEXT};
+
+/// A run that must end with this status, say nothing on standard output, and name each of `words` on standard error.
+fn assert_refused(arguments: &[&str], status: i32, words: &[&str]) {
+    let outcome = run(arguments);
+
+    assert_eq!(outcome.status, Some(status), "{arguments:?}: {outcome:?}");
+    assert_eq!(outcome.stdout, "", "{arguments:?}: {outcome:?}");
+    for word in words {
+        assert!(outcome.stderr.contains(word), "{arguments:?} does not name {word}: {outcome:?}");
+    }
+}
+
+#[test]
+fn flags_are_spelled_as_in_go() {
+    for flags in [
+        &["-port", "0"][..],
+        &["-port=0"],
+        &["--port", "0"],
+        &["--port=0"],
+        &["--port=1", "--port=0"],
+        &["--port=0", "--"],
+    ] {
+        let server = Server::spawn(wsd(&[flags, &["echo", "hello"]].concat()));
+
+        assert_eq!(server.connect("/").line(), "hello", "{flags:?}");
+    }
+}
+
+#[test]
+fn a_switch_takes_no_word_of_its_own() {
+    for (flags, opcode) in [
+        (&["--binary"][..], BINARY),
+        (&["-binary"], BINARY),
+        (&["--binary=true"], BINARY),
+        (&["--binary=True"], BINARY),
+        (&["--binary=TRUE"], BINARY),
+        (&["-binary=t"], BINARY),
+        (&["--binary=T"], BINARY),
+        (&["--binary=1"], BINARY),
+        (&["--binary=false"], TEXT),
+        (&["--binary=False"], TEXT),
+        (&["--binary=FALSE"], TEXT),
+        (&["--binary=f"], TEXT),
+        (&["--binary=F"], TEXT),
+        (&["-binary=0"], TEXT),
+        (&["--binary", "--binary=false"], TEXT),
+        (&[], TEXT),
+    ] {
+        let server = Server::command(flags, &["echo", "hello"]);
+
+        assert_eq!(server.connect("/").frame().opcode, opcode, "{flags:?}");
+    }
+}
+
+#[test]
+fn flags_stop_at_the_command() {
+    let server = Server::command(&[], &["echo", "--port=1", "-binary", "--", "--help"]);
+
+    assert_eq!(server.connect("/").line(), "--port=1 -binary -- --help");
+}
+
+#[test]
+fn flags_that_do_not_parse_are_exit_2() {
+    assert_refused(&["--nosuch", "cat"], 2, &["--nosuch"]);
+    assert_refused(&["-nosuch=1", "cat"], 2, &["nosuch"]);
+    assert_refused(&["--port=abc", "cat"], 2, &["--port", "abc"]);
+    assert_refused(&["--port=", "cat"], 2, &["--port"]);
+    assert_refused(&["--port"], 2, &["--port"]);
+    assert_refused(&["--port=1.5", "cat"], 2, &["--port", "1.5"]);
+    assert_refused(&["--binary=maybe", "cat"], 2, &["--binary", "maybe"]);
+    assert_refused(&["--maxforks=many", "cat"], 2, &["--maxforks", "many"]);
+    assert_refused(&["--closems=-1", "cat"], 2, &["--closems", "-1"]);
+    assert_refused(&["--pingms=x", "cat"], 2, &["--pingms"]);
+    assert_refused(&["---port=1", "cat"], 2, &["---port"]);
+}
+
+#[test]
+fn flags_that_make_no_sense_are_exit_1() {
+    let tree = Tree::new();
+    tree.file("file", "").directory("directory").file("plain.sh", "#!/bin/sh\n");
+    let (file, directory, nothing) = (tree.path("file"), tree.path("directory"), tree.path("nothing"));
+
+    assert_refused(&[], 1, &["COMMAND", "--help"]);
+    assert_refused(&["--port=0"], 1, &["COMMAND", "--dir"]);
+    assert_refused(&["--port=0", "--dir", &directory, "cat"], 1, &["COMMAND", "--dir"]);
+    assert_refused(&["--port=0", "no-such-command-anywhere"], 1, &["no-such-command-anywhere"]);
+    assert_refused(&["--port=0", &nothing], 1, &[&nothing]);
+    assert_refused(&["--port=0", &tree.path("plain.sh")], 1, &["plain.sh"]);
+    assert_refused(&["--port=0", &directory], 1, &[&directory]);
+    assert_refused(&["--port=0", "-"], 1, &["-"]);
+    assert_refused(&["--port=0", "--dir", &nothing], 1, &["--dir", &nothing]);
+    assert_refused(&["--port=0", "--dir", &file], 1, &["--dir", &file, "COMMAND"]);
+    assert_refused(&["--port=0", "--staticdir", &nothing, "cat"], 1, &["--staticdir", &nothing]);
+    assert_refused(&["--port=0", "--staticdir", &file, "cat"], 1, &["--staticdir", &file]);
+    assert_refused(&["--port=0", "--loglevel=loud", "cat"], 1, &["--loglevel", "loud"]);
+    // All files would be programs, or lie among them, and no program is served as text.
+    for files in [tree.path(""), directory] {
+        assert_refused(&["--port=0", "--dir", &tree.path(""), "--staticdir", &files], 1, &["--dir", "--staticdir"]);
+    }
+}
+
+#[test]
+fn a_port_in_use_is_exit_3_and_names_the_address() {
+    let server = Server::command(&[], &["cat"]);
+    let port = format!("--port={}", server.address.port());
+
+    assert_refused(&[&port, "cat"], 3, &[&server.host(), "--port"]);
+}
+
+#[test]
+fn an_address_of_another_machine_is_exit_3_and_named() {
+    // An address of the block for documentation (RFC 5737): no machine has it.
+    assert_refused(&["--port=0", "--address=192.0.2.1", "cat"], 3, &["192.0.2.1"]);
+}
+
+#[test]
+fn help_is_readable_at_80_columns() {
+    for flag in ["--help", "-help", "-h"] {
+        let Outcome { status, stdout, stderr } = run(&[flag]);
+
+        assert_eq!((status, stderr.as_str()), (Some(0), ""), "{flag}");
+        for line in stdout.lines() {
+            assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
+        }
+        for name in [
+            "--port",
+            "--address",
+            "--binary",
+            "--dir",
+            "--staticdir",
+            "--maxforks",
+            "--maxframesize",
+            "--closems",
+            "--pingms",
+            "--passenv",
+            "--loglevel",
+            "--help",
+            "--version",
+            "COMMAND",
+        ] {
+            assert!(stdout.contains(name), "{flag} does not tell of {name}");
+        }
+    }
+}
+
+#[test]
+fn help_wins_over_everything_else_on_the_line() {
+    assert_eq!(run(&["--port=0", "--help", "cat"]).status, Some(0));
+}
+
+#[test]
+fn the_version_is_one_line() {
+    for flag in ["--version", "-version"] {
+        let Outcome { status, stdout, stderr } = run(&[flag]);
+
+        assert_eq!((status, stderr.as_str()), (Some(0), ""));
+        assert!(stdout.starts_with(concat!("wsd ", env!("CARGO_PKG_VERSION"))), "{stdout}");
+        assert_eq!(stdout.lines().count(), 1);
+    }
+}
+
+#[test]
+fn standard_output_carries_the_ready_urls_only() {
+    let mut server = Server::shell(&[], "echo to the client; echo to the log >&2", &[]);
+    server.connect("/").rest();
+    server.get("/", "");
+    server.refusal("/", "Origin: http://evil.example\r\n");
+
+    server.stop();
+
+    let urls = server.output();
+    assert!(urls[0].starts_with("http://127.0.0.1:"), "{urls:?}");
+    for url in &urls {
+        assert_eq!(address_of(url).port(), server.address.port(), "{urls:?}");
+    }
+    assert!(urls.len() <= 2, "{urls:?}");
+}
+
+#[test]
+fn every_ready_url_answers() {
+    let mut server = Server::command(&[], &["cat"]);
+    server.connect("/");
+
+    for url in server.output() {
+        let mut connection = Connection::open(address_of(&url));
+        connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(connection.response("GET").status, 404, "{url}");
+    }
+    server.stop();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn only_loopback_is_served_unless_an_address_is_given() {
+    use std::net::SocketAddr;
+    // On Linux all of 127.0.0.0/8 is this machine, and a listener on all interfaces would answer there too.
+    let elsewhere = |server: &Server| SocketAddr::from(([127, 0, 0, 2], server.address.port()));
+
+    let server = Server::command(&[], &["cat"]);
+    assert!(Connection::try_open(elsewhere(&server)).is_err());
+
+    let server = Server::command(&["--address=127.0.0.2"], &["cat"]);
+    assert_eq!(server.address, elsewhere(&server));
+    assert!(Connection::try_open(SocketAddr::from(([127, 0, 0, 1], server.address.port()))).is_err());
+}
+
+#[test]
+fn several_addresses_are_served_on_one_port() {
+    let mut server = Server::command(&["--address=127.0.0.1", "--address=127.0.0.2"], &["cat"]);
+    server.connect("/");
+    server.stop();
+
+    let urls = server.output();
+    let port = server.address.port();
+    assert_eq!(urls, [format!("http://127.0.0.1:{port}/"), format!("http://127.0.0.2:{port}/")]);
+}
+
+#[test]
+fn the_banner_says_what_is_served_from_where_and_for_whom() {
+    let tree = Tree::new();
+    tree.directory("programs").directory("files");
+    let (programs, files) = (tree.path("programs"), tree.path("files"));
+    let table: [(&[&str], &[&str], &[&str]); 3] = [
+        (&[], &["cat", "-u"], &["cat -u", "origin", "this machine only"]),
+        (&["--staticdir", &files], &["cat"], &["cat", &files]),
+        (&["--dir", &programs, "--address=0.0.0.0"], &[], &[&programs, "0.0.0.0"]),
+    ];
+    for (flags, command, words) in table {
+        let banner = Server::command(flags, command).stop();
+
+        for word in words {
+            assert!(banner.contains(word), "{flags:?} {command:?}: the banner does not tell of {word}:\n{banner}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The log: an event and its fields, a line each, and no way for anybody to forge one.
+
+use rustix::process::Signal;
+
+use crate::harness::http::Connection;
+use crate::harness::server::{Server, field, wsd};
+
+/// The keys of a line's fields, in their order.
+fn keys(line: &str) -> Vec<&str> {
+    line.split(' ').filter_map(|word| word.split_once('=')).map(|(key, _)| key).collect()
+}
+
+#[test]
+fn a_session_is_one_line_at_its_start_and_one_at_its_end() {
+    let mut server = Server::command(&[], &["true"]);
+    let mut client = server.connect("/some/path?token=secret");
+    let peer = client.connection().local_address().to_string();
+    client.rest();
+    client.close(1000);
+    client.drain();
+    let log = server.stop();
+
+    let lines: Vec<_> = log.lines().filter(|line| line.contains(" conn=")).collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    let (started, ended) = (lines[0], lines[1]);
+    assert!(started.contains(" INFO session started conn="), "{started}");
+    assert_eq!(keys(started), ["conn", "peer", "pid", "path"], "{started}");
+    assert_eq!(field(started, "peer"), Some(peer), "{started}");
+    assert_eq!(field(started, "path").as_deref(), Some("/some/path"), "{started}");
+    assert!(ended.contains(" INFO session ended conn="), "{ended}");
+    assert_eq!(keys(ended), ["conn", "end", "status", "code", "secs", "in", "out"], "{ended}");
+    assert_eq!(field(ended, "conn"), field(started, "conn"));
+}
+
+#[test]
+fn a_query_is_not_logged() {
+    // It often holds a token.
+    let mut server = Server::command(&[], &["cat"]);
+    server.connect("/path?token=secret").close(1000);
+    server.refusal("/path?token=secret", "Origin: http://evil.example\r\n");
+    server.get("/path?token=secret", "");
+
+    let log = server.stop();
+
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[test]
+fn every_line_has_a_time_and_a_level() {
+    let mut server = Server::shell(&[], "echo text >&2", &[]);
+    server.connect("/").rest();
+    server.refusal("/", "Origin: http://evil.example\r\n");
+
+    let log = server.stop();
+
+    let digits = |text: &str, shape: &str| {
+        text.len() == shape.len()
+            && text
+                .bytes()
+                .zip(shape.bytes())
+                .all(|(byte, shape)| if shape == b'0' { byte.is_ascii_digit() } else { byte == shape })
+    };
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("session ") || line.contains("worker ")).collect();
+    assert!(lines.len() >= 4, "{log}");
+    for line in lines {
+        let mut words = line.split_whitespace();
+        assert!(digits(words.next().unwrap(), "0000-00-00T00:00:00.000Z"), "{line}");
+        assert!(["DEBUG", "INFO", "WARN", "ERROR"].contains(&words.next().unwrap()), "{line}");
+    }
+}
+
+#[test]
+fn sessions_are_told_apart() {
+    let server = Server::shell(&[], "echo \"from $$\" >&2; cat", &[]);
+    let _clients = [server.connect("/"), server.connect("/")];
+    server.expect_nth_log("worker stderr", 2);
+
+    for count in 1..=2 {
+        let started = server.expect_nth_log("session started", count).text;
+        let said = server.expect_log(&format!("from {}", field(&started, "pid").unwrap())).text;
+
+        assert_eq!(field(&said, "conn"), field(&started, "conn"));
+    }
+}
+
+#[test]
+fn standard_error_is_logged_line_by_line() {
+    let server = Server::shell(&[], "echo bare >&2; echo >&2; echo 'two words' >&2; printf 'last' >&2", &[]);
+
+    server.connect("/").rest();
+
+    server.expect_log("line=last");
+    let log = server.log();
+    let said: Vec<_> =
+        log.iter().filter(|line| line.contains("worker stderr")).map(|line| field(line, "line").unwrap()).collect();
+    assert_eq!(said, ["bare", "", "two words", "last"]);
+    assert!(log.iter().any(|line| line.contains(" INFO worker stderr conn=") && line.contains("line=\"two words\"")));
+}
+
+#[test]
+fn nobody_can_write_control_characters_into_the_log() {
+    let script =
+        "printf 'esc\\033[2J bell\\007 cr\\r nul\\000 del\\177 c1\\302\\233 tab\\t quote\\\" slash\\\\ end\\n' >&2";
+    let mut server = Server::shell(&[], script, &[]);
+    server.connect("/").rest();
+    server.connect("/%1b%5b2J%0aFORGED%0d%c2%9b%7f").rest();
+    server.refusal("/%00%0aFORGED", "");
+    server.get("/%1b%0aFORGED", "");
+    server.refusal("/", "Origin: http://evil.example/\tFORGED\"\r\n");
+    let mut connection = Connection::open(server.address);
+    connection.send("GET /\x1b[2J HTTP/1.1\r\nHost: x\r\nOrigin: \x1b[2J\r\n\r\n");
+    connection.try_response("GET");
+
+    let log = server.stop();
+
+    for line in log.lines() {
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert!(!line.starts_with("FORGED"), "{line:?}");
+    }
+    assert!(log.contains("end"), "{log}");
+}
+
+#[test]
+fn a_quote_ends_no_field() {
+    let server = Server::shell(&[], "printf '%s\\n' 'a\" code=1000 forged=\"x' >&2", &[]);
+
+    server.connect("/").rest();
+
+    let line = server.expect_log("worker stderr").text;
+    assert!(line.contains("line=\"a\\\" code=1000 forged=\\\"x\""), "{line}");
+}
+
+#[test]
+fn the_level_says_what_is_logged() {
+    let table = [
+        ("debug", true, true),
+        ("trace", true, true),
+        ("access", true, true),
+        ("info", true, true),
+        ("error", false, false),
+        ("fatal", false, false),
+        ("none", false, false),
+    ];
+    for (level, sessions, refusals) in table {
+        let mut server = Server::shell(&[&format!("--loglevel={level}")], "exit 3", &[]);
+        let mut client = server.connect("/");
+        client.rest();
+        client.close(1000);
+        client.drain();
+        server.refusal("/", "Origin: http://evil.example\r\n");
+
+        let log = server.stop();
+
+        assert_eq!(log.contains("session ended"), sessions, "--loglevel={level}:\n{log}");
+        assert_eq!(log.contains("session refused"), refusals, "--loglevel={level}:\n{log}");
+    }
+}
+
+#[test]
+fn the_server_outlives_the_reader_of_its_log() {
+    let mut server = Server::spawn_unheard(wsd(&["--port=0", "sh", "-c", "echo to the log >&2; cat"]));
+
+    for session in 1..=5 {
+        let mut client = server.connect("/");
+        client.text("served");
+        assert_eq!(client.line(), "served", "session {session}");
+    }
+
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+}

@@ -1,0 +1,170 @@
+//! Who may connect when no policy is given: pages of the same origin, and programs that are no browser.
+
+use crate::harness::http::Connection;
+use crate::harness::server::{Server, field};
+use crate::harness::websocket::{Client, upgrade_request};
+
+/// The status that an upgrade gets with this Host and these further header lines. `PORT` stands for the server's port.
+fn status(server: &Server, host: &str, headers: &str) -> u16 {
+    let port = server.address.port().to_string();
+    let request = upgrade_request(&host.replace("PORT", &port), "/", &headers.replace("PORT", &port));
+    match Client::open(server.address, &request) {
+        Ok(_) => 101,
+        Err(response) => response.status,
+    }
+}
+
+#[test]
+fn a_page_may_connect_to_where_it_came_from_and_no_other() {
+    let server = Server::command(&[], &["cat"]);
+    let table = [
+        // A port is part of an origin, and so is the name as it is written.
+        (101, "localhost:PORT", "http://localhost:PORT"),
+        (101, "127.0.0.1:PORT", "http://127.0.0.1:PORT"),
+        (101, "[::1]:PORT", "http://[::1]:PORT"),
+        (101, "app.localhost:PORT", "http://app.localhost:PORT"),
+        (101, "127.1.2.3:PORT", "http://127.1.2.3:PORT"),
+        (403, "127.0.0.1:PORT", "http://localhost:PORT"),
+        (403, "localhost:PORT", "http://127.0.0.1:PORT"),
+        (403, "localhost:PORT", "http://app.localhost:PORT"),
+        (403, "localhost:PORT", "http://localhost:1"),
+        (403, "localhost:PORT", "http://localhost"),
+        (403, "localhost:PORT", "http://evil.example"),
+        (403, "localhost:PORT", "http://evil.example:PORT"),
+        (403, "localhost:PORT", "http://localhost.evil.example:PORT"),
+        (403, "localhost:PORT", "http://localhost:PORT.evil.example"),
+        (403, "localhost:PORT", "http://evil.example#localhost:PORT"),
+        (403, "localhost:PORT", "http://localhost:PORT@evil.example"),
+        // Case says nothing in a host name.
+        (101, "localhost:PORT", "http://LOCALHOST:PORT"),
+        (101, "LocalHost:PORT", "http://localhost:PORT"),
+        // A missing port is the default of the origin's scheme, behind a proxy that speaks TLS too.
+        (101, "localhost", "http://localhost"),
+        (101, "localhost", "http://localhost:80"),
+        (101, "localhost:80", "http://localhost"),
+        (101, "localhost", "https://localhost"),
+        (101, "localhost", "https://localhost:443"),
+        (101, "localhost:443", "https://localhost"),
+        (403, "localhost", "https://localhost:80"),
+        (403, "localhost", "http://localhost:443"),
+        (403, "localhost:80", "https://localhost"),
+        (403, "localhost:443", "http://localhost"),
+        // What is no origin of a page is refused.
+        (403, "localhost:PORT", "null"),
+        (403, "localhost:PORT", "localhost:PORT"),
+        (403, "localhost:PORT", "localhost"),
+        (403, "localhost:PORT", "http://"),
+        (403, "localhost:PORT", "//localhost:PORT"),
+        (403, "localhost:PORT", "file://"),
+        (403, "localhost:PORT", "*"),
+    ];
+    for (want, host, origin) in table {
+        assert_eq!(status(&server, host, &format!("Origin: {origin}\r\n")), want, "Host: {host}, Origin: {origin}");
+    }
+}
+
+#[test]
+fn a_program_that_is_no_browser_may_connect() {
+    let server = Server::command(&[], &["cat"]);
+
+    for host in ["localhost:PORT", "127.0.0.1:PORT", "localhost"] {
+        assert_eq!(status(&server, host, ""), 101, "Host: {host}");
+    }
+}
+
+#[test]
+fn a_name_that_was_bent_to_loopback_is_refused() {
+    // DNS rebinding: a page of evil.example, whose name now leads to 127.0.0.1, is of the same origin as its Host.
+    let server = Server::command(&[], &["cat"]);
+
+    for name in [
+        "evil.example",
+        "notlocalhost",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "10.0.0.1",
+        "0.0.0.0",
+        "[::]",
+    ] {
+        for port in ["", ":PORT"] {
+            let host = format!("{name}{port}");
+            assert_eq!(status(&server, &host, &format!("Origin: http://{host}\r\n")), 403, "Host: {host}");
+        }
+    }
+}
+
+#[test]
+fn a_second_origin_does_not_hide_the_first() {
+    let server = Server::command(&[], &["cat"]);
+
+    for headers in [
+        "Origin: http://localhost:PORT\r\nOrigin: http://evil.example\r\n",
+        "Origin: http://evil.example\r\nOrigin: http://localhost:PORT\r\n",
+        "Origin: http://localhost:PORT, http://evil.example\r\n",
+    ] {
+        assert_eq!(status(&server, "localhost:PORT", headers), 403, "{headers}");
+    }
+}
+
+#[test]
+fn a_second_host_does_not_hide_the_first() {
+    let server = Server::command(&[], &["cat"]);
+
+    for headers in [
+        "Host: evil.example\r\nOrigin: http://evil.example\r\n",
+        "Host: evil.example\r\nOrigin: http://localhost:PORT\r\n",
+    ] {
+        let status = status(&server, "localhost:PORT", headers);
+        assert!(status == 400 || status == 403, "{headers}: {status}");
+    }
+}
+
+#[test]
+fn a_target_in_absolute_form_does_not_help_a_page() {
+    // Whether its host counts (RFC 9112, section 3.2.2) or the Host header does, this page is of another origin.
+    let server = Server::command(&[], &["cat"]);
+    let request = upgrade_request(&server.host(), "http://evil.example/", "Origin: http://evil.example\r\n");
+
+    assert_eq!(Client::open(server.address, &request).err().map(|response| response.status), Some(403));
+}
+
+#[test]
+fn a_refusal_names_the_origin_and_the_flag_that_allows_it() {
+    let server = Server::command(&[], &["cat"]);
+    let mut connection = Connection::open(server.address);
+    let peer = connection.local_address().to_string();
+
+    connection.send(upgrade_request(&server.host(), "/", "Origin: http://evil.example\r\n"));
+    let response = connection.response("GET");
+
+    assert_eq!(response.status, 403);
+    assert!(!response.body.is_empty());
+    let line = server.expect_log("session refused").text;
+    assert!(line.contains(" WARN "), "{line}");
+    assert_eq!(field(&line, "peer"), Some(peer), "{line}");
+    assert_eq!(field(&line, "why").as_deref(), Some("origin"), "{line}");
+    assert_eq!(field(&line, "origin").as_deref(), Some("http://evil.example"), "{line}");
+    assert_eq!(field(&line, "hint").as_deref(), Some("--origin=http://evil.example"), "{line}");
+}
+
+#[test]
+fn the_flag_that_a_refusal_names_lets_the_page_in() {
+    let page = "Origin: http://evil.example\r\n";
+    let server = Server::command(&[], &["cat"]);
+    assert_eq!(status(&server, "localhost:PORT", page), 403);
+    let hint = field(&server.expect_log("session refused").text, "hint").unwrap();
+
+    let server = Server::command(&[&hint], &["cat"]);
+
+    assert_eq!(status(&server, "localhost:PORT", page), 101);
+    assert_eq!(status(&server, "localhost:PORT", "Origin: http://other.example\r\n"), 403);
+}
+
+#[test]
+fn files_are_for_everybody() {
+    let tree = crate::harness::tree::Tree::new();
+    tree.file("index.html", "hello");
+    let server = Server::command(&["--staticdir", &tree.path("")], &["cat"]);
+
+    assert_eq!(server.get("/", "Origin: http://evil.example\r\n").status, 200);
+}
