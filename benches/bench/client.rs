@@ -1,0 +1,184 @@
+//! A client cheaper than any server: blocking, few threads, large reads, frames built beforehand.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::Result;
+use crate::count::{Check, Counter};
+use crate::server::Server;
+use crate::text::{OPCODE_CLOSE, Talk, Wire, frame};
+
+/// Bytes for one read where a flood is expected: what stays in a core's cache.
+pub(crate) const FLOOD: usize = 256 << 10;
+/// Bytes for one read where there are many connections, or small messages only.
+pub(crate) const CALM: usize = 4 << 10;
+
+/// Silence after which a message counts as lost, or a server as stuck.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The key of RFC 6455, section 1.3, and the answer it calls for.
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// One client of a server, which counts what it gets.
+pub(crate) struct Connection<'t> {
+    stream: TcpStream,
+    wire: Wire,
+    counter: Counter<'t>,
+    buffer: Vec<u8>,
+}
+
+impl<'t> Connection<'t> {
+    /// Connects and, but for [`Wire::Raw`], upgrades; `talk.text` is what is expected from then on.
+    pub(crate) fn open(server: &Server, talk: &'t Talk, check: Check, buffer_bytes: usize) -> Result<Self> {
+        let mut connection = Self::begin(server, talk, check, buffer_bytes)?;
+        connection.read_upgrade()?;
+        Ok(connection)
+    }
+
+    /// Connects and asks for the upgrade, but does not wait for it: [`Connection::read_upgrade`] is owed.
+    pub(crate) fn begin(server: &Server, talk: &'t Talk, check: Check, buffer_bytes: usize) -> Result<Self> {
+        let mut stream = TcpStream::connect(server.address())?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        if talk.wire != Wire::Raw {
+            stream.write_all(upgrade_request(server).as_bytes())?;
+        }
+        let counter = Counter::new(&talk.text, talk.wire, check);
+        Ok(Self { stream, wire: talk.wire, counter, buffer: vec![0; buffer_bytes] })
+    }
+
+    /// Waits for the answer to the upgrade and checks it; messages right behind it are counted.
+    pub(crate) fn read_upgrade(&mut self) -> Result<()> {
+        if self.wire == Wire::Raw {
+            return Ok(());
+        }
+        let mut filled = 0;
+        loop {
+            let length = self.stream.read(&mut self.buffer[filled..])?;
+            if length == 0 {
+                return Err("the connection ended before the upgrade was answered".into());
+            }
+            filled += length;
+            let Some(head) = head_bytes(&self.buffer[..filled]) else { continue };
+            let answer = String::from_utf8_lossy(&self.buffer[..head]);
+            if !answer.starts_with("HTTP/1.1 101 ") || !answer.contains(ACCEPT) {
+                return Err(
+                    format!("the upgrade was answered with: {}", answer.lines().next().unwrap_or_default()).into()
+                );
+            }
+            return self.counter.take(&self.buffer[head..filled]);
+        }
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        Ok(self.stream.write_all(bytes)?)
+    }
+
+    /// Reads once and counts; an end of the connection is an error here.
+    pub(crate) fn receive(&mut self) -> Result<()> {
+        match self.stream.read(&mut self.buffer)? {
+            0 => Err(format!("the session ended after {} messages", self.counter.messages()).into()),
+            length => self.counter.take(&self.buffer[..length]),
+        }
+    }
+
+    /// Reads until `messages` have arrived, counted since the start or the last restart.
+    pub(crate) fn receive_until(&mut self, messages: u64) -> Result<()> {
+        while self.counter.messages() < messages {
+            self.receive()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn messages(&self) -> u64 {
+        self.counter.messages()
+    }
+
+    /// Expects the text from its first message on again, and counts from zero.
+    pub(crate) fn restart(&mut self) {
+        self.counter.restart();
+    }
+
+    /// Sends `bytes` and reads until `messages` have arrived, both at the same time: for messages larger than the
+    /// buffers on the way, where a server may answer before it has all. [`Connection::duplex`] comes first.
+    pub(crate) fn exchange(&mut self, mut bytes: &[u8], messages: u64) -> Result<()> {
+        while !bytes.is_empty() || self.counter.messages() < messages {
+            let wanted = if bytes.is_empty() { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT };
+            let mut socket = [PollFd::new(self.stream.as_fd(), wanted)];
+            if poll(&mut socket, PollTimeout::try_from(PATIENCE)?)? == 0 {
+                return Err("nothing moved any more".into());
+            }
+            let ready = socket[0].revents().unwrap_or(PollFlags::empty());
+            if ready.intersects(PollFlags::POLLOUT) {
+                match self.stream.write(bytes) {
+                    Ok(length) => bytes = &bytes[length..],
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            if ready.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR) {
+                self.receive()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the connection ready for [`Connection::exchange`], and for nothing else.
+    pub(crate) fn duplex(&mut self) -> Result<()> {
+        Ok(self.stream.set_nonblocking(true)?)
+    }
+
+    /// Waits for the server to end the connection, and answers its Close frame if it sends one.
+    pub(crate) fn expect_end(&mut self) -> Result<()> {
+        let mut answered = false;
+        loop {
+            if self.counter.is_closed() && !answered {
+                answered = true;
+                // A server may hang up without waiting for the answer.
+                let _ = self.stream.write_all(&frame(OPCODE_CLOSE, &1000_u16.to_be_bytes()));
+            }
+            match self.stream.read(&mut self.buffer) {
+                Ok(0) => return Ok(()),
+                Ok(length) => self.counter.take(&self.buffer[..length])?,
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Says that the client is done; [`Connection::expect_end`] then waits for the server.
+    pub(crate) fn begin_close(&mut self) -> Result<()> {
+        match self.wire {
+            Wire::Raw => Ok(self.stream.shutdown(Shutdown::Write)?),
+            Wire::Text | Wire::Binary => self.send(&frame(OPCODE_CLOSE, &1000_u16.to_be_bytes())),
+        }
+    }
+}
+
+/// Waits until there is something to read on any of `clients`, and says on which.
+pub(crate) fn wait_for_any(clients: &[Connection]) -> Result<Vec<usize>> {
+    let mut sockets: Vec<_> =
+        clients.iter().map(|client| PollFd::new(client.stream.as_fd(), PollFlags::POLLIN)).collect();
+    poll(&mut sockets, PollTimeout::try_from(PATIENCE)?)?;
+    let ready = sockets.iter().enumerate().filter(|(_, socket)| socket.any() == Some(true));
+    Ok(ready.map(|(number, _)| number).collect())
+}
+
+/// The length of an HTTP head, its empty line included; `None` while it is not whole.
+pub(crate) fn head_bytes(input: &[u8]) -> Option<usize> {
+    input.windows(4).position(|window| window == b"\r\n\r\n").map(|start| start + 4)
+}
+
+fn upgrade_request(server: &Server) -> String {
+    format!(
+        "GET / HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        server.address()
+    )
+}

@@ -1,0 +1,172 @@
+//! Figures: what is measured, around what, and how many of them become one.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::Serialize;
+
+use crate::Result;
+use crate::scenarios::Settings;
+use crate::server::Server;
+
+/// What a number means; all in base units: seconds, bytes, per second.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Figure {
+    /// Messages, sessions or requests in a second.
+    Rate,
+    /// Payload bytes in a second, one way.
+    Throughput,
+    /// The 99th percentile of the time one message takes to the worker and back.
+    P99,
+    /// Processor time of the server process alone for one message, session or request.
+    Cpu,
+    /// System calls of the server process alone for one message or session.
+    Calls,
+    /// Resident memory of a server that nobody has connected to.
+    MemoryAlone,
+    /// Resident memory that one more idle session costs.
+    MemoryPerSession,
+    /// From starting the server to the first line at a client.
+    Start,
+    /// From closing all sessions at once until the server has given back all their descriptors.
+    Teardown,
+    /// Sessions open and answering at once.
+    Sessions,
+    /// Of the sessions that were wanted and permitted, those that did not open or did not answer.
+    SessionsLost,
+    /// [`Figure::P99`] beside floods, as a multiple of that of the quiet server.
+    Slowdown,
+}
+
+impl Figure {
+    /// Whether more of it is better.
+    pub(crate) fn is_better_high(self) -> bool {
+        matches!(self, Self::Rate | Self::Throughput | Self::Sessions)
+    }
+}
+
+/// What one run of a scenario gave.
+pub(crate) type Sample = Vec<(Figure, f64)>;
+
+/// Runs `work`, which says how many messages it moved, and puts the clock, the processor time of `server` and, if the
+/// settings ask for it, strace around it.
+pub(crate) fn measured(settings: &Settings, server: &Server, work: impl FnOnce() -> Result<u64>) -> Result<Sample> {
+    let tracer = if settings.trace { Some(Tracer::attach(server.pid(), settings)?) } else { None };
+    let cpu = server.cpu()?;
+    let start = Instant::now();
+    let count = work()?;
+    let elapsed = start.elapsed();
+    let cpu = server.cpu()?.saturating_sub(cpu);
+
+    let count = as_f64(count);
+    if let Some(tracer) = tracer {
+        return Ok(vec![(Figure::Calls, tracer.finish()? / count)]);
+    }
+    Ok(vec![(Figure::Rate, count / elapsed.as_secs_f64()), (Figure::Cpu, cpu.as_secs_f64() / count)])
+}
+
+/// strace beside a server.
+struct Tracer {
+    child: Child,
+    calls: PathBuf,
+}
+
+impl Tracer {
+    /// Returns once every thread of the server is watched.
+    fn attach(server: Pid, settings: &Settings) -> Result<Self> {
+        let calls = settings.scratch().join("strace.txt");
+        let mut child = Command::new("strace")
+            .args(["--follow-forks", "--detach-on=execve", "--raw=all", "--quiet=all", "--signal=none", "--output"])
+            .arg(&calls)
+            .arg(format!("--attach={server}"))
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        while !is_traced(server)? {
+            if child.try_wait()?.is_some() {
+                return Err("strace may not look at the server".into());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(Self { child, calls })
+    }
+
+    /// Lets go of the server and returns the number of calls of its threads; not those of children before their `exec`.
+    fn finish(mut self) -> Result<f64> {
+        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT)?;
+        self.child.wait()?;
+        let calls = fs::read_to_string(&self.calls)?;
+        // A call that another thread's interrupts has two lines; the second begins with `<...`.
+        let calls = || {
+            calls
+                .lines()
+                .filter_map(|line| line.split_once(' '))
+                .filter(|(_, call)| !call.trim_start().starts_with("<..."))
+        };
+        let children: HashSet<&str> =
+            calls().filter(|(_, call)| call.trim_start().starts_with("execve(")).map(|(thread, _)| thread).collect();
+        Ok(as_f64(calls().filter(|(thread, _)| !children.contains(thread)).count() as u64))
+    }
+}
+
+/// Whether all threads of a process have a tracer.
+fn is_traced(process: Pid) -> Result<bool> {
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let status = fs::read_to_string(thread?.path().join("status"))?;
+        if status.contains("TracerPid:\t0\n") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether strace is installed and does anything here.
+pub(crate) fn can_trace() -> bool {
+    Command::new("strace").args(["--output=/dev/null", "true"]).status().is_ok_and(|status| status.success())
+}
+
+/// The middle of `values`, or the mean of the two middle ones.
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let upper = *sorted.get(sorted.len() / 2)?;
+    let lower = *sorted.get((sorted.len() - 1) / 2)?;
+    Some(f64::midpoint(lower, upper))
+}
+
+/// Times taken one by one.
+pub(crate) struct Times(Vec<Duration>);
+
+impl Times {
+    pub(crate) fn new() -> Self {
+        // A second of the fastest server there is; growing in the middle would show in the times.
+        Self(Vec::with_capacity(200_000))
+    }
+
+    pub(crate) fn add(&mut self, time: Duration) {
+        self.0.push(time);
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// The time that 99 of a hundred do not exceed, in seconds.
+    pub(crate) fn p99(mut self) -> Result<f64> {
+        self.0.sort_unstable();
+        let place = self.0.len() * 99 / 100;
+        Ok(self.0.get(place).ok_or("nothing was timed")?.as_secs_f64())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+pub(crate) fn as_f64(count: u64) -> f64 {
+    count as f64
+}

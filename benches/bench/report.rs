@@ -1,0 +1,278 @@
+//! What came out: the table for people, the same as JSON for programs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+
+use serde::Serialize;
+
+use crate::measure::{Figure, Sample, median};
+use crate::scenarios::{Goal, Row, Scenario};
+use crate::server::Contender;
+
+/// Everything that a run of the benchmark found out.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    pub(crate) machine: Machine,
+    /// What took part, in its own words.
+    pub(crate) versions: BTreeMap<Contender, String>,
+    pub(crate) rounds: u32,
+    pub(crate) seconds: f64,
+    /// Whether times were taken at all seriously.
+    pub(crate) quick: bool,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// The machine, as far as it matters to the figures.
+#[derive(Serialize)]
+pub(crate) struct Machine {
+    processor: String,
+    cores: usize,
+    kernel: String,
+    /// Running tasks, mean of the minute before the benchmark.
+    load: f64,
+}
+
+/// A line of the table.
+#[derive(Serialize)]
+pub(crate) struct Line {
+    pub(crate) label: &'static str,
+    pub(crate) figure: Figure,
+    /// Medians, and the rounds they are of; seconds, bytes, or per second.
+    pub(crate) results: BTreeMap<Contender, Rounds>,
+    /// wsd against websocketd.
+    pub(crate) times: Option<f64>,
+    pub(crate) must: Option<Verdict>,
+    pub(crate) aim: Option<Verdict>,
+    /// Processor seconds and system calls of the server for one message, where the line is the first of its scenario.
+    pub(crate) cpu: BTreeMap<Contender, f64>,
+    pub(crate) calls: BTreeMap<Contender, f64>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Rounds {
+    pub(crate) median: f64,
+    pub(crate) rounds: Vec<f64>,
+}
+
+/// A figure asked for, and whether it was reached; `None` if it could not be told.
+#[derive(Serialize)]
+pub(crate) struct Verdict {
+    pub(crate) asked: String,
+    /// The same as a multiple of websocketd's figure.
+    pub(crate) times: Option<f64>,
+    pub(crate) reached: Option<bool>,
+}
+
+/// A run that went wrong.
+#[derive(Serialize)]
+pub(crate) struct Failure {
+    pub(crate) scenario: &'static str,
+    pub(crate) contender: Contender,
+    pub(crate) error: String,
+}
+
+impl Machine {
+    pub(crate) fn look() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let processors = read("/proc/cpuinfo");
+        let model = processors.lines().find(|line| line.starts_with("model name"));
+        Self {
+            processor: model.and_then(|line| line.split(": ").nth(1)).unwrap_or("unknown").to_owned(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            load: read("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Line {
+    /// Sums up the samples of all rounds for one row of a scenario.
+    pub(crate) fn new(scenario: &Scenario, row: &Row, samples: &BTreeMap<Contender, Vec<Sample>>) -> Self {
+        let all = |figure| -> BTreeMap<Contender, Rounds> {
+            samples.iter().filter_map(|(&contender, samples)| Some((contender, rounds(samples, figure)?))).collect()
+        };
+        let results = all(row.figure);
+        let is_first = scenario.rows.first().is_some_and(|first| first.figure == row.figure);
+        let beside = |figure| {
+            let found = if is_first { all(figure) } else { BTreeMap::new() };
+            found.into_iter().map(|(contender, rounds)| (contender, rounds.median)).collect()
+        };
+        let own = results.get(&Contender::Wsd).map(|rounds| rounds.median);
+        let theirs = results.get(&Contender::Websocketd).map(|rounds| rounds.median);
+        let times = own.zip(theirs).map(|(own, theirs)| own / theirs).filter(|times| times.is_finite());
+        let (must, aim) = row.goal.map(|goal| goal.judge(row.figure, own, theirs)).unzip();
+        Self {
+            label: row.label,
+            figure: row.figure,
+            results,
+            times,
+            must,
+            aim,
+            cpu: beside(Figure::Cpu),
+            calls: beside(Figure::Calls),
+        }
+    }
+}
+
+fn rounds(samples: &[Sample], figure: Figure) -> Option<Rounds> {
+    let values = samples.iter().flatten().filter(|(found, _)| *found == figure).map(|(_, value)| *value);
+    let rounds: Vec<f64> = values.collect();
+    Some(Rounds { median: median(&rounds)?, rounds })
+}
+
+impl Goal {
+    /// What must be reached and what is aimed at, and whether wsd's `own` figure does, beside websocketd's, `theirs`.
+    fn judge(self, figure: Figure, own: Option<f64>, theirs: Option<f64>) -> (Verdict, Verdict) {
+        let ratio = |value: Option<f64>| Some(value? / theirs?);
+        let verdict = |asked: f64| match self {
+            Self::TimesAtLeast { .. } => Verdict {
+                asked: format!("{asked} ×"),
+                times: Some(asked),
+                reached: ratio(own).map(|times| times >= asked),
+            },
+            Self::TimesAtMost { .. } => Verdict {
+                asked: format!("{asked} ×"),
+                times: Some(asked),
+                reached: ratio(own).map(|times| times <= asked),
+            },
+            Self::AtMost { .. } => {
+                Verdict { asked: shown(figure, asked), times: ratio(Some(asked)), reached: own.map(|own| own <= asked) }
+            }
+        };
+        let (Self::TimesAtLeast { must, aim } | Self::TimesAtMost { must, aim } | Self::AtMost { must, aim }) = self;
+        (verdict(must), verdict(aim))
+    }
+}
+
+impl Report {
+    /// The whole report as text; the table is Markdown, so that it can go into a document as it is.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        let machine = &self.machine;
+        let _ = writeln!(
+            text,
+            "{}, {} cores, Linux {}, load before {}",
+            machine.processor, machine.cores, machine.kernel, machine.load
+        );
+        for version in self.versions.values() {
+            let _ = writeln!(text, "{version}");
+        }
+        let rounds =
+            if self.rounds == 1 { "one round".to_owned() } else { format!("medians of {} rounds", self.rounds) };
+        let _ = writeln!(
+            text,
+            "{rounds} of {} s; × is wsd against websocketd; CPU and calls are the server's own, wsd / websocketd\n",
+            self.seconds
+        );
+        text.push_str(&table(&self.cells()));
+        for Failure { scenario, contender, error } in &self.failures {
+            let _ = writeln!(text, "\n{scenario}, {}: {error}", contender.name());
+        }
+        text
+    }
+
+    fn cells(&self) -> Vec<Vec<String>> {
+        let mut heads =
+            vec!["work", "websocketd", "wsd", "×", "must", "", "aim", "", "CPU a message", "calls a message"];
+        let besides =
+            [Contender::Socat, Contender::Nginx].map(|contender| (contender, self.versions.contains_key(&contender)));
+        let besides: Vec<Contender> =
+            besides.into_iter().filter_map(|(contender, is_there)| is_there.then_some(contender)).collect();
+        heads.extend(besides.iter().map(|contender| contender.name()));
+
+        let mut cells = vec![heads.into_iter().map(str::to_owned).collect()];
+        for line in &self.lines {
+            let result = |contender| {
+                line.results.get(&contender).map_or_else(String::new, |rounds| shown(line.figure, rounds.median))
+            };
+            let mut row = vec![line.label.to_owned(), result(Contender::Websocketd), result(Contender::Wsd)];
+            row.push(line.times.map_or_else(String::new, shown_times));
+            for verdict in [&line.must, &line.aim] {
+                row.push(verdict.as_ref().map_or_else(String::new, |verdict| verdict.asked.clone()));
+                let reached = verdict.as_ref().and_then(|verdict| verdict.reached).filter(|_| !self.quick);
+                row.push(reached.map_or("", |reached| if reached { "yes" } else { "no" }).to_owned());
+            }
+            row.push(pair(&line.cpu, |cpu| shown(Figure::Cpu, cpu)));
+            row.push(pair(&line.calls, |calls| shown(Figure::Calls, calls)));
+            row.extend(besides.iter().map(|&contender| result(contender)));
+            cells.push(row);
+        }
+        cells
+    }
+}
+
+/// "wsd / websocketd" of a figure shown beside another.
+fn pair(values: &BTreeMap<Contender, f64>, show: impl Fn(f64) -> String) -> String {
+    let shown = |contender| values.get(&contender).map_or_else(|| "?".to_owned(), |&value| show(value));
+    if values.is_empty() {
+        String::new()
+    } else {
+        format!("{} / {}", shown(Contender::Wsd), shown(Contender::Websocketd))
+    }
+}
+
+/// A Markdown table with columns as wide as their widest cell; the first row is its head.
+fn table(cells: &[Vec<String>]) -> String {
+    let columns = cells.first().map_or(0, Vec::len);
+    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).max(2);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for (number, row) in cells.iter().enumerate() {
+        for (column, cell) in row.iter().enumerate() {
+            let width = widths[column];
+            let _ = if column == 0 { write!(text, "| {cell:<width$} ") } else { write!(text, "| {cell:>width$} ") };
+        }
+        text.push_str("|\n");
+        if number == 0 {
+            for (column, &width) in widths.iter().enumerate() {
+                let dashes = "-".repeat(width);
+                let _ = if column == 0 { write!(text, "| {dashes} ") } else { write!(text, "| {}: ", &dashes[1..]) };
+            }
+            text.push_str("|\n");
+        }
+    }
+    text
+}
+
+/// A value with the unit of its figure.
+pub(crate) fn shown(figure: Figure, value: f64) -> String {
+    match figure {
+        Figure::Rate => scaled(value, 1000.0, &["/s", "k/s", "M/s"]),
+        Figure::Throughput => scaled(value, 1000.0, &["B/s", "kB/s", "MB/s", "GB/s"]),
+        Figure::P99 | Figure::Cpu | Figure::Start | Figure::Teardown => {
+            scaled(value * 1e9, 1000.0, &["ns", "µs", "ms", "s"])
+        }
+        Figure::MemoryAlone | Figure::MemoryPerSession => scaled(value, 1024.0, &["B", "KiB", "MiB", "GiB"]),
+        Figure::Calls => digits(value),
+        Figure::Sessions | Figure::SessionsLost => format!("{value:.0}"),
+        Figure::Slowdown => shown_times(value),
+    }
+}
+
+/// A ratio as the table has it.
+pub(crate) fn shown_times(times: f64) -> String {
+    format!("{} ×", digits(times))
+}
+
+fn scaled(mut value: f64, step: f64, units: &[&str]) -> String {
+    let mut units = units.iter();
+    let mut unit = units.next();
+    while value >= step && units.len() > 0 {
+        value /= step;
+        unit = units.next();
+    }
+    format!("{} {}", digits(value), unit.unwrap_or(&""))
+}
+
+/// Three digits that mean something.
+fn digits(value: f64) -> String {
+    match value {
+        0.0 => "0".to_owned(),
+        0.0..0.1 => format!("{value:.4}"),
+        0.1..10.0 => format!("{value:.2}"),
+        10.0..100.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}

@@ -1,0 +1,221 @@
+//! The table of the benchmark: each scenario, who takes part, which figures it shows and what is asked of them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::Result;
+use crate::count::Check;
+use crate::measure::{Figure, Sample};
+use crate::server::Contender;
+use crate::{files, flows, sessions};
+
+/// How long, how large and how strictly.
+pub(crate) struct Settings {
+    /// The time of one run, but for warming up.
+    pub(crate) time: Duration,
+    pub(crate) check: Check,
+    /// Only count system calls.
+    pub(crate) trace: bool,
+    pub(crate) idle_sessions: usize,
+    pub(crate) crowd_sessions: usize,
+    /// The benchmark's own binary, which is its workers too.
+    pub(crate) own_binary: String,
+    pub(crate) scratch: TempDir,
+}
+
+impl Settings {
+    pub(crate) fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// The command line of one of the benchmark's own workers.
+    pub(crate) fn worker<'n>(&'n self, name: &'n str) -> [&'n str; 3] {
+        [&self.own_binary, crate::worker::WORKER, name]
+    }
+}
+
+/// Something to do, and what it shows.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) contenders: &'static [Contender],
+    pub(crate) repeat: Repeat,
+    pub(crate) run: fn(&Settings, Contender) -> Result<Sample>,
+    pub(crate) rows: &'static [Row],
+}
+
+/// How often a scenario is run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Once a round.
+    Rounds,
+    /// Once a round, and once more under strace.
+    RoundsTraced,
+    /// In the first round only, since it is slow and varies little.
+    Once,
+}
+
+/// A line of the table.
+pub(crate) struct Row {
+    pub(crate) label: &'static str,
+    pub(crate) figure: Figure,
+    pub(crate) goal: Option<Goal>,
+}
+
+/// What wsd has to show: a multiple of websocketd's figure, or a figure of its own.
+#[derive(Clone, Copy)]
+pub(crate) enum Goal {
+    TimesAtLeast { must: f64, aim: f64 },
+    TimesAtMost { must: f64, aim: f64 },
+    AtMost { must: f64, aim: f64 },
+}
+
+const BRIDGES: &[Contender] = &[Contender::Websocketd, Contender::Wsd];
+const BRIDGES_AND_SOCAT: &[Contender] = &[Contender::Websocketd, Contender::Wsd, Contender::Socat];
+const FILE_SERVERS: &[Contender] = &[Contender::Websocketd, Contender::Wsd, Contender::Nginx];
+
+const KIB: f64 = 1024.0;
+const MIB: f64 = 1024.0 * KIB;
+
+/// Every scenario, in the order of the table.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "lines out",
+        contenders: BRIDGES,
+        repeat: Repeat::RoundsTraced,
+        run: flows::lines_out,
+        rows: &[row("lines out, 64 bytes", Figure::Rate, Some(Goal::TimesAtLeast { must: 40.0, aim: 75.0 }))],
+    },
+    Scenario {
+        name: "lines in",
+        contenders: BRIDGES,
+        repeat: Repeat::RoundsTraced,
+        run: flows::lines_in,
+        rows: &[row("lines in, 64 bytes", Figure::Rate, Some(Goal::TimesAtLeast { must: 15.0, aim: 24.0 }))],
+    },
+    Scenario {
+        name: "echo, pipelined",
+        contenders: BRIDGES,
+        repeat: Repeat::RoundsTraced,
+        run: flows::pipelined,
+        rows: &[row("echo, 16 KiB in flight", Figure::Rate, Some(Goal::TimesAtLeast { must: 18.0, aim: 30.0 }))],
+    },
+    Scenario {
+        name: "echo, one at a time",
+        contenders: BRIDGES_AND_SOCAT,
+        repeat: Repeat::RoundsTraced,
+        run: flows::one_at_a_time,
+        rows: &[
+            row("echo, one at a time", Figure::Rate, Some(Goal::TimesAtLeast { must: 1.4, aim: 1.8 })),
+            row("echo, one at a time: p99", Figure::P99, Some(Goal::TimesAtMost { must: 0.65, aim: 0.5 })),
+            row("echo, one at a time: CPU", Figure::Cpu, Some(Goal::TimesAtMost { must: 0.5, aim: 0.33 })),
+        ],
+    },
+    Scenario {
+        name: "echo, 1 MiB lines",
+        contenders: BRIDGES,
+        repeat: Repeat::RoundsTraced,
+        run: flows::large_lines,
+        rows: &[row("echo, 1 MiB lines", Figure::Throughput, Some(Goal::TimesAtLeast { must: 4.0, aim: 5.0 }))],
+    },
+    Scenario {
+        name: "echo, 64 KiB binary",
+        contenders: BRIDGES,
+        repeat: Repeat::RoundsTraced,
+        run: flows::large_binary,
+        rows: &[row("echo, 64 KiB binary", Figure::Throughput, Some(Goal::TimesAtLeast { must: 2.0, aim: 2.4 }))],
+    },
+    Scenario {
+        name: "echo, 200 clients",
+        contenders: BRIDGES,
+        repeat: Repeat::RoundsTraced,
+        run: flows::many,
+        rows: &[
+            row("echo, 200 clients", Figure::Rate, None),
+            row("echo, 200 clients: CPU", Figure::Cpu, Some(Goal::TimesAtMost { must: 0.65, aim: 0.56 })),
+        ],
+    },
+    Scenario {
+        name: "connect, line, close",
+        contenders: BRIDGES_AND_SOCAT,
+        repeat: Repeat::RoundsTraced,
+        run: sessions::one_at_a_time,
+        rows: &[
+            row("connect, line, close", Figure::Rate, Some(Goal::TimesAtLeast { must: 1.6, aim: 1.9 })),
+            row("connect, line, close: CPU", Figure::Cpu, Some(Goal::TimesAtMost { must: 0.4, aim: 0.28 })),
+        ],
+    },
+    Scenario {
+        name: "connect, line, close, 50 at a time",
+        contenders: BRIDGES_AND_SOCAT,
+        repeat: Repeat::Rounds,
+        run: sessions::fifty_at_a_time,
+        rows: &[row(
+            "connect, line, close, 50 at a time",
+            Figure::Rate,
+            Some(Goal::TimesAtLeast { must: 1.4, aim: 1.6 }),
+        )],
+    },
+    Scenario {
+        name: "idle",
+        contenders: BRIDGES,
+        repeat: Repeat::Rounds,
+        run: sessions::idle,
+        rows: &[
+            row(
+                "memory of an idle session, of 1,000",
+                Figure::MemoryPerSession,
+                Some(Goal::AtMost { must: 6.0 * KIB, aim: 3.0 * KIB }),
+            ),
+            row("memory with no session", Figure::MemoryAlone, Some(Goal::AtMost { must: 5.0 * MIB, aim: 3.5 * MIB })),
+            row("1,000 sessions ended at once", Figure::Teardown, None),
+        ],
+    },
+    Scenario {
+        name: "start to first line",
+        contenders: BRIDGES_AND_SOCAT,
+        repeat: Repeat::Rounds,
+        run: sessions::start,
+        rows: &[row("start to first line", Figure::Start, Some(Goal::TimesAtMost { must: 0.7, aim: 0.55 }))],
+    },
+    Scenario {
+        name: "static file, 1 KiB",
+        contenders: FILE_SERVERS,
+        repeat: Repeat::Rounds,
+        run: files::small,
+        rows: &[row("static file, 1 KiB, keep-alive", Figure::Rate, Some(Goal::TimesAtLeast { must: 1.5, aim: 2.5 }))],
+    },
+    Scenario {
+        name: "static file, 10 MiB",
+        contenders: FILE_SERVERS,
+        repeat: Repeat::Rounds,
+        run: files::large,
+        rows: &[row("static file, 10 MiB", Figure::Throughput, Some(Goal::TimesAtLeast { must: 0.7, aim: 1.0 }))],
+    },
+    Scenario {
+        name: "fairness",
+        contenders: BRIDGES,
+        repeat: Repeat::Rounds,
+        run: flows::beside_floods,
+        rows: &[
+            row("one line at a time beside two floods: p99", Figure::P99, None),
+            row("the same against the quiet server", Figure::Slowdown, Some(Goal::AtMost { must: 5.0, aim: 5.0 })),
+        ],
+    },
+    Scenario {
+        name: "ten thousand idle sessions",
+        contenders: BRIDGES,
+        repeat: Repeat::Once,
+        run: sessions::crowd,
+        rows: &[
+            row("idle crowd: 10,000, or as many as may be", Figure::Sessions, None),
+            row("of those lost", Figure::SessionsLost, Some(Goal::AtMost { must: 0.0, aim: 0.0 })),
+            row("memory of an idle session in a crowd", Figure::MemoryPerSession, None),
+        ],
+    },
+];
+
+const fn row(label: &'static str, figure: Figure, goal: Option<Goal>) -> Row {
+    Row { label, figure, goal }
+}

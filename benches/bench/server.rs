@@ -1,0 +1,237 @@
+//! The servers that are compared: how each is started, asked and stopped.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::time::clock_getcpuclockid;
+use nix::unistd::Pid;
+use serde::Serialize;
+
+use crate::Result;
+use crate::client::PATIENCE;
+
+/// A server under comparison.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Contender {
+    /// The one that all others are compared with.
+    Websocketd,
+    Wsd,
+    /// A program behind a bare TCP port: no WebSocket, a process of socat's own for every connection.
+    Socat,
+    /// Files only.
+    Nginx,
+}
+
+/// What a server is started for.
+#[derive(Clone, Copy)]
+pub(crate) enum Job<'j> {
+    /// A program that talks in lines: its path or name, and its arguments.
+    Lines(&'j [&'j str]),
+    /// A program that talks in bytes.
+    Bytes(&'j [&'j str]),
+    /// The files of a directory.
+    Files(&'j Path),
+}
+
+impl Contender {
+    pub(crate) const ALL: [Self; 4] = [Self::Websocketd, Self::Wsd, Self::Socat, Self::Nginx];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Websocketd => "websocketd",
+            Self::Wsd => "wsd",
+            Self::Socat => "socat",
+            Self::Nginx => "nginx",
+        }
+    }
+
+    /// Whether it is a WebSocket server; the others are there for orientation.
+    pub(crate) fn is_bridge(self) -> bool {
+        matches!(self, Self::Websocketd | Self::Wsd)
+    }
+
+    /// The line in which the program names its version, or `None` if it is not installed.
+    pub(crate) fn version(self) -> Option<String> {
+        let flag = match self {
+            Self::Websocketd | Self::Wsd => "--version",
+            Self::Socat => "-V",
+            Self::Nginx => "-v",
+        };
+        let output = Command::new(self.program()).arg(flag).output().ok()?;
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        let mut lines = text.lines().filter(|line| line.contains(self.name()));
+        let line = lines.find(|line| line.contains(" version ")).or_else(|| text.lines().next());
+        let line = line.unwrap_or_default().trim_matches([' ', '-']);
+        Some(line.replace("DEVBUILD", &debian_version(self.name())))
+    }
+
+    fn program(self) -> &'static OsStr {
+        let program = match self {
+            Self::Wsd => env!("CARGO_BIN_EXE_wsd"),
+            // Debian keeps it where only root looks.
+            Self::Nginx if Path::new("/usr/sbin/nginx").exists() => "/usr/sbin/nginx",
+            _ => self.name(),
+        };
+        OsStr::new(program)
+    }
+
+    /// The command line; `port` 0 is for wsd only, which takes a free one and says which.
+    fn command(self, job: Job, port: u16, scratch: &Path) -> Result<Command> {
+        let mut command = Command::new(self.program());
+        match self {
+            Self::Wsd => command.args(["--loglevel=error", "--maxforks=20000"]),
+            Self::Websocketd => command.arg("--loglevel=fatal"),
+            Self::Socat => return socat(command, job, port),
+            Self::Nginx => return nginx(command, job, port, scratch),
+        };
+        command.arg(format!("--port={port}")).arg("--address=127.0.0.1");
+        match job {
+            Job::Lines(program) => command.args(program),
+            Job::Bytes(program) => command.arg("--binary").args(program),
+            Job::Files(folder) => command.arg(format!("--staticdir={}", folder.display())),
+        };
+        Ok(command)
+    }
+
+    /// Where the program's standard error of the last start is kept.
+    pub(crate) fn log(self, scratch: &Path) -> PathBuf {
+        scratch.join(format!("{}.log", self.name()))
+    }
+}
+
+/// The version of a Debian package: Debian builds websocketd without one.
+fn debian_version(package: &str) -> String {
+    let output = Command::new("dpkg-query").args(["--show", "--showformat=${Version}", package]).output();
+    output
+        .map_or_else(|_| "of unknown version".to_owned(), |output| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn socat(mut command: Command, job: Job, port: u16) -> Result<Command> {
+    let Job::Lines(program) = job else { return Err("socat only bridges programs".into()) };
+    command.arg(format!("TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,nodelay,fork,backlog=1024"));
+    command.arg(format!("EXEC:{}", program.join(" ")));
+    Ok(command)
+}
+
+fn nginx(mut command: Command, job: Job, port: u16, scratch: &Path) -> Result<Command> {
+    let Job::Files(folder) = job else { return Err("nginx only serves files".into()) };
+    let (scratch, folder) = (scratch.display(), folder.display());
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {scratch}/nginx-{kind};"))
+        .join(" ");
+    let config = format!(
+        "daemon off; worker_processes auto; pid {scratch}/nginx.pid; error_log stderr error;
+         events {{ worker_connections 1024; }}
+         http {{
+           {temporary}
+           access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
+           server {{ listen 127.0.0.1:{port}; root {folder}; }}
+         }}"
+    );
+    let path = format!("{scratch}/nginx.conf");
+    fs::write(&path, config)?;
+    command.args(["-c", &path, "-e", "stderr"]);
+    Ok(command)
+}
+
+/// A running server; dropping it stops it.
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts `contender` and waits until it can be connected to.
+    pub(crate) fn start(contender: Contender, job: Job, scratch: &Path) -> Result<Self> {
+        if contender != Contender::Wsd {
+            let mut server = Self::spawn(contender, job, scratch, free_port()?)?;
+            server.wait_until_open()?;
+            return Ok(server);
+        }
+        let mut server = Self::spawn(contender, job, scratch, 0)?;
+        let output = server.child.stdout.take().ok_or("no standard output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let address = line.trim().strip_prefix("http://").and_then(|rest| rest.strip_suffix('/'));
+        server.address =
+            address.and_then(|text| text.parse().ok()).ok_or_else(|| format!("wsd said {line:?}, no URL"))?;
+        Ok(server)
+    }
+
+    /// Starts `contender` and does not wait for anything.
+    pub(crate) fn spawn(contender: Contender, job: Job, scratch: &Path, port: u16) -> Result<Self> {
+        let child = contender
+            .command(job, port, scratch)?
+            .stdin(Stdio::null())
+            .stdout(if port == 0 { Stdio::piped() } else { Stdio::null() })
+            .stderr(File::create(contender.log(scratch))?)
+            .spawn()?;
+        Ok(Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)) })
+    }
+
+    /// Tries to connect until it works.
+    pub(crate) fn wait_until_open(&mut self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(self.address).is_err() {
+            if Instant::now() > deadline || self.child.try_wait()?.is_some() {
+                return Err("the server does not listen".into());
+            }
+            thread::sleep(Duration::from_micros(50));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// The processor time of the server process, to the nanosecond, threads that ended included; not of its workers.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        Ok(clock_getcpuclockid(self.pid())?.now()?.into())
+    }
+
+    /// Bytes of memory resident, program text included (`Rss` of `smaps_rollup`, which is exact).
+    pub(crate) fn memory_bytes(&self) -> Result<u64> {
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid()))?;
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).ok_or("no Rss in smaps_rollup")?;
+        Ok(line.trim_end_matches("kB").trim().parse::<u64>()? << 10)
+    }
+
+    /// Descriptors that are open in the server.
+    pub(crate) fn descriptors(&self) -> Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The child has not been waited for, so the id is still its own.
+        let _ = kill(self.pid(), Signal::SIGTERM);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while let Ok(None) = self.child.try_wait() {
+            if Instant::now() > deadline {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// A port of 127.0.0.1 that was free a moment ago.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
