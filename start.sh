@@ -1,12 +1,13 @@
 #!/bin/sh
-# Builds wsd and serves the demo page, with the counter behind it.
+# Builds wsd and serves the demos, each a page with a program behind it.
 set -eu
 
 usage() {
     cat <<'END'
 usage: ./start.sh [--port=N] [--open]
 
-Builds wsd in release mode and serves static/ with the counter behind it.
+Builds wsd in release mode and serves the demos: the pages in static/, the programs in
+examples/, as examples/demos.toml says.
 
   --port=N  listen on port N instead of 8080; 0 is any free port
   --open    open the page in a browser
@@ -78,4 +79,4 @@ if [ "$open" = yes ]; then
     exec >"$folder/ready"
     rm -r "$folder"
 fi
-exec target/release/wsd "--port=$port" --staticdir=static "$counter"
+exec target/release/wsd "--port=$port" --config=examples/demos.toml "--route=/counter=$counter"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# Connect Four, many games at once: players are paired as they come, watchers follow a game by its ID, all rules are here.
+# Connect Four, many games at once: players are paired as they come, others watch by a link, and all rules are here.
 # wsd --shared --framing=json ./examples/connect4.py
 #
 # A client sends the number of a column, 1 to 7, or `again`; with /connect4?watch=ID it only watches. It is told one

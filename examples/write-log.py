@@ -11,8 +11,11 @@ EVENTS = ("INFO page served path=/ ms={}", "INFO page served path=/search ms={}"
           "INFO order placed order={}", "WARN payment slow ms={}0", "ERROR payment refused order={}")
 WEIGHTS = (8, 6, 4, 2, 2, 1)
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+if len(sys.argv) != 2:
+    sys.exit("usage: write-log.py FILE")
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # end quietly on Ctrl-C
 path = sys.argv[1]
+os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
 while True:
     with open(path, "w", encoding="utf-8") as log:
         for _ in range(1000):

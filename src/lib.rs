@@ -19,10 +19,11 @@
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | 6 | `config` |
-//! | 5 | `server` |
-//! | 4 | `http` |
-//! | 3 | `session` |
+//! | 7 | `config` |
+//! | 6 | `server` |
+//! | 5 | `http` |
+//! | 4 | `session` |
+//! | 3 | `room` |
 //! | 2 | `worker`, `socket` |
 //! | 1 | `framing`, `admission`, `cli`, `backlog`, `buffers` |
 //! | 0 | `message`, `limits`, `peer`, `shutdown`, `log` |
@@ -44,6 +45,7 @@ mod limits;
 mod log;
 mod message;
 mod peer;
+mod room;
 mod server;
 mod session;
 mod shutdown;
@@ -58,13 +60,13 @@ use std::{
     sync::Arc,
 };
 
-use tokio::time::interval;
+use tokio::{sync::watch, time::interval};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     cli::Answer,
-    config::Settings,
-    http::{Service, redirect::Target},
+    config::{Loader, Settings},
+    http::{Service, redirect::Target, routes::Routes},
     limits::{CERTIFICATE_LOOK, DRAIN},
     server::{
         Door,
@@ -92,10 +94,19 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(Answer::Wrong(text)) => return fail(BAD_FLAGS, &text.trim_end()),
     };
-    let settings = match config::settings(&flags) {
+    let settings = match config::settings(flags) {
         Ok(settings) => settings,
         Err(error) => return fail(BAD_REQUEST, &error),
     };
+    if settings.is_check {
+        return match settings.tls.map(tls::open).transpose() {
+            Ok(_) => {
+                say(&mut io::stdout(), "the settings are good\n");
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(BAD_REQUEST, &with_hint(&error, error.hint)),
+        };
+    }
     let _log = log::start(settings.log);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -115,13 +126,15 @@ struct Running {
     signals: Signals,
     shutdown: Shutdown,
     reloader: Option<Reloader>,
+    loader: Loader,
+    routes: watch::Sender<Arc<Routes>>,
     /// Removed at the end.
     _socket_file: Option<server::unix::File>,
 }
 
 /// Opens everything, then lets clients in, then says so.
 fn start(settings: Settings) -> Result<Running, String> {
-    let Settings { listen, tls, site, log, banner, announces } = settings;
+    let Settings { listen, tls, routes, loader, log, banner, announces, .. } = settings;
     let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let (certificates, reloader) =
         tls.map(tls::open).transpose().map_err(|error| with_hint(&error, error.hint))?.unzip();
@@ -139,7 +152,9 @@ fn start(settings: Settings) -> Result<Running, String> {
     if let Some(port) = port {
         door.open(redirect, &Service::Redirect(Target { scheme, port }), None);
     }
-    door.open(main, &Service::Site(Arc::new(site)), certificates.as_ref());
+    routes.start_eager(&shutdown);
+    let (routes, current) = watch::channel(Arc::new(routes));
+    door.open(main, &Service::Routes(current), certificates.as_ref());
     for url in &urls {
         tracing::info!(url, "server ready");
     }
@@ -147,7 +162,7 @@ fn start(settings: Settings) -> Result<Running, String> {
         say(&mut io::stdout(), &(urls.join("\n") + "\n"));
     }
     systemd::ready();
-    Ok(Running { signals, shutdown, reloader, _socket_file: file })
+    Ok(Running { signals, shutdown, reloader, loader, routes, _socket_file: file })
 }
 
 impl Running {
@@ -191,6 +206,16 @@ impl Running {
         systemd::reloading();
         if let Some(reloader) = &mut self.reloader {
             reloader.reload();
+        }
+        if self.loader.has_file() {
+            match self.loader.load() {
+                Ok(routes) => {
+                    routes.start_eager(&self.shutdown);
+                    self.routes.send_replace(Arc::new(routes));
+                    tracing::info!("settings loaded");
+                }
+                Err(cause) => tracing::error!(%cause, "settings not loaded, the old ones stay"),
+            }
         }
         systemd::ready();
     }

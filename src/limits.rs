@@ -54,10 +54,10 @@ pub(crate) const CLOSE_ANSWER: Duration = Duration::from_secs(5);
 /// The same when wsd itself ends; and what an unfinished HTTP request is given then.
 pub(crate) const SHUTDOWN_ANSWER: Duration = Duration::from_secs(1);
 
-/// A client that broke the protocol is read and forgotten until it is silent for this long, so that it sees the Close.
-pub(crate) const FAULT_QUIET: Duration = Duration::from_secs(1);
+/// After the end of a session a client is read and forgotten until it ends, too, or is silent for this long.
+pub(crate) const LINGER_QUIET: Duration = Duration::from_secs(1);
 
-/// What is waited for the rest of a dead worker's standard error, if some other process holds it open.
+/// What is waited for more of a dead worker's standard error, if some other process holds it open.
 pub(crate) const STDERR_REST: Duration = Duration::from_millis(100);
 
 /// What a client that takes nothing at all is given to take the last output of a worker that has ended.
@@ -127,3 +127,36 @@ pub(crate) const EVENT_LINE_BYTES_MAX: usize = 1 << 20;
 
 /// The port with `--ssl`, when none is given.
 pub(crate) const TLS_PORT: u16 = 8443;
+
+/// Bytes of a line of a program with `--framing=json`; a longer one is logged and skipped. 4 MiB: 3 MiB in base64.
+pub(crate) const COMMAND_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of a message of a room's worker; a longer line takes several messages. They wait whole for every client.
+pub(crate) const ROOM_MESSAGE_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes a client of a room may lag behind before `--slow` says what happens: by default it is cut off with 1013.
+///
+/// 1 MiB: minutes of chat, a moment of a fast log. The payload is shared by all clients, so a thousand laggards cost
+/// little more than one.
+pub(crate) const SEAT_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes that a session takes from its seat at a time.
+pub(crate) const SEAT_BYTES_TAKEN: usize = 128 << 10;
+
+/// Frames in one write to a client of a room: what `writev` takes is 1024 on Linux; more than 64 gain nothing.
+pub(crate) const SEAT_SLICES_MAX: usize = 64;
+
+/// Clients of one room; the next one is answered 503.
+pub(crate) const SEATS_MAX: usize = 16_384;
+
+/// Bytes of clients' messages that wait for a room's worker; beyond, nothing more is read of the clients.
+pub(crate) const INBOX_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of a room's history (`--history`); beyond, it holds fewer messages.
+pub(crate) const HISTORY_BYTES_MAX: usize = 8 << 20;
+
+/// Before an `--eager` worker that has ended is started again; doubled each time, up to [`RESTART_MAX`].
+pub(crate) const RESTART_MIN: Duration = Duration::from_secs(1);
+
+/// See [`RESTART_MIN`]. A worker that ran for longer than this begins with [`RESTART_MIN`] again.
+pub(crate) const RESTART_MAX: Duration = Duration::from_secs(30);

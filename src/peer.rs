@@ -28,6 +28,13 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// No client's: a worker that was started without one.
+    pub(crate) fn none() -> Self {
+        Self { id: 0, peer: Peer::Unix, tls: None }
+    }
+}
+
 /// What TLS has agreed on; the names are those of Apache's `mod_ssl`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tls {

@@ -29,6 +29,11 @@ impl Shutdown {
         self.token.cancelled()
     }
 
+    /// Whether the end has begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
     /// Begins the end and waits for all tasks; whether they ended within `limit`.
     pub(crate) async fn finish(&self, limit: Duration) -> bool {
         self.token.cancel();

@@ -14,7 +14,7 @@ follow(socket);
 
 document.querySelector('#send').addEventListener('submit', (event) => {
   event.preventDefault();
-  if (field.value === '') return;
+  if (field.value === '' || socket.readyState === WsdSocket.CLOSED) return;
   socket.send(field.value);
   field.value = '';
 });

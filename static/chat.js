@@ -106,7 +106,7 @@ function row(item, message) {
 
 function send(event) {
   event.preventDefault();
-  if (field.value.trim() === '') return;
+  if (field.value.trim() === '' || socket.readyState === WsdSocket.CLOSED) return;
   try {
     socket.send(field.value);
     if (socket.readyState !== WsdSocket.OPEN) talk.add({ type: 'waits', text: `To be sent: ${field.value}` });

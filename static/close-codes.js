@@ -8,6 +8,9 @@ const WORDS = new Map([
   [1006, 'the connection was lost'],
   [1007, 'a text message was not UTF-8'],
   [1009, 'a message was too large'],
+  [1011, 'the server failed'],
+  [1012, 'the server starts anew'],
+  [1013, 'the server is busy, or this page was too slow'],
 ]);
 
 // Only signals whose number is the same on every system.

@@ -7,10 +7,10 @@ import { WsdSocket } from './wsd.js';
 const COLUMNS = 7;
 const ROWS = 6;
 const PLAYERS = ['', 'Player one', 'Player two'];
+const WAITING = 'Waiting for an opponent. Open this page in a second window to be your own.';
 
-const place = Object.fromEntries(
-  ['seat', 'news', 'hint', 'again', 'play', 'watch', 'link', 'copy', 'board'].map((id) => [id, document.getElementById(id)]),
-);
+const IDS = ['seat', 'news', 'hint', 'again', 'play', 'watch', 'link', 'copy', 'board'];
+const place = Object.fromEntries(IDS.map((id) => [id, document.getElementById(id)]));
 const columns = Array.from({ length: COLUMNS }, (_, number) => makeColumn(number));
 
 const watched = new URLSearchParams(location.search).get('watch');
@@ -69,7 +69,7 @@ function render() {
   columns.forEach((button, number) => renderColumn(button, number, isMine));
 
   place.seat.dataset.player = seat?.player ?? 0;
-  place.seat.textContent = seat === null ? '' : isPlayer ? `You are ${PLAYERS[seat.player].toLowerCase()}` : 'You are watching';
+  place.seat.textContent = seat ? `You are ${isPlayer ? PLAYERS[seat.player].toLowerCase() : 'watching'}` : '';
   place.news.textContent = news();
 
   place.again.hidden = !(isPlayer && isOver && !board.again.includes(seat.player));
@@ -95,33 +95,39 @@ function renderColumn(button, number, isMine) {
   button.ariaLabel = `Column ${number + 1}, ${describe(discs)}`;
 }
 
-/** A column in words, from below. */
+/** A column in words. */
 function describe(discs) {
   if (discs === '') return 'empty';
-  const words = [...discs].map((disc) => (disc === '1' ? 'one' : 'two')).join(', ');
-  return discs.length === ROWS ? `full: ${words}` : words;
+  const owners = [...discs].map((disc) => (disc === '1' ? 'one' : 'two')).join(', ');
+  return `${discs.length === ROWS ? 'full, ' : ''}from below: ${owners}`;
 }
 
 /** What has happened and who is next, in words. */
 function news() {
   if (socket.readyState !== WsdSocket.OPEN) return '';
-  if (board === null) return watched === null ? 'Waiting for an opponent. Open this page in a second window to be your own.' : '';
-  const { phase, player, last, again } = board;
-  const name = (number) => (number === seat.player ? 'You' : PLAYERS[number]);
-  const wish = again.length === 1 && again[0] !== seat.player ? ` ${PLAYERS[again[0]]} would like to play again.`
-    : again.length === 1 ? ' Waiting for the other player.' : '';
+  if (board === null) return watched === null ? WAITING : '';
+  const { phase, player, last } = board;
+  const isMe = player === seat.player;
   switch (phase) {
     case 'playing': {
-      const turn = player === seat.player ? 'Your turn.' : `${PLAYERS[player]} is next.`;
-      return last ? `${name(3 - player)} took column ${last[0] + 1}. ${turn}` : turn;
+      const turn = isMe ? 'Your turn.' : `${PLAYERS[player]} is next.`;
+      const mover = 3 - player === seat.player ? 'You' : PLAYERS[3 - player];
+      return last ? `${mover} took column ${last[0] + 1}. ${turn}` : turn;
     }
     case 'won':
-      return `${player === seat.player ? 'You win!' : `${PLAYERS[player]} wins.`}${wish}`;
+      return `${isMe ? 'You win!' : `${PLAYERS[player]} wins.`} ${wish()}`;
     case 'draw':
-      return `A draw: the board is full.${wish}`;
+      return `A draw: the board is full. ${wish()}`;
     default:
       return `${PLAYERS[player]} has left. The game is over.`;
   }
+}
+
+/** Whether one of the two would like another game. */
+function wish() {
+  const [player] = board.again;
+  if (!player) return '';
+  return player === seat.player ? 'Waiting for the other player.' : `${PLAYERS[player]} would like to play again.`;
 }
 
 function press(event) {

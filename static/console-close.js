@@ -53,8 +53,10 @@ export function closeInWords(code, reason, asked) {
   if (!isStatus || code === 4000 || code > 4255) return 'a code of the program';
 
   const status = code - 4000;
-  if (status <= 128 || reason.startsWith('exit')) return `the program exited with status ${status}${SHELL.get(status) ?? ''}`;
-  return `the program was ended by ${signalInWords(status - 128)}`;
+  const isExit = status <= 128 || reason.startsWith('exit');
+  return isExit
+    ? `the program exited with status ${status}${SHELL.get(status) ?? ''}`
+    : `the program was ended by ${signalInWords(status - 128)}`;
 }
 
 function signalInWords(signal) {

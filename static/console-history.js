@@ -12,7 +12,7 @@ const LINES_MAX = 100;
 const LINE_CHARS_MAX = 1000;
 
 /** The lines of one URL at a time, and the place in them; past the newest stands the draft, what is being typed. */
-export class History {
+export class LineHistory {
   #url = '';
   #lines = [];
   #place = 0;

@@ -7,7 +7,7 @@ import { grouped } from './console-text.js';
 const MESSAGES_MAX = 1000;
 const BYTES_MAX = 64 << 20;
 
-/** Rows that one frame adds, the newest first. Of a flood these are seen; what one frame cannot show the next ones do. */
+/** Rows that one frame adds, the newest first: all that is seen of a flood. The frames after it add the rest. */
 const FRAME_ROWS_MAX = 100;
 
 /** A frame with more new messages is not read out by a screen reader. */
@@ -21,6 +21,8 @@ const EXPAND_BYTES_MAX = 2048;
 
 /** As near to its end as rounding lets one tell, in pixels, the log follows. */
 const END_PX = 2;
+
+const isShort = (message) => message.weight <= EXPAND_BYTES_MAX;
 
 const find = (id) => document.getElementById(id);
 
@@ -103,7 +105,8 @@ export class Log {
   /** Shows the details of all messages but long ones, those to come included; or of none. */
   expand(expands) {
     this.#expands = expands;
-    for (const message of this.#shown) message.open(expands && message.weight <= EXPAND_BYTES_MAX);
+    const messages = expands ? this.#view.filter(isShort) : this.#view;
+    for (const message of messages) message.open(expands);
     if (!this.#isStill) this.#toEnd();
   }
 
@@ -157,7 +160,8 @@ export class Log {
   #frame() {
     const start = performance.now();
     this.#isDue = false;
-    if (!this.#isStill) this.#advance();
+    if (this.#isStill) this.#trim();
+    else this.#advance();
     this.#render();
     this.#tell();
     const end = performance.now();
@@ -185,7 +189,7 @@ export class Log {
     const list = this.#list;
     const shown = this.#shown;
     const hadFocus = list.contains(document.activeElement);
-    const fromEnd = this.#scroller.scrollHeight - this.#scroller.scrollTop;
+    const fromEnd = this.#isStill ? this.#scroller.scrollHeight - this.#scroller.scrollTop : 0;
 
     const oldest = shown[0]?.number ?? Infinity;
     while (list.firstChild && this.#messages.get(list.firstChild).number < oldest) list.firstChild.remove();
@@ -210,16 +214,17 @@ export class Log {
     const { row } = message;
     if (!this.#messages.has(row)) {
       this.#messages.set(row, message);
-      if (this.#expands && message.weight <= EXPAND_BYTES_MAX) message.open(true);
+      if (this.#expands && isShort(message)) message.open(true);
     }
     return row;
   }
 
   #tell() {
     const waiting = this.#total - this.#viewed;
+    const way = this.#isHeld ? 'Paused: follow ↓' : 'To the newest ↓';
     this.#pause.ariaPressed = String(this.#isStill);
     this.#newer.hidden = !this.#isStill;
-    this.#newer.textContent = waiting > 0 ? `${grouped(waiting)} newer ↓` : 'To the newest ↓';
+    this.#newer.textContent = waiting > 0 ? `${grouped(waiting)} newer ↓` : way;
 
     const isFiltered = this.#way !== '' || this.#pattern !== null;
     const kept = this.#total > this.#kept.length ? ` · last ${grouped(this.#kept.length)} kept` : '';

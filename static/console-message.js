@@ -1,11 +1,12 @@
 // One message: its kind and size, its row in the log, its details.
 
-import { grouped, hexDump, hexOf, isJson, laidOut, marked, timeOfDay, visible } from './console-text.js';
+import { grouped, hexDump, hexOf, isJson, laidOut, marked, timeOfDay, visible, visibleLine } from './console-text.js';
 
 /** What a row shows of a message before its details are asked for. */
 const ROW_CHARS_MAX = 240;
 const ROW_LINES_MAX = 3;
 const ROW_BYTES_MAX = 16;
+const ROW_BYTES_AS_TEXT_MAX = 40;
 
 /** What the details show; the rest is for a file. 64 Ki characters are some 600 lines. */
 const DETAIL_CHARS_MAX = 1 << 16;
@@ -96,8 +97,9 @@ export class Message {
     return this.isJson ? 'JSON' : 'text';
   }
 
+  /** Bytes as sent; ASCII need not be encoded for that, which a flood of long lines would feel. */
   get #size() {
-    return this.isText ? new TextEncoder().encode(this.data).length : this.data.length;
+    return this.isText && /[^\0-\x7f]/.test(this.data) ? new TextEncoder().encode(this.data).length : this.data.length;
   }
 
   #summary() {
@@ -110,9 +112,9 @@ export class Message {
       fragment.append(visible(shown));
       if (shown.length < this.data.length) fragment.append(marked('quiet', ' …'));
     } else {
-      const rest = this.data.length > ROW_BYTES_MAX ? ' …' : '';
-      const text = firstLines(new TextDecoder().decode(this.data.subarray(0, ROW_CHARS_MAX)));
-      fragment.append(marked('hex', hexOf(this.data.subarray(0, ROW_BYTES_MAX)) + rest), ' ', marked('quiet', visible(text)));
+      const more = this.data.length > ROW_BYTES_MAX ? ' …' : '';
+      const text = new TextDecoder().decode(this.data.subarray(0, ROW_BYTES_AS_TEXT_MAX));
+      fragment.append(hexOf(this.data.subarray(0, ROW_BYTES_MAX)), more, '  ', marked('quiet', visibleLine(text)));
     }
     return fragment;
   }

@@ -3,6 +3,12 @@
 /** What one does not see, or what would reorder what one sees. Joiners stay: scripts and emoji need them. */
 const HIDDEN = /(?:(?![\n\t\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}])+/gu;
 
+/** In a line of text, its ends and tabs too. */
+const HIDDEN_IN_LINE = /(?:(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}])+/gu;
+
+/** These have short names. */
+const NAMES = new Map([['\n', '\\n'], ['\r', '\\r'], ['\t', '\\t']]);
+
 /** The tokens of valid JSON. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
@@ -13,9 +19,18 @@ export const grouped = (number) => numbers.format(number);
 
 /** Text with control, format and bidirectional characters written out and marked, such as `\x1b` and `\u202e`. */
 export function visible(text) {
+  return without(HIDDEN, text);
+}
+
+/** The same with ends of lines and tabs written out too, so that it is one line. */
+export function visibleLine(text) {
+  return without(HIDDEN_IN_LINE, text);
+}
+
+function without(pattern, text) {
   const fragment = new DocumentFragment();
   let end = 0;
-  for (const { 0: run, index } of text.matchAll(HIDDEN)) {
+  for (const { 0: run, index } of text.matchAll(pattern)) {
     fragment.append(text.slice(end, index), marked('hidden', Array.from(run, writtenOut).join('')));
     end = index + run.length;
   }
@@ -26,7 +41,7 @@ export function visible(text) {
 function writtenOut(character) {
   const code = character.codePointAt(0);
   const digits = code.toString(16);
-  if (character === '\r') return '\\r';
+  if (NAMES.has(character)) return NAMES.get(character);
   if (code < 0x100) return `\\x${digits.padStart(2, '0')}`;
   return code < 0x10000 ? `\\u${digits.padStart(4, '0')}` : `\\u{${digits}}`;
 }

@@ -1,7 +1,7 @@
 // The console: connects to a WebSocket server, sends what is typed or dropped, and shows what comes.
 
 import { closeInWords } from './console-close.js';
-import { History } from './console-history.js';
+import { LineHistory } from './console-history.js';
 import { Log } from './console-log.js';
 import { Message } from './console-message.js';
 import { Session, socketUrl } from './console-session.js';
@@ -19,7 +19,7 @@ const NOTE_MS = 5_000;
 const find = (id) => document.getElementById(id);
 const [url, protocols, line, multiline, filter] = ['url', 'protocols', 'line', 'multiline', 'filter'].map(find);
 const log = new Log(note);
-const history = new History();
+const lineHistory = new LineHistory();
 
 let session = null;
 let noteTimer = 0;
@@ -27,7 +27,7 @@ let noteTimer = 0;
 // Nothing connects before it is asked to: a link to this page must not start a program.
 url.value = socketUrl('');
 showState('idle', 'Not connected', '', 'Connect starts a session');
-history.open(url.value);
+lineHistory.open(url.value);
 
 /** Starts a session; one that still runs is left. */
 function connect() {
@@ -39,10 +39,10 @@ function connect() {
     const mine = new Session(url.value, names, {
       onOpen: () => { if (mine === session) begin(); },
       onMessage: (data) => { if (mine === session) log.add(new Message('received', data)); },
-      onEnd: (end) => finish(mine, end),
+      onEnd: (end) => finish(mine, end, names),
     });
     session = mine;
-    history.open(mine.url);
+    lineHistory.open(mine.url);
     document.title = `${new URL(mine.url).host} · wsd console`;
     showState('connecting', 'Connecting', '', mine.url);
   } catch (error) {
@@ -54,6 +54,7 @@ function begin() {
   const words = session.protocol ? `${session.url}, subprotocol ${session.protocol}` : session.url;
   showState('open', 'Open', '', words);
   log.add(new Message('event', `Open: ${words}`, { tone: 'open' }));
+  note('');
   // On a touch screen the focus would bring the keyboard up, over the log.
   const { activeElement } = document;
   const isFree = activeElement === document.body || find('connection').contains(activeElement);
@@ -61,8 +62,10 @@ function begin() {
 }
 
 /** Shows an end in the log, and as the state unless another session has begun. */
-function finish(ended, { code, reason, wasClean, seconds, wasOpen, isAsked }) {
-  const refused = isAsked ? 'you disconnected first' : 'the server refused, or cannot be reached';
+function finish(ended, { code, reason, wasClean, seconds, wasOpen, isAsked }, names) {
+  // Browsers give up a connection for which the server chose no subprotocol, though some were offered.
+  const offered = names.length > 0 ? ', takes none of the subprotocols' : '';
+  const refused = isAsked ? 'you disconnected first' : `the server refused${offered}, or cannot be reached`;
   const words = wasOpen ? closeInWords(code, reason, isAsked) : refused;
   const isFine = code === 1000 || code === 1001 || isAsked;
   const tone = isFine ? 'closed' : 'failed';
@@ -107,7 +110,7 @@ function sendLine() {
   session.send(line.value);
   log.add(new Message('sent', line.value));
   log.follow();
-  history.add(line.value);
+  lineHistory.add(line.value);
   write('');
 }
 
@@ -166,7 +169,7 @@ function recall(event, isUp) {
   if (selectionStart !== selectionEnd) return;
   const isWithin = isUp ? value.slice(0, selectionStart).includes('\n') : value.slice(selectionEnd).includes('\n');
   if (isWithin) return;
-  const found = isUp ? history.older(value) : history.newer();
+  const found = isUp ? lineHistory.older(value) : lineHistory.newer();
   if (found === null) return;
   event.preventDefault();
   write(found);
@@ -210,7 +213,7 @@ on('log', 'keydown', ({ key }) => { if (key === 'Escape') line.focus(); });
 on('keys', 'click', () => find('help').showModal());
 on('help-close', 'click', () => find('help').close());
 on('forget', 'click', () => {
-  history.forget();
+  lineHistory.forget();
   find('help').close();
   note('Forgotten.');
 });

@@ -1,72 +1,52 @@
 // The counter page: shows each line as it arrives, and sends what is typed.
 
-import { showClosed, showConnecting, showOpen } from './header.js';
-import { createLog } from './log.js';
+import { follow } from './header.js';
+import { cell, createList } from './list.js';
+import { WsdSocket } from './wsd.js';
 
 const latest = document.querySelector('#latest');
 const field = document.querySelector('#line');
 const submit = document.querySelector('#submit');
-const log = createLog(document.querySelector('#log'));
+const log = createList(document.querySelector('#log'), row);
 
-let socket;
-let listeners = new AbortController();
 let openedAt = 0;
+let isFirst = true;
 let newest = null;
 
-/** The WebSocket beside this page: `ws:` for `http:`, `wss:` for `https:`. */
-function address() {
-  const url = new URL('./', location.href);
-  url.protocol = url.protocol.replace('http', 'ws');
-  return url;
-}
-
-/** Starts a session; one that still runs is left first, and its end is not shown. */
-function connect() {
-  listeners.abort();
-  socket?.close();
-
-  listeners = new AbortController();
-  const { signal } = listeners;
-  let opened = false;
-  socket = new WebSocket(address());
-  socket.binaryType = 'arraybuffer';
-  socket.addEventListener('open', () => { opened = true; begin(); }, { signal });
-  socket.addEventListener('message', (event) => receive(event.data), { signal });
-  socket.addEventListener('close', (event) => end(event, opened), { signal });
-
-  showConnecting();
-  showLatest('');
-  submit.ariaDisabled = 'true';
+function showState() {
+  if (socket.state.name === 'connecting') showLatest('');
+  submit.ariaDisabled = `${socket.readyState !== WsdSocket.OPEN}`;
 }
 
 function begin() {
   openedAt = performance.now();
-  log.begin();
-  showOpen();
-  submit.ariaDisabled = 'false';
+  isFirst = true;
 }
 
 function receive(data) {
   const text = typeof data === 'string' ? data : new TextDecoder().decode(data);
-  log.add(secondsOpen(), text);
+  add(text, false);
   showLatest(text);
-}
-
-function end(event, opened) {
-  showClosed(event, opened);
-  submit.ariaDisabled = 'true';
 }
 
 function send(event) {
   event.preventDefault();
-  if (socket.readyState !== WebSocket.OPEN) return;
+  if (socket.readyState !== WsdSocket.OPEN) return;
   socket.send(field.value);
-  log.add(secondsOpen(), field.value, true);
+  add(field.value, true);
   field.value = '';
 }
 
-function secondsOpen() {
-  return (performance.now() - openedAt) / 1000;
+function add(text, sent) {
+  log.add({ seconds: (performance.now() - openedAt) / 1000, text, sent, first: isFirst });
+  isFirst = false;
+}
+
+function row(item, { seconds, text, sent, first }) {
+  item.classList.toggle('first', first);
+  item.classList.toggle('sent', sent);
+  item.append(cell('time', `${seconds.toFixed(1)} s`), ' ', cell('text', text));
+  if (sent) item.append(' ', cell('tag', 'sent'));
 }
 
 /** Shows `text` large, once a frame: of a flood only the newest line. */
@@ -85,5 +65,12 @@ function renderLatest() {
 }
 
 document.querySelector('#send').addEventListener('submit', send);
-document.querySelector('#reconnect').addEventListener('click', connect);
-connect();
+
+/** One count is one session: another begins when the button is pressed, never by itself. */
+const socket = new WsdSocket('./counter', [], { retry: () => false });
+socket.binaryType = 'arraybuffer';
+socket.onopen = begin;
+socket.onmessage = ({ data }) => receive(data);
+socket.onstate = showState;
+follow(socket);
+showState();

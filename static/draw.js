@@ -38,12 +38,13 @@ const me = Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.
 
 let underway = 0; // messages that have not come back
 let kept = 0; // messages that wait for a connection
+const strokes = new Set(); // that are being drawn
 
 function post(message) {
   try {
     socket.send(JSON.stringify({ from: me, ...message }));
     if (socket.readyState === WsdSocket.OPEN) underway += 1;
-    else kept += 1;
+    if (socket.readyState === WsdSocket.CONNECTING) kept += 1;
   } catch (error) {
     hint.textContent = `Not sent: ${error.message}.`;
   }
@@ -54,6 +55,7 @@ class Stroke {
   #points = [];
   #timer = null;
   #look = { ...chosen };
+  #isBegun = false;
 
   constructor(point) {
     strokes.add(this);
@@ -77,8 +79,6 @@ class Stroke {
     settle();
   }
 
-  #isBegun = false;
-
   #send() {
     if (this.#isBegun && this.#points.length === 2) return;
     post({ ...this.#look, points: this.#points });
@@ -86,8 +86,6 @@ class Stroke {
     this.#points = this.#points.slice(-2);
   }
 }
-
-const strokes = new Set();
 
 // Receiving.
 
@@ -128,11 +126,18 @@ function draw(canvas, { colour, width, points }) {
   canvas.stroke(line);
 }
 
-/** A new session begins with the last strokes of all, then come those that were kept here. */
+/** A new session begins with the last strokes of all; then come those that were kept here. */
 function begin() {
   drawn.clearRect(0, 0, WIDTH, HEIGHT);
   hint.textContent = '';
   underway = kept;
+  kept = 0;
+  settle();
+}
+
+/** After the last session nothing more comes back. */
+function end() {
+  underway = 0;
   kept = 0;
   settle();
 }
@@ -143,8 +148,10 @@ const pointers = new Map(); // strokes by pointer
 
 function pointOf(event) {
   const box = paper.getBoundingClientRect();
-  const within = (part, whole) => Math.round(Math.min(Math.max(part, 0), 1) * whole);
-  return [within((event.clientX - box.left) / box.width, WIDTH), within((event.clientY - box.top) / box.height, HEIGHT)];
+  const scale = (part, whole) => Math.round(Math.min(Math.max(part, 0), 1) * whole);
+  const x = scale((event.clientX - box.left) / box.width, WIDTH);
+  const y = scale((event.clientY - box.top) / box.height, HEIGHT);
+  return [x, y];
 }
 
 paper.addEventListener('pointerdown', (event) => {
@@ -231,5 +238,6 @@ document.querySelector('#clear').addEventListener('click', () => post({ clear: t
 
 const socket = new WsdSocket('./draw');
 socket.onopen = begin;
+socket.onclose = end;
 socket.onmessage = receive;
 follow(socket);

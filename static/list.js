@@ -7,8 +7,8 @@ const ROWS_MAX = 500;
 const SHOWN_MAX = 2000;
 
 /**
- * Makes `place` a list: `add` takes an entry, with which `row` fills a list item; `clear` empties it. What an empty list
- * says stands in the place's `data-empty`.
+ * Makes `place` a list: `add` takes an entry, with which `row` fills a list item; `clear` empties it. What an empty
+ * list says stands in the place's `data-empty`.
  *
  * Rows are put on the page once a frame, however many have come; a page in the background gets no frames, so what
  * waits is bounded like what is shown. The view stays at the end unless the reader has scrolled up.

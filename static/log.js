@@ -1,57 +1,41 @@
-// A bounded log of lines, newest last, that keeps up with a flood.
+// The log page: sends the filter, and shows the lines of the log that come through it.
 
-/** Lines kept; older ones go first. */
-const LINES_MAX = 500;
+import { follow } from './header.js';
+import { cell, createList } from './list.js';
+import { parse } from './parse.js';
+import { WsdSocket } from './wsd.js';
 
-/** Characters of a line that are shown: a program may print a line of any length. */
-const SHOWN_MAX = 2000;
+const field = document.querySelector('#filter');
+const title = document.querySelector('#lines-title');
+const lines = createList(document.querySelector('#lines'), row);
 
-/**
- * Makes `place` a log. `begin` starts the lines of a new session; `add` takes the seconds since then, the text, and
- * whether this side `sent` it.
- *
- * Lines are put on the page once a frame, however many have come; a page in the background gets no frames, so what
- * waits is bounded like what is shown. The view stays at the end unless the reader has scrolled up.
- */
-export function createLog(place) {
-  const list = place.appendChild(document.createElement('ol'));
-  let waiting = [];
-  let first = true;
-
-  function render() {
-    const follows = place.scrollHeight - place.scrollTop - place.clientHeight < 24;
-    list.append(...waiting.map(row));
-    waiting = [];
-    while (list.childElementCount > LINES_MAX) list.firstElementChild.remove();
-    if (follows) place.scrollTop = place.scrollHeight;
-  }
-
-  return {
-    begin() {
-      first = true;
-    },
-    add(seconds, text, sent = false) {
-      if (waiting.length === 0) requestAnimationFrame(render);
-      waiting.push({ seconds, text, sent, first });
-      if (waiting.length > LINES_MAX) waiting.shift();
-      first = false;
-    },
-  };
+function receive({ data }) {
+  const message = parse(data);
+  if (typeof message?.line === 'string') lines.add(message.line);
+  if (typeof message?.filter === 'string') begin(message.filter);
 }
 
-function row({ seconds, text, sent, first }) {
-  const item = document.createElement('li');
-  const shown = text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)} … (${text.length} characters)` : text;
-  item.classList.toggle('first', first);
-  item.classList.toggle('sent', sent);
-  item.append(cell('time', `${seconds.toFixed(1)} s`), ' ', cell('text', shown));
-  if (sent) item.append(' ', cell('tag', 'sent'));
-  return item;
+/** From here on, lines are those of a new filter, older ones first. */
+function begin(filter) {
+  lines.clear();
+  title.textContent = filter === '' ? 'All lines' : `Lines with ${filter.split(/\s+/).join(' and ')}`;
 }
 
-function cell(name, text) {
-  const span = document.createElement('span');
-  span.className = name;
-  span.textContent = text;
-  return span;
+/** The level of a line, told apart by a mark as well as a colour. */
+function row(item, line) {
+  item.className = /\b(ERROR|FATAL)\b/.test(line) ? 'bad' : /\bWARN(ING)?\b/.test(line) ? 'wait' : '';
+  item.append(cell('text', line));
 }
+
+const socket = new WsdSocket('./log');
+socket.onmessage = receive;
+socket.onopen = () => {
+  lines.clear();
+  if (field.value.trim() !== '') socket.send(field.value);
+};
+follow(socket);
+
+document.querySelector('#send').addEventListener('submit', (event) => {
+  event.preventDefault();
+  if (socket.readyState === WsdSocket.OPEN) socket.send(field.value);
+});

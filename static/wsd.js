@@ -108,7 +108,7 @@ export class WsdSocket extends EventTarget {
     const kept = isBytes ? new Blob([data]) : String(data); // a copy: the caller may write over its buffer
     const bytes = new Blob([kept]).size;
     if (this.#queue.length >= QUEUE_MESSAGES_MAX || this.#queueBytes + bytes > QUEUE_BYTES_MAX) {
-      throw new DOMException('too much waits to be sent', 'QuotaExceededError');
+      throw new DOMException('too much is waiting to be sent', 'QuotaExceededError');
     }
     this.#queue.push({ kept, bytes });
     this.#queueBytes += bytes;

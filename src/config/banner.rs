@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::file::File;
 use crate::{
     cli::Flags,
     http::origin::Policy,
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// A few lines for the reader at the terminal.
-pub(super) fn banner(flags: &Flags, listen: &listen::Options, origin: &Policy) -> String {
+pub(super) fn banner(flags: &Flags, file: &File, listen: &listen::Options, origin: &Policy) -> String {
     let mut banner = format!("wsd {VERSION}\n");
     let mut line = |what: &str, is: &str| {
         // Writing to a string cannot fail.
@@ -18,7 +19,12 @@ pub(super) fn banner(flags: &Flags, listen: &listen::Options, origin: &Policy) -
     };
     if !flags.command.is_empty() {
         let words: Vec<_> = flags.command.iter().map(|word| word.to_string_lossy()).collect();
-        line("program", &format!("{}, one for each WebSocket", words.join(" ").escape_debug()));
+        let how = match flags.shared.as_deref() {
+            None | Some("false") => "one for each WebSocket",
+            Some("path") => "one for each path",
+            Some(_) => "one for all",
+        };
+        line("program", &format!("{}, {how}", words.join(" ").escape_debug()));
     }
     let folders = [
         ("programs", &flags.dir, ", by the path of the URL"),
@@ -29,6 +35,11 @@ pub(super) fn banner(flags: &Flags, listen: &listen::Options, origin: &Policy) -
         if let Some(folder) = folder {
             line(what, &format!("in {}{how}", folder.display()));
         }
+    }
+    let routes = file.routes.iter().map(|route| (&route.path, route.command.as_slice()));
+    for (path, command) in routes {
+        let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
+        line("route", &format!("{path} {}", words.join(" ").escape_debug()));
     }
     if flags.devconsole {
         line("console", "where nothing else answers");

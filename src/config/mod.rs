@@ -1,19 +1,23 @@
 //! From flags to settings: everything checked, opened where it can be, and handed to the rooms that need it.
 
 mod banner;
+mod file;
 mod places;
+mod routes;
 mod site;
 
-use std::fmt;
+use std::{ffi::OsString, fmt};
 
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    cli::Flags,
-    http::Site,
+    cli::{self, Flags},
+    http::routes::Routes,
     log,
     server::{listen, tls},
 };
+use file::File;
+use routes::Plan;
 
 /// What wsd is to do: the settings, each for the room that needs it.
 #[derive(Debug)]
@@ -23,13 +27,17 @@ pub(crate) struct Settings {
     /// The certificates, if TLS is to be spoken.
     pub(crate) tls: Option<tls::Options>,
     /// What to serve.
-    pub(crate) site: Site,
+    pub(crate) routes: Routes,
+    /// Makes other routes of the file, when that has changed.
+    pub(crate) loader: Loader,
     /// What is logged, and where.
     pub(crate) log: log::Options,
     /// What is served, and to whom: for the reader at the terminal.
     pub(crate) banner: String,
     /// Whether standard output gets the ready URLs: not where it has the log.
     pub(crate) announces: bool,
+    /// Whether that is all that is wanted.
+    pub(crate) is_check: bool,
 }
 
 /// Settings that make no sense, and the way out.
@@ -43,6 +51,11 @@ impl Error {
     fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: hint.into() }
     }
+
+    /// The same, and where it is so.
+    fn at(self, place: &str) -> Self {
+        Self { message: format!("{place}{}", self.message), ..self }
+    }
 }
 
 impl fmt::Display for Error {
@@ -51,15 +64,71 @@ impl fmt::Display for Error {
     }
 }
 
-/// Checks `flags` and makes settings of them.
-pub(crate) fn settings(flags: &Flags) -> Result<Settings, Error> {
+/// Makes routes of the command line and the file, as often as that changes.
+#[derive(Debug)]
+pub(crate) struct Loader {
+    command_line: Flags,
+    plan: Plan,
+}
+
+impl Loader {
+    /// Reads the file again and makes routes of it. If it is bad, nothing has changed.
+    pub(crate) fn load(&mut self) -> Result<Routes, Error> {
+        let file = read(&self.command_line)?;
+        let flags = merge(&self.command_line, &file)?;
+        self.plan.build(&flags, &file)
+    }
+
+    /// Whether there is a file.
+    pub(crate) fn has_file(&self) -> bool {
+        self.command_line.config.is_some()
+    }
+}
+
+/// Checks the flags of the command line, and the file that they name, and makes settings of them.
+pub(crate) fn settings(command_line: Flags) -> Result<Settings, Error> {
+    let file = read(&command_line)?;
+    let flags = merge(&command_line, &file)?;
     let level = log_level(&flags.loglevel)?;
     let stream = if flags.is_websocketd { log::Stream::Output } else { log::Stream::Error };
-    let tls = places::tls(flags)?;
-    let listen = places::listen(flags)?;
-    let site = site::site(flags)?;
-    let banner = banner::banner(flags, &listen, &site.origin);
-    Ok(Settings { listen, tls, site, log: log::Options { level, stream }, banner, announces: !flags.is_websocketd })
+    let tls = places::tls(&flags)?;
+    let listen = places::listen(&flags)?;
+    let mut plan = Plan::default();
+    let routes = plan.build(&flags, &file)?;
+    let banner = banner::banner(&flags, &file, &listen, &routes.otherwise.origin);
+    Ok(Settings {
+        listen,
+        tls,
+        routes,
+        loader: Loader { command_line, plan },
+        log: log::Options { level, stream },
+        banner,
+        announces: !flags.is_websocketd,
+        is_check: flags.check,
+    })
+}
+
+fn read(flags: &Flags) -> Result<File, Error> {
+    flags.config.as_deref().map(file::read).transpose().map(Option::unwrap_or_default)
+}
+
+/// The flags of the file, except those that the command line has, and then those.
+fn merged_words(flags: &Flags, file: &File) -> Vec<OsString> {
+    let is_on_command_line = |name: &str| flags.words.iter().any(|word| cli::name_of(word) == Some(name));
+    let of_file = file.settings.iter().filter(|setting| !is_on_command_line(&setting.name));
+    of_file.flat_map(|setting| setting.words.iter()).chain(&flags.words).cloned().collect()
+}
+
+/// The flags of the command line and the file together.
+fn merge(command_line: &Flags, file: &File) -> Result<Flags, Error> {
+    let words = merged_words(command_line, file);
+    let merged = cli::parse_words(&words).map_err(|why| Error::new(why, "see `wsd --help`"))?;
+    Ok(Flags {
+        command: command_line.command.clone(),
+        is_websocketd: command_line.is_websocketd,
+        words: command_line.words.clone(),
+        ..merged
+    })
 }
 
 /// websocketd's names, and `warn`. Its `info` hides the sessions, which nobody expects; here it shows them.

@@ -4,6 +4,7 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,6 +21,10 @@ use crate::{
         path::Root,
         scripts::Scripts,
     },
+    room::{
+        self, Slow,
+        registry::{Rooms, Sharing},
+    },
     session,
     worker::{
         environ,
@@ -27,10 +32,12 @@ use crate::{
     },
 };
 
-/// Checks what is to be served and opens it.
-pub(super) fn site(flags: &Flags) -> Result<Site, Error> {
+/// Checks what is to be served and opens it; `admission` limits its workers.
+pub(super) fn site(flags: &Flags, admission: Admission) -> Result<Site, Error> {
     let (scripts, cgi, files) = served(flags)?;
+    let session = session_options(flags)?;
     Ok(Site {
+        rooms: rooms(flags, scripts.as_ref(), &session)?,
         scripts,
         cgi,
         files,
@@ -38,8 +45,9 @@ pub(super) fn site(flags: &Flags) -> Result<Site, Error> {
         origin: origin(flags)?,
         subprotocols: subprotocols(flags)?,
         headers: own_headers(flags)?,
-        admission: Admission::new(usize::try_from(flags.maxforks).ok().filter(|&limit| limit > 0)),
-        session: session_options(flags)?,
+        admission,
+        session,
+        is_eager: flags.eager,
         environ: environ::Options {
             software: format!("{}/{}", if flags.is_websocketd { "websocketd" } else { "wsd" }, environ::VERSION),
             inherited: inherited(flags.passenv.as_deref()),
@@ -70,7 +78,7 @@ fn served(flags: &Flags) -> Result<Served, Error> {
         }
     }
     let scripts = match (flags.command.split_first(), &dir) {
-        (None, None) if staticdir.is_none() && cgidir.is_none() => {
+        (None, None) if staticdir.is_none() && cgidir.is_none() && !flags.has_routes => {
             return Err(Error::new(
                 "nothing to serve: no COMMAND, no --dir, no --staticdir, no --cgidir",
                 "try `wsd --port=8080 cat`, and `wsd --help` for more",
@@ -168,13 +176,23 @@ fn own_headers(flags: &Flags) -> Result<Headers, Error> {
 }
 
 fn session_options(flags: &Flags) -> Result<session::Options, Error> {
-    let framing = match (flags.binary, flags.passstderr) {
-        (true, true) => {
+    let framing = match (flags.framing.as_deref(), flags.binary, flags.passstderr) {
+        (None | Some("lines"), false, false) => Framing::Lines,
+        (None | Some("lines"), false, true) => Framing::Streams,
+        (None, true, false) | (Some("chunks"), _, false) => Framing::Chunks,
+        (Some("json"), false, false) => Framing::Json,
+        (None, true, true) => {
             return Err(Error::new("--binary and --passstderr contradict each other", "give one of them"));
         }
-        (true, false) => Framing::Chunks,
-        (false, true) => Framing::Streams,
-        (false, false) => Framing::Lines,
+        (Some("lines" | "json"), true, _) => {
+            return Err(Error::new("--binary and --framing contradict each other", "give one of them"));
+        }
+        (Some("chunks" | "json"), _, true) => {
+            return Err(Error::new("--passstderr and --framing contradict each other", "give one of them"));
+        }
+        (Some(other), ..) => {
+            return Err(Error::new(format!("--framing: there is no `{other}`"), "it is lines, chunks or json"));
+        }
     };
     let message_bytes_max = match usize::try_from(flags.maxframesize) {
         Ok(0) => usize::MAX,
@@ -187,6 +205,47 @@ fn session_options(flags: &Flags) -> Result<session::Options, Error> {
         ping_interval: (flags.pingms > 0).then(|| Duration::from_millis(flags.pingms)),
         patience: Duration::from_millis(flags.closems),
     })
+}
+
+/// `--maxforks`: 0 and below is no limit.
+pub(super) fn limit(maxforks: i64) -> Option<usize> {
+    usize::try_from(maxforks).ok().filter(|&limit| limit > 0)
+}
+
+/// The rooms, where clients share a program or it wants to know who speaks.
+fn rooms(flags: &Flags, scripts: Option<&Scripts>, session: &session::Options) -> Result<Option<Arc<Rooms>>, Error> {
+    let sharing = match flags.shared.as_deref() {
+        None | Some("false") => None,
+        Some("all" | "true") => Some(Sharing::All),
+        Some("path") => Some(Sharing::Path),
+        Some(other) => {
+            return Err(Error::new(format!("--shared: there is no way `{other}`"), "it is --shared, or --shared=path"));
+        }
+    };
+    let slow = match flags.slow.as_str() {
+        "close" => Slow::Close,
+        "drop" => Slow::Drop,
+        "wait" => Slow::Wait,
+        other => {
+            return Err(Error::new(format!("--slow: there is no way `{other}`"), "it is close, drop or wait"));
+        }
+    };
+    if flags.eager && sharing != Some(Sharing::All) {
+        return Err(Error::new("--eager needs --shared: one program for all clients", "add --shared, without =path"));
+    }
+    if matches!(scripts, Some(Scripts::Dir(_))) && sharing == Some(Sharing::All) {
+        return Err(Error::new("--shared and --dir contradict each other", "--shared=path has a room for each path"));
+    }
+    if flags.history > 0 && sharing.is_none() {
+        return Err(Error::new("--history needs --shared", "only a room has newcomers"));
+    }
+    if scripts.is_none() || sharing.is_none() && session.framing != Framing::Json {
+        return Ok(None);
+    }
+    let history = usize::try_from(flags.history).unwrap_or(usize::MAX);
+    let options =
+        room::Options { framing: session.framing, slow, history, stays: flags.eager, patience: session.patience };
+    Ok(Some(Rooms::new(sharing.unwrap_or(Sharing::Alone), options)))
 }
 
 /// The variables that workers inherit, with the values of now. `HTTPS` never: it would say what is not so.

@@ -1,6 +1,7 @@
 //! Bytes of a worker's standard streams ↔ messages of a client. Pure: no I/O, no clock.
 
 mod chunks;
+pub(crate) mod events;
 mod lines;
 mod streams;
 
@@ -15,15 +16,17 @@ pub(crate) enum Framing {
     Lines,
     /// Bytes as they come, without borders (`--binary`).
     Chunks,
+    /// An object of JSON a line, with who speaks (`--framing=json`); see [`events`].
+    Json,
     /// Lines in; out, the lines of both output streams as objects of JSON (`--passstderr`).
     Streams,
 }
 
 impl Framing {
-    /// Appends a client's message to `input`, as the worker is to read it.
+    /// Appends a client's message to `input`, as the worker is to read it. (With [`Framing::Json`] a room does that.)
     pub(crate) fn encode(self, message: &[u8], input: &mut Vec<u8>) {
         match self {
-            Self::Lines | Self::Streams => lines::encode(message, input),
+            Self::Lines | Self::Streams | Self::Json => lines::encode(message, input),
             Self::Chunks => chunks::encode(message, input),
         }
     }
@@ -31,7 +34,7 @@ impl Framing {
     /// A decoder for one worker's output.
     pub(crate) fn decoder(self) -> Decoder {
         match self {
-            Self::Lines => Decoder::Lines(Lines::default()),
+            Self::Lines | Self::Json => Decoder::Lines(Lines::default()),
             Self::Chunks => Decoder::Chunks,
             Self::Streams => Decoder::Streams(Stream::new("stdout"), Stream::new("stderr")),
         }

@@ -44,18 +44,18 @@ impl Cgi {
         Self { root, prefix, time_max }
     }
 
-    /// The script for `path`, which is decoded.
-    pub(super) fn find<'a>(&self, path: &'a [u8]) -> Option<Found<'a>> {
+    /// The script for `path` (decoded), of which `base` bytes have led to these scripts.
+    pub(super) fn find<'a>(&self, path: &'a [u8], base: usize) -> Option<Found<'a>> {
         let find_after = |start: usize| {
             let (file, taken) = self.root.find_file(&path[start..])?;
             let (name, info) = path.split_at(start + taken);
             Some(Found { file, name, info })
         };
         let within_site = || {
-            let prefix = self.prefix.as_ref().filter(|prefix| path.starts_with(prefix))?;
-            find_after(prefix.len())
+            let prefix = self.prefix.as_ref().filter(|prefix| path[base..].starts_with(prefix))?;
+            find_after(base + prefix.len())
         };
-        if path.contains(&0) { None } else { find_after(0).or_else(within_site) }
+        if path.contains(&0) { None } else { find_after(base).or_else(within_site) }
     }
 
     /// Answers with what the script of the request's path says.
@@ -64,8 +64,8 @@ impl Cgi {
         let mut body = Some(body);
         for _ in 0..=CGI_REDIRECTS_MAX {
             let path = decode(request.uri.path()).into_owned();
-            let Some(found) = self.find(&path) else {
-                return respond_with_page(&context.site, Request::from_parts(request, ())).await;
+            let Some(found) = self.find(&path, context.base) else {
+                return respond_with_page(context, Request::from_parts(request, ())).await;
             };
             match run::run(context, &request, body.take(), &found, &path, self.time_max).await {
                 Answer::Document(response) => return response,

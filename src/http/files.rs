@@ -64,7 +64,9 @@ impl Files {
         }
         let whole = request.clone();
         let response = self.serve(request).await;
-        let is_suffix = |range: &HeaderValue| range.as_bytes().starts_with(b"bytes=-");
+        let is_suffix = |range: &HeaderValue| {
+            range.as_bytes().strip_prefix(b"bytes=-").is_some_and(|length| length.iter().any(|digit| *digit != b'0'))
+        };
         if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && whole.headers().get(RANGE).is_some_and(is_suffix) {
             // A suffix longer than the file is the whole file (RFC 9110, section 14.1.2).
             request = whole;

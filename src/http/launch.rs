@@ -1,5 +1,7 @@
 //! Starts the program for a request: a fork slot, the environment, the process; or an answer that tells why not.
 
+use std::ffi::OsString;
+
 use hyper::{
     Response, StatusCode,
     header::{HeaderValue, RETRY_AFTER},
@@ -15,6 +17,7 @@ use crate::{
         Worker,
         child::{LaunchError, spawn},
         environ::{Content, Facts, variables},
+        program::Program,
     },
 };
 
@@ -28,15 +31,16 @@ pub(super) fn admit(context: &Context) -> Result<Permit, Response<Body>> {
     })
 }
 
-/// Starts `script` for the request to `path` (decoded); or 500, or 503.
-pub(super) async fn launch(
+/// The environment for the request to `path` (decoded), which `script` answers.
+pub(super) async fn environment(
     context: &Context,
     request: &Parts,
     script: &Script<'_>,
     path: &[u8],
+    id: &str,
     body: Content<'_>,
     subprotocol: Option<&str>,
-) -> Result<Worker, Response<Body>> {
+) -> Vec<(OsString, OsString)> {
     let peer = context.connection.peer;
     let remote_host = match &context.site.lookup {
         Some(lookup) => lookup.name(peer).await,
@@ -44,6 +48,7 @@ pub(super) async fn launch(
     };
     let headers: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let facts = Facts {
+        id,
         connection: &context.connection,
         remote_host: &remote_host,
         method: request.method.as_str(),
@@ -56,12 +61,21 @@ pub(super) async fn launch(
         subprotocol,
         content: body,
     };
-    spawn(&script.program, variables(&context.site.environ, &facts))
-        .map_err(|cause| launch_failed(context, script, &cause))
+    variables(&context.site.environ, &facts)
 }
 
-fn launch_failed(context: &Context, script: &Script<'_>, cause: &LaunchError) -> Response<Body> {
-    let program = script.program.path.display();
+/// Starts a program; or 500, or 503.
+#[expect(clippy::result_large_err, reason = "the error is the answer, which is made in either case")]
+pub(super) fn start(
+    context: &Context,
+    program: &Program,
+    environment: Vec<(OsString, OsString)>,
+) -> Result<Worker, Response<Body>> {
+    spawn(program, environment).map_err(|cause| launch_failed(context, program, &cause))
+}
+
+fn launch_failed(context: &Context, program: &Program, cause: &LaunchError) -> Response<Body> {
+    let program = program.path.display();
     let hint = cause.hint().unwrap_or_default();
     error!(peer = %context.connection.peer, program = %program, cause = %cause, hint, "worker not started");
     if cause.is_shortage() {
@@ -72,7 +86,7 @@ fn launch_failed(context: &Context, script: &Script<'_>, cause: &LaunchError) ->
     }
 }
 
-fn with_retry_after(mut response: Response<Body>) -> Response<Body> {
+pub(super) fn with_retry_after(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECS));
     response
 }

@@ -1,8 +1,8 @@
 //! HTTP: what a request is for, and the answer to it.
 
+mod builtin;
 mod cgi;
 pub(crate) mod connection;
-mod console;
 mod files;
 pub(crate) mod handshake;
 pub(crate) mod headers;
@@ -13,6 +13,7 @@ mod pace;
 mod page;
 pub(crate) mod path;
 pub(crate) mod redirect;
+pub(crate) mod routes;
 pub(crate) mod scripts;
 mod upgrade;
 
@@ -21,13 +22,17 @@ use std::{convert::Infallible, io, sync::Arc};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::{Request, Response, StatusCode, Version, body::Incoming, header::HOST};
+use tokio::sync::watch;
 
-use crate::{admission::Admission, peer::Connection, session, shutdown::Shutdown, worker::environ};
+use crate::{
+    admission::Admission, peer::Connection, room::registry::Rooms, session, shutdown::Shutdown, worker::environ,
+};
 pub(crate) use cgi::Cgi;
 pub(crate) use files::Files;
 use headers::Headers;
 pub(crate) use lookup::Lookup;
 use origin::Policy;
+use routes::Routes;
 use scripts::Scripts;
 
 /// The body of any answer.
@@ -36,17 +41,19 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// What answers at a listener.
 #[derive(Clone, Debug)]
 pub(crate) enum Service {
-    /// All that is served.
-    Site(Arc<Site>),
+    /// All that is served; the settings may be loaded again.
+    Routes(watch::Receiver<Arc<Routes>>),
     /// Nothing but the way to it.
     Redirect(redirect::Target),
 }
 
-/// All that is served: what the settings say, checked and ready.
+/// What is served at a path: what the settings say, checked and ready.
 #[derive(Debug)]
 pub(crate) struct Site {
     /// The programs behind WebSockets.
     pub(crate) scripts: Option<Scripts>,
+    /// Where clients share a program, or it wants to know who speaks.
+    pub(crate) rooms: Option<Arc<Rooms>>,
     /// The scripts of `--cgidir`.
     pub(crate) cgi: Option<Cgi>,
     /// The files of `--staticdir`.
@@ -61,6 +68,8 @@ pub(crate) struct Site {
     pub(crate) headers: Headers,
     /// How many workers there may be.
     pub(crate) admission: Admission,
+    /// Whether the shared worker is started before any client.
+    pub(crate) is_eager: bool,
     /// How sessions are run.
     pub(crate) session: session::Options,
     /// What workers inherit of wsd's environment, and `SERVER_SOFTWARE`.
@@ -72,8 +81,10 @@ pub(crate) struct Site {
 /// What an answer needs to know besides the request.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
-    /// All that is served.
+    /// What is served at the request's path.
     pub(crate) site: Arc<Site>,
+    /// How many bytes of the path (decoded) have led to it.
+    pub(crate) base: usize,
     /// The client.
     pub(crate) connection: Connection,
     /// The end of wsd.
@@ -93,7 +104,11 @@ impl Service {
         }
         Ok(match self {
             Self::Redirect(target) => target.respond(&request),
-            Self::Site(site) => respond(Context { site, connection, shutdown }, request).await,
+            Self::Routes(routes) => {
+                let routes = Arc::clone(&routes.borrow());
+                let (site, base) = routes.find(&path::decode(request.uri().path()));
+                respond(Context { site: Arc::clone(site), base, connection, shutdown }, request).await
+            }
         })
     }
 }
@@ -108,23 +123,38 @@ async fn respond(context: Context, request: Request<Incoming>) -> Response<Body>
     }
     let path = path::decode(request.uri().path()).into_owned();
     let response = match &site.cgi {
-        Some(cgi) if cgi.find(&path).is_some() => cgi.respond(&context, request).await,
-        _ => respond_with_page(&site, request.map(|_| ())).await,
+        Some(cgi) if cgi.find(&path, context.base).is_some() => cgi.respond(&context, request).await,
+        _ => respond_with_page(&context, request.map(|_| ())).await,
     };
     site.headers.add(response)
 }
 
 /// The answer without a program: a file, the console, or a page that says that there is nothing.
-async fn respond_with_page(site: &Site, request: Request<()>) -> Response<Body> {
+async fn respond_with_page(context: &Context, request: Request<()>) -> Response<Body> {
+    let site = &context.site;
+    if let Some(response) = builtin::client(&request) {
+        return response;
+    }
     if let Some(files) = &site.files {
-        let response = files.respond(request.clone()).await;
+        let response = files.respond(without_base(request.clone(), context.base)).await;
         if response.status() != StatusCode::NOT_FOUND || !site.has_console {
             return response;
         }
     }
     match &site.scripts {
-        _ if site.has_console => console::respond(&request),
+        _ if site.has_console => builtin::console(&request),
         Some(_) => page::not_found("This is wsd, a WebSocket server: connect with a WebSocket."),
         None => page::not_found("This is wsd, a WebSocket server."),
     }
+}
+
+/// The request without what of its path has led to the site, so that a folder's files are found below it.
+fn without_base(mut request: Request<()>, base: usize) -> Request<()> {
+    if base > 0 {
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        let rest = target.get(base..).unwrap_or_default();
+        let rest = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
+        *request.uri_mut() = rest.parse().unwrap_or_default();
+    }
+    request
 }

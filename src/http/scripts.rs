@@ -24,16 +24,20 @@ pub(crate) struct Script<'a> {
 }
 
 impl Scripts {
-    /// The program for `path`, which is decoded.
-    pub(crate) fn find<'a>(&self, path: &'a [u8]) -> Option<Script<'a>> {
+    /// The program for `path` (decoded), of which `base` bytes have led to these programs.
+    pub(crate) fn find<'a>(&self, path: &'a [u8], base: usize) -> Option<Script<'a>> {
         if path.contains(&0) {
             return None;
         }
         match self {
-            Self::Command(program) => Some(Script { program: program.clone(), name: b"/", path_info: path }),
+            Self::Command(program) => {
+                let (name, path_info) = path.split_at(base);
+                let name = if name.is_empty() { b"/" } else { name };
+                Some(Script { program: program.clone(), name, path_info })
+            }
             Self::Dir(root) => {
-                let (path_of_file, taken) = root.find_file(path)?;
-                let (name, path_info) = path.split_at(taken);
+                let (path_of_file, taken) = root.find_file(&path[base..])?;
+                let (name, path_info) = path.split_at(base + taken);
                 let program = Program::new(path_of_file, Vec::new());
                 Some(Script { program, name, path_info })
             }

@@ -1,5 +1,10 @@
 //! From a request to a session: checks the handshake, starts the program, and only then says 101.
 
+use std::{
+    ffi::{OsStr, OsString},
+    sync::Arc,
+};
+
 use hyper::{
     HeaderMap, Request, Response, StatusCode,
     body::Incoming,
@@ -13,18 +18,33 @@ use tracing::warn;
 
 use super::{
     Body, Context, connection, handshake,
-    launch::{admit, launch},
+    launch::{admit, environment, start, with_retry_after},
     origin::Refusal,
     page::{not_found, page, text_body},
     path,
-    scripts::Scripts,
+    scripts::{Script, Scripts},
 };
 use crate::{
     admission::Permit,
+    room::{
+        Member,
+        registry::{self, Rooms, Sharing},
+    },
     session,
     socket::Socket,
-    worker::{Worker, environ::Content},
+    worker::{
+        Worker,
+        environ::{Content, room_variables, unique_id},
+    },
 };
+
+/// What stands at the other end of a session.
+enum Partner {
+    /// A worker of its own.
+    Worker(Worker, Permit),
+    /// A room.
+    Room(Member),
+}
 
 /// Answers a request for a WebSocket; with a 101, a session has begun.
 pub(super) async fn respond(context: &Context, scripts: &Scripts, mut request: Request<Incoming>) -> Response<Body> {
@@ -32,15 +52,22 @@ pub(super) async fn respond(context: &Context, scripts: &Scripts, mut request: R
     let (request, _) = request.into_parts();
     match begin(context, scripts, &request).await {
         Err(refusal) => refusal,
-        Ok((response, worker, permit)) => {
-            let Context { site, connection, shutdown } = context.clone();
+        Ok((response, partner)) => {
+            let Context { site, connection, shutdown, .. } = context.clone();
             let path = request.uri.path().to_owned();
             let session = async move {
                 // Fails if the client leaves before the 101; the worker is killed as it is dropped.
                 let Ok(upgraded) = upgrade.await else { return };
                 let (stream, early) = connection::into_stream(upgraded);
                 let socket = Socket::new(stream, early, site.session.message_bytes_max);
-                session::run(connection, path, socket, worker, &site.session, permit, shutdown).await;
+                match partner {
+                    Partner::Worker(worker, permit) => {
+                        session::run(connection, path, socket, worker, &site.session, permit, shutdown).await;
+                    }
+                    Partner::Room(member) => {
+                        session::seated::run(connection, path, socket, member, &site.session, shutdown).await;
+                    }
+                }
             };
             context.shutdown.spawn(session);
             response
@@ -53,18 +80,68 @@ async fn begin(
     context: &Context,
     scripts: &Scripts,
     request: &Parts,
-) -> Result<(Response<Body>, Worker, Permit), Response<Body>> {
+) -> Result<(Response<Body>, Partner), Response<Body>> {
     let accept = handshake::accept(request).map_err(|refusal| refuse_handshake(context, refusal))?;
     check_origin(context, &request.headers)?;
     let path = path::decode(request.uri.path());
-    let Some(script) = scripts.find(&path) else {
+    let Some(script) = scripts.find(&path, context.base) else {
         warn!(peer = %context.connection.peer, why = "path", "session refused");
         return Err(not_found("There is no program at this path."));
     };
     let subprotocol = handshake::subprotocol(&request.headers, &context.site.subprotocols);
-    let permit = admit(context)?;
-    let worker = launch(context, request, &script, &path, Content::default(), subprotocol).await?;
-    Ok((switching_protocols(&accept, subprotocol), worker, permit))
+    let id = unique_id();
+    let environment = environment(context, request, &script, &path, &id, Content::default(), subprotocol).await;
+    let partner = match &context.site.rooms {
+        None => {
+            let permit = admit(context)?;
+            Partner::Worker(start(context, &script.program, environment)?, permit)
+        }
+        Some(rooms) => Partner::Room(join(context, rooms, &script, &path, id, &environment)?),
+    };
+    Ok((switching_protocols(&accept, subprotocol), partner))
+}
+
+/// Lets a client into a room, whose worker is started if it is the first.
+#[expect(clippy::result_large_err, reason = "the error is the answer, which is made in either case")]
+fn join(
+    context: &Context,
+    rooms: &Arc<Rooms>,
+    script: &Script<'_>,
+    path: &[u8],
+    id: String,
+    environment: &[(OsString, OsString)],
+) -> Result<Member, Response<Body>> {
+    let inherited = &context.site.environ.inherited;
+    let of_client: Vec<_> = environment
+        .iter()
+        .filter(|(name, _)| !inherited.iter().any(|(known, _)| known == name))
+        .map(|(name, value)| (text(name), text(value)))
+        .collect();
+    let variables = of_client.iter().map(|(name, value)| (&**name, &**value));
+    let launch = || {
+        let permit = admit(context)?;
+        let environment = match rooms.sharing {
+            Sharing::Alone => environment.to_vec(),
+            Sharing::All => room_variables(&context.site.environ, script.name, b""),
+            Sharing::Path => room_variables(&context.site.environ, script.name, script.path_info),
+        };
+        Ok((start(context, &script.program, environment)?, permit))
+    };
+    let joined = rooms.join(path, id, variables, &context.connection, &context.shutdown, launch);
+    joined.map_err(|refusal| match refusal {
+        registry::Refusal::Launch(response) => response,
+        registry::Refusal::Full => refuse_room(context, "full", "The room is full. Try again later."),
+        registry::Refusal::Down => refuse_room(context, "down", "The program is being started again. Try again soon."),
+    })
+}
+
+fn text(text: &OsStr) -> String {
+    text.to_string_lossy().into_owned()
+}
+
+fn refuse_room(context: &Context, why: &str, text: &str) -> Response<Body> {
+    warn!(peer = %context.connection.peer, why, "session refused");
+    with_retry_after(page(StatusCode::SERVICE_UNAVAILABLE, text))
 }
 
 #[expect(clippy::result_large_err, reason = "the error is the answer, which is made in either case")]

@@ -129,7 +129,7 @@ impl Bridge {
             ready!(self.poll_unsent(cx));
             let stderr = match self.framing {
                 Framing::Streams => buffers::with(|buffers| self.poll_stderr_once(cx, buffers)),
-                Framing::Lines | Framing::Chunks => Poll::Ready(0),
+                Framing::Lines | Framing::Chunks | Framing::Json => Poll::Ready(0),
             };
             let stdout = if self.is_output_over {
                 Poll::Ready(0)
@@ -224,7 +224,7 @@ impl Bridge {
             Event::Ping(payload) if is_busy => self.late_pong = Some(payload.to_vec()),
             Event::Ping(payload) => writer::pong(payload, &mut replies),
             Event::Pong => {}
-            Event::Close(code) => closed = Some(code),
+            Event::Close(code, _) => closed = Some(code),
         };
         let read = ready!(self.socket.poll_read(cx, read, &mut on));
         self.keepalive.hear();
@@ -318,8 +318,7 @@ impl Bridge {
         Farewell {
             connection: self.connection,
             socket: self.socket,
-            output: self.output,
-            stderr: self.stderr,
+            streams: Some((self.output, self.stderr)),
             counts: self.counts,
             has_closed: self.is_mute,
             client,

@@ -20,6 +20,8 @@ pub(crate) enum End {
     Silent,
     /// The client broke the protocol, or a limit.
     Fault(Fault),
+    /// The client did not keep up with its room.
+    Slow,
     /// wsd itself ends.
     Shutdown,
 }
@@ -35,6 +37,7 @@ impl End {
             Self::Fault(Fault::Protocol(_)) => "protocol",
             Self::Fault(Fault::NotText) => "utf8",
             Self::Fault(Fault::TooBig) => "oversize",
+            Self::Slow => "slow",
             Self::Shutdown => "shutdown",
         }
     }
@@ -51,6 +54,7 @@ impl End {
             }),
             Self::Closed(code) => Some(Close::echo(code)),
             Self::Fault(fault) => Some(fault.close()),
+            Self::Slow => Some(Close::new(Close::TRY_LATER, "too slow")),
             Self::Shutdown => Some(Close::new(Close::GOING_AWAY, "server is stopping")),
             Self::Left | Self::Silent => None,
         }

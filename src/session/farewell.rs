@@ -1,17 +1,19 @@
 //! The end of a session: the last output, the Close frames, and a connection closed in good order.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     future::poll_fn,
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
 use super::{bridge::Counts, end::End};
 use crate::{
     buffers,
-    limits::{CLOSE_ANSWER, FAULT_QUIET, LAST_OUTPUT_STALL, SHUTDOWN_ANSWER},
+    limits::{CLOSE_ANSWER, LAST_OUTPUT_STALL, LINGER_QUIET, SHUTDOWN_ANSWER},
     peer::Connection,
     shutdown::Shutdown,
     socket::{Read, Socket, close::Close, reader::Event, writer},
@@ -23,8 +25,8 @@ use crate::{
 pub(super) struct Farewell {
     pub(super) connection: Connection,
     pub(super) socket: Socket,
-    pub(super) output: Output,
-    pub(super) stderr: Stderr,
+    /// The worker's output streams, if it is this session's own.
+    pub(super) streams: Option<(Output, Stderr)>,
     pub(super) counts: Counts,
     /// No Close frame is to be sent: one has been, or nobody is left to read it.
     pub(super) has_closed: bool,
@@ -37,8 +39,7 @@ pub(super) struct Farewell {
 pub(super) enum Client {
     /// A Close frame, an answer to ours or its own.
     Talks,
-    /// Rubbish: it broke the protocol. It is read and forgotten, since closing a connection with unread bytes would
-    /// reset it, and the client might never see why.
+    /// Rubbish: it broke the protocol.
     Babbles,
     /// Nothing: its Close frame has come.
     Closed(Option<u16>),
@@ -50,7 +51,7 @@ impl Client {
     /// What a client may still say after this end.
     pub(super) fn after(end: End) -> Self {
         match end {
-            End::Exit | End::Shutdown => Self::Talks,
+            End::Exit | End::Slow | End::Shutdown => Self::Talks,
             End::Fault(_) => Self::Babbles,
             End::Closed(code) => Self::Closed(code),
             End::Left | End::Silent => Self::Gone,
@@ -62,8 +63,10 @@ impl Farewell {
     /// While the worker is being stopped: its output is read to the end, so that it is not stuck in a write, and the
     /// client gets what is already its own.
     pub(super) fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> Poll<Infallible> {
-        let _ = buffers::with(|buffers| self.stderr.poll_log(cx, &mut buffers.read, &self.connection));
-        let _ = buffers::with(|buffers| self.output.poll_discard(cx, &mut buffers.read));
+        if let Some((output, stderr)) = &mut self.streams {
+            let _ = buffers::with(|buffers| stderr.poll_log(cx, &mut buffers.read, &self.connection));
+            let _ = buffers::with(|buffers| output.poll_discard(cx, &mut buffers.read));
+        }
         self.send_on(cx);
         let _ = self.poll_client(cx);
         Poll::Pending
@@ -78,13 +81,13 @@ impl Farewell {
                 Client::Talks => {
                     let _ = timeout(CLOSE_ANSWER, poll_fn(|cx| self.poll_client(cx))).await;
                 }
-                Client::Babbles => {
-                    let _ = timeout(CLOSE_ANSWER, self.hear_out()).await;
-                }
-                Client::Closed(_) => {}
+                Client::Babbles | Client::Closed(_) => {}
                 Client::Gone => return,
             }
+            // The server ends first, and then reads until the client has ended, too (RFC 6455, section 7.1.1): closing a
+            // connection with unread bytes would reset it, and the client might never see why.
             let _ = timeout(CLOSE_ANSWER, poll_fn(|cx| self.socket.poll_shutdown(cx))).await;
+            let _ = timeout(CLOSE_ANSWER, self.hear_out()).await;
         };
         let in_haste = async {
             shutdown.begun().await;
@@ -93,6 +96,21 @@ impl Farewell {
         tokio::select! {
             () = in_peace => {}
             () = in_haste => {}
+        }
+    }
+
+    /// Puts frames of a room behind all that waits; of a laggard's only the rest of what it has in part. The first `sent`
+    /// bytes of the first have gone.
+    pub(super) fn queue_rest(&mut self, frames: &VecDeque<Bytes>, sent: usize, is_laggard: bool) {
+        let count = match (is_laggard, sent) {
+            (false, _) => frames.len(),
+            (true, 0) => 0,
+            (true, _) => 1,
+        };
+        let mut skip = sent;
+        for frame in frames.iter().take(count) {
+            self.socket.unsent().keep(&frame[skip..]);
+            skip = 0;
         }
     }
 
@@ -124,11 +142,11 @@ impl Farewell {
         }
     }
 
-    /// Reads a babbling client until it falls silent for a while, or is gone.
+    /// Reads a client until it ends, or falls silent for a while.
     async fn hear_out(&mut self) {
         loop {
             let more = poll_fn(|cx| buffers::with(|buffers| self.socket.poll_discard_once(cx, &mut buffers.read)));
-            let Ok(true) = timeout(FAULT_QUIET, more).await else { return };
+            let Ok(true) = timeout(LINGER_QUIET, more).await else { return };
         }
     }
 
@@ -153,7 +171,7 @@ impl Farewell {
                     Client::Talks => {
                         let mut closed = None;
                         let mut on = |event: Event<'_>| {
-                            if let Event::Close(code) = event {
+                            if let Event::Close(code, _) = event {
                                 closed = Some(code);
                             }
                         };

@@ -3,6 +3,7 @@
 pub(crate) mod bridge;
 pub(crate) mod end;
 mod farewell;
+pub(crate) mod seated;
 
 use std::{
     future::poll_fn,
@@ -68,7 +69,9 @@ pub(crate) async fn run(
             status = stop(child, options.patience, &connection) => status,
             never = poll_fn(|cx| farewell.poll_meanwhile(cx)) => match never {},
         };
-        farewell.stderr.log_to_the_end(&connection).await;
+        if let Some((_, stderr)) = &mut farewell.streams {
+            stderr.log_to_the_end(&connection).await;
+        }
         drop(permit);
 
         let close = end.close(Some(status));

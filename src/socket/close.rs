@@ -26,6 +26,8 @@ impl Close {
     pub(crate) const INVALID: u16 = 1007;
     /// 1009, a message over the limit.
     pub(crate) const TOO_BIG: u16 = 1009;
+    /// 1013, try again later (IANA's registry).
+    pub(crate) const TRY_LATER: u16 = 1013;
 
     /// A Close frame with a code and a reason.
     pub(crate) fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {

@@ -7,14 +7,16 @@ pub(crate) mod stream;
 pub(crate) mod writer;
 
 use std::{
-    io,
+    collections::VecDeque,
+    io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, ReadBuf};
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::backlog::Backlog;
+use crate::{backlog::Backlog, limits::SEAT_SLICES_MAX};
 use reader::{Event, Fault, Reader};
 use stream::Stream;
 
@@ -76,6 +78,34 @@ impl Socket {
         self.unsent.offer(cx, &mut self.stream, frames)
     }
 
+    /// Sends frames that others send, too, without copying them; the first `sent` bytes of the first have gone already.
+    /// Ready when all have gone. What waits in [`Socket::unsent`] must have gone before.
+    pub(crate) fn poll_send_shared(
+        &mut self,
+        cx: &mut Context<'_>,
+        frames: &mut VecDeque<Bytes>,
+        sent: &mut usize,
+    ) -> Poll<io::Result<()>> {
+        while !frames.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SEAT_SLICES_MAX];
+            for (slice, frame) in slices.iter_mut().zip(frames.iter()) {
+                *slice = IoSlice::new(frame);
+            }
+            slices[0] = IoSlice::new(&frames[0][*sent..]);
+            let count = frames.len().min(SEAT_SLICES_MAX);
+            let mut taken = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]))?;
+            if taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            taken += std::mem::take(sent);
+            while frames.front().is_some_and(|frame| taken >= frame.len()) {
+                taken -= frames.pop_front().map_or(0, |frame| frame.len());
+            }
+            *sent = taken;
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
     /// Puts whole frames behind all that waits, for the next [`Socket::send_on`].
     pub(crate) fn unsent(&mut self) -> &mut Backlog {
         &mut self.unsent
@@ -93,7 +123,7 @@ impl Socket {
 
     /// Ends the connection in good order (FIN, and `close_notify` before it over TLS).
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        tokio::io::AsyncWrite::poll_shutdown(Pin::new(&mut self.stream), cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {

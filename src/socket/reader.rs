@@ -22,8 +22,8 @@ pub(crate) enum Event<'a> {
     Ping(&'a [u8]),
     /// A Pong frame.
     Pong,
-    /// A Close frame with its code, if it has one. Nothing after it is read.
-    Close(Option<u16>),
+    /// A Close frame with its code, if it has one, and its reason. Nothing after it is read.
+    Close(Option<u16>, &'a str),
 }
 
 /// How a client broke the protocol.
@@ -203,9 +203,9 @@ impl Reader {
             Control::Ping => on(Event::Ping(payload)),
             Control::Pong => on(Event::Pong),
             Control::Close => {
-                let code = close_code(payload)?;
+                let (code, reason) = close_body(payload)?;
                 self.is_closed = true;
-                on(Event::Close(code));
+                on(Event::Close(code, reason));
             }
             Control::Reserved(_) => return Err(Fault::Protocol("reserved opcode")),
         }
@@ -269,18 +269,17 @@ fn parse(bytes: &[u8]) -> Result<Option<(FrameHeader, u64, usize)>, Fault> {
     Ok(parsed.map(|(header, length)| (header, length, size)))
 }
 
-/// The code in a Close frame's payload (RFC 6455, section 5.5.1).
-fn close_code(payload: &[u8]) -> Result<Option<u16>, Fault> {
+/// Code and reason in a Close frame's payload (RFC 6455, section 5.5.1).
+fn close_body(payload: &[u8]) -> Result<(Option<u16>, &str), Fault> {
     match payload {
-        [] => Ok(None),
+        [] => Ok((None, "")),
         [_] => Err(Fault::Protocol("close code of one byte")),
         [high, low, reason @ ..] => {
             let code = u16::from_be_bytes([*high, *low]);
             if !is_allowed(code) {
                 return Err(Fault::Protocol("close code not allowed"));
             }
-            str::from_utf8(reason).map_err(|_| Fault::NotText)?;
-            Ok(Some(code))
+            Ok((Some(code), str::from_utf8(reason).map_err(|_| Fault::NotText)?))
         }
     }
 }
@@ -330,7 +329,7 @@ mod tests {
                     Event::Message(kind, payload) => format!("{kind:?} {}", String::from_utf8_lossy(payload)),
                     Event::Ping(payload) => format!("Ping {}", String::from_utf8_lossy(payload)),
                     Event::Pong => "Pong".to_owned(),
-                    Event::Close(code) => format!("Close {code:?}"),
+                    Event::Close(code, reason) => format!("Close {code:?} {reason}"),
                 });
             });
             if let Err(fault) = result {
@@ -356,8 +355,15 @@ mod tests {
             frame(0x81, b"too late"),
         ]
         .concat();
-        let want =
-            ["Text héllo", "Binary ", "Ping ping", "Pong", "Text fr\u{e9}agment", "Binary of 200", "Close Some(1000)"];
+        let want = [
+            "Text héllo",
+            "Binary ",
+            "Ping ping",
+            "Pong",
+            "Text fr\u{e9}agment",
+            "Binary of 200",
+            "Close Some(1000) bye",
+        ];
         assert_eq!(read(1000, [&frames[..]]), want);
         for size in 1..frames.len() {
             assert_eq!(read(1000, frames.chunks(size)), want, "portions of {size}");

@@ -1,7 +1,7 @@
 //! The byte streams that HTTP and WebSockets run over: TCP or a Unix socket, plain or within TLS.
 
 use std::{
-    io,
+    io::{self, IoSlice},
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
 };
@@ -83,6 +83,14 @@ macro_rules! hand_on {
         impl AsyncWrite for $stream {
             fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
                 self.bytes().poll_write(cx, bytes)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                slices: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.bytes().poll_write_vectored(cx, slices)
             }
 
             fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -23,6 +23,8 @@ pub(crate) struct Options {
 /// What the environment of one worker is made of besides.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
+    /// `UNIQUE_ID`.
+    pub(crate) id: &'a str,
     /// The client.
     pub(crate) connection: &'a Connection,
     /// Its name; its address, if the name is not known.
@@ -64,7 +66,7 @@ pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<(OsString, 
     let peer = facts.connection.peer;
     let host = header(facts.headers, "host").unwrap_or_default();
     let (server_name, server_port) = split_host(host, if tls.is_some() { "443" } else { "80" });
-    let (address, port, id) = (peer.address(), peer.port(), unique_id());
+    let (address, port) = (peer.address(), peer.port());
     let fixed: [(&str, &[u8]); 19] = [
         ("GATEWAY_INTERFACE", b"CGI/1.1"),
         ("SERVER_PROTOCOL", b"HTTP/1.1"),
@@ -79,7 +81,7 @@ pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<(OsString, 
         ("REMOTE_ADDR", address.as_bytes()),
         ("REMOTE_HOST", facts.remote_host.as_bytes()),
         ("REMOTE_PORT", port.as_bytes()),
-        ("UNIQUE_ID", id.as_bytes()),
+        ("UNIQUE_ID", facts.id.as_bytes()),
         ("CONTENT_LENGTH", facts.content.length.as_bytes()),
         ("CONTENT_TYPE", facts.content.kind.as_bytes()),
         // Set, but empty: websocketd's programs may rely on them.
@@ -92,6 +94,29 @@ pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<(OsString, 
     let secure = tls.into_iter().flat_map(tls_variables);
     let own: Vec<(&str, &[u8])> = fixed.into_iter().chain(file).chain(subprotocol).chain(secure).collect();
 
+    let mut variables = with_inherited(options, &own);
+    variables.extend(header_variables(facts.headers));
+    variables
+}
+
+/// The same for a worker that many clients share: of the request that started it nothing but the path, whose `script_name`
+/// is the part that named the program.
+pub(crate) fn room_variables(options: &Options, script_name: &[u8], path_info: &[u8]) -> Vec<(OsString, OsString)> {
+    let path = if script_name == b"/" { path_info.to_vec() } else { [script_name, path_info].concat() };
+    let id = unique_id();
+    let own: [(&str, &[u8]); 6] = [
+        ("GATEWAY_INTERFACE", b"CGI/1.1"),
+        ("SCRIPT_NAME", script_name),
+        ("PATH_INFO", path_info),
+        ("PATH_TRANSLATED", &path),
+        ("REQUEST_URI", &path),
+        ("UNIQUE_ID", id.as_bytes()),
+    ];
+    with_inherited(options, &own)
+}
+
+/// `SERVER_SOFTWARE`, what is inherited, and `own`.
+fn with_inherited(options: &Options, own: &[(&str, &[u8])]) -> Vec<(OsString, OsString)> {
     // What is inherited may replace the first variable only: nobody's environment poses as the request.
     let mut variables = vec![(OsString::from("SERVER_SOFTWARE"), OsString::from(&options.software))];
     let is_own = |name: &OsStr| own.iter().any(|(known, _)| name == *known) || name.as_bytes().starts_with(b"HTTP_");
@@ -102,7 +127,6 @@ pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<(OsString, 
         }
     }
     variables.extend(own.iter().map(|(name, value)| (OsString::from(name), OsString::from_vec(value.to_vec()))));
-    variables.extend(header_variables(facts.headers));
     variables
 }
 
@@ -163,7 +187,7 @@ fn split_host<'a>(host: &'a [u8], default_port: &'a str) -> (&'a [u8], &'a [u8])
 }
 
 /// 128 random bits in hexadecimal: not to be guessed, so that programs may use it as a name for the session.
-fn unique_id() -> String {
+pub(crate) fn unique_id() -> String {
     let mut bits = [0; 16];
     getrandom::fill(&mut bits).expect("the system has random numbers");
     format!("{:032x}", u128::from_be_bytes(bits))

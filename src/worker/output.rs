@@ -94,11 +94,13 @@ impl Stderr {
         Poll::Pending
     }
 
-    /// Logs what a worker that has ended left behind. A process that got away may hold it open for ever: it is not waited
-    /// for.
+    /// Logs what a worker that has ended left behind. A process that got away may hold it open for ever: as soon as there
+    /// is nothing to read for a while, it is not waited for.
     pub(crate) async fn log_to_the_end(&mut self, connection: &Connection) {
-        let rest = poll_fn(|cx| buffers::with(|buffers| self.poll_log(cx, &mut buffers.read, connection)));
-        let _ = timeout(STDERR_REST, rest).await;
+        loop {
+            let next = poll_fn(|cx| buffers::with(|buffers| self.poll_read(cx, &mut buffers.read, connection)));
+            let Ok(1..) = timeout(STDERR_REST, next).await else { break };
+        }
         self.log_rest(connection);
     }
 

@@ -43,8 +43,8 @@ fn a_program_that_does_not_read_stops_its_client() {
     const MESSAGE_BYTES: usize = 1000;
     let tree = Tree::new();
     tree.pipe("gate");
-    let script = "read -r _ < \"$1\"; cat > \"$2\"";
-    let server = Server::shell(&["--binary"], script, &[&tree.path("gate"), &tree.path("input")]);
+    let collect = [&*program("collect.sh"), &tree.path("input"), &tree.path("gate")];
+    let server = Server::command(&["--binary"], &collect);
     let before = peak_memory(server.pid());
     let mut client = server.connect("/");
     // Far more than the pipe and the sockets hold.

@@ -1,6 +1,6 @@
 //! Binary mode: bytes as they come, in both directions.
 
-use crate::harness::server::Server;
+use crate::harness::server::{Server, program};
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, Close, Frame, TEXT};
 
@@ -45,7 +45,7 @@ fn the_output_of_a_program_that_ends_at_once_arrives_whole() {
 #[test]
 fn an_empty_message_adds_nothing_to_the_input() {
     let tree = Tree::new();
-    let server = Server::shell(&["--binary"], "cat > \"$1\"", &[&tree.path("input")]);
+    let server = Server::command(&["--binary"], &[&program("collect.sh"), &tree.path("input")]);
     let mut client = server.connect("/");
 
     client.binary(b"a");

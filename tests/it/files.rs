@@ -323,6 +323,7 @@ fn ranges_are_served() {
         ("bytes=0-99", 206, "0123456789", Some("bytes 0-9/10")),
         ("bytes=-99", 206, "0123456789", Some("bytes 0-9/10")),
         ("bytes=10-", 416, "", Some("bytes */10")),
+        ("bytes=-0", 416, "", Some("bytes */10")),
         ("lines=0-1", 200, "0123456789", None),
     ];
     for (range, status, body, content_range) in table {

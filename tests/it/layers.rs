@@ -3,13 +3,14 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// The rooms, from the top; a room may import from those of lower lines only.
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 8] = [
     &["main", "lib"],
     &["config"],
     &["server"],
     &["http"],
     &["session"],
-    &["worker", "socket", "room"],
+    &["room"],
+    &["worker", "socket"],
     &["framing", "admission", "cli", "backlog", "buffers"],
 ];
 

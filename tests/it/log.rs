@@ -169,3 +169,17 @@ fn the_server_outlives_the_reader_of_its_log() {
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(0));
 }
+
+#[test]
+fn a_log_that_nobody_reads_holds_up_nobody() {
+    const LOG_BYTES: &str = "1000000";
+    let script = "head -c \"$1\" /dev/zero | tr '\\0' 'x' >&2; echo done";
+    let mut server = Server::spawn_unread(wsd(&["--port=0", "sh", "-c", script, "sh", LOG_BYTES]));
+
+    for session in 1..=3 {
+        assert_eq!(server.connect("/").line(), "done", "session {session}");
+    }
+
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+}

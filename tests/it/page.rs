@@ -7,6 +7,8 @@ use serde_json::json;
 use crate::harness::browser::Browser;
 use crate::harness::server::Server;
 
+/// The file of the counter page.
+const PAGE: &str = "counter.html";
 /// The texts of the page's log.
 const LINES: &str = "[...document.querySelectorAll('#log .text')].map(line => line.textContent)";
 /// What the page says of its connection.
@@ -22,7 +24,7 @@ fn page(script: &str) -> Server {
 }
 
 fn url(server: &Server) -> String {
-    format!("http://localhost:{}/", server.address.port())
+    format!("http://localhost:{}/{PAGE}", server.address.port())
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::DEADLINE;
 use crate::harness::process::gone_within;
-use crate::harness::server::Server;
+use crate::harness::server::{Server, program};
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, Frame, PING, PONG, TEXT};
 
@@ -50,7 +50,7 @@ fn a_client_that_answers_pings_lives() {
 
 #[test]
 fn a_client_that_answers_no_ping_but_says_something_lives() {
-    let server = Server::shell(&[FLAG], "cat > /dev/null", &[]);
+    let server = Server::command(&[FLAG], &[&program("collect.sh"), "/dev/null"]);
     let mut client = server.connect("/");
 
     for _ in 0..MANY {
@@ -64,7 +64,7 @@ fn a_client_that_answers_no_ping_but_says_something_lives() {
 
 #[test]
 fn a_frame_that_takes_its_time_is_life_too() {
-    let server = Server::shell(&[FLAG], "cat > /dev/null", &[]);
+    let server = Server::command(&[FLAG], &[&program("collect.sh"), "/dev/null"]);
     let mut client = server.connect("/");
     let frame = Frame::new(TEXT, "byte by byte").masked();
 
@@ -116,7 +116,7 @@ fn a_client_that_its_program_holds_up_is_not_taken_for_dead() {
     // Its pongs stand behind messages that nobody takes: silence that is not its own.
     let tree = Tree::new();
     tree.pipe("gate");
-    let server = Server::shell(&[FLAG], "read -r _ < \"$1\"; exec cat > /dev/null", &[&tree.path("gate")]);
+    let server = Server::command(&[FLAG], &[&program("collect.sh"), "/dev/null", &tree.path("gate")]);
     let mut client = server.connect("/");
     let frame = Frame::new(TEXT, [b'x'; 1000]).masked();
     client.raw(frame.repeat(100));

@@ -4,12 +4,12 @@ use std::fmt::Display;
 
 use crate::harness::DEADLINE;
 use crate::harness::process::gone_within;
-use crate::harness::server::Server;
+use crate::harness::server::{Server, program};
 use crate::harness::websocket::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT};
 
 /// Sends each of the byte strings into a session of its own, and expects all to end with this code, workers included.
 fn assert_end(table: &[(impl Display, Vec<u8>)], code: u16) {
-    let server = Server::shell(&[], "cat > /dev/null", &[]);
+    let server = Server::command(&[], &[&program("collect.sh"), "/dev/null"]);
     // All first, and only then a look at the ends: a client that broke the law is listened to for a second more.
     let mut clients: Vec<_> = table.iter().map(|_| server.connect("/")).collect();
     for ((_, bytes), client) in table.iter().zip(&mut clients) {
@@ -167,7 +167,7 @@ fn empty_fragments_are_fragments() {
 #[test]
 fn what_follows_a_close_is_not_read() {
     let tree = crate::harness::tree::Tree::new();
-    let server = Server::shell(&[], "cat > \"$1\"", &[&tree.path("input")]);
+    let server = Server::command(&[], &[&program("collect.sh"), &tree.path("input")]);
     let mut client = server.connect("/");
 
     client.raw(

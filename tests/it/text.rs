@@ -14,7 +14,7 @@ fn printing(format: &str) -> Server {
 /// Sends what `say` sends, closes, and gives all that the program read up to the end of its input.
 fn input_of(say: impl FnOnce(&mut Client)) -> Vec<u8> {
     let tree = Tree::new();
-    let server = Server::shell(&[], "cat > \"$1\"", &[&tree.path("input")]);
+    let server = Server::command(&[], &[&program("collect.sh"), &tree.path("input")]);
     let mut client = server.connect("/");
     say(&mut client);
     client.close(1000);
@@ -204,7 +204,7 @@ fn megabytes_sent_before_the_close_are_read_before_the_end() {
 #[test]
 fn all_that_was_sent_before_the_connection_broke_off_is_read_before_the_end() {
     let tree = Tree::new();
-    let server = Server::shell(&[], "cat > \"$1\"", &[&tree.path("input")]);
+    let server = Server::command(&[], &[&program("collect.sh"), &tree.path("input")]);
     let mut client = server.connect("/");
 
     for number in 1..=1000 {

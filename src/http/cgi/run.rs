@@ -22,7 +22,7 @@ use tracing::warn;
 use super::{
     super::{
         Body, Context,
-        launch::{admit, launch},
+        launch::{admit, environment, start},
         page::page,
     },
     Found,
@@ -36,7 +36,7 @@ use crate::{
     peer::Connection,
     worker::{
         Worker,
-        environ::Content,
+        environ::{Content, unique_id},
         input::Input,
         output::{Output, Stderr},
         program::Program,
@@ -80,7 +80,8 @@ pub(super) async fn run(
         kind: text(&request.headers, &CONTENT_TYPE),
         script_file: Some(&found.file),
     };
-    let worker = match launch(context, request, &script, path, told_of_body, None).await {
+    let environment = environment(context, request, &script, path, &unique_id(), told_of_body, None).await;
+    let worker = match start(context, &script.program, environment) {
         Ok(worker) => worker,
         Err(response) => return Answer::Document(response),
     };

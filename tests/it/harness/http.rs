@@ -52,7 +52,7 @@ impl Connection {
         self.stream.set_write_timeout(Some(patience)).unwrap();
         let mut sent = 0;
         while sent < bytes.len() {
-            match self.stream.write(&bytes[sent..]) {
+            match uninterrupted(|| self.stream.write(&bytes[sent..])) {
                 Ok(count) => sent += count,
                 Err(error) if is_timeout(&error) => break,
                 Err(error) => panic!("cannot send: {error}"),
@@ -125,7 +125,7 @@ impl Connection {
             return false;
         }
         self.stream.set_read_timeout(Some(time)).unwrap();
-        let is_silent = matches!(self.stream.peek(&mut [0]), Err(error) if is_timeout(&error));
+        let is_silent = matches!(uninterrupted(|| self.stream.peek(&mut [0])), Err(error) if is_timeout(&error));
         self.stream.set_read_timeout(Some(DEADLINE)).unwrap();
         is_silent
     }
@@ -151,7 +151,7 @@ impl Connection {
         self.inbox.drain(..self.taken);
         self.taken = 0;
         let mut buffer = vec![0; 1 << 16];
-        match self.stream.read(&mut buffer) {
+        match uninterrupted(|| self.stream.read(&mut buffer)) {
             Ok(count) => {
                 self.inbox.extend_from_slice(&buffer[..count]);
                 count
@@ -179,6 +179,16 @@ impl Response {
 impl fmt::Display for Response {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}{}", self.head, self.text())
+    }
+}
+
+/// Reads or writes once, and again when the machine was stopped and went on meanwhile.
+fn uninterrupted(mut attempt: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
     }
 }
 

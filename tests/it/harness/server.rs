@@ -91,6 +91,15 @@ impl Server {
         Self::spawn_logging(command, |_| Lines::of(std::io::empty()))
     }
 
+    /// Starts a `wsd` command whose log nobody reads: the pipe it goes to fills, and stays full.
+    pub(crate) fn spawn_unread(command: Command) -> Self {
+        Self::spawn_logging(command, |log| {
+            // Open for as long as the tests run.
+            std::mem::forget(log);
+            Lines::of(std::io::empty())
+        })
+    }
+
     fn spawn_logging(mut command: Command, log: impl FnOnce(ChildStderr) -> Arc<Lines>) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();

@@ -1,0 +1,197 @@
+//! The command line: text in, [`Flags`] out. Opens nothing, binds nothing.
+//!
+//! The spelling is that of Go's flag package, which websocketd uses: `-x` is `--x`, a boolean takes a value only after
+//! `=`, and everything from the first word that is no flag belongs to COMMAND.
+
+mod flags;
+mod values;
+
+use std::{any::TypeId, ffi::OsString, path::Path};
+
+use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind};
+use clap_complete::Shell;
+
+pub(crate) use flags::Flags;
+
+/// The name that brings websocketd's defaults with it.
+const OLD_NAME: &str = "websocketd";
+
+/// The text of the licence.
+const LICENSE: &str = include_str!("../../LICENSE");
+
+/// What became of the arguments if not flags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Text for standard output, and success: `--help`, `--version`.
+    Text(String),
+    /// What is wrong with them, for standard error.
+    Wrong(String),
+}
+
+/// Reads the arguments, the name of the program first.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Flags, Answer> {
+    let mut args = args.into_iter().peekable();
+    let own_name = args.peek().and_then(|name| Path::new(name).file_name()).and_then(|name| name.to_str());
+    let is_websocketd = own_name == Some(OLD_NAME);
+    let name = if is_websocketd { OLD_NAME } else { "wsd" };
+    let definition = Flags::command().name(name);
+    let (flags, command) = split(&definition, args);
+    let words = flags.iter().skip(1).cloned().collect();
+    let matches = definition.clone().try_get_matches_from(flags).map_err(|error| answer(&error))?;
+    let mut flags = Flags::from_arg_matches(&matches).map_err(|error| answer(&error))?;
+    if flags.license {
+        return Err(Answer::Text(LICENSE.to_owned()));
+    }
+    if let Some(what) = &flags.generate {
+        return Err(generate(definition, what));
+    }
+    flags.command = command;
+    flags.words = words;
+    flags.is_websocketd = is_websocketd;
+    Ok(flags)
+}
+
+/// The flags that `words` say, as if they were on a command line of their own; the last of several wins.
+pub(crate) fn parse_words(words: &[OsString]) -> Result<Flags, String> {
+    let words = std::iter::once(OsString::from("wsd")).chain(words.iter().cloned());
+    Flags::try_parse_from(words).map_err(|error| match answer(&error) {
+        Answer::Text(text) => text,
+        Answer::Wrong(text) => text.lines().next().unwrap_or_default().to_owned(),
+    })
+}
+
+/// What the value of a flag is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `true` or `false`.
+    Boolean,
+    /// A number.
+    Number,
+    /// Text.
+    Text,
+    /// Text, as often as wanted.
+    Texts,
+}
+
+/// The kind of a flag; `None` if there is none of that name that a file of settings could have.
+pub(crate) fn kind_of(name: &str) -> Option<Kind> {
+    let definition = Flags::command();
+    let flag = definition.get_arguments().find(|flag| flag.get_long() == Some(name))?;
+    if NOT_IN_FILES.contains(&name) {
+        return None;
+    }
+    let value = flag.get_value_parser().type_id();
+    let is = |id: TypeId| value == id;
+    Some(if is(TypeId::of::<bool>()) {
+        Kind::Boolean
+    } else if is(TypeId::of::<u16>()) || is(TypeId::of::<u64>()) || is(TypeId::of::<i64>()) || name == "cgi-timeout" {
+        Kind::Number
+    } else if matches!(flag.get_action(), clap::ArgAction::Append) {
+        Kind::Texts
+    } else {
+        Kind::Text
+    })
+}
+
+/// Flags that make no sense in a file of settings.
+const NOT_IN_FILES: [&str; 7] = ["config", "check", "route", "help", "version", "license", "generate"];
+
+/// Flags that are the whole server's, not a route's.
+const SERVER_FLAGS: [&str; 11] = [
+    "port",
+    "address",
+    "unixsocket",
+    "socketmode",
+    "redirport",
+    "ssl",
+    "sslcert",
+    "sslkey",
+    "sslca",
+    "loglevel",
+    "route",
+];
+
+/// Flags that say what is served, which no route takes over from the top of the file.
+const CONTENT_FLAGS: [&str; 4] = ["dir", "staticdir", "cgidir", "devconsole"];
+
+/// Whether a route may have the flag.
+pub(crate) fn belongs_to_route(name: &str) -> bool {
+    kind_of(name).is_some() && !SERVER_FLAGS.contains(&name)
+}
+
+/// Whether a route takes the flag over from the top of the file, or from the command line.
+pub(crate) fn is_inherited(name: &str) -> bool {
+    belongs_to_route(name) && name != "maxforks" && !CONTENT_FLAGS.contains(&name)
+}
+
+/// The flag whose name is most like `name`.
+pub(crate) fn nearest(name: &str) -> Option<String> {
+    let definition = Flags::command();
+    let names = definition.get_arguments().filter_map(clap::Arg::get_long).filter(|name| kind_of(name).is_some());
+    let scored = names.map(|known| (strsim::jaro_winkler(name, known), known));
+    let best = scored.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+    (best.0 > 0.7).then(|| best.1.to_owned())
+}
+
+/// The name of the flag that a word of [`Flags::words`] begins.
+pub(crate) fn name_of(word: &OsString) -> Option<&str> {
+    let body = word.to_str()?.strip_prefix("--")?;
+    Some(body.split_once('=').map_or(body, |(name, _)| name))
+}
+
+/// The manual page and the completions, made from the definition of the flags.
+fn generate(mut definition: clap::Command, what: &str) -> Answer {
+    let mut text = Vec::new();
+    let shell = match what {
+        "man" => {
+            return match clap_mangen::Man::new(definition).render(&mut text) {
+                Ok(()) => Answer::Text(String::from_utf8_lossy(&text).into_owned()),
+                Err(error) => Answer::Wrong(error.to_string()),
+            };
+        }
+        "bash" => Shell::Bash,
+        "zsh" => Shell::Zsh,
+        "fish" => Shell::Fish,
+        _ => return Answer::Wrong(format!("--generate: there is no `{what}`\nhint: it is man, bash, zsh or fish")),
+    };
+    clap_complete::generate(shell, &mut definition, "wsd", &mut text);
+    Answer::Text(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn answer(error: &clap::Error) -> Answer {
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Answer::Text(text.trim_end().to_owned() + "\n"),
+        _ => Answer::Wrong(text.strip_prefix("error: ").unwrap_or(&text).to_owned()),
+    }
+}
+
+/// Parts the flags, each in its long spelling, from COMMAND and its arguments.
+fn split(definition: &clap::Command, args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
+    let mut args = args.into_iter();
+    let mut flags: Vec<OsString> = args.next().into_iter().collect();
+    while let Some(word) = args.next() {
+        let Some(flag) = word.to_str().filter(|word| word.starts_with('-') && *word != "-" && *word != "--") else {
+            let is_border = word == "--";
+            let command = (!is_border).then_some(word).into_iter().chain(args).collect();
+            return (flags, command);
+        };
+        let body = flag.strip_prefix("--").or_else(|| flag.strip_prefix('-')).unwrap_or(flag);
+        let body = if body == "h" { "help" } else { body };
+        let takes_next = definition.get_arguments().any(|argument| {
+            argument.get_long() == Some(body)
+                && argument.get_action().takes_values()
+                && argument.get_num_args().is_none_or(|count| count.min_values() > 0)
+        });
+        let next = if takes_next { args.next() } else { None };
+        flags.push(next.map_or_else(
+            || format!("--{body}").into(),
+            |value| {
+                let mut word = OsString::from(format!("--{body}="));
+                word.push(value);
+                word
+            },
+        ));
+    }
+    (flags, Vec::new())
+}

@@ -1,0 +1,130 @@
+//! The routes: those of the file, those of `--route`, and what is served everywhere else.
+
+use std::{ffi::OsString, sync::Arc};
+
+use super::{
+    Error,
+    file::{self, File},
+    site,
+};
+use crate::{
+    admission::Admission,
+    cli::{self, Flags},
+    http::{
+        Site,
+        routes::{Pattern, Routes},
+    },
+};
+
+/// What has been built, to be built again from other settings.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    maxforks: Option<i64>,
+    admission: Admission,
+    sites: Vec<Built>,
+}
+
+/// A site, and what made it.
+#[derive(Clone, Debug)]
+struct Built {
+    pattern: Option<Pattern>,
+    flags: Flags,
+    site: Arc<Site>,
+}
+
+impl Plan {
+    /// Makes routes of the flags and the file. A site that nothing has changed for stays what it is: its rooms go on.
+    pub(super) fn build(&mut self, flags: &Flags, file: &File) -> Result<Routes, Error> {
+        let mut next = Self { maxforks: Some(flags.maxforks), admission: self.admission.clone(), sites: Vec::new() };
+        let is_new = self.maxforks != next.maxforks;
+        if is_new {
+            next.admission = Admission::new(site::limit(flags.maxforks));
+        }
+        let on_command_line = of_flags(flags)?;
+        // The command line wins over the file.
+        let is_replaced = |table: &&file::Route| on_command_line.iter().any(|own| own.path == table.path);
+        let of_file = file.routes.iter().filter(|table| !is_replaced(table)).cloned();
+        for table in of_file.chain(on_command_line.iter().cloned()) {
+            let pattern = Pattern::parse(&table.path).map_err(|why| {
+                let hint = "write a path as in /chat, or /tools/* for all that is below it";
+                Error::new(format!("{}path `{}`: {why}", table.place, table.path), hint)
+            })?;
+            if next.sites.iter().any(|built| built.pattern.as_ref() == Some(&pattern)) {
+                let message = format!("{}path `{}` comes twice", table.place, table.path);
+                return Err(Error::new(message, "give each route a path of its own"));
+            }
+            let own = of_route(flags, file, &table)?;
+            let admission = next.admission.within(own.maxforks_of_route);
+            next.add(self, is_new, Some(pattern), own, admission).map_err(|error| error.at(&table.place))?;
+        }
+        let otherwise = Flags { words: Vec::new(), has_routes: !next.sites.is_empty(), ..flags.clone() };
+        next.add(self, is_new, None, otherwise, next.admission.clone())?;
+        for gone in self.sites.iter().filter(|old| !next.sites.iter().any(|new| Arc::ptr_eq(&new.site, &old.site))) {
+            if let Some(rooms) = &gone.site.rooms {
+                rooms.retire();
+            }
+        }
+        *self = next;
+        Ok(self.routes())
+    }
+
+    fn add(
+        &mut self,
+        before: &Self,
+        is_new: bool,
+        pattern: Option<Pattern>,
+        flags: Flags,
+        admission: Admission,
+    ) -> Result<(), Error> {
+        let same = before.sites.iter().find(|built| !is_new && built.pattern == pattern && built.flags == flags);
+        let site = match same {
+            Some(built) => Arc::clone(&built.site),
+            None => Arc::new(site::site(&flags, admission)?),
+        };
+        self.sites.push(Built { pattern, flags, site });
+        Ok(())
+    }
+
+    fn routes(&self) -> Routes {
+        let routes = self.sites.iter().filter_map(|built| Some((built.pattern.clone()?, Arc::clone(&built.site))));
+        let otherwise = self.sites.last().map(|built| Arc::clone(&built.site)).expect("there is always one");
+        Routes { routes: routes.collect(), otherwise }
+    }
+}
+
+/// The routes of `--route=/path=COMMAND ARGS`.
+fn of_flags(flags: &Flags) -> Result<Vec<file::Route>, Error> {
+    let parse = |text: &String| {
+        let (path, command) = text.split_once('=').unwrap_or((text, ""));
+        let command: Vec<OsString> = command.split_whitespace().map(Into::into).collect();
+        if command.is_empty() {
+            return Err(Error::new(
+                format!("--route: `{text}` has no command"),
+                "write a path and a command, as in --route='/count=./counter 10'",
+            ));
+        }
+        Ok(file::Route { place: "--route: ".to_owned(), path: path.to_owned(), command, settings: Vec::new() })
+    };
+    flags.route.iter().map(parse).collect()
+}
+
+/// The flags of a route: those that it takes over from the command line and the top of the file, and its own.
+fn of_route(flags: &Flags, file: &File, table: &file::Route) -> Result<Flags, Error> {
+    let is_own = |name: &str| table.settings.iter().any(|setting| setting.name == name);
+    let mut words = Vec::new();
+    for word in super::merged_words(flags, file) {
+        if cli::name_of(&word).is_some_and(|name| cli::is_inherited(name) && !is_own(name)) {
+            words.push(word);
+        }
+    }
+    let own: Vec<_> = table.settings.iter().flat_map(|setting| setting.words.iter().cloned()).collect();
+    let parse = |words: &[OsString]| {
+        cli::parse_words(words).map_err(|why| Error::new(format!("{}{why}", table.place), "see `wsd --help`"))
+    };
+    words.extend(own.iter().cloned());
+    let mut route = parse(&words)?;
+    route.maxforks_of_route = if is_own("maxforks") { site::limit(parse(&own)?.maxforks) } else { None };
+    route.command.clone_from(&table.command);
+    route.is_websocketd = flags.is_websocketd;
+    Ok(route)
+}

@@ -1,0 +1,313 @@
+//! `--framing=json`: an object of JSON on every line, for programs that want to know who speaks.
+//!
+//! To the program, in this order of keys:
+//!
+//! ```json
+//! {"event":"open","client":"ID","env":{"REMOTE_ADDR":"127.0.0.1"}}
+//! {"event":"message","client":"ID","text":"…"}
+//! {"event":"message","client":"ID","binary":"base64"}
+//! {"event":"close","client":"ID","code":1000,"reason":"…"}
+//! ```
+//!
+//! From the program: `text` or `binary`, to all, or with `to` or `except`; or `close`.
+
+use data_encoding::BASE64;
+use memchr::memchr;
+use serde::{Deserialize, Serialize};
+
+use crate::{limits::COMMAND_BYTES_MAX, message::Kind};
+
+/// Something that the program is told.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Event<'a> {
+    Open {
+        client: &'a str,
+        env: serde_json::Map<String, serde_json::Value>,
+    },
+    Message {
+        client: &'a str,
+        #[serde(flatten)]
+        content: Content<'a>,
+    },
+    Close {
+        client: &'a str,
+        code: u16,
+        reason: &'a str,
+    },
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Content<'a> {
+    Text(&'a str),
+    Binary(String),
+}
+
+/// Appends the line that tells of a new client; `variables` are those of CGI.
+pub(crate) fn open<'a>(client: &str, variables: impl Iterator<Item = (&'a str, &'a str)>, input: &mut Vec<u8>) {
+    let env = variables.map(|(name, value)| (name.to_owned(), value.into())).collect();
+    append(&Event::Open { client, env }, input);
+}
+
+/// Appends the line that hands over a client's message; text is UTF-8.
+pub(crate) fn message(client: &str, kind: Kind, payload: &[u8], input: &mut Vec<u8>) {
+    let content = match (kind, str::from_utf8(payload)) {
+        (Kind::Text, Ok(text)) => Content::Text(text),
+        _ => Content::Binary(BASE64.encode(payload)),
+    };
+    append(&Event::Message { client, content }, input);
+}
+
+/// Appends the line that tells that a client is gone.
+pub(crate) fn close(client: &str, code: u16, reason: &str, input: &mut Vec<u8>) {
+    append(&Event::Close { client, code, reason }, input);
+}
+
+fn append(event: &Event<'_>, input: &mut Vec<u8>) {
+    serde_json::to_writer(&mut *input, event).expect("a vector takes all");
+    input.push(b'\n');
+}
+
+/// Something that the program wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// A message for some clients.
+    Send { kind: Kind, payload: Vec<u8>, to: Receivers },
+    /// The end of one client's session.
+    Close { client: String, code: u16, reason: String },
+}
+
+/// Who gets a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Receivers {
+    /// Every client.
+    All,
+    /// Every client but this one.
+    Except(String),
+    /// These.
+    Only(Vec<String>),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Line {
+    text: Option<String>,
+    binary: Option<String>,
+    to: Option<Names>,
+    except: Option<String>,
+    close: Option<String>,
+    code: Option<u16>,
+    reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// Reads one line of the program; an error says why it is no command.
+fn command(line: &[u8]) -> Result<Command, String> {
+    let Line { text, binary, to, except, close, code, reason } =
+        serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let (kind, payload) = match (text, binary, close) {
+        (Some(text), None, None) => (Kind::Text, text.into_bytes()),
+        (None, Some(binary), None) => match BASE64.decode(binary.as_bytes()) {
+            Ok(payload) => (Kind::Binary, payload),
+            Err(error) => return Err(format!("`binary` is no base64: {error}")),
+        },
+        (None, None, Some(client)) if to.is_none() && except.is_none() => {
+            let (code, reason) = (code.unwrap_or(1000), reason.unwrap_or_default());
+            if code != 1000 && !(4000..=4999).contains(&code) {
+                return Err("`code` is 1000, or 4000 to 4999".to_owned());
+            }
+            if reason.len() > 123 {
+                return Err("`reason` is longer than 123 bytes".to_owned());
+            }
+            return Ok(Command::Close { client, code, reason });
+        }
+        _ => return Err("it has not one of `text`, `binary` and `close`".to_owned()),
+    };
+    if code.is_some() || reason.is_some() {
+        return Err("`code` and `reason` go with `close`".to_owned());
+    }
+    let to = match (to, except) {
+        (None, None) => Receivers::All,
+        (None, Some(client)) => Receivers::Except(client),
+        (Some(Names::One(client)), None) => Receivers::Only(vec![client]),
+        (Some(Names::Several(clients)), None) => Receivers::Only(clients),
+        (Some(_), Some(_)) => return Err("`to` and `except` contradict each other".to_owned()),
+    };
+    Ok(Command::Send { kind, payload, to })
+}
+
+/// What a line of the program's output is.
+#[derive(Debug)]
+pub(crate) enum Said<'a> {
+    /// A command.
+    Command(Command),
+    /// Not one: the beginning of the line, and why.
+    Rubbish(&'a [u8], String),
+}
+
+/// Bytes of a line that is no command, for the log.
+const BEGINNING_BYTES: usize = 80;
+
+/// Cuts output into lines, each a command.
+#[derive(Debug, Default)]
+pub(crate) struct Commands {
+    /// The front of a line whose end has not come; no more than [`COMMAND_BYTES_MAX`] of it and one read.
+    held: Vec<u8>,
+    /// The line is too long, and what is left of it is skipped.
+    is_skipping: bool,
+}
+
+impl Commands {
+    /// Takes the next bytes of the output and hands over what each line says, in order.
+    pub(crate) fn decode(&mut self, mut output: &[u8], on: &mut impl FnMut(Said<'_>)) {
+        while let Some(end) = memchr(b'\n', output) {
+            let (line, rest) = (&output[..end], &output[end + 1..]);
+            output = rest;
+            if std::mem::take(&mut self.is_skipping) {
+                continue;
+            }
+            let mut held = std::mem::take(&mut self.held);
+            if held.is_empty() {
+                say(line, on);
+            } else {
+                held.extend_from_slice(line);
+                say(&held, on);
+            }
+        }
+        if self.is_skipping {
+            return;
+        }
+        self.held.extend_from_slice(output);
+        if self.held.len() > COMMAND_BYTES_MAX {
+            let held = std::mem::take(&mut self.held);
+            self.is_skipping = true;
+            on(Said::Rubbish(beginning(&held), "the line is too long".to_owned()));
+        }
+    }
+
+    /// Hands over a last line without a newline.
+    pub(crate) fn finish(&mut self, on: &mut impl FnMut(Said<'_>)) {
+        let held = std::mem::take(&mut self.held);
+        if !held.is_empty() {
+            say(&held, on);
+        }
+    }
+}
+
+fn say(line: &[u8], on: &mut impl FnMut(Said<'_>)) {
+    if line.trim_ascii().is_empty() {
+        return;
+    }
+    match command(line) {
+        Ok(command) => on(Said::Command(command)),
+        Err(why) => on(Said::Rubbish(beginning(line), why)),
+    }
+}
+
+fn beginning(line: &[u8]) -> &[u8] {
+    &line[..line.len().min(BEGINNING_BYTES)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(tell: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut input = Vec::new();
+        tell(&mut input);
+        String::from_utf8(input).expect("JSON is text")
+    }
+
+    #[test]
+    fn events_are_lines() {
+        let env = [("REMOTE_ADDR", "::1"), ("QUERY_STRING", "a\"b")];
+        assert_eq!(
+            told(|input| open("7", env.into_iter(), input)),
+            "{\"event\":\"open\",\"client\":\"7\",\"env\":{\"QUERY_STRING\":\"a\\\"b\",\"REMOTE_ADDR\":\"::1\"}}\n"
+        );
+        assert_eq!(
+            told(|input| message("7", Kind::Text, "a\nb\"é".as_bytes(), input)),
+            "{\"event\":\"message\",\"client\":\"7\",\"text\":\"a\\nb\\\"é\"}\n"
+        );
+        assert_eq!(
+            told(|input| message("7", Kind::Binary, &[0, 255], input)),
+            "{\"event\":\"message\",\"client\":\"7\",\"binary\":\"AP8=\"}\n"
+        );
+        assert_eq!(
+            told(|input| close("7", 1001, "bye", input)),
+            "{\"event\":\"close\",\"client\":\"7\",\"code\":1001,\"reason\":\"bye\"}\n"
+        );
+    }
+
+    #[test]
+    fn lines_are_commands() {
+        let send = |to| Command::Send { kind: Kind::Text, payload: b"x".to_vec(), to };
+        let table = [
+            (r#"{"text":"x"}"#, send(Receivers::All)),
+            (r#"{"to":"7","text":"x"}"#, send(Receivers::Only(vec!["7".into()]))),
+            (r#"{"text":"x","to":["7","8"]}"#, send(Receivers::Only(vec!["7".into(), "8".into()]))),
+            (r#"{"text":"x","except":"7"}"#, send(Receivers::Except("7".into()))),
+            (r#"{"binary":"AP8="}"#, Command::Send { kind: Kind::Binary, payload: vec![0, 255], to: Receivers::All }),
+            (r#"{"close":"7"}"#, Command::Close { client: "7".into(), code: 1000, reason: String::new() }),
+            (
+                r#"{"close":"7","code":4001,"reason":"no"}"#,
+                Command::Close { client: "7".into(), code: 4001, reason: "no".into() },
+            ),
+        ];
+        for (line, want) in table {
+            assert_eq!(command(line.as_bytes()), Ok(want), "{line}");
+        }
+        for line in [
+            "",
+            "hello",
+            "[]",
+            "{}",
+            r#"{"text":1}"#,
+            r#"{"text":"x","binary":"AA=="}"#,
+            r#"{"text":"x","to":"7","except":"8"}"#,
+            r#"{"binary":"?"}"#,
+            r#"{"close":"7","code":1001}"#,
+            r#"{"close":"7","code":5000}"#,
+            r#"{"close":"7","to":"8"}"#,
+            r#"{"text":"x","code":4000}"#,
+            r#"{"text":"x","hue":"blue"}"#,
+        ] {
+            assert!(command(line.as_bytes()).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_borders_of_reads_do_not_matter() {
+        let output = "{\"text\":\"a\"}\n\nrubbish\n{\"text\":\"é\"}\n{\"close\":\"7\"}".as_bytes();
+        let said = |size: usize| {
+            let (mut said, mut commands) = (Vec::new(), Commands::default());
+            let mut on = |what: Said<'_>| said.push(format!("{what:?}"));
+            for read in output.chunks(size) {
+                commands.decode(read, &mut on);
+            }
+            commands.finish(&mut on);
+            said
+        };
+        assert_eq!(said(output.len()).len(), 4);
+        for size in 1..output.len() {
+            assert_eq!(said(size), said(output.len()), "reads of {size}");
+        }
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_skipped_and_the_next_one_counts() {
+        let (mut said, mut commands) = (Vec::new(), Commands::default());
+        let mut on = |what: Said<'_>| said.push(matches!(what, Said::Command(_)));
+        commands.decode(&vec![b'x'; COMMAND_BYTES_MAX + 1], &mut on);
+        commands.decode(b"y\n{\"text\":\"a\"}\n", &mut on);
+        assert_eq!(said, [false, true]);
+        assert!(commands.held.is_empty());
+    }
+}

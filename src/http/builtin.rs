@@ -1,0 +1,85 @@
+//! Files that are built into wsd: the console, and the client for pages.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use hyper::{
+    Method, Request, Response, StatusCode,
+    header::{
+        ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY,
+        X_CONTENT_TYPE_OPTIONS,
+    },
+};
+
+use super::{
+    Body,
+    page::{page, text_body},
+};
+
+/// Scripts and styles from here only, connections to any WebSocket: the console's address field may name another.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src ws: wss:; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+    trusted-types 'none'";
+
+/// Path, content type and text.
+type File = (&'static str, &'static str, &'static str);
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// The client for pages, which is always there.
+const CLIENT: File = ("/.wsd/client.js", SCRIPT, include_str!("../../static/wsd.js"));
+
+/// The parts of the console's page.
+const CONSOLE_PARTS: [File; 9] = [
+    ("/.wsd/console.css", "text/css; charset=utf-8", include_str!("../../static/console.css")),
+    ("/.wsd/console.js", SCRIPT, include_str!("../../static/console.js")),
+    ("/.wsd/console-close.js", SCRIPT, include_str!("../../static/console-close.js")),
+    ("/.wsd/console-export.js", SCRIPT, include_str!("../../static/console-export.js")),
+    ("/.wsd/console-history.js", SCRIPT, include_str!("../../static/console-history.js")),
+    ("/.wsd/console-log.js", SCRIPT, include_str!("../../static/console-log.js")),
+    ("/.wsd/console-message.js", SCRIPT, include_str!("../../static/console-message.js")),
+    ("/.wsd/console-session.js", SCRIPT, include_str!("../../static/console-session.js")),
+    ("/.wsd/console-text.js", SCRIPT, include_str!("../../static/console-text.js")),
+];
+
+/// The console's page, which is at every path where nothing else is, and the same at all of them.
+const CONSOLE: File = ("", "text/html; charset=utf-8", include_str!("../../static/console.html"));
+
+/// The answer to a request for the client.
+pub(super) fn client(request: &Request<()>) -> Option<Response<Body>> {
+    (request.uri().path() == CLIENT.0).then(|| respond(request, CLIENT))
+}
+
+/// The answer with the console, or a part of it.
+pub(super) fn console(request: &Request<()>) -> Response<Body> {
+    let part = CONSOLE_PARTS.into_iter().find(|(path, ..)| *path == request.uri().path());
+    respond(request, part.unwrap_or(CONSOLE))
+}
+
+fn respond(request: &Request<()>, (_, kind, text): File) -> Response<Body> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut response = page(StatusCode::METHOD_NOT_ALLOWED, "This is read with GET or HEAD.");
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    let etag = etag(text);
+    let knows = |list: &str| list.split(',').any(|tag| tag.trim() == etag || tag.trim() == "*");
+    let is_known = request.headers().get_all(IF_NONE_MATCH).iter().any(|value| value.to_str().is_ok_and(knows));
+    let mut response = Response::new(text_body(if is_known { "" } else { text }));
+    if is_known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let headers = response.headers_mut();
+    headers.insert(ETAG, HeaderValue::try_from(etag).expect("a number in quotes"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+fn etag(text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("\"{:016x}\"", hasher.finish())
+}

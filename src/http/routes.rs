@@ -1,0 +1,111 @@
+//! What is served at which path.
+
+use std::sync::Arc;
+
+use super::{Site, scripts::Scripts};
+use crate::{shutdown::Shutdown, worker::environ::room_variables};
+
+/// The sites, by path.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    /// What the table of the settings says; no pattern comes twice.
+    pub(crate) routes: Vec<(Pattern, Arc<Site>)>,
+    /// What is served at every other path.
+    pub(crate) otherwise: Arc<Site>,
+}
+
+/// The paths of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pattern {
+    /// This path only.
+    Exact(String),
+    /// This path, and all below it.
+    Below(String),
+}
+
+impl Pattern {
+    /// Reads `/path` or `/path/*`; an error says what is wrong with it.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        if !text.starts_with('/') {
+            return Err("a path begins with `/`");
+        }
+        let (path, is_prefix) = match text.strip_suffix("/*") {
+            Some(path) => (path, true),
+            None => (text, false),
+        };
+        if path.contains(['*', '%', '?', '#']) || path.chars().any(char::is_control) {
+            return Err("a path is `/path` or `/path/*`, without `%`, `?` and `#`");
+        }
+        if path.split('/').skip(1).any(|segment| matches!(segment, "." | "..")) || path.contains("//") {
+            return Err("a path has no `.`, `..` or empty part");
+        }
+        Ok(if is_prefix { Self::Below(path.to_owned()) } else { Self::Exact(path.to_owned()) })
+    }
+
+    /// The path, without what may follow.
+    fn path(&self) -> &str {
+        match self {
+            Self::Exact(path) | Self::Below(path) => path,
+        }
+    }
+
+    /// The bytes of `path` that the pattern takes, if it matches.
+    fn matches(&self, path: &[u8]) -> Option<usize> {
+        match self {
+            Self::Exact(own) => (path == own.as_bytes()).then_some(own.len()),
+            Self::Below(own) => {
+                let rest = path.strip_prefix(own.as_bytes())?;
+                (rest.is_empty() || rest.starts_with(b"/")).then_some(own.len())
+            }
+        }
+    }
+}
+
+impl Routes {
+    /// Starts the workers that are to run before any client; those that run already are left alone.
+    pub(crate) fn start_eager(&self, shutdown: &Shutdown) {
+        let all = self.routes.iter().map(|(pattern, site)| (pattern.path(), site)).chain([("", &self.otherwise)]);
+        for (path, site) in all {
+            if let (true, Some(rooms), Some(Scripts::Command(program))) = (site.is_eager, &site.rooms, &site.scripts) {
+                let name = if path.is_empty() { "/" } else { path };
+                let environment = room_variables(&site.environ, name.as_bytes(), b"");
+                rooms.keep(program.clone(), environment, site.admission.clone(), shutdown);
+            }
+        }
+    }
+
+    /// The site for `path` (decoded), and the bytes of the path that led to it: the longest match.
+    pub(super) fn find(&self, path: &[u8]) -> (&Arc<Site>, usize) {
+        let matches = self.routes.iter().filter_map(|(pattern, site)| Some((site, pattern.matches(path)?, pattern)));
+        // `/a` comes before `/a/*` at the path `/a`.
+        let best = matches.max_by_key(|(_, taken, pattern)| (*taken, matches!(pattern, Pattern::Exact(_))));
+        best.map_or((&self.otherwise, 0), |(site, taken, _)| (site, taken))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_segments() {
+        let table = [
+            ("/a", "/a", Some(2)),
+            ("/a", "/a/", None),
+            ("/a", "/ab", None),
+            ("/a/*", "/a", Some(2)),
+            ("/a/*", "/a/b/c", Some(2)),
+            ("/a/*", "/ab", None),
+            ("/*", "/anything", Some(0)),
+            ("/", "/", Some(1)),
+            ("/", "/a", None),
+        ];
+        for (pattern, path, want) in table {
+            let pattern = Pattern::parse(pattern).expect("a good pattern");
+            assert_eq!(pattern.matches(path.as_bytes()), want, "{pattern:?} {path}");
+        }
+        for bad in ["", "a", "/a*", "/*/a", "/a?b", "/a/../b", "/a//b", "/%41"] {
+            assert!(Pattern::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

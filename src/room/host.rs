@@ -1,0 +1,266 @@
+//! A room's worker: its output to the seats, the inbox to its input, and its end.
+
+use std::{
+    future::poll_fn,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use tokio::time::{Sleep, sleep};
+use tracing::{info, warn};
+
+use super::{Batch, Room, seat::Parting};
+use crate::{
+    admission::Permit,
+    buffers::{self, Buffers},
+    framing::{
+        Decoder, Framing,
+        events::{Command, Commands, Receivers, Said},
+    },
+    limits::{CLOSED_STALL_PATROLS, PATROL_INTERVAL, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
+    message::{Kind, Piece},
+    peer::Connection,
+    shutdown::Shutdown,
+    socket::writer,
+    worker::{
+        Worker,
+        input::Input,
+        output::{Output, Stderr},
+        status::Status,
+        stop::stop,
+    },
+};
+
+/// Runs the worker of `room` to its end, and returns how it ended.
+///
+/// That is when it closes its output, when the last client has left, or with wsd itself. `connection` stands for it in
+/// the log: the one that made the room, or none.
+pub(super) async fn run(
+    room: Arc<Room>,
+    worker: Worker,
+    permit: Permit,
+    connection: &Connection,
+    path: &str,
+    shutdown: &Shutdown,
+) -> Status {
+    let Worker { child, input, output, stderr } = worker;
+    let (pid, began) = (child.pid(), Instant::now());
+    info!(pid, path, "room started");
+    let mut host = Host {
+        mouth: match room.options.framing {
+            Framing::Json => Mouth::Commands(Commands::default()),
+            framing => Mouth::Messages(framing.decoder(), Vec::new()),
+        },
+        room: Arc::clone(&room),
+        connection: connection.clone(),
+        input,
+        output,
+        stderr,
+        is_output_over: false,
+        last_words: None,
+    };
+    tokio::select! {
+        () = poll_fn(|cx| host.poll(cx)) => {}
+        () = shutdown.begun() => {}
+    }
+    room.close_doors();
+    let Host { mut input, mut output, mut stderr, connection, .. } = host;
+    input.close();
+    let drain = poll_fn(|cx| {
+        let _ = buffers::with(|buffers| stderr.poll_log(cx, &mut buffers.read, &connection));
+        let _ = buffers::with(|buffers| output.poll_discard(cx, &mut buffers.read));
+        Poll::<std::convert::Infallible>::Pending
+    });
+    let status = tokio::select! {
+        status = stop(child, room.options.patience, &connection) => status,
+        never = drain => match never {},
+    };
+    stderr.log_to_the_end(&connection).await;
+    drop(permit);
+    info!(pid, path, status = status.shell(), secs = format!("{:.1}", began.elapsed().as_secs_f64()), "room ended");
+    room.end(status);
+    status
+}
+
+struct Host {
+    room: Arc<Room>,
+    connection: Connection,
+    input: Input,
+    output: Output,
+    stderr: Stderr,
+    mouth: Mouth,
+    is_output_over: bool,
+    last_words: Option<LastWords>,
+}
+
+/// How the worker's output is understood.
+enum Mouth {
+    /// Messages for all, and the front of one that is not whole.
+    Messages(Decoder, Vec<u8>),
+    /// Commands.
+    Commands(Commands),
+}
+
+/// How long a worker is given to read what the last clients said.
+struct LastWords {
+    next: Pin<Box<Sleep>>,
+    unread: usize,
+    stalled: u32,
+}
+
+impl Host {
+    /// Ready when the worker has closed its output, or nobody is left and the last words have been read.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.room.options.framing != Framing::Streams {
+            let _ = buffers::with(|buffers| self.stderr.poll_log(cx, &mut buffers.read, &self.connection));
+        }
+        if self.poll_output(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        self.poll_input(cx)
+    }
+
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..READS_PER_TURN {
+            ready!(self.room.poll_room_in_seats(cx));
+            let stderr = match self.room.options.framing {
+                Framing::Streams => buffers::with(|buffers| self.poll_stderr_once(cx, buffers)),
+                _ => Poll::Ready(0),
+            };
+            let stdout = if self.is_output_over {
+                Poll::Ready(0)
+            } else {
+                buffers::with(|buffers| self.poll_output_once(cx, buffers))
+            };
+            self.is_output_over |= stdout == Poll::Ready(0);
+            match (stdout, stderr) {
+                (Poll::Ready(0), Poll::Ready(0)) => {
+                    self.finish();
+                    return Poll::Ready(());
+                }
+                (Poll::Pending | Poll::Ready(0), Poll::Pending) | (Poll::Pending, Poll::Ready(0)) => {
+                    return Poll::Pending;
+                }
+                _ => {}
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// One read, all messages that are in it.
+    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
+        let count = ready!(self.output.poll_read(cx, &mut buffers.read));
+        let output = &buffers.read[..count];
+        let mut batch = Batch::default();
+        match &mut self.mouth {
+            Mouth::Messages(decoder, part) if count > 0 => {
+                decoder.decode(output, &mut |piece| collect(piece, part, &mut batch));
+            }
+            Mouth::Commands(commands) => {
+                commands.decode(output, &mut |said| obey(&self.room, &self.connection, said, &mut batch));
+            }
+            Mouth::Messages(..) => {}
+        }
+        self.room.broadcast(&mut batch);
+        Poll::Ready(count)
+    }
+
+    fn poll_stderr_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
+        let count = ready!(self.stderr.poll_read(cx, &mut buffers.read, &self.connection));
+        let mut batch = Batch::default();
+        if let Mouth::Messages(decoder, part) = &mut self.mouth {
+            decoder.decode_stderr(&buffers.read[..count], &mut |piece| collect(piece, part, &mut batch));
+        }
+        self.room.broadcast(&mut batch);
+        Poll::Ready(count)
+    }
+
+    /// What the end of the output completes.
+    fn finish(&mut self) {
+        let mut batch = Batch::default();
+        match &mut self.mouth {
+            Mouth::Messages(decoder, part) => decoder.finish(&mut |piece| collect(piece, part, &mut batch)),
+            Mouth::Commands(commands) => {
+                commands.finish(&mut |said| obey(&self.room, &self.connection, said, &mut batch));
+            }
+        }
+        self.room.broadcast(&mut batch);
+    }
+
+    /// Inbox to worker; ready when nobody is left and all has been said.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.room.listen(cx);
+        loop {
+            self.input.send_on(cx);
+            if !self.input.is_drained() {
+                return if self.room.is_over() { self.poll_last_words(cx) } else { Poll::Pending };
+            }
+            let is_over = self.room.is_over();
+            let said = self.room.take_inbox();
+            if said.is_empty() {
+                return if is_over { Poll::Ready(()) } else { Poll::Pending };
+            }
+            self.input.send(cx, &said);
+        }
+    }
+
+    /// Ready when the worker has not read for a while, although nobody will say any more.
+    fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let unread = self.input.unread();
+        let words = self.last_words.get_or_insert_with(|| LastWords {
+            next: Box::pin(sleep(PATROL_INTERVAL)),
+            unread,
+            stalled: 0,
+        });
+        loop {
+            ready!(words.next.as_mut().poll(cx));
+            words.next = Box::pin(sleep(PATROL_INTERVAL));
+            let has_moved = mem::replace(&mut words.unread, unread) != unread;
+            words.stalled = if has_moved { 0 } else { words.stalled + 1 };
+            if words.stalled >= CLOSED_STALL_PATROLS {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+/// Adds a piece to the batch; a message in several is put together first.
+fn collect(piece: Piece<'_>, part: &mut Vec<u8>, batch: &mut Batch) {
+    if piece.first && piece.last {
+        return add(piece.kind, piece.payload, batch);
+    }
+    part.extend_from_slice(piece.payload);
+    if piece.last && !part.is_empty() || part.len() >= ROOM_MESSAGE_BYTES_MAX {
+        add(piece.kind, &mem::take(part), batch);
+    }
+}
+
+fn add(kind: Kind, payload: &[u8], batch: &mut Batch) {
+    writer::piece(Piece::whole(kind, payload), batch.frames());
+    batch.end_message();
+}
+
+/// Does what a line of the worker says; what is for all waits in the batch, in order.
+fn obey(room: &Room, connection: &Connection, said: Said<'_>, batch: &mut Batch) {
+    match said {
+        Said::Command(Command::Send { kind, payload, to: Receivers::All }) => add(kind, &payload, batch),
+        Said::Command(Command::Send { kind, payload, to }) => {
+            room.broadcast(batch);
+            let mut frames = Vec::new();
+            writer::piece(Piece::whole(kind, &payload), &mut frames);
+            room.send(frames, &to);
+        }
+        Said::Command(Command::Close { client, code, reason }) => {
+            room.broadcast(batch);
+            room.dismiss(&client, Parting::Dismissed(code, reason));
+        }
+        Said::Rubbish(beginning, why) => {
+            let line = &*String::from_utf8_lossy(beginning);
+            warn!(conn = connection.id, line, why, "worker line skipped");
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! A room: one worker, many clients. Every message of the worker goes to all, every message of a client to the worker.
+//!
+//! A client has a *seat*: the bounded queue of what it is still to get. This is the one place in wsd with queues; what a
+//! full one means is said by [`Slow`].
+
+mod history;
+pub(crate) mod host;
+pub(crate) mod registry;
+pub(crate) mod seat;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+
+use crate::{
+    framing::{Framing, events},
+    limits::{INBOX_BYTES_MAX, SEATS_MAX},
+    message::Kind,
+    worker::status::Status,
+};
+use history::History;
+use seat::{Item, Parting, Seat};
+
+/// How rooms are run.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// How messages stand in the worker's streams.
+    pub(crate) framing: Framing,
+    /// What happens to clients that do not keep up.
+    pub(crate) slow: Slow,
+    /// Messages that a newcomer gets first (`--history`).
+    pub(crate) history: usize,
+    /// The worker stays when the last client has left (`--eager`).
+    pub(crate) stays: bool,
+    /// Added to each wait of the ladder (`--closems`).
+    pub(crate) patience: Duration,
+}
+
+/// What happens to a client whose seat is full (`--slow`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slow {
+    /// It is cut off, with 1013; the others notice nothing.
+    Close,
+    /// It misses the oldest messages.
+    Drop,
+    /// The worker waits for it, and so do all others.
+    Wait,
+}
+
+/// A room with its clients; the worker is with its [`host`].
+#[derive(Debug)]
+pub(crate) struct Room {
+    options: Options,
+    /// The worker stays when the last client has left.
+    stays: AtomicBool,
+    people: Mutex<People>,
+    inbox: Mutex<Inbox>,
+    /// The task of the worker.
+    host: AtomicWaker,
+}
+
+#[derive(Debug)]
+struct People {
+    seats: HashMap<String, Arc<Seat>>,
+    history: History,
+    /// Nobody can join any more: the worker ends.
+    is_over: bool,
+}
+
+/// What waits for the worker's standard input: whole messages, in the order they came.
+#[derive(Debug, Default)]
+struct Inbox {
+    bytes: Vec<u8>,
+    /// Sessions that have more to say than there is room for.
+    waiting: Vec<Waker>,
+}
+
+/// Why a client cannot join a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoSeat {
+    /// The worker is at its end; a new room is wanted.
+    Over,
+    /// Too many clients, or too much that waits for the worker.
+    Full,
+}
+
+/// A client's place in a room; dropped, it has left.
+#[derive(Debug)]
+pub(crate) struct Member {
+    room: Arc<Room>,
+    client: String,
+    /// What is for it.
+    pub(crate) seat: Arc<Seat>,
+    has_left: bool,
+}
+
+/// Messages for all, encoded once.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    frames: Vec<u8>,
+    /// Where each message ends.
+    ends: Vec<usize>,
+}
+
+impl Room {
+    fn new(options: Options) -> Arc<Self> {
+        let history = History::new(options.history);
+        let people = People { seats: HashMap::new(), history, is_over: false };
+        Arc::new(Self {
+            stays: AtomicBool::new(options.stays),
+            options,
+            people: Mutex::new(people),
+            inbox: Mutex::default(),
+            host: AtomicWaker::new(),
+        })
+    }
+
+    /// Gives a client a seat. It gets the history first and then every message, none missing or double in between.
+    pub(crate) fn join<'a>(
+        self: &Arc<Self>,
+        client: String,
+        variables: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Member, NoSeat> {
+        let mut people = lock(&self.people);
+        if people.is_over {
+            return Err(NoSeat::Over);
+        }
+        let mut inbox = lock(&self.inbox);
+        if people.seats.len() >= SEATS_MAX || inbox.bytes.len() > INBOX_BYTES_MAX {
+            return Err(NoSeat::Full);
+        }
+        if self.options.framing == Framing::Json {
+            events::open(&client, variables, &mut inbox.bytes);
+            self.host.wake();
+        }
+        let seat = Arc::new(Seat::new(people.history.items()));
+        people.seats.insert(client.clone(), Arc::clone(&seat));
+        Ok(Member { room: Arc::clone(self), client, seat, has_left: false })
+    }
+
+    /// Sends messages to all.
+    fn broadcast(&self, batch: &mut Batch) {
+        let Batch { frames, ends } = mem::take(batch);
+        if ends.is_empty() {
+            return;
+        }
+        let item = Item { messages: ends.len() as u64, frames: Bytes::from(frames) };
+        let mut people = lock(&self.people);
+        people.history.add(&item.frames, &ends);
+        for seat in people.seats.values() {
+            seat.offer(item.clone(), self.options.slow);
+        }
+    }
+
+    /// Sends one message to some.
+    fn send(&self, frames: Vec<u8>, to: &events::Receivers) {
+        let item = Item { messages: 1, frames: Bytes::from(frames) };
+        let mut people = lock(&self.people);
+        match to {
+            events::Receivers::Only(clients) => {
+                for seat in clients.iter().filter_map(|client| people.seats.get(client)) {
+                    seat.offer(item.clone(), self.options.slow);
+                }
+            }
+            events::Receivers::All | events::Receivers::Except(_) => {
+                people.history.add(&item.frames, &[item.frames.len()]);
+                for (client, seat) in &people.seats {
+                    if !matches!(to, events::Receivers::Except(except) if except == client) {
+                        seat.offer(item.clone(), self.options.slow);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends one client's session, after what it is still to get.
+    fn dismiss(&self, client: &str, parting: Parting) {
+        if let Some(seat) = lock(&self.people).seats.get(client) {
+            seat.part(parting);
+        }
+    }
+
+    /// The worker does not stay any more.
+    fn release(&self) {
+        self.stays.store(false, Ordering::Relaxed);
+        let mut people = lock(&self.people);
+        people.is_over |= people.seats.is_empty();
+        drop(people);
+        self.host.wake();
+    }
+
+    /// From now on nobody can join.
+    fn close_doors(&self) {
+        lock(&self.people).is_over = true;
+    }
+
+    /// The worker has ended: so do all sessions.
+    fn end(&self, status: Status) {
+        for seat in lock(&self.people).seats.values() {
+            seat.part(Parting::Exit(status));
+        }
+        // Whoever waits to say something need not.
+        lock(&self.inbox).waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// Whether nobody is left, so that the room is over.
+    fn is_over(&self) -> bool {
+        lock(&self.people).is_over
+    }
+
+    /// Ready when every seat has room; only where the worker waits for clients.
+    fn poll_room_in_seats(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.options.slow != Slow::Wait {
+            return Poll::Ready(());
+        }
+        self.listen(cx);
+        if lock(&self.people).seats.values().any(|seat| seat.is_full()) { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// The task of `cx` is woken when something has changed: more was said, somebody left, a seat has room again.
+    fn listen(&self, cx: &mut Context<'_>) {
+        self.host.register(cx.waker());
+    }
+
+    /// Takes all that clients have said.
+    fn take_inbox(&self) -> Vec<u8> {
+        let mut inbox = lock(&self.inbox);
+        inbox.waiting.drain(..).for_each(Waker::wake);
+        mem::take(&mut inbox.bytes)
+    }
+}
+
+impl Member {
+    /// Appends a message of this client to `said`, as the worker is to read it.
+    pub(crate) fn say(&self, kind: Kind, payload: &[u8], said: &mut Vec<u8>) {
+        match self.room.options.framing {
+            Framing::Json => events::message(&self.client, kind, payload, said),
+            framing => framing.encode(payload, said),
+        }
+    }
+
+    /// Hands what was said over to the worker's side; ready once it has been taken, whole.
+    pub(crate) fn poll_post(&self, cx: &mut Context<'_>, said: &mut Vec<u8>) -> Poll<()> {
+        let mut inbox = lock(&self.room.inbox);
+        if inbox.bytes.len() > INBOX_BYTES_MAX && !self.seat.has_parting() {
+            inbox.waiting.push(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if inbox.bytes.is_empty() {
+            inbox.bytes = mem::take(said);
+        } else {
+            inbox.bytes.append(said);
+        }
+        drop(inbox);
+        self.room.host.wake();
+        Poll::Ready(())
+    }
+
+    /// Takes what the seat holds; see [`Seat::poll_take`]. A worker that waits for this client goes on.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, taken: &mut VecDeque<Bytes>) -> Poll<Result<u64, Parting>> {
+        let was_full = self.room.options.slow == Slow::Wait && self.seat.is_full();
+        let result = self.seat.poll_take(cx, taken);
+        if was_full {
+            self.room.host.wake();
+        }
+        result
+    }
+
+    /// Leaves; the worker is told why if it wants to know.
+    pub(crate) fn leave(mut self, code: u16, reason: &str) {
+        self.has_left = true;
+        self.go(code, reason);
+    }
+
+    fn go(&self, code: u16, reason: &str) {
+        let mut people = lock(&self.room.people);
+        people.seats.remove(&self.client);
+        if self.room.options.framing == Framing::Json {
+            events::close(&self.client, code, reason, &mut lock(&self.room.inbox).bytes);
+        }
+        if people.seats.is_empty() && !self.room.stays.load(Ordering::Relaxed) {
+            people.is_over = true;
+        }
+        drop(people);
+        self.room.host.wake();
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        if !self.has_left {
+            self.go(1006, "");
+        }
+    }
+}
+
+impl Batch {
+    /// The place for the next message's frames; [`Batch::end_message`] must follow.
+    fn frames(&mut self) -> &mut Vec<u8> {
+        &mut self.frames
+    }
+
+    fn end_message(&mut self) {
+        self.ends.push(self.frames.len());
+    }
+}
+
+/// Locks; a panic elsewhere leaves nothing here half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,173 @@
+//! The rooms there are, by path.
+
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use tokio::time::sleep;
+use tracing::{error, warn};
+
+use super::{Member, NoSeat, Options, Room, host, lock};
+use crate::{
+    admission::{Admission, Permit},
+    limits::{RESTART_MAX, RESTART_MIN},
+    peer::Connection,
+    shutdown::Shutdown,
+    worker::{Worker, child::spawn, program::Program},
+};
+
+/// Who shares a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// Nobody: each client has a room of its own. For programs that want to be told of clients.
+    Alone,
+    /// All clients (`--shared`).
+    All,
+    /// The clients of a path (`--shared=path`).
+    Path,
+}
+
+/// The rooms of one program.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    /// Who shares a worker.
+    pub(crate) sharing: Sharing,
+    options: Options,
+    open: Mutex<HashMap<Vec<u8>, Arc<Room>>>,
+    /// An `--eager` worker is being kept.
+    is_kept: AtomicBool,
+    /// The settings have changed: nobody comes any more.
+    is_retired: AtomicBool,
+}
+
+/// Why a client cannot be let in.
+#[derive(Debug)]
+pub(crate) enum Refusal<E> {
+    /// Too many clients, or too much that waits for the worker.
+    Full,
+    /// The worker is down, and will be started again.
+    Down,
+    /// The worker cannot be started.
+    Launch(E),
+}
+
+impl Rooms {
+    /// No rooms yet.
+    pub(crate) fn new(sharing: Sharing, options: Options) -> Arc<Self> {
+        let (is_kept, is_retired) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { sharing, options, open: Mutex::default(), is_kept, is_retired })
+    }
+
+    /// Lets a client into the room of `path`. If there is none, `launch` starts its worker.
+    pub(crate) fn join<'a, E>(
+        self: &Arc<Self>,
+        path: &[u8],
+        client: String,
+        variables: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+        connection: &Connection,
+        shutdown: &Shutdown,
+        launch: impl FnOnce() -> Result<(Worker, Permit), E>,
+    ) -> Result<Member, Refusal<E>> {
+        let key = match self.sharing {
+            Sharing::Alone => None,
+            Sharing::All => Some(Vec::new()),
+            Sharing::Path => Some(path.to_vec()),
+        };
+        let mut open = lock(&self.open);
+        if let Some(room) = key.as_ref().and_then(|key| open.get(key)) {
+            match room.join(client.clone(), variables.clone()) {
+                Ok(member) => return Ok(member),
+                Err(NoSeat::Full) => return Err(Refusal::Full),
+                Err(NoSeat::Over) => {}
+            }
+        }
+        if self.options.stays {
+            return Err(Refusal::Down);
+        }
+        let (worker, permit) = launch().map_err(Refusal::Launch)?;
+        let room = Room::new(self.options.clone());
+        let member = room.join(client, variables).map_err(|_| Refusal::Full)?;
+        if let Some(key) = &key {
+            open.insert(key.clone(), Arc::clone(&room));
+        }
+        drop(open);
+        let (rooms, connection, end) = (Arc::clone(self), connection.clone(), shutdown.clone());
+        let path = String::from_utf8_lossy(path).into_owned();
+        shutdown.spawn(async move {
+            host::run(Arc::clone(&room), worker, permit, &connection, &path, &end).await;
+            if let Some(key) = &key {
+                rooms.forget(key, &room);
+            }
+        });
+        Ok(member)
+    }
+
+    /// Starts the worker that all share, and again whenever it has ended (`--eager`).
+    pub(crate) fn keep(
+        self: &Arc<Self>,
+        program: Program,
+        environment: Vec<(OsString, OsString)>,
+        admission: Admission,
+        shutdown: &Shutdown,
+    ) {
+        if self.is_kept.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (rooms, end) = (Arc::clone(self), shutdown.clone());
+        let keep = async move {
+            let mut pause = RESTART_MIN;
+            while !rooms.is_retired.load(Ordering::Relaxed) && !end.has_begun() {
+                let began = Instant::now();
+                match (admission.admit(), spawn(&program, environment.clone())) {
+                    (Some(permit), Ok(worker)) => {
+                        rooms.run_shared(worker, permit, &end).await;
+                        if began.elapsed() > RESTART_MAX {
+                            pause = RESTART_MIN;
+                        }
+                        if rooms.is_retired.load(Ordering::Relaxed) || end.has_begun() {
+                            return;
+                        }
+                        warn!(program = %program.path.display(), secs = pause.as_secs(), "worker starts again");
+                    }
+                    (_, Err(cause)) => error!(program = %program.path.display(), %cause, "worker not started"),
+                    (None, Ok(_)) => warn!(why = "maxforks", "worker not started"),
+                }
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    () = end.begun() => return,
+                }
+                pause = (pause * 2).min(RESTART_MAX);
+            }
+        };
+        shutdown.spawn(keep);
+    }
+
+    /// Nobody comes any more: a worker that stays without clients ends when the last has left.
+    pub(crate) fn retire(&self) {
+        self.is_retired.store(true, Ordering::Relaxed);
+        for room in lock(&self.open).values() {
+            room.release();
+        }
+    }
+
+    async fn run_shared(&self, worker: Worker, permit: Permit, shutdown: &Shutdown) {
+        let room = Room::new(self.options.clone());
+        lock(&self.open).insert(Vec::new(), Arc::clone(&room));
+        host::run(Arc::clone(&room), worker, permit, &Connection::none(), "/", shutdown).await;
+        self.forget(&[], &room);
+    }
+
+    /// Forgets a room that is over, unless another has taken its place.
+    fn forget(&self, key: &[u8], room: &Arc<Room>) {
+        let mut open = lock(&self.open);
+        if open.get(key).is_some_and(|known| Arc::ptr_eq(known, room)) {
+            open.remove(key);
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! A session in a room: what is on its seat to the client, what the client says to the worker.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
+use tracing::{info, warn};
+
+use super::{
+    Options,
+    bridge::Counts,
+    end::End,
+    farewell::{Client, Farewell},
+};
+use crate::{
+    buffers::{self, Buffers},
+    limits::{GONE_STALL_PATROLS, PATROL_INTERVAL, READS_PER_TURN},
+    peer::Connection,
+    room::{Member, seat::Parting},
+    shutdown::Shutdown,
+    socket::{
+        Read, Socket,
+        close::Close,
+        keepalive::{Keepalive, Tick},
+        reader::Event,
+        writer,
+    },
+    worker::status::Status,
+};
+
+/// Runs the session of a room's member to its end.
+pub(crate) async fn run(
+    connection: Connection,
+    path: String,
+    socket: Socket,
+    member: Member,
+    options: &Options,
+    shutdown: Shutdown,
+) {
+    let (conn, began) = (connection.id, Instant::now());
+    info!(conn, peer = %connection.peer, path, "session started");
+    let mut seated = Seated::new(socket, member, options);
+    let end = tokio::select! {
+        end = poll_fn(|cx| seated.poll(cx)) => end,
+        () = shutdown.begun() => End::Shutdown,
+    };
+    Box::pin(async move {
+        let Seated { socket, member, counts, sending, sent, close_reason, parting, .. } = seated;
+        let (close, status) = match parting {
+            Some(Parting::Exit(status)) => (end.close(Some(status)), Some(status)),
+            Some(Parting::Dismissed(code, reason)) => (Some(Close::new(code, reason)), None),
+            Some(Parting::Slow) | None => (end.close(None), None),
+        };
+        let code = close.as_ref().map_or(Close::ABNORMAL, |close| close.code.unwrap_or(Close::NO_STATUS));
+        let lost = member.seat.lost();
+        member.leave(code, close_reason.as_deref().unwrap_or_default());
+        if lost > 0 {
+            warn!(conn, lost, hint = "--slow says what happens to slow clients", "messages lost");
+        }
+        let secs = format!("{:.1}", began.elapsed().as_secs_f64());
+        let Counts { input, output } = counts;
+        let status = status.map(Status::shell);
+        info!(conn, end = end.word(), status, code, secs, "in" = input, out = output, "session ended");
+        let mut farewell = Farewell {
+            connection,
+            socket,
+            streams: None,
+            counts,
+            has_closed: matches!(end, End::Closed(_) | End::Fault(_)),
+            client: Client::after(end),
+        };
+        farewell.queue_rest(&sending, sent, end == End::Slow);
+        farewell.take_leave(close, &shutdown).await;
+    })
+    .await;
+}
+
+/// A client and its place in a room.
+#[derive(Debug)]
+struct Seated {
+    socket: Socket,
+    member: Member,
+    counts: Counts,
+    /// Frames on their way to the client; the first `sent` bytes of the first have gone.
+    sending: VecDeque<Bytes>,
+    sent: usize,
+    /// What the client said and the room had no room for.
+    said: Vec<u8>,
+    /// The payload of the last Ping that came while frames waited.
+    late_pong: Option<Vec<u8>>,
+    /// The client's side is over, for this reason.
+    leaving: Option<End>,
+    /// What the client gave for a reason.
+    close_reason: Option<String>,
+    /// The room's side is over, for this reason.
+    parting: Option<Parting>,
+    keepalive: Keepalive,
+    pings: Option<Interval>,
+    /// Looks after a client that cannot be read; how often it was gone.
+    patrol: Option<(Interval, u32)>,
+}
+
+impl Seated {
+    fn new(socket: Socket, member: Member, options: &Options) -> Self {
+        let pings = options.ping_interval.map(|period| {
+            let mut pings = interval_at(Instant::now() + period, period);
+            pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            pings
+        });
+        Self {
+            socket,
+            member,
+            counts: Counts::default(),
+            sending: VecDeque::new(),
+            sent: 0,
+            said: Vec::new(),
+            late_pong: None,
+            leaving: None,
+            close_reason: None,
+            parting: None,
+            keepalive: Keepalive::default(),
+            pings,
+            patrol: None,
+        }
+    }
+
+    /// Ready with the reason once either side is over.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if let Poll::Ready(end) = self.poll_output(cx) {
+            return Poll::Ready(end);
+        }
+        if let Poll::Ready(end) = self.poll_input(cx) {
+            return Poll::Ready(end);
+        }
+        self.poll_clock(cx)
+    }
+
+    /// Seat to client. A laggard is cut off at once: what is on its way is no use to it.
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        for _ in 0..READS_PER_TURN {
+            if self.parting.is_none() && self.member.seat.is_cut() {
+                self.parting = Some(Parting::Slow);
+                return Poll::Ready(End::Slow);
+            }
+            if !self.sending.is_empty() || !self.socket.unsent().is_empty() {
+                ready!(self.poll_send(cx));
+            }
+            match ready!(self.member.poll_take(cx, &mut self.sending)) {
+                Ok(messages) => self.counts.output += messages,
+                Err(parting) => {
+                    let end = if parting == Parting::Slow { End::Slow } else { End::Exit };
+                    self.parting = Some(parting);
+                    return Poll::Ready(end);
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Sends what is on its way; ready when nothing is.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.socket.send_on(cx).is_err() {
+            return self.go_mute(cx);
+        }
+        if !self.socket.unsent().is_empty() {
+            // The seat may have been cut off: its waker must be known.
+            self.member.seat.listen(cx);
+            return Poll::Pending;
+        }
+        match self.socket.poll_send_shared(cx, &mut self.sending, &mut self.sent) {
+            Poll::Ready(Ok(())) => {
+                if let Some(payload) = self.late_pong.take() {
+                    let mut frame = Vec::new();
+                    writer::pong(&payload, &mut frame);
+                    let _ = self.socket.send(cx, &frame);
+                }
+                Poll::Ready(())
+            }
+            Poll::Ready(Err(_)) => self.go_mute(cx),
+            Poll::Pending => {
+                self.member.seat.listen(cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The client cannot be written to any more; the read side tells what there is to say of it.
+    fn go_mute(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.sending.clear();
+        self.sent = 0;
+        self.socket.unsent().clear();
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Client to room.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        for _ in 0..READS_PER_TURN {
+            if !self.said.is_empty() && self.member.poll_post(cx, &mut self.said).is_pending() {
+                self.patrol.get_or_insert_with(|| (interval(PATROL_INTERVAL), 0));
+                return Poll::Pending;
+            }
+            self.patrol = None;
+            if let Some(end) = self.leaving {
+                return Poll::Ready(end);
+            }
+            ready!(buffers::with(|buffers| self.poll_input_once(cx, buffers)));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn poll_input_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<()> {
+        let is_busy = !self.sending.is_empty() || !self.socket.unsent().is_empty();
+        let (mut replies, mut closed) = (Vec::new(), None);
+        let mut on = |event: Event<'_>| match event {
+            Event::Message(kind, payload) => {
+                self.counts.input += 1;
+                self.member.say(kind, payload, &mut self.said);
+            }
+            Event::Ping(payload) if is_busy => self.late_pong = Some(payload.to_vec()),
+            Event::Ping(payload) => writer::pong(payload, &mut replies),
+            Event::Pong => {}
+            Event::Close(code, reason) => closed = Some((code, reason.to_owned())),
+        };
+        let read = ready!(self.socket.poll_read(cx, &mut buffers.read, &mut on));
+        self.keepalive.hear();
+        let _ = self.socket.send(cx, &replies);
+        self.leaving = match (closed, read) {
+            (Some((code, reason)), _) => {
+                self.close_reason = Some(reason);
+                Some(End::Closed(code))
+            }
+            (None, Read::Fault(fault)) => Some(End::Fault(fault)),
+            (None, Read::End) => Some(End::Left),
+            (None, Read::Some) => None,
+        };
+        Poll::Ready(())
+    }
+
+    fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        while let Some(Poll::Ready(_)) = self.pings.as_mut().map(|pings| pings.poll_tick(cx)) {
+            if !self.said.is_empty() {
+                // Nothing is read of the client, so nothing can be heard.
+                self.keepalive.hear();
+            }
+            match self.keepalive.tick() {
+                Tick::Gone => return Poll::Ready(End::Silent),
+                Tick::Ping if !self.sending.is_empty() => {}
+                Tick::Ping => {
+                    let mut frame = Vec::new();
+                    writer::ping(&mut frame);
+                    let _ = self.socket.send(cx, &frame);
+                }
+            }
+        }
+        while let Some((patrol, gone)) = &mut self.patrol {
+            ready!(patrol.poll_tick(cx));
+            *gone = if self.leaving.is_some() || self.socket.is_gone() { *gone + 1 } else { 0 };
+            if *gone > GONE_STALL_PATROLS {
+                return Poll::Ready(self.leaving.unwrap_or(End::Left));
+            }
+        }
+        Poll::Pending
+    }
+}
