@@ -87,7 +87,7 @@ fn more_clients_than_descriptors_are_served_one_after_the_other() {
 
 #[test]
 fn a_session_leaves_no_descriptor_behind() {
-    let server = Server::shell(&["--pingms=50"], "case $PATH_INFO in /leave) exit 3;; esac; cat", &[]);
+    let server = Server::shell(&[], "case $PATH_INFO in /leave) exit 3;; esac; cat", &[]);
     let open = || std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count();
     server.connect("/leave").close_at_last();
     server.expect_log("session ended");
