@@ -50,12 +50,24 @@ fn the_readmes_wsd_commands_serve() {
         let mut started = wsd(&[&["--port=0"], &words[..at], &words[at + 2..]].concat());
         started.current_dir(root());
         let server = Server::spawn(started);
-        let path = if command.contains("--dir=") { "/greeter.sh" } else { "/" };
+        let places = [("--dir=", "/greeter.sh"), ("--config=", "/counter"), ("--route=", "/count")];
+        let path = places.iter().find(|(flag, _)| command.contains(flag)).map_or("/", |(_, path)| path);
         let origin = words.iter().find_map(|word| word.strip_prefix("--origin="));
         drop(server.connect_with(path, &origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default()));
         count += 1;
     }
     assert!(count >= 5, "the README shows how wsd is used");
+}
+
+#[test]
+fn the_readmes_settings_are_good() {
+    let readme = readme();
+    let settings = readme.split("```toml\n").nth(1).and_then(|block| block.split("```").next()).expect("a TOML block");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), settings).expect("it is written");
+    let mut check = wsd(&[&format!("--config={}", file.path().display()), "--check"]);
+    let outcome = check.current_dir(root()).output().expect("wsd runs");
+    assert!(outcome.status.success(), "{}", String::from_utf8_lossy(&outcome.stderr));
 }
 
 #[test]
