@@ -65,14 +65,8 @@ pub(crate) async fn run(
         let Counts { input, output } = counts;
         let status = status.map(Status::shell);
         info!(conn, end = end.word(), status, code, secs, "in" = input, out = output, "session ended");
-        let mut farewell = Farewell {
-            connection,
-            socket,
-            streams: None,
-            counts,
-            has_closed: matches!(end, End::Closed(_) | End::Fault(_)),
-            client: Client::after(end),
-        };
+        let mut farewell =
+            Farewell { connection, socket, streams: None, counts, has_closed: false, client: Client::after(end) };
         farewell.queue_rest(&sending, sent, end == End::Slow);
         farewell.take_leave(close, &shutdown).await;
     })
@@ -88,6 +82,8 @@ struct Seated {
     /// Frames on their way to the client; the first `sent` bytes of the first have gone.
     sending: VecDeque<Bytes>,
     sent: usize,
+    /// The client cannot be written to any more.
+    is_mute: bool,
     /// What the client said and the room had no room for.
     said: Vec<u8>,
     /// The payload of the last Ping that came while frames waited.
@@ -117,6 +113,7 @@ impl Seated {
             counts: Counts::default(),
             sending: VecDeque::new(),
             sent: 0,
+            is_mute: false,
             said: Vec::new(),
             late_pong: None,
             leaving: None,
@@ -146,7 +143,9 @@ impl Seated {
                 self.parting = Some(Parting::Slow);
                 return Poll::Ready(End::Slow);
             }
-            if !self.sending.is_empty() || !self.socket.unsent().is_empty() {
+            if self.is_mute {
+                self.sending.clear();
+            } else if !self.sending.is_empty() || !self.socket.unsent().is_empty() {
                 ready!(self.poll_send(cx));
             }
             match ready!(self.member.poll_take(cx, &mut self.sending)) {
@@ -165,7 +164,7 @@ impl Seated {
     /// Sends what is on its way; ready when nothing is.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.socket.send_on(cx).is_err() {
-            return self.go_mute(cx);
+            return self.go_mute();
         }
         if !self.socket.unsent().is_empty() {
             // The seat may have been cut off: its waker must be known.
@@ -181,7 +180,7 @@ impl Seated {
                 }
                 Poll::Ready(())
             }
-            Poll::Ready(Err(_)) => self.go_mute(cx),
+            Poll::Ready(Err(_)) => self.go_mute(),
             Poll::Pending => {
                 self.member.seat.listen(cx);
                 Poll::Pending
@@ -190,12 +189,12 @@ impl Seated {
     }
 
     /// The client cannot be written to any more; the read side tells what there is to say of it.
-    fn go_mute(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn go_mute(&mut self) -> Poll<()> {
+        self.is_mute = true;
         self.sending.clear();
         self.sent = 0;
         self.socket.unsent().clear();
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        Poll::Ready(())
     }
 
     /// Client to room.
@@ -216,7 +215,7 @@ impl Seated {
     }
 
     fn poll_input_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<()> {
-        let is_busy = !self.sending.is_empty() || !self.socket.unsent().is_empty();
+        let is_busy = self.is_mute || !self.sending.is_empty() || !self.socket.unsent().is_empty();
         let (mut replies, mut closed) = (Vec::new(), None);
         let mut on = |event: Event<'_>| match event {
             Event::Message(kind, payload) => {
@@ -230,7 +229,9 @@ impl Seated {
         };
         let read = ready!(self.socket.poll_read(cx, &mut buffers.read, &mut on));
         self.keepalive.hear();
-        let _ = self.socket.send(cx, &replies);
+        if !self.is_mute {
+            let _ = self.socket.send(cx, &replies);
+        }
         self.leaving = match (closed, read) {
             (Some((code, reason)), _) => {
                 self.close_reason = Some(reason);
@@ -251,7 +252,7 @@ impl Seated {
             }
             match self.keepalive.tick() {
                 Tick::Gone => return Poll::Ready(End::Silent),
-                Tick::Ping if !self.sending.is_empty() => {}
+                Tick::Ping if self.is_mute || !self.sending.is_empty() => {}
                 Tick::Ping => {
                     let mut frame = Vec::new();
                     writer::ping(&mut frame);
