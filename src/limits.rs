@@ -15,6 +15,11 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// 64 KiB is what a Linux pipe holds. The buffers belong to the thread, not to the session.
 pub(crate) const READ_BYTES: usize = 64 << 10;
 
+/// Bytes of one read of a served file, and so what a client that is slow to take one holds.
+///
+/// 256 KiB: the system calls for so much hardly count, and it is still in a core's cache when it is written.
+pub(crate) const FILE_READ_BYTES: usize = 256 << 10;
+
 /// Reads in one turn of a session before others get theirs.
 ///
 /// 4 × 64 KiB are framed in about 100 µs: a flood delays its neighbours by no more.

@@ -93,6 +93,10 @@ macro_rules! hand_on {
                 self.bytes().poll_write_vectored(cx, slices)
             }
 
+            fn is_write_vectored(&self) -> bool {
+                true
+            }
+
             fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 self.bytes().poll_flush(cx)
             }

@@ -1,0 +1,258 @@
+//! The folder behind `--staticdir`: nothing outside of it is opened, and nobody waits for a disk but who asked for it.
+//!
+//! What is in the kernel's caches is opened and read at once; a thread for it would cost several times as much. What is
+//! not is left to a thread that may wait.
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::unix::{ffi::OsStrExt, fs::FileExt},
+    path::{Component, Path, PathBuf},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncSeek, ReadBuf},
+    task::{JoinHandle, spawn_blocking},
+};
+use tower_http::services::fs::{Backend, File as BackendFile};
+
+use super::super::path::Root;
+use crate::limits::FILE_READ_BYTES;
+
+/// A folder out of which no path leads.
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: Root,
+    /// Folders within it that are as if they were not there.
+    hidden: Vec<Root>,
+}
+
+/// An open file or folder.
+type Opened = (Arc<fs::File>, fs::Metadata);
+
+impl Folder {
+    pub(super) fn new(root: Root, hidden: Vec<Root>) -> Self {
+        Self { root, hidden }
+    }
+
+    /// Opens `path`, which is relative. Whatever must not be served is as if it were not there.
+    async fn open(self: Arc<Self>, path: PathBuf) -> io::Result<Opened> {
+        if has_hidden_name(&path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        if self.hidden.is_empty()
+            && let Some(opened) = self.open_cached(&path)
+        {
+            return opened.and_then(check);
+        }
+        spawn_blocking(move || {
+            let opened = check(self.open_beneath(&path)?)?;
+            let full = self.root.path().join(&path);
+            let is_hidden = self.hidden.iter().any(|hidden| hidden.contains(&full));
+            if is_hidden { Err(io::ErrorKind::NotFound.into()) } else { Ok(opened) }
+        })
+        .await?
+    }
+
+    /// Opens `path` if the kernel knows the way without asking a disk; `None` if it does not.
+    #[cfg(target_os = "linux")]
+    fn open_cached(&self, path: &Path) -> Option<io::Result<fs::File>> {
+        use rustix::{fs::ResolveFlags, io::Errno};
+
+        match self.open_in_root(path, ResolveFlags::CACHED) {
+            Ok(file) => Some(Ok(file)),
+            Err(Errno::NOENT | Errno::XDEV | Errno::LOOP) => Some(Err(io::ErrorKind::NotFound.into())),
+            // Not cached, no such call, or something rare: whoever may wait shall find out.
+            Err(_) => None,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open_cached(&self, _: &Path) -> Option<io::Result<fs::File>> {
+        None
+    }
+
+    /// Opens a file whose whole path, links followed, stays in the folder: the kernel sees to it.
+    #[cfg(target_os = "linux")]
+    fn open_beneath(&self, path: &Path) -> io::Result<fs::File> {
+        use rustix::{fs::ResolveFlags, io::Errno};
+
+        match self.open_in_root(path, ResolveFlags::empty()) {
+            Ok(file) => Ok(file),
+            Err(Errno::XDEV | Errno::LOOP) => Err(io::ErrorKind::NotFound.into()),
+            Err(Errno::NOSYS | Errno::PERM) => self.open_checked(path),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open_beneath(&self, path: &Path) -> io::Result<fs::File> {
+        self.open_checked(path)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn open_in_root(&self, path: &Path, how: rustix::fs::ResolveFlags) -> rustix::io::Result<fs::File> {
+        use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+
+        let root_flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY;
+        let root = openat2(CWD, self.root.path(), root_flags, Mode::empty(), how)?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        openat2(root, path, flags, Mode::empty(), beneath | how).map(fs::File::from)
+    }
+
+    /// The same where the kernel has no such call, or a sandbox forbids it: checked before, not while it is opened.
+    fn open_checked(&self, path: &Path) -> io::Result<fs::File> {
+        let full = fs::canonicalize(self.root.path().join(path))?;
+        let kind = fs::metadata(&full)?;
+        if !self.root.contains(&full) || !(kind.is_file() || kind.is_dir()) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        fs::File::open(full)
+    }
+}
+
+/// Whether a name in `path` begins with a dot; `.well-known` may come first.
+fn has_hidden_name(path: &Path) -> bool {
+    let is_hidden = |name: &OsStr| name.as_bytes().starts_with(b".");
+    let mut names = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name),
+        _ => None,
+    });
+    names.next().is_some_and(|first| is_hidden(first) && first != ".well-known") || names.any(is_hidden)
+}
+
+/// Looks at what was opened: a FIFO would be waited for, a device might do anything.
+fn check(file: fs::File) -> io::Result<Opened> {
+    let metadata = file.metadata()?;
+    if metadata.is_file() || metadata.is_dir() {
+        Ok((Arc::new(file), metadata))
+    } else {
+        Err(io::ErrorKind::NotFound.into())
+    }
+}
+
+/// The way by which the library reads the folder, for one request.
+///
+/// The library asks what a path is before it opens it: what was opened for the first is kept for the second.
+#[derive(Clone, Debug)]
+pub(super) struct Access {
+    folder: Arc<Folder>,
+    last: Arc<Mutex<Option<(PathBuf, Opened)>>>,
+}
+
+impl Access {
+    pub(super) fn new(folder: &Arc<Folder>) -> Self {
+        Self { folder: Arc::clone(folder), last: Arc::default() }
+    }
+
+    async fn find(self, path: PathBuf) -> io::Result<Opened> {
+        if let Some((last, opened)) = &*self.last.lock().unwrap_or_else(PoisonError::into_inner)
+            && *last == path
+        {
+            return Ok(opened.clone());
+        }
+        let opened = self.folder.open(path.clone()).await?;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((path, opened.clone()));
+        Ok(opened)
+    }
+}
+
+impl Backend for Access {
+    type File = File;
+    type Metadata = fs::Metadata;
+    type OpenFuture = Pin<Box<dyn Future<Output = io::Result<File>> + Send>>;
+    type MetadataFuture = Pin<Box<dyn Future<Output = io::Result<fs::Metadata>> + Send>>;
+
+    fn open(&self, path: PathBuf) -> Self::OpenFuture {
+        let found = self.clone().find(path);
+        Box::pin(async move {
+            let (opened, metadata) = found.await?;
+            Ok(File { opened, metadata, position: 0, read: None })
+        })
+    }
+
+    fn metadata(&self, path: PathBuf) -> Self::MetadataFuture {
+        let found = self.clone().find(path);
+        Box::pin(async move { found.await.map(|(_, metadata)| metadata) })
+    }
+}
+
+/// An open file of the folder, as long as it was when it was opened.
+#[derive(Debug)]
+pub(super) struct File {
+    opened: Arc<fs::File>,
+    metadata: fs::Metadata,
+    position: u64,
+    /// The next bytes, where a disk must be asked for them.
+    read: Option<JoinHandle<io::Result<Vec<u8>>>>,
+}
+
+impl BackendFile for File {
+    type Metadata = fs::Metadata;
+    type MetadataFuture<'a> = std::future::Ready<io::Result<fs::Metadata>>;
+
+    fn metadata(&self) -> Self::MetadataFuture<'_> {
+        std::future::ready(Ok(self.metadata.clone()))
+    }
+}
+
+impl AsyncRead for File {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.read.is_none() {
+            let left = usize::try_from(self.metadata.len().saturating_sub(self.position)).unwrap_or(usize::MAX);
+            let count = left.min(buffer.remaining()).min(FILE_READ_BYTES);
+            if count == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(count) = read_cached(&self.opened, buffer.initialize_unfilled_to(count), self.position) {
+                buffer.advance(count);
+                self.position += count as u64;
+                return Poll::Ready(Ok(()));
+            }
+            let (file, position) = (Arc::clone(&self.opened), self.position);
+            self.read = Some(spawn_blocking(move || {
+                let mut bytes = vec![0; count];
+                let count = file.read_at(&mut bytes, position)?;
+                bytes.truncate(count);
+                Ok(bytes)
+            }));
+        }
+        let Some(read) = &mut self.read else { return Poll::Ready(Ok(())) };
+        let bytes = ready!(Pin::new(read).poll(cx));
+        self.read = None;
+        let bytes = bytes??;
+        buffer.put_slice(&bytes);
+        self.position += bytes.len() as u64;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncSeek for File {
+    fn start_seek(mut self: Pin<&mut Self>, position: io::SeekFrom) -> io::Result<()> {
+        let io::SeekFrom::Start(position) = position else { return Err(io::ErrorKind::Unsupported.into()) };
+        self.position = position;
+        Ok(())
+    }
+
+    fn poll_complete(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        Poll::Ready(Ok(self.position))
+    }
+}
+
+/// Reads at `position` what the kernel has in memory; `None` if a disk must be asked, or the kernel cannot tell.
+#[cfg(target_os = "linux")]
+fn read_cached(file: &fs::File, buffer: &mut [u8], position: u64) -> Option<usize> {
+    use rustix::io::{ReadWriteFlags, preadv2};
+
+    preadv2(file, &mut [io::IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_cached(_: &fs::File, _: &mut [u8], _: u64) -> Option<usize> {
+    None
+}
