@@ -117,11 +117,8 @@ impl Child {
         use rustix::process::{PidfdFlags, pidfd_open};
         use tokio::io::{Interest, unix::AsyncFd};
 
-        if !self.has_ended() {
-            let pidfd = pidfd_open(self.pid, PidfdFlags::NONBLOCK)?;
-            let _ = AsyncFd::with_interest(pidfd, Interest::READABLE)?.readable().await?;
-        }
-        Ok(())
+        let pidfd = pidfd_open(self.pid, PidfdFlags::NONBLOCK)?;
+        AsyncFd::with_interest(pidfd, Interest::READABLE)?.readable().await.map(drop)
     }
 
     /// Resolves once the process itself has ended; it stays unreaped. Cancel safe.

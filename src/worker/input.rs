@@ -22,7 +22,9 @@ pub(crate) struct Input {
 
 impl Input {
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self { pipe: Some(Sender::from_owned_fd(pipe)?), untaken: Backlog::default() })
+        rustix::io::ioctl_fionbio(&pipe, true)?;
+        // What the standard library has just made is a pipe: it need not be looked at.
+        Ok(Self { pipe: Some(Sender::from_owned_fd_unchecked(pipe)?), untaken: Backlog::default() })
     }
 
     /// Whether all that was sent is in the pipe.

@@ -22,15 +22,15 @@ use crate::{
     peer::Connection,
 };
 
-/// The pipe from a worker's standard output.
+/// The pipe from a worker's standard output; `None` once that has ended.
 #[derive(Debug)]
 pub(crate) struct Output {
-    pipe: Receiver,
+    pipe: Option<Receiver>,
 }
 
 impl Output {
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self { pipe: Receiver::from_owned_fd(pipe)? })
+        Ok(Self { pipe: Some(receiver(pipe)?) })
     }
 
     /// Reads into `buffer`; 0 bytes are the end of the output.
@@ -60,7 +60,7 @@ pub(crate) struct Stderr {
 
 impl Stderr {
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self { pipe: Some(Receiver::from_owned_fd(pipe)?), held: Vec::new() })
+        Ok(Self { pipe: Some(receiver(pipe)?), held: Vec::new() })
     }
 
     /// Reads once into `buffer` and logs what came, line by line; 0 bytes are the end.
@@ -73,10 +73,8 @@ impl Stderr {
         buffer: &mut [u8],
         connection: &Connection,
     ) -> Poll<usize> {
-        let Some(pipe) = &mut self.pipe else { return Poll::Ready(0) };
-        let count = ready!(poll_read(pipe, cx, buffer));
+        let count = ready!(poll_read(&mut self.pipe, cx, buffer));
         if count == 0 {
-            self.pipe = None;
             self.log_rest(connection);
         }
         self.log_lines(&buffer[..count], connection);
@@ -130,9 +128,21 @@ fn log_line(line: &[u8], connection: &Connection) {
     info!(conn = connection.id, line = &*String::from_utf8_lossy(line), "worker stderr");
 }
 
-fn poll_read(pipe: &mut Receiver, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
+/// What the standard library has just made is a pipe: it need not be looked at.
+fn receiver(pipe: OwnedFd) -> io::Result<Receiver> {
+    rustix::io::ioctl_fionbio(&pipe, true)?;
+    Receiver::from_owned_fd_unchecked(pipe)
+}
+
+/// Reads once; 0 bytes are the end, at which the pipe is closed.
+fn poll_read(pipe: &mut Option<Receiver>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
+    let Some(open) = pipe else { return Poll::Ready(0) };
     let mut buffer = ReadBuf::new(buffer);
     // A pipe fails in no way that means anything but its end.
-    let _ = ready!(Pin::new(pipe).poll_read(cx, &mut buffer));
-    Poll::Ready(buffer.filled().len())
+    let _ = ready!(Pin::new(open).poll_read(cx, &mut buffer));
+    let count = buffer.filled().len();
+    if count == 0 {
+        *pipe = None;
+    }
+    Poll::Ready(count)
 }

@@ -43,7 +43,9 @@ async fn has_ended(child: &Child, wait: Duration) -> bool {
         Ok(Ok(())) => true,
         Ok(Err(_)) => {
             // No descriptor is left to wait with.
-            tokio::time::sleep(wait).await;
+            if !child.has_ended() {
+                tokio::time::sleep(wait).await;
+            }
             child.has_ended()
         }
         Err(_) => false,
