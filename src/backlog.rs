@@ -1,12 +1,14 @@
 //! What a writer has not taken yet: the one place where bytes wait, and so where backpressure starts.
 
 use std::{
-    io,
+    io, mem,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use tokio::io::AsyncWrite;
+
+use crate::limits::PIPE_BYTES;
 
 /// The bytes that a writer refused when they were offered.
 ///
@@ -46,6 +48,25 @@ impl Backlog {
         }
         let taken = write(cx, writer, bytes)?;
         self.keep(&bytes[taken..]);
+        self.flush(cx, writer)
+    }
+
+    /// The same for a buffer: if much of it is refused, it is kept itself, not copied, and an empty one left in its place.
+    pub(crate) fn offer_buffer(
+        &mut self,
+        cx: &mut Context<'_>,
+        writer: &mut (impl AsyncWrite + Unpin),
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        if !self.waiting().is_empty() || buffer.len() <= PIPE_BYTES {
+            return self.offer(cx, writer, buffer);
+        }
+        self.start = write(cx, writer, buffer)?;
+        if self.start == buffer.len() {
+            self.start = 0;
+        } else {
+            self.bytes = mem::take(buffer);
+        }
         self.flush(cx, writer)
     }
 

@@ -12,18 +12,30 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes asked for by one read of a socket or a pipe, and so the most that is framed and written in one go.
 ///
-/// 64 KiB is what a Linux pipe holds. The buffers belong to the thread, not to the session.
-pub(crate) const READ_BYTES: usize = 64 << 10;
+/// 256 KiB: what a pipe holds that has been widened. The buffers belong to the thread, not to the session.
+pub(crate) const READ_BYTES: usize = 256 << 10;
+
+/// Bytes that a Linux pipe holds as it comes; one that is found full is widened.
+pub(crate) const PIPE_BYTES: usize = 64 << 10;
+
+/// Bytes that a pipe is widened to, if the kernel lets us: it has a limit for each user (`pipe-user-pages-soft`).
+///
+/// 256 KiB: a message of 1 MiB takes four changes between wsd and its worker, not sixteen; 256 sessions can have such
+/// pipes both ways before an unprivileged user's share, 64 MiB at first, is used up.
+pub(crate) const WIDE_PIPE_BYTES: usize = 256 << 10;
 
 /// Bytes of one read of a served file, and so what a client that is slow to take one holds.
 ///
 /// 256 KiB: the system calls for so much hardly count, and it is still in a core's cache when it is written.
 pub(crate) const FILE_READ_BYTES: usize = 256 << 10;
 
+/// Half of the freed memory that a thread's allocator keeps for what comes next: two of the largest messages.
+pub(crate) const FREED_BYTES_KEPT: usize = 2 << 20;
+
 /// Reads in one turn of a session before others get theirs.
 ///
-/// 4 × 64 KiB are framed in about 100 µs: a flood delays its neighbours by no more.
-pub(crate) const READS_PER_TURN: usize = 4;
+/// 2 × 256 KiB are framed in about 200 µs: a flood delays its neighbours by no more.
+pub(crate) const READS_PER_TURN: usize = 2;
 
 /// Bytes of an unfinished line that are kept to send it as one frame; beyond, it leaves as fragments of one message.
 pub(crate) const LINE_BYTES_HELD: usize = 64 << 10;

@@ -104,6 +104,10 @@ impl Lines {
     }
 
     fn text<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        // This way is many times as fast.
+        if str::from_utf8(bytes).is_ok() {
+            return Cow::Borrowed(bytes);
+        }
         match String::from_utf8_lossy(bytes) {
             Cow::Borrowed(_) => Cow::Borrowed(bytes),
             Cow::Owned(text) => {

@@ -165,7 +165,9 @@ impl Bridge {
         if self.decoder.has_replaced() && !had_replaced {
             warn!(conn = self.connection.id, hint = "--binary sends bytes as they are", "worker output not UTF-8");
         }
-        self.send(cx, write);
+        if !self.is_mute && !write.is_empty() && self.socket.send_buffer(cx, write).is_err() {
+            self.mute();
+        }
         Poll::Ready(count)
     }
 
@@ -229,7 +231,7 @@ impl Bridge {
         let read = ready!(self.socket.poll_read(cx, read, &mut on));
         self.keepalive.hear();
         if !write.is_empty() {
-            self.input.send(cx, write);
+            self.input.send_buffer(cx, write);
         }
         if !replies.is_empty() {
             self.send(cx, &replies);

@@ -78,6 +78,11 @@ impl Socket {
         self.unsent.offer(cx, &mut self.stream, frames)
     }
 
+    /// The same for a buffer, which may be taken.
+    pub(crate) fn send_buffer(&mut self, cx: &mut Context<'_>, frames: &mut Vec<u8>) -> io::Result<()> {
+        self.unsent.offer_buffer(cx, &mut self.stream, frames)
+    }
+
     /// Sends frames that others send, too, without copying them; the first `sent` bytes of the first have gone already.
     /// Ready when all have gone. What waits in [`Socket::unsent`] must have gone before.
     pub(crate) fn poll_send_shared(

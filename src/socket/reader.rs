@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 };
 
 use super::close::{Close, is_allowed};
-use crate::message::Kind;
+use crate::{limits::MESSAGE_BYTES_MAX, message::Kind};
 
 /// Something a client said.
 #[derive(Debug, PartialEq, Eq)]
@@ -231,6 +231,10 @@ impl Reader {
             return Ok(());
         }
         let message = self.message.get_or_insert_with(|| Message { kind, payload: Vec::new(), checked: 0 });
+        if begins && let Some(frame) = &self.frame {
+            // All at once, so that it need not grow; memory is taken as it is written to. A vast claim may be a lie.
+            message.payload.reserve_exact((payload.len() + frame.left).min(MESSAGE_BYTES_MAX));
+        }
         message.extend(payload)?;
         if ends {
             let message = self.message.take().expect("was just put there");

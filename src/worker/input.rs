@@ -2,14 +2,15 @@
 
 use std::{
     future::poll_fn,
-    io,
+    io, mem,
     os::fd::OwnedFd,
     task::{Context, Poll},
 };
 
 use tokio::net::unix::pipe::Sender;
 
-use crate::backlog::Backlog;
+use super::widen;
+use crate::{backlog::Backlog, limits::PIPE_BYTES};
 
 /// The pipe to a worker's standard input, and what it has not taken yet.
 ///
@@ -18,13 +19,14 @@ use crate::backlog::Backlog;
 pub(crate) struct Input {
     pipe: Option<Sender>,
     untaken: Backlog,
+    is_wide: bool,
 }
 
 impl Input {
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&pipe, true)?;
         // What the standard library has just made is a pipe: it need not be looked at.
-        Ok(Self { pipe: Some(Sender::from_owned_fd_unchecked(pipe)?), untaken: Backlog::default() })
+        Ok(Self { pipe: Some(Sender::from_owned_fd_unchecked(pipe)?), untaken: Backlog::default(), is_wide: false })
     }
 
     /// Whether all that was sent is in the pipe.
@@ -36,6 +38,19 @@ impl Input {
     pub(crate) fn send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
         let Some(pipe) = &mut self.pipe else { return };
         if self.untaken.offer(cx, pipe, bytes).is_err() {
+            self.close();
+        }
+    }
+
+    /// The same for a buffer, which may be taken.
+    ///
+    /// A pipe that cannot hold a large message is widened: the worker then takes it in fewer steps.
+    pub(crate) fn send_buffer(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) {
+        let Some(pipe) = &mut self.pipe else { return };
+        if buffer.len() > PIPE_BYTES && !mem::replace(&mut self.is_wide, true) {
+            widen(&pipe);
+        }
+        if self.untaken.offer_buffer(cx, pipe, buffer).is_err() {
             self.close();
         }
     }

@@ -8,9 +8,22 @@ pub(crate) mod program;
 pub(crate) mod status;
 pub(crate) mod stop;
 
+use std::os::fd::AsFd;
+
+#[cfg(target_os = "linux")]
+use crate::limits::WIDE_PIPE_BYTES;
 use child::Child;
 use input::Input;
 use output::{Output, Stderr};
+
+/// Lets a pipe hold more, if the kernel does.
+#[cfg(target_os = "linux")]
+fn widen(pipe: impl AsFd) {
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, WIDE_PIPE_BYTES);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn widen(_: impl AsFd) {}
 
 /// A running program and our ends of its standard streams.
 #[derive(Debug)]

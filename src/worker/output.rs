@@ -16,9 +16,10 @@ use tokio::{
 };
 use tracing::info;
 
+use super::widen;
 use crate::{
     buffers,
-    limits::{READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_REST},
+    limits::{PIPE_BYTES, READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_REST},
     peer::Connection,
 };
 
@@ -26,16 +27,26 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Output {
     pipe: Option<Receiver>,
+    is_wide: bool,
 }
 
 impl Output {
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self { pipe: Some(receiver(pipe)?) })
+        Ok(Self { pipe: Some(receiver(pipe)?), is_wide: false })
     }
 
     /// Reads into `buffer`; 0 bytes are the end of the output.
+    ///
+    /// A pipe that was found full is widened: much output then comes in fewer steps.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
-        poll_read(&mut self.pipe, cx, buffer)
+        let count = ready!(poll_read(&mut self.pipe, cx, buffer));
+        if count >= PIPE_BYTES
+            && !mem::replace(&mut self.is_wide, true)
+            && let Some(pipe) = &self.pipe
+        {
+            widen(pipe);
+        }
+        Poll::Ready(count)
     }
 
     /// Reads all there is, through `buffer`, and forgets it; ready at the end of the output.
