@@ -75,6 +75,7 @@ use crate::{
         tls::{self, Reloader},
     },
     shutdown::{Shutdown, Signals, signal},
+    worker::descriptors::raise_limit,
 };
 
 /// Settings that make no sense.
@@ -109,6 +110,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let _log = log::start(settings.log);
     buffers::keep_freed_memory();
+    raise_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(CANNOT_START, &format!("cannot start the event loop: {error}")),

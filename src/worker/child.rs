@@ -14,6 +14,7 @@ use rustix::{
 
 use super::{
     Worker,
+    descriptors::give_limit_back,
     input::Input,
     output::{Output, Stderr},
     program::Program,
@@ -83,6 +84,7 @@ pub(crate) fn spawn(program: &Program, environment: Vec<(OsString, OsString)>) -
         .spawn()
         .map_err(LaunchError)?;
     let child = Child { pid: Pid::from_child(&started), is_reaped: false };
+    give_limit_back(child.pid);
     let (stdin, stdout, stderr) = (started.stdin.take(), started.stdout.take(), started.stderr.take());
     let pipes = || -> Option<io::Result<_>> {
         let (stdin, stdout, stderr) = (OwnedFd::from(stdin?), OwnedFd::from(stdout?), OwnedFd::from(stderr?));

@@ -1,6 +1,7 @@
 //! A worker: the process behind a session, with what goes into it and what comes out.
 
 pub(crate) mod child;
+pub(crate) mod descriptors;
 pub(crate) mod environ;
 pub(crate) mod input;
 pub(crate) mod output;

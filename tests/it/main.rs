@@ -7,6 +7,7 @@ mod harness;
 mod backpressure;
 mod binary;
 mod descriptors;
+mod descriptors_limit;
 mod directory;
 mod ending;
 mod environment;
