@@ -3,11 +3,13 @@
 use std::{
     future::poll_fn,
     io, mem,
-    os::fd::OwnedFd,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    pin::Pin,
     task::{Context, Poll},
 };
 
-use tokio::net::unix::pipe::Sender;
+use rustix::io::{Errno, ioctl_fionbio, ioctl_fionread, retry_on_intr, write};
+use tokio::{io::AsyncWrite, net::unix::pipe::Sender};
 
 use super::widen;
 use crate::{backlog::Backlog, limits::PIPE_BYTES};
@@ -17,16 +19,19 @@ use crate::{backlog::Backlog, limits::PIPE_BYTES};
 /// A worker that closed its standard input takes everything and forgets it: it may have much to say still.
 #[derive(Debug)]
 pub(crate) struct Input {
-    pipe: Option<Sender>,
+    pipe: Option<Pipe>,
     untaken: Backlog,
     is_wide: bool,
 }
 
 impl Input {
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
-        rustix::io::ioctl_fionbio(&pipe, true)?;
-        // What the standard library has just made is a pipe: it need not be looked at.
-        Ok(Self { pipe: Some(Sender::from_owned_fd_unchecked(pipe)?), untaken: Backlog::default(), is_wide: false })
+        ioctl_fionbio(&pipe, true)?;
+        Ok(Self {
+            pipe: Some(Pipe { unwatched: Some(pipe), watched: None }),
+            untaken: Backlog::default(),
+            is_wide: false,
+        })
     }
 
     /// Whether all that was sent is in the pipe.
@@ -78,7 +83,7 @@ impl Input {
 
     /// Bytes that the worker has not read: those in the pipe and those that it had no room for.
     pub(crate) fn unread(&self) -> usize {
-        let in_pipe = self.pipe.as_ref().and_then(|pipe| rustix::io::ioctl_fionread(pipe).ok()).unwrap_or(0);
+        let in_pipe = self.pipe.as_ref().and_then(|pipe| ioctl_fionread(pipe).ok()).unwrap_or(0);
         self.untaken.len() + usize::try_from(in_pipe).unwrap_or(usize::MAX)
     }
 
@@ -86,5 +91,51 @@ impl Input {
     pub(crate) fn close(&mut self) {
         self.pipe = None;
         self.untaken.clear();
+    }
+}
+
+/// A nonblocking pipe, which the event loop watches only once it has been found full: most never are.
+#[derive(Debug)]
+struct Pipe {
+    /// Until it was found full.
+    unwatched: Option<OwnedFd>,
+    /// From then on.
+    watched: Option<Sender>,
+}
+
+impl AsFd for Pipe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match (&self.unwatched, &self.watched) {
+            (Some(pipe), _) => pipe.as_fd(),
+            (None, Some(pipe)) => pipe.as_fd(),
+            (None, None) => unreachable!("it is one of the two, or closed"),
+        }
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(pipe) = self.unwatched.take() {
+            match retry_on_intr(|| write(&pipe, bytes)) {
+                // What the standard library has made is a pipe: it need not be looked at.
+                Err(Errno::AGAIN) => self.watched = Some(Sender::from_owned_fd_unchecked(pipe)?),
+                result => {
+                    self.unwatched = Some(pipe);
+                    return Poll::Ready(result.map_err(io::Error::from));
+                }
+            }
+        }
+        match &mut self.watched {
+            Some(pipe) => Pin::new(pipe).poll_write(cx, bytes),
+            None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
