@@ -20,7 +20,7 @@ pub(crate) const PIPE_BYTES: usize = 64 << 10;
 
 /// Bytes that a pipe is widened to, if the kernel lets us: it has a limit for each user (`pipe-user-pages-soft`).
 ///
-/// 256 KiB: a message of 1 MiB takes four changes between wsd and its worker, not sixteen; 256 sessions can have such
+/// 256 KiB: a message of 1 MiB takes four changes between wsd and its worker, not sixteen; 128 sessions can have such
 /// pipes both ways before an unprivileged user's share, 64 MiB at first, is used up.
 pub(crate) const WIDE_PIPE_BYTES: usize = 256 << 10;
 
