@@ -67,7 +67,7 @@ use crate::{
     cli::Answer,
     config::{Loader, Settings},
     http::{Service, redirect::Target, routes::Routes},
-    limits::{CERTIFICATE_LOOK, DRAIN},
+    limits::{BLOCKED_MAX, CERTIFICATE_LOOK, DRAIN},
     server::{
         Door,
         listen::{self, Listener, Listeners},
@@ -116,12 +116,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return fail(CANNOT_START, &format!("cannot start the event loop: {error}")),
     };
     // Whatever is still running when this returns is dropped with the runtime, and its workers are killed.
-    runtime.block_on(async {
+    let status = runtime.block_on(async {
         match start(settings) {
             Ok(running) => running.until_signalled().await,
             Err(failure) => fail(CANNOT_START, &failure),
         }
-    })
+    });
+    // A name that is being looked up, or a file on a dead disk, is not waited for.
+    runtime.shutdown_timeout(BLOCKED_MAX);
+    status
 }
 
 /// A server that serves.

@@ -77,6 +77,12 @@ pub(crate) const LINGER_QUIET: Duration = Duration::from_secs(1);
 /// What is waited for more of a dead worker's standard error, if some other process holds it open.
 pub(crate) const STDERR_REST: Duration = Duration::from_millis(100);
 
+/// What is given to the rest of a dead worker's standard error in all, however much more of it comes.
+pub(crate) const STDERR_REST_MAX: Duration = Duration::from_secs(1);
+
+/// What is given to calls that block, such as the look-up of a name, when wsd ends.
+pub(crate) const BLOCKED_MAX: Duration = Duration::from_millis(500);
+
 /// What a client that takes nothing at all is given to take the last output of a worker that has ended.
 ///
 /// As long as two ping intervals by default: the same silence that ends a session in the middle.

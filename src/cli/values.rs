@@ -43,5 +43,7 @@ pub(super) fn port(text: &str) -> Result<u16, &'static str> {
 /// Seconds, whole or not: `60`, `0.5`.
 pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
     let seconds = text.parse().ok().and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok());
-    seconds.filter(|seconds| !seconds.is_zero()).ok_or("it is a number of seconds above 0")
+    seconds
+        .filter(|seconds| !seconds.is_zero() && *seconds <= Duration::from_hours(24 * 365))
+        .ok_or("it is a number of seconds above 0, and below a year")
 }

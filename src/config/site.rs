@@ -62,7 +62,8 @@ type Served = (Option<Scripts>, Option<Cgi>, Option<Files>);
 /// What is served; one of them at least.
 fn served(flags: &Flags) -> Result<Served, Error> {
     let root = |flag: &str, path: &Option<OsString>, hint: &str| {
-        path.as_deref().map(|path| root(flag, path, hint)).transpose()
+        // Scripts pass what may be empty: that is none, as for websocketd.
+        path.as_deref().filter(|path| !path.is_empty()).map(|path| root(flag, path, hint)).transpose()
     };
     let dir = root("--dir", &flags.dir, "name the folder of the programs; did you mean COMMAND? Leave out --dir=")?;
     let cgidir = root("--cgidir", &flags.cgidir, "name the folder of the CGI scripts")?;
@@ -119,7 +120,8 @@ fn root(flag: &str, path: &OsStr, hint: &str) -> Result<Root, Error> {
 }
 
 fn origin(flags: &Flags) -> Result<Policy, Error> {
-    match (&flags.origin, flags.sameorigin, flags.anyorigin) {
+    let list = flags.origin.as_ref().filter(|list| !list.is_empty());
+    match (list, flags.sameorigin, flags.anyorigin) {
         (Some(_), _, true) => Err(Error::new("--anyorigin and --origin contradict each other", "give one of them")),
         (None, true, true) => Err(Error::new("--anyorigin and --sameorigin contradict each other", "give one of them")),
         (None, false, true) => Ok(Policy::Any),

@@ -47,12 +47,13 @@ impl Cgi {
     /// The script for `path` (decoded), of which `base` bytes have led to these scripts.
     pub(super) fn find<'a>(&self, path: &'a [u8], base: usize) -> Option<Found<'a>> {
         let find_after = |start: usize| {
-            let (file, taken) = self.root.find_file(&path[start..])?;
+            let (file, taken) = self.root.find_file(path.get(start..)?)?;
             let (name, info) = path.split_at(start + taken);
             Some(Found { file, name, info })
         };
         let within_site = || {
-            let prefix = self.prefix.as_ref().filter(|prefix| path[base..].starts_with(prefix))?;
+            let prefix =
+                self.prefix.as_ref().filter(|prefix| path.get(base..).is_some_and(|rest| rest.starts_with(prefix)))?;
             find_after(base + prefix.len())
         };
         if path.contains(&0) { None } else { find_after(base).or_else(within_site) }

@@ -123,7 +123,12 @@ async fn respond(context: Context, request: Request<Incoming>) -> Response<Body>
     }
     let path = path::decode(request.uri().path()).into_owned();
     let response = match &site.cgi {
-        Some(cgi) if cgi.find(&path, context.base).is_some() => cgi.respond(&context, request).await,
+        Some(cgi) if cgi.find(&path, context.base).is_some() => {
+            match upgrade::check_origin(&context, request.headers(), Policy::check_script) {
+                Ok(()) => cgi.respond(&context, request).await,
+                Err(refusal) => refusal,
+            }
+        }
         _ => respond_with_page(&context, request.map(|_| ())).await,
     };
     site.headers.add(response)

@@ -73,6 +73,22 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// Whether a request for a script may pass, which browsers send without an `Origin`, too: over the loopback interface
+    /// its Host must be this machine's, whatever the Origin.
+    pub(crate) fn check_script(
+        &self,
+        origin: Option<&str>,
+        host: Option<&str>,
+        is_loopback: bool,
+    ) -> Result<(), Refusal> {
+        if *self == Self::Same && is_loopback && !host.is_some_and(is_loopback_name) {
+            return Err(Refusal::Host);
+        }
+        if origin.is_none() { Ok(()) } else { self.check(origin, host, is_loopback) }
+    }
+}
+
 impl Entry {
     /// Reads an entry; an error says why no origin could ever match it.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
@@ -180,7 +196,11 @@ fn is_loopback_name(host: &str) -> bool {
     let address = name.trim_start_matches('[').trim_end_matches(']');
     name == "localhost"
         || name.ends_with(".localhost")
-        || address.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+        || address.parse().is_ok_and(|address: IpAddr| {
+            let address = address.to_canonical();
+            // 0.0.0.0 leads to this machine, and is what wsd prints for `--address=0.0.0.0`.
+            address.is_loopback() || address.is_unspecified()
+        })
 }
 
 #[cfg(test)]

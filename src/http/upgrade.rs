@@ -19,7 +19,7 @@ use tracing::warn;
 use super::{
     Body, Context, connection, handshake,
     launch::{admit, environment, start, with_retry_after},
-    origin::Refusal,
+    origin::{Policy, Refusal},
     page::{not_found, page, text_body},
     path,
     scripts::{Script, Scripts},
@@ -82,7 +82,7 @@ async fn begin(
     request: &Parts,
 ) -> Result<(Response<Body>, Partner), Response<Body>> {
     let accept = handshake::accept(request).map_err(|refusal| refuse_handshake(context, refusal))?;
-    check_origin(context, &request.headers)?;
+    check_origin(context, &request.headers, Policy::check)?;
     let path = path::decode(request.uri.path());
     let Some(script) = scripts.find(&path, context.base) else {
         warn!(peer = %context.connection.peer, why = "path", "session refused");
@@ -144,8 +144,13 @@ fn refuse_room(context: &Context, why: &str, text: &str) -> Response<Body> {
     with_retry_after(page(StatusCode::SERVICE_UNAVAILABLE, text))
 }
 
+/// Checks `Origin` and `Host`; or 403.
 #[expect(clippy::result_large_err, reason = "the error is the answer, which is made in either case")]
-fn check_origin(context: &Context, headers: &HeaderMap) -> Result<(), Response<Body>> {
+pub(super) fn check_origin(
+    context: &Context,
+    headers: &HeaderMap,
+    check: impl Fn(&Policy, Option<&str>, Option<&str>, bool) -> Result<(), Refusal>,
+) -> Result<(), Response<Body>> {
     // Several headers in one text match nothing, as they should.
     let text = |name: HeaderName| {
         let values: Vec<_> =
@@ -154,7 +159,7 @@ fn check_origin(context: &Context, headers: &HeaderMap) -> Result<(), Response<B
     };
     let (origin, host) = (text(ORIGIN), text(HOST));
     let peer = context.connection.peer;
-    let why = match context.site.origin.check(origin.as_deref(), host.as_deref(), peer.is_loopback()) {
+    let why = match check(&context.site.origin, origin.as_deref(), host.as_deref(), peer.is_loopback()) {
         Ok(()) => return Ok(()),
         Err(Refusal::Origin) => "origin",
         Err(Refusal::Host) => "host",

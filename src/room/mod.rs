@@ -253,7 +253,9 @@ impl Member {
     pub(crate) fn poll_post(&self, cx: &mut Context<'_>, said: &mut Vec<u8>) -> Poll<()> {
         let mut inbox = lock(&self.room.inbox);
         if inbox.bytes.len() > INBOX_BYTES_MAX && !self.seat.has_parting() {
-            inbox.waiting.push(cx.waker().clone());
+            if !inbox.waiting.iter().any(|waiting| waiting.will_wake(cx.waker())) {
+                inbox.waiting.push(cx.waker().clone());
+            }
             return Poll::Pending;
         }
         if inbox.bytes.is_empty() {

@@ -124,8 +124,9 @@ impl Rooms {
             let mut pause = RESTART_MIN;
             while !rooms.is_retired.load(Ordering::Relaxed) && !end.has_begun() {
                 let began = Instant::now();
-                match (admission.admit(), spawn(&program, environment.clone())) {
-                    (Some(permit), Ok(worker)) => {
+                let launch = |permit| spawn(&program, environment.clone()).map(|worker| (permit, worker));
+                match admission.admit().map(launch) {
+                    Some(Ok((permit, worker))) => {
                         rooms.run_shared(worker, permit, &end).await;
                         if began.elapsed() > RESTART_MAX {
                             pause = RESTART_MIN;
@@ -135,8 +136,8 @@ impl Rooms {
                         }
                         warn!(program = %program.path.display(), secs = pause.as_secs(), "worker starts again");
                     }
-                    (_, Err(cause)) => error!(program = %program.path.display(), %cause, "worker not started"),
-                    (None, Ok(_)) => warn!(why = "maxforks", "worker not started"),
+                    Some(Err(cause)) => error!(program = %program.path.display(), %cause, "worker not started"),
+                    None => warn!(why = "maxforks", "worker not started"),
                 }
                 tokio::select! {
                     () = sleep(pause) => {}

@@ -184,6 +184,13 @@ fn bind_loopback(port: u16) -> Result<Vec<Listener>, BindError> {
     Err(last.expect("at least one attempt"))
 }
 
+/// Accepted connections inherit these: a lone message leaves at once, and a vanished peer is noticed.
+pub(super) fn set_options(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
+    sockopt::set_tcp_nodelay(socket, true)?;
+    sockopt::set_socket_keepalive(socket, true)?;
+    Ok(sockopt::set_tcp_keepidle(socket, TCP_KEEPALIVE)?)
+}
+
 fn bind_one(address: SocketAddr) -> Result<Listener, BindError> {
     let bind = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -192,10 +199,7 @@ fn bind_one(address: SocketAddr) -> Result<Listener, BindError> {
         if address.is_ipv6() {
             sockopt::set_ipv6_v6only(&socket, !address.ip().is_unspecified())?;
         }
-        // Accepted connections inherit these: a lone message leaves at once, and a vanished peer is noticed.
-        socket.set_nodelay(true)?;
-        sockopt::set_socket_keepalive(&socket, true)?;
-        sockopt::set_tcp_keepidle(&socket, TCP_KEEPALIVE)?;
+        set_options(&socket)?;
         socket.bind(address)?;
         socket.listen(LISTEN_QUEUE)
     };

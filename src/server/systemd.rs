@@ -30,6 +30,7 @@ fn take(handed: &mut ListenFd, index: usize) -> io::Result<Listener> {
     let nothing = || io::Error::other("it is neither a TCP nor a Unix stream socket");
     if let Ok(Some(listener)) = handed.take_tcp_listener(index) {
         listener.set_nonblocking(true)?;
+        super::listen::set_options(&listener)?;
         return Ok(Listener::Tcp(TcpListener::from_std(listener)?));
     }
     let listener = handed.take_unix_listener(index).ok().flatten().ok_or_else(nothing)?;

@@ -8,7 +8,6 @@ use std::{
         unix::{
             ffi::OsStrExt,
             fs::{FileTypeExt, MetadataExt},
-            net::UnixStream,
         },
     },
     path::{Path, PathBuf},
@@ -87,8 +86,11 @@ fn make_room(path: &Path) -> io::Result<()> {
     if !metadata.file_type().is_socket() {
         return Err(io::Error::other("there is a file that is no socket; it is left alone"));
     }
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+    // Without waiting: a server that is too busy to accept is one, too.
+    let probe =
+        socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    match rustix::net::connect(&probe, &SocketAddrUnix::new(path)?) {
+        Err(rustix::io::Errno::CONNREFUSED) => fs::remove_file(path),
         // Whatever else it says, somebody is there.
         _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "it is in use by a running server")),
     }

@@ -54,6 +54,8 @@ pub(crate) struct Bridge {
     leaving: Option<End>,
     /// The payload of the last Ping that came while other frames waited (RFC 6455, section 5.5.3 asks for no more).
     late_pong: Option<Vec<u8>>,
+    /// A Ping is due since other frames waited.
+    has_late_ping: bool,
     keepalive: Keepalive,
     pings: Option<Interval>,
     patrol: Option<Patrol>,
@@ -103,6 +105,7 @@ impl Bridge {
             is_mute: false,
             leaving: None,
             late_pong: None,
+            has_late_ping: false,
             keepalive: Keepalive::default(),
             pings,
             patrol: None,
@@ -257,7 +260,8 @@ impl Bridge {
             }
             match self.keepalive.tick() {
                 Tick::Gone => return Poll::Ready(End::Silent),
-                Tick::Ping if self.is_mute || !self.socket.unsent().is_empty() => {}
+                Tick::Ping if self.is_mute => {}
+                Tick::Ping if !self.socket.unsent().is_empty() => self.has_late_ping = true,
                 Tick::Ping => {
                     let mut frame = Vec::new();
                     writer::ping(&mut frame);
@@ -274,6 +278,13 @@ impl Bridge {
             let end = self.leaving.or_else(|| self.socket.is_gone().then_some(End::Left));
             if patrol.finds_stall(self.input.unread(), end) {
                 return Poll::Ready(end.unwrap_or(End::Left));
+            }
+            if end.is_none() && !self.is_mute && self.socket.unsent().is_empty() {
+                // A client that left while its own sending was stuck cannot tell: its FIN waits behind what we do not
+                // read. Its kernel answers anything sent to it with a reset. A Pong asks nothing of one that is there.
+                let mut frame = Vec::new();
+                writer::pong(b"", &mut frame);
+                self.send(cx, &frame);
             }
         }
         Poll::Pending
@@ -296,8 +307,13 @@ impl Bridge {
 
     /// Sends what waits; ready once nothing does.
     fn poll_unsent(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let before = self.socket.unsent().len();
         if !self.socket.unsent().is_empty() && self.socket.send_on(cx).is_err() {
             self.mute();
+        }
+        if self.socket.unsent().len() < before {
+            // A client that takes what is sent lives, though no Ping can be sent in between.
+            self.keepalive.hear();
         }
         if !self.socket.unsent().is_empty() {
             return if self.is_mute { Poll::Ready(()) } else { Poll::Pending };
@@ -305,6 +321,11 @@ impl Bridge {
         if let Some(payload) = self.late_pong.take() {
             let mut frame = Vec::new();
             writer::pong(&payload, &mut frame);
+            self.send(cx, &frame);
+        }
+        if std::mem::take(&mut self.has_late_ping) {
+            let mut frame = Vec::new();
+            writer::ping(&mut frame);
             self.send(cx, &frame);
         }
         Poll::Ready(())

@@ -145,7 +145,8 @@ impl Seated {
             }
             if self.is_mute {
                 self.sending.clear();
-            } else if !self.sending.is_empty() || !self.socket.unsent().is_empty() {
+            } else {
+                // Also when nothing is on its way: TLS may still hold some of the last frames itself.
                 ready!(self.poll_send(cx));
             }
             match ready!(self.member.poll_take(cx, &mut self.sending)) {
@@ -163,6 +164,16 @@ impl Seated {
 
     /// Sends what is on its way; ready when nothing is.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let before = (self.socket.unsent().len(), self.sending.len(), self.sent);
+        let sent = self.poll_send_on(cx);
+        if before != (self.socket.unsent().len(), self.sending.len(), self.sent) {
+            // A client that takes what is sent lives, though no Ping can be sent in between.
+            self.keepalive.hear();
+        }
+        sent
+    }
+
+    fn poll_send_on(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.socket.send_on(cx).is_err() {
             return self.go_mute();
         }
@@ -262,9 +273,16 @@ impl Seated {
         }
         while let Some((patrol, gone)) = &mut self.patrol {
             ready!(patrol.poll_tick(cx));
-            *gone = if self.leaving.is_some() || self.socket.is_gone() { *gone + 1 } else { 0 };
+            let is_gone = self.leaving.is_some() || self.socket.is_gone();
+            *gone = if is_gone { *gone + 1 } else { 0 };
             if *gone > GONE_STALL_PATROLS {
                 return Poll::Ready(self.leaving.unwrap_or(End::Left));
+            }
+            if !is_gone && !self.is_mute && self.sending.is_empty() && self.socket.unsent().is_empty() {
+                // See `Bridge`: the kernel of a client that left answers with a reset.
+                let mut frame = Vec::new();
+                writer::pong(b"", &mut frame);
+                let _ = self.socket.send(cx, &frame);
             }
         }
         Poll::Pending

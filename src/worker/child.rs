@@ -9,7 +9,7 @@ use std::{
 
 use rustix::{
     io::Errno,
-    process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid},
+    process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, getpgid, kill_process, kill_process_group, waitid},
 };
 
 use super::{
@@ -104,6 +104,10 @@ impl Child {
     pub(crate) fn signal(&self, signal: Signal) {
         // Fails only if no process is left, or none that may be signalled: set-user-ID programs.
         let _ = kill_process_group(self.pid, signal);
+        // The process itself may have gone to another group; unreaped, its id is still its own.
+        if getpgid(Some(self.pid)) != Ok(self.pid) {
+            let _ = kill_process(self.pid, signal);
+        }
     }
 
     /// Whether the process itself has ended; it stays unreaped.
@@ -156,7 +160,9 @@ impl Drop for Child {
             self.sweep();
             let pid = self.pid;
             // A killed process ends at once, but one stuck in the kernel must not hold up the thread that drops it.
-            std::thread::spawn(move || waitid(WaitId::Pid(pid), WaitIdOptions::EXITED));
+            let reap = move || waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+            // Without a thread to be had it stays a zombie until wsd ends.
+            let _ = std::thread::Builder::new().spawn(reap);
         }
     }
 }

@@ -19,7 +19,7 @@ use tracing::info;
 use super::widen;
 use crate::{
     buffers,
-    limits::{PIPE_BYTES, READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_REST},
+    limits::{PIPE_BYTES, READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_REST, STDERR_REST_MAX},
     peer::Connection,
 };
 
@@ -106,10 +106,13 @@ impl Stderr {
     /// Logs what a worker that has ended left behind. A process that got away may hold it open for ever: as soon as there
     /// is nothing to read for a while, it is not waited for.
     pub(crate) async fn log_to_the_end(&mut self, connection: &Connection) {
-        loop {
-            let next = poll_fn(|cx| buffers::with(|buffers| self.poll_read(cx, &mut buffers.read, connection)));
-            let Ok(1..) = timeout(STDERR_REST, next).await else { break };
-        }
+        let rest = async {
+            loop {
+                let next = poll_fn(|cx| buffers::with(|buffers| self.poll_read(cx, &mut buffers.read, connection)));
+                let Ok(1..) = timeout(STDERR_REST, next).await else { break };
+            }
+        };
+        let _ = timeout(STDERR_REST_MAX, rest).await;
         self.log_rest(connection);
     }
 

@@ -2,7 +2,7 @@
 
 use hyper::{
     HeaderMap, Response, StatusCode, Uri,
-    header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING, UPGRADE},
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING, UPGRADE},
 };
 
 use super::super::Body;
@@ -46,6 +46,11 @@ fn head(mut headers: HeaderMap) -> Result<Head, &'static str> {
     // What the connection is like is not the script's to say.
     for name in [CONNECTION, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("keep-alive")] {
         headers.remove(name);
+    }
+    let lengths: Vec<_> = headers.get_all(CONTENT_LENGTH).iter().collect();
+    let is_length = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.parse::<u64>().is_ok());
+    if lengths.len() > 1 || !lengths.iter().all(|value| is_length(value)) {
+        return Err("the script's Content-Length is no length");
     }
     let status = match headers.remove("status") {
         None => None,
@@ -101,6 +106,8 @@ mod tests {
             ("Location: /there?x=1\n\n", "to /there?x=1"),
             ("Location: //evil.example/\n\n", "302 location +0"),
             ("Content-Type: a/b\nTransfer-Encoding: chunked\nConnection: close\n\n", "200 content-type +0"),
+            ("Content-Type: a/b\nContent-Length: x\n\n", "bad"),
+            ("Content-Type: a/b\nContent-Length: 1\nContent-Length: 2\n\n", "bad"),
             ("X-A: b\n\n", "bad"),
             ("Status: 99999\n\n", "bad"),
             ("Status: 101\n\n", "bad"),

@@ -64,7 +64,9 @@ impl Folder {
 
         match self.open_in_root(path, ResolveFlags::CACHED) {
             Ok(file) => Some(Ok(file)),
-            Err(Errno::NOENT | Errno::XDEV | Errno::LOOP) => Some(Err(io::ErrorKind::NotFound.into())),
+            Err(Errno::NOENT | Errno::XDEV | Errno::LOOP | Errno::NAMETOOLONG) => {
+                Some(Err(io::ErrorKind::NotFound.into()))
+            }
             // Not cached, no such call, or something rare: whoever may wait shall find out.
             Err(_) => None,
         }
@@ -82,7 +84,7 @@ impl Folder {
 
         match self.open_in_root(path, ResolveFlags::empty()) {
             Ok(file) => Ok(file),
-            Err(Errno::XDEV | Errno::LOOP) => Err(io::ErrorKind::NotFound.into()),
+            Err(Errno::XDEV | Errno::LOOP | Errno::NAMETOOLONG) => Err(io::ErrorKind::NotFound.into()),
             Err(Errno::NOSYS | Errno::PERM) => self.open_checked(path),
             Err(errno) => Err(errno.into()),
         }
