@@ -7,27 +7,29 @@ import json
 import signal
 import subprocess
 import sys
-from collections import deque
-from threading import Lock, Thread
+from threading import Thread
 
-KEPT = 1000  # lines that a new filter is tried on
 LINE_MAX = 4096  # characters; what is longer comes in pieces
 
-recent = deque(maxlen=KEPT)
-words = []
-lock = Lock()
 
+def follow(words):
+    """Shows the last lines of the log and those to come, if they hold all words; returns how to stop it."""
+    tail = subprocess.Popen(["tail", "-n", "1000", "-F", "--", sys.argv[1]], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8", errors="replace")
 
-def show(line):
-    if all(word in line.casefold() for word in words):
-        print(json.dumps({"line": line}), flush=True)
+    def show():
+        while line := tail.stdout.readline(LINE_MAX):
+            if all(word in line.casefold() for word in words):
+                print(json.dumps({"line": line.rstrip("\r\n")}), flush=True)
 
+    def stop():
+        tail.terminate()
+        reader.join()
+        tail.wait()
 
-def follow(tail):
-    while line := tail.stdout.readline(LINE_MAX):
-        with lock:
-            recent.append(line.rstrip("\r\n"))
-            show(recent[-1])
+    reader = Thread(target=show, daemon=True)
+    reader.start()
+    return stop
 
 
 if len(sys.argv) != 2:
@@ -36,13 +38,9 @@ if len(sys.argv) != 2:
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
-tail = subprocess.Popen(["tail", "-n", str(KEPT), "-F", "--", sys.argv[1]], stdin=subprocess.DEVNULL,
-                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8", errors="replace")
-Thread(target=follow, args=[tail], daemon=True).start()
+stop = follow([])
 for line in sys.stdin:
-    with lock:
-        words = line.casefold().split()
-        print(json.dumps({"filter": line.strip()}), flush=True)
-        for line in recent:
-            show(line)
-tail.terminate()
+    stop()
+    print(json.dumps({"filter": line.strip()}), flush=True)
+    stop = follow(line.casefold().split())
+stop()

@@ -17,9 +17,10 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # end quietly on Ctrl-C
 path = sys.argv[1]
 os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
 while True:
-    with open(path, "w", encoding="utf-8") as log:
+    if os.path.exists(path):
+        os.replace(path, f"{path}.1")
+    with open(path, "a", encoding="utf-8") as log:
         for _ in range(1000):
             event = random.choices(EVENTS, WEIGHTS)[0].format(random.randrange(100, 1000))
             print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), event, file=log, flush=True)
             time.sleep(random.uniform(0.2, 1.8))
-    os.replace(path, f"{path}.1")

@@ -1,37 +1,68 @@
 //! Permits: how many workers there may be at a time.
 
-use std::sync::Arc;
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 /// The fork slots (`--maxforks`): of wsd, and of a route.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Admission {
-    /// Each limit's slots; without a limit there is none.
-    limits: Vec<Arc<Semaphore>>,
+    limits: Vec<Arc<Slots>>,
+}
+
+/// One limit, and how much of it is taken.
+#[derive(Debug)]
+struct Slots {
+    limit: AtomicUsize,
+    taken: AtomicUsize,
 }
 
 /// Held until a worker has been reaped.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    _slots: Vec<OwnedSemaphorePermit>,
+    slots: Vec<Arc<Slots>>,
 }
 
 impl Admission {
     /// At most `limit` workers; `None` is no limit.
     pub(crate) fn new(limit: Option<usize>) -> Self {
-        Self::default().within(limit)
+        Self { limits: vec![Slots::new(limit)] }
     }
 
     /// The same, and at most `limit` of them.
     pub(crate) fn within(&self, limit: Option<usize>) -> Self {
-        let own = limit.map(|limit| Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))));
-        Self { limits: self.limits.iter().cloned().chain(own).collect() }
+        Self { limits: self.limits.iter().cloned().chain([Slots::new(limit)]).collect() }
+    }
+
+    /// Changes the first limit; workers that run already count.
+    pub(crate) fn resize(&self, limit: Option<usize>) {
+        self.limits[0].limit.store(limit.unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 
     /// A slot of each limit, unless all of one are taken.
     pub(crate) fn admit(&self) -> Option<Permit> {
-        let slots = self.limits.iter().map(|slots| Arc::clone(slots).try_acquire_owned().ok());
-        slots.collect::<Option<_>>().map(|slots| Permit { _slots: slots })
+        let mut permit = Permit { slots: Vec::new() };
+        for slots in &self.limits {
+            let limit = slots.limit.load(Ordering::Relaxed);
+            let one_more = |taken| (taken < limit).then_some(taken + 1);
+            slots.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+            permit.slots.push(Arc::clone(slots));
+        }
+        Some(permit)
+    }
+}
+
+impl Slots {
+    fn new(limit: Option<usize>) -> Arc<Self> {
+        Arc::new(Self { limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)), taken: AtomicUsize::new(0) })
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        for slots in &self.slots {
+            slots.taken.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }

@@ -1,11 +1,16 @@
 //! A client cheaper than any server: blocking, few threads, large reads, frames built beforehand.
 
+use std::error::Error;
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::mem;
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::net::{RecvFlags, recv};
 
 use crate::Result;
 use crate::count::{Check, Counter};
@@ -30,6 +35,8 @@ pub(crate) struct Connection<'t> {
     wire: Wire,
     counter: Counter<'t>,
     buffer: Vec<u8>,
+    /// A Close frame has been sent.
+    has_closed: bool,
 }
 
 impl<'t> Connection<'t> {
@@ -50,7 +57,7 @@ impl<'t> Connection<'t> {
             stream.write_all(upgrade_request(server).as_bytes())?;
         }
         let counter = Counter::new(&talk.text, talk.wire, check);
-        Ok(Self { stream, wire: talk.wire, counter, buffer: vec![0; buffer_bytes] })
+        Ok(Self { stream, wire: talk.wire, counter, buffer: vec![0; buffer_bytes], has_closed: false })
     }
 
     /// Waits for the answer to the upgrade and checks it; messages right behind it are counted.
@@ -82,10 +89,35 @@ impl<'t> Connection<'t> {
 
     /// Reads once and counts; an end of the connection is an error here.
     pub(crate) fn receive(&mut self) -> Result<()> {
-        match self.stream.read(&mut self.buffer)? {
-            0 => Err(format!("the session ended after {} messages", self.counter.messages()).into()),
-            length => self.counter.take(&self.buffer[..length]),
+        let mut buffer = mem::take(&mut self.buffer);
+        let received = self.receive_with(&mut buffer);
+        self.buffer = buffer;
+        received
+    }
+
+    /// The same with a buffer that many connections share.
+    pub(crate) fn receive_with(&mut self, buffer: &mut [u8]) -> Result<()> {
+        match self.stream.read(buffer)? {
+            0 => Err(self.early_end()),
+            length => self.counter.take(&buffer[..length]),
         }
+    }
+
+    /// The same for a crowd that gets the same messages: unless bytes are compared, the kernel only says how many there
+    /// were and throws them away, since copying them would cost more than the server does.
+    pub(crate) fn skim(&mut self, buffer: &mut [u8]) -> Result<()> {
+        if self.counter.check() == Check::Bytes {
+            return self.receive_with(buffer);
+        }
+        match recv(&self.stream, buffer, RecvFlags::TRUNC)? {
+            (_, 0) => return Err(self.early_end()),
+            (_, length) => self.counter.skim(length as u64),
+        }
+        Ok(())
+    }
+
+    fn early_end(&self) -> Box<dyn Error + Send + Sync> {
+        format!("the session ended after {} messages", self.counter.messages()).into()
     }
 
     /// Reads until `messages` have arrived, counted since the start or the last restart.
@@ -136,10 +168,9 @@ impl<'t> Connection<'t> {
 
     /// Waits for the server to end the connection, and answers its Close frame if it sends one.
     pub(crate) fn expect_end(&mut self) -> Result<()> {
-        let mut answered = false;
         loop {
-            if self.counter.is_closed() && !answered {
-                answered = true;
+            if self.counter.is_closed() && !self.has_closed {
+                self.has_closed = true;
                 // A server may hang up without waiting for the answer.
                 let _ = self.stream.write_all(&frame(OPCODE_CLOSE, &1000_u16.to_be_bytes()));
             }
@@ -154,6 +185,7 @@ impl<'t> Connection<'t> {
 
     /// Says that the client is done; [`Connection::expect_end`] then waits for the server.
     pub(crate) fn begin_close(&mut self) -> Result<()> {
+        self.has_closed = true;
         match self.wire {
             Wire::Raw => Ok(self.stream.shutdown(Shutdown::Write)?),
             Wire::Text | Wire::Binary => self.send(&frame(OPCODE_CLOSE, &1000_u16.to_be_bytes())),
@@ -168,6 +200,33 @@ pub(crate) fn wait_for_any(clients: &[Connection]) -> Result<Vec<usize>> {
     poll(&mut sockets, PollTimeout::try_from(PATIENCE)?)?;
     let ready = sockets.iter().enumerate().filter(|(_, socket)| socket.any() == Some(true));
     Ok(ready.map(|(number, _)| number).collect())
+}
+
+/// Many clients, of which few have something to read at a time: asking the kernel for all of them each time would cost
+/// more than the server does.
+pub(crate) struct Watch {
+    epoll: OwnedFd,
+    events: Vec<Event>,
+}
+
+impl Watch {
+    pub(crate) fn new(clients: &[Connection]) -> Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        for (number, client) in clients.iter().enumerate() {
+            epoll::add(&epoll, &client.stream, EventData::new_u64(number as u64), EventFlags::IN)?;
+        }
+        Ok(Self { epoll, events: Vec::with_capacity(clients.len()) })
+    }
+
+    /// Waits until there is something to read, and says at which clients.
+    pub(crate) fn wait(&mut self) -> Result<impl Iterator<Item = usize>> {
+        self.events.clear();
+        let patience = PATIENCE.try_into()?;
+        if epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&patience))? == 0 {
+            return Err("nothing moved any more".into());
+        }
+        Ok(self.events.iter().filter_map(|event| usize::try_from(event.data.u64()).ok()))
+    }
 }
 
 /// The length of an HTTP head, its empty line included; `None` while it is not whole.

@@ -19,6 +19,8 @@ pub(crate) struct Counter<'t> {
     check: Check,
     bytes: u64,
     messages: u64,
+    /// Bytes of frames that were not looked at.
+    skimmed: u64,
     frame: Option<Frame>,
     /// The beginning of a header that the last read cut in two.
     cut: Vec<u8>,
@@ -33,12 +35,16 @@ struct Frame {
 
 impl<'t> Counter<'t> {
     pub(crate) fn new(text: &'t Text, wire: Wire, check: Check) -> Self {
-        Self { text, wire, check, bytes: 0, messages: 0, frame: None, cut: Vec::new(), closed: false }
+        Self { text, wire, check, bytes: 0, messages: 0, skimmed: 0, frame: None, cut: Vec::new(), closed: false }
     }
 
     /// Messages arrived whole since the start or the last [`Counter::restart`].
     pub(crate) fn messages(&self) -> u64 {
         self.messages
+    }
+
+    pub(crate) fn check(&self) -> Check {
+        self.check
     }
 
     /// Whether the server has sent a Close frame.
@@ -50,6 +56,14 @@ impl<'t> Counter<'t> {
     pub(crate) fn restart(&mut self) {
         self.bytes = 0;
         self.messages = 0;
+        self.skimmed = 0;
+    }
+
+    /// Counts what arrived unseen, as frames of one short message each; [`Counter::take`] finds out if the last is not whole.
+    pub(crate) fn skim(&mut self, length: u64) {
+        self.skimmed += length;
+        self.messages = self.skimmed / (self.text.message_bytes() as u64 + SHORT_HEADER_BYTES);
+        self.bytes = self.messages * self.text.message_bytes() as u64;
     }
 
     /// Counts what one read brought.
@@ -121,6 +135,9 @@ impl<'t> Counter<'t> {
         Err(format!("message {} ended after {} bytes in all, not {expected}", self.messages, self.bytes).into())
     }
 }
+
+/// The header of a server's frame of less than 126 bytes.
+const SHORT_HEADER_BYTES: u64 = 2;
 
 /// Two bytes and eight of length: a server's frames carry no mask.
 const HEADER_BYTES_MAX: usize = 10;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::Result;
 use crate::client::{self, CALM, Connection, FLOOD};
 use crate::count::Check;
-use crate::measure::{Figure, Sample, Times, as_f64, measured};
+use crate::measure::{Figure, Sample, Times, as_f64, measured, multiplied};
 use crate::scenarios::Settings;
 use crate::server::{Contender, Job, Server};
 use crate::text::{HALF_IN_FLIGHT, OPCODE_TEXT, Talk, Text, Wire, frame};
@@ -25,7 +25,7 @@ pub(crate) fn lines_out(settings: &Settings, contender: Contender) -> Result<Sam
     let start = Instant::now();
     ask(&mut client, warm_up)?;
     let fill = settings.time.as_secs_f64() / start.elapsed().as_secs_f64();
-    let count = times(warm_up, fill);
+    let count = multiplied(warm_up, fill);
     measured(settings, &server, || ask(&mut client, count))
 }
 
@@ -35,11 +35,6 @@ fn ask(client: &mut Connection, count: u64) -> Result<u64> {
     client.send(&frame(OPCODE_TEXT, count.to_string().as_bytes()))?;
     client.receive_until(count)?;
     Ok(count)
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive count of lines")]
-fn times(count: u64, factor: f64) -> u64 {
-    (as_f64(count) * factor.max(1.0)) as u64
 }
 
 /// A client floods messages; the worker counts their bytes and answers the last one.

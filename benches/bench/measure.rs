@@ -166,6 +166,12 @@ impl Times {
     }
 }
 
+/// So many times `count`, but no fewer.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive count")]
+pub(crate) fn multiplied(count: u64, factor: f64) -> u64 {
+    (as_f64(count) * factor.max(1.0)) as u64
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
 pub(crate) fn as_f64(count: u64) -> f64 {
     count as f64

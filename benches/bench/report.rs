@@ -203,13 +203,13 @@ impl Report {
     }
 }
 
-/// "wsd / websocketd" of a figure shown beside another.
+/// "wsd / websocketd" of a figure shown beside another; wsd's alone if websocketd has none.
 fn pair(values: &BTreeMap<Contender, f64>, show: impl Fn(f64) -> String) -> String {
-    let shown = |contender| values.get(&contender).map_or_else(|| "?".to_owned(), |&value| show(value));
-    if values.is_empty() {
-        String::new()
-    } else {
-        format!("{} / {}", shown(Contender::Wsd), shown(Contender::Websocketd))
+    let shown = |contender| values.get(&contender).map(|&value| show(value));
+    match (shown(Contender::Wsd), shown(Contender::Websocketd)) {
+        (Some(own), Some(theirs)) => format!("{own} / {theirs}"),
+        (None, Some(theirs)) => format!("? / {theirs}"),
+        (own, None) => own.unwrap_or_default(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::Result;
 use crate::count::Check;
 use crate::measure::{Figure, Sample};
 use crate::server::Contender;
-use crate::{files, flows, sessions};
+use crate::{files, flows, rooms, sessions};
 
 /// How long, how large and how strictly.
 pub(crate) struct Settings {
@@ -73,6 +73,8 @@ pub(crate) enum Goal {
 
 const BRIDGES: &[Contender] = &[Contender::Websocketd, Contender::Wsd];
 const BRIDGES_AND_SOCAT: &[Contender] = &[Contender::Websocketd, Contender::Wsd, Contender::Socat];
+/// Nobody else has rooms.
+const ROOMS: &[Contender] = &[Contender::Wsd];
 const FILE_SERVERS: &[Contender] = &[Contender::Websocketd, Contender::Wsd, Contender::Nginx];
 
 const KIB: f64 = 1024.0;
@@ -202,6 +204,34 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             row("one line at a time beside two floods: p99", Figure::P99, None),
             row("the same against the quiet server", Figure::Slowdown, Some(Goal::AtMost { must: 5.0, aim: 5.0 })),
         ],
+    },
+    Scenario {
+        name: "broadcast, 10 clients",
+        contenders: ROOMS,
+        repeat: Repeat::RoundsTraced,
+        run: rooms::broadcast_to_10,
+        rows: &[row("broadcast to 10 clients, 100 bytes: delivered", Figure::Rate, None)],
+    },
+    Scenario {
+        name: "broadcast, 100 clients",
+        contenders: ROOMS,
+        repeat: Repeat::RoundsTraced,
+        run: rooms::broadcast_to_100,
+        rows: &[row("broadcast to 100 clients", Figure::Rate, None)],
+    },
+    Scenario {
+        name: "broadcast, 1000 clients",
+        contenders: ROOMS,
+        repeat: Repeat::RoundsTraced,
+        run: rooms::broadcast_to_1000,
+        rows: &[row("broadcast to 1,000 clients", Figure::Rate, None)],
+    },
+    Scenario {
+        name: "join and leave",
+        contenders: ROOMS,
+        repeat: Repeat::RoundsTraced,
+        run: rooms::join_and_leave,
+        rows: &[row("join and leave a room, one at a time", Figure::Rate, None)],
     },
     Scenario {
         name: "ten thousand idle sessions",

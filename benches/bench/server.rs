@@ -37,6 +37,8 @@ pub(crate) enum Job<'j> {
     Lines(&'j [&'j str]),
     /// A program that talks in bytes.
     Bytes(&'j [&'j str]),
+    /// A program that talks in lines, one for all clients; it waits for the slowest of them.
+    Shared(&'j [&'j str]),
     /// The files of a directory.
     Files(&'j Path),
 }
@@ -97,6 +99,7 @@ impl Contender {
         match job {
             Job::Lines(program) => command.args(program),
             Job::Bytes(program) => command.arg("--binary").args(program),
+            Job::Shared(program) => command.args(["--shared", "--slow=wait"]).args(program),
             Job::Files(folder) => command.arg(format!("--staticdir={}", folder.display())),
         };
         Ok(command)

@@ -5,6 +5,9 @@ use std::iter;
 /// Bytes of a line, as the figures of the table mean it; its newline comes on top.
 pub(crate) const LINE_BYTES: usize = 64;
 
+/// The same in a broadcast.
+pub(crate) const BROADCAST_BYTES: usize = 100;
+
 /// Messages sent at a time in a pipelined echo; twice as many may be under way.
 ///
 /// 2 × 112 × 70 bytes (a masked frame of a line) = 15,680: websocketd 0.4.1 deadlocks beyond 16 KiB.
@@ -36,7 +39,16 @@ pub(crate) struct Text {
 impl Text {
     /// Lines of [`LINE_BYTES`], without their newlines.
     pub(crate) fn lines() -> Self {
-        Self { bytes: (0..LINES).flat_map(|number| numbered(number, LINE_BYTES)).collect(), message_bytes: LINE_BYTES }
+        Self::of_many(LINE_BYTES)
+    }
+
+    /// Lines of [`BROADCAST_BYTES`], without their newlines.
+    pub(crate) fn broadcast() -> Self {
+        Self::of_many(BROADCAST_BYTES)
+    }
+
+    fn of_many(message_bytes: usize) -> Self {
+        Self { bytes: (0..LINES).flat_map(|number| numbered(number, message_bytes)).collect(), message_bytes }
     }
 
     /// The same message again and again.

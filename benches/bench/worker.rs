@@ -12,6 +12,8 @@ use crate::text::Text;
 pub(crate) const WORKER: &str = "worker";
 /// Answers every line, a number, with so many lines.
 pub(crate) const FLOOD: &str = "flood";
+/// Like [`FLOOD`], with the lines of a broadcast.
+pub(crate) const BROADCAST: &str = "broadcast";
 /// Swallows lines; answers `end BYTES` (see [`sink_end`]) with one line, if so many bytes came before it.
 pub(crate) const SINK: &str = "sink";
 /// Like [`SINK`], and compares every byte.
@@ -28,7 +30,8 @@ const SINK_END_BYTES: usize = 25;
 /// Runs the worker called `name` until its input ends.
 pub(crate) fn run(name: &str) -> ExitCode {
     let done = match name {
-        FLOOD => flood(),
+        FLOOD => flood(&Text::lines()),
+        BROADCAST => flood(&Text::broadcast()),
         SINK => sink(),
         SINK_CHECKED => sink_checked(),
         _ => Err(format!("no worker is called `{name}`").into()),
@@ -42,8 +45,8 @@ pub(crate) fn run(name: &str) -> ExitCode {
     }
 }
 
-fn flood() -> Result<()> {
-    let text = Text::lines().with_newlines();
+fn flood(lines: &Text) -> Result<()> {
+    let text = lines.with_newlines();
     let mut output = pipe(io::stdout())?;
     for line in io::stdin().lock().lines() {
         let mut bytes = line?.parse::<usize>()? * text.message_bytes();

@@ -28,6 +28,8 @@ pub(super) struct Setting {
     pub(super) name: String,
     /// The flag as words of a command line.
     pub(super) words: Vec<OsString>,
+    /// Where it stands.
+    pub(super) place: String,
 }
 
 /// A `[[route]]` table, or a `--route`.
@@ -37,7 +39,33 @@ pub(super) struct Route {
     pub(super) place: String,
     pub(super) path: String,
     pub(super) command: Vec<OsString>,
+    /// Where that stands.
+    pub(super) command_place: String,
     pub(super) settings: Vec<Setting>,
+}
+
+impl File {
+    /// Where the setting stands that an error speaks of; nowhere, if it is the command line's.
+    pub(super) fn place_of(&self, error: &Error) -> &str {
+        place_of(&self.settings, error).unwrap_or_default()
+    }
+}
+
+impl Route {
+    /// Where in the route that stands which an error speaks of.
+    pub(super) fn place_of(&self, error: &Error) -> &str {
+        let is_of_command = error.message.contains("COMMAND") && !self.command_place.is_empty();
+        let own = if is_of_command { Some(&*self.command_place) } else { place_of(&self.settings, error) };
+        own.unwrap_or(&self.place)
+    }
+}
+
+fn place_of<'a>(settings: &'a [Setting], error: &Error) -> Option<&'a str> {
+    let speaks_of = |setting: &&Setting| {
+        error.message.starts_with(&format!("--{}", setting.name))
+            && !error.message.starts_with(&format!("--{}-", setting.name))
+    };
+    settings.iter().find(speaks_of).map(|setting| &*setting.place)
 }
 
 /// Reads and checks a file.
@@ -87,6 +115,7 @@ impl Source<'_> {
 
     fn route(&self, table: &DeTable<'_>, at: usize) -> Result<Route, Error> {
         let (mut path, mut command, mut settings) = (None, Vec::new(), Vec::new());
+        let mut command_place = String::new();
         let mut place = self.place(at);
         for (key, value) in table {
             let name: &str = key.get_ref();
@@ -97,6 +126,7 @@ impl Source<'_> {
                 }
                 ("path", _) => return Err(self.wrong(value, name, "text")),
                 ("command", DeValue::Array(words)) if !words.is_empty() => {
+                    command_place = self.place(key.span().start);
                     for word in words {
                         let DeValue::String(word) = word.get_ref() else {
                             return Err(self.wrong(value, name, "a list of texts"));
@@ -111,7 +141,7 @@ impl Source<'_> {
         let Some(path) = path else {
             return Err(Error::new(format!("{place}a route has no `path`"), "add a line such as path = \"/chat\""));
         };
-        Ok(Route { place, path, command, settings })
+        Ok(Route { place, path, command, command_place, settings })
     }
 
     fn setting(
@@ -138,7 +168,7 @@ impl Source<'_> {
         if let Err(why) = cli::parse_words(&words) {
             return Err(Error::new(format!("{place}`{name}`: {why}"), "see `wsd --help`"));
         }
-        Ok(Setting { name: name.to_owned(), words })
+        Ok(Setting { name: name.to_owned(), words, place })
     }
 
     /// The value as it would stand behind the flag; of a list of texts each.

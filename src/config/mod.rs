@@ -53,8 +53,8 @@ impl Error {
     }
 
     /// The same, and where it is so.
-    fn at(self, place: &str) -> Self {
-        Self { message: format!("{place}{}", self.message), ..self }
+    fn at(&self, place: &str) -> Self {
+        Self { message: format!("{place}{}", self.message), hint: self.hint.clone() }
     }
 }
 
@@ -76,7 +76,8 @@ impl Loader {
     pub(crate) fn load(&mut self) -> Result<Routes, Error> {
         let file = read(&self.command_line)?;
         let flags = merge(&self.command_line, &file)?;
-        self.plan.build(&flags, &file)
+        check_places(&flags).map_err(|error| error.at(file.place_of(&error)))?;
+        self.plan.build(&flags, &file).map_err(|error| error.at(file.place_of(&error)))
     }
 
     /// Whether there is a file.
@@ -89,12 +90,10 @@ impl Loader {
 pub(crate) fn settings(command_line: Flags) -> Result<Settings, Error> {
     let file = read(&command_line)?;
     let flags = merge(&command_line, &file)?;
-    let level = log_level(&flags.loglevel)?;
+    let (level, tls, listen) = check_places(&flags).map_err(|error| error.at(file.place_of(&error)))?;
     let stream = if flags.is_websocketd { log::Stream::Output } else { log::Stream::Error };
-    let tls = places::tls(&flags)?;
-    let listen = places::listen(&flags)?;
     let mut plan = Plan::default();
-    let routes = plan.build(&flags, &file)?;
+    let routes = plan.build(&flags, &file).map_err(|error| error.at(file.place_of(&error)))?;
     let banner = banner::banner(&flags, &file, &listen, &routes.otherwise.origin);
     Ok(Settings {
         listen,
@@ -106,6 +105,11 @@ pub(crate) fn settings(command_line: Flags) -> Result<Settings, Error> {
         announces: !flags.is_websocketd,
         is_check: flags.check,
     })
+}
+
+/// What does not change while wsd runs, and is checked all the same when the file is read again.
+fn check_places(flags: &Flags) -> Result<(LevelFilter, Option<tls::Options>, listen::Options), Error> {
+    Ok((log_level(&flags.loglevel)?, places::tls(flags)?, places::listen(flags)?))
 }
 
 fn read(flags: &Flags) -> Result<File, Error> {

@@ -17,9 +17,8 @@ use crate::{
 };
 
 /// What has been built, to be built again from other settings.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Plan {
-    maxforks: Option<i64>,
     admission: Admission,
     sites: Vec<Built>,
 }
@@ -32,14 +31,16 @@ struct Built {
     site: Arc<Site>,
 }
 
+impl Default for Plan {
+    fn default() -> Self {
+        Self { admission: Admission::new(None), sites: Vec::new() }
+    }
+}
+
 impl Plan {
     /// Makes routes of the flags and the file. A site that nothing has changed for stays what it is: its rooms go on.
     pub(super) fn build(&mut self, flags: &Flags, file: &File) -> Result<Routes, Error> {
-        let mut next = Self { maxforks: Some(flags.maxforks), admission: self.admission.clone(), sites: Vec::new() };
-        let is_new = self.maxforks != next.maxforks;
-        if is_new {
-            next.admission = Admission::new(site::limit(flags.maxforks));
-        }
+        let mut next = Self { admission: self.admission.clone(), sites: Vec::new() };
         let on_command_line = of_flags(flags)?;
         // The command line wins over the file.
         let is_replaced = |table: &&file::Route| on_command_line.iter().any(|own| own.path == table.path);
@@ -55,10 +56,12 @@ impl Plan {
             }
             let own = of_route(flags, file, &table)?;
             let admission = next.admission.within(own.maxforks_of_route);
-            next.add(self, is_new, Some(pattern), own, admission).map_err(|error| error.at(&table.place))?;
+            next.add(self, Some(pattern), own, admission).map_err(|error| error.at(table.place_of(&error)))?;
         }
-        let otherwise = Flags { words: Vec::new(), has_routes: !next.sites.is_empty(), ..flags.clone() };
-        next.add(self, is_new, None, otherwise, next.admission.clone())?;
+        let otherwise = Flags { words: Vec::new(), has_routes: !next.sites.is_empty(), maxforks: 0, ..flags.clone() };
+        next.add(self, None, otherwise, next.admission.clone())?;
+        // From here on nothing can go wrong.
+        next.admission.resize(site::limit(flags.maxforks));
         for gone in self.sites.iter().filter(|old| !next.sites.iter().any(|new| Arc::ptr_eq(&new.site, &old.site))) {
             if let Some(rooms) = &gone.site.rooms {
                 rooms.retire();
@@ -71,12 +74,11 @@ impl Plan {
     fn add(
         &mut self,
         before: &Self,
-        is_new: bool,
         pattern: Option<Pattern>,
         flags: Flags,
         admission: Admission,
     ) -> Result<(), Error> {
-        let same = before.sites.iter().find(|built| !is_new && built.pattern == pattern && built.flags == flags);
+        let same = before.sites.iter().find(|built| built.pattern == pattern && built.flags == flags);
         let site = match same {
             Some(built) => Arc::clone(&built.site),
             None => Arc::new(site::site(&flags, admission)?),
@@ -103,7 +105,13 @@ fn of_flags(flags: &Flags) -> Result<Vec<file::Route>, Error> {
                 "write a path and a command, as in --route='/count=./counter 10'",
             ));
         }
-        Ok(file::Route { place: "--route: ".to_owned(), path: path.to_owned(), command, settings: Vec::new() })
+        Ok(file::Route {
+            place: "--route: ".to_owned(),
+            path: path.to_owned(),
+            command,
+            command_place: String::new(),
+            settings: Vec::new(),
+        })
     };
     flags.route.iter().map(parse).collect()
 }

@@ -245,8 +245,14 @@ fn rooms(flags: &Flags, scripts: Option<&Scripts>, session: &session::Options) -
         return Ok(None);
     }
     let history = usize::try_from(flags.history).unwrap_or(usize::MAX);
-    let options =
-        room::Options { framing: session.framing, slow, history, stays: flags.eager, patience: session.patience };
+    let options = room::Options {
+        framing: session.framing,
+        slow,
+        history,
+        stays: flags.eager,
+        is_for_one: sharing.is_none(),
+        patience: session.patience,
+    };
     Ok(Some(Rooms::new(sharing.unwrap_or(Sharing::Alone), options)))
 }
 

@@ -21,7 +21,11 @@ use std::{convert::Infallible, io, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::{Request, Response, StatusCode, Version, body::Incoming, header::HOST};
+use hyper::{
+    Request, Response, StatusCode, Version,
+    body::Incoming,
+    header::{HOST, HeaderValue, LOCATION},
+};
 use tokio::sync::watch;
 
 use crate::{
@@ -141,7 +145,7 @@ async fn respond_with_page(context: &Context, request: Request<()>) -> Response<
         return response;
     }
     if let Some(files) = &site.files {
-        let response = files.respond(without_base(request.clone(), context.base)).await;
+        let response = respond_with_file(files, request.clone(), context.base).await;
         if response.status() != StatusCode::NOT_FOUND || !site.has_console {
             return response;
         }
@@ -153,13 +157,33 @@ async fn respond_with_page(context: &Context, request: Request<()>) -> Response<
     }
 }
 
-/// The request without what of its path has led to the site, so that a folder's files are found below it.
-fn without_base(mut request: Request<()>, base: usize) -> Request<()> {
-    if base > 0 {
-        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-        let rest = target.get(base..).unwrap_or_default();
-        let rest = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
-        *request.uri_mut() = rest.parse().unwrap_or_default();
+/// Parts the raw path of a request behind `base` bytes of the decoded one.
+fn split_base(path: &str, base: usize) -> (&str, &str) {
+    let mut at = 0;
+    for _ in 0..base {
+        let is_escape = path[at..].starts_with('%') && path.as_bytes().get(at + 1..at + 3).is_some_and(is_hex);
+        at += if is_escape { 3 } else { 1 };
     }
-    request
+    path.split_at_checked(at).unwrap_or((path, ""))
+}
+
+fn is_hex(digits: &[u8]) -> bool {
+    digits.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// The answer of a folder of files that is found behind `base` bytes of the path.
+async fn respond_with_file(files: &Files, mut request: Request<()>, base: usize) -> Response<Body> {
+    let target = request.uri().clone();
+    let (front, rest) = split_base(target.path(), base);
+    if !front.is_empty() {
+        let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let slash = if rest.starts_with('/') { "" } else { "/" };
+        *request.uri_mut() = format!("{slash}{rest}{query}").parse().unwrap_or_default();
+    }
+    let mut response = files.respond(request).await;
+    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    if let Some(location) = location.and_then(|location| HeaderValue::try_from(format!("{front}{location}")).ok()) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
 }

@@ -196,11 +196,7 @@ fn is_loopback_name(host: &str) -> bool {
     let address = name.trim_start_matches('[').trim_end_matches(']');
     name == "localhost"
         || name.ends_with(".localhost")
-        || address.parse().is_ok_and(|address: IpAddr| {
-            let address = address.to_canonical();
-            // 0.0.0.0 leads to this machine, and is what wsd prints for `--address=0.0.0.0`.
-            address.is_loopback() || address.is_unspecified()
-        })
+        || address.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     framing::{Framing, events},
@@ -42,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) history: usize,
     /// The worker stays when the last client has left (`--eager`).
     pub(crate) stays: bool,
+    /// Each client has a room of its own.
+    pub(crate) is_for_one: bool,
     /// Added to each wait of the ladder (`--closems`).
     pub(crate) patience: Duration,
 }
@@ -67,6 +70,8 @@ pub(crate) struct Room {
     inbox: Mutex<Inbox>,
     /// The task of the worker.
     host: AtomicWaker,
+    /// The worker has been reaped.
+    ended: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -122,6 +127,7 @@ impl Room {
             people: Mutex::new(people),
             inbox: Mutex::default(),
             host: AtomicWaker::new(),
+            ended: CancellationToken::new(),
         })
     }
 
@@ -206,6 +212,7 @@ impl Room {
 
     /// The worker has ended: so do all sessions.
     fn end(&self, status: Status) {
+        self.ended.cancel();
         for seat in lock(&self.people).seats.values() {
             seat.part(Parting::Exit(status));
         }
@@ -278,10 +285,13 @@ impl Member {
         result
     }
 
-    /// Leaves; the worker is told why if it wants to know.
-    pub(crate) fn leave(mut self, code: u16, reason: &str) {
+    /// Leaves; the worker is told why if it wants to know. Who had it alone waits for its end: the slot is free then.
+    pub(crate) async fn leave(mut self, code: u16, reason: &str) {
         self.has_left = true;
         self.go(code, reason);
+        if self.room.options.is_for_one {
+            self.room.ended.cancelled().await;
+        }
     }
 
     fn go(&self, code: u16, reason: &str) {

@@ -120,24 +120,35 @@ impl Rooms {
             return;
         }
         let (rooms, end) = (Arc::clone(self), shutdown.clone());
+        // The first is started before anybody is let in.
+        let launch = move || {
+            let launch = |permit| spawn(&program, environment.clone()).map(|worker| (permit, worker));
+            let launched = admission.admit().map(launch);
+            match launched {
+                Some(Ok(launched)) => return Some(launched),
+                Some(Err(cause)) => error!(program = %program.path.display(), %cause, "worker not started"),
+                None => warn!(why = "maxforks", "worker not started"),
+            }
+            None
+        };
+        let first = launch().map(|(permit, worker)| (permit, worker, self.open_shared()));
         let keep = async move {
             let mut pause = RESTART_MIN;
+            let mut first = first;
             while !rooms.is_retired.load(Ordering::Relaxed) && !end.has_begun() {
                 let began = Instant::now();
-                let launch = |permit| spawn(&program, environment.clone()).map(|worker| (permit, worker));
-                match admission.admit().map(launch) {
-                    Some(Ok((permit, worker))) => {
-                        rooms.run_shared(worker, permit, &end).await;
-                        if began.elapsed() > RESTART_MAX {
-                            pause = RESTART_MIN;
-                        }
-                        if rooms.is_retired.load(Ordering::Relaxed) || end.has_begun() {
-                            return;
-                        }
-                        warn!(program = %program.path.display(), secs = pause.as_secs(), "worker starts again");
+                let next =
+                    first.take().or_else(|| launch().map(|(permit, worker)| (permit, worker, rooms.open_shared())));
+                if let Some((permit, worker, room)) = next {
+                    host::run(Arc::clone(&room), worker, permit, &Connection::none(), "/", &end).await;
+                    rooms.forget(&[], &room);
+                    if began.elapsed() > RESTART_MAX {
+                        pause = RESTART_MIN;
                     }
-                    Some(Err(cause)) => error!(program = %program.path.display(), %cause, "worker not started"),
-                    None => warn!(why = "maxforks", "worker not started"),
+                    if rooms.is_retired.load(Ordering::Relaxed) || end.has_begun() {
+                        return;
+                    }
+                    warn!(secs = pause.as_secs(), "worker starts again");
                 }
                 tokio::select! {
                     () = sleep(pause) => {}
@@ -157,11 +168,11 @@ impl Rooms {
         }
     }
 
-    async fn run_shared(&self, worker: Worker, permit: Permit, shutdown: &Shutdown) {
+    /// A room for all, open from now on.
+    fn open_shared(&self) -> Arc<Room> {
         let room = Room::new(self.options.clone());
         lock(&self.open).insert(Vec::new(), Arc::clone(&room));
-        host::run(Arc::clone(&room), worker, permit, &Connection::none(), "/", shutdown).await;
-        self.forget(&[], &room);
+        room
     }
 
     /// Forgets a room that is over, unless another has taken its place.

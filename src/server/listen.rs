@@ -110,12 +110,23 @@ impl Listener {
     pub(crate) fn url(&self, scheme: &str) -> String {
         match self {
             Self::Tcp(listener) => {
-                let address = listener.local_addr().map_or_else(|_| "?".to_owned(), |address| address.to_string());
+                let address =
+                    listener.local_addr().map_or_else(|_| "?".to_owned(), |address| reachable(address).to_string());
                 format!("{scheme}://{address}/")
             }
             Self::Unix(listener) => format!("unix:{}", unix::name(listener)),
         }
     }
+}
+
+/// The address by which this machine itself reaches one that stands for all.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
 }
 
 /// Listens on every place, or none.

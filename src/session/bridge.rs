@@ -283,7 +283,7 @@ impl Bridge {
                 // A client that left while its own sending was stuck cannot tell: its FIN waits behind what we do not
                 // read. Its kernel answers anything sent to it with a reset. A Pong asks nothing of one that is there.
                 let mut frame = Vec::new();
-                writer::pong(b"", &mut frame);
+                writer::probe(&mut frame);
                 self.send(cx, &frame);
             }
         }

@@ -57,7 +57,7 @@ pub(crate) async fn run(
         };
         let code = close.as_ref().map_or(Close::ABNORMAL, |close| close.code.unwrap_or(Close::NO_STATUS));
         let lost = member.seat.lost();
-        member.leave(code, close_reason.as_deref().unwrap_or_default());
+        member.leave(code, close_reason.as_deref().unwrap_or_default()).await;
         if lost > 0 {
             warn!(conn, lost, hint = "--slow says what happens to slow clients", "messages lost");
         }
@@ -281,7 +281,7 @@ impl Seated {
             if !is_gone && !self.is_mute && self.sending.is_empty() && self.socket.unsent().is_empty() {
                 // See `Bridge`: the kernel of a client that left answers with a reset.
                 let mut frame = Vec::new();
-                writer::pong(b"", &mut frame);
+                writer::probe(&mut frame);
                 let _ = self.socket.send(cx, &frame);
             }
         }

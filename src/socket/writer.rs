@@ -23,6 +23,12 @@ pub(crate) fn ping(frames: &mut Vec<u8>) {
     frame(OpCode::Control(Control::Ping), true, b"", frames);
 }
 
+/// Appends a Pong frame that answers nothing (RFC 6455, section 5.5.3): it asks nothing of a client that is there, and
+/// the kernel of one that is gone answers it with a reset.
+pub(crate) fn probe(frames: &mut Vec<u8>) {
+    pong(b"wsd", frames);
+}
+
 /// Appends the answer to a Ping frame: its payload, at most 125 bytes.
 pub(crate) fn pong(payload: &[u8], frames: &mut Vec<u8>) {
     frame(OpCode::Control(Control::Pong), true, payload, frames);

@@ -2,15 +2,19 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
+use crate::harness::eventually;
 use crate::harness::server::Server;
 use crate::harness::tree::Tree;
-use crate::harness::websocket::Client;
+use crate::harness::websocket::{BINARY, Client, Close, Frame};
 
 /// The examples and what runs them.
-const EXAMPLES: [(&str, &str); 12] = [
+const EXAMPLES: [(&str, &str); 14] = [
     ("calculator.sh", "bc"),
     ("counter.awk", "awk"),
     ("counter.c", "cc"),
@@ -23,7 +27,12 @@ const EXAMPLES: [(&str, &str); 12] = [
     ("environment.sh", "sh"),
     ("follow.sh", "tail"),
     ("greeter.sh", "sh"),
+    ("names.sh", "jq"),
+    ("rooms.py", "python3"),
 ];
+
+/// The programs of the demos, which may be longer; `demos.rs` and `workers.rs` run them.
+const DEMOS: [&str; 6] = ["chat.py", "connect4.py", "keyvalue.py", "log.py", "news.py", "write-log.py"];
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
@@ -31,10 +40,14 @@ fn path(name: &str) -> PathBuf {
 
 /// Starts an example behind `wsd`; `None`, and a word about it, where its interpreter is not installed.
 fn start(name: &str, arguments: &[&str]) -> Option<Server> {
+    start_with(&[], name, arguments)
+}
+
+fn start_with(flags: &[&str], name: &str, arguments: &[&str]) -> Option<Server> {
     let (_, interpreter) = EXAMPLES.iter().find(|(example, _)| *example == name).unwrap();
     is_installed(interpreter).then(|| {
         let path = path(name);
-        Server::command(&[], &[&[path.to_str().unwrap()], arguments].concat())
+        Server::command(flags, &[&[path.to_str().unwrap()], arguments].concat())
     })
 }
 
@@ -49,13 +62,30 @@ fn is_installed(program: &str) -> bool {
 
 #[test]
 fn every_example_is_short_and_says_how_to_run_it() {
-    for (name, _) in EXAMPLES {
+    for name in EXAMPLES.iter().map(|(name, _)| *name).chain(DEMOS) {
         let text = fs::read_to_string(path(name)).unwrap();
         let mut head = text.lines().skip_while(|line| line.starts_with("#!"));
 
-        assert!(text.lines().count() <= 20, "{name} has {} lines", text.lines().count());
+        let count = text.lines().count();
+        assert!(count <= 20 || DEMOS.contains(&name), "{name} has {count} lines");
         assert!(head.next().is_some_and(|line| line.len() > 20), "{name} does not say what it shows");
-        assert!(head.next().is_some_and(|line| line.contains("wsd ")), "{name} does not say how to run it");
+        let how = if name == "write-log.py" { "./examples/write-log.py " } else { "wsd " };
+        assert!(head.next().is_some_and(|line| line.contains(how)), "{name} does not say how to run it");
+    }
+}
+
+#[test]
+fn every_example_is_known_here_and_every_script_can_be_executed() {
+    let known: Vec<&str> = EXAMPLES.iter().map(|(name, _)| *name).chain(DEMOS).chain(["demos.toml"]).collect();
+    for entry in fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap()) {
+        let name = entry.file_name().into_string().unwrap();
+        let metadata = entry.metadata().unwrap();
+        if !metadata.is_file() {
+            continue;
+        }
+        assert!(known.contains(&&*name), "{name} is run by no test");
+        let is_script = fs::read(entry.path()).unwrap().starts_with(b"#!");
+        assert_eq!(metadata.permissions().mode() & 0o111 != 0, is_script, "the mode of {name}");
     }
 }
 
@@ -79,12 +109,14 @@ fn every_counter_counts_to_ten_and_holds_nothing_back() {
         servers.push(Server::command(&[], &[&compiled]));
     }
     // All at once: each of them takes five seconds.
-    let mut clients: Vec<Client> = servers.iter().map(|server| server.connect("/")).collect();
-
-    for (server, client) in servers.iter().zip(&mut clients) {
+    let first = |server: &Server| {
+        let mut client = server.connect("/");
         assert_eq!(client.line(), "1");
         assert!(!server.log().iter().any(|line| line.contains("session ended")), "the first number came with the last");
-    }
+        client
+    };
+    let mut clients: Vec<Client> = servers.iter().map(first).collect();
+
     for client in &mut clients {
         let (lines, close) = client.rest();
         assert_eq!(lines, ["2", "3", "4", "5", "6", "7", "8", "9", "10"]);
@@ -165,4 +197,104 @@ fn the_follower_follows() {
     log.write_all(b"new\n").unwrap();
 
     assert_eq!(client.line(), "new");
+}
+
+#[test]
+fn who_is_in_a_room_hears_and_is_heard_by_that_room_only() {
+    let Some(server) = start_with(&["--shared", "--framing=json"], "rooms.py", &[]) else { return };
+    let mut tea = [server.connect("/?tea"), server.connect("/?tea")];
+    let mut coffee = server.connect("/?coffee");
+
+    coffee.text("black");
+    assert_eq!(coffee.line(), "black");
+    tea[0].text("two\nlines");
+    for client in &mut tea {
+        assert_eq!(client.line(), "two\nlines");
+    }
+    coffee.text("with milk");
+    assert_eq!(coffee.line(), "with milk");
+}
+
+#[test]
+fn jq_tells_who_says_what() {
+    let Some(server) = start_with(&["--shared", "--framing=json"], "names.sh", &[]) else { return };
+    // A newcomer may hear before its name what was still on its way to all.
+    let name_of = |client: &mut Client| {
+        let mut lines = std::iter::repeat_with(|| client.line());
+        let name =
+            lines.find_map(|line| line.strip_prefix("You are ").map(|name| name.trim_end_matches('.').to_owned()));
+        name.unwrap()
+    };
+    let mut first = server.connect("/");
+    let one = name_of(&mut first);
+    let mut second = server.connect("/");
+    let two = name_of(&mut second);
+    assert_eq!(first.line(), format!("{two} has come."));
+
+    first.text("Hello \"you\"");
+    for client in [&mut first, &mut second] {
+        assert_eq!(client.line(), format!("{one}: Hello \"you\""));
+    }
+
+    first.binary(b"bytes");
+    first.text("bye");
+    assert_eq!(first.expect_close(), Close::new(4000, "See you."));
+    assert_eq!(second.line(), format!("{one} has left."));
+}
+
+/// The blocks of `docs/json.md` in this language.
+fn blocks(language: &str) -> Vec<String> {
+    let (text, start) = (fs::read_to_string(path("../docs/json.md")).unwrap(), format!("```{language}\n"));
+    text.split(&start).skip(1).map(|block| block.split_once("```\n").unwrap().0.to_owned()).collect()
+}
+
+#[test]
+fn the_programs_in_the_page_on_json_are_the_examples() {
+    assert_eq!(blocks("python"), [fs::read_to_string(path("rooms.py")).unwrap()]);
+    assert_eq!(blocks("sh"), [fs::read_to_string(path("names.sh")).unwrap()]);
+}
+
+#[test]
+fn what_the_page_on_json_says_is_so() {
+    let [events, commands] = blocks("json").try_into().unwrap();
+    let events: Vec<Value> = events.lines().map(|event| serde_json::from_str(event).unwrap()).collect();
+    let tree = Tree::new();
+    tree.pipe("commands");
+    let (told, wanted) = (tree.path("events"), tree.path("commands"));
+    let script = "exec 3<&0; cat <&3 >\"$1\" & cat \"$2\"";
+    let mut server = Server::shell(&["--shared", "--framing=json"], script, &[&told, &wanted]);
+    let told = |count: usize| {
+        eventually("the program has been told", || {
+            let text = fs::read_to_string(&told).unwrap_or_default();
+            let told: Vec<Value> = text.lines().filter_map(|event| serde_json::from_str(event).ok()).collect();
+            (told.len() >= count).then_some(told)
+        })
+    };
+
+    let mut client = server.connect("/?tea");
+    client.text("two\nlines");
+    client.binary(&[0, 255]);
+    let id = told(3)[0]["client"].as_str().unwrap().to_owned();
+    let mut pipe = OpenOptions::new().write(true).open(&wanted).unwrap();
+    pipe.write_all(commands.replace(events[0]["client"].as_str().unwrap(), &id).as_bytes()).unwrap();
+
+    assert_eq!(client.line(), "for all");
+    assert_eq!(client.message(), Frame::new(BINARY, [0, 255]));
+    assert_eq!(client.line(), "for one");
+    assert_eq!(client.line(), "for some");
+    assert_eq!(client.expect_close(), Close::new(4001, "the game is over"));
+    for (mut told, mut event) in told(4).into_iter().zip(events) {
+        if event["event"] == "open" {
+            for variable in event["env"].as_object().unwrap().keys() {
+                assert_eq!(told["env"][variable], event["env"][variable]);
+            }
+            told["env"] = event["env"].clone();
+        } else if event["event"] == "close" {
+            event["code"] = 4001.into();
+        }
+        event["client"] = Value::from(&*id);
+        assert_eq!(told, event);
+    }
+    drop(pipe);
+    assert!(!server.stop().contains("skipped"));
 }

@@ -1,33 +1,58 @@
-//! A headless Chromium, driven over its `DevTools` protocol by the same raw WebSocket client as everything else.
+//! Pages in a headless Chromium, driven over its `DevTools` protocol by the same raw WebSocket client as everything else.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
+use std::sync::{Condvar, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::eventually;
 use crate::harness::http::Connection;
 use crate::harness::lines::Lines;
 use crate::harness::server::address_of;
 use crate::harness::websocket::{Client, TEXT, upgrade_request};
+use crate::harness::{DEADLINE, within};
 
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-/// A browser with one page open.
+/// A name of this machine that does not say so, as a server's on the network. Pages and scripts may be loaded from it.
+pub(crate) const NETWORK_NAME: &str = "wsd.test";
+
+/// Browsers at a time; a test waits for its turn. Each is half a dozen processes that start at once, and on a small
+/// machine more of them keep each other waiting past the deadline.
+const BROWSERS_MAX: usize = 3;
+
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static ENDED: Condvar = Condvar::new();
+
+/// A page in a browser. Others of the same browser are as its other windows; it ends with the last of them.
 pub(crate) struct Browser {
-    child: Child,
+    process: Rc<Process>,
     page: Client,
     calls: u64,
+    /// The documents that have been loaded, by the IDs of their loaders.
+    loaded: Vec<String>,
     /// What the page complained of: exceptions and errors in its console.
     complaints: Vec<String>,
-    _profile: TempDir,
 }
+
+struct Process {
+    child: Child,
+    /// Where its `DevTools` listen.
+    host: String,
+    _profile: TempDir,
+    _turn: Turn,
+}
+
+/// One of [`BROWSERS_MAX`].
+struct Turn;
 
 impl Browser {
     /// Starts one; `None` where none is installed, which CI does not let pass.
     pub(crate) fn start() -> Option<Self> {
+        let turn = Turn::wait();
         let profile = TempDir::new().unwrap();
         let Some(mut child) = NAMES.iter().find_map(|name| launch(name, &profile)) else {
             assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "no Chromium is installed, and CI needs one");
@@ -35,48 +60,67 @@ impl Browser {
             return None;
         };
         let said = Lines::of(child.stderr.take().unwrap());
+        let mut process = Process { child, host: String::new(), _profile: profile, _turn: turn };
         let line = said.wait_for("DevTools listening on ws://", 1);
         let line = line.unwrap_or_else(|| panic!("Chromium does not listen:\n{}", said.text())).text;
         let (_, url) = line.split_once("ws://").unwrap();
-        let host = url.split('/').next().unwrap();
-        let pages = eventually("Chromium opens a page", || {
-            let mut connection = Connection::open(address_of(&format!("http://{host}/")));
-            connection.send(format!("GET /json/list HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
-            let pages: Value = serde_json::from_slice(&connection.response("GET").body).unwrap();
-            pages.as_array()?.iter().find(|page| page["type"] == "page").cloned()
-        });
-        let url = pages["webSocketDebuggerUrl"].as_str().unwrap();
+        url.split('/').next().unwrap().clone_into(&mut process.host);
+        Some(Self::page(Rc::new(process)))
+    }
+
+    /// Opens another page.
+    pub(crate) fn another(&self) -> Self {
+        Self::page(Rc::clone(&self.process))
+    }
+
+    fn page(process: Rc<Process>) -> Self {
+        let host = &process.host;
+        let address = address_of(&format!("http://{host}/"));
+        let mut connection = Connection::open(address);
+        connection.send(format!("PUT /json/new?about:blank HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n"));
+        let page: Value = serde_json::from_slice(&connection.response("PUT").body).unwrap();
+        let url = page["webSocketDebuggerUrl"].as_str().unwrap();
         let path = url.strip_prefix(&format!("ws://{host}")).unwrap();
-        let page = Client::open(address_of(&format!("http://{host}/")), &upgrade_request(host, path, ""));
+        let page = Client::open(address, &upgrade_request(host, path, ""));
         let page = page.unwrap_or_else(|response| panic!("no DevTools session:\n{response}"));
-        let mut browser = Self { child, page, calls: 0, complaints: Vec::new(), _profile: profile };
-        for domain in ["Page", "Runtime", "Log"] {
+        let mut browser = Self { process, page, calls: 0, loaded: Vec::new(), complaints: Vec::new() };
+        for domain in ["Page", "Runtime", "Log", "Network"] {
             browser.call(&format!("{domain}.enable"), &json!({}));
         }
-        Some(browser)
+        browser.call("Page.setLifecycleEventsEnabled", &json!({ "enabled": true }));
+        browser.call("Emulation.setFocusEmulationEnabled", &json!({ "enabled": true }));
+        browser
     }
 
-    /// Opens a page.
+    /// Opens a document, and waits until it has been loaded.
     pub(crate) fn open(&mut self, url: &str) {
-        self.call("Page.navigate", &json!({ "url": url }));
-        self.expect("document.readyState === 'complete' && location.href !== 'about:blank'");
+        let loader = self.call("Page.navigate", &json!({ "url": url }))["loaderId"].take();
+        let loader = loader.as_str().unwrap();
+        while !self.loaded.iter().any(|loaded| loaded == loader) {
+            self.hear();
+        }
     }
 
-    /// What a JavaScript expression gives on the page.
+    /// What a JavaScript expression gives on the page; a promise is waited for.
     pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
-        let answer = self.call("Runtime.evaluate", &json!({ "expression": expression, "returnByValue": true }));
+        let parameters = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let answer = self.call("Runtime.evaluate", &parameters);
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }
 
     /// Waits until a JavaScript expression is true on the page.
     pub(crate) fn expect(&mut self, expression: &str) {
-        let seen =
-            crate::harness::within(crate::harness::DEADLINE, || (self.evaluate(expression) == true).then_some(()));
+        let seen = within(DEADLINE, || (self.evaluate(expression) == true).then_some(()));
         if seen.is_none() {
             let text = self.evaluate("document.body.innerText");
             panic!("never true on the page: {expression}\nit shows: {text}\nit complains: {:?}", self.complaints);
         }
+    }
+
+    /// Waits until there is such an element and `text` in it.
+    pub(crate) fn expect_text(&mut self, selector: &str, text: &str) {
+        self.expect(&format!("document.querySelector({selector:?})?.textContent.includes({})", json!(text)));
     }
 
     /// Presses a key and lets it go.
@@ -84,6 +128,11 @@ impl Browser {
         let (code, text) = match key {
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
+            "ArrowLeft" => (37, ""),
+            "ArrowUp" => (38, ""),
+            "ArrowRight" => (39, ""),
+            "ArrowDown" => (40, ""),
+            " " | "1" | "2" | "3" | "4" | "5" | "6" | "7" => (key.as_bytes()[0], key),
             _ => panic!("what is the code of {key}?"),
         };
         let mut event =
@@ -109,6 +158,37 @@ impl Browser {
         self.call("Input.insertText", &json!({ "text": text }));
     }
 
+    /// Types text into a field, in the place of what it held, and presses Enter.
+    pub(crate) fn enter(&mut self, selector: &str, text: &str) {
+        self.evaluate(&format!(
+            "(field => {{ field.focus(); field.select(); }})(document.querySelector({selector:?}))"
+        ));
+        self.write(text);
+        self.press("Enter");
+    }
+
+    /// Clicks an element, wherever it is.
+    pub(crate) fn click(&mut self, selector: &str) {
+        self.evaluate(&format!("document.querySelector({selector:?}).click()"));
+    }
+
+    /// Draws a line with the mouse over an element, through points that are parts of its width and height.
+    pub(crate) fn drag(&mut self, selector: &str, points: &[(f64, f64)]) {
+        let area = self.evaluate(&format!("document.querySelector({selector:?}).getBoundingClientRect().toJSON()"));
+        let [x, y, width, height] = ["x", "y", "width", "height"].map(|side| area[side].as_f64().unwrap());
+        let at = |(right, down): (f64, f64)| (x + right * width, y + down * height);
+        self.mouse("mousePressed", at(points[0]));
+        for point in points {
+            self.mouse("mouseMoved", at(*point));
+        }
+        self.mouse("mouseReleased", at(points[points.len() - 1]));
+    }
+
+    fn mouse(&mut self, kind: &str, (x, y): (f64, f64)) {
+        let event = json!({ "type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1 });
+        self.call("Input.dispatchMouseEvent", &event);
+    }
+
     /// Makes the window a phone's or any other's.
     pub(crate) fn resize(&mut self, width: u32, height: u32) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": true });
@@ -121,6 +201,25 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", &features);
     }
 
+    /// Brings the page before all others. As long as none is hidden by this, each is as if it were in front.
+    pub(crate) fn bring_to_front(&mut self) {
+        self.call("Page.bringToFront", &json!({}));
+    }
+
+    /// Hides the page behind `other`.
+    pub(crate) fn hide_behind(&mut self, other: &mut Self) {
+        self.call("Emulation.setFocusEmulationEnabled", &json!({ "enabled": false }));
+        other.bring_to_front();
+        self.expect("document.hidden");
+    }
+
+    /// Takes the network away from the page, or gives it back.
+    pub(crate) fn set_offline(&mut self, is_offline: bool) {
+        let conditions =
+            json!({ "offline": is_offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.call("Network.emulateNetworkConditions", &conditions);
+    }
+
     /// What the page complained of so far.
     pub(crate) fn complaints(&self) -> &[String] {
         &self.complaints
@@ -130,26 +229,52 @@ impl Browser {
         self.calls += 1;
         self.page.text(&json!({ "id": self.calls, "method": method, "params": parameters }).to_string());
         loop {
-            let message = self.page.message();
-            assert_eq!(message.opcode, TEXT);
-            let mut message: Value = serde_json::from_slice(&message.payload).unwrap();
+            let mut message = self.hear();
             if message["id"] == self.calls {
                 assert!(message.get("error").is_none(), "{method}: {message}");
                 return message["result"].take();
             }
-            let is_error = message["params"]["entry"]["level"] == "error" || message["params"]["type"] == "error";
-            if is_error || message["method"] == "Runtime.exceptionThrown" {
-                self.complaints.push(message["params"].to_string());
-            }
         }
+    }
+
+    /// Takes the next message, and notes what it tells of the page.
+    fn hear(&mut self) -> Value {
+        let message = self.page.message();
+        assert_eq!(message.opcode, TEXT);
+        let message: Value = serde_json::from_slice(&message.payload).unwrap();
+        let facts = &message["params"];
+        let is_error = facts["entry"]["level"] == "error" || facts["type"] == "error";
+        if is_error || message["method"] == "Runtime.exceptionThrown" {
+            self.complaints.push(facts.to_string());
+        }
+        if message["method"] == "Page.lifecycleEvent" && facts["name"] == "load" {
+            self.loaded.push(facts["loaderId"].as_str().unwrap().to_owned());
+        }
+        message
     }
 }
 
-impl Drop for Browser {
+impl Drop for Process {
     fn drop(&mut self) {
         // The group holds the browser's many processes. It fails only if all have ended.
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         self.child.wait().unwrap();
+    }
+}
+
+impl Turn {
+    fn wait() -> Self {
+        let running = RUNNING.lock().unwrap();
+        let mut running = ENDED.wait_while(running, |running| *running >= BROWSERS_MAX).unwrap();
+        *running += 1;
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *RUNNING.lock().unwrap() -= 1;
+        ENDED.notify_one();
     }
 }
 
@@ -158,6 +283,7 @@ fn launch(name: &str, profile: &TempDir) -> Option<Child> {
     command
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"])
+        .arg(format!("--host-resolver-rules=MAP {NETWORK_NAME} 127.0.0.1"))
         .arg("--remote-debugging-port=0")
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg("about:blank");

@@ -72,6 +72,11 @@ impl Connection {
         rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)).unwrap();
     }
 
+    /// The socket, and what was read from it but not yet taken.
+    pub(crate) fn into_parts(mut self) -> (TcpStream, Vec<u8>) {
+        (self.stream, self.inbox.split_off(self.taken))
+    }
+
     /// Takes the next `count` bytes; `None` when the connection ends first.
     pub(crate) fn take(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.inbox.len() - self.taken < count {

@@ -1,6 +1,7 @@
 //! What the tests start from: a running `wsd`, a raw HTTP connection, a raw WebSocket client, files, and eyes on processes.
 
 pub(crate) mod browser;
+pub(crate) mod crowd;
 pub(crate) mod http;
 pub(crate) mod lines;
 pub(crate) mod process;

@@ -190,6 +190,12 @@ impl Server {
         pid(&field(&line, "pid").expect("a field pid"))
     }
 
+    /// The process id of the worker of the `count`th room, from the log.
+    pub(crate) fn expect_room(&self, count: usize) -> Pid {
+        let line = self.expect_nth_log("room started", count).text;
+        pid(&field(&line, "pid").expect("a field pid"))
+    }
+
     /// The process id of the worker that this client talks to, from the log.
     pub(crate) fn expect_worker_of(&self, client: &mut Client) -> Pid {
         pid(&field(&self.expect_start_of(client), "pid").expect("a field pid"))
@@ -197,7 +203,9 @@ impl Server {
 
     /// Waits for the log line of the end of this client's session.
     pub(crate) fn expect_end_of(&self, client: &mut Client) -> String {
-        let conn = field(&self.expect_start_of(client), "conn").expect("a field conn");
+        let peer = client.connection().local_address();
+        let start = self.expect_log(&format!(" peer={peer} ")).text;
+        let conn = field(&start, "conn").expect("a field conn");
         self.expect_log(&format!("session ended conn={conn} ")).text
     }
 
@@ -225,7 +233,8 @@ impl Server {
 
     /// The workers that the log tells of.
     fn workers(&self) -> Vec<Pid> {
-        let started = self.log().into_iter().filter(|line| line.contains("session started"));
+        let started = self.log().into_iter();
+        let started = started.filter(|line| line.contains("session started") || line.contains("room started"));
         started.filter_map(|line| field(&line, "pid")).map(|number| pid(&number)).collect()
     }
 

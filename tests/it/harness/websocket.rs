@@ -77,6 +77,22 @@ impl Frame {
         [self.header(0), self.payload.clone()].concat()
     }
 
+    /// The whole frame of a server that `bytes` begin with, and its length there; `None` if its end has not come.
+    pub(crate) fn first_of(bytes: &[u8]) -> Option<(Self, usize)> {
+        let (&[first, second], rest) = bytes.split_first_chunk()?;
+        assert!(second & 0x80 == 0, "the server masked a frame");
+        let (length, rest) = match second {
+            126 => rest.split_first_chunk().map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
+            127 => rest
+                .split_first_chunk()
+                .map(|(length, rest)| (usize::try_from(u64::from_be_bytes(*length)).unwrap(), rest))?,
+            length => (usize::from(length), rest),
+        };
+        let payload = rest.get(..length)?.to_vec();
+        let frame = Self { fin: first & 0x80 != 0, rsv: first >> 4 & 0x7, opcode: first & 0xF, payload };
+        Some((frame, bytes.len() - rest.len() + length))
+    }
+
     fn header(&self, mask_bit: u8) -> Vec<u8> {
         let fin_bit = if self.fin { 0x80 } else { 0 };
         let mut bytes = vec![fin_bit | self.rsv << 4 | self.opcode];
@@ -133,6 +149,11 @@ impl Client {
         &mut self.connection
     }
 
+    /// The connection under the session, which is this one's no more.
+    pub(crate) fn into_connection(self) -> Connection {
+        self.connection
+    }
+
     /// Ends the TCP connection with a reset.
     pub(crate) fn reset(self) {
         self.connection.reset();
@@ -178,7 +199,9 @@ impl Client {
             length => u64::from(length),
         };
         let payload = self.connection.take(usize::try_from(length).unwrap())?;
-        Some(Frame { fin: head[0] & 0x80 != 0, rsv: head[0] >> 4 & 0x7, opcode: head[0] & 0xF, payload })
+        let frame = Frame { fin: head[0] & 0x80 != 0, rsv: head[0] >> 4 & 0x7, opcode: head[0] & 0xF, payload };
+        // By this the server finds out whether a client that it cannot read is still there.
+        if frame == Frame::new(PONG, "wsd") { self.try_frame() } else { Some(frame) }
     }
 
     /// Takes the next message with its opcode; a Close, Ping or Pong counts as one.
@@ -258,7 +281,8 @@ impl Close {
         Self { code: Some(code), reason: reason.to_owned() }
     }
 
-    fn of(payload: &[u8]) -> Self {
+    /// What the payload of a Close frame says.
+    pub(crate) fn of(payload: &[u8]) -> Self {
         let (code, reason) = payload.split_at(payload.len().min(2));
         let code = code.try_into().ok().map(u16::from_be_bytes);
         Self { code, reason: String::from_utf8(reason.to_vec()).unwrap() }
