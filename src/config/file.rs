@@ -52,20 +52,20 @@ impl File {
 }
 
 impl Route {
-    /// Where in the route that stands which an error speaks of.
-    pub(super) fn place_of(&self, error: &Error) -> &str {
-        let is_of_command = error.message.contains("COMMAND") && !self.command_place.is_empty();
+    /// Where in the route, or else in the file, that stands which an error speaks of.
+    pub(super) fn place_of<'a>(&'a self, file: &'a File, error: &Error) -> &'a str {
+        let is_of_command = error.message.starts_with("cannot find COMMAND") && !self.command_place.is_empty();
         let own = if is_of_command { Some(&*self.command_place) } else { place_of(&self.settings, error) };
-        own.unwrap_or(&self.place)
+        own.or_else(|| place_of(&file.settings, error)).unwrap_or(&self.place)
     }
 }
 
+/// The place of the one setting that an error speaks of.
 fn place_of<'a>(settings: &'a [Setting], error: &Error) -> Option<&'a str> {
-    let speaks_of = |setting: &&Setting| {
-        error.message.starts_with(&format!("--{}", setting.name))
-            && !error.message.starts_with(&format!("--{}-", setting.name))
-    };
-    settings.iter().find(speaks_of).map(|setting| &*setting.place)
+    let flag = error.message.strip_prefix("--")?;
+    let name = flag.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next()?;
+    let speaks_of_one = !error.message.contains(" contradict ");
+    settings.iter().find(|setting| speaks_of_one && setting.name == name).map(|setting| &*setting.place)
 }
 
 /// Reads and checks a file.

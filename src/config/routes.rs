@@ -56,7 +56,7 @@ impl Plan {
             }
             let own = of_route(flags, file, &table)?;
             let admission = next.admission.within(own.maxforks_of_route);
-            next.add(self, Some(pattern), own, admission).map_err(|error| error.at(table.place_of(&error)))?;
+            next.add(self, Some(pattern), own, admission).map_err(|error| error.at(table.place_of(file, &error)))?;
         }
         let otherwise = Flags { words: Vec::new(), has_routes: !next.sites.is_empty(), maxforks: 0, ..flags.clone() };
         next.add(self, None, otherwise, next.admission.clone())?;

@@ -65,7 +65,7 @@ impl Cgi {
         let mut body = Some(body);
         for _ in 0..=CGI_REDIRECTS_MAX {
             let path = decode(request.uri.path()).into_owned();
-            let Some(found) = self.find(&path, context.base) else {
+            let Some(found) = self.find(&path, context.base.bytes) else {
                 return respond_with_page(context, Request::from_parts(request, ())).await;
             };
             match run::run(context, &request, body.take(), &found, &path, self.time_max).await {

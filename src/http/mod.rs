@@ -36,7 +36,7 @@ pub(crate) use files::Files;
 use headers::Headers;
 pub(crate) use lookup::Lookup;
 use origin::Policy;
-use routes::Routes;
+use routes::{Base, Routes};
 use scripts::Scripts;
 
 /// The body of any answer.
@@ -87,8 +87,8 @@ pub(crate) struct Site {
 pub(crate) struct Context {
     /// What is served at the request's path.
     pub(crate) site: Arc<Site>,
-    /// How many bytes of the path (decoded) have led to it.
-    pub(crate) base: usize,
+    /// What of the path has led to it.
+    pub(crate) base: Base,
     /// The client.
     pub(crate) connection: Connection,
     /// The end of wsd.
@@ -127,7 +127,7 @@ async fn respond(context: Context, request: Request<Incoming>) -> Response<Body>
     }
     let path = path::decode(request.uri().path()).into_owned();
     let response = match &site.cgi {
-        Some(cgi) if cgi.find(&path, context.base).is_some() => {
+        Some(cgi) if cgi.find(&path, context.base.bytes).is_some() => {
             match upgrade::check_origin(&context, request.headers(), Policy::check_script) {
                 Ok(()) => cgi.respond(&context, request).await,
                 Err(refusal) => refusal,
@@ -171,12 +171,21 @@ fn is_hex(digits: &[u8]) -> bool {
     digits.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// The answer of a folder of files that is found behind `base` bytes of the path.
-async fn respond_with_file(files: &Files, mut request: Request<()>, base: usize) -> Response<Body> {
+/// The answer of a folder of files that is found behind `base`.
+async fn respond_with_file(files: &Files, mut request: Request<()>, base: Base) -> Response<Body> {
     let target = request.uri().clone();
-    let (front, rest) = split_base(target.path(), base);
+    let (front, rest) = split_base(target.path(), base.bytes);
+    let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
+    if base.has_more && rest.is_empty() && !front.is_empty() {
+        // The links of a page in the folder begin at the folder.
+        let mut response = Response::new(page::text_body(""));
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        if let Ok(location) = HeaderValue::try_from(format!("{front}/{query}")) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        return response;
+    }
     if !front.is_empty() {
-        let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
         let slash = if rest.starts_with('/') { "" } else { "/" };
         *request.uri_mut() = format!("{slash}{rest}{query}").parse().unwrap_or_default();
     }

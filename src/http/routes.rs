@@ -14,6 +14,15 @@ pub(crate) struct Routes {
     pub(crate) otherwise: Arc<Site>,
 }
 
+/// What of a path has led to a site.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Base {
+    /// Its bytes, decoded.
+    pub(crate) bytes: usize,
+    /// Whether the site has paths below it, too.
+    pub(crate) has_more: bool,
+}
+
 /// The paths of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pattern {
@@ -74,12 +83,14 @@ impl Routes {
         }
     }
 
-    /// The site for `path` (decoded), and the bytes of the path that led to it: the longest match.
-    pub(super) fn find(&self, path: &[u8]) -> (&Arc<Site>, usize) {
+    /// The site for `path` (decoded), and what of the path led to it: the longest match.
+    pub(super) fn find(&self, path: &[u8]) -> (&Arc<Site>, Base) {
         let matches = self.routes.iter().filter_map(|(pattern, site)| Some((site, pattern.matches(path)?, pattern)));
         // `/a` comes before `/a/*` at the path `/a`.
         let best = matches.max_by_key(|(_, taken, pattern)| (*taken, matches!(pattern, Pattern::Exact(_))));
-        best.map_or((&self.otherwise, 0), |(site, taken, _)| (site, taken))
+        best.map_or((&self.otherwise, Base::default()), |(site, bytes, pattern)| {
+            (site, Base { bytes, has_more: matches!(pattern, Pattern::Below(_)) })
+        })
     }
 }
 

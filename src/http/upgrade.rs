@@ -84,7 +84,7 @@ async fn begin(
     let accept = handshake::accept(request).map_err(|refusal| refuse_handshake(context, refusal))?;
     check_origin(context, &request.headers, Policy::check)?;
     let path = path::decode(request.uri.path());
-    let Some(script) = scripts.find(&path, context.base) else {
+    let Some(script) = scripts.find(&path, context.base.bytes) else {
         warn!(peer = %context.connection.peer, why = "path", "session refused");
         return Err(not_found("There is no program at this path."));
     };
