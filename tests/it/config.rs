@@ -130,8 +130,8 @@ fn a_key_of_the_whole_server_is_refused_in_a_route() {
 #[test]
 fn flags_that_contradict_each_other_are_refused() {
     assert_refused(&format!("{ROUTE}binary = true\nframing = \"json\"\n"), 2, &["--binary", "--framing"]);
-    assert_refused(&format!("{ROUTE}eager = true\n"), 2, &["--eager", "--shared"]);
-    assert_refused(&format!("{ROUTE}history = 5\n"), 2, &["--history", "--shared"]);
+    assert_refused(&format!("{ROUTE}eager = true\n"), 4, &["--eager", "--shared"]);
+    assert_refused(&format!("{ROUTE}history = 5\n"), 4, &["--history", "--shared"]);
 }
 
 #[test]
