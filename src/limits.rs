@@ -183,3 +183,6 @@ pub(crate) const RESTART_MIN: Duration = Duration::from_secs(1);
 
 /// See [`RESTART_MIN`]. A worker that ran for longer than this begins with [`RESTART_MIN`] again.
 pub(crate) const RESTART_MAX: Duration = Duration::from_secs(30);
+
+/// Bytes of the log that are written at once, where many lines wait.
+pub(crate) const LOG_WRITE_BYTES: usize = 64 << 10;

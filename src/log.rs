@@ -7,7 +7,7 @@
 
 use std::{
     fmt::{self, Write as _},
-    io::{self, Write},
+    io::{self, BufWriter, Write},
 };
 
 use tracing::{Event, Level, Subscriber, field::Field};
@@ -22,7 +22,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::limits::LOG_LINES_MAX;
+use crate::limits::{LOG_LINES_MAX, LOG_WRITE_BYTES};
 
 /// What is logged, and where.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +44,10 @@ pub(crate) enum Stream {
 
 /// Logs from now on, and the last lines when the guard is dropped.
 pub(crate) fn start(options: Options) -> WorkerGuard {
-    let (writer, guard) =
-        NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LOG_LINES_MAX).finish(options.stream);
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LOG_LINES_MAX)
+        .finish(BufWriter::with_capacity(LOG_WRITE_BYTES, options.stream));
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(options.level)
         .log_internal_errors(false)

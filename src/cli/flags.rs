@@ -43,7 +43,7 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "OCTAL", help_heading = "Where to listen")]
     pub(crate) socketmode: Option<String>,
 
-    /// Port whose clients are sent to the one of --port
+    /// Port whose clients are sent to the one of --port; 0 is none
     #[arg(long, value_name = "N", value_parser = port, help_heading = "Where to listen")]
     pub(crate) redirport: Option<u16>,
 

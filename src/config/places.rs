@@ -14,7 +14,8 @@ use crate::{
 
 /// Where to listen: as websocketd has it, a Unix socket alone if nothing else is named.
 pub(super) fn listen(flags: &Flags) -> Result<listen::Options, Error> {
-    let names_tcp = flags.port.is_some() || !flags.address.is_empty() || flags.redirport.is_some();
+    let redirport = flags.redirport.filter(|&port| port != 0);
+    let names_tcp = flags.port.is_some() || !flags.address.is_empty() || redirport.is_some();
     let unix = flags.unixsocket.clone().map(|path| Ok(unix::Options { path, mode: mode(flags)? })).transpose()?;
     if unix.is_none() && flags.socketmode.is_some() {
         return Err(Error::new("--socketmode without --unixsocket", "name the socket with --unixsocket=PATH"));
@@ -22,18 +23,16 @@ pub(super) fn listen(flags: &Flags) -> Result<listen::Options, Error> {
     if unix.as_ref().is_some_and(|unix| unix.path.is_empty()) {
         return Err(Error::new("--unixsocket: the path is empty", "name a file, such as --unixsocket=/run/wsd.sock"));
     }
+    if unix.as_ref().is_some_and(|unix| unix.mode.is_some() && unix.path.as_encoded_bytes().starts_with(b"@")) {
+        return Err(Error::new("--socketmode: a socket such as @NAME has no file", "leave --socketmode out"));
+    }
     let port = port(flags);
-    if flags.redirport.is_some_and(|redirport| redirport == port && port != 0) {
+    if redirport == Some(port) {
         return Err(Error::new("--redirport and --port are the same", "give another port to one of them"));
     }
     let tcp = (names_tcp || unix.is_none()).then(|| addresses(flags)).transpose()?;
     let is_default = !names_tcp && unix.is_none();
-    Ok(listen::Options {
-        tcp: tcp.map(|addresses| (addresses, port)),
-        unix,
-        redirect_port: flags.redirport,
-        is_default,
-    })
+    Ok(listen::Options { tcp: tcp.map(|addresses| (addresses, port)), unix, redirect_port: redirport, is_default })
 }
 
 /// The port; under the name of websocketd 0 is no free one, but HTTP's or HTTPS's.
@@ -60,8 +59,13 @@ fn addresses(flags: &Flags) -> Result<Addresses, Error> {
             )
         })?);
     }
-    addresses.dedup();
-    Ok(Addresses::These(addresses))
+    let mut once: Vec<IpAddr> = Vec::new();
+    for address in addresses {
+        if !once.contains(&address) {
+            once.push(address);
+        }
+    }
+    Ok(Addresses::These(once))
 }
 
 /// An address, an IPv6 address with or without brackets, or a name.

@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use memchr::memchr;
 
+use super::lines::undecided;
 use crate::{
     limits::EVENT_LINE_BYTES_MAX,
     message::{Kind, Piece},
@@ -34,9 +35,15 @@ impl Stream {
                 None if output.len() <= room => return self.held.extend_from_slice(output),
                 None => output.split_at(room),
             };
+            let is_whole = line.len() + rest.len() < output.len();
             self.held.extend_from_slice(line);
-            let line = std::mem::take(&mut self.held);
-            self.emit(line.strip_suffix(b"\r").unwrap_or(&line), emit);
+            let mut line = std::mem::take(&mut self.held);
+            if is_whole {
+                self.emit(line.strip_suffix(b"\r").unwrap_or(&line), emit);
+            } else {
+                self.held = line.split_off(line.len() - undecided(&line));
+                self.emit(&line, emit);
+            }
             output = rest;
         }
     }
@@ -50,7 +57,10 @@ impl Stream {
 
     fn emit(&self, line: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
         let mut object = format!("{{\"stream\":\"{}\",\"data\":\"", self.name);
-        escape(&String::from_utf8_lossy(line), &mut object);
+        for chunk in line.utf8_chunks() {
+            escape(chunk.valid(), &mut object);
+            object.push_str(&"\\ufffd".repeat(chunk.invalid().len()));
+        }
         object.push_str("\"}");
         emit(Piece::whole(Kind::Text, object.as_bytes()));
     }
@@ -103,7 +113,7 @@ mod tests {
         );
         assert_eq!(
             objects(&["\u{2028}é\n".as_bytes(), b"\xFF\n"]),
-            ["{\"stream\":\"stderr\",\"data\":\"\\u2028é\"}", "{\"stream\":\"stderr\",\"data\":\"\u{FFFD}\"}"]
+            ["{\"stream\":\"stderr\",\"data\":\"\\u2028é\"}", "{\"stream\":\"stderr\",\"data\":\"\\ufffd\"}"]
         );
     }
 

@@ -62,7 +62,8 @@ fn respond(request: &Request<()>, (_, kind, text): File) -> Response<Body> {
         return response;
     }
     let etag = etag(text);
-    let knows = |list: &str| list.split(',').any(|tag| tag.trim() == etag || tag.trim() == "*");
+    let knows =
+        |list: &str| list.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag);
     let is_known = request.headers().get_all(IF_NONE_MATCH).iter().any(|value| value.to_str().is_ok_and(knows));
     let mut response = Response::new(text_body(if is_known { "" } else { text }));
     if is_known {

@@ -34,8 +34,6 @@ pub(crate) async fn serve(stream: Stream, connection: Connection, service: Servi
     });
     let connection = http1::Builder::new()
         .header_read_timeout(None)
-        // A client that has ended its side may wait for the answer: `nc -N`.
-        .half_close(true)
         .max_header_size(HEAD_BYTES_MAX)
         .max_buf_size(HTTP_BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(paced), service)

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use hyper::{
-    Response, StatusCode,
+    Response, StatusCode, Version,
     header::{HeaderValue, RETRY_AFTER},
     http::request::Parts,
 };
@@ -51,6 +51,7 @@ pub(super) async fn environment(
         id,
         connection: &context.connection,
         remote_host: &remote_host,
+        protocol: if request.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
         method: request.method.as_str(),
         target: request.uri.path_and_query().map_or("/", |target| target.as_str()),
         script_name: script.name,

@@ -86,6 +86,8 @@ struct People {
 #[derive(Debug, Default)]
 struct Inbox {
     bytes: Vec<u8>,
+    /// How often the worker's side has taken what there was.
+    taken: u64,
     /// Sessions that have more to say than there is room for.
     waiting: Vec<Waker>,
 }
@@ -243,6 +245,7 @@ impl Room {
     fn take_inbox(&self) -> Vec<u8> {
         let mut inbox = lock(&self.inbox);
         inbox.waiting.drain(..).for_each(Waker::wake);
+        inbox.taken += u64::from(!inbox.bytes.is_empty());
         mem::take(&mut inbox.bytes)
     }
 }
@@ -254,6 +257,11 @@ impl Member {
             Framing::Json => events::message(&self.client, kind, payload, said),
             framing => framing.encode(payload, said),
         }
+    }
+
+    /// Counts up whenever the worker's side takes what clients have said.
+    pub(crate) fn progress(&self) -> u64 {
+        lock(&self.room.inbox).taken
     }
 
     /// Hands what was said over to the worker's side; ready once it has been taken, whole.
@@ -277,9 +285,9 @@ impl Member {
 
     /// Takes what the seat holds; see [`Seat::poll_take`]. A worker that waits for this client goes on.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, taken: &mut VecDeque<Bytes>) -> Poll<Result<u64, Parting>> {
-        let was_full = self.room.options.slow == Slow::Wait && self.seat.is_full();
         let result = self.seat.poll_take(cx, taken);
-        if was_full {
+        // Whether the worker waits for this very seat cannot be known without missing the moment when it begins to.
+        if self.room.options.slow == Slow::Wait && matches!(result, Poll::Ready(Ok(_))) {
             self.room.host.wake();
         }
         result

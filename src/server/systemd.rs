@@ -1,6 +1,6 @@
 //! systemd: sockets handed over (`sd_listen_fds(3)`), and what it is told (`sd_notify(3)`).
 
-use std::{convert::Infallible, env, io, time::Duration};
+use std::{convert::Infallible, env, io, os::fd::AsFd, time::Duration};
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
@@ -29,13 +29,24 @@ pub(super) fn listeners() -> Result<(Vec<Listener>, Vec<Listener>), BindError> {
 fn take(handed: &mut ListenFd, index: usize) -> io::Result<Listener> {
     let nothing = || io::Error::other("it is neither a TCP nor a Unix stream socket");
     if let Ok(Some(listener)) = handed.take_tcp_listener(index) {
+        check(&listener)?;
         listener.set_nonblocking(true)?;
         super::listen::set_options(&listener)?;
         return Ok(Listener::Tcp(TcpListener::from_std(listener)?));
     }
     let listener = handed.take_unix_listener(index).ok().flatten().ok_or_else(nothing)?;
+    check(&listener)?;
     listener.set_nonblocking(true)?;
     Ok(Listener::Unix(UnixListener::from_std(listener)?))
+}
+
+/// Refuses a socket on which nobody listens: with `Accept=yes` systemd hands over connections.
+fn check(socket: &impl AsFd) -> io::Result<()> {
+    if rustix::net::sockopt::socket_acceptconn(socket)? {
+        Ok(())
+    } else {
+        Err(io::Error::other("nobody listens on it; the unit must have Accept=no"))
+    }
 }
 
 /// Tells that wsd serves.

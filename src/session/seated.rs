@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tracing::{info, warn};
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     buffers::{self, Buffers},
-    limits::{GONE_STALL_PATROLS, PATROL_INTERVAL, READS_PER_TURN},
+    limits::{CLOSED_STALL_PATROLS, GONE_STALL_PATROLS, PATROL_INTERVAL, READS_PER_TURN},
     peer::Connection,
     room::{Member, seat::Parting},
     shutdown::Shutdown,
@@ -96,8 +96,24 @@ struct Seated {
     parting: Option<Parting>,
     keepalive: Keepalive,
     pings: Option<Interval>,
-    /// Looks after a client that cannot be read; how often it was gone.
-    patrol: Option<(Interval, u32)>,
+    /// Looks after a client that cannot be read.
+    patrol: Option<Patrol>,
+}
+
+/// See the patrol of `Bridge`: the same for a room whose worker takes nothing.
+#[derive(Debug)]
+struct Patrol {
+    looks: Interval,
+    progress: u64,
+    stalled: u32,
+}
+
+impl Patrol {
+    fn new() -> Self {
+        let mut looks = interval_at(Instant::now() + PATROL_INTERVAL, PATROL_INTERVAL);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { looks, progress: 0, stalled: 0 }
+    }
 }
 
 impl Seated {
@@ -212,7 +228,7 @@ impl Seated {
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..READS_PER_TURN {
             if !self.said.is_empty() && self.member.poll_post(cx, &mut self.said).is_pending() {
-                self.patrol.get_or_insert_with(|| (interval(PATROL_INTERVAL), 0));
+                self.patrol.get_or_insert_with(Patrol::new);
                 return Poll::Pending;
             }
             self.patrol = None;
@@ -271,11 +287,13 @@ impl Seated {
                 }
             }
         }
-        while let Some((patrol, gone)) = &mut self.patrol {
-            ready!(patrol.poll_tick(cx));
+        while let Some(patrol) = &mut self.patrol {
+            ready!(patrol.looks.poll_tick(cx));
             let is_gone = self.leaving.is_some() || self.socket.is_gone();
-            *gone = if is_gone { *gone + 1 } else { 0 };
-            if *gone > GONE_STALL_PATROLS {
+            let has_moved = std::mem::replace(&mut patrol.progress, self.member.progress()) != patrol.progress;
+            patrol.stalled = if is_gone && !has_moved { patrol.stalled + 1 } else { 0 };
+            let is_closed = matches!(self.leaving, Some(End::Closed(_)));
+            if patrol.stalled >= if is_closed { CLOSED_STALL_PATROLS } else { GONE_STALL_PATROLS } {
                 return Poll::Ready(self.leaving.unwrap_or(End::Left));
             }
             if !is_gone && !self.is_mute && self.sending.is_empty() && self.socket.unsent().is_empty() {

@@ -29,6 +29,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) connection: &'a Connection,
     /// Its name; its address, if the name is not known.
     pub(crate) remote_host: &'a str,
+    /// The request's protocol, such as `HTTP/1.1`.
+    pub(crate) protocol: &'a str,
     /// The request's method.
     pub(crate) method: &'a str,
     /// The request's target as it was sent: path and query.
@@ -66,17 +68,20 @@ pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<(OsString, 
     let peer = facts.connection.peer;
     let host = header(facts.headers, "host").unwrap_or_default();
     let (server_name, server_port) = split_host(host, if tls.is_some() { "443" } else { "80" });
+    // For websocketd it is the whole path; for CGI it goes with PATH_INFO (RFC 3875, section 4.1.6).
+    let has_none = facts.content.script_file.is_some() && facts.path_info.is_empty();
+    let translated = if has_none { b"" } else { facts.path };
     let (address, port) = (peer.address(), peer.port());
     let fixed: [(&str, &[u8]); 19] = [
         ("GATEWAY_INTERFACE", b"CGI/1.1"),
-        ("SERVER_PROTOCOL", b"HTTP/1.1"),
+        ("SERVER_PROTOCOL", facts.protocol.as_bytes()),
         ("SERVER_NAME", server_name),
         ("SERVER_PORT", server_port),
         ("REQUEST_METHOD", facts.method.as_bytes()),
         ("REQUEST_URI", facts.target.as_bytes()),
         ("SCRIPT_NAME", facts.script_name),
         ("PATH_INFO", facts.path_info),
-        ("PATH_TRANSLATED", facts.path),
+        ("PATH_TRANSLATED", translated),
         ("QUERY_STRING", facts.query.as_bytes()),
         ("REMOTE_ADDR", address.as_bytes()),
         ("REMOTE_HOST", facts.remote_host.as_bytes()),

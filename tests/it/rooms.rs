@@ -185,6 +185,31 @@ fn what_the_last_client_said_is_still_read() {
 }
 
 #[test]
+fn last_words_wait_for_a_program_that_is_slow_to_read() {
+    let tree = Tree::new();
+    tree.pipe("gate");
+    let collect = [&*program("collect.sh"), &tree.path("input"), &tree.path("gate")];
+    let server = Server::command(&["--shared", "--pingms=0"], &collect);
+    let mut talks = server.connect("/");
+    let mut leaves = server.connect("/");
+    // All room before the program is taken.
+    let flood = Frame::new(TEXT, [b'x'; 1000]).masked().repeat(30_000);
+    let sent = talks.connection().send_until_blocked(&flood, Duration::from_millis(500));
+    assert!(sent < flood.len(), "all {sent} bytes were taken");
+
+    leaves.text("last words");
+    leaves.close(1000);
+    assert!(leaves.connection().is_silent_for(Duration::from_secs(1)), "it was let go before it was heard");
+    tree.release("gate");
+
+    assert_eq!(leaves.close_at_last().code, Some(1000));
+    talks.reset();
+    server.expect_log("room ended");
+    let input = tree.read("input");
+    assert!(input.split(|byte| *byte == b'\n').any(|line| line == b"last words"));
+}
+
+#[test]
 fn the_next_client_gets_a_fresh_program() {
     let server = Server::shell(&["--shared"], "echo $$; exec cat", &[]);
     let mut first = server.connect("/");

@@ -142,7 +142,8 @@ impl Run {
         let beside = feed_and_log(body, &mut input, &mut stderr, connection);
         let talk = talk(&mut output, deadline, tell);
         let failed = tokio::select! {
-            never = beside => match never {},
+            // The rest of the request will not come.
+            () = beside => None,
             failed = talk => failed,
         };
         input.close();
@@ -155,25 +156,29 @@ impl Run {
     }
 }
 
-/// Hands the request's body to the script, and the script's complaints to the log.
-async fn feed_and_log(
-    body: Option<Incoming>,
-    input: &mut Input,
-    stderr: &mut Stderr,
-    connection: &Connection,
-) -> std::convert::Infallible {
+/// Hands the request's body to the script, and the script's complaints to the log; ready if the body breaks off, of which
+/// the script must not take the front for the whole.
+async fn feed_and_log(body: Option<Incoming>, input: &mut Input, stderr: &mut Stderr, connection: &Connection) {
     let feed = async {
         let mut body = body;
-        while let Some(Some(Ok(frame))) = next_frame(&mut body).await {
+        while let Some(Some(frame)) = next_frame(&mut body).await {
+            let Ok(frame) = frame else { return };
             if let Some(data) = frame.data_ref() {
                 input.write(data).await;
             }
         }
         input.close();
+        std::future::pending::<()>().await;
     };
     let log = poll_fn(|cx| buffers::with(|buffers| stderr.poll_log(cx, &mut buffers.read, connection)));
-    tokio::join!(feed, log);
-    std::future::pending().await
+    let log = async {
+        log.await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = feed => {}
+        () = log => {}
+    }
 }
 
 async fn next_frame(body: &mut Option<Incoming>) -> Option<Option<Result<hyper::body::Frame<Bytes>, hyper::Error>>> {

@@ -201,6 +201,11 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", &features);
     }
 
+    /// Lets the page come from a server whose certificate nobody vouches for.
+    pub(crate) fn trust_any_certificate(&mut self) {
+        self.call("Security.setIgnoreCertificateErrors", &json!({ "ignore": true }));
+    }
+
     /// Brings the page before all others. As long as none is hidden by this, each is as if it were in front.
     pub(crate) fn bring_to_front(&mut self) {
         self.call("Page.bringToFront", &json!({}));

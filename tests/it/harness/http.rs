@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::harness::DEADLINE;
+use crate::harness::stream::Stream;
 
-/// One TCP connection and what was read from it but not yet taken.
+/// One connection and what was read from it but not yet taken.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     inbox: Vec<u8>,
     taken: usize,
 }
@@ -30,16 +31,17 @@ impl Connection {
 
     /// Connects, if the address answers.
     pub(crate) fn try_open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(DEADLINE))?;
-        stream.set_write_timeout(Some(DEADLINE))?;
-        Ok(Self { stream, inbox: Vec::new(), taken: 0 })
+        Stream::tcp(address).map(Self::over)
+    }
+
+    /// A connection over what is connected already.
+    pub(crate) fn over(stream: Stream) -> Self {
+        Self { stream, inbox: Vec::new(), taken: 0 }
     }
 
     /// Where this end is, as the server sees it.
     pub(crate) fn local_address(&self) -> SocketAddr {
-        self.stream.local_addr().unwrap()
+        self.stream.local_address()
     }
 
     /// Sends all bytes.
@@ -63,8 +65,8 @@ impl Connection {
     }
 
     /// Says that nothing more will be sent, and goes on reading.
-    pub(crate) fn finish(&self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
+    pub(crate) fn finish(&mut self) {
+        self.stream.finish();
     }
 
     /// Ends the connection the rude way: with a reset.
@@ -74,7 +76,7 @@ impl Connection {
 
     /// The socket, and what was read from it but not yet taken.
     pub(crate) fn into_parts(mut self) -> (TcpStream, Vec<u8>) {
-        (self.stream, self.inbox.split_off(self.taken))
+        (self.stream.into(), self.inbox.split_off(self.taken))
     }
 
     /// Takes the next `count` bytes; `None` when the connection ends first.

@@ -1,11 +1,14 @@
 //! What the tests start from: a running `wsd`, a raw HTTP connection, a raw WebSocket client, files, and eyes on processes.
 
 pub(crate) mod browser;
+pub(crate) mod certificates;
 pub(crate) mod crowd;
 pub(crate) mod http;
 pub(crate) mod lines;
+pub(crate) mod places;
 pub(crate) mod process;
 pub(crate) mod server;
+pub(crate) mod stream;
 pub(crate) mod tree;
 pub(crate) mod websocket;
 

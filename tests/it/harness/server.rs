@@ -21,7 +21,7 @@ pub(crate) struct Server {
     command: String,
     output: Arc<Lines>,
     log: Arc<Lines>,
-    /// Where it listens first: 127.0.0.1 unless the flags say otherwise.
+    /// Where it listens first: 127.0.0.1 unless the flags say otherwise; 0.0.0.0 when it is a Unix socket.
     pub(crate) address: SocketAddr,
 }
 
@@ -49,13 +49,18 @@ pub(crate) fn program(name: &str) -> String {
 
 /// Runs `wsd` with these arguments to its end, which must come by itself.
 pub(crate) fn run(arguments: &[&str]) -> Outcome {
-    let mut child = wsd(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    run_to_end(wsd(arguments))
+}
+
+/// Runs a `wsd` command to its end, which must come by itself.
+pub(crate) fn run_to_end(mut command: Command) -> Outcome {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (output, log) = (Lines::of(child.stdout.take().unwrap()), Lines::of(child.stderr.take().unwrap()));
     let status = within(DEADLINE, || child.try_wait().unwrap());
     let Some(status) = status else {
         child.kill().unwrap();
         child.wait().unwrap();
-        panic!("wsd {arguments:?} did not end\nstdout:\n{}stderr:\n{}", output.text(), log.text());
+        panic!("{command:?} did not end\nstdout:\n{}stderr:\n{}", output.text(), log.text());
     };
     Outcome { status: status.code(), stdout: output.wait_for_end(), stderr: log.wait_for_end() }
 }
@@ -110,7 +115,8 @@ impl Server {
             child.wait().unwrap();
             panic!("{command} did not say where it listens\nstderr:\n{}", log.wait_for_end());
         };
-        let address = address_of(&url);
+        // Under the name of websocketd the first line is one of the log, which tells the URL in a field.
+        let address = address_of(&field(&url, "url").unwrap_or(url));
         Self { child, command, output, log, address }
     }
 
@@ -224,6 +230,17 @@ impl Server {
         self.output.so_far()
     }
 
+    /// Waits until standard output has so many lines, and gives them all.
+    pub(crate) fn expect_output(&self, count: usize) -> Vec<String> {
+        assert!(
+            self.output.wait_for("", count).is_some(),
+            "{count} lines did not come:
+{}",
+            self.output.text()
+        );
+        self.output()
+    }
+
     /// Stops the server as an administrator would, and gives the whole of its log.
     pub(crate) fn stop(&mut self) -> String {
         self.signal(Signal::TERM);
@@ -287,9 +304,12 @@ fn is_escaped(text: &str) -> bool {
     text.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
 }
 
-/// The address in a ready URL such as `http://127.0.0.1:43211/`.
+/// The address in a ready URL such as `http://127.0.0.1:43211/`; 0.0.0.0 for a Unix socket, which has none.
 pub(crate) fn address_of(url: &str) -> SocketAddr {
-    let host = url.strip_prefix("http://").and_then(|rest| rest.strip_suffix('/'));
-    let host = host.unwrap_or_else(|| panic!("not a ready URL: {url}"));
+    if url.starts_with("unix:") {
+        return SocketAddr::from(([0, 0, 0, 0], 0));
+    }
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let host = rest.and_then(|rest| rest.strip_suffix('/')).unwrap_or_else(|| panic!("not a ready URL: {url}"));
     host.to_socket_addrs().unwrap().next().unwrap()
 }

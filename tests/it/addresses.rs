@@ -1,0 +1,192 @@
+//! `--address` and `--port`: where wsd listens, and what it says when it cannot.
+
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+
+use crate::harness::http::Connection;
+use crate::harness::server::{Server, address_of, run};
+
+/// Whether this machine has IPv6's loopback address.
+fn has_ipv6() -> bool {
+    let has = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+    if !has {
+        eprintln!("skipped: no IPv6 loopback here");
+    }
+    has
+}
+
+/// Asks every ready URL of the server for a page, with a Host of that URL.
+fn assert_all_answer(server: &Server) {
+    for url in server.output() {
+        let address = address_of(&url);
+        let mut connection = Connection::open(address);
+        connection.send(format!("GET / HTTP/1.1\r\nHost: {address}\r\n\r\n"));
+        assert_eq!(connection.response("GET").status, 404, "{url}");
+    }
+}
+
+#[test]
+fn by_default_both_loopback_addresses_answer_and_no_other() {
+    let server = Server::command(&[], &["cat"]);
+    let port = server.address.port();
+    let mut want = vec![format!("http://127.0.0.1:{port}/")];
+    if has_ipv6() {
+        want.push(format!("http://[::1]:{port}/"));
+    }
+
+    assert_eq!(server.expect_output(want.len()), want);
+    assert_all_answer(&server);
+    if cfg!(target_os = "linux") {
+        assert!(Connection::try_open((Ipv4Addr::new(127, 0, 0, 2), port).into()).is_err());
+    }
+}
+
+#[test]
+fn an_address_alone_is_listened_on() {
+    let table: [(&str, &str); 4] = [
+        ("127.0.0.1", "http://127.0.0.1:PORT/"),
+        // What stands for all addresses is no address to go to.
+        ("0.0.0.0", "http://127.0.0.1:PORT/"),
+        ("::1", "http://[::1]:PORT/"),
+        ("[::1]", "http://[::1]:PORT/"),
+    ];
+    let has_ipv6 = has_ipv6();
+    for (address, want) in table.into_iter().filter(|(address, _)| has_ipv6 || !address.contains(':')) {
+        let server = Server::command(&["--address", address], &["cat"]);
+
+        assert_eq!(server.output(), [want.replace("PORT", &server.address.port().to_string())], "{address}");
+        assert_all_answer(&server);
+    }
+}
+
+#[test]
+fn a_name_of_this_machine_is_an_address() {
+    let server = Server::command(&["--address=localhost"], &["cat"]);
+
+    assert!(server.output().iter().all(|url| address_of(url).ip().is_loopback()), "{:?}", server.output());
+    assert_all_answer(&server);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn several_addresses_have_one_port() {
+    let server = Server::command(&["--address=127.0.0.1", "--address=127.0.0.2", "-address", "127.0.0.3"], &["cat"]);
+    let port = server.address.port();
+
+    let want = [1, 2, 3].map(|last| format!("http://127.0.0.{last}:{port}/"));
+    assert_eq!(server.expect_output(want.len()), want);
+    assert_all_answer(&server);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_address_named_twice_is_one() {
+    let flags = ["--address=127.0.0.1", "--address=127.0.0.2", "--address=127.0.0.1"];
+
+    let server = Server::command(&flags, &["cat"]);
+
+    assert_eq!(server.expect_output(2).len(), 2);
+    assert_all_answer(&server);
+}
+
+#[test]
+fn all_addresses_of_ipv6_are_those_of_ipv4_too() {
+    if !has_ipv6() {
+        return;
+    }
+    let server = Server::command(&["--address=::"], &["env"]);
+    let port = server.address.port();
+
+    for address in [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()] {
+        let request = crate::harness::websocket::upgrade_request("localhost", "/", "");
+        let mut client = crate::harness::websocket::Client::open(address, &request).ok().unwrap();
+
+        let environment = client.rest().0;
+
+        let want = format!("REMOTE_ADDR={}", address.ip());
+        assert!(environment.contains(&want), "{want} is not in {environment:?}");
+    }
+}
+
+#[test]
+fn one_address_that_cannot_be_had_ends_the_start() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    // Of the blocks for documentation (RFC 5737, RFC 3849): no machine has them.
+    let mut table = vec![
+        (0, vec!["--address=127.0.0.1", "--address=192.0.2.1"], "192.0.2.1".to_owned()),
+        (0, vec!["--address=192.0.2.1", "--address=127.0.0.1"], "192.0.2.1".to_owned()),
+        (port, vec![], format!("127.0.0.1:{port}")),
+        (port, vec!["--address=127.0.0.1"], format!("127.0.0.1:{port}")),
+    ];
+    if has_ipv6() {
+        table.push((0, vec!["--address=127.0.0.1", "--address=[2001:db8::1]"], "[2001:db8::1]".to_owned()));
+        table.push((port, vec!["--address=::1", "--address=127.0.0.1"], format!("127.0.0.1:{port}")));
+    }
+    for (port, addresses, named) in table {
+        let outcome = run(&[&[&*format!("--port={port}")], &addresses[..], &["cat"]].concat());
+
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""), "{addresses:?}: {outcome:?}");
+        assert!(outcome.stderr.contains(&named), "{addresses:?}: {outcome:?}");
+        assert!(outcome.stderr.contains("hint:"), "{addresses:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_port_taken_on_the_other_loopback_address_ends_the_start() {
+    if !has_ipv6() {
+        return;
+    }
+    let taken = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+
+    let outcome = run(&[&format!("--port={port}"), "cat"]);
+
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""), "{outcome:?}");
+    assert!(outcome.stderr.contains(&format!("[::1]:{port}")), "{outcome:?}");
+}
+
+#[test]
+fn what_is_no_address_is_exit_1_and_named() {
+    for text in ["", "127.0.0.1:80", "[::1]:80", "[::1", "256.1.1.1", "a b", "http://127.0.0.1/"] {
+        let outcome = run(&["--port=0", "--address", text, "cat"]);
+
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{text}: {outcome:?}");
+        let names = outcome.stderr.contains("--address") && outcome.stderr.contains(&format!("`{text}`"));
+        assert!(names, "{text}: {outcome:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_port_it_is_8080_and_with_tls_8443() {
+    let identity = crate::harness::certificates::Authority::new().identity("server");
+    let tree = crate::harness::tree::Tree::new();
+    tree.file("cert.pem", identity.certificate).file("key.pem", identity.key);
+    let (cert, key) = (tree.path("cert.pem"), tree.path("key.pem"));
+    for (flags, scheme, port) in
+        [(&[][..], "http", 8080), (&["--ssl", "--sslcert", &cert, "--sslkey", &key][..], "https", 8443)]
+    {
+        let address = crate::harness::places::own_address();
+        if let Err(error) = TcpListener::bind((address, port)) {
+            eprintln!("skipped: port {port} cannot be had: {error}");
+            continue;
+        }
+        let address_flag = format!("--address={address}");
+
+        let server = Server::spawn(crate::harness::server::wsd(&[&[&*address_flag], flags, &["cat"]].concat()));
+
+        assert_eq!(server.output(), [format!("{scheme}://{address}:{port}/")]);
+    }
+}
+
+#[test]
+fn ports_are_spelled_as_in_go_except_for_octal() {
+    let port = crate::harness::places::free_port();
+    let (underscored, hex) = (format!("{}_{:03}", port / 1000, port % 1000), format!("{port:#x}"));
+    let (octal, binary, zeros) = (format!("{port:#o}"), format!("{port:#b}"), format!("0{port}"));
+    for text in [port.to_string(), underscored, hex.to_uppercase().replace("0X", "0x"), octal, binary, zeros] {
+        let server = Server::spawn(crate::harness::server::wsd(&["--port", &text, "cat"]));
+
+        assert_eq!(server.address.port(), port, "{text}");
+    }
+}

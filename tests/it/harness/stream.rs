@@ -1,0 +1,133 @@
+//! What a connection runs over: a socket of any family, bare or within TLS.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{RecvFlags, getsockname};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
+
+use crate::harness::DEADLINE;
+
+/// A connected socket. No read and no write takes longer than the deadline unless another time is set.
+pub(crate) struct Stream {
+    socket: File,
+    tls: Option<Box<ClientConnection>>,
+}
+
+impl Stream {
+    /// Over TCP.
+    pub(crate) fn tcp(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
+        stream.set_nodelay(true)?;
+        Self::of(stream)
+    }
+
+    /// Over the Unix socket at this path; on Linux a path that begins with `@` is a name without a file.
+    pub(crate) fn unix(path: &str) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        if let Some(name) = path.strip_prefix('@') {
+            use std::os::linux::net::SocketAddrExt;
+            let address = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
+            return Self::of(UnixStream::connect_addr(&address)?);
+        }
+        Self::of(UnixStream::connect(Path::new(path))?)
+    }
+
+    fn of(socket: impl Into<OwnedFd>) -> io::Result<Self> {
+        let stream = Self { socket: File::from(socket.into()), tls: None };
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_write_timeout(Some(DEADLINE))?;
+        Ok(stream)
+    }
+
+    /// The same within TLS, to a server that must be `localhost`. What the server does not like of the client's
+    /// certificate shows in the first read only, as TLS 1.3 has it.
+    pub(crate) fn secure(mut self, config: &Arc<ClientConfig>) -> io::Result<Self> {
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut tls = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut self.socket)?;
+        }
+        self.tls = Some(Box::new(tls));
+        Ok(self)
+    }
+
+    /// What TLS has agreed on.
+    pub(crate) fn tls(&self) -> &ClientConnection {
+        self.tls.as_ref().expect("a connection within TLS")
+    }
+
+    /// The address of this end, as the server sees it.
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        getsockname(&self.socket).unwrap().try_into().expect("a connection over TCP")
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn finish(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            tls.complete_io(&mut self.socket).unwrap();
+        }
+        rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write).unwrap();
+    }
+
+    pub(crate) fn set_read_timeout(&self, time: Option<Duration>) -> io::Result<()> {
+        Ok(set_socket_timeout(&self.socket, Timeout::Recv, time)?)
+    }
+
+    pub(crate) fn set_write_timeout(&self, time: Option<Duration>) -> io::Result<()> {
+        Ok(set_socket_timeout(&self.socket, Timeout::Send, time)?)
+    }
+
+    /// Reads, and leaves there what it read. Within TLS it is of no use: what is there may be no data.
+    pub(crate) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        assert!(self.tls.is_none());
+        Ok(rustix::net::recv(&self.socket, buffer, RecvFlags::PEEK)?.0)
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.socket.read(buffer),
+            Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.socket).read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.socket.write(bytes),
+            Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.socket).write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.tls {
+            None => Ok(()),
+            Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.socket).flush(),
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl From<Stream> for TcpStream {
+    /// The bare socket, which is taken to be one of TCP.
+    fn from(stream: Stream) -> Self {
+        Self::from(OwnedFd::from(stream.socket))
+    }
+}

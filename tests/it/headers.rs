@@ -1,0 +1,184 @@
+//! `--header`, `--header-ws`, `--header-http`: headers of the user's own on the answers they are for, errors included.
+
+use crate::harness::http::Response;
+use crate::harness::server::{Server, run};
+use crate::harness::tree::Tree;
+
+const ALL: &str = "X-All: 1";
+const WS: &str = "X-Ws: 2";
+const HTTP: &str = "X-Http: 3";
+
+/// A server with a header of each kind: a program in text, a script that runs and one that does not, a file.
+fn start() -> (Tree, Server) {
+    let tree = Tree::new();
+    tree.program("cgi/ok", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nbody'\n")
+        .program("cgi/bad", "#!/bin/sh\nexit 1\n")
+        .file("site/a.txt", "hello")
+        .file("site/sub/index.html", "sub");
+    let (cgi, site) = (tree.path("cgi"), tree.path("site"));
+    let server = Server::command(
+        &[
+            "--header",
+            ALL,
+            "--header-ws",
+            WS,
+            "--header-http",
+            HTTP,
+            "--cgidir",
+            &cgi,
+            "--staticdir",
+            &site,
+            "--maxforks=1",
+        ],
+        &["cat"],
+    );
+    (tree, server)
+}
+
+/// Which of the headers an answer has.
+fn own(response: &Response) -> Vec<&str> {
+    [ALL, WS, HTTP]
+        .into_iter()
+        .filter(|header| {
+            let (name, value) = header.split_once(": ").unwrap();
+            response.header(name) == Some(value)
+        })
+        .collect()
+}
+
+/// What came on an upgrade, the 101 included.
+fn upgrade(server: &Server, headers: &str) -> (crate::harness::http::Connection, Response) {
+    let mut connection = server.http();
+    connection.send(crate::harness::websocket::upgrade_request(&server.host(), "/", headers));
+    let response = connection.response("GET");
+    (connection, response)
+}
+
+#[test]
+fn every_answer_has_the_headers_of_its_kind() {
+    let (_tree, server) = start();
+    let get = |path: &str, headers: &str| server.get(path, headers);
+    let ask = |head: &str| server.request(&format!("{head}\r\nHost: {}\r\nConnection: close\r\n\r\n", server.host()));
+    let etag = get("/a.txt", "").header("etag").unwrap().to_owned();
+    let bad_upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
+    let table = [
+        (200, get("/a.txt", "")),
+        (200, get("/ok", "")),
+        (200, ask("HEAD /a.txt HTTP/1.1")),
+        (206, get("/a.txt", "Range: bytes=0-1\r\n")),
+        (304, get("/a.txt", &format!("If-None-Match: {etag}\r\n"))),
+        (307, get("/sub", "")),
+        (404, get("/nothing", "")),
+        (405, ask("DELETE /a.txt HTTP/1.1")),
+        (416, get("/a.txt", "Range: bytes=9-\r\n")),
+        (500, get("/bad", "")),
+        (400, get("/", &format!("{bad_upgrade}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n"))),
+        (403, upgrade(&server, "Origin: http://evil.example\r\n").1),
+        (405, ask(&format!("POST / HTTP/1.1\r\n{}", bad_upgrade.trim_end()))),
+        (426, get("/", &format!("{bad_upgrade}Sec-WebSocket-Version: 8\r\n"))),
+    ];
+    for (status, response) in table {
+        assert_eq!((response.status, own(&response)), (status, vec![ALL, HTTP]), "{response}");
+    }
+
+    let (_session, response) = upgrade(&server, "");
+    assert_eq!((response.status, own(&response)), (101, vec![ALL, WS]), "{response}");
+    let (_, response) = upgrade(&server, "");
+    assert_eq!((response.status, own(&response)), (429, vec![ALL, HTTP]), "{response}");
+}
+
+#[test]
+fn a_header_may_come_several_times_and_takes_the_place_of_ours() {
+    let tree = Tree::new();
+    tree.file("a.txt", "hello");
+    let flags = [
+        "--header=X-Many: one",
+        "--header=x-many:two",
+        "--header-http=X-Many: three",
+        "--header=Server: mine",
+        "--header-http=Content-Type: text/x-mine",
+        "--header=X-Empty:",
+        "--header=X-Colon: a: b",
+        "--header=X-Space: \t a\tb \t",
+        "--header=X-Accent: é",
+    ];
+    let server = Server::serve(&[&["--staticdir", &tree.path("")][..], &flags].concat());
+
+    let response = server.get("/a.txt", "");
+
+    let values = |name: &str| -> Vec<String> {
+        let lines = response.head.lines().filter_map(|line| line.split_once(':'));
+        lines.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned()).collect()
+    };
+    assert_eq!(values("x-many"), ["one", "two", "three"]);
+    assert_eq!(values("server"), ["mine"]);
+    assert_eq!(values("content-type"), ["text/x-mine"]);
+    assert_eq!(values("x-empty"), [""]);
+    assert_eq!(values("x-colon"), ["a: b"]);
+    assert_eq!(values("x-space"), ["a\tb"]);
+    assert_eq!(values("x-accent"), ["é"]);
+}
+
+#[test]
+fn the_handshake_stays_whole() {
+    let server = Server::command(&["--header=X-All: 1", "--header-ws=Set-Cookie: a=1"], &["cat"]);
+
+    let (connection, response) = upgrade(&server, "");
+
+    assert_eq!(response.header("sec-websocket-accept"), Some(crate::harness::websocket::ACCEPT));
+    assert_eq!(response.header("set-cookie"), Some("a=1"));
+    let mut client = crate::harness::websocket::Client::upgraded(connection);
+    client.text("hello");
+    assert_eq!(client.line(), "hello");
+}
+
+#[test]
+fn a_subprotocol_as_a_header_goes_to_every_client() {
+    // What users of websocketd do, which knows no subprotocols.
+    let server = Server::command(&["--header-ws=Sec-WebSocket-Protocol: mine"], &["cat"]);
+
+    for headers in ["", "Sec-WebSocket-Protocol: mine\r\n"] {
+        assert_eq!(upgrade(&server, headers).1.header("sec-websocket-protocol"), Some("mine"));
+    }
+}
+
+#[test]
+fn without_the_flags_no_answer_tells_the_name_of_the_server() {
+    let server = Server::command(&[], &["cat"]);
+
+    assert_eq!(upgrade(&server, "").1.header("server"), None);
+    assert_eq!(server.get("/", "").header("server"), None);
+}
+
+#[test]
+fn a_bad_header_is_exit_1_and_named() {
+    for flag in ["--header", "--header-ws", "--header-http"] {
+        for header in [
+            "",
+            ":",
+            ": value",
+            "X-A",
+            "X A: value",
+            "X-A : value",
+            "X-É: value",
+            "X-A: one\r\nX-B: two",
+            "X-A: one\nX-B: two",
+            "X-A\r\nX-B: two",
+            "X-A: \u{1b}[31m",
+            "X-A: \u{7f}",
+            "Connection: close",
+            "upgrade: x",
+            "Content-Length: 3",
+            "Transfer-Encoding: chunked",
+            "Sec-WebSocket-Accept: x",
+            "Sec-WebSocket-Extensions: permessage-deflate",
+            "Sec-WebSocket-Version: 14",
+        ] {
+            let outcome = run(&["--port=0", flag, header, "cat"]);
+
+            assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{flag} {header:?}: {outcome:?}");
+            assert!(outcome.stderr.contains(&format!("{flag}: ")), "{flag} {header:?}: {outcome:?}");
+            assert!(!outcome.stderr.contains(['\r', '\u{1b}']), "{flag} {header:?}: {outcome:?}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `--origin`, `--sameorigin`, `--anyorigin`: which pages may connect when the user says so.
+
+use crate::harness::server::{Server, run};
+use crate::harness::websocket::{Client, upgrade_request};
+
+/// Whether an upgrade with this Host and this Origin, `-` being none, passes.
+fn passes(server: &Server, host: &str, origin: &str) -> bool {
+    let header = if origin == "-" { String::new() } else { format!("Origin: {origin}\r\n") };
+    match Client::open(server.address, &upgrade_request(host, "/", &header)) {
+        Ok(_) => true,
+        Err(response) => {
+            assert_eq!(response.status, 403, "{origin}:\n{response}");
+            false
+        }
+    }
+}
+
+fn assert_table(flags: &[&str], host: &str, table: &[(&str, bool)]) {
+    let server = Server::command(flags, &["cat"]);
+    for (origin, want) in table {
+        assert_eq!(passes(&server, host, origin), *want, "{flags:?}, Host: {host}, Origin: {origin}");
+    }
+}
+
+#[test]
+fn an_entry_is_scheme_host_and_port() {
+    let table = [
+        ("http://a.com", true),
+        ("https://a.com", true),
+        ("http://a.com:80", true),
+        ("https://a.com:443", true),
+        ("http://a.com:443", false),
+        ("https://a.com:80", false),
+        ("http://a.com:8080", false),
+        ("http://A.COM", true),
+        ("http://b.com", false),
+        ("http://b.com:81", true),
+        ("https://b.com:81", true),
+        ("http://c.com", false),
+        ("https://c.com", true),
+        ("HTTPS://C.com", true),
+        ("https://c.com:444", false),
+        ("http://d.com", true),
+        ("http://d.com:80", true),
+        ("https://d.com", false),
+        ("http://e.com", true),
+        ("https://e.com:8443", true),
+        ("http://e.com:1", true),
+        ("http://[2001:db8::1]:81", true),
+        ("http://[2001:db8::1]", false),
+        ("http://sub.a.com", false),
+        ("http://a.com.evil.example", false),
+        ("http://evil.example/a.com", false),
+        ("http://evil.example#a.com", false),
+        ("http://a.com@evil.example", false),
+        ("http://evil.example:80@a.com", false),
+        ("ftp://a.com", false),
+        ("a.com", false),
+        ("//a.com", false),
+        ("http://a.com/", false),
+        ("http://a.com, http://evil.example", false),
+        ("null", false),
+        ("file://", false),
+        ("", false),
+        ("-", false),
+    ];
+    assert_table(&["--origin=a.com,b.com:81,https://c.com,d.com:80,e.com:*,[2001:db8::1]:81"], "any.example", &table);
+}
+
+#[test]
+fn pages_of_no_server_are_let_in_by_name() {
+    let table = [("-", true), ("file://", true), ("", true), ("null", false), ("http://a.com", false)];
+    assert_table(&["--origin=file://"], "any.example", &table);
+    let table = [("null", true), ("-", false), ("file://", false), ("http://a.com", false)];
+    assert_table(&["--origin=null"], "any.example", &table);
+    let table = [("null", true), ("-", true), ("http://a.com", true), ("http://b.com", false)];
+    assert_table(&["--origin=null,file://,a.com"], "any.example", &table);
+}
+
+#[test]
+fn the_same_origin_is_asked_of_every_client() {
+    let table = [
+        ("http://app.example:81", true),
+        ("https://app.example:81", true),
+        ("http://APP.example:81", true),
+        ("http://app.example", false),
+        ("http://other.example:81", false),
+        ("null", false),
+        ("file://", false),
+        ("-", false),
+    ];
+    assert_table(&["--sameorigin"], "app.example:81", &table);
+    // Behind a proxy that speaks TLS, Host has no port.
+    let table = [("http://app.example", true), ("https://app.example", true), ("https://app.example:80", false)];
+    assert_table(&["--sameorigin"], "app.example", &table);
+}
+
+#[test]
+fn of_two_policies_both_must_let_a_page_in() {
+    let flags = ["--sameorigin", "--origin=a.com,b.com"];
+    assert_table(&flags, "a.com", &[("http://a.com", true), ("http://b.com", false), ("-", false)]);
+    assert_table(&flags, "c.com", &[("http://a.com", false), ("http://c.com", false)]);
+}
+
+#[test]
+fn any_origin_is_any() {
+    let table = [("http://a.com", true), ("null", true), ("file://", true), ("-", true), ("rubbish", true)];
+    assert_table(&["--anyorigin"], "any.example", &table);
+}
+
+#[test]
+fn policies_that_contradict_each_other_are_exit_1() {
+    for (flags, words) in [
+        (&["--anyorigin", "--origin=a.com"][..], ["--anyorigin", "--origin"]),
+        (&["--anyorigin", "--sameorigin"], ["--anyorigin", "--sameorigin"]),
+        (&["--anyorigin", "--sameorigin", "--origin=a.com"], ["--anyorigin", "--origin"]),
+    ] {
+        let outcome = run(&[&["--port=0"], flags, &["cat"]].concat());
+
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{flags:?}: {outcome:?}");
+        assert!(words.iter().all(|word| outcome.stderr.contains(word)), "{flags:?}: {outcome:?}");
+    }
+    // Turned off again they say nothing.
+    let server = Server::command(&["--anyorigin=false", "--origin=a.com"], &["cat"]);
+    assert!(passes(&server, "any.example", "http://a.com"));
+}
+
+#[test]
+fn an_entry_that_can_never_match_is_exit_1_and_named() {
+    for entry in [
+        " ",
+        " e.com",
+        "e.com ",
+        "e com",
+        "*",
+        "*.f.com",
+        "http://*",
+        "http://g.com/",
+        "g.com/path",
+        "g.com?x",
+        "g.com#x",
+        "user@g.com",
+        "http://",
+        "://g.com",
+        ":80",
+        "g.com:",
+        "g.com:port",
+        "g.com:99999",
+        "g.com:-1",
+        "g.com:80:90",
+        "ftp://g.com",
+        "ws://g.com",
+        "file:///x",
+        "2001:db8::1",
+        "[2001:db8::1",
+        "[]",
+    ] {
+        for list in [entry.to_owned(), format!("a.com,{entry}"), format!("{entry},a.com")] {
+            let outcome = run(&["--port=0", "--origin", &list, "cat"]);
+
+            assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{list:?}: {outcome:?}");
+            let names = outcome.stderr.contains("--origin") && outcome.stderr.contains(&format!("`{entry}`"));
+            assert!(names && outcome.stderr.contains("hint:"), "{list:?}: {outcome:?}");
+        }
+    }
+}
