@@ -12,7 +12,7 @@ use crate::limits::PIPE_BYTES;
 
 /// The bytes that a writer refused when they were offered.
 ///
-/// Its owner takes nothing new from the other side until [`Backlog::poll_drain`] is ready, so it never holds more than
+/// Its owner takes nothing new from the other side until [`Backlog::is_empty`] is true, so it never holds more than
 /// one read's worth. Empty, it holds no memory.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {

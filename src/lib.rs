@@ -11,7 +11,7 @@
 //!   session::end::End → Close frame, line of the log;  worker::stop brings the process group to its end
 //! ```
 //!
-//! Between the two ends nothing is queued: see [`backlog`].
+//! Between the two ends nothing is queued: see `backlog`.
 //!
 //! # The layers
 //!
@@ -32,7 +32,7 @@
 //!
 //! A *connection* is TCP's, a *request* HTTP's, a *session* is what follows the upgrade. A *worker* is the process
 //! behind a session, a *program* is what it runs. A *message* is a WebSocket's, a *frame* is what it travels in, a
-//! *line* is the worker's. The *end* is why a session ended, a *limit* is in [`limits`].
+//! *line* is the worker's. The *end* is why a session ended, a *limit* is in `limits`.
 
 mod admission;
 mod backlog;

@@ -1,6 +1,7 @@
 //! The table of flags: their names, their values, their help.
 
 #![expect(clippy::doc_markdown, reason = "the doc comments of flags are the text of `--help`")]
+#![expect(rustdoc::broken_intra_doc_links, reason = "brackets in the text of `--help` are no links")]
 #![expect(clippy::struct_excessive_bools, reason = "flags are what they are")]
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
