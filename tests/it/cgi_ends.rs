@@ -147,6 +147,32 @@ fn a_time_that_is_none_is_exit_2() {
 }
 
 #[test]
+fn a_client_that_leaves_ends_its_script() {
+    let tree = Tree::new();
+    let table = [
+        ("sleep 1000", ""),
+        (STUBBORN, ""),
+        ("printf 'Content-Type: a/b\\n\\nbegun\\n'; exec sleep 1000", "begun"),
+        ("printf 'Content-Type: a/b\\n\\nbegun\\n'; exec yes", "begun"),
+    ];
+    for (script, seen) in table {
+        let server = shell(&tree, &[], &format!("{}; {script}", note_pid(&tree)));
+        let mut connection = server.http();
+        connection.send("GET /script HTTP/1.0\r\nHost: localhost\r\n\r\n");
+        let script_pid = noted_pid(&tree);
+        let mut answer = Vec::new();
+        while !String::from_utf8_lossy(&answer).contains(seen) {
+            answer.extend(connection.take(1).unwrap());
+        }
+
+        connection.reset();
+
+        assert!(gone_within(script_pid, DEADLINE), "{script}");
+        tree.remove("pid");
+    }
+}
+
+#[test]
 fn a_client_that_leaves_in_the_middle_of_its_body_ends_its_script() {
     let tree = Tree::new();
     let script = format!("{}; cat > /dev/null; exec sleep 1000", note_pid(&tree));
@@ -158,6 +184,22 @@ fn a_client_that_leaves_in_the_middle_of_its_body_ends_its_script() {
     connection.reset();
 
     assert!(gone_within(script_pid, DEADLINE));
+}
+
+#[test]
+fn a_body_that_breaks_off_is_not_taken_for_the_whole() {
+    // A chunked body has no length that the script could compare.
+    let tree = Tree::new();
+    let done = tree.path("done");
+    let server = shell(&tree, &[], &format!("{}; cat > /dev/null; echo > '{done}'", note_pid(&tree)));
+    let mut connection = server.http();
+    connection.send("POST /script HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+    let script_pid = noted_pid(&tree);
+
+    connection.reset();
+
+    assert!(gone_within(script_pid, DEADLINE));
+    assert!(!tree.holds("done"), "the script was told that the body ended well");
 }
 
 #[test]

@@ -57,7 +57,7 @@ enum Failure {
 }
 
 /// The head of the answer and its body, or why there is none.
-type Outcome = Result<(Head, Channel<Bytes, std::io::Error>), (Failure, Status)>;
+type Outcome = Result<(Head, Body), (Failure, Status)>;
 
 /// Runs the script that was found for `path`.
 pub(super) async fn run(
@@ -103,7 +103,6 @@ fn answer(context: &Context, file: &Path, outcome: Outcome) -> Answer {
     let (failure, status) = match outcome {
         Ok((Head::LocalRedirect(target), _)) => return Answer::LocalRedirect(target),
         Ok((Head::Document(status, headers), body)) => {
-            let body: Body = body.boxed_unsync();
             let mut response = Response::new(body);
             *response.status_mut() = status;
             *response.headers_mut() = headers;
@@ -146,7 +145,7 @@ impl Run {
             () = beside => None,
             failed = talk => failed,
         };
-        input.close();
+        // Its input is closed once the whole body is in it. What was cut short must not end like what is whole.
         let status = stop(child, patience, connection).await;
         stderr.log_to_the_end(connection).await;
         drop(permit);
@@ -207,10 +206,20 @@ async fn talk(
         Err(_) => return Some((tell, Failure::Late)),
     };
     let (mut sender, body) = Channel::new(1);
-    if tell.send(Ok((head, body))).is_ok()
-        && timeout_at(deadline, copy(output, &mut buffer, rest, &mut sender)).await.is_err()
-    {
-        sender.abort(std::io::ErrorKind::TimedOut.into());
+    // Dropped with the body: when it is whole, or the client has left.
+    let (mut reader, reads) = oneshot::channel::<()>();
+    let body = body.map_frame(move |frame| {
+        let _ = &reads;
+        frame
+    });
+    if tell.send(Ok((head, body.boxed_unsync()))).is_err() {
+        return None;
+    }
+    tokio::select! {
+        copied = timeout_at(deadline, copy(output, &mut buffer, rest, &mut sender)) => if copied.is_err() {
+            sender.abort(std::io::ErrorKind::TimedOut.into());
+        },
+        () = reader.closed() => {}
     }
     None
 }
