@@ -15,9 +15,9 @@ use crate::{
     limits::RETRY_AFTER_SECS,
     worker::{
         Worker,
-        child::{LaunchError, spawn},
         environ::{Content, Facts, variables},
         program::Program,
+        spawn::{LaunchError, spawn},
     },
 };
 

@@ -19,7 +19,7 @@ use crate::{
     limits::{RESTART_MAX, RESTART_MIN},
     peer::Connection,
     shutdown::Shutdown,
-    worker::{Worker, child::spawn, program::Program},
+    worker::{Worker, program::Program, spawn::spawn},
 };
 
 /// Who shares a worker.

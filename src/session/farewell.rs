@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use tokio::time::{sleep, timeout};
 
 use super::{bridge::Counts, end::End};
@@ -142,11 +143,18 @@ impl Farewell {
         }
     }
 
-    /// Reads a client until it ends, or falls silent for a while.
+    /// Reads a client until it ends, or falls silent for a while; of one that has sent its Close frame, after which
+    /// nothing may follow, only what is there.
     async fn hear_out(&mut self) {
         loop {
             let more = poll_fn(|cx| buffers::with(|buffers| self.socket.poll_discard_once(cx, &mut buffers.read)));
-            let Ok(true) = timeout(LINGER_QUIET, more).await else { return };
+            let goes_on = match self.client {
+                Client::Closed(_) => more.now_or_never() == Some(true),
+                _ => timeout(LINGER_QUIET, more).await == Ok(true),
+            };
+            if !goes_on {
+                return;
+            }
         }
     }
 

@@ -1,25 +1,12 @@
-//! A worker's process: started in a process group of its own, waited for, reaped.
+//! A worker's process: signalled, waited for, reaped.
 
-use std::{
-    ffi::OsString,
-    fmt, io,
-    os::{fd::OwnedFd, unix::process::CommandExt},
-    process::{Command, Stdio},
+use std::io;
+
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, getpgid, kill_process, kill_process_group, waitid,
 };
 
-use rustix::{
-    io::Errno,
-    process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, getpgid, kill_process, kill_process_group, waitid},
-};
-
-use super::{
-    Worker,
-    descriptors::give_limit_back,
-    input::Input,
-    output::{Output, Stderr},
-    program::Program,
-    status::Status,
-};
+use super::status::Status;
 
 /// A process that leads a process group.
 ///
@@ -31,70 +18,12 @@ pub(crate) struct Child {
     is_reaped: bool,
 }
 
-/// Why a program could not be started.
-#[derive(Debug)]
-pub(crate) struct LaunchError(io::Error);
-
-impl LaunchError {
-    /// Whether the system lacks processes, memory or descriptors, so that it may work later.
-    pub(crate) fn is_shortage(&self) -> bool {
-        let shortages = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
-        shortages.into_iter().any(|errno| self.0.raw_os_error() == Some(errno.raw_os_error()))
-    }
-
-    /// What to do about it, if that is known.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        match self.0.kind() {
-            io::ErrorKind::NotFound => Some("the file, or the interpreter that its first line names, does not exist"),
-            io::ErrorKind::PermissionDenied => Some("make it executable: chmod +x"),
-            _ if self.0.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
-                Some("a script must begin with a line such as #!/bin/sh")
-            }
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for LaunchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Starts `program` with `environment` and nothing else, in a process group of its own.
-///
-/// Blocks for the 0.1 to 0.3 ms that it takes to start a process; the standard library starts it without copying
-/// wsd's memory as long as neither a user, a group nor a hook is asked for.
-pub(crate) fn spawn(program: &Program, environment: Vec<(OsString, OsString)>) -> Result<Worker, LaunchError> {
-    let mut command = Command::new(&program.path);
-    if let Some(name) = &program.name {
-        command.arg0(name);
-    }
-    if let Some(folder) = &program.folder {
-        command.current_dir(folder);
-    }
-    let mut started = command
-        .args(&program.args)
-        .env_clear()
-        .envs(environment)
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(LaunchError)?;
-    let child = Child { pid: Pid::from_child(&started), is_reaped: false };
-    give_limit_back(child.pid);
-    let (stdin, stdout, stderr) = (started.stdin.take(), started.stdout.take(), started.stderr.take());
-    let pipes = || -> Option<io::Result<_>> {
-        let (stdin, stdout, stderr) = (OwnedFd::from(stdin?), OwnedFd::from(stdout?), OwnedFd::from(stderr?));
-        Some(Input::new(stdin).and_then(|input| Ok((input, Output::new(stdout)?, Stderr::new(stderr)?))))
-    };
-    let (input, output, stderr) = pipes().expect("all three were asked for").map_err(LaunchError)?;
-    Ok(Worker { child, input, output, stderr })
-}
-
 impl Child {
+    /// The process `pid`, just started as the leader of a process group.
+    pub(super) fn new(pid: Pid) -> Self {
+        Self { pid, is_reaped: false }
+    }
+
     /// The process's id, and its group's.
     pub(crate) fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()
@@ -123,6 +52,10 @@ impl Child {
         use rustix::process::{PidfdFlags, pidfd_open};
         use tokio::io::{Interest, unix::AsyncFd};
 
+        // Most often it has, by the time that the end of its output is known here.
+        if self.has_ended() {
+            return Ok(());
+        }
         let pidfd = pidfd_open(self.pid, PidfdFlags::NONBLOCK)?;
         AsyncFd::with_interest(pidfd, Interest::READABLE)?.readable().await.map(drop)
     }
@@ -141,23 +74,19 @@ impl Child {
 
     /// Kills what is left of the group, reaps the process, which must have ended, and tells how it ended.
     pub(crate) fn reap(mut self) -> Status {
-        self.sweep();
+        let _ = kill_process_group(self.pid, Signal::KILL);
+        self.is_reaped = true;
         match waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED) {
             Ok(Some(status)) => status_of(&status),
             _ => Status::Signal(0),
         }
-    }
-
-    fn sweep(&mut self) {
-        self.signal(Signal::KILL);
-        self.is_reaped = true;
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
         if !self.is_reaped {
-            self.sweep();
+            self.signal(Signal::KILL);
             let pid = self.pid;
             // A killed process ends at once, but one stuck in the kernel must not hold up the thread that drops it.
             let reap = move || waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);

@@ -6,6 +6,7 @@ pub(crate) mod environ;
 pub(crate) mod input;
 pub(crate) mod output;
 pub(crate) mod program;
+pub(crate) mod spawn;
 pub(crate) mod status;
 pub(crate) mod stop;
 

@@ -194,7 +194,7 @@ fn last_words_wait_for_a_program_that_is_slow_to_read() {
     let mut leaves = server.connect("/");
     // All room before the program is taken.
     let flood = Frame::new(TEXT, [b'x'; 1000]).masked().repeat(30_000);
-    let sent = talks.connection().send_until_blocked(&flood, Duration::from_millis(500));
+    let sent = talks.connection().send_until_blocked(&flood, Duration::from_secs(3));
     assert!(sent < flood.len(), "all {sent} bytes were taken");
 
     leaves.text("last words");
