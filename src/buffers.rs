@@ -8,14 +8,23 @@ use crate::limits::{FREED_BYTES_KEPT, READ_BYTES};
 #[derive(Debug)]
 pub(crate) struct Buffers {
     /// Always [`READ_BYTES`] long.
-    pub(crate) read: Box<[u8]>,
+    pub(crate) read: Vec<u8>,
     /// Empty when lent.
     pub(crate) write: Vec<u8>,
 }
 
 thread_local! {
-    static BUFFERS: RefCell<Buffers> =
-        RefCell::new(Buffers { read: vec![0; READ_BYTES].into_boxed_slice(), write: Vec::new() });
+    static BUFFERS: RefCell<Buffers> = RefCell::new(Buffers { read: untouched(), write: Vec::new() });
+}
+
+/// A buffer to read into that takes up memory only as far as it is used.
+///
+/// A block larger than what the allocator keeps comes from the kernel, which has zeroed it; what nobody touches of it
+/// costs nothing.
+fn untouched() -> Vec<u8> {
+    let mut buffer = vec![0; 2 * FREED_BYTES_KEPT];
+    buffer.truncate(READ_BYTES);
+    buffer
 }
 
 /// Has the allocator keep what is freed for the next message, up to twice [`FREED_BYTES_KEPT`] a thread.

@@ -125,6 +125,9 @@ fn merged_words(flags: &Flags, file: &File) -> Vec<OsString> {
 
 /// The flags of the command line and the file together.
 fn merge(command_line: &Flags, file: &File) -> Result<Flags, Error> {
+    if file.settings.is_empty() {
+        return Ok(command_line.clone());
+    }
     let words = merged_words(command_line, file);
     let merged = cli::parse_words(&words).map_err(|why| Error::new(why, "see `wsd --help`"))?;
     Ok(Flags {
