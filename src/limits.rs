@@ -103,6 +103,12 @@ pub(crate) const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 /// What a connection may idle between two requests.
 pub(crate) const IDLE_TIME_MAX: Duration = Duration::from_mins(1);
 
+/// What a client that takes nothing at all of an HTTP answer is given to take some; then its connection is closed.
+///
+/// 60 s between two writes that come to anything, however long the whole takes. What the kernel holds for the client
+/// counts as taken; with TLS the last 64 KiB count as one write.
+pub(crate) const ANSWER_STALL_MAX: Duration = Duration::from_mins(1);
+
 /// Connections at a time that are not (yet) sessions; more wait in the kernel's queue.
 pub(crate) const CONNECTIONS_MAX: usize = 8192;
 

@@ -1,15 +1,16 @@
-//! How long a client may take: to send a request's head, and between two requests.
+//! How long a client may take: to send a request's head, between two requests, and to read some of an answer.
 //!
-//! Without this a client that sends one byte now and then holds a connection for ever (slowloris).
+//! Without this a client that sends one byte now and then, or reads none, holds a connection for ever (slowloris).
 
 use std::{
-    io,
+    io, mem,
     pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
@@ -18,17 +19,39 @@ use tokio::{
 };
 
 use crate::{
-    limits::{HEAD_TIME_MAX, IDLE_TIME_MAX},
+    limits::{ANSWER_STALL_MAX, HEAD_TIME_MAX, IDLE_TIME_MAX},
     socket::stream::Stream,
 };
 
-/// A connection whose reads fail with [`io::ErrorKind::TimedOut`] when the client is too slow.
+/// A connection whose reads and writes fail with [`io::ErrorKind::TimedOut`] when the client is too slow.
 #[derive(Debug)]
 pub(super) struct Paced {
     stream: Stream,
     answering: Answering,
     waiting: Waiting,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
+    /// Whether the client has taken nothing since `stall_timer` was set.
+    is_stalled: bool,
+    stall_timer: Timer,
+}
+
+/// Made when it is first needed, and then used again.
+#[derive(Debug, Default)]
+struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Timer {
+    fn set(&mut self, limit: Duration) {
+        match &mut self.0 {
+            Some(sleep) => sleep.as_mut().reset(Instant::now() + limit),
+            none => *none = Some(Box::pin(sleep(limit))),
+        }
+    }
+
+    /// Fails when the time is up.
+    fn poll<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let Some(sleep) = &mut self.0 else { return Poll::Pending };
+        sleep.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
 /// What the client is waited for.
@@ -67,7 +90,9 @@ impl Drop for Answer {
 impl Paced {
     /// A connection just accepted: its first head is due.
     pub(super) fn new(stream: Stream, answering: Answering) -> Self {
-        Self { stream, answering, waiting: Waiting::Head, timer: Some(Box::pin(sleep(HEAD_TIME_MAX))) }
+        let mut timer = Timer::default();
+        timer.set(HEAD_TIME_MAX);
+        Self { stream, answering, waiting: Waiting::Head, timer, is_stalled: false, stall_timer: Timer::default() }
     }
 
     /// The connection, unpaced.
@@ -80,15 +105,26 @@ impl Paced {
             return;
         }
         self.waiting = waiting;
-        let limit = match waiting {
-            Waiting::Nothing => return,
-            Waiting::Request => IDLE_TIME_MAX,
-            Waiting::Head => HEAD_TIME_MAX,
-        };
-        match &mut self.timer {
-            Some(timer) => timer.as_mut().reset(Instant::now() + limit),
-            timer => *timer = Some(Box::pin(sleep(limit))),
+        match waiting {
+            Waiting::Nothing => {}
+            Waiting::Request => self.timer.set(IDLE_TIME_MAX),
+            Waiting::Head => self.timer.set(HEAD_TIME_MAX),
         }
+    }
+
+    /// Passes on what became of a write, or fails if none has come to anything for too long.
+    fn pace_write<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            // The client is idle from here on, not from when the end of the answer was put into a buffer.
+            if mem::take(&mut self.is_stalled) && self.waiting == Waiting::Request {
+                self.timer.set(IDLE_TIME_MAX);
+            }
+            return written;
+        }
+        if !mem::replace(&mut self.is_stalled, true) {
+            self.stall_timer.set(ANSWER_STALL_MAX);
+        }
+        self.stall_timer.poll(cx)
     }
 }
 
@@ -105,19 +141,14 @@ impl AsyncRead for Paced {
             }
             return Poll::Ready(result);
         }
-        if self.waiting != Waiting::Nothing
-            && let Some(timer) = &mut self.timer
-        {
-            ready!(timer.as_mut().poll(cx));
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        Poll::Pending
+        if self.waiting == Waiting::Nothing { Poll::Pending } else { self.timer.poll(cx) }
     }
 }
 
 impl AsyncWrite for Paced {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let done = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.pace_write(cx, done)
     }
 
     fn poll_write_vectored(
@@ -125,7 +156,8 @@ impl AsyncWrite for Paced {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+        let done = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        self.pace_write(cx, done)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -133,10 +165,111 @@ impl AsyncWrite for Paced {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let done = Pin::new(&mut self.stream).poll_flush(cx);
+        self.pace_write(cx, done)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let done = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.pace_write(cx, done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::UnixStream,
+        time::{sleep, timeout},
+    };
+
+    use super::*;
+    use crate::socket::stream::Plain;
+
+    /// More than the kernel holds for a client that does not read.
+    const BYTES: usize = 16 << 20;
+
+    fn connection() -> (Paced, UnixStream, Answering) {
+        let (own, client) = UnixStream::pair().expect("a pair of sockets");
+        let answering = Answering::default();
+        (Paced::new(Stream::Plain(Plain::Unix(own)), answering.clone()), client, answering)
+    }
+
+    /// What came of it, and after which time of the paused clock.
+    async fn timed<T>(done: impl Future<Output = io::Result<T>>) -> (Result<T, io::ErrorKind>, Duration) {
+        let start = Instant::now();
+        let result = timeout(Duration::from_hours(1), done).await.expect("an end within the hour");
+        (result.map_err(|error| error.kind()), start.elapsed())
+    }
+
+    /// Whether `time` is the limit; the clock of timers goes by milliseconds.
+    fn is(time: Duration, limit: Duration) -> bool {
+        time >= limit && time < limit + Duration::from_millis(10)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_given_up() {
+        let (mut paced, _client, _) = connection();
+
+        let (written, time) = timed(paced.write_all(&vec![0; BYTES])).await;
+
+        assert_eq!(written, Err(io::ErrorKind::TimedOut));
+        assert!(is(time, ANSWER_STALL_MAX), "{time:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_a_little_now_and_then_is_waited_for() {
+        let (mut paced, mut client, _) = connection();
+        let read = tokio::spawn(async move {
+            let mut some = vec![0; BYTES / 4];
+            for _ in 0..4 {
+                sleep(ANSWER_STALL_MAX * 9 / 10).await;
+                client.read_exact(&mut some).await.expect("as much as was sent");
+            }
+        });
+
+        let (written, time) = timed(paced.write_all(&vec![0; BYTES])).await;
+
+        assert_eq!(written, Ok(()));
+        assert!(time > 2 * ANSWER_STALL_MAX, "{time:?}");
+        read.await.expect("the client has read it all");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_may_idle_for_a_while_after_an_answer() {
+        let (mut paced, mut client, answering) = connection();
+        let mut byte = [0];
+        client.write_all(b"x").await.expect("a byte of a request");
+        paced.read_exact(&mut byte).await.expect("the same byte");
+
+        // However long an answer takes, the client owes nothing meanwhile.
+        let answer = answering.begin();
+        assert!(timeout(10 * IDLE_TIME_MAX, paced.read(&mut byte)).await.is_err());
+        drop(answer);
+        let (read, time) = timed(paced.read(&mut byte)).await;
+
+        assert_eq!(read, Err(io::ErrorKind::TimedOut));
+        assert!(is(time, IDLE_TIME_MAX), "{time:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_is_idle_only_once_it_has_taken_the_answer() {
+        let (mut paced, mut client, answering) = connection();
+        let mut byte = [0];
+        let answer = answering.begin();
+        assert!(timeout(Duration::from_secs(1), paced.read(&mut byte)).await.is_err());
+        drop(answer);
+        assert!(timeout(Duration::from_secs(1), paced.read(&mut byte)).await.is_err());
+        tokio::spawn(async move {
+            sleep(IDLE_TIME_MAX * 9 / 10).await;
+            client.read_exact(&mut vec![0; BYTES]).await.expect("as much as was sent");
+            sleep(2 * IDLE_TIME_MAX).await;
+        });
+
+        paced.write_all(&vec![0; BYTES]).await.expect("the client reads it");
+        let (read, time) = timed(paced.read(&mut byte)).await;
+
+        assert_eq!(read, Err(io::ErrorKind::TimedOut));
+        assert!(is(time, IDLE_TIME_MAX), "{time:?}");
     }
 }
