@@ -126,14 +126,12 @@ async fn respond(context: Context, request: Request<Incoming>) -> Response<Body>
         return site.headers.add(upgrade::respond(&context, scripts, request).await);
     }
     let path = path::decode(request.uri().path()).into_owned();
-    let response = match &site.cgi {
-        Some(cgi) if cgi.find(&path, context.base.bytes).is_some() => {
-            match upgrade::check_origin(&context, request.headers(), Policy::check_script) {
-                Ok(()) => cgi.respond(&context, request).await,
-                Err(refusal) => refusal,
-            }
-        }
-        _ => respond_with_page(&context, request.map(|_| ())).await,
+    let cgi = site.cgi.as_ref().filter(|cgi| cgi.find(&path, context.base.bytes).is_some());
+    let check = if cgi.is_some() { Policy::check_script } else { Policy::check_file };
+    let response = match (upgrade::check_origin(&context, request.headers(), check), cgi) {
+        (Err(refusal), _) => refusal,
+        (Ok(()), Some(cgi)) => cgi.respond(&context, request).await,
+        (Ok(()), None) => respond_with_page(&context, request.map(|_| ())).await,
     };
     site.headers.add(response)
 }

@@ -74,18 +74,22 @@ impl Policy {
 }
 
 impl Policy {
-    /// Whether a request for a script may pass, which browsers send without an `Origin`, too: over the loopback interface
-    /// its Host must be this machine's, whatever the Origin.
+    /// Whether a request for a script may pass, which browsers send without an `Origin`, too.
     pub(crate) fn check_script(
         &self,
         origin: Option<&str>,
         host: Option<&str>,
         is_loopback: bool,
     ) -> Result<(), Refusal> {
-        if *self == Self::Same && is_loopback && !host.is_some_and(is_loopback_name) {
-            return Err(Refusal::Host);
-        }
+        self.check_file(origin, host, is_loopback)?;
         if origin.is_none() { Ok(()) } else { self.check(origin, host, is_loopback) }
+    }
+
+    /// Whether a request for what only is read may pass: over the loopback interface its Host must be this machine's,
+    /// whatever the Origin, which browsers send to other servers or not as they like. No Host is no browser.
+    pub(crate) fn check_file(&self, _: Option<&str>, host: Option<&str>, is_loopback: bool) -> Result<(), Refusal> {
+        let is_strange = host.is_some_and(|host| !is_loopback_name(host));
+        if *self == Self::Same && is_loopback && is_strange { Err(Refusal::Host) } else { Ok(()) }
     }
 }
 

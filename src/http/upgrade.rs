@@ -82,7 +82,7 @@ async fn begin(
     request: &Parts,
 ) -> Result<(Response<Body>, Partner), Response<Body>> {
     let accept = handshake::accept(request).map_err(|refusal| refuse_handshake(context, refusal))?;
-    check_origin(context, &request.headers, Policy::check)?;
+    check_origin(context, &request.headers, Policy::check).map_err(with_version)?;
     let path = path::decode(request.uri.path());
     let Some(script) = scripts.find(&path, context.base.bytes) else {
         warn!(peer = %context.connection.peer, why = "path", "session refused");
@@ -164,11 +164,18 @@ pub(super) fn check_origin(
         Err(Refusal::Origin) => "origin",
         Err(Refusal::Host) => "host",
     };
-    let origin = origin.unwrap_or_default();
-    let hint = if origin.is_empty() { "--origin=file://".to_owned() } else { format!("--origin={origin}") };
-    warn!(%peer, why, origin, host = host.unwrap_or_default(), hint, "session refused");
-    let text = "Pages of this origin may not connect. The server's log names the flag that would allow it.";
-    Err(with_version(page(StatusCode::FORBIDDEN, text)))
+    let (origin, host) = (origin.unwrap_or_default(), host.unwrap_or_default());
+    let hint = match why {
+        _ if !origin.is_empty() => format!("--origin={origin}"),
+        "host" => format!("--origin={host}"),
+        _ => "--origin=file://".to_owned(),
+    };
+    warn!(%peer, why, origin, host, hint, "session refused");
+    let what = match why {
+        "host" => "This server does not go by the name in `Host`.",
+        _ => "Pages of this origin may not connect.",
+    };
+    Err(page(StatusCode::FORBIDDEN, &format!("{what} The server's log names the flag that would allow it.")))
 }
 
 fn refuse_handshake(context: &Context, refusal: handshake::Refusal) -> Response<Body> {

@@ -50,8 +50,8 @@ fn the_limit_holds_for_a_target_and_for_one_header_too() {
     let long = "x".repeat(HEAD_BYTES_MAX);
 
     for request in [
-        format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"),
-        format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {long}\r\n\r\n"),
+        format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: {long}\r\n\r\n"),
     ] {
         let status = server.request(&request).status;
         assert!(status == 431 || status == 414, "{status}");
@@ -63,7 +63,7 @@ fn a_head_that_never_ends_is_cut_off() {
     let (_tree, server) = files();
     let mut connection = server.http();
 
-    connection.send("GET / HTTP/1.1\r\nHost: x\r\n");
+    connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n");
     let line = format!("X-Pad: {}\r\n", "x".repeat(990));
     connection.send_until_blocked(line.repeat(100).as_bytes(), Duration::from_secs(1));
 
@@ -91,9 +91,9 @@ fn a_head_has_ten_seconds() {
     let start = Instant::now();
     let mut silent = server.http();
     let mut half = server.http();
-    half.send("GET / HTTP/1.1\r\nHost: x\r\nX-Half");
+    half.send("GET / HTTP/1.1\r\nHost: localhost\r\nX-Half");
     let mut slow = server.http();
-    slow.send("GET / HTTP/1.1\r\nHost: x\r\n");
+    slow.send("GET / HTTP/1.1\r\nHost: localhost\r\n");
 
     while slow.is_silent_for(Duration::from_millis(500)) {
         assert!(start.elapsed() < HEAD_TIME + SLACK, "a byte now and then keeps a connection open");
@@ -119,8 +119,8 @@ fn what_is_not_http_is_a_400_or_nothing() {
         b"hello\r\n\r\n",
         b"GET /\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n",
-        b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n",
+        b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\0\0\0\0\0\0\0\0\r\n\r\n",
     ] {
@@ -168,7 +168,7 @@ fn two_files_come_over_one_connection() {
 fn a_connection_ends_after_the_answer_when_the_client_asks_for_it() {
     let (_tree, server) = files();
 
-    for request in ["GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"] {
+    for request in ["GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"] {
         let mut connection = server.http();
         connection.send(request);
 

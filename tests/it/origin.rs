@@ -168,3 +168,39 @@ fn files_are_for_everybody() {
 
     assert_eq!(server.get("/", "Origin: http://evil.example\r\n").status, 200);
 }
+
+/// The status of a file, the console or the built-in client, asked for with this Host.
+fn status_of_page(server: &Server, path: &str, host: &str) -> u16 {
+    server.request(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).status
+}
+
+#[test]
+fn nothing_is_read_under_a_name_that_was_bent_to_loopback() {
+    let tree = crate::harness::tree::Tree::new();
+    tree.file("a.txt", "hello");
+    let files = tree.path("");
+    let server = Server::command(&["--devconsole", "--staticdir", &files], &["cat"]);
+
+    // A file, the console, a part of it, the client, and nothing.
+    for path in ["/a.txt", "/", "/.wsd/console.js", "/.wsd/client.js", "/.none"] {
+        for host in ["evil.example", "evil.example:PORT", "10.0.0.1:PORT"] {
+            let host = host.replace("PORT", &server.address.port().to_string());
+            assert_eq!(status_of_page(&server, path, &host), 403, "{path} of {host}");
+        }
+        for host in ["localhost", "app.localhost:1", "127.0.0.1", "[::1]:80"] {
+            assert_eq!(status_of_page(&server, path, host), 200, "{path} of {host}");
+        }
+        // No browser leaves Host out.
+        assert_eq!(server.request(&format!("GET {path} HTTP/1.0\r\n\r\n")).status, 200, "{path}");
+    }
+    let line = server.expect_log("session refused").text;
+    assert_eq!(field(&line, "why").as_deref(), Some("host"), "{line}");
+    let hint = field(&line, "hint").unwrap();
+    assert_eq!(hint, "--origin=evil.example");
+
+    // The flag that the log names, and the others that take the place of the rule.
+    for flag in [&*hint, "--anyorigin", "--origin=https://app.example"] {
+        let server = Server::command(&[flag, "--staticdir", &files], &["cat"]);
+        assert_eq!(status_of_page(&server, "/a.txt", "evil.example"), 200, "{flag}");
+    }
+}
