@@ -136,7 +136,8 @@ pub(crate) const TLS_TIME_MAX: Duration = Duration::from_secs(10);
 /// How often the files of `--sslcert`, `--sslkey` and `--sslca` are looked at for a change.
 pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
 
-/// Seconds that a CGI script is given to answer by default (`--cgi-timeout`); then 504, or the end of what it has begun.
+/// Seconds that a CGI script is given to answer by default (`--cgi-timeout`), and then for each silence in its answer; then
+/// 504, or a connection broken off within what it has begun.
 pub(crate) const CGI_SECS: &str = "60";
 
 /// Bytes of the header of a CGI script's answer; with more it is answered 502.

@@ -95,7 +95,7 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "MS", value_parser = natural, default_value_t = 0, help_heading = "Programs")]
     pub(crate) closems: u64,
 
-    /// Seconds for a CGI script to answer
+    /// Seconds for a CGI script to answer, and for each silence in its answer
     #[arg(long = "cgi-timeout", value_name = "SECS", value_parser = seconds, default_value = CGI_SECS, help_heading = "Programs")]
     pub(crate) cgi_timeout: Duration,
 

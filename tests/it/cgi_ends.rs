@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 use crate::harness::process::{gone_within, pid};
-use crate::harness::server::{Server, field, run};
+use crate::harness::server::{Server, field, program, run};
 use crate::harness::tree::Tree;
 use crate::harness::{DEADLINE, eventually};
 
@@ -126,6 +126,34 @@ fn an_answer_that_does_not_end_is_cut_and_its_script_gone() {
     // The end of the body is not told, so that nobody takes a part for the whole.
     assert!(!answer.ends_with("0\r\n\r\n"), "{answer}");
     assert!(gone_within(noted_pid(&tree), DEADLINE));
+    let line = server.expect_log("script failed").text;
+    assert!(line.contains("--cgi-timeout") && line.contains(&tree.path("cgi/script")), "{line}");
+}
+
+#[test]
+fn an_answer_may_take_its_time_as_long_as_there_is_more_of_it() {
+    // Four times as long as the script may be silent.
+    let tree = Tree::new();
+    let script = "printf 'Content-Type: a/b\\n\\n'; for n in 1 2 3 4 5 6 7 8; do sleep 0.5; echo $n; done";
+    let server = shell(&tree, &["--cgi-timeout=1"], script);
+
+    assert_eq!(server.get("/script", "").text(), "1\n2\n3\n4\n5\n6\n7\n8\n");
+}
+
+#[test]
+fn the_time_that_a_client_takes_to_read_is_not_the_scripts() {
+    const LINES: usize = 40_000;
+    let tree = Tree::new();
+    let flood = format!("printf 'Content-Type: text/plain\\n\\n'; exec perl '{}' {LINES} 1000", program("flood.pl"));
+    let server = shell(&tree, &["--cgi-timeout=0.5"], &flood);
+    let mut connection = server.http();
+
+    connection.send("GET /script HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    server.expect_log("blocked at ");
+    // Nothing comes here; meanwhile nobody reads the answer for three times what the script may be silent.
+    assert!(server.http().is_silent_for(Duration::from_millis(1500)));
+
+    assert_eq!(connection.response("GET").body.len(), LINES * 1000);
 }
 
 #[test]

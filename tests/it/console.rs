@@ -55,7 +55,8 @@ fn the_page_is_at_every_path_and_the_same_at_all_of_them() {
         "/../x",
         "/%3Cscript%3Ealert(1)%3C/script%3E",
     ] {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: evil.localhost\r\nReferer: <b>\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: evil.localhost\r\nReferer: <b>\r\nConnection: close\r\n\r\n");
         let response = server.request(&request);
 
         assert!(response.status == 200 && response.body == page.body, "{path}:\n{response}");

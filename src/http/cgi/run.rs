@@ -1,6 +1,6 @@
 //! One run of a CGI script: the request's body goes in, the answer comes out, and no process is left.
 
-use std::{future::poll_fn, path::Path, time::Duration};
+use std::{future::poll_fn, io, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{
@@ -13,10 +13,7 @@ use hyper::{
     header::{CONTENT_LENGTH, CONTENT_TYPE},
     http::request::Parts,
 };
-use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout_at},
-};
+use tokio::{sync::oneshot, time::timeout};
 use tracing::warn;
 
 use super::{
@@ -56,8 +53,20 @@ enum Failure {
     Late,
 }
 
-/// The head of the answer and its body, or why there is none.
-type Outcome = Result<(Head, Body), (Failure, Status)>;
+impl Failure {
+    /// The status of the answer, and the cause for the log.
+    fn told(self, status: Status) -> (StatusCode, &'static str) {
+        match self {
+            Self::Silent if status != Status::Exit(0) => (StatusCode::INTERNAL_SERVER_ERROR, "the script failed"),
+            Self::Silent => (StatusCode::BAD_GATEWAY, "the script said nothing"),
+            Self::Rubbish(why) => (StatusCode::BAD_GATEWAY, why),
+            Self::Late => (StatusCode::GATEWAY_TIMEOUT, "the script was silent for too long: see --cgi-timeout"),
+        }
+    }
+}
+
+/// The head of the answer and its body, or the status that tells why there is none.
+type Outcome = Result<(Head, Body), StatusCode>;
 
 /// Runs the script that was found for `path`.
 pub(super) async fn run(
@@ -86,8 +95,7 @@ pub(super) async fn run(
         Err(response) => return Answer::Document(response),
     };
     let (tell, told) = oneshot::channel();
-    let run =
-        Run { worker, body, permit, deadline: Instant::now() + time_max, patience: context.site.session.patience };
+    let run = Run { worker, body, permit, file: found.file.clone(), time_max, patience: context.site.session.patience };
     let (connection, shutdown) = (context.connection.clone(), context.shutdown.clone());
     context.shutdown.spawn(async move {
         tokio::select! {
@@ -96,28 +104,16 @@ pub(super) async fn run(
             () = run.run(tell, &connection) => {}
         }
     });
-    answer(context, &found.file, told.await.unwrap_or(Err((Failure::Silent, Status::Signal(0)))))
-}
-
-fn answer(context: &Context, file: &Path, outcome: Outcome) -> Answer {
-    let (failure, status) = match outcome {
-        Ok((Head::LocalRedirect(target), _)) => return Answer::LocalRedirect(target),
+    match told.await.unwrap_or(Err(StatusCode::BAD_GATEWAY)) {
+        Ok((Head::LocalRedirect(target), _)) => Answer::LocalRedirect(target),
         Ok((Head::Document(status, headers), body)) => {
             let mut response = Response::new(body);
             *response.status_mut() = status;
             *response.headers_mut() = headers;
-            return Answer::Document(response);
+            Answer::Document(response)
         }
-        Err(failed) => failed,
-    };
-    let (code, cause) = match failure {
-        Failure::Silent if status != Status::Exit(0) => (StatusCode::INTERNAL_SERVER_ERROR, "the script failed"),
-        Failure::Silent => (StatusCode::BAD_GATEWAY, "the script said nothing"),
-        Failure::Rubbish(why) => (StatusCode::BAD_GATEWAY, why),
-        Failure::Late => (StatusCode::GATEWAY_TIMEOUT, "the script did not answer in time: see --cgi-timeout"),
-    };
-    warn!(conn = context.connection.id, program = %file.display(), cause, status = status.shell(), "script failed");
-    Answer::Document(page(code, "The script gave no answer. The server's log tells why."))
+        Err(status) => Answer::Document(page(status, "The script gave no answer. The server's log tells why.")),
+    }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &hyper::header::HeaderName) -> &'a str {
@@ -129,17 +125,18 @@ struct Run {
     worker: Worker,
     body: Option<Incoming>,
     permit: Permit,
-    deadline: Instant,
+    file: PathBuf,
+    time_max: Duration,
     patience: Duration,
 }
 
 impl Run {
     /// Brings the script to its end; what it answers goes to `tell` as soon as its head is whole.
     async fn run(self, tell: oneshot::Sender<Outcome>, connection: &Connection) {
-        let Self { worker: Worker { child, mut input, mut output, mut stderr }, body, permit, deadline, patience } =
-            self;
+        let Self { worker, body, permit, file, time_max, patience } = self;
+        let Worker { child, mut input, mut output, mut stderr } = worker;
         let beside = feed_and_log(body, &mut input, &mut stderr, connection);
-        let talk = talk(&mut output, deadline, tell);
+        let talk = talk(&mut output, time_max, tell);
         let failed = tokio::select! {
             // The rest of the request will not come.
             () = beside => None,
@@ -150,7 +147,11 @@ impl Run {
         stderr.log_to_the_end(connection).await;
         drop(permit);
         if let Some((tell, failure)) = failed {
-            let _ = tell.send(Err((failure, status)));
+            let (code, cause) = failure.told(status);
+            warn!(conn = connection.id, program = %file.display(), cause, status = status.shell(), "script failed");
+            if let Some(tell) = tell {
+                let _ = tell.send(Err(code));
+            }
         }
     }
 }
@@ -187,25 +188,25 @@ async fn next_frame(body: &mut Option<Incoming>) -> Option<Option<Result<hyper::
     }
 }
 
-/// Reads the script's answer; what is returned has not been told yet.
+/// Reads the script's answer; a failure comes with the sender if nothing has been told yet.
 async fn talk(
     output: &mut Output,
-    deadline: Instant,
+    time_max: Duration,
     tell: oneshot::Sender<Outcome>,
-) -> Option<(oneshot::Sender<Outcome>, Failure)> {
+) -> Option<(Option<oneshot::Sender<Outcome>>, Failure)> {
     let mut buffer = vec![0; READ_BYTES];
     let mut tell = tell;
     let head = tokio::select! {
-        head = timeout_at(deadline, read_head(output, &mut buffer)) => head,
+        head = timeout(time_max, read_head(output, &mut buffer)) => head,
         // The client has left.
         () = tell.closed() => return None,
     };
     let (head, rest) = match head {
         Ok(Ok(head)) => head,
-        Ok(Err(failure)) => return Some((tell, failure)),
-        Err(_) => return Some((tell, Failure::Late)),
+        Ok(Err(failure)) => return Some((Some(tell), failure)),
+        Err(_) => return Some((Some(tell), Failure::Late)),
     };
-    let (mut sender, body) = Channel::new(1);
+    let (sender, body) = Channel::new(1);
     // Dropped with the body: when it is whole, or the client has left.
     let (mut reader, reads) = oneshot::channel::<()>();
     let body = body.map_frame(move |frame| {
@@ -216,12 +217,9 @@ async fn talk(
         return None;
     }
     tokio::select! {
-        copied = timeout_at(deadline, copy(output, &mut buffer, rest, &mut sender)) => if copied.is_err() {
-            sender.abort(std::io::ErrorKind::TimedOut.into());
-        },
-        () = reader.closed() => {}
+        copied = copy(output, &mut buffer, rest, sender, time_max) => copied.err().map(|failure| (None, failure)),
+        () = reader.closed() => None,
     }
-    None
 }
 
 /// Reads until the head is whole; returns what came after it, too.
@@ -246,17 +244,27 @@ async fn read_head(output: &mut Output, buffer: &mut [u8]) -> Result<(Head, Byte
     }
 }
 
-/// Hands the body on, as fast as the client takes it, until it ends or the client has left.
-async fn copy(output: &mut Output, buffer: &mut [u8], rest: Bytes, sender: &mut Sender<Bytes, std::io::Error>) {
+/// Hands the body on, as fast as the client takes it, until it ends or the client has left. The script may be silent for
+/// `time_max`; the time that the client takes is not its own.
+async fn copy(
+    output: &mut Output,
+    buffer: &mut [u8],
+    rest: Bytes,
+    mut sender: Sender<Bytes, io::Error>,
+    time_max: Duration,
+) -> Result<(), Failure> {
     let mut data = rest;
     loop {
         if !data.is_empty() && sender.send_data(data).await.is_err() {
-            return;
+            return Ok(());
         }
-        let count = poll_fn(|cx| output.poll_read(cx, buffer)).await;
-        if count == 0 {
-            return;
+        match timeout(time_max, poll_fn(|cx| output.poll_read(cx, buffer))).await {
+            Ok(0) => return Ok(()),
+            Ok(count) => data = Bytes::copy_from_slice(&buffer[..count]),
+            Err(_) => {
+                sender.abort(io::ErrorKind::TimedOut.into());
+                return Err(Failure::Late);
+            }
         }
-        data = Bytes::copy_from_slice(&buffer[..count]);
     }
 }
