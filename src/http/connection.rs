@@ -30,7 +30,7 @@ pub(crate) async fn serve(stream: Stream, connection: Connection, service: Servi
     let service = service_fn(move |request| {
         let answer = answering.begin();
         let response = service.clone().respond(connection.clone(), end.clone(), request);
-        async move { response.await.map(|response| response.map(|body| Answered { body, _answer: answer })) }
+        async move { response.await.map(|response| response.map(|body| Answered { body, fault: None, _answer: answer })) }
     });
     let connection = http1::Builder::new()
         .header_read_timeout(None)
@@ -52,6 +52,8 @@ pub(crate) async fn serve(stream: Stream, connection: Connection, service: Servi
 /// The body of an answer: as long as there is more of it, the client need not send anything.
 struct Answered {
     body: Body,
+    /// Why it breaks off; told in the next turn, so that what came before is written in this one.
+    fault: Option<io::Error>,
     _answer: Answer,
 }
 
@@ -63,11 +65,21 @@ impl hyper::body::Body for Answered {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, io::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        if let Some(fault) = self.fault.take() {
+            return Poll::Ready(Some(Err(fault)));
+        }
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Err(fault))) => {
+                self.fault = Some(fault);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            frame => frame,
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.fault.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> hyper::body::SizeHint {

@@ -8,7 +8,7 @@ use http_body_util::{
     channel::{Channel, Sender},
 };
 use hyper::{
-    HeaderMap, Response, StatusCode,
+    HeaderMap, Method, Response, StatusCode,
     body::Incoming,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
     http::request::Parts,
@@ -51,6 +51,8 @@ enum Failure {
     Rubbish(&'static str),
     /// It did not answer in time.
     Late,
+    /// It ended before all had come that its Content-Length tells of.
+    Short,
 }
 
 impl Failure {
@@ -61,6 +63,7 @@ impl Failure {
             Self::Silent => (StatusCode::BAD_GATEWAY, "the script said nothing"),
             Self::Rubbish(why) => (StatusCode::BAD_GATEWAY, why),
             Self::Late => (StatusCode::GATEWAY_TIMEOUT, "the script was silent for too long: see --cgi-timeout"),
+            Self::Short => (StatusCode::BAD_GATEWAY, "the script's answer is shorter than its Content-Length"),
         }
     }
 }
@@ -95,7 +98,16 @@ pub(super) async fn run(
         Err(response) => return Answer::Document(response),
     };
     let (tell, told) = oneshot::channel();
-    let run = Run { worker, body, permit, file: found.file.clone(), time_max, patience: context.site.session.patience };
+    let is_head = request.method == Method::HEAD;
+    let run = Run {
+        is_head,
+        worker,
+        body,
+        permit,
+        file: found.file.clone(),
+        time_max,
+        patience: context.site.session.patience,
+    };
     let (connection, shutdown) = (context.connection.clone(), context.shutdown.clone());
     context.shutdown.spawn(async move {
         tokio::select! {
@@ -124,6 +136,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &hyper::header::HeaderName) -> &'a str
 struct Run {
     worker: Worker,
     body: Option<Incoming>,
+    is_head: bool,
     permit: Permit,
     file: PathBuf,
     time_max: Duration,
@@ -133,10 +146,10 @@ struct Run {
 impl Run {
     /// Brings the script to its end; what it answers goes to `tell` as soon as its head is whole.
     async fn run(self, tell: oneshot::Sender<Outcome>, connection: &Connection) {
-        let Self { worker, body, permit, file, time_max, patience } = self;
+        let Self { worker, body, is_head, permit, file, time_max, patience } = self;
         let Worker { child, mut input, mut output, mut stderr } = worker;
         let beside = feed_and_log(body, &mut input, &mut stderr, connection);
-        let talk = talk(&mut output, time_max, tell);
+        let talk = talk(&mut output, is_head, time_max, tell);
         let failed = tokio::select! {
             // The rest of the request will not come.
             () = beside => None,
@@ -191,6 +204,7 @@ async fn next_frame(body: &mut Option<Incoming>) -> Option<Option<Result<hyper::
 /// Reads the script's answer; a failure comes with the sender if nothing has been told yet.
 async fn talk(
     output: &mut Output,
+    is_head: bool,
     time_max: Duration,
     tell: oneshot::Sender<Outcome>,
 ) -> Option<(Option<oneshot::Sender<Outcome>>, Failure)> {
@@ -206,6 +220,7 @@ async fn talk(
         Ok(Err(failure)) => return Some((Some(tell), failure)),
         Err(_) => return Some((Some(tell), Failure::Late)),
     };
+    let promised = if is_head { 0 } else { promised_bytes(&head) };
     let (sender, body) = Channel::new(1);
     // Dropped with the body: when it is whole, or the client has left.
     let (mut reader, reads) = oneshot::channel::<()>();
@@ -217,8 +232,18 @@ async fn talk(
         return None;
     }
     tokio::select! {
-        copied = copy(output, &mut buffer, rest, sender, time_max) => copied.err().map(|failure| (None, failure)),
+        copied = copy(output, &mut buffer, rest, sender, promised, time_max) => copied.err().map(|failure| (None, failure)),
         () = reader.closed() => None,
+    }
+}
+
+/// What the head says of the length of the body, if it has one.
+fn promised_bytes(head: &Head) -> u64 {
+    match head {
+        Head::Document(status, headers) if !matches!(*status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {
+            text(headers, &CONTENT_LENGTH).parse().unwrap_or(0)
+        }
+        _ => 0,
     }
 }
 
@@ -245,26 +270,29 @@ async fn read_head(output: &mut Output, buffer: &mut [u8]) -> Result<(Head, Byte
 }
 
 /// Hands the body on, as fast as the client takes it, until it ends or the client has left. The script may be silent for
-/// `time_max`; the time that the client takes is not its own.
+/// `time_max`; the time that the client takes is not its own. A body that is not whole is broken off.
 async fn copy(
     output: &mut Output,
     buffer: &mut [u8],
     rest: Bytes,
     mut sender: Sender<Bytes, io::Error>,
+    promised: u64,
     time_max: Duration,
 ) -> Result<(), Failure> {
     let mut data = rest;
-    loop {
+    let mut missing = promised;
+    let (kind, failure) = loop {
+        missing = missing.saturating_sub(data.len() as u64);
         if !data.is_empty() && sender.send_data(data).await.is_err() {
             return Ok(());
         }
         match timeout(time_max, poll_fn(|cx| output.poll_read(cx, buffer))).await {
-            Ok(0) => return Ok(()),
+            Ok(0) if missing == 0 => return Ok(()),
+            Ok(0) => break (io::ErrorKind::UnexpectedEof, Failure::Short),
             Ok(count) => data = Bytes::copy_from_slice(&buffer[..count]),
-            Err(_) => {
-                sender.abort(io::ErrorKind::TimedOut.into());
-                return Err(Failure::Late);
-            }
+            Err(_) => break (io::ErrorKind::TimedOut, Failure::Late),
         }
-    }
+    };
+    sender.abort(kind.into());
+    Err(failure)
 }
