@@ -5,16 +5,10 @@ mod run;
 
 use std::{path::Path, path::PathBuf, time::Duration};
 
-use hyper::{Method, Request, Response, StatusCode, Uri, body::Incoming, http::request::Parts};
+use hyper::{Method, Uri, body::Incoming, http::request::Parts};
 
-use super::{
-    Body, Context,
-    page::page,
-    path::{Root, decode},
-    respond_with_page,
-};
-use crate::limits::CGI_REDIRECTS_MAX;
-use answer::Answer;
+use super::{Context, path::Root};
+pub(super) use answer::Answer;
 
 /// A folder of CGI scripts.
 #[derive(Clone, Debug)]
@@ -59,26 +53,21 @@ impl Cgi {
         if path.contains(&0) { None } else { find_after(base).or_else(within_site) }
     }
 
-    /// Answers with what the script of the request's path says.
-    pub(super) async fn respond(&self, context: &Context, request: Request<Incoming>) -> Response<Body> {
-        let (mut request, body) = request.into_parts();
-        let mut body = Some(body);
-        for _ in 0..=CGI_REDIRECTS_MAX {
-            let path = decode(request.uri.path()).into_owned();
-            let Some(found) = self.find(&path, context.base.bytes) else {
-                return respond_with_page(context, Request::from_parts(request, ())).await;
-            };
-            match run::run(context, &request, body.take(), &found, &path, self.time_max).await {
-                Answer::Document(response) => return response,
-                Answer::LocalRedirect(target) => request = get(request, target),
-            }
-        }
-        page(StatusCode::BAD_GATEWAY, "The scripts redirect to each other without an end.")
+    /// Runs the script that was found for `path`.
+    pub(super) async fn run(
+        &self,
+        context: &Context,
+        request: &Parts,
+        body: Option<Incoming>,
+        found: &Found<'_>,
+        path: &[u8],
+    ) -> Answer {
+        run::run(context, request, body, found, path, self.time_max).await
     }
 }
 
 /// The request that a local redirect means (RFC 3875, section 6.2.2): the same client, GET, no body.
-fn get(mut request: Parts, target: Uri) -> Parts {
+pub(super) fn get(mut request: Parts, target: Uri) -> Parts {
     request.uri = target;
     if request.method != Method::HEAD {
         request.method = Method::GET;

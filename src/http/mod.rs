@@ -25,11 +25,13 @@ use hyper::{
     Request, Response, StatusCode, Version,
     body::Incoming,
     header::{HOST, HeaderValue, LOCATION},
+    http::request::Parts,
 };
 use tokio::sync::watch;
 
 use crate::{
-    admission::Admission, peer::Connection, room::registry::Rooms, session, shutdown::Shutdown, worker::environ,
+    admission::Admission, limits::CGI_REDIRECTS_MAX, peer::Connection, room::registry::Rooms, session,
+    shutdown::Shutdown, worker::environ,
 };
 pub(crate) use cgi::Cgi;
 pub(crate) use files::Files;
@@ -110,30 +112,55 @@ impl Service {
             Self::Redirect(target) => target.respond(&request),
             Self::Routes(routes) => {
                 let routes = Arc::clone(&routes.borrow());
-                let (site, base) = routes.find(&path::decode(request.uri().path()));
-                respond(Context { site: Arc::clone(site), base, connection, shutdown }, request).await
+                respond(&routes, connection, shutdown, request).await
             }
         })
     }
 }
 
-/// In this order: a WebSocket, a script, a file, the console, a page that says that there is nothing.
-async fn respond(context: Context, request: Request<Incoming>) -> Response<Body> {
-    let site = Arc::clone(&context.site);
-    if let Some(scripts) = &site.scripts
+/// Answers a WebSocket, or whatever else; a script may say that another request is to be answered instead.
+async fn respond(
+    routes: &Routes,
+    connection: Connection,
+    shutdown: Shutdown,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let find = |path: &[u8]| {
+        let (site, base) = routes.find(path);
+        Context { site: Arc::clone(site), base, connection: connection.clone(), shutdown: shutdown.clone() }
+    };
+    let mut context = find(&path::decode(request.uri().path()));
+    if let Some(scripts) = &context.site.scripts
         && handshake::is_wanted(request.headers())
     {
-        return site.headers.add(upgrade::respond(&context, scripts, request).await);
+        return context.site.headers.add(upgrade::respond(&context, scripts, request).await);
     }
-    let path = path::decode(request.uri().path()).into_owned();
-    let cgi = site.cgi.as_ref().filter(|cgi| cgi.find(&path, context.base.bytes).is_some());
-    let check = if cgi.is_some() { Policy::check_script } else { Policy::check_file };
-    let response = match (upgrade::check_origin(&context, request.headers(), check), cgi) {
-        (Err(refusal), _) => refusal,
-        (Ok(()), Some(cgi)) => cgi.respond(&context, request).await,
-        (Ok(()), None) => respond_with_page(&context, request.map(|_| ())).await,
-    };
-    site.headers.add(response)
+    let (mut request, body) = request.into_parts();
+    let mut body = Some(body);
+    for _ in 0..=CGI_REDIRECTS_MAX {
+        let path = path::decode(request.uri.path()).into_owned();
+        context = find(&path);
+        match answer(&context, &request, body.take(), &path).await {
+            cgi::Answer::Document(response) => return context.site.headers.add(response),
+            cgi::Answer::LocalRedirect(target) => request = cgi::get(request, target),
+        }
+    }
+    let text = "The scripts redirect to each other without an end.";
+    context.site.headers.add(page::page(StatusCode::BAD_GATEWAY, text))
+}
+
+/// In this order: a script, a file, the console, a page that says that there is nothing.
+async fn answer(context: &Context, request: &Parts, body: Option<Incoming>, path: &[u8]) -> cgi::Answer {
+    let script = context.site.cgi.as_ref().and_then(|cgi| Some((cgi, cgi.find(path, context.base.bytes)?)));
+    let check = if script.is_some() { Policy::check_script } else { Policy::check_file };
+    match (upgrade::check_origin(context, &request.headers, check), script) {
+        (Err(refusal), _) => cgi::Answer::Document(refusal),
+        (Ok(()), Some((cgi, found))) => cgi.run(context, request, body, &found, path).await,
+        (Ok(()), None) => {
+            let request = Request::from_parts(request.clone(), ());
+            cgi::Answer::Document(respond_with_page(context, request).await)
+        }
+    }
 }
 
 /// The answer without a program: a file, the console, or a page that says that there is nothing.

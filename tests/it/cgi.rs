@@ -354,14 +354,40 @@ fn a_location_here_is_answered_here() {
 }
 
 #[test]
+fn a_location_here_is_looked_for_from_the_top() {
+    // A route leads out of its own scripts: to another's, to files, and to what is no route.
+    let tree = Tree::new();
+    for (name, location) in [("script", "/other/env.sh/info"), ("file", "/site/a.txt"), ("out", "/a.txt")] {
+        tree.program(&format!("one/{name}"), &format!("#!/bin/sh\nprintf 'Location: {location}\\n\\n'\n"));
+    }
+    tree.program("other/env.sh", ENV).file("site/a.txt", "of the route").file("files/a.txt", "of no route");
+    let route = |path: &str, flag: &str| {
+        format!("[[route]]\npath = \"/{path}/*\"\n{flag} = \"{}\"\nheader = [\"X-Of: {path}\"]\n", tree.path(path))
+    };
+    tree.file("wsd.toml", [route("one", "cgidir"), route("other", "cgidir"), route("site", "staticdir")].concat());
+    let server = Server::serve(&["--config", &tree.path("wsd.toml"), "--staticdir", &tree.path("files")]);
+
+    let response = server.get("/one/script", "");
+    let found = variables(&response);
+    assert_eq!((&*found["SCRIPT_NAME"], &*found["PATH_INFO"]), ("/other/env.sh", "/info"));
+    assert_eq!(response.header("x-of"), Some("other"));
+    let response = server.get("/one/file", "");
+    assert_eq!((&*response.text(), response.header("x-of")), ("of the route", Some("site")));
+    let response = server.get("/one/out", "");
+    assert_eq!((&*response.text(), response.header("x-of")), ("of no route", None));
+}
+
+#[test]
 fn scripts_that_lead_to_each_other_are_a_502() {
     let tree = Tree::new();
-    for (name, location) in [("one", "/two"), ("two", "/one"), ("self", "/self")] {
+    for (name, location) in [("one", "/two"), ("two", "/one"), ("self", "/self"), ("out", "/a/in"), ("in", "/out")] {
         tree.program(&format!("cgi/{name}"), &format!("#!/bin/sh\nprintf 'Location: {location}\\n\\n'\n"));
     }
-    let server = serve(&tree, &[]);
+    let route = format!("[[route]]\npath = \"/a/*\"\ncgidir = \"{}\"\n", tree.path("cgi"));
+    tree.file("wsd.toml", route);
+    let server = serve(&tree, &["--config", &tree.path("wsd.toml")]);
 
-    for path in ["/one", "/self"] {
+    for path in ["/one", "/self", "/out"] {
         assert_eq!(server.get(path, "").status, 502, "{path}");
     }
 }

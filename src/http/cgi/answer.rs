@@ -9,7 +9,7 @@ use super::super::Body;
 
 /// What is to be done about a request, according to its script.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(in crate::http) enum Answer {
     /// It is answered with this.
     Document(Response<Body>),
     /// It is answered as a request for this would be.
