@@ -155,12 +155,13 @@ fn start(settings: Settings) -> Result<Running, String> {
     let shutdown = Shutdown::default();
     let door = Door::new(&shutdown);
     let port = main.iter().find_map(Listener::port);
-    if let Some(port) = port {
-        door.open(redirect, &Service::Redirect(Target { scheme, port }), None);
-    }
     routes.start_eager(&shutdown);
     let (routes, current) = watch::channel(Arc::new(routes));
-    door.open(main, &Service::Routes(current), certificates.as_ref());
+    if let Some(port) = port {
+        let way = Service { routes: current.clone(), redirect: Some(Target { scheme, port }) };
+        door.open(redirect, &way, None);
+    }
+    door.open(main, &Service { routes: current, redirect: None }, certificates.as_ref());
     for url in &urls {
         tracing::info!(url, "server ready");
     }

@@ -46,11 +46,11 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// What answers at a listener.
 #[derive(Clone, Debug)]
-pub(crate) enum Service {
+pub(crate) struct Service {
     /// All that is served; the settings may be loaded again.
-    Routes(watch::Receiver<Arc<Routes>>),
-    /// Nothing but the way to it.
-    Redirect(redirect::Target),
+    pub(crate) routes: watch::Receiver<Arc<Routes>>,
+    /// Where nothing is served but the way to it: where that leads.
+    pub(crate) redirect: Option<redirect::Target>,
 }
 
 /// What is served at a path: what the settings say, checked and ready.
@@ -105,15 +105,15 @@ impl Service {
         shutdown: Shutdown,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
+        let routes = Arc::clone(&self.routes.borrow());
+        let headers = |request: &Request<_>| &routes.find(&path::decode(request.uri().path())).0.headers;
         if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1 {
-            return Ok(page::page(StatusCode::BAD_REQUEST, "A request names its host once (RFC 9112, section 3.2)."));
+            let text = "A request names its host once (RFC 9112, section 3.2).";
+            return Ok(headers(&request).add(page::page(StatusCode::BAD_REQUEST, text)));
         }
-        Ok(match self {
-            Self::Redirect(target) => target.respond(&request),
-            Self::Routes(routes) => {
-                let routes = Arc::clone(&routes.borrow());
-                respond(&routes, connection, shutdown, request).await
-            }
+        Ok(match self.redirect {
+            Some(target) => headers(&request).add(target.respond(&request)),
+            None => respond(&routes, connection, shutdown, request).await,
         })
     }
 }

@@ -72,6 +72,8 @@ fn every_answer_has_the_headers_of_its_kind() {
         (405, ask("DELETE /a.txt HTTP/1.1")),
         (416, get("/a.txt", "Range: bytes=9-\r\n")),
         (500, get("/bad", "")),
+        (400, server.request("GET /a.txt HTTP/1.1\r\n\r\n")),
+        (400, get("/a.txt", "Host: another\r\n")),
         (400, get("/", &format!("{bad_upgrade}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n"))),
         (403, upgrade(&server, "Origin: http://evil.example\r\n").1),
         (405, ask(&format!("POST / HTTP/1.1\r\n{}", bad_upgrade.trim_end()))),

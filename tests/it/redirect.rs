@@ -37,6 +37,23 @@ impl Redirecting {
 }
 
 #[test]
+fn a_redirect_has_the_headers_of_every_answer() {
+    let flags = ["--header=X-All: 1", "--header-http=X-Http: 2", "--header-ws=X-Ws: 3", "--route=/r=cat"];
+    let site = Redirecting::start(&flags);
+
+    for (status, request) in [
+        (301, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        (301, "GET /r HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        (400, "GET / HTTP/1.1\r\n\r\n"),
+        (400, "GET / HTTP/1.0\r\n\r\n"),
+    ] {
+        let response = site.ask(request);
+        let own = ["x-all", "x-http", "x-ws"].map(|name| response.header(name));
+        assert_eq!((response.status, own), (status, [Some("1"), Some("2"), None]), "{request}");
+    }
+}
+
+#[test]
 fn a_redirect_keeps_host_path_and_query() {
     let site = Redirecting::start(&[]);
     let port = site.server.address.port();
