@@ -132,7 +132,7 @@ fn without_cr(line: &[u8]) -> &[u8] {
 }
 
 /// The number of bytes at the end about which the next ones decide: an unfinished character, or a `\r`.
-pub(super) fn undecided(bytes: &[u8]) -> usize {
+pub(crate) fn undecided(bytes: &[u8]) -> usize {
     if bytes.ends_with(b"\r") {
         return 1;
     }

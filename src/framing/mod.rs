@@ -2,7 +2,7 @@
 
 mod chunks;
 pub(crate) mod events;
-mod lines;
+pub(crate) mod lines;
 mod streams;
 
 use crate::message::Piece;

@@ -19,6 +19,7 @@ use tracing::info;
 use super::widen;
 use crate::{
     buffers,
+    framing::lines::undecided,
     limits::{PIPE_BYTES, READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_REST, STDERR_REST_MAX},
     peer::Connection,
 };
@@ -125,14 +126,19 @@ impl Stderr {
     fn log_lines(&mut self, mut bytes: &[u8], connection: &Connection) {
         while !bytes.is_empty() {
             let room = STDERR_LINE_BYTES_MAX - self.held.len();
-            let (line, rest) = match memchr(b'\n', &bytes[..bytes.len().min(room + 1)]) {
-                Some(end) => (&bytes[..end], &bytes[end + 1..]),
-                None if bytes.len() <= room => return self.held.extend_from_slice(bytes),
-                None => bytes.split_at(room),
-            };
-            self.held.extend_from_slice(line);
-            log_line(&mem::take(&mut self.held), connection);
-            bytes = rest;
+            let end = memchr(b'\n', &bytes[..bytes.len().min(room + 1)]);
+            if end.is_none() && bytes.len() <= room {
+                return self.held.extend_from_slice(bytes);
+            }
+            let (front, rest) = bytes.split_at(end.unwrap_or(room));
+            self.held.extend_from_slice(front);
+            // A line too long goes on with the next character, not within one.
+            let kept_bytes = if end.is_some() { 0 } else { undecided(&self.held) };
+            let line = mem::take(&mut self.held);
+            let (line, kept) = line.split_at(line.len() - kept_bytes);
+            log_line(line, connection);
+            self.held.extend_from_slice(kept);
+            bytes = if end.is_some() { &rest[1..] } else { rest };
         }
     }
 }

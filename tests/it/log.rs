@@ -4,6 +4,7 @@ use rustix::process::Signal;
 
 use crate::harness::http::Connection;
 use crate::harness::server::{Server, field, wsd};
+use crate::harness::tree::Tree;
 
 /// The keys of a line's fields, in their order.
 fn keys(line: &str) -> Vec<&str> {
@@ -95,6 +96,27 @@ fn standard_error_is_logged_line_by_line() {
         log.iter().filter(|line| line.contains("worker stderr")).map(|line| field(line, "line").unwrap()).collect();
     assert_eq!(said, ["bare", "", "two words", "last"]);
     assert!(log.iter().any(|line| line.contains(" INFO worker stderr conn=") && line.contains("line=\"two words\"")));
+}
+
+#[test]
+fn a_long_line_of_standard_error_is_cut_between_characters() {
+    const PIECE: usize = 4 << 10;
+    for (before, after) in
+        [(PIECE - 1, "\u{e9}"), (PIECE - 1, "\u{1f980}"), (PIECE - 3, "\u{1f980}"), (PIECE - 1, "\rx")]
+    {
+        let line = "x".repeat(before) + &after.repeat(2 * PIECE);
+        let tree = Tree::new();
+        tree.file("line", &line);
+        let mut server = Server::shell(&[], "cat \"$1\" >&2", &[&tree.path("line")]);
+        server.connect("/").rest();
+
+        let log = server.stop();
+
+        let said = log.lines().filter(|line| line.contains("worker stderr")).map(|line| field(line, "line").unwrap());
+        let said: Vec<_> = said.collect();
+        assert!(said.len() > 2 && said.iter().all(|piece| !piece.contains('\u{fffd}')), "{after:?} behind {before}");
+        assert!(said.concat().replace("\\r", "\r") == line, "{after:?} behind {before}");
+    }
 }
 
 #[test]
