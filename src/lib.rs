@@ -140,7 +140,7 @@ struct Running {
 
 /// Opens everything, then lets clients in, then says so.
 fn start(settings: Settings) -> Result<Running, String> {
-    let Settings { listen, tls, routes, loader, log, banner, announces, .. } = settings;
+    let Settings { listen, tls, routes, loader, log, banner, warning, announces, .. } = settings;
     let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let (certificates, reloader) =
         tls.map(tls::open).transpose().map_err(|error| with_hint(&error, error.hint))?.unzip();
@@ -148,9 +148,11 @@ fn start(settings: Settings) -> Result<Running, String> {
         listen::bind(&listen).map_err(|error| with_hint(&error, error.hint().unwrap_or_default()))?;
     let scheme = if certificates.is_some() { "https" } else { "http" };
     let urls: Vec<String> = main.iter().map(|listener| listener.url(scheme)).collect();
-    if log.level >= LevelFilter::INFO {
-        say(&mut io::stderr(), &format!("{banner}  listens  {}\n", urls.join(" ")));
-    }
+    let told = match log.level {
+        LevelFilter::OFF | LevelFilter::ERROR | LevelFilter::WARN => warning,
+        _ => format!("{banner}  listens  {}\n", urls.join(" ")),
+    };
+    say(&mut io::stderr(), &told);
 
     let shutdown = Shutdown::default();
     let door = Door::new(&shutdown);

@@ -175,15 +175,15 @@ pub(crate) struct Flags {
 
     /// Certificate, PEM; loaded again when it changes, and on SIGHUP
     #[arg(long, value_name = "FILE", help_heading = "TLS")]
-    pub(crate) sslcert: Option<PathBuf>,
+    pub(crate) sslcert: Option<OsString>,
 
     /// Its private key, PEM
     #[arg(long, value_name = "FILE", help_heading = "TLS")]
-    pub(crate) sslkey: Option<PathBuf>,
+    pub(crate) sslkey: Option<OsString>,
 
     /// Ask clients for a certificate that one of these has signed, PEM
     #[arg(long, value_name = "FILE", help_heading = "TLS")]
-    pub(crate) sslca: Option<PathBuf>,
+    pub(crate) sslca: Option<OsString>,
 
     /// Header of every answer, may be repeated
     #[arg(long, value_name = "HEADER", help_heading = "Answers")]

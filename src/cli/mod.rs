@@ -12,6 +12,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind};
 use clap_complete::Shell;
 
 pub(crate) use flags::Flags;
+use values::boolean;
 
 /// The name that brings websocketd's defaults with it.
 const OLD_NAME: &str = "websocketd";
@@ -139,6 +140,14 @@ pub(crate) fn name_of(word: &OsString) -> Option<&str> {
     Some(body.split_once('=').map_or(body, |(name, _)| name))
 }
 
+/// The first of COMMAND's words that is spelled like one of wsd's own flags, which it is not: `--port`, `--port=80`. What
+/// many programs have, such as `--help`, is not meant.
+pub(crate) fn misplaced(command: &[OsString]) -> Option<&str> {
+    let is_own = |word: &&OsString| name_of(word).and_then(kind_of).is_some();
+    let word = command.iter().skip(1).find(is_own)?;
+    name_of(word)
+}
+
 /// The manual page and the completions, made from the definition of the flags.
 fn generate(mut definition: clap::Command, what: &str) -> Answer {
     let mut text = Vec::new();
@@ -157,6 +166,9 @@ fn generate(mut definition: clap::Command, what: &str) -> Answer {
     clap_complete::generate(shell, &mut definition, "wsd", &mut text);
     Answer::Text(String::from_utf8_lossy(&text).into_owned())
 }
+
+/// Flags that are asked and answered; asked with `false` they are not.
+const ANSWERED: [&str; 4] = ["h", "help", "version", "license"];
 
 fn answer(error: &clap::Error) -> Answer {
     let text = error.render().to_string();
@@ -177,6 +189,14 @@ fn split(definition: &clap::Command, args: impl IntoIterator<Item = OsString>) -
             return (flags, command);
         };
         let body = flag.strip_prefix("--").or_else(|| flag.strip_prefix('-')).unwrap_or(flag);
+        let body = match body.split_once('=') {
+            Some((name, value)) if ANSWERED.contains(&name) => match boolean(value) {
+                Ok(true) => name,
+                Ok(false) => continue,
+                Err(_) => body,
+            },
+            _ => body,
+        };
         let body = if body == "h" { "help" } else { body };
         let takes_next = definition.get_arguments().any(|argument| {
             argument.get_long() == Some(body)

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::file::File;
 use crate::{
-    cli::Flags,
+    cli::{self, Flags},
     http::origin::Policy,
     server::listen::{self, Addresses},
     worker::environ::VERSION,
@@ -46,6 +46,9 @@ pub(super) fn banner(flags: &Flags, file: &File, listen: &listen::Options, origi
     }
     line("clients", &clients(flags, listen));
     line("pages", pages(origin, flags));
+    if let Some(flag) = cli::misplaced(&flags.command) {
+        line("hint", &format!("--{flag} after COMMAND belongs to it; wsd's own flags stand before"));
+    }
     banner
 }
 
@@ -59,7 +62,7 @@ fn clients(flags: &Flags, listen: &listen::Options) -> String {
             format!("that reach {}", addresses.join(", "))
         }
     };
-    if flags.sslca.is_some() {
+    if flags.sslca.as_ref().is_some_and(|file| !file.is_empty()) {
         who += ", with a certificate";
     }
     who
@@ -70,6 +73,15 @@ fn pages(origin: &Policy, flags: &Flags) -> &'static str {
         Policy::Same | Policy::Sameorigin => "of the same origin; --origin admits others",
         Policy::Listed { .. } => "of the origins in --origin",
         Policy::Any if flags.anyorigin => "of any origin",
-        Policy::Any => "of ANY origin, the whole web: --sameorigin, --origin or --anyorigin says what is meant",
+        Policy::Any => UNASKED,
     }
+}
+
+/// What is said about pages when any may connect and nobody has asked for that.
+const UNASKED: &str = "of ANY origin, the whole web: --sameorigin, --origin or --anyorigin says what is meant";
+
+/// What is said in place of the banner where the level of the log leaves that out.
+pub(super) fn warning(flags: &Flags, origin: &Policy) -> String {
+    let is_unasked = pages(origin, flags) == UNASKED;
+    if is_unasked { format!("wsd: pages {UNASKED}\n") } else { String::new() }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) log: log::Options,
     /// What is served, and to whom: for the reader at the terminal.
     pub(crate) banner: String,
+    /// What must be said where there is no banner.
+    pub(crate) warning: String,
     /// Whether standard output gets the ready URLs: not where it has the log.
     pub(crate) announces: bool,
     /// Whether that is all that is wanted.
@@ -95,6 +97,7 @@ pub(crate) fn settings(command_line: Flags) -> Result<Settings, Error> {
     let mut plan = Plan::default();
     let routes = plan.build(&flags, &file).map_err(|error| error.at(file.place_of(&error)))?;
     let banner = banner::banner(&flags, &file, &listen, &routes.otherwise.origin);
+    let warning = banner::warning(&flags, &routes.otherwise.origin);
     Ok(Settings {
         listen,
         tls,
@@ -102,6 +105,7 @@ pub(crate) fn settings(command_line: Flags) -> Result<Settings, Error> {
         loader: Loader { command_line, plan },
         log: log::Options { level, stream },
         banner,
+        warning,
         announces: !flags.is_websocketd,
         is_check: flags.check,
     })

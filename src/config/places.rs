@@ -1,6 +1,10 @@
 //! The flags that say where to listen, and how safely.
 
-use std::net::{IpAddr, ToSocketAddrs};
+use std::{
+    ffi::OsString,
+    net::{IpAddr, ToSocketAddrs},
+    path::PathBuf,
+};
 
 use super::Error;
 use crate::{
@@ -89,15 +93,16 @@ fn mode(flags: &Flags) -> Result<Option<u32>, Error> {
 
 /// The files of TLS: with `--ssl` certificate and key, without it none.
 pub(super) fn tls(flags: &Flags) -> Result<Option<tls::Options>, Error> {
-    let given = [("--sslcert", &flags.sslcert), ("--sslkey", &flags.sslkey), ("--sslca", &flags.sslca)];
-    match (flags.ssl, &flags.sslcert, &flags.sslkey) {
-        (true, Some(cert), Some(key)) => {
-            Ok(Some(tls::Options { cert: cert.clone(), key: key.clone(), ca: flags.sslca.clone() }))
-        }
+    // Scripts pass what may be empty: that is none, as for websocketd.
+    let path = |file: &Option<OsString>| file.as_ref().filter(|file| !file.is_empty()).map(PathBuf::from);
+    let (cert, key, ca) = (path(&flags.sslcert), path(&flags.sslkey), path(&flags.sslca));
+    match (flags.ssl, cert, key, ca) {
+        (true, Some(cert), Some(key), ca) => Ok(Some(tls::Options { cert, key, ca })),
         (true, ..) => Err(Error::new("--ssl needs both --sslcert and --sslkey", "name the certificate and its key")),
-        (false, ..) => match given.iter().find(|(_, file)| file.is_some()) {
-            None => Ok(None),
-            Some((flag, _)) => Err(Error::new(format!("{flag} without --ssl"), "add --ssl to speak TLS")),
-        },
+        (false, None, None, None) => Ok(None),
+        (false, cert, key, _) => {
+            let flag = cert.map(|_| "--sslcert").or(key.map(|_| "--sslkey")).unwrap_or("--sslca");
+            Err(Error::new(format!("{flag} without --ssl"), "add --ssl to speak TLS"))
+        }
     }
 }

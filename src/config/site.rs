@@ -104,6 +104,8 @@ fn command(name: &OsStr, args: &[OsString]) -> Result<Program, Error> {
     let path = locate(name).ok_or_else(|| {
         let hint = if name.as_encoded_bytes().starts_with(b"-") {
             "flags must stand before COMMAND"
+        } else if Path::new(name).is_dir() {
+            "that is a folder: --dir= serves the programs in one, --staticdir= the files"
         } else if Path::new(name).is_file() {
             "a file in this folder is named with its path, as in ./counter, and must be executable: chmod +x"
         } else {

@@ -76,8 +76,8 @@ pub(super) fn start(
 }
 
 fn launch_failed(context: &Context, program: &Program, cause: &LaunchError) -> Response<Body> {
+    let hint = cause.hint(program).unwrap_or_default();
     let program = program.path.display();
-    let hint = cause.hint().unwrap_or_default();
     error!(peer = %context.connection.peer, program = %program, cause = %cause, hint, "worker not started");
     if cause.is_shortage() {
         let text = "The server is out of processes, memory or descriptors. Try again later.";

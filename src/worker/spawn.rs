@@ -2,7 +2,9 @@
 
 use std::{
     ffi::{CString, OsString},
-    fmt, io,
+    fmt,
+    fs::File,
+    io::{self, Read},
     os::{
         fd::{AsRawFd, OwnedFd},
         unix::{ffi::OsStringExt, process::CommandExt},
@@ -38,8 +40,11 @@ impl LaunchError {
     }
 
     /// What to do about it, if that is known.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self, program: &Program) -> Option<&'static str> {
         match self.0.kind() {
+            io::ErrorKind::NotFound if has_windows_lines(&program.path) => {
+                Some("the first line ends with a carriage return, which Windows writes and Unix takes for a part of it")
+            }
             io::ErrorKind::NotFound => Some("the file, or the interpreter that its first line names, does not exist"),
             io::ErrorKind::PermissionDenied => Some("make it executable: chmod +x"),
             _ if self.0.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
@@ -48,6 +53,13 @@ impl LaunchError {
             _ => None,
         }
     }
+}
+
+/// Whether the first line of a file ends with `\r\n`. One that names an interpreter has 256 bytes at most.
+fn has_windows_lines(path: &Path) -> bool {
+    let mut front = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(256).read_to_end(&mut front));
+    read.is_ok() && front.split(|&byte| byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r"))
 }
 
 impl fmt::Display for LaunchError {

@@ -66,6 +66,24 @@ fn flags_stop_at_the_command() {
 }
 
 #[test]
+fn a_flag_of_ours_after_the_command_is_pointed_out() {
+    let table: [(&[&str], Option<&str>); 6] = [
+        (&["cat", "--port", "80"], Some("--port after COMMAND")),
+        (&["cat", "-u", "--staticdir=x"], Some("--staticdir after COMMAND")),
+        (&["cat", "--binary"], Some("--binary after COMMAND")),
+        (&["cat", "--help", "--version", "--license"], None),
+        (&["cat", "-port", "port", "--ports"], None),
+        (&["cat"], None),
+    ];
+    for (command, want) in table {
+        let banner = Server::command(&[], command).stop();
+
+        assert_eq!(banner.contains("after COMMAND"), want.is_some(), "{command:?}: {banner}");
+        assert!(banner.contains(want.unwrap_or_default()), "{command:?}: {banner}");
+    }
+}
+
+#[test]
 fn flags_that_do_not_parse_are_exit_2() {
     assert_refused(&["--nosuch", "cat"], 2, &["--nosuch"]);
     assert_refused(&["-nosuch=1", "cat"], 2, &["nosuch"]);
@@ -92,7 +110,7 @@ fn flags_that_make_no_sense_are_exit_1() {
     assert_refused(&["--port=0", "no-such-command-anywhere"], 1, &["no-such-command-anywhere"]);
     assert_refused(&["--port=0", &nothing], 1, &[&nothing]);
     assert_refused(&["--port=0", &tree.path("plain.sh")], 1, &["plain.sh"]);
-    assert_refused(&["--port=0", &directory], 1, &[&directory]);
+    assert_refused(&["--port=0", &directory], 1, &[&directory, "folder", "--dir=", "--staticdir="]);
     assert_refused(&["--port=0", "-"], 1, &["-"]);
     assert_refused(&["--port=0", "--dir", &nothing], 1, &["--dir", &nothing]);
     assert_refused(&["--port=0", "--dir", &file], 1, &["--dir", &file, "COMMAND"]);
@@ -152,6 +170,20 @@ fn help_is_readable_at_80_columns() {
 #[test]
 fn help_wins_over_everything_else_on_the_line() {
     assert_eq!(run(&["--port=0", "--help", "cat"]).status, Some(0));
+}
+
+#[test]
+fn what_is_asked_may_be_asked_with_a_value() {
+    for (asked, start) in [("-h", "Turns "), ("--help", "Turns "), ("-version", "wsd "), ("--license", "MIT ")] {
+        for value in ["=1", "=true", "=T"] {
+            let Outcome { status, stdout, .. } = run(&[&format!("{asked}{value}"), "cat"]);
+            assert_eq!(status, Some(0), "{asked}{value}");
+            assert!(stdout.starts_with(start), "{asked}{value}: {stdout}");
+        }
+        // Not asked: the next flag is read.
+        assert_refused(&[&format!("{asked}=false"), "--port=x", "cat"], 2, &["--port"]);
+        assert_refused(&[&format!("{asked}=maybe"), "cat"], 2, &["unexpected"]);
+    }
 }
 
 #[test]

@@ -48,6 +48,20 @@ fn a_program_that_cannot_be_started_is_in_the_log_with_its_cause() {
 }
 
 #[test]
+fn a_script_with_the_line_ends_of_windows_is_told_apart() {
+    let tree = Tree::new();
+    tree.program("windows.sh", "#!/bin/sh\r\necho never\r\n")
+        .program("none.sh", "#!/no/such/interpreter\necho never\r\n");
+    let server = Server::serve(&["--dir", &tree.path("")]);
+
+    for (path, is_told) in [("/windows.sh", true), ("/none.sh", false)] {
+        assert_eq!(server.refusal(path, "").status, 500, "{path}");
+        let line = server.expect_log(&path[1..]).text;
+        assert_eq!(line.contains("carriage return"), is_told, "{line}");
+    }
+}
+
+#[test]
 fn an_error_page_does_not_tell_where_the_program_lies() {
     let tree = Tree::new();
     tree.program("worker.sh", "#!/no/such/interpreter\n");

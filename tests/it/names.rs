@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use crate::harness::lines::Lines;
 use crate::harness::places::free_port;
 use crate::harness::server::{Outcome, Server, run_to_end, wsd};
 use crate::harness::tree::Tree;
@@ -68,6 +69,25 @@ fn pages_of_any_origin_may_connect_and_a_warning_says_so() {
 
     let warning = server.stop();
     assert!(warning.contains("ANY origin") && warning.contains("--sameorigin"), "{warning}");
+}
+
+#[test]
+fn the_warning_comes_at_any_level_of_the_log() {
+    let tree = Tree::new();
+    for level in ["warn", "error", "fatal", "none"] {
+        let port = format!("--port={}", free_port());
+        // Without a log no line tells that it listens, so it is not waited for.
+        let mut command = named(&tree, "websocketd", &[&port, "--loglevel", level, "cat"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+
+        let warning = Lines::of(child.stderr.take().unwrap()).wait_for("ANY origin", 1);
+
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(warning.is_some(), "{level}");
+    }
+    let mut quiet = Server::command(&["--loglevel=error"], &["cat"]);
+    assert_eq!(quiet.stop(), "");
 }
 
 #[test]

@@ -275,8 +275,10 @@ fn flags_of_tls_that_make_no_sense_are_exit_1() {
     tree.file("ca.pem", authority.pem());
     let [cert, key, ca] =
         ["cert", "key", "ca"].map(|name| format!("--ssl{name}={}", tree.path(&format!("{name}.pem"))));
-    let table: [(&[&str], &[&str]); 8] = [
+    let table: [(&[&str], &[&str]); 10] = [
         (&["--ssl"], &["--sslcert", "--sslkey"]),
+        (&["--ssl", "--sslcert=", &key], &["--sslcert", "--sslkey"]),
+        (&["--ssl", &cert, "--sslkey="], &["--sslcert", "--sslkey"]),
         (&["--ssl", &cert], &["--sslkey"]),
         (&["--ssl", &key], &["--sslcert"]),
         (&["--ssl", &ca], &["--sslcert", "--sslkey"]),
@@ -291,6 +293,15 @@ fn flags_of_tls_that_make_no_sense_are_exit_1() {
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{flags:?}: {outcome:?}");
         assert!(words.iter().all(|word| outcome.stderr.contains(word)), "{flags:?}: {outcome:?}");
     }
+}
+
+#[test]
+fn an_empty_name_of_a_file_is_none() {
+    // Scripts pass what may be empty.
+    let mut server = Server::command(&["--sslcert=", "--sslkey=", "--sslca="], &["cat"]);
+
+    assert!(server.output()[0].starts_with("http://"), "{:?}", server.output());
+    assert!(!server.stop().contains("certificate"));
 }
 
 #[test]
