@@ -96,7 +96,11 @@ fn served(flags: &Flags) -> Result<Served, Error> {
         }
     };
     let cgi = cgidir.clone().map(|cgidir| Cgi::new(cgidir, staticdir.as_ref(), flags.cgi_timeout));
-    let files = staticdir.map(|staticdir| Files::new(staticdir, dir.into_iter().chain(cgidir).collect()));
+    let program = match &scripts {
+        Some(Scripts::Command(program)) => Some(program.path.clone()),
+        _ => None,
+    };
+    let files = staticdir.map(|staticdir| Files::new(staticdir, dir.into_iter().chain(cgidir).collect(), program));
     Ok((scripts, cgi, files))
 }
 

@@ -2,7 +2,7 @@
 
 mod folder;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use http_body_util::BodyExt;
 use hyper::{
@@ -29,9 +29,9 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// The files in `root`, except those in `programs`: their text is nobody's business.
-    pub(crate) fn new(root: Root, programs: Vec<Root>) -> Self {
-        Self { folder: Arc::new(Folder::new(root, programs)) }
+    /// The files in `root`, except those in `programs` and the one at `program`: their text is nobody's business.
+    pub(crate) fn new(root: Root, programs: Vec<Root>, program: Option<PathBuf>) -> Self {
+        Self { folder: Arc::new(Folder::new(root, programs, program)) }
     }
 
     /// Answers with a file: GET and HEAD, ranges, validators, precompressed siblings.

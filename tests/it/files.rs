@@ -1,7 +1,7 @@
 //! Static files: what a browser expects of a web server, and nothing outside the root.
 
 use crate::harness::http::{Connection, Response};
-use crate::harness::server::Server;
+use crate::harness::server::{Server, wsd};
 use crate::harness::tree::Tree;
 
 fn serve(tree: &Tree) -> Server {
@@ -469,6 +469,29 @@ fn no_program_of_dir_is_served_as_a_file() {
     }
     assert_eq!(server.connect("/x.sh").line(), "the source");
     assert_eq!(server.get("/", "").text(), "hello");
+}
+
+#[test]
+fn the_command_is_not_served_as_a_file_under_any_name() {
+    let tree = Tree::new();
+    let source = "#!/bin/sh\necho the program\n";
+    tree.program("app/run.sh", source).file("app/other.sh", source).link("app/link.sh", "run.sh");
+    std::fs::hard_link(tree.path("app/run.sh"), tree.path("app/twin.sh")).unwrap();
+    let mut command = wsd(&["--port=0", "--staticdir=app", "app/run.sh"]);
+    command.current_dir(tree.path(""));
+    let server = Server::spawn(command);
+
+    for name in ["run.sh", "link.sh", "twin.sh", "run%2Esh"] {
+        let response = server.get(&format!("/{name}"), "");
+        assert_eq!(response.status, 404, "{name}:\n{response}");
+    }
+    assert_eq!(server.get("/other.sh", "").text(), source);
+
+    // Put in its place later, it is still the program.
+    tree.program("app/run.new", source);
+    std::fs::rename(tree.path("app/run.new"), tree.path("app/run.sh")).unwrap();
+    assert_eq!(server.get("/run.sh", "").status, 404);
+    assert_eq!(server.connect("/").line(), "the program");
 }
 
 #[test]

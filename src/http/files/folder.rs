@@ -6,7 +6,10 @@
 use std::{
     ffi::OsStr,
     fs, io,
-    os::unix::{ffi::OsStrExt, fs::FileExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileExt, MetadataExt},
+    },
     path::{Component, Path, PathBuf},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -28,14 +31,16 @@ pub(super) struct Folder {
     root: Root,
     /// Folders within it that are as if they were not there.
     hidden: Vec<Root>,
+    /// A file that is as if it were not there, should it be within.
+    program: Option<PathBuf>,
 }
 
 /// An open file or folder.
 type Opened = (Arc<fs::File>, fs::Metadata);
 
 impl Folder {
-    pub(super) fn new(root: Root, hidden: Vec<Root>) -> Self {
-        Self { root, hidden }
+    pub(super) fn new(root: Root, hidden: Vec<Root>, program: Option<PathBuf>) -> Self {
+        Self { root, hidden, program }
     }
 
     /// Opens `path`, which is relative. Whatever must not be served is as if it were not there.
@@ -46,10 +51,10 @@ impl Folder {
         if self.hidden.is_empty()
             && let Some(opened) = self.open_cached(&path)
         {
-            return opened.and_then(check);
+            return opened.and_then(|file| self.check(file));
         }
         spawn_blocking(move || {
-            let opened = check(self.open_beneath(&path)?)?;
+            let opened = self.check(self.open_beneath(&path)?)?;
             let full = self.root.path().join(&path);
             let is_hidden = self.hidden.iter().any(|hidden| hidden.contains(&full));
             if is_hidden { Err(io::ErrorKind::NotFound.into()) } else { Ok(opened) }
@@ -116,6 +121,23 @@ impl Folder {
         }
         fs::File::open(full)
     }
+
+    /// Looks at what was opened: a FIFO would be waited for, a device might do anything.
+    fn check(&self, file: fs::File) -> io::Result<Opened> {
+        let metadata = file.metadata()?;
+        let is_fit = metadata.is_file() || metadata.is_dir();
+        if is_fit && !self.is_program(&metadata) {
+            Ok((Arc::new(file), metadata))
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    /// Whether a file is the program, under whatever name, which may be another file by now.
+    fn is_program(&self, file: &fs::Metadata) -> bool {
+        let program = self.program.as_ref().and_then(|program| fs::metadata(program).ok());
+        program.is_some_and(|program| (program.dev(), program.ino()) == (file.dev(), file.ino()))
+    }
 }
 
 /// Whether a name in `path` begins with a dot; `.well-known` may come first.
@@ -126,16 +148,6 @@ fn has_hidden_name(path: &Path) -> bool {
         _ => None,
     });
     names.next().is_some_and(|first| is_hidden(first) && first != ".well-known") || names.any(is_hidden)
-}
-
-/// Looks at what was opened: a FIFO would be waited for, a device might do anything.
-fn check(file: fs::File) -> io::Result<Opened> {
-    let metadata = file.metadata()?;
-    if metadata.is_file() || metadata.is_dir() {
-        Ok((Arc::new(file), metadata))
-    } else {
-        Err(io::ErrorKind::NotFound.into())
-    }
 }
 
 /// The way by which the library reads the folder, for one request.
