@@ -17,7 +17,7 @@ use crate::harness::http::{Connection, Response};
 use crate::harness::server::{Server, run};
 use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
-use crate::harness::websocket::{Client, upgrade_request};
+use crate::harness::websocket::{CLOSE, Client, Close, Frame, TEXT, upgrade_request};
 
 /// Writes what `--sslcert` and `--sslkey` of [`serve`] name.
 fn write(tree: &Tree, identity: &Identity) {
@@ -559,6 +559,29 @@ fn the_end_is_a_close_within_tls_too() {
     client.close(1001);
     client.expect_end();
     assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_broken_frame_ends_with_close_1002_and_a_clean_end_of_tls() {
+    let authority = Authority::new();
+    let (_tree, server) = start(&authority, &[], &["cat"]);
+    for version in [&TLS12, &TLS13] {
+        let mut stream = secure(&server, &authority.client(&[version], None));
+        let broken = Frame::new(TEXT, "broken").with_reserved_bits(4).masked();
+        // What is left unread when a connection is closed would reset it.
+        let after = Frame::new(TEXT, vec![b'x'; 100_000]).masked();
+
+        stream.write_all(upgrade_request(&host(&server), "/", "").as_bytes()).unwrap();
+        stream.write_all(&[broken, after].concat()).unwrap();
+        let mut answer = Vec::new();
+        // Fails on a reset, and on an end that TLS was not told of.
+        stream.read_to_end(&mut answer).unwrap();
+
+        let frame = answer.split_off(answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4);
+        assert!(answer.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&answer));
+        assert_eq!((frame[0], usize::from(frame[1])), (0x80 | CLOSE, frame.len() - 2), "{frame:?}");
+        assert_eq!(Close::of(&frame[2..]).code, Some(1002));
+    }
 }
 
 #[test]
