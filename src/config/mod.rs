@@ -116,15 +116,20 @@ fn check_places(flags: &Flags) -> Result<(LevelFilter, Option<tls::Options>, lis
     Ok((log_level(&flags.loglevel)?, places::tls(flags)?, places::listen(flags)?))
 }
 
+/// What the file says, as far as the command line leaves it to the file.
 fn read(flags: &Flags) -> Result<File, Error> {
-    flags.config.as_deref().map(file::read).transpose().map(Option::unwrap_or_default)
+    let mut file = flags.config.as_deref().map(file::read).transpose()?.unwrap_or_default();
+    let is_on_command_line = |name: &str| flags.words.iter().any(|word| cli::name_of(word) == Some(name));
+    file.settings.retain(|setting| !is_on_command_line(&setting.name));
+    for route in &mut file.routes {
+        route.settings.retain(|setting| !(cli::is_inherited(&setting.name) && is_on_command_line(&setting.name)));
+    }
+    Ok(file)
 }
 
-/// The flags of the file, except those that the command line has, and then those.
+/// The flags of the file, and then those of the command line.
 fn merged_words(flags: &Flags, file: &File) -> Vec<OsString> {
-    let is_on_command_line = |name: &str| flags.words.iter().any(|word| cli::name_of(word) == Some(name));
-    let of_file = file.settings.iter().filter(|setting| !is_on_command_line(&setting.name));
-    of_file.flat_map(|setting| setting.words.iter()).chain(&flags.words).cloned().collect()
+    file.settings.iter().flat_map(|setting| &setting.words).chain(&flags.words).cloned().collect()
 }
 
 /// The flags of the command line and the file together.

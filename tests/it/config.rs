@@ -212,15 +212,38 @@ fn flags_of_the_command_line_win_over_the_file() {
 }
 
 #[test]
-fn flags_of_the_command_line_hold_for_routes_that_do_not_say_otherwise() {
+fn flags_of_the_command_line_win_over_those_of_a_route() {
     let tree = Tree::new();
-    let settings = format!("binary = true\n{ROUTE}{}binary = true\n", ROUTE.replace("/a", "/b"));
+    tree.file("files/index.html", "the index");
+    let settings = format!(
+        "binary = true\n{ROUTE}binary = true\nheader = \"X-File: 1\"\nmaxforks = 1\n\
+         [[route]]\npath = \"/files/*\"\nstaticdir = \"{}\"\n",
+        tree.path("files")
+    );
     tree.file("wsd.toml", settings);
-    let server = Server::serve(&["--binary=false", "--config", &tree.path("wsd.toml")]);
+    let flags = ["--binary=false", "--header=X-Line: 1", "--maxforks=5", "--staticdir=/", "--config"];
+    let server = Server::serve(&[&flags[..], &[&tree.path("wsd.toml")]].concat());
 
-    for (path, opcode) in [("/a", TEXT), ("/b", BINARY)] {
-        let mut client = server.connect(path);
-        client.text("hello\n");
-        assert_eq!(client.frame().opcode, opcode, "{path}");
+    let mut client = server.connect("/a");
+    client.text("hello");
+    assert_eq!(client.frame().opcode, TEXT);
+
+    // What a route serves and how often is its own matter.
+    let refusal = server.refusal("/a", "");
+    assert_eq!(refusal.status, 429);
+    assert_eq!((refusal.header("x-line"), refusal.header("x-file")), (Some("1"), None));
+    assert_eq!(server.get("/files/", "").text(), "the index");
+}
+
+#[test]
+fn a_bad_flag_of_the_command_line_is_not_blamed_on_the_file() {
+    let tree = Tree::new();
+
+    let outcome = check(&tree, &format!("slow = \"drop\"\n{ROUTE}shared = true\nslow = \"drop\"\n"), &["--slow=never"]);
+
+    assert_eq!(outcome.status, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("`never`"), "{outcome:?}");
+    for line in [1, 6] {
+        assert!(!outcome.stderr.contains(&format!("wsd.toml:{line}:")), "{outcome:?}");
     }
 }
