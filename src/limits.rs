@@ -161,13 +161,18 @@ pub(crate) const TLS_PORT: u16 = 8443;
 /// Bytes of a line of a program with `--framing=json`; a longer one is logged and skipped. 4 MiB: 3 MiB in base64.
 pub(crate) const COMMAND_BYTES_MAX: usize = 4 << 20;
 
-/// Bytes of a message of a room's worker; a longer line takes several messages. They wait whole for every client.
+/// Bytes of a message of a room's worker; a longer line takes several messages, one after the other.
+///
+/// 1 MiB: a message is put together before it is sent. As fragments of one message, a longer line could not be lost as a
+/// whole by a client that is slow, or begun in the middle by one that is new.
 pub(crate) const ROOM_MESSAGE_BYTES_MAX: usize = 1 << 20;
 
-/// Bytes a client of a room may lag behind before `--slow` says what happens: by default it is cut off with 1013.
+/// Bytes that may wait for a client of a room whose connection takes no more; what comes then is dealt with as `--slow`
+/// says: by default the client is cut off with 1013.
 ///
 /// 1 MiB: minutes of chat, a moment of a fast log. The payload is shared by all clients, so a thousand laggards cost
-/// little more than one.
+/// little more than one. What wsd itself has not tried to send is held against nobody: the worker is read again when it
+/// has been. One message more may wait, however long.
 pub(crate) const SEAT_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes that a session takes from its seat at a time.

@@ -125,7 +125,7 @@ impl Host {
 
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..READS_PER_TURN {
-            ready!(self.room.poll_room_in_seats(cx));
+            ready!(self.room.pressure.poll_none(cx));
             let stderr = match self.room.options.framing {
                 Framing::Streams => buffers::with(|buffers| self.poll_stderr_once(cx, buffers)),
                 _ => Poll::Ready(0),

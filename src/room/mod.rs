@@ -9,7 +9,7 @@ pub(crate) mod registry;
 pub(crate) mod seat;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -20,7 +20,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::task::AtomicWaker;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -30,7 +29,7 @@ use crate::{
     worker::status::Status,
 };
 use history::History;
-use seat::{Item, Parting, Seat};
+use seat::{Item, Parting, Pressure, Seat};
 
 /// How rooms are run.
 #[derive(Clone, Debug)]
@@ -68,8 +67,8 @@ pub(crate) struct Room {
     stays: AtomicBool,
     people: Mutex<People>,
     inbox: Mutex<Inbox>,
-    /// The task of the worker.
-    host: AtomicWaker,
+    /// Wakes the task of the worker.
+    pressure: Arc<Pressure>,
     /// The worker has been reaped.
     ended: CancellationToken,
 }
@@ -125,10 +124,10 @@ impl Room {
         let people = People { seats: HashMap::new(), history, is_over: false };
         Arc::new(Self {
             stays: AtomicBool::new(options.stays),
+            pressure: Arc::new(Pressure::new(options.slow)),
             options,
             people: Mutex::new(people),
             inbox: Mutex::default(),
-            host: AtomicWaker::new(),
             ended: CancellationToken::new(),
         })
     }
@@ -149,9 +148,9 @@ impl Room {
         }
         if self.options.framing == Framing::Json {
             events::open(&client, variables, &mut inbox.bytes);
-            self.host.wake();
+            self.pressure.host.wake();
         }
-        let seat = Arc::new(Seat::new(people.history.items()));
+        let seat = Arc::new(Seat::new(people.history.items(), Arc::clone(&self.pressure)));
         people.seats.insert(client.clone(), Arc::clone(&seat));
         Ok(Member { room: Arc::clone(self), client, seat, has_left: false })
     }
@@ -166,7 +165,7 @@ impl Room {
         let mut people = lock(&self.people);
         people.history.add(&item.frames, &ends);
         for seat in people.seats.values() {
-            seat.offer(item.clone(), self.options.slow);
+            seat.offer(item.clone());
         }
     }
 
@@ -177,14 +176,14 @@ impl Room {
         match to {
             events::Receivers::Only(clients) => {
                 for seat in clients.iter().filter_map(|client| people.seats.get(client)) {
-                    seat.offer(item.clone(), self.options.slow);
+                    seat.offer(item.clone());
                 }
             }
             events::Receivers::All | events::Receivers::Except(_) => {
                 people.history.add(&item.frames, &[item.frames.len()]);
                 for (client, seat) in &people.seats {
                     if !matches!(to, events::Receivers::Except(except) if except == client) {
-                        seat.offer(item.clone(), self.options.slow);
+                        seat.offer(item.clone());
                     }
                 }
             }
@@ -204,7 +203,7 @@ impl Room {
         let mut people = lock(&self.people);
         people.is_over |= people.seats.is_empty();
         drop(people);
-        self.host.wake();
+        self.pressure.host.wake();
     }
 
     /// From now on nobody can join.
@@ -227,18 +226,9 @@ impl Room {
         lock(&self.people).is_over
     }
 
-    /// Ready when every seat has room; only where the worker waits for clients.
-    fn poll_room_in_seats(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.options.slow != Slow::Wait {
-            return Poll::Ready(());
-        }
-        self.listen(cx);
-        if lock(&self.people).seats.values().any(|seat| seat.is_full()) { Poll::Pending } else { Poll::Ready(()) }
-    }
-
     /// The task of `cx` is woken when something has changed: more was said, somebody left, a seat has room again.
     fn listen(&self, cx: &mut Context<'_>) {
-        self.host.register(cx.waker());
+        self.pressure.host.register(cx.waker());
     }
 
     /// Takes all that clients have said.
@@ -279,18 +269,8 @@ impl Member {
             inbox.bytes.append(said);
         }
         drop(inbox);
-        self.room.host.wake();
+        self.room.pressure.host.wake();
         Poll::Ready(())
-    }
-
-    /// Takes what the seat holds; see [`Seat::poll_take`]. A worker that waits for this client goes on.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, taken: &mut VecDeque<Bytes>) -> Poll<Result<u64, Parting>> {
-        let result = self.seat.poll_take(cx, taken);
-        // Whether the worker waits for this very seat cannot be known without missing the moment when it begins to.
-        if self.room.options.slow == Slow::Wait && matches!(result, Poll::Ready(Ok(_))) {
-            self.room.host.wake();
-        }
-        result
     }
 
     /// Leaves; the worker is told why if it wants to know. Who had it alone waits for its end: the slot is free then.
@@ -305,6 +285,7 @@ impl Member {
     fn go(&self, code: u16, reason: &str) {
         let mut people = lock(&self.room.people);
         people.seats.remove(&self.client);
+        self.seat.leave();
         if self.room.options.framing == Framing::Json {
             events::close(&self.client, code, reason, &mut lock(&self.room.inbox).bytes);
         }
@@ -312,7 +293,7 @@ impl Member {
             people.is_over = true;
         }
         drop(people);
-        self.room.host.wake();
+        self.room.pressure.host.wake();
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::Mutex,
+    mem,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -33,14 +37,42 @@ pub(crate) enum Parting {
     Slow,
 }
 
+/// What the seats of a room ask of its worker's side: to wait.
+///
+/// With [`Slow::Wait`] that is for clients; otherwise only for sessions that have not had a turn since their seat was
+/// filled, so that what the worker prints in one go cuts off nobody whose connection would have taken it.
+#[derive(Debug)]
+pub(super) struct Pressure {
+    slow: Slow,
+    /// Seats that are waited for.
+    seats: AtomicUsize,
+    /// The task of the worker: woken when no seat is waited for any more.
+    pub(super) host: AtomicWaker,
+}
+
+impl Pressure {
+    /// None, as there are no seats.
+    pub(super) fn new(slow: Slow) -> Self {
+        Self { slow, seats: AtomicUsize::new(0), host: AtomicWaker::new() }
+    }
+
+    /// Ready when no seat is waited for.
+    pub(super) fn poll_none(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // In this order: a seat that has room from here on wakes the task.
+        self.host.register(cx.waker());
+        if self.seats.load(Ordering::SeqCst) == 0 { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
 /// The queue of one client.
 #[derive(Debug)]
 pub(crate) struct Seat {
     queue: Mutex<Queue>,
     session: AtomicWaker,
+    pressure: Arc<Pressure>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
     /// What the client gets before anything else.
     welcome: VecDeque<Item>,
@@ -50,47 +82,65 @@ struct Queue {
     /// Messages that it missed.
     lost: u64,
     parting: Option<Parting>,
+    /// The client's connection takes no more, or is not known to.
+    is_blocked: bool,
+    has_left: bool,
+    /// It is one of [`Pressure::seats`].
+    is_waited_for: bool,
 }
 
 impl Seat {
     /// A seat with a welcome on it, which does not count as lagging behind.
-    pub(super) fn new(welcome: impl Iterator<Item = Item>) -> Self {
-        let welcome = welcome.collect();
-        Self { queue: Mutex::new(Queue { welcome, ..Queue::default() }), session: AtomicWaker::new() }
+    pub(super) fn new(welcome: impl Iterator<Item = Item>, pressure: Arc<Pressure>) -> Self {
+        let queue = Queue {
+            welcome: welcome.collect(),
+            items: VecDeque::new(),
+            bytes: 0,
+            lost: 0,
+            parting: None,
+            // Until the session begins, which a client may put off.
+            is_blocked: true,
+            has_left: false,
+            is_waited_for: false,
+        };
+        Self { queue: Mutex::new(queue), session: AtomicWaker::new(), pressure }
     }
 
-    /// Puts messages on the seat. If there is no room, `slow` says what happens; an empty seat has room for anything.
-    pub(super) fn offer(&self, item: Item, slow: Slow) {
-        let mut queue = lock(&self.queue);
-        if queue.parting.is_some() {
-            return;
-        }
-        let is_full = |queue: &Queue| queue.bytes > 0 && queue.bytes + item.frames.len() > SEAT_BYTES_MAX;
-        match slow {
-            Slow::Close if is_full(&queue) => {
-                *queue = Queue { parting: Some(Parting::Slow), lost: queue.lost, ..Queue::default() };
-                drop(queue);
-                return self.session.wake();
+    /// Puts messages on the seat. If it is full and the client takes no more, [`Slow`] says what happens.
+    pub(super) fn offer(&self, item: Item) {
+        self.change(|queue| {
+            if queue.parting.is_some() {
+                return;
             }
-            Slow::Drop => {
-                while is_full(&queue) {
-                    let Some(oldest) = queue.items.pop_front() else { break };
-                    queue.bytes -= oldest.frames.len();
-                    queue.lost += oldest.messages;
+            match self.pressure.slow {
+                Slow::Close if queue.is_full() && queue.is_blocked => return queue.cut(),
+                Slow::Drop if queue.is_blocked => {
+                    while queue.is_full()
+                        && let Some(oldest) = queue.items.pop_front()
+                    {
+                        queue.bytes -= oldest.frames.len();
+                        queue.lost += oldest.messages;
+                    }
                 }
+                _ => {}
             }
-            Slow::Close | Slow::Wait => {}
-        }
-        queue.bytes += item.frames.len();
-        queue.items.push_back(item);
-        drop(queue);
+            queue.bytes += item.frames.len();
+            queue.items.push_back(item);
+        });
         self.session.wake();
     }
 
     /// Ends the session, after what is on the seat.
     pub(super) fn part(&self, parting: Parting) {
-        lock(&self.queue).parting.get_or_insert(parting);
+        self.change(|queue| {
+            queue.parting.get_or_insert(parting);
+        });
         self.session.wake();
+    }
+
+    /// The client is gone: nothing is put on the seat any more, and nobody waits for it.
+    pub(super) fn leave(&self) {
+        self.change(|queue| queue.has_left = true);
     }
 
     /// Whether the session is to end.
@@ -103,14 +153,10 @@ impl Seat {
         lock(&self.queue).parting == Some(Parting::Slow)
     }
 
-    /// The task of `cx` is woken when something has changed.
-    pub(crate) fn listen(&self, cx: &mut Context<'_>) {
+    /// The client's connection takes no more for now; the task of `cx` is woken when the seat has changed.
+    pub(crate) fn block(&self, cx: &mut Context<'_>) {
         self.session.register(cx.waker());
-    }
-
-    /// Whether there is no room for more.
-    pub(super) fn is_full(&self) -> bool {
-        lock(&self.queue).bytes >= SEAT_BYTES_MAX
+        self.change(|queue| queue.is_blocked = true);
     }
 
     /// Messages that the client has missed.
@@ -120,26 +166,58 @@ impl Seat {
 
     /// Takes the next messages, up to [`SEAT_BYTES_TAKEN`] and one more. Ready with their number when some were taken, and
     /// with the reason of the parting when all have been.
-    pub(super) fn poll_take(&self, cx: &mut Context<'_>, taken: &mut VecDeque<Bytes>) -> Poll<Result<u64, Parting>> {
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, taken: &mut VecDeque<Bytes>) -> Poll<Result<u64, Parting>> {
         self.session.register(cx.waker());
+        self.change(|queue| {
+            queue.is_blocked = false;
+            let (mut bytes, mut messages) = (0, 0);
+            while bytes < SEAT_BYTES_TAKEN
+                && let Some(item) = queue.next()
+            {
+                bytes += item.frames.len();
+                messages += item.messages;
+                taken.push_back(item.frames);
+            }
+            match queue.parting.clone() {
+                _ if messages > 0 => Poll::Ready(Ok(messages)),
+                Some(parting) => Poll::Ready(Err(parting)),
+                None => Poll::Pending,
+            }
+        })
+    }
+
+    /// Changes the queue, and with it whether the seat is waited for.
+    fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
         let mut queue = lock(&self.queue);
-        let (mut bytes, mut messages) = (0, 0);
-        while bytes < SEAT_BYTES_TAKEN
-            && let Some(item) = queue.next()
-        {
-            bytes += item.frames.len();
-            messages += item.messages;
-            taken.push_back(item.frames);
+        let result = change(&mut queue);
+        let is_patient = self.pressure.slow == Slow::Wait || !queue.is_blocked;
+        let is_waited_for = queue.is_full() && is_patient && queue.parting.is_none() && !queue.has_left;
+        if mem::replace(&mut queue.is_waited_for, is_waited_for) == is_waited_for {
+            return result;
         }
-        match queue.parting.clone() {
-            _ if messages > 0 => Poll::Ready(Ok(messages)),
-            Some(parting) => Poll::Ready(Err(parting)),
-            None => Poll::Pending,
+        if is_waited_for {
+            self.pressure.seats.fetch_add(1, Ordering::SeqCst);
+        } else if self.pressure.seats.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.pressure.host.wake();
         }
+        result
     }
 }
 
 impl Queue {
+    /// Whether there is no room for more.
+    fn is_full(&self) -> bool {
+        self.bytes >= SEAT_BYTES_MAX
+    }
+
+    /// Ends the session at once.
+    fn cut(&mut self) {
+        self.welcome.clear();
+        self.items.clear();
+        self.bytes = 0;
+        self.parting = Some(Parting::Slow);
+    }
+
     fn next(&mut self) -> Option<Item> {
         self.welcome.pop_front().or_else(|| {
             let item = self.items.pop_front()?;
@@ -170,22 +248,28 @@ mod tests {
         }
     }
 
+    fn seat(slow: Slow, welcome: impl Iterator<Item = Item>) -> Seat {
+        Seat::new(welcome, Arc::new(Pressure::new(slow)))
+    }
+
     #[test]
     fn a_full_seat_means_what_slow_says() {
-        let half = SEAT_BYTES_MAX / 2;
+        let (half, most) = (SEAT_BYTES_MAX / 2, SEAT_BYTES_MAX - 1);
         let table = [
             (Slow::Close, vec![half, half], "ab", None, 0),
+            (Slow::Close, vec![most, SEAT_BYTES_MAX], "ab", None, 0),
             (Slow::Close, vec![half, half, 1], "", Some(Parting::Slow), 0),
             (Slow::Close, vec![SEAT_BYTES_MAX * 2], "a", None, 0),
             (Slow::Drop, vec![half, half], "ab", None, 0),
             (Slow::Drop, vec![half, half, 1], "bc", None, 1),
-            (Slow::Drop, vec![1, 1, SEAT_BYTES_MAX * 2], "c", None, 2),
+            (Slow::Drop, vec![1, 1, SEAT_BYTES_MAX * 2, 1], "d", None, 3),
             (Slow::Wait, vec![half, half, 1], "abc", None, 0),
         ];
         for (slow, sizes, want, parting, lost) in table {
-            let seat = Seat::new(std::iter::empty());
+            let seat = seat(slow, std::iter::empty());
+            seat.block(&mut Context::from_waker(Waker::noop()));
             for (&size, letter) in sizes.iter().zip(b'a'..) {
-                seat.offer(item(letter, size), slow);
+                seat.offer(item(letter, size));
             }
             assert_eq!(take_all(&seat), (want.into(), parting), "{slow:?} {sizes:?}");
             assert_eq!(seat.lost(), lost, "{slow:?} {sizes:?}");
@@ -193,19 +277,58 @@ mod tests {
     }
 
     #[test]
+    fn a_session_that_has_had_no_turn_loses_nothing_and_is_waited_for() {
+        for slow in [Slow::Close, Slow::Drop, Slow::Wait] {
+            let seat = seat(slow, std::iter::empty());
+            assert_eq!(take_all(&seat), (vec![], None));
+            for letter in [b'a', b'b', b'c'] {
+                assert_eq!(is_waited_for(&seat), letter == b'c', "{slow:?}");
+                seat.offer(item(letter, SEAT_BYTES_MAX / 2));
+            }
+            assert_eq!(take_all(&seat), (b"abc".to_vec(), None), "{slow:?}");
+            assert!(!is_waited_for(&seat), "{slow:?}");
+        }
+    }
+
+    #[test]
+    fn a_full_seat_is_waited_for_until_it_is_known_why() {
+        let block = |seat: &Seat| seat.block(&mut Context::from_waker(Waker::noop()));
+        let part = |seat: &Seat| seat.part(Parting::Exit(Status::Exit(0)));
+        let table = [
+            (Slow::Close, block as fn(&Seat), false),
+            (Slow::Drop, block, false),
+            (Slow::Wait, block, true),
+            (Slow::Wait, part, false),
+            (Slow::Wait, Seat::leave, false),
+        ];
+        for (index, (slow, change, want)) in table.into_iter().enumerate() {
+            let seat = seat(slow, std::iter::empty());
+            take_all(&seat);
+            seat.offer(item(b'a', SEAT_BYTES_MAX));
+            assert!(is_waited_for(&seat), "row {index}");
+            change(&seat);
+            assert_eq!(is_waited_for(&seat), want, "row {index}");
+        }
+    }
+
+    fn is_waited_for(seat: &Seat) -> bool {
+        seat.pressure.poll_none(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    #[test]
     fn a_welcome_does_not_count() {
-        let seat = Seat::new(std::iter::once(item(b'h', 2 * SEAT_BYTES_MAX)));
-        seat.offer(item(b'a', 1), Slow::Close);
-        seat.offer(item(b'b', 1), Slow::Close);
+        let seat = seat(Slow::Close, std::iter::once(item(b'h', 2 * SEAT_BYTES_MAX)));
+        seat.offer(item(b'a', 1));
+        seat.offer(item(b'b', 1));
         assert_eq!(take_all(&seat), (b"hab".to_vec(), None));
     }
 
     #[test]
     fn what_was_said_before_the_parting_arrives() {
-        let seat = Seat::new(std::iter::once(item(b'h', 3)));
-        seat.offer(item(b'a', 1), Slow::Close);
+        let seat = seat(Slow::Close, std::iter::once(item(b'h', 3)));
+        seat.offer(item(b'a', 1));
         seat.part(Parting::Exit(Status::Exit(0)));
-        seat.offer(item(b'z', 1), Slow::Close);
+        seat.offer(item(b'z', 1));
         assert_eq!(take_all(&seat), (b"ha".to_vec(), Some(Parting::Exit(Status::Exit(0)))));
     }
 }

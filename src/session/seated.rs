@@ -165,7 +165,7 @@ impl Seated {
                 // Also when nothing is on its way: TLS may still hold some of the last frames itself.
                 ready!(self.poll_send(cx));
             }
-            match ready!(self.member.poll_take(cx, &mut self.sending)) {
+            match ready!(self.member.seat.poll_take(cx, &mut self.sending)) {
                 Ok(messages) => self.counts.output += messages,
                 Err(parting) => {
                     let end = if parting == Parting::Slow { End::Slow } else { End::Exit };
@@ -194,8 +194,7 @@ impl Seated {
             return self.go_mute();
         }
         if !self.socket.unsent().is_empty() {
-            // The seat may have been cut off: its waker must be known.
-            self.member.seat.listen(cx);
+            self.member.seat.block(cx);
             return Poll::Pending;
         }
         match self.socket.poll_send_shared(cx, &mut self.sending, &mut self.sent) {
@@ -209,7 +208,7 @@ impl Seated {
             }
             Poll::Ready(Err(_)) => self.go_mute(),
             Poll::Pending => {
-                self.member.seat.listen(cx);
+                self.member.seat.block(cx);
                 Poll::Pending
             }
         }

@@ -75,7 +75,7 @@ fn clients_that_come_and_go_at_random_each_see_a_gapless_part_of_one_stream() {
     let seed = seed();
     eprintln!("to repeat: WSD_SEED={seed}");
     let mut random = Random(seed);
-    let server = Server::command(&["--shared", "--history=20"], &["perl", &program("ticker.pl")]);
+    let server = Server::command(&["--shared", "--history=20", "--pingms=0"], &["perl", &program("ticker.pl")]);
     let (mut crowd, mut streams) = (Crowd::default(), Streams::default());
     // This one stays, so that it is one stream.
     let witness = crowd.add(server.connect("/"));

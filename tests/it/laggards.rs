@@ -66,10 +66,34 @@ fn a_laggard_is_cut_off_with_1013_and_the_others_get_everything() {
 }
 
 #[test]
+fn a_long_line_with_more_behind_it_cuts_off_nobody_who_reads() {
+    const ROUNDS: usize = 100;
+    // What is printed in one go is more than a seat holds, and no more than a client that reads is sent at once.
+    let burst = "$| = 1; while (<STDIN>) { syswrite STDOUT, 'x' x 1_048_000 . \"\\n\" . ('y' x 1000 . \"\\n\") x 400 }";
+    let server = Server::command(&["--shared", "--pingms=0"], &["perl", "-e", burst]);
+    let mut clients = [server.connect("/"), server.connect("/"), server.connect("/")];
+
+    for _ in 0..ROUNDS {
+        clients[0].text("go");
+        thread::scope(|scope| {
+            for client in &mut clients {
+                scope.spawn(|| {
+                    assert_eq!(client.line().len(), 1_048_000);
+                    for _ in 0..400 {
+                        assert_eq!(client.line().len(), 1000);
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
 fn a_thousand_clients_notice_nothing_of_a_laggard() {
     const CLIENTS: usize = 1000;
     raise_descriptor_limit(4096);
-    let server = Server::command(&["--shared", "--framing=json"], &["perl", &program("two_speeds.pl")]);
+    let flags = ["--shared", "--framing=json", "--pingms=0"];
+    let server = Server::command(&flags, &["perl", &program("two_speeds.pl")]);
     let mut laggard = server.connect("/");
     let mut crowd = Crowd::default();
     for _ in 0..CLIENTS {
