@@ -13,7 +13,7 @@
 
 use data_encoding::BASE64;
 use memchr::memchr;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{limits::COMMAND_BYTES_MAX, message::Kind};
 
@@ -92,17 +92,29 @@ pub(crate) enum Receivers {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Line {
+    #[serde(deserialize_with = "given")]
     text: Option<String>,
+    #[serde(deserialize_with = "given")]
     binary: Option<String>,
+    #[serde(deserialize_with = "given")]
     to: Option<Names>,
+    #[serde(deserialize_with = "given")]
     except: Option<String>,
+    #[serde(deserialize_with = "given")]
     close: Option<String>,
+    #[serde(deserialize_with = "given")]
     code: Option<u16>,
+    #[serde(deserialize_with = "given")]
     reason: Option<String>,
 }
 
+/// Reads the value of a key that is there. A null is none: with `"to":null`, what was meant for one would go to all.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}
+
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`to` is an ID, or a list of them")]
 enum Names {
     One(String),
     Several(Vec<String>),
@@ -111,7 +123,7 @@ enum Names {
 /// Reads one line of the program; an error says why it is no command.
 fn command(line: &[u8]) -> Result<Command, String> {
     let Line { text, binary, to, except, close, code, reason } =
-        serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        serde_json::from_slice(line).map_err(|error| null_in(line).unwrap_or_else(|| error.to_string()))?;
     let (kind, payload) = match (text, binary, close) {
         (Some(text), None, None) => (Kind::Text, text.into_bytes()),
         (None, Some(binary), None) => match BASE64.decode(binary.as_bytes()) {
@@ -141,6 +153,13 @@ fn command(line: &[u8]) -> Result<Command, String> {
         (Some(_), Some(_)) => return Err("`to` and `except` contradict each other".to_owned()),
     };
     Ok(Command::Send { kind, payload, to })
+}
+
+/// The key of a line that is null, if that is what is wrong with it.
+fn null_in(line: &[u8]) -> Option<String> {
+    let keys: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(line).ok()?;
+    let (key, _) = keys.iter().find(|(_, value)| value.is_null())?;
+    Some(format!("`{key}` is null: leave the key out, or give it a value"))
 }
 
 /// What a line of the program's output is.
@@ -278,8 +297,30 @@ mod tests {
             r#"{"close":"7","to":"8"}"#,
             r#"{"text":"x","code":4000}"#,
             r#"{"text":"x","hue":"blue"}"#,
+            r#"{"text":"x","to":7}"#,
+            r#"{"text":"x","to":["7",8]}"#,
+            r#"{"text":"x","to":["7",null]}"#,
+            r#"{"text":"x","except":["7"]}"#,
+            r#"{"text":"x","to":"7","to":"8"}"#,
         ] {
             assert!(command(line.as_bytes()).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_null_is_no_value() {
+        let table = [
+            ("text", r#"{"text":null}"#),
+            ("binary", r#"{"text":"x","binary":null}"#),
+            ("to", r#"{"text":"secret","to":null}"#),
+            ("except", r#"{"text":"x","except":null}"#),
+            ("close", r#"{"text":"x","close":null}"#),
+            ("code", r#"{"close":"7","code":null}"#),
+            ("reason", r#"{"close":"7","reason":null}"#),
+        ];
+        for (key, line) in table {
+            let why = command(line.as_bytes()).expect_err(line);
+            assert_eq!(why, format!("`{key}` is null: leave the key out, or give it a value"));
         }
     }
 

@@ -338,6 +338,8 @@ fn a_line_that_is_no_command_is_logged_with_its_beginning_and_skipped() {
         json!({ "text": "x", "binary": "AA==" }).to_string(),
         json!({ "binary": "no base64" }).to_string(),
         json!({ "text": "x", "to": 7 }).to_string(),
+        json!({ "text": "for nobody", "to": null }).to_string(),
+        json!({ "text": "for nobody", "except": null }).to_string(),
         json!({ "text": "x", "to": id, "except": id }).to_string(),
         json!({ "text": "x", "unknown": 1 }).to_string(),
         json!({ "close": id, "code": 1001 }).to_string(),
