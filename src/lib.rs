@@ -218,10 +218,14 @@ impl Running {
         }
         if self.loader.has_file() {
             match self.loader.load() {
-                Ok(routes) => {
+                Ok((routes, changed)) => {
                     routes.start_eager(&self.shutdown);
                     self.routes.send_replace(Arc::new(routes));
                     tracing::info!("settings loaded");
+                    if !changed.is_empty() {
+                        let hint = "these have an effect when wsd is started again";
+                        tracing::warn!(keys = changed.join(","), hint, "settings need a restart");
+                    }
                 }
                 Err(cause) => tracing::error!(%cause, "settings not loaded, the old ones stay"),
             }

@@ -6,7 +6,11 @@ mod places;
 mod routes;
 mod site;
 
-use std::{ffi::OsString, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fmt,
+};
 
 use tracing_subscriber::filter::LevelFilter;
 
@@ -71,15 +75,24 @@ impl fmt::Display for Error {
 pub(crate) struct Loader {
     command_line: Flags,
     plan: Plan,
+    /// What the file said of the server itself when wsd started.
+    of_server: BTreeMap<String, Vec<OsString>>,
 }
 
 impl Loader {
     /// Reads the file again and makes routes of it. If it is bad, nothing has changed.
-    pub(crate) fn load(&mut self) -> Result<Routes, Error> {
+    ///
+    /// Shape: the routes, and the keys that are not what they were when wsd started and have no effect until it is
+    /// started again.
+    pub(crate) fn load(&mut self) -> Result<(Routes, Vec<String>), Error> {
         let file = read(&self.command_line)?;
         let flags = merge(&self.command_line, &file)?;
         check_places(&flags).map_err(|error| error.at(file.place_of(&error)))?;
-        self.plan.build(&flags, &file).map_err(|error| error.at(file.place_of(&error)))
+        let routes = self.plan.build(&flags, &file).map_err(|error| error.at(file.place_of(&error)))?;
+        let now = of_server(&file);
+        let keys: BTreeSet<_> = now.keys().chain(self.of_server.keys()).collect();
+        let changed = keys.into_iter().filter(|key| now.get(*key) != self.of_server.get(*key)).cloned();
+        Ok((routes, changed.collect()))
     }
 
     /// Whether there is a file.
@@ -102,7 +115,7 @@ pub(crate) fn settings(command_line: Flags) -> Result<Settings, Error> {
         listen,
         tls,
         routes,
-        loader: Loader { command_line, plan },
+        loader: Loader { command_line, plan, of_server: of_server(&file) },
         log: log::Options { level, stream },
         banner,
         warning,
@@ -125,6 +138,12 @@ fn read(flags: &Flags) -> Result<File, Error> {
         route.settings.retain(|setting| !(cli::is_inherited(&setting.name) && is_on_command_line(&setting.name)));
     }
     Ok(file)
+}
+
+/// What the file says of the server itself, by key.
+fn of_server(file: &File) -> BTreeMap<String, Vec<OsString>> {
+    let settings = file.settings.iter().filter(|setting| !cli::belongs_to_route(&setting.name));
+    settings.map(|setting| (setting.name.clone(), setting.words.clone())).collect()
 }
 
 /// The flags of the file, and then those of the command line.

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::harness::process::{gone_within, is_gone, pid};
-use crate::harness::server::Server;
+use crate::harness::server::{Server, field};
 use crate::harness::tree::Tree;
 use crate::harness::{DEADLINE, eventually};
 
@@ -288,4 +288,20 @@ fn loading_again_and_again_disturbs_nobody() {
     }
     eventually("the last route is served", || configured.server.try_connect("/other19", "").ok());
     assert_eq!(configured.server.refusal("/other0", "").status, 404);
+}
+
+#[test]
+fn a_change_that_needs_a_restart_is_reported_with_its_keys() {
+    let route = route("/a", "echo new", "");
+    let mut configured = Configured::with_flags(&format!("port = 1\nredirport = 0\n{route}"), &["--port=0"]);
+
+    // The command line has the port, so that of the file has no effect in either case.
+    configured.load(&format!("port = 2\nredirport = 0\nbinary = true\n{route}"));
+    configured.load(&format!("loglevel = \"info\"\naddress = [\"127.0.0.1\"]\n{route}"));
+
+    let warned = configured.server.expect_log("settings need a restart").text;
+    assert!(warned.contains(" WARN "), "{warned}");
+    assert_eq!(field(&warned, "keys").as_deref(), Some("address,loglevel,redirport"), "{warned}");
+    let log = configured.server.stop();
+    assert_eq!(log.matches("settings need a restart").count(), 1, "{log}");
 }
