@@ -40,6 +40,11 @@ impl Admission {
         self.limits[0].limit.store(limit.unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 
+    /// Whether all slots of a limit are taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.limits.iter().any(|slots| slots.taken.load(Ordering::Relaxed) >= slots.limit.load(Ordering::Relaxed))
+    }
+
     /// A slot of each limit, unless all of one are taken.
     pub(crate) fn admit(&self) -> Option<Permit> {
         let mut permit = Permit { slots: Vec::new() };

@@ -78,7 +78,7 @@ impl Routes {
             if let (true, Some(rooms), Some(Scripts::Command(program))) = (site.is_eager, &site.rooms, &site.scripts) {
                 let name = if path.is_empty() { "/" } else { path };
                 let environment = room_variables(&site.environ, name.as_bytes(), b"");
-                rooms.keep(program.clone(), environment, site.admission.clone(), shutdown);
+                rooms.keep(program.clone(), name, environment, site.admission.clone(), shutdown);
             }
         }
     }

@@ -96,7 +96,13 @@ async fn begin(
             let permit = admit(context)?;
             Partner::Worker(start(context, &script.program, environment)?, permit)
         }
-        Some(rooms) => Partner::Room(join(context, rooms, &script, &path, id, &environment)?),
+        Some(rooms) => {
+            if context.site.admission.is_full() {
+                // The last client of a room may have left a moment ago.
+                rooms.ended().await;
+            }
+            Partner::Room(join(context, rooms, &script, &path, id, &environment)?)
+        }
     };
     Ok((switching_protocols(&accept, subprotocol), partner))
 }
@@ -127,6 +133,8 @@ fn join(
         };
         Ok((start(context, &script.program, environment)?, permit))
     };
+    // A room for all is that of the route, whatever the path of its first client.
+    let path = if rooms.sharing == Sharing::All { script.name } else { path };
     let joined = rooms.join(path, id, variables, &context.connection, &context.shutdown, launch);
     joined.map_err(|refusal| match refusal {
         registry::Refusal::Launch(response) => response,

@@ -108,10 +108,19 @@ impl Rooms {
         Ok(member)
     }
 
-    /// Starts the worker that all share, and again whenever it has ended (`--eager`).
+    /// Waits for the end of a room that is over, if there is one: its worker has a fork slot until then.
+    pub(crate) async fn ended(&self) {
+        let ending = lock(&self.open).values().find(|room| room.is_over()).map(|room| room.ended.clone());
+        if let Some(ended) = ending {
+            ended.cancelled().await;
+        }
+    }
+
+    /// Starts the worker that all share, and again whenever it has ended (`--eager`); `path` is theirs in the log.
     pub(crate) fn keep(
         self: &Arc<Self>,
         program: Program,
+        path: &str,
         environment: Vec<(OsString, OsString)>,
         admission: Admission,
         shutdown: &Shutdown,
@@ -119,7 +128,7 @@ impl Rooms {
         if self.is_kept.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (rooms, end) = (Arc::clone(self), shutdown.clone());
+        let (rooms, path, end) = (Arc::clone(self), path.to_owned(), shutdown.clone());
         // The first is started before anybody is let in.
         let launch = move || {
             let launch = |permit| spawn(&program, environment.clone()).map(|worker| (permit, worker));
@@ -140,7 +149,7 @@ impl Rooms {
                 let next =
                     first.take().or_else(|| launch().map(|(permit, worker)| (permit, worker, rooms.open_shared())));
                 if let Some((permit, worker, room)) = next {
-                    host::run(Arc::clone(&room), worker, permit, &Connection::none(), "/", &end).await;
+                    host::run(Arc::clone(&room), worker, permit, &Connection::none(), &path, &end).await;
                     rooms.forget(&[], &room);
                     if began.elapsed() > RESTART_MAX {
                         pause = RESTART_MIN;

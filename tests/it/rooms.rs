@@ -240,6 +240,48 @@ fn the_next_client_need_not_wait_for_the_end_of_the_old_program() {
 }
 
 #[test]
+fn the_next_client_waits_for_the_fork_slot_of_the_program_that_is_ending() {
+    let tree = Tree::new();
+    let stubborn = "trap '' INT; echo $$; cat; exec sleep 1000";
+    let command = format!("command = [\"sh\", \"-c\", \"{stubborn}\"]");
+    tree.file("wsd.toml", format!("[[route]]\npath = \"/route\"\nshared = true\nmaxforks = 1\n{command}\n"));
+    let table = [
+        (Server::shell(&["--shared", "--maxforks=1"], stubborn, &[]), "/", "/"),
+        (Server::shell(&["--shared=path", "--maxforks=1"], stubborn, &[]), "/lobby", "/blue"),
+        (Server::serve(&["--config", &tree.path("wsd.toml")]), "/route", "/route"),
+    ];
+    for (server, one, other) in table {
+        let mut first = server.connect(one);
+        let old = pid(&first.line());
+        first.close(1000);
+        server.expect_log("session ended");
+
+        let new = pid(&server.connect(other).line());
+
+        assert!(new != old && is_gone(old), "{one}");
+    }
+}
+
+#[test]
+fn a_room_is_logged_with_the_path_of_its_route() {
+    let tree = Tree::new();
+    let route = |path, more| format!("[[route]]\npath = \"{path}\"\ncommand = [\"cat\"]\n{more}\n");
+    let settings = [
+        route("/eager", "shared = true\neager = true"),
+        route("/all/*", "shared = true"),
+        route("/each/*", "shared = \"path\""),
+    ];
+    tree.file("wsd.toml", settings.concat());
+    let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
+
+    for (count, (at, want)) in (1..).zip([("/eager", "/eager"), ("/all/x", "/all"), ("/each/x", "/each/x")]) {
+        let _client = server.connect(at);
+        let started = server.expect_nth_log("room started", count).text;
+        assert_eq!(field(&started, "path").as_deref(), Some(want), "{started}");
+    }
+}
+
+#[test]
 fn each_path_has_a_room_of_its_own() {
     let server = Server::shell(&["--shared=path"], "while read -r line; do echo \"$PATH_INFO $line\"; done", &[]);
     let mut lobby = members(&server, "/lobby", 2);
@@ -256,6 +298,7 @@ fn each_path_has_a_room_of_its_own() {
     for client in &mut blue {
         assert_eq!(client.line(), "/blue salut");
     }
+    server.expect_room(2);
     assert_eq!(rooms_started(&server), 2);
 }
 
