@@ -1,10 +1,16 @@
 //! The client for pages, `wsd.js`, in a real browser: it comes back when a server does, and knows when not to.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
+use std::thread;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{
+    self,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
 
 use crate::harness::browser::{Browser, NETWORK_NAME};
 use crate::harness::server::{Server, wsd};
@@ -40,8 +46,8 @@ impl Bench {
         self.browser.evaluate(
             "import('/.wsd/client.js').then(({ WsdSocket }) => {
                 window.log = [];
-                window.start = (options) => {
-                    window.socket = new WsdSocket('./', [], options);
+                window.start = (options, url = './') => {
+                    window.socket = new WsdSocket(url, [], options);
                     socket.onopen = () => log.push('open');
                     socket.onmessage = ({ data }) => log.push(data);
                     socket.onclose = ({ code, reason }) => log.push(`close ${code} ${reason}`);
@@ -221,6 +227,32 @@ fn a_hidden_page_waits_long_and_comes_back_when_it_is_seen() {
 
     bench.expect_state("open");
     assert_eq!(bench.browser.evaluate("waits.length"), 1);
+}
+
+#[test]
+fn a_server_that_asks_for_patience_gets_it() {
+    let Some(mut bench) = Bench::with(CAT) else { return };
+    let busy = TcpListener::bind((ADDRESS, 0)).unwrap();
+    let url = format!("ws://{}/", busy.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (stream, _) = busy.accept().unwrap();
+        let mut session = tungstenite::accept(stream).unwrap();
+        session.close(Some(CloseFrame { code: CloseCode::Again, reason: "too slow".into() })).unwrap();
+        while session.read().is_ok() {}
+    });
+
+    bench.browser.evaluate(&format!("start({{}}, {url:?})"));
+
+    let wait = bench.waits(1)[0];
+    assert!((9_000.0..=20_000.0).contains(&wait), "{wait}");
+    assert_eq!(bench.browser.evaluate("[socket.state.name, socket.state.code]"), json!(["waiting", 1013]));
+    server.join().unwrap();
+    // That somebody looks is no reason to be impatient.
+    let mut other = bench.browser.another();
+    bench.browser.hide_behind(&mut other);
+    bench.browser.bring_to_front();
+    bench.browser.expect("!document.hidden");
+    assert_eq!(bench.browser.evaluate("[log, waits.length]"), json!([["open", "open", "waiting"], 1]));
 }
 
 #[test]

@@ -291,6 +291,8 @@ fn launch(name: &str, profile: &TempDir) -> Option<Child> {
         .arg(format!("--host-resolver-rules=MAP {NETWORK_NAME} 127.0.0.1"))
         .arg("--remote-debugging-port=0")
         .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg("about:blank");
+        .arg("about:blank")
+        // What it leaves behind goes with its profile.
+        .env("TMPDIR", profile.path());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0).spawn().ok()
 }
