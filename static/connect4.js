@@ -7,7 +7,7 @@ import { WsdSocket } from './wsd.js';
 const COLUMNS = 7;
 const ROWS = 6;
 const PLAYERS = ['', 'Player one', 'Player two'];
-const WAITING = 'Waiting for an opponent. Open this page in a second window to be your own.';
+const WAITING = 'Waiting for an opponent. Open this page in a second window to play against yourself.';
 
 const IDS = ['seat', 'news', 'hint', 'again', 'play', 'watch', 'link', 'copy', 'board'];
 const place = Object.fromEntries(IDS.map((id) => [id, document.getElementById(id)]));

@@ -23,7 +23,7 @@ const WATCH: Duration = Duration::from_secs(1);
 fn a_client_that_does_not_read_stops_its_program() {
     use crate::harness::process::linux::peak_memory;
     const LINES: usize = 40_000;
-    let server = Server::command(&[], &["perl", &program("flood.pl"), &LINES.to_string(), "1000"]);
+    let server = Server::command(&["--pingms=0"], &["perl", &program("flood.pl"), &LINES.to_string(), "1000"]);
     let before = peak_memory(server.pid());
     let mut client = server.connect("/");
 
