@@ -8,7 +8,8 @@ use crate::harness::crowd::Crowd;
 use crate::harness::server::{Server, program};
 use crate::harness::websocket::{CLOSE, Frame, TEXT};
 
-/// How long they come and go.
+/// How long they come and go; on a slow machine until there were this many messages.
+const MESSAGES_MIN: u32 = 100;
 const TIME: Duration = Duration::from_secs(3);
 
 /// At most so many at a time, besides the one that stays.
@@ -85,7 +86,7 @@ fn clients_that_come_and_go_at_random_each_see_a_gapless_part_of_one_stream() {
     let mut leaving = BTreeSet::new();
 
     let end = Instant::now() + TIME;
-    while Instant::now() < end {
+    while Instant::now() < end || number < MESSAGES_MIN {
         let others = crowd.numbers().into_iter().filter(|client| *client != witness && !leaving.contains(client));
         let others: Vec<_> = others.collect();
         let one = others.get(random.below(others.len().max(1))).copied();
@@ -129,6 +130,5 @@ fn clients_that_come_and_go_at_random_each_see_a_gapless_part_of_one_stream() {
     assert!(crowd.numbers().contains(&witness));
     let numbers: Vec<_> = streams.lines.keys().copied().collect();
     assert!(numbers.iter().copied().eq(1..=numbers.len() as u64), "somebody saw each line, from the first on");
-    assert!(number > 100, "only {number} messages");
     assert_eq!(server.log().iter().filter(|line| line.contains("room started")).count(), 1);
 }
