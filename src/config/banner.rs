@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::file::File;
+use super::file::{Route, Setting};
 use crate::{
     cli::{self, Flags},
     http::origin::Policy,
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A few lines for the reader at the terminal.
-pub(super) fn banner(flags: &Flags, file: &File, listen: &listen::Options, origin: &Policy) -> String {
+pub(super) fn banner(flags: &Flags, routes: &[Route], listen: &listen::Options, origin: &Policy) -> String {
     let mut banner = format!("wsd {VERSION}\n");
     let mut line = |what: &str, is: &str| {
         // Writing to a string cannot fail.
@@ -36,10 +36,11 @@ pub(super) fn banner(flags: &Flags, file: &File, listen: &listen::Options, origi
             line(what, &format!("in {}{how}", folder.display()));
         }
     }
-    let routes = file.routes.iter().map(|route| (&route.path, route.command.as_slice()));
-    for (path, command) in routes {
-        let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
-        line("route", &format!("{path} {}", words.join(" ").escape_debug()));
+    for route in routes {
+        let of_folder = |setting: &Setting| matches!(&*setting.name, "dir" | "staticdir" | "cgidir");
+        let folders = route.settings.iter().filter(|setting| of_folder(setting)).flat_map(|setting| &setting.words);
+        let words: Vec<_> = route.command.iter().chain(folders).map(|word| word.to_string_lossy()).collect();
+        line("route", &format!("{} {}", route.path, words.join(" ").escape_debug()));
     }
     if flags.devconsole {
         line("console", "where nothing else answers");

@@ -41,11 +41,7 @@ impl Plan {
     /// Makes routes of the flags and the file. A site that nothing has changed for stays what it is: its rooms go on.
     pub(super) fn build(&mut self, flags: &Flags, file: &File) -> Result<Routes, Error> {
         let mut next = Self { admission: self.admission.clone(), sites: Vec::new() };
-        let on_command_line = of_flags(flags)?;
-        // The command line wins over the file.
-        let is_replaced = |table: &&file::Route| on_command_line.iter().any(|own| own.path == table.path);
-        let of_file = file.routes.iter().filter(|table| !is_replaced(table)).cloned();
-        for table in of_file.chain(on_command_line.iter().cloned()) {
+        for table in tables(flags, file)? {
             let pattern = Pattern::parse(&table.path).map_err(|why| {
                 let hint = "write a path as in /chat, or /tools/* for all that is below it";
                 Error::new(format!("{}path `{}`: {why}", table.place, table.path), hint)
@@ -92,6 +88,14 @@ impl Plan {
         let otherwise = self.sites.last().map(|built| Arc::clone(&built.site)).expect("there is always one");
         Routes { routes: routes.collect(), otherwise }
     }
+}
+
+/// The routes of the file, and those of the command line, which win.
+pub(super) fn tables(flags: &Flags, file: &File) -> Result<Vec<file::Route>, Error> {
+    let on_command_line = of_flags(flags)?;
+    let is_replaced = |table: &&file::Route| on_command_line.iter().any(|own| own.path == table.path);
+    let of_file: Vec<_> = file.routes.iter().filter(|table| !is_replaced(table)).cloned().collect();
+    Ok([of_file, on_command_line].concat())
 }
 
 /// The routes of `--route=/path=COMMAND ARGS`.

@@ -105,6 +105,18 @@ fn a_route_of_the_command_line_wins_over_the_file() {
 }
 
 #[test]
+fn the_reader_at_the_terminal_is_told_the_routes_that_there_are() {
+    let tree = Tree::new();
+    let folder = format!("[[route]]\npath = \"/files/*\"\nstaticdir = \"{}\"\n", tree.path(""));
+    let mut server = serve(&tree, &[route("/a", "file"), folder].concat(), &["--route=/a=echo command line"]);
+
+    let log = server.stop();
+
+    let told: Vec<_> = log.lines().filter_map(|line| line.strip_prefix("  route ")).map(str::trim_start).collect();
+    assert_eq!(told, [format!("/files/* --staticdir={}", tree.path("")), "/a echo command line".to_owned()]);
+}
+
+#[test]
 fn routes_of_the_command_line_that_make_no_sense_are_exit_1() {
     let table: [(&[&str], &[&str]); 7] = [
         (&["--route=/a"], &["--route", "/a"]),
