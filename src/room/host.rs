@@ -28,7 +28,7 @@ use crate::{
     worker::{
         Worker,
         input::Input,
-        output::{Output, Stderr},
+        outputs::{Outputs, Source},
         status::Status,
         stop::stop,
     },
@@ -57,9 +57,7 @@ pub(super) async fn run(
         room: Arc::clone(&room),
         connection: connection.clone(),
         input,
-        output,
-        stderr,
-        is_output_over: false,
+        outputs: Outputs::new(output, stderr, room.options.framing == Framing::Streams),
         last_words: None,
     };
     tokio::select! {
@@ -67,18 +65,17 @@ pub(super) async fn run(
         () = shutdown.begun() => {}
     }
     room.close_doors();
-    let Host { mut input, mut output, mut stderr, connection, .. } = host;
+    let Host { mut input, mut outputs, connection, .. } = host;
     input.close();
     let drain = poll_fn(|cx| {
-        let _ = buffers::with(|buffers| stderr.poll_log(cx, &mut buffers.read, &connection));
-        let _ = buffers::with(|buffers| output.poll_discard(cx, &mut buffers.read));
+        buffers::with(|buffers| outputs.drain(cx, &mut buffers.read, &connection));
         Poll::<std::convert::Infallible>::Pending
     });
     let status = tokio::select! {
         status = stop(child, room.options.patience, &connection) => status,
         never = drain => match never {},
     };
-    stderr.log_to_the_end(&connection).await;
+    outputs.log_to_the_end(&connection).await;
     drop(permit);
     info!(pid, path, status = status.shell(), secs = format!("{:.1}", began.elapsed().as_secs_f64()), "room ended");
     room.end(status);
@@ -89,10 +86,8 @@ struct Host {
     room: Arc<Room>,
     connection: Connection,
     input: Input,
-    output: Output,
-    stderr: Stderr,
+    outputs: Outputs,
     mouth: Mouth,
-    is_output_over: bool,
     last_words: Option<LastWords>,
 }
 
@@ -114,9 +109,7 @@ struct LastWords {
 impl Host {
     /// Ready when the worker has closed its output, or nobody is left and the last words have been read.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.room.options.framing != Framing::Streams {
-            let _ = buffers::with(|buffers| self.stderr.poll_log(cx, &mut buffers.read, &self.connection));
-        }
+        buffers::with(|buffers| self.outputs.log(cx, &mut buffers.read, &self.connection));
         if self.poll_output(cx).is_ready() {
             return Poll::Ready(());
         }
@@ -126,57 +119,35 @@ impl Host {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..READS_PER_TURN {
             ready!(self.room.pressure.poll_none(cx));
-            let stderr = match self.room.options.framing {
-                Framing::Streams => buffers::with(|buffers| self.poll_stderr_once(cx, buffers)),
-                _ => Poll::Ready(0),
-            };
-            let stdout = if self.is_output_over {
-                Poll::Ready(0)
-            } else {
-                buffers::with(|buffers| self.poll_output_once(cx, buffers))
-            };
-            self.is_output_over |= stdout == Poll::Ready(0);
-            match (stdout, stderr) {
-                (Poll::Ready(0), Poll::Ready(0)) => {
-                    self.finish();
-                    return Poll::Ready(());
-                }
-                (Poll::Pending | Poll::Ready(0), Poll::Pending) | (Poll::Pending, Poll::Ready(0)) => {
-                    return Poll::Pending;
-                }
-                _ => {}
+            if !ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers))) {
+                self.finish();
+                return Poll::Ready(());
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// One read, all messages that are in it.
-    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
-        let count = ready!(self.output.poll_read(cx, &mut buffers.read));
+    /// One read, all messages that are in it; ready with whether there was anything to read.
+    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<bool> {
+        let Some((source, count)) = ready!(self.outputs.poll_read(cx, &mut buffers.read, &self.connection)) else {
+            return Poll::Ready(false);
+        };
         let output = &buffers.read[..count];
         let mut batch = Batch::default();
-        match &mut self.mouth {
-            Mouth::Messages(decoder, part) if count > 0 => {
+        match (&mut self.mouth, source) {
+            (Mouth::Messages(decoder, part), Source::Output) => {
                 decoder.decode(output, &mut |piece| collect(piece, part, &mut batch));
             }
-            Mouth::Commands(commands) => {
+            (Mouth::Messages(decoder, part), Source::Stderr) => {
+                decoder.decode_stderr(output, &mut |piece| collect(piece, part, &mut batch));
+            }
+            (Mouth::Commands(commands), _) => {
                 commands.decode(output, &mut |said| obey(&self.room, &self.connection, said, &mut batch));
             }
-            Mouth::Messages(..) => {}
         }
         self.room.broadcast(&mut batch);
-        Poll::Ready(count)
-    }
-
-    fn poll_stderr_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
-        let count = ready!(self.stderr.poll_read(cx, &mut buffers.read, &self.connection));
-        let mut batch = Batch::default();
-        if let Mouth::Messages(decoder, part) = &mut self.mouth {
-            decoder.decode_stderr(&buffers.read[..count], &mut |piece| collect(piece, part, &mut batch));
-        }
-        self.room.broadcast(&mut batch);
-        Poll::Ready(count)
+        Poll::Ready(true)
     }
 
     /// What the end of the output completes.

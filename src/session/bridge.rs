@@ -3,23 +3,22 @@
 //! Each takes what one read gives, frames all of it, and writes once. What the other end does not take stays in its
 //! backlog, and until that is gone nothing more is read: a slow reader slows its writer, and memory stays flat.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::task::{Context, Poll, ready};
 
-use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep};
+use tokio::time::Interval;
 use tracing::warn;
 
 use super::{
     Options,
     end::End,
     farewell::{Client, Farewell},
+    patrol::{Patrol, ticks},
 };
 use crate::{
     buffers::{self, Buffers},
     framing::{Decoder, Framing},
-    limits::{CLOSED_STALL_PATROLS, GONE_STALL_PATROLS, PATROL_INTERVAL, READS_PER_TURN},
+    limits::READS_PER_TURN,
+    message::Piece,
     peer::Connection,
     socket::{
         Read, Socket,
@@ -31,6 +30,7 @@ use crate::{
     worker::{
         input::Input,
         output::{Output, Stderr},
+        outputs::{Outputs, Source},
     },
 };
 
@@ -40,14 +40,11 @@ pub(crate) struct Bridge {
     connection: Connection,
     socket: Socket,
     input: Input,
-    output: Output,
-    stderr: Stderr,
+    outputs: Outputs,
     framing: Framing,
     decoder: Decoder,
     /// Messages from the client, and pieces to it.
     pub(super) counts: Counts,
-    /// Standard output has ended.
-    is_output_over: bool,
     /// No data can be sent any more: a Close frame has been, or the connection is broken. Output is read and forgotten.
     is_mute: bool,
     /// The client's side is over, for this reason; the worker is still owed what the client sent before.
@@ -70,16 +67,6 @@ pub(crate) struct Counts {
     pub(super) output: u64,
 }
 
-/// Looks now and then after a client that cannot be read, because its worker takes nothing.
-#[derive(Debug)]
-struct Patrol {
-    next: Pin<Box<Sleep>>,
-    /// Bytes that the worker had not read at the last look.
-    unread: usize,
-    /// Looks in a row at which the client was gone and the worker had read nothing.
-    stalled: u32,
-}
-
 impl Bridge {
     pub(super) fn new(
         connection: Connection,
@@ -87,36 +74,27 @@ impl Bridge {
         (input, output, stderr): (Input, Output, Stderr),
         options: &Options,
     ) -> Self {
-        let pings = options.ping_interval.map(|interval| {
-            let mut pings = interval_at(Instant::now() + interval, interval);
-            pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            pings
-        });
         Self {
             connection,
             socket,
             input,
-            output,
-            stderr,
+            outputs: Outputs::new(output, stderr, options.framing == Framing::Streams),
             framing: options.framing,
             decoder: options.framing.decoder(),
             counts: Counts::default(),
-            is_output_over: false,
             is_mute: false,
             leaving: None,
             late_pong: None,
             has_late_ping: false,
             keepalive: Keepalive::default(),
-            pings,
+            pings: options.ping_interval.map(ticks),
             patrol: None,
         }
     }
 
     /// Carries messages both ways; ready with the reason once either side is over and all owed has been carried.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        if self.framing != Framing::Streams {
-            let _ = buffers::with(|buffers| self.stderr.poll_log(cx, &mut buffers.read, &self.connection));
-        }
+        buffers::with(|buffers| self.outputs.log(cx, &mut buffers.read, &self.connection));
         if let Poll::Ready(end) = self.poll_output(cx) {
             return Poll::Ready(end);
         }
@@ -130,60 +108,39 @@ impl Bridge {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..READS_PER_TURN {
             ready!(self.poll_unsent(cx));
-            let stderr = match self.framing {
-                Framing::Streams => buffers::with(|buffers| self.poll_stderr_once(cx, buffers)),
-                Framing::Lines | Framing::Chunks | Framing::Json => Poll::Ready(0),
-            };
-            let stdout = if self.is_output_over {
-                Poll::Ready(0)
-            } else {
-                buffers::with(|buffers| self.poll_output_once(cx, buffers))
-            };
-            self.is_output_over |= stdout == Poll::Ready(0);
-            match (stdout, stderr) {
-                (Poll::Ready(0), Poll::Ready(0)) => return Poll::Ready(self.finish_output(cx)),
-                (Poll::Pending | Poll::Ready(0), Poll::Pending) | (Poll::Pending, Poll::Ready(0)) => {
-                    return Poll::Pending;
-                }
-                _ => {}
+            if !ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers))) {
+                return Poll::Ready(self.finish_output(cx));
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// One read, all frames that are in it, one write.
-    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
+    /// One read, all frames that are in it, one write; ready with whether there was anything to read.
+    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<bool> {
         let Buffers { read, write } = buffers;
-        let count = ready!(self.output.poll_read(cx, read));
-        if self.is_mute || count == 0 {
-            return Poll::Ready(count);
+        let Some((source, count)) = ready!(self.outputs.poll_read(cx, read, &self.connection)) else {
+            return Poll::Ready(false);
+        };
+        if self.is_mute {
+            return Poll::Ready(true);
         }
         let had_replaced = self.decoder.has_replaced();
-        let mut emit = |piece: crate::message::Piece<'_>| {
+        let mut emit = |piece: Piece<'_>| {
             self.counts.output += u64::from(piece.last);
             writer::piece(piece, write);
         };
-        self.decoder.decode(&read[..count], &mut emit);
+        match source {
+            Source::Output => self.decoder.decode(&read[..count], &mut emit),
+            Source::Stderr => self.decoder.decode_stderr(&read[..count], &mut emit),
+        }
         if self.decoder.has_replaced() && !had_replaced {
             warn!(conn = self.connection.id, hint = "--binary sends bytes as they are", "worker output not UTF-8");
         }
-        if !self.is_mute && !write.is_empty() && self.socket.send_buffer(cx, write).is_err() {
+        if !write.is_empty() && self.socket.send_buffer(cx, write).is_err() {
             self.mute();
         }
-        Poll::Ready(count)
-    }
-
-    /// The same for standard error, where that is sent.
-    fn poll_stderr_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
-        let Buffers { read, write } = buffers;
-        let count = ready!(self.stderr.poll_read(cx, read, &self.connection));
-        self.decoder.decode_stderr(&read[..count], &mut |piece| {
-            self.counts.output += 1;
-            writer::piece(piece, write);
-        });
-        self.send(cx, write);
-        Poll::Ready(count)
+        Poll::Ready(true)
     }
 
     /// Sends what the end of the output completes.
@@ -270,13 +227,13 @@ impl Bridge {
             }
         }
         while let Some(patrol) = &mut self.patrol {
-            ready!(patrol.next.as_mut().poll(cx));
+            ready!(patrol.poll_next(cx));
             if self.input.is_drained() {
                 self.patrol = None;
                 continue;
             }
             let end = self.leaving.or_else(|| self.socket.is_gone().then_some(End::Left));
-            if patrol.finds_stall(self.input.unread(), end) {
+            if patrol.finds_stall(self.input.unread() as u64, end) {
                 return Poll::Ready(end.unwrap_or(End::Left));
             }
             if end.is_none() && !self.is_mute && self.socket.unsent().is_empty() {
@@ -341,28 +298,10 @@ impl Bridge {
         Farewell {
             connection: self.connection,
             socket: self.socket,
-            streams: Some((self.output, self.stderr)),
+            outputs: Some(self.outputs),
             counts: self.counts,
             has_closed: self.is_mute,
             client,
         }
-    }
-}
-
-impl Patrol {
-    fn new() -> Self {
-        Self { next: Box::pin(sleep(PATROL_INTERVAL)), unread: 0, stalled: 0 }
-    }
-
-    /// Whether the client is gone, for the reason `end`, and the worker has stopped reading what it left.
-    ///
-    /// A client that took its leave with a Close frame has earned more patience for its last words than one that is
-    /// just gone.
-    fn finds_stall(&mut self, unread: usize, end: Option<End>) -> bool {
-        self.next.as_mut().reset(Instant::now() + PATROL_INTERVAL);
-        let has_moved = std::mem::replace(&mut self.unread, unread) != unread;
-        self.stalled = if end.is_some() && !has_moved { self.stalled + 1 } else { 0 };
-        let stalled_max = if matches!(end, Some(End::Closed(_))) { CLOSED_STALL_PATROLS } else { GONE_STALL_PATROLS };
-        self.stalled >= stalled_max
     }
 }

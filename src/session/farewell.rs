@@ -18,7 +18,7 @@ use crate::{
     peer::Connection,
     shutdown::Shutdown,
     socket::{Read, Socket, close::Close, reader::Event, writer},
-    worker::output::{Output, Stderr},
+    worker::outputs::Outputs,
 };
 
 /// What is left of a session once one side is over.
@@ -27,7 +27,7 @@ pub(super) struct Farewell {
     pub(super) connection: Connection,
     pub(super) socket: Socket,
     /// The worker's output streams, if it is this session's own.
-    pub(super) streams: Option<(Output, Stderr)>,
+    pub(super) outputs: Option<Outputs>,
     pub(super) counts: Counts,
     /// No Close frame is to be sent: one has been, or nobody is left to read it.
     pub(super) has_closed: bool,
@@ -64,9 +64,8 @@ impl Farewell {
     /// While the worker is being stopped: its output is read to the end, so that it is not stuck in a write, and the
     /// client gets what is already its own.
     pub(super) fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> Poll<Infallible> {
-        if let Some((output, stderr)) = &mut self.streams {
-            let _ = buffers::with(|buffers| stderr.poll_log(cx, &mut buffers.read, &self.connection));
-            let _ = buffers::with(|buffers| output.poll_discard(cx, &mut buffers.read));
+        if let Some(outputs) = &mut self.outputs {
+            buffers::with(|buffers| outputs.drain(cx, &mut buffers.read, &self.connection));
         }
         self.send_on(cx);
         let _ = self.poll_client(cx);

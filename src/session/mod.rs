@@ -3,6 +3,7 @@
 pub(crate) mod bridge;
 pub(crate) mod end;
 mod farewell;
+mod patrol;
 pub(crate) mod seated;
 
 use std::{
@@ -69,8 +70,8 @@ pub(crate) async fn run(
             status = stop(child, options.patience, &connection) => status,
             never = poll_fn(|cx| farewell.poll_meanwhile(cx)) => match never {},
         };
-        if let Some((_, stderr)) = &mut farewell.streams {
-            stderr.log_to_the_end(&connection).await;
+        if let Some(outputs) = &mut farewell.outputs {
+            outputs.log_to_the_end(&connection).await;
         }
         drop(permit);
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, Interval};
 use tracing::{info, warn};
 
 use super::{
@@ -15,10 +15,11 @@ use super::{
     bridge::Counts,
     end::End,
     farewell::{Client, Farewell},
+    patrol::{Patrol, ticks},
 };
 use crate::{
     buffers::{self, Buffers},
-    limits::{CLOSED_STALL_PATROLS, GONE_STALL_PATROLS, PATROL_INTERVAL, READS_PER_TURN},
+    limits::READS_PER_TURN,
     peer::Connection,
     room::{Member, seat::Parting},
     shutdown::Shutdown,
@@ -66,7 +67,7 @@ pub(crate) async fn run(
         let status = status.map(Status::shell);
         info!(conn, end = end.word(), status, code, secs, "in" = input, out = output, "session ended");
         let mut farewell =
-            Farewell { connection, socket, streams: None, counts, has_closed: false, client: Client::after(end) };
+            Farewell { connection, socket, outputs: None, counts, has_closed: false, client: Client::after(end) };
         farewell.queue_rest(&sending, sent, end == End::Slow);
         farewell.take_leave(close, &shutdown).await;
     })
@@ -100,29 +101,8 @@ struct Seated {
     patrol: Option<Patrol>,
 }
 
-/// See the patrol of `Bridge`: the same for a room whose worker takes nothing.
-#[derive(Debug)]
-struct Patrol {
-    looks: Interval,
-    progress: u64,
-    stalled: u32,
-}
-
-impl Patrol {
-    fn new() -> Self {
-        let mut looks = interval_at(Instant::now() + PATROL_INTERVAL, PATROL_INTERVAL);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { looks, progress: 0, stalled: 0 }
-    }
-}
-
 impl Seated {
     fn new(socket: Socket, member: Member, options: &Options) -> Self {
-        let pings = options.ping_interval.map(|period| {
-            let mut pings = interval_at(Instant::now() + period, period);
-            pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            pings
-        });
         Self {
             socket,
             member,
@@ -136,7 +116,7 @@ impl Seated {
             close_reason: None,
             parting: None,
             keepalive: Keepalive::default(),
-            pings,
+            pings: options.ping_interval.map(ticks),
             patrol: None,
         }
     }
@@ -287,15 +267,12 @@ impl Seated {
             }
         }
         while let Some(patrol) = &mut self.patrol {
-            ready!(patrol.looks.poll_tick(cx));
-            let is_gone = self.leaving.is_some() || self.socket.is_gone();
-            let has_moved = std::mem::replace(&mut patrol.progress, self.member.progress()) != patrol.progress;
-            patrol.stalled = if is_gone && !has_moved { patrol.stalled + 1 } else { 0 };
-            let is_closed = matches!(self.leaving, Some(End::Closed(_)));
-            if patrol.stalled >= if is_closed { CLOSED_STALL_PATROLS } else { GONE_STALL_PATROLS } {
-                return Poll::Ready(self.leaving.unwrap_or(End::Left));
+            ready!(patrol.poll_next(cx));
+            let end = self.leaving.or_else(|| self.socket.is_gone().then_some(End::Left));
+            if patrol.finds_stall(self.member.progress(), end) {
+                return Poll::Ready(end.unwrap_or(End::Left));
             }
-            if !is_gone && !self.is_mute && self.sending.is_empty() && self.socket.unsent().is_empty() {
+            if end.is_none() && !self.is_mute && self.sending.is_empty() && self.socket.unsent().is_empty() {
                 // See `Bridge`: the kernel of a client that left answers with a reset.
                 let mut frame = Vec::new();
                 writer::probe(&mut frame);

@@ -5,6 +5,7 @@ pub(crate) mod descriptors;
 pub(crate) mod environ;
 pub(crate) mod input;
 pub(crate) mod output;
+pub(crate) mod outputs;
 pub(crate) mod program;
 pub(crate) mod spawn;
 pub(crate) mod status;

@@ -1,0 +1,79 @@
+//! What a worker says on both of its output streams.
+
+use std::task::{Context, Poll};
+
+use super::output::{Output, Stderr};
+use crate::peer::Connection;
+
+/// Standard output, and standard error, which goes to the log and may be wanted besides (`--passstderr`).
+#[derive(Debug)]
+pub(crate) struct Outputs {
+    output: Output,
+    stderr: Stderr,
+    /// Standard error is not only for the log.
+    wants_stderr: bool,
+    /// Whose turn it is: a stream that never ends must not hide the other.
+    turn: Source,
+    is_output_over: bool,
+    is_stderr_over: bool,
+}
+
+/// One of the two streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Stderr,
+}
+
+impl Outputs {
+    /// Both streams; `wants_stderr` says whether [`Outputs::poll_read`] gives standard error, too.
+    pub(crate) fn new(output: Output, stderr: Stderr, wants_stderr: bool) -> Self {
+        let is_stderr_over = !wants_stderr;
+        Self { output, stderr, wants_stderr, turn: Source::Stderr, is_output_over: false, is_stderr_over }
+    }
+
+    /// Reads once into `buffer`, and tells how many bytes came from where; `None` is the end of all that is wanted.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+        connection: &Connection,
+    ) -> Poll<Option<(Source, usize)>> {
+        for _ in 0..2 {
+            let source = self.turn;
+            self.turn = if source == Source::Output { Source::Stderr } else { Source::Output };
+            let read = match source {
+                Source::Output if !self.is_output_over => self.output.poll_read(cx, buffer),
+                Source::Stderr if !self.is_stderr_over => self.stderr.poll_read(cx, buffer, connection),
+                _ => continue,
+            };
+            match (read, source) {
+                (Poll::Pending, _) => {}
+                (Poll::Ready(0), Source::Output) => self.is_output_over = true,
+                (Poll::Ready(0), Source::Stderr) => self.is_stderr_over = true,
+                (Poll::Ready(count), _) => return Poll::Ready(Some((source, count))),
+            }
+        }
+        if self.is_output_over && self.is_stderr_over { Poll::Ready(None) } else { Poll::Pending }
+    }
+
+    /// Logs what came on standard error, unless [`Outputs::poll_read`] gives it.
+    pub(crate) fn log(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], connection: &Connection) {
+        if !self.wants_stderr {
+            let _ = self.stderr.poll_log(cx, buffer, connection);
+        }
+    }
+
+    /// Reads all there is: standard error for the log, standard output for nobody.
+    pub(crate) fn drain(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], connection: &Connection) {
+        let _ = self.stderr.poll_log(cx, buffer, connection);
+        let _ = self.output.poll_discard(cx, buffer);
+    }
+
+    /// See [`Stderr::log_to_the_end`].
+    pub(crate) async fn log_to_the_end(&mut self, connection: &Connection) {
+        self.stderr.log_to_the_end(connection).await;
+    }
+}
