@@ -261,9 +261,11 @@ async fn read_head(output: &mut Output, buffer: &mut [u8]) -> Result<(Head, Byte
         }
         head.extend_from_slice(&buffer[..count]);
         match parse(&head) {
-            Ok(Some((parsed, length))) => return Ok((parsed, Bytes::from(head).slice(length..))),
+            Ok(Some((parsed, length))) if length <= CGI_HEAD_BYTES_MAX => {
+                return Ok((parsed, Bytes::from(head).slice(length..)));
+            }
             Ok(None) if head.len() <= CGI_HEAD_BYTES_MAX => {}
-            Ok(None) => return Err(Failure::Rubbish("the head of the answer is too long")),
+            Ok(_) => return Err(Failure::Rubbish("the head of the answer is too long")),
             Err(why) => return Err(Failure::Rubbish(why)),
         }
     }
