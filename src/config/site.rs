@@ -29,6 +29,7 @@ use crate::{
     worker::{
         environ,
         program::{Program, locate},
+        variable::Variable,
     },
 };
 
@@ -263,13 +264,17 @@ fn rooms(flags: &Flags, scripts: Option<&Scripts>, session: &session::Options) -
 }
 
 /// The variables that workers inherit, with the values of now. `HTTPS` never: it would say what is not so.
-fn inherited(names: Option<&str>) -> Vec<(OsString, OsString)> {
+fn inherited(names: Option<&str>) -> Vec<Variable> {
     const DEFAULT: &str = if cfg!(target_os = "macos") { "PATH,DYLD_LIBRARY_PATH" } else { "PATH,LD_LIBRARY_PATH" };
     names
         .unwrap_or(DEFAULT)
         .split(',')
         .map(str::trim)
         .filter(|name| !name.is_empty() && *name != "HTTPS")
-        .filter_map(|name| env::var_os(name).filter(|value| !value.is_empty()).map(|value| (name.into(), value)))
+        .filter_map(|name| {
+            env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(|value| Variable::new(name, value.as_encoded_bytes()))
+        })
         .collect()
 }

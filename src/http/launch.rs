@@ -1,7 +1,5 @@
 //! Starts the program for a request: a fork slot, the environment, the process; or an answer that tells why not.
 
-use std::ffi::OsString;
-
 use hyper::{
     Response, StatusCode, Version,
     header::{HeaderValue, RETRY_AFTER},
@@ -18,6 +16,7 @@ use crate::{
         environ::{Content, Facts, variables},
         program::Program,
         spawn::{LaunchError, spawn},
+        variable::Variable,
     },
 };
 
@@ -40,7 +39,7 @@ pub(super) async fn environment(
     id: &str,
     body: Content<'_>,
     subprotocol: Option<&str>,
-) -> Vec<(OsString, OsString)> {
+) -> Vec<Variable> {
     let peer = context.connection.peer;
     let remote_host = match &context.site.lookup {
         Some(lookup) => lookup.name(peer).await,
@@ -70,7 +69,7 @@ pub(super) async fn environment(
 pub(super) fn start(
     context: &Context,
     program: &Program,
-    environment: Vec<(OsString, OsString)>,
+    environment: Vec<Variable>,
 ) -> Result<Worker, Response<Body>> {
     spawn(program, environment).map_err(|cause| launch_failed(context, program, &cause))
 }

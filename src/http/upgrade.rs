@@ -1,9 +1,6 @@
 //! From a request to a session: checks the handshake, starts the program, and only then says 101.
 
-use std::{
-    ffi::{OsStr, OsString},
-    sync::Arc,
-};
+use std::{ffi::OsStr, sync::Arc};
 
 use hyper::{
     HeaderMap, Request, Response, StatusCode,
@@ -35,6 +32,7 @@ use crate::{
     worker::{
         Worker,
         environ::{Content, room_variables, unique_id},
+        variable::Variable,
     },
 };
 
@@ -115,13 +113,13 @@ fn join(
     script: &Script<'_>,
     path: &[u8],
     id: String,
-    environment: &[(OsString, OsString)],
+    environment: &[Variable],
 ) -> Result<Member, Response<Body>> {
     let inherited = &context.site.environ.inherited;
     let of_client: Vec<_> = environment
         .iter()
-        .filter(|(name, _)| !inherited.iter().any(|(known, _)| known == name))
-        .map(|(name, value)| (text(name), text(value)))
+        .filter(|variable| !inherited.iter().any(|known| known.name() == variable.name()))
+        .map(|variable| (text(variable.name()), text(variable.value())))
         .collect();
     let variables = of_client.iter().map(|(name, value)| (&**name, &**value));
     let launch = || {

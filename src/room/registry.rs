@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    ffi::OsString,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +18,7 @@ use crate::{
     limits::{RESTART_MAX, RESTART_MIN},
     peer::Connection,
     shutdown::Shutdown,
-    worker::{Worker, program::Program, spawn::spawn},
+    worker::{Worker, program::Program, spawn::spawn, variable::Variable},
 };
 
 /// Who shares a worker.
@@ -121,7 +120,7 @@ impl Rooms {
         self: &Arc<Self>,
         program: Program,
         path: &str,
-        environment: Vec<(OsString, OsString)>,
+        environment: Vec<Variable>,
         admission: Admission,
         shutdown: &Shutdown,
     ) {

@@ -1,11 +1,8 @@
 //! A worker's environment: the meta-variables of CGI/1.1 (RFC 3875, section 4.1), as websocketd sets them.
 
-use std::{
-    ffi::{OsStr, OsString},
-    os::unix::ffi::{OsStrExt, OsStringExt},
-    path::Path,
-};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 
+use super::variable::Variable;
 use crate::peer::{Connection, Tls};
 
 /// The name and the version of wsd as `SERVER_SOFTWARE` and `--version` show them.
@@ -17,7 +14,7 @@ pub(crate) struct Options {
     /// `SERVER_SOFTWARE`.
     pub(crate) software: String,
     /// The variables that `--passenv` names, with their values.
-    pub(crate) inherited: Vec<(OsString, OsString)>,
+    pub(crate) inherited: Vec<Variable>,
 }
 
 /// What the environment of one worker is made of besides.
@@ -63,7 +60,7 @@ pub(crate) struct Content<'a> {
 }
 
 /// The variables, in no order; no name comes twice.
-pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<(OsString, OsString)> {
+pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<Variable> {
     let tls = facts.connection.tls.as_deref();
     let peer = facts.connection.peer;
     let host = header(facts.headers, "host").unwrap_or_default();
@@ -106,7 +103,7 @@ pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<(OsString, 
 
 /// The same for a worker that many clients share: of the request that started it nothing but the path, whose `script_name`
 /// is the part that named the program.
-pub(crate) fn room_variables(options: &Options, script_name: &[u8], path_info: &[u8]) -> Vec<(OsString, OsString)> {
+pub(crate) fn room_variables(options: &Options, script_name: &[u8], path_info: &[u8]) -> Vec<Variable> {
     let path = if script_name == b"/" { path_info.to_vec() } else { [script_name, path_info].concat() };
     let id = unique_id();
     let own: [(&str, &[u8]); 6] = [
@@ -121,17 +118,17 @@ pub(crate) fn room_variables(options: &Options, script_name: &[u8], path_info: &
 }
 
 /// `SERVER_SOFTWARE`, what is inherited, and `own`.
-fn with_inherited(options: &Options, own: &[(&str, &[u8])]) -> Vec<(OsString, OsString)> {
+fn with_inherited(options: &Options, own: &[(&str, &[u8])]) -> Vec<Variable> {
     // What is inherited may replace the first variable only: nobody's environment poses as the request.
-    let mut variables = vec![(OsString::from("SERVER_SOFTWARE"), OsString::from(&options.software))];
+    let mut variables = vec![Variable::new("SERVER_SOFTWARE", &options.software)];
     let is_own = |name: &OsStr| own.iter().any(|(known, _)| name == *known) || name.as_bytes().starts_with(b"HTTP_");
-    for (name, value) in options.inherited.iter().filter(|(name, _)| !is_own(name)) {
-        match variables.iter_mut().find(|(known, _)| known == name) {
-            Some(known) => known.1.clone_from(value),
-            None => variables.push((name.clone(), value.clone())),
+    for inherited in options.inherited.iter().filter(|variable| !is_own(variable.name())) {
+        match variables.iter_mut().find(|known| known.name() == inherited.name()) {
+            Some(known) => known.clone_from(inherited),
+            None => variables.push(inherited.clone()),
         }
     }
-    variables.extend(own.iter().map(|(name, value)| (OsString::from(name), OsString::from_vec(value.to_vec()))));
+    variables.extend(own.iter().map(|(name, value)| Variable::new(name, value)));
     variables
 }
 
@@ -152,21 +149,20 @@ fn tls_variables(tls: &Tls) -> impl Iterator<Item = (&str, &[u8])> {
 ///
 /// Left out: `Proxy`, which many programs would take for their proxy setting (httpoxy, CVE-2016-5385), and names with an
 /// underscore, which could pose as another header. What a body is like has variables of its own.
-fn header_variables(headers: &[(&str, &[u8])]) -> Vec<(OsString, OsString)> {
-    let mut variables: Vec<(OsString, OsString)> = Vec::new();
+fn header_variables(headers: &[(&str, &[u8])]) -> Vec<Variable> {
+    let mut variables: Vec<Variable> = Vec::with_capacity(headers.len());
     for (name, value) in headers {
         let is_content = matches!(*name, "content-length" | "content-type");
         if is_content || *name == "proxy" || name.contains('_') {
             continue;
         }
         let variable = format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"));
-        let value = OsStr::from_bytes(value.trim_ascii());
-        match variables.iter_mut().find(|(known, _)| *known == *variable) {
-            Some((_, known)) => {
-                known.push(if *name == "cookie" { "; " } else { ", " });
-                known.push(value);
+        match variables.iter_mut().find(|known| known.name() == &*variable) {
+            Some(known) => {
+                known.append(if *name == "cookie" { b"; " } else { b", " });
+                known.append(value.trim_ascii());
             }
-            None => variables.push((variable.into(), value.to_owned())),
+            None => variables.push(Variable::new(variable, value.trim_ascii())),
         }
     }
     variables
@@ -230,6 +226,6 @@ mod tests {
             ("x.dot", b"d"),
         ];
         let want = [("HTTP_HOST", "h"), ("HTTP_X_ONE", "a\tb, c"), ("HTTP_COOKIE", "a=1; b=2"), ("HTTP_X.DOT", "d")];
-        assert_eq!(header_variables(&headers), want.map(|(name, value)| (name.into(), value.into())));
+        assert_eq!(header_variables(&headers), want.map(|(name, value)| Variable::new(name, value)));
     }
 }

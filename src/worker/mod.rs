@@ -10,6 +10,7 @@ pub(crate) mod program;
 pub(crate) mod spawn;
 pub(crate) mod status;
 pub(crate) mod stop;
+pub(crate) mod variable;
 
 use std::os::fd::AsFd;
 

@@ -7,7 +7,7 @@ use std::{
     io::{self, Read},
     os::{
         fd::{AsRawFd, OwnedFd},
-        unix::{ffi::OsStringExt, process::CommandExt},
+        unix::process::CommandExt,
     },
     path::Path,
     process::Command,
@@ -26,6 +26,7 @@ use super::{
     input::Input,
     output::{Output, Stderr},
     program::Program,
+    variable::Variable,
 };
 
 /// Why a program could not be started.
@@ -71,18 +72,18 @@ impl fmt::Display for LaunchError {
 /// Starts `program` with `environment` and nothing else, in a process group of its own.
 ///
 /// Blocks for the 0.1 to 0.3 ms that it takes to start a process.
-pub(crate) fn spawn(program: &Program, environment: Vec<(OsString, OsString)>) -> Result<Worker, LaunchError> {
+pub(crate) fn spawn(program: &Program, environment: Vec<Variable>) -> Result<Worker, LaunchError> {
     start(program, environment).map_err(LaunchError)
 }
 
-fn start(program: &Program, environment: Vec<(OsString, OsString)>) -> io::Result<Worker> {
+fn start(program: &Program, environment: Vec<Variable>) -> io::Result<Worker> {
     let (child_stdin, stdin) = io::pipe()?;
     let (stdout, child_stdout) = io::pipe()?;
     let (stderr, child_stderr) = io::pipe()?;
     let standard = [child_stdin.into(), child_stdout.into(), child_stderr.into()];
     let pid = match &program.folder {
         None => start_here(program, environment, &standard)?,
-        Some(folder) => start_in(folder, program, environment, standard)?,
+        Some(folder) => start_in(folder, program, &environment, standard)?,
     };
     let child = Child::new(pid);
     give_limit_back(pid);
@@ -98,7 +99,7 @@ fn start(program: &Program, environment: Vec<(OsString, OsString)>) -> io::Resul
 /// does, and without its three copies of the environment: a third of what wsd itself computed for a short session.
 ///
 /// Signals begin at their defaults, whatever they were set to when wsd was started.
-fn start_here(program: &Program, environment: Vec<(OsString, OsString)>, standard: &[OwnedFd; 3]) -> io::Result<Pid> {
+fn start_here(program: &Program, environment: Vec<Variable>, standard: &[OwnedFd; 3]) -> io::Result<Pid> {
     let mut actions = PosixSpawnFileActions::init()?;
     for (fd, number) in standard.iter().zip(0..) {
         actions.add_dup2(fd.as_raw_fd(), number)?;
@@ -115,33 +116,21 @@ fn start_here(program: &Program, environment: Vec<(OsString, OsString)>, standar
     let name = program.name.as_deref().unwrap_or(program.path.as_os_str());
     let args = std::iter::once(name).chain(program.args.iter().map(OsString::as_os_str));
     let args: Vec<CString> = args.map(|arg| CString::new(arg.as_encoded_bytes())).collect::<Result<_, _>>()?;
-    let variables = environment.into_iter().map(|(name, value)| {
-        let mut variable = name.into_vec();
-        variable.reserve_exact(value.len() + 2);
-        variable.push(b'=');
-        variable.extend_from_slice(value.as_encoded_bytes());
-        CString::new(variable)
-    });
-    let variables: Vec<CString> = variables.collect::<Result<_, _>>()?;
+    let variables: Vec<CString> = environment.into_iter().map(Variable::into_text).collect::<Result<_, _>>()?;
 
     let pid = posix_spawn(&*program.path, &actions, &attributes, &args, &variables)?;
     Ok(Pid::from_raw(pid.as_raw()).expect("a process has an id"))
 }
 
 /// Starts it in another folder, which `posix_spawn` of POSIX.1-2017 cannot.
-fn start_in(
-    folder: &Path,
-    program: &Program,
-    environment: Vec<(OsString, OsString)>,
-    standard: [OwnedFd; 3],
-) -> io::Result<Pid> {
+fn start_in(folder: &Path, program: &Program, environment: &[Variable], standard: [OwnedFd; 3]) -> io::Result<Pid> {
     let [stdin, stdout, stderr] = standard;
     let started = Command::new(&program.path)
         .arg0(program.name.as_deref().unwrap_or(program.path.as_os_str()))
         .args(&program.args)
         .current_dir(folder)
         .env_clear()
-        .envs(environment)
+        .envs(environment.iter().map(|variable| (variable.name(), variable.value())))
         .process_group(0)
         .stdin(stdin)
         .stdout(stdout)
