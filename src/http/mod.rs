@@ -118,28 +118,32 @@ impl Service {
     }
 }
 
-/// Answers a WebSocket, or whatever else; a script may say that another request is to be answered instead.
+/// Answers a WebSocket, or whatever else.
 async fn respond(
     routes: &Routes,
     connection: Connection,
     shutdown: Shutdown,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    let find = |path: &[u8]| {
-        let (site, base) = routes.find(path);
-        Context { site: Arc::clone(site), base, connection: connection.clone(), shutdown: shutdown.clone() }
-    };
-    let mut context = find(&path::decode(request.uri().path()));
-    if let Some(scripts) = &context.site.scripts
-        && handshake::is_wanted(request.headers())
-    {
-        return context.site.headers.add(upgrade::respond(&context, scripts, request).await);
+    let (site, base) = routes.find(&path::decode(request.uri().path()));
+    let context = Context { site: Arc::clone(site), base, connection, shutdown };
+    match &context.site.scripts {
+        Some(scripts) if handshake::is_wanted(request.headers()) => {
+            context.site.headers.add(upgrade::respond(&context, scripts, request).await)
+        }
+        // Large beside it: a connection that becomes a session does not pay for it.
+        _ => Box::pin(respond_plainly(routes, context, request)).await,
     }
+}
+
+/// The answer to plain HTTP; a script may say that another request is to be answered instead.
+async fn respond_plainly(routes: &Routes, mut context: Context, request: Request<Incoming>) -> Response<Body> {
     let (mut request, body) = request.into_parts();
     let mut body = Some(body);
     for _ in 0..=CGI_REDIRECTS_MAX {
         let path = path::decode(request.uri.path()).into_owned();
-        context = find(&path);
+        let (site, base) = routes.find(&path);
+        context = Context { site: Arc::clone(site), base, ..context };
         match answer(&context, &request, body.take(), &path).await {
             cgi::Answer::Document(response) => return context.site.headers.add(response),
             cgi::Answer::LocalRedirect(target) => request = cgi::get(request, target),
