@@ -166,6 +166,7 @@ fn log_end(contender: Contender, settings: &Settings) -> String {
 fn finish(report: &Report) -> Result<ExitCode> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().ok_or("no target folder")?;
     fs::write(target.join("bench.json"), serde_json::to_vec_pretty(report)?)?;
+    fs::write(target.join("bench.md"), report.summary())?;
     chart::draw(report, &target.join("bench.svg"))?;
     io::stdout().write_all(report.text().as_bytes())?;
     let has_failed = report.failures.iter().any(|failure| failure.contender == Contender::Wsd);

@@ -147,8 +147,28 @@ impl Goal {
 }
 
 impl Report {
-    /// The whole report as text; the table is Markdown, so that it can go into a document as it is.
+    /// The whole report as text.
     pub(crate) fn text(&self) -> String {
+        let mut text = self.head();
+        text.push_str(&table(&self.cells()));
+        for Failure { scenario, contender, error } in &self.failures {
+            let _ = writeln!(text, "\n{scenario}, {}: {error}", contender.name());
+        }
+        text
+    }
+
+    /// What a reader of the README wants to know of it, as Markdown.
+    pub(crate) fn summary(&self) -> String {
+        const WANTED: [&str; 5] = ["work", "websocketd", "wsd", "×", "CPU a message"];
+        let cells = self.cells();
+        let wanted: Vec<usize> =
+            (0..cells[0].len()).filter(|&column| WANTED.contains(&cells[0][column].as_str())).collect();
+        let rows = cells.iter().map(|row| wanted.iter().map(|&column| row[column].clone()).collect());
+        self.head() + &table(&rows.collect::<Vec<_>>())
+    }
+
+    /// Where, of what and how the figures were taken.
+    fn head(&self) -> String {
         let mut text = String::new();
         let machine = &self.machine;
         let _ = writeln!(
@@ -166,10 +186,6 @@ impl Report {
             "{rounds} of {} s; × is wsd against websocketd; CPU and calls are the server's own, wsd / websocketd\n",
             self.seconds
         );
-        text.push_str(&table(&self.cells()));
-        for Failure { scenario, contender, error } in &self.failures {
-            let _ = writeln!(text, "\n{scenario}, {}: {error}", contender.name());
-        }
         text
     }
 
