@@ -50,7 +50,7 @@ impl Cgi {
                 self.prefix.as_ref().filter(|prefix| path.get(base..).is_some_and(|rest| rest.starts_with(prefix)))?;
             find_after(base + prefix.len())
         };
-        if path.contains(&0) { None } else { find_after(base).or_else(within_site) }
+        find_after(base).or_else(within_site)
     }
 
     /// Runs the script that was found for `path`.

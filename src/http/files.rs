@@ -41,12 +41,11 @@ impl Files {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
-        // Redirected to its other spelling, such a path would be the name of another server.
-        let is_other_server = request.uri().path().starts_with("//");
-        let response = if is_other_server { None } else { Some(self.serve_part(request).await) };
-        match response {
-            Some(response) if response.status() != StatusCode::NOT_FOUND => with_file_headers(response),
-            _ => not_found("There is no such file. This is wsd, a server of files and of WebSockets."),
+        let response = self.serve_part(request).await;
+        if response.status() == StatusCode::NOT_FOUND {
+            not_found("There is no such file. This is wsd, a server of files and of WebSockets.")
+        } else {
+            with_file_headers(response)
         }
     }
 

@@ -144,6 +144,9 @@ async fn respond_plainly(routes: &Routes, mut context: Context, request: Request
         let path = path::decode(request.uri.path()).into_owned();
         let (site, base) = routes.find(&path);
         context = Context { site: Arc::clone(site), base, ..context };
+        if !path::is_clean(&path) {
+            return context.site.headers.add(page::not_found("There is nothing at such a path."));
+        }
         match answer(&context, &request, body.take(), &path).await {
             cgi::Answer::Document(response) => return context.site.headers.add(response),
             cgi::Answer::LocalRedirect(target) => request = cgi::get(request, target),

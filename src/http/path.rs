@@ -15,6 +15,14 @@ pub(crate) fn decode(path: &str) -> Cow<'_, [u8]> {
     percent_decode_str(path).into()
 }
 
+/// Whether `path` (decoded) is its own only spelling: no `.`, no `..`, no NUL, nothing empty but after the last slash.
+pub(crate) fn is_clean(path: &[u8]) -> bool {
+    let inner = path.strip_prefix(b"/").unwrap_or(path);
+    let inner = inner.strip_suffix(b"/").unwrap_or(inner);
+    let is_clean = |part: &[u8]| !matches!(part, b"" | b"." | b"..") && !part.contains(&0);
+    matches!(path, b"" | b"/") || inner.split(|&byte| byte == b'/').all(is_clean)
+}
+
 /// A folder, absolute. If it is a link it may be turned to another folder at any time.
 #[derive(Clone, Debug)]
 pub(crate) struct Root(PathBuf);
@@ -68,5 +76,20 @@ impl Root {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clean_path_has_one_spelling() {
+        for clean in ["", "/", "*", "/a", "/a/", "/a/b.c", "/.a", "/...", "/a..b/"] {
+            assert!(is_clean(clean.as_bytes()), "{clean:?}");
+        }
+        for unclean in ["//", "///", "//a", "/a//", "/a//b", "/.", "/./", "/..", "/../a", "/a/..", "/a/./b", "/a\0"] {
+            assert!(!is_clean(unclean.as_bytes()), "{unclean:?}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Which program a URL means.
 
-use super::path::Root;
+use super::path::{Root, is_clean};
 use crate::worker::program::Program;
 
 /// The programs that are served.
@@ -26,7 +26,7 @@ pub(crate) struct Script<'a> {
 impl Scripts {
     /// The program for `path` (decoded), of which `base` bytes have led to these programs.
     pub(crate) fn find<'a>(&self, path: &'a [u8], base: usize) -> Option<Script<'a>> {
-        if path.contains(&0) {
+        if !is_clean(path) {
             return None;
         }
         match self {

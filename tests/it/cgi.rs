@@ -112,8 +112,6 @@ fn a_path_is_shared_out_between_script_and_path_info() {
         ("/env.sh/", "/env.sh", "/"),
         ("/env.sh/a/b", "/env.sh", "/a/b"),
         ("/env.sh/a%20b%2Fc", "/env.sh", "/a b/c"),
-        ("/env.sh/../x", "/env.sh", "/../x"),
-        ("/env.sh//x", "/env.sh", "//x"),
         ("/sub/env.sh/x", "/sub/env.sh", "/x"),
         ("/sub%2Fenv.sh", "/sub/env.sh", ""),
         ("/with%20space/x", "/with space", "/x"),

@@ -39,6 +39,7 @@ mod origin;
 mod origins;
 mod page;
 mod passstderr;
+mod paths;
 mod pings;
 mod protocol;
 mod readme;
