@@ -13,6 +13,7 @@ use crate::{
     http::{
         Site,
         routes::{Pattern, Routes},
+        sources::Sources,
     },
 };
 
@@ -56,6 +57,7 @@ impl Plan {
         }
         let otherwise = Flags { words: Vec::new(), has_routes: !next.sites.is_empty(), maxforks: 0, ..flags.clone() };
         next.add(self, None, otherwise, next.admission.clone())?;
+        let sources = next.sources()?;
         // From here on nothing can go wrong.
         next.admission.resize(site::limit(flags.maxforks));
         for gone in self.sites.iter().filter(|old| !next.sites.iter().any(|new| Arc::ptr_eq(&new.site, &old.site))) {
@@ -64,7 +66,7 @@ impl Plan {
             }
         }
         *self = next;
-        Ok(self.routes())
+        Ok(self.routes(sources))
     }
 
     fn add(
@@ -83,10 +85,27 @@ impl Plan {
         Ok(())
     }
 
-    fn routes(&self) -> Routes {
-        let routes = self.sites.iter().filter_map(|built| Some((built.pattern.clone()?, Arc::clone(&built.site))));
+    /// The programs of all sites; an error if the files of any would be some of them.
+    fn sources(&self) -> Result<Sources, Error> {
+        let sources = Sources::of(self.sites.iter().map(|built| &*built.site));
+        for files in self.sites.iter().filter_map(|built| built.site.files.as_ref()) {
+            if let Some(programs) = sources.folder_of(files.path()) {
+                let (files, programs) = (files.path().display(), programs.display());
+                return Err(Error::new(
+                    format!(
+                        "`{files}` of --staticdir lies within `{programs}` of --dir or --cgidir, whose text is secret"
+                    ),
+                    "keep programs and files in folders of their own",
+                ));
+            }
+        }
+        Ok(sources)
+    }
+
+    fn routes(&self, sources: Sources) -> Routes {
+        let table = self.sites.iter().filter_map(|built| Some((built.pattern.clone()?, Arc::clone(&built.site))));
         let otherwise = self.sites.last().map(|built| Arc::clone(&built.site)).expect("there is always one");
-        Routes { routes: routes.collect(), otherwise }
+        Routes { table: table.collect(), otherwise, sources: Arc::new(sources) }
     }
 }
 

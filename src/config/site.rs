@@ -14,7 +14,7 @@ use crate::{
     cli::Flags,
     framing::Framing,
     http::{
-        Cgi, Files, Lookup, Site,
+        Cgi, Lookup, Site,
         handshake::is_token,
         headers::{self, Headers},
         origin::{Entry, Policy},
@@ -58,7 +58,7 @@ pub(super) fn site(flags: &Flags, admission: Admission) -> Result<Site, Error> {
 }
 
 /// Programs, scripts, files.
-type Served = (Option<Scripts>, Option<Cgi>, Option<Files>);
+type Served = (Option<Scripts>, Option<Cgi>, Option<Root>);
 
 /// What is served; one of them at least.
 fn served(flags: &Flags) -> Result<Served, Error> {
@@ -69,17 +69,7 @@ fn served(flags: &Flags) -> Result<Served, Error> {
     let dir = root("--dir", &flags.dir, "name the folder of the programs; did you mean COMMAND? Leave out --dir=")?;
     let cgidir = root("--cgidir", &flags.cgidir, "name the folder of the CGI scripts")?;
     let staticdir = root("--staticdir", &flags.staticdir, "name the folder of the files")?;
-    for (flag, programs) in [("--dir", &dir), ("--cgidir", &cgidir)] {
-        if let (Some(programs), Some(staticdir)) = (programs, &staticdir)
-            && programs.contains(staticdir.path())
-        {
-            return Err(Error::new(
-                format!("--staticdir lies within {flag}: the text of the programs would be served"),
-                "keep programs and files in folders of their own",
-            ));
-        }
-    }
-    let scripts = match (flags.command.split_first(), &dir) {
+    let scripts = match (flags.command.split_first(), dir) {
         (None, None) if staticdir.is_none() && cgidir.is_none() && !flags.has_routes => {
             return Err(Error::new(
                 "nothing to serve: no COMMAND, no --dir, no --staticdir, no --cgidir",
@@ -87,7 +77,7 @@ fn served(flags: &Flags) -> Result<Served, Error> {
             ));
         }
         (None, None) => None,
-        (None, Some(dir)) => Some(Scripts::Dir(dir.clone())),
+        (None, Some(dir)) => Some(Scripts::Dir(dir)),
         (Some((name, args)), None) => Some(Scripts::Command(command(name, args)?)),
         (Some((name, _)), Some(_)) => {
             return Err(Error::new(
@@ -96,13 +86,8 @@ fn served(flags: &Flags) -> Result<Served, Error> {
             ));
         }
     };
-    let cgi = cgidir.clone().map(|cgidir| Cgi::new(cgidir, staticdir.as_ref(), flags.cgi_timeout));
-    let program = match &scripts {
-        Some(Scripts::Command(program)) => Some(program.path.clone()),
-        _ => None,
-    };
-    let files = staticdir.map(|staticdir| Files::new(staticdir, dir.into_iter().chain(cgidir).collect(), program));
-    Ok((scripts, cgi, files))
+    let cgi = cgidir.map(|cgidir| Cgi::new(cgidir, staticdir.as_ref(), flags.cgi_timeout));
+    Ok((scripts, cgi, staticdir))
 }
 
 fn command(name: &OsStr, args: &[OsString]) -> Result<Program, Error> {

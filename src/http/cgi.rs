@@ -38,6 +38,11 @@ impl Cgi {
         Self { root, prefix, time_max }
     }
 
+    /// The folder.
+    pub(super) fn root(&self) -> &Root {
+        &self.root
+    }
+
     /// The script for `path` (decoded), of which `base` bytes have led to these scripts.
     pub(super) fn find<'a>(&self, path: &'a [u8], base: usize) -> Option<Found<'a>> {
         let find_after = |start: usize| {

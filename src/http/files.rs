@@ -2,7 +2,7 @@
 
 mod folder;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use http_body_util::BodyExt;
 use hyper::{
@@ -18,20 +18,21 @@ use super::{
     Body,
     page::{not_found, page},
     path::Root,
+    sources::Sources,
 };
 use crate::limits::FILE_READ_BYTES;
 use folder::{Access, Folder};
 
 /// A folder of files to serve.
 #[derive(Clone, Debug)]
-pub(crate) struct Files {
+pub(super) struct Files {
     folder: Arc<Folder>,
 }
 
 impl Files {
-    /// The files in `root`, except those in `programs` and the one at `program`: their text is nobody's business.
-    pub(crate) fn new(root: Root, programs: Vec<Root>, program: Option<PathBuf>) -> Self {
-        Self { folder: Arc::new(Folder::new(root, programs, program)) }
+    /// The files in `root`, except `sources`.
+    pub(super) fn new(root: Root, sources: Arc<Sources>) -> Self {
+        Self { folder: Arc::new(Folder::new(root, sources)) }
     }
 
     /// Answers with a file: GET and HEAD, ranges, validators, precompressed siblings.

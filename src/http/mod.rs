@@ -15,6 +15,7 @@ pub(crate) mod path;
 pub(crate) mod redirect;
 pub(crate) mod routes;
 pub(crate) mod scripts;
+pub(crate) mod sources;
 mod upgrade;
 
 use std::{convert::Infallible, io, sync::Arc};
@@ -34,12 +35,14 @@ use crate::{
     shutdown::Shutdown, worker::environ,
 };
 pub(crate) use cgi::Cgi;
-pub(crate) use files::Files;
+use files::Files;
 use headers::Headers;
 pub(crate) use lookup::Lookup;
 use origin::Policy;
+use path::Root;
 use routes::{Base, Routes};
 use scripts::Scripts;
+use sources::Sources;
 
 /// The body of any answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -62,8 +65,8 @@ pub(crate) struct Site {
     pub(crate) rooms: Option<Arc<Rooms>>,
     /// The scripts of `--cgidir`.
     pub(crate) cgi: Option<Cgi>,
-    /// The files of `--staticdir`.
-    pub(crate) files: Option<Files>,
+    /// The folder of `--staticdir`.
+    pub(crate) files: Option<Root>,
     /// Whether the page of `--devconsole` is shown.
     pub(crate) has_console: bool,
     /// Which pages may connect.
@@ -147,7 +150,7 @@ async fn respond_plainly(routes: &Routes, mut context: Context, request: Request
         if !path::is_clean(&path) {
             return context.site.headers.add(page::not_found("There is nothing at such a path."));
         }
-        match answer(&context, &request, body.take(), &path).await {
+        match answer(&context, &routes.sources, &request, body.take(), &path).await {
             cgi::Answer::Document(response) => return context.site.headers.add(response),
             cgi::Answer::LocalRedirect(target) => request = cgi::get(request, target),
         }
@@ -157,7 +160,13 @@ async fn respond_plainly(routes: &Routes, mut context: Context, request: Request
 }
 
 /// In this order: a script, a file, the console, a page that says that there is nothing.
-async fn answer(context: &Context, request: &Parts, body: Option<Incoming>, path: &[u8]) -> cgi::Answer {
+async fn answer(
+    context: &Context,
+    sources: &Arc<Sources>,
+    request: &Parts,
+    body: Option<Incoming>,
+    path: &[u8],
+) -> cgi::Answer {
     let script = context.site.cgi.as_ref().and_then(|cgi| Some((cgi, cgi.find(path, context.base.bytes)?)));
     let check = if script.is_some() { Policy::check_script } else { Policy::check_file };
     match (upgrade::check_origin(context, &request.headers, check), script) {
@@ -165,19 +174,20 @@ async fn answer(context: &Context, request: &Parts, body: Option<Incoming>, path
         (Ok(()), Some((cgi, found))) => cgi.run(context, request, body, &found, path).await,
         (Ok(()), None) => {
             let request = Request::from_parts(request.clone(), ());
-            cgi::Answer::Document(respond_with_page(context, request).await)
+            cgi::Answer::Document(respond_with_page(context, sources, request).await)
         }
     }
 }
 
 /// The answer without a program: a file, the console, or a page that says that there is nothing.
-async fn respond_with_page(context: &Context, request: Request<()>) -> Response<Body> {
+async fn respond_with_page(context: &Context, sources: &Arc<Sources>, request: Request<()>) -> Response<Body> {
     let site = &context.site;
     if let Some(response) = builtin::client(&request) {
         return response;
     }
-    if let Some(files) = &site.files {
-        let response = respond_with_file(files, request.clone(), context.base).await;
+    if let Some(root) = &site.files {
+        let files = Files::new(root.clone(), Arc::clone(sources));
+        let response = respond_with_file(&files, request.clone(), context.base).await;
         if response.status() != StatusCode::NOT_FOUND || !site.has_console {
             return response;
         }

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Site, scripts::Scripts};
+use super::{Site, scripts::Scripts, sources::Sources};
 use crate::{shutdown::Shutdown, worker::environ::room_variables};
 
 /// The sites, by path.
 #[derive(Debug)]
 pub(crate) struct Routes {
     /// What the table of the settings says; no pattern comes twice.
-    pub(crate) routes: Vec<(Pattern, Arc<Site>)>,
+    pub(crate) table: Vec<(Pattern, Arc<Site>)>,
     /// What is served at every other path.
     pub(crate) otherwise: Arc<Site>,
+    /// The programs of all of them.
+    pub(crate) sources: Arc<Sources>,
 }
 
 /// What of a path has led to a site.
@@ -73,7 +75,7 @@ impl Pattern {
 impl Routes {
     /// Starts the workers that are to run before any client; those that run already are left alone.
     pub(crate) fn start_eager(&self, shutdown: &Shutdown) {
-        let all = self.routes.iter().map(|(pattern, site)| (pattern.path(), site)).chain([("", &self.otherwise)]);
+        let all = self.table.iter().map(|(pattern, site)| (pattern.path(), site)).chain([("", &self.otherwise)]);
         for (path, site) in all {
             if let (true, Some(rooms), Some(Scripts::Command(program))) = (site.is_eager, &site.rooms, &site.scripts) {
                 let name = if path.is_empty() { "/" } else { path };
@@ -85,7 +87,7 @@ impl Routes {
 
     /// The site for `path` (decoded), and what of the path led to it: the longest match.
     pub(super) fn find(&self, path: &[u8]) -> (&Arc<Site>, Base) {
-        let matches = self.routes.iter().filter_map(|(pattern, site)| Some((site, pattern.matches(path)?, pattern)));
+        let matches = self.table.iter().filter_map(|(pattern, site)| Some((site, pattern.matches(path)?, pattern)));
         // `/a` comes before `/a/*` at the path `/a`.
         let best = matches.max_by_key(|(_, taken, pattern)| (*taken, matches!(pattern, Pattern::Exact(_))));
         best.map_or((&self.otherwise, Base::default()), |(site, bytes, pattern)| {

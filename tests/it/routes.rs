@@ -340,3 +340,45 @@ fn the_code_of_a_routes_program_is_told_as_ever() {
 
     assert_eq!(server.connect("/end").rest(), (Vec::new(), Close::new(4003, "exit 3")));
 }
+
+#[test]
+fn the_programs_of_one_route_are_not_the_files_of_another() {
+    let tree = Tree::new();
+    let source = "#!/bin/sh\n# the source\necho hello\n";
+    for name in ["site/cgi/x.sh", "site/dir/x.sh", "site/x.sh", "site/y.sh"] {
+        tree.program(name, source);
+    }
+    tree.file("site/a.txt", "a file").link("site/link", "dir");
+    let site = tree.path("site");
+    let settings = format!(
+        "staticdir = \"{site}\"\n[[route]]\npath = \"/cgi/run/*\"\ncgidir = \"{site}/cgi\"\n\
+         [[route]]\npath = \"/programs/*\"\ndir = \"{site}/dir\"\n\
+         [[route]]\npath = \"/x\"\ncommand = [\"{site}/x.sh\"]\n\
+         [[route]]\npath = \"/files/*\"\nstaticdir = \"{site}\"\n"
+    );
+    let server = serve(&tree, &settings, &[&format!("--route=/y={site}/y.sh")]);
+
+    for front in ["", "/files"] {
+        for path in ["/cgi/x.sh", "/dir/x.sh", "/link/x.sh", "/x.sh", "/y.sh"] {
+            let response = server.get(&format!("{front}{path}"), "");
+
+            assert_eq!(response.status, 404, "{front}{path}:\n{response}");
+        }
+        assert_eq!(server.get(&format!("{front}/a.txt"), "").text(), "a file");
+    }
+    assert_eq!(server.connect("/programs/x.sh").line(), "hello");
+}
+
+#[test]
+fn the_files_of_one_route_within_the_programs_of_another_are_exit_1() {
+    let tree = Tree::new();
+    tree.directory("programs/site");
+    let (programs, site) = (tree.path("programs"), tree.path("programs/site"));
+    for key in ["dir", "cgidir"] {
+        tree.file("wsd.toml", format!("[[route]]\npath = \"/a/*\"\n{key} = \"{programs}\"\n"));
+        let outcome = run(&["--port=0", "--config", &tree.path("wsd.toml"), "--staticdir", &site]);
+
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{key}: {outcome:?}");
+        assert!(outcome.stderr.contains(&site) && outcome.stderr.contains("--cgidir"), "{key}: {outcome:?}");
+    }
+}

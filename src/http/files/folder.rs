@@ -6,10 +6,7 @@
 use std::{
     ffi::OsStr,
     fs, io,
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{FileExt, MetadataExt},
-    },
+    os::unix::{ffi::OsStrExt, fs::FileExt},
     path::{Component, Path, PathBuf},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -22,25 +19,23 @@ use tokio::{
 };
 use tower_http::services::fs::{Backend, File as BackendFile};
 
-use super::super::path::Root;
+use super::super::{path::Root, sources::Sources};
 use crate::limits::FILE_READ_BYTES;
 
 /// A folder out of which no path leads.
 #[derive(Debug)]
 pub(super) struct Folder {
     root: Root,
-    /// Folders within it that are as if they were not there.
-    hidden: Vec<Root>,
-    /// A file that is as if it were not there, should it be within.
-    program: Option<PathBuf>,
+    /// What is as if it were not there.
+    sources: Arc<Sources>,
 }
 
 /// An open file or folder.
 type Opened = (Arc<fs::File>, fs::Metadata);
 
 impl Folder {
-    pub(super) fn new(root: Root, hidden: Vec<Root>, program: Option<PathBuf>) -> Self {
-        Self { root, hidden, program }
+    pub(super) fn new(root: Root, sources: Arc<Sources>) -> Self {
+        Self { root, sources }
     }
 
     /// Opens `path`, which is relative. Whatever must not be served is as if it were not there.
@@ -48,16 +43,15 @@ impl Folder {
         if has_hidden_name(&path) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        if self.hidden.is_empty()
+        if self.sources.has_no_folder()
             && let Some(opened) = self.open_cached(&path)
         {
             return opened.and_then(|file| self.check(file));
         }
         spawn_blocking(move || {
             let opened = self.check(self.open_beneath(&path)?)?;
-            let full = self.root.path().join(&path);
-            let is_hidden = self.hidden.iter().any(|hidden| hidden.contains(&full));
-            if is_hidden { Err(io::ErrorKind::NotFound.into()) } else { Ok(opened) }
+            let is_source = self.sources.folder_of(&self.root.path().join(&path)).is_some();
+            if is_source { Err(io::ErrorKind::NotFound.into()) } else { Ok(opened) }
         })
         .await?
     }
@@ -126,17 +120,11 @@ impl Folder {
     fn check(&self, file: fs::File) -> io::Result<Opened> {
         let metadata = file.metadata()?;
         let is_fit = metadata.is_file() || metadata.is_dir();
-        if is_fit && !self.is_program(&metadata) {
+        if is_fit && !self.sources.is_program(&metadata) {
             Ok((Arc::new(file), metadata))
         } else {
             Err(io::ErrorKind::NotFound.into())
         }
-    }
-
-    /// Whether a file is the program, under whatever name, which may be another file by now.
-    fn is_program(&self, file: &fs::Metadata) -> bool {
-        let program = self.program.as_ref().and_then(|program| fs::metadata(program).ok());
-        program.is_some_and(|program| (program.dev(), program.ino()) == (file.dev(), file.ino()))
     }
 }
 
