@@ -29,7 +29,7 @@ pub(crate) enum Entry {
     Null,
     /// `[scheme://]host[:port]`.
     Server {
-        /// `http` or `https`; `None` is both.
+        /// Such as `https` or `chrome-extension`; `None` is `http` and `https`.
         scheme: Option<String>,
         /// In lower case.
         host: String,
@@ -41,7 +41,7 @@ pub(crate) enum Entry {
 /// The ports of an [`Entry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Port {
-    /// The scheme's own: 80 or 443.
+    /// The scheme's own: 80, 443, or none.
     Default,
     /// This one.
     Is(u16),
@@ -106,8 +106,12 @@ impl Entry {
             None => (None, text),
             Some((scheme, rest)) => (Some(scheme.to_ascii_lowercase()), rest),
         };
-        if scheme.as_deref().is_some_and(|scheme| default_port(scheme).is_none()) {
-            return Err("the scheme of a page is http or https");
+        match scheme.as_deref() {
+            Some("ws" | "wss") => {
+                return Err("the scheme of a page is http or https, whatever that of its WebSocket is");
+            }
+            Some(scheme) if !is_scheme(scheme) => return Err("that is no scheme"),
+            _ => {}
         }
         let (host, port) = split_port(rest);
         let port = match port {
@@ -132,11 +136,15 @@ impl Entry {
             (Self::File, None | Some("" | "file://")) | (Self::Null, Some("null")) => true,
             (Self::Server { scheme, host, port }, Some(origin)) => {
                 let Some((page_scheme, page_host, page_port)) = split(origin) else { return false };
-                scheme.as_deref().is_none_or(|scheme| page_scheme.eq_ignore_ascii_case(scheme))
+                let is_scheme = match scheme {
+                    None => default_port(page_scheme).is_some(),
+                    Some(scheme) => page_scheme.eq_ignore_ascii_case(scheme),
+                };
+                is_scheme
                     && page_host.eq_ignore_ascii_case(host)
                     && match port {
-                        Port::Default => default_port(page_scheme) == Some(page_port),
-                        Port::Is(port) => page_port == *port,
+                        Port::Default => page_port == default_port(page_scheme),
+                        Port::Is(port) => page_port == Some(*port),
                         Port::Any => true,
                     }
             }
@@ -154,16 +162,18 @@ fn is_same(origin: Option<&str>, host: Option<&str>) -> bool {
         None => default_port(scheme),
         Some(port) => port.parse().ok(),
     };
-    page_host.eq_ignore_ascii_case(host) && port == Some(page_port)
+    // Without a port, nothing tells a page of another scheme from one of this server.
+    page_host.eq_ignore_ascii_case(host) && page_port.is_some() && port == page_port
 }
 
-/// An `Origin` in scheme, host and port; `None` for `null` and for what is no origin of a server.
-fn split(origin: &str) -> Option<(&str, &str, u16)> {
+/// An `Origin` in scheme, host and port, which other schemes than HTTP's may lack; `None` for `null` and for what is no
+/// origin of a server.
+fn split(origin: &str) -> Option<(&str, &str, Option<u16>)> {
     let (scheme, rest) = origin.split_once("://")?;
     let (host, port) = split_port(rest);
     let port = match port {
-        None => default_port(scheme)?,
-        Some(port) => port.parse().ok()?,
+        None => default_port(scheme),
+        Some(port) => Some(port.parse().ok()?),
     };
     is_host(host).then_some((scheme, host, port))
 }
@@ -183,6 +193,12 @@ fn default_port(scheme: &str) -> Option<u16> {
         _ if scheme.eq_ignore_ascii_case("https") => Some(443),
         _ => None,
     }
+}
+
+/// RFC 3986, section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
 /// Whether `host` is a name or an address, as a URL has it, and nothing more.
@@ -274,7 +290,7 @@ mod tests {
 
     #[test]
     fn entries_that_can_never_match_are_refused() {
-        for entry in ["", " e.com", "http://g.com/", "*", "*.f.com", "ftp://h.com", "h.com:x", "http://", "a.com:99999"]
+        for entry in ["", " e.com", "http://g.com/", "*", "*.f.com", "ws://h.com", "h.com:x", "http://", "a.com:99999"]
         {
             assert!(Entry::parse(entry).is_err(), "{entry:?}");
         }

@@ -78,6 +78,24 @@ fn pages_of_no_server_are_let_in_by_name() {
 }
 
 #[test]
+fn pages_of_apps_and_of_extensions_are_let_in_by_name() {
+    let own = ["chrome-extension://abcdef", "moz-extension://0a1b-2c", "capacitor://localhost", "app://obsidian.md:1"];
+    let foreign = [
+        ("http://abcdef", false),
+        ("chrome-extension://abcdef:80", false),
+        ("chrome-extension://other", false),
+        ("app://obsidian.md", false),
+        ("tauri://localhost", false),
+    ];
+    let table = [own.map(|origin| (origin, true)).as_slice(), &foreign].concat();
+    assert_table(&["--origin", &own.join(",")], "any.example", &table);
+    // Without a scheme an entry means a page of the web.
+    let table = [("http://localhost", true), ("capacitor://localhost", false), ("capacitor://localhost:80", false)];
+    assert_table(&["--origin=localhost,localhost:80"], "any.example", &table);
+    assert_table(&["--sameorigin"], "localhost", &[("http://localhost", true), ("capacitor://localhost", false)]);
+}
+
+#[test]
 fn the_same_origin_is_asked_of_every_client() {
     let table = [
         ("http://app.example:81", true),
@@ -148,8 +166,10 @@ fn an_entry_that_can_never_match_is_exit_1_and_named() {
         "g.com:99999",
         "g.com:-1",
         "g.com:80:90",
-        "ftp://g.com",
+        "1a://g.com",
+        "a_b://g.com",
         "ws://g.com",
+        "WSS://g.com",
         "file:///x",
         "2001:db8::1",
         "[2001:db8::1",
