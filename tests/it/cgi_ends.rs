@@ -298,6 +298,44 @@ fn a_script_that_failed_gives_its_fork_back() {
 }
 
 #[test]
+fn a_script_that_points_to_another_has_ended_before_that_starts() {
+    let tree = Tree::new();
+    tree.program("cgi/there", "#!/bin/sh\nprintf 'Location: /here\\n\\n'; exec sleep 1000\n");
+    let here =
+        format!("kill -0 $(cat '{}') && echo 'Status: 500'; printf 'Content-Type: a/b\\n\\nhere'", tree.path("pid"));
+    tree.program("cgi/here", &format!("#!/bin/sh\n{here}\n"));
+    let server = shell(&tree, &["--maxforks=1"], &format!("{}; exec '{}'", note_pid(&tree), tree.path("cgi/there")));
+
+    for path in ["/there", "/script"] {
+        tree.file("pid", "");
+        let response = server.get(path, "");
+
+        assert_eq!((response.status, response.text().as_str()), (200, "here"), "{path}:\n{response}");
+    }
+}
+
+#[test]
+fn a_request_whose_body_is_broken_is_a_400() {
+    let tree = Tree::new();
+    let server = shell(&tree, &[], "cat > /dev/null; printf 'Content-Type: a/b\\n\\nbody'");
+    let chunked = "POST /script HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let counted = "POST /script HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n";
+
+    for (count, request) in [format!("{chunked}rubbish\r\n"), format!("{counted}half")].iter().enumerate() {
+        let mut connection = server.http();
+        connection.send(request);
+        if request.starts_with(counted) {
+            connection.finish();
+        } else {
+            let response = connection.response("POST");
+            assert_eq!(response.status, 400, "{request}:\n{response}");
+        }
+        let line = server.expect_nth_log("script failed", count + 1).text;
+        assert!(field(&line, "cause").unwrap().contains("body"), "{line}");
+    }
+}
+
+#[test]
 fn what_a_script_complains_of_is_in_the_log() {
     let tree = Tree::new();
     let server = shell(&tree, &[], "echo one >&2; printf 'Content-Type: a/b\\n\\nbody'; printf 'two\\033' >&2");

@@ -8,7 +8,7 @@ use http_body_util::{
     channel::{Channel, Sender},
 };
 use hyper::{
-    HeaderMap, Method, Response, StatusCode,
+    HeaderMap, Method, Response, StatusCode, Uri,
     body::Incoming,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
     http::request::Parts,
@@ -18,7 +18,7 @@ use tracing::warn;
 
 use super::{
     super::{
-        Body, Context,
+        Context,
         launch::{admit, environment, start},
         page::page,
     },
@@ -53,6 +53,8 @@ enum Failure {
     Late,
     /// It ended before all had come that its Content-Length tells of.
     Short,
+    /// It is not to blame: the request's body broke off, or made no sense.
+    Request,
 }
 
 impl Failure {
@@ -64,12 +66,13 @@ impl Failure {
             Self::Rubbish(why) => (StatusCode::BAD_GATEWAY, why),
             Self::Late => (StatusCode::GATEWAY_TIMEOUT, "the script was silent for too long: see --cgi-timeout"),
             Self::Short => (StatusCode::BAD_GATEWAY, "the script's answer is shorter than its Content-Length"),
+            Self::Request => (StatusCode::BAD_REQUEST, "the request's body is broken"),
         }
     }
 }
 
-/// The head of the answer and its body, or the status that tells why there is none.
-type Outcome = Result<(Head, Body), StatusCode>;
+/// The script's answer, or the status that tells why there is none.
+type Outcome = Result<Answer, StatusCode>;
 
 /// Runs the script that was found for `path`.
 pub(super) async fn run(
@@ -117,13 +120,8 @@ pub(super) async fn run(
         }
     });
     match told.await.unwrap_or(Err(StatusCode::BAD_GATEWAY)) {
-        Ok((Head::LocalRedirect(target), _)) => Answer::LocalRedirect(target),
-        Ok((Head::Document(status, headers), body)) => {
-            let mut response = Response::new(body);
-            *response.status_mut() = status;
-            *response.headers_mut() = headers;
-            Answer::Document(response)
-        }
+        Ok(answer) => answer,
+        Err(status @ StatusCode::BAD_REQUEST) => Answer::Document(page(status, "The body of the request is broken.")),
         Err(status) => Answer::Document(page(status, "The script gave no answer. The server's log tells why.")),
     }
 }
@@ -149,22 +147,28 @@ impl Run {
         let Self { worker, body, is_head, permit, file, time_max, patience } = self;
         let Worker { child, mut input, mut output, mut stderr } = worker;
         let beside = feed_and_log(body, &mut input, &mut stderr, connection);
-        let talk = talk(&mut output, is_head, time_max, tell);
-        let failed = tokio::select! {
+        let mut tell = Some(tell);
+        let talked = tokio::select! {
             // The rest of the request will not come.
-            () = beside => None,
-            failed = talk => failed,
+            () = beside => Err(Failure::Request),
+            talked = talk(&mut output, is_head, time_max, &mut tell) => talked,
         };
         // Its input is closed once the whole body is in it. What was cut short must not end like what is whole.
         let status = stop(child, patience, connection).await;
         stderr.log_to_the_end(connection).await;
+        // What a redirect leads to may be a script, too.
         drop(permit);
-        if let Some((tell, failure)) = failed {
-            let (code, cause) = failure.told(status);
-            warn!(conn = connection.id, program = %file.display(), cause, status = status.shell(), "script failed");
-            if let Some(tell) = tell {
-                let _ = tell.send(Err(code));
+        let outcome = match talked {
+            Ok(Told::All) => return,
+            Ok(Told::Redirect(target)) => Ok(Answer::LocalRedirect(target)),
+            Err(failure) => {
+                let (code, cause) = failure.told(status);
+                warn!(conn = connection.id, program = %file.display(), cause, status = status.shell(), "script failed");
+                Err(code)
             }
+        };
+        if let Some(tell) = tell {
+            let _ = tell.send(outcome);
         }
     }
 }
@@ -201,26 +205,33 @@ async fn next_frame(body: &mut Option<Incoming>) -> Option<Option<Result<hyper::
     }
 }
 
-/// Reads the script's answer; a failure comes with the sender if nothing has been told yet.
+/// What a script had to say.
+enum Told {
+    /// All has been told, or nobody is left to tell it to.
+    All,
+    /// To be told once the script has ended.
+    Redirect(Uri),
+}
+
+/// Reads the script's answer; a document goes to `tell` as soon as its head is whole.
 async fn talk(
     output: &mut Output,
     is_head: bool,
     time_max: Duration,
-    tell: oneshot::Sender<Outcome>,
-) -> Option<(Option<oneshot::Sender<Outcome>>, Failure)> {
+    tell: &mut Option<oneshot::Sender<Outcome>>,
+) -> Result<Told, Failure> {
     let mut buffer = vec![0; READ_BYTES];
-    let mut tell = tell;
+    let Some(waiting) = tell.as_mut() else { return Ok(Told::All) };
     let head = tokio::select! {
         head = timeout(time_max, read_head(output, &mut buffer)) => head,
         // The client has left.
-        () = tell.closed() => return None,
+        () = waiting.closed() => return Ok(Told::All),
     };
-    let (head, rest) = match head {
-        Ok(Ok(head)) => head,
-        Ok(Err(failure)) => return Some((Some(tell), failure)),
-        Err(_) => return Some((Some(tell), Failure::Late)),
+    let (status, headers, rest) = match head.unwrap_or(Err(Failure::Late))? {
+        (Head::LocalRedirect(target), _) => return Ok(Told::Redirect(target)),
+        (Head::Document(status, headers), rest) => (status, headers, rest),
     };
-    let promised = if is_head { 0 } else { promised_bytes(&head) };
+    let promised = if is_head { 0 } else { promised_bytes(status, &headers) };
     let (sender, body) = Channel::new(1);
     // Dropped with the body: when it is whole, or the client has left.
     let (mut reader, reads) = oneshot::channel::<()>();
@@ -228,22 +239,23 @@ async fn talk(
         let _ = &reads;
         frame
     });
-    if tell.send(Ok((head, body.boxed_unsync()))).is_err() {
-        return None;
+    let mut response = Response::new(body.boxed_unsync());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    if tell.take().is_none_or(|tell| tell.send(Ok(Answer::Document(response))).is_err()) {
+        return Ok(Told::All);
     }
     tokio::select! {
-        copied = copy(output, &mut buffer, rest, sender, promised, time_max) => copied.err().map(|failure| (None, failure)),
-        () = reader.closed() => None,
+        copied = copy(output, &mut buffer, rest, sender, promised, time_max) => copied.map(|()| Told::All),
+        () = reader.closed() => Ok(Told::All),
     }
 }
 
 /// What the head says of the length of the body, if it has one.
-fn promised_bytes(head: &Head) -> u64 {
-    match head {
-        Head::Document(status, headers) if !matches!(*status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {
-            text(headers, &CONTENT_LENGTH).parse().unwrap_or(0)
-        }
-        _ => 0,
+fn promised_bytes(status: StatusCode, headers: &HeaderMap) -> u64 {
+    match status {
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => 0,
+        _ => text(headers, &CONTENT_LENGTH).parse().unwrap_or(0),
     }
 }
 
