@@ -42,6 +42,14 @@ pub(crate) fn parse(text: &str) -> Result<(HeaderName, HeaderValue), &'static st
 }
 
 impl Headers {
+    /// Adds the headers to the answer of a script, whose own of the same name stay, as with websocketd.
+    pub(super) fn add_beside(&self, mut response: Response<Body>) -> Response<Body> {
+        for (name, value) in &self.http {
+            response.headers_mut().append(name, value.clone());
+        }
+        response
+    }
+
     /// Adds the headers to an answer; they take the place of wsd's own of the same name.
     pub(super) fn add(&self, mut response: Response<Body>) -> Response<Body> {
         let is_websocket = response.status() == StatusCode::SWITCHING_PROTOCOLS;

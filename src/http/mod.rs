@@ -151,7 +151,8 @@ async fn respond_plainly(routes: &Routes, mut context: Context, request: Request
             return context.site.headers.add(page::not_found("There is nothing at such a path."));
         }
         match answer(&context, &routes.sources, &request, body.take(), &path).await {
-            cgi::Answer::Document(response) => return context.site.headers.add(response),
+            cgi::Answer::Document(response) => return context.site.headers.add_beside(response),
+            cgi::Answer::Page(response) => return context.site.headers.add(response),
             cgi::Answer::LocalRedirect(target) => request = cgi::get(request, target),
         }
     }
@@ -170,11 +171,11 @@ async fn answer(
     let script = context.site.cgi.as_ref().and_then(|cgi| Some((cgi, cgi.find(path, context.base.bytes)?)));
     let check = if script.is_some() { Policy::check_script } else { Policy::check_file };
     match (upgrade::check_origin(context, &request.headers, check), script) {
-        (Err(refusal), _) => cgi::Answer::Document(refusal),
+        (Err(refusal), _) => cgi::Answer::Page(refusal),
         (Ok(()), Some((cgi, found))) => cgi.run(context, request, body, &found, path).await,
         (Ok(()), None) => {
             let request = Request::from_parts(request.clone(), ());
-            cgi::Answer::Document(respond_with_page(context, sources, request).await)
+            cgi::Answer::Page(respond_with_page(context, sources, request).await)
         }
     }
 }

@@ -184,3 +184,19 @@ fn a_bad_header_is_exit_1_and_named() {
         }
     }
 }
+
+#[test]
+fn what_a_script_says_in_a_header_of_the_same_name_stays() {
+    let tree = Tree::new();
+    let head = "Content-Type: text/plain\\nSet-Cookie: script=1\\nCache-Control: no-store\\n\\n";
+    tree.program("cgi/x", &format!("#!/bin/sh\nprintf '{head}'\n"));
+    let flags = ["--header=Set-Cookie: flag=1", "--header-http=Cache-Control: public", "--cgidir", &tree.path("cgi")];
+    let server = Server::serve(&flags);
+
+    let response = server.get("/x", "");
+
+    let head = response.head.to_ascii_lowercase();
+    for line in ["set-cookie: script=1", "set-cookie: flag=1", "cache-control: no-store", "cache-control: public"] {
+        assert_eq!(head.lines().filter(|known| *known == line).count(), 1, "{line}:\n{response}");
+    }
+}

@@ -10,8 +10,10 @@ use super::super::Body;
 /// What is to be done about a request, according to its script.
 #[derive(Debug)]
 pub(in crate::http) enum Answer {
-    /// It is answered with this.
+    /// It is answered with this, which the script said.
     Document(Response<Body>),
+    /// It is answered with this, which wsd says.
+    Page(Response<Body>),
     /// It is answered as a request for this would be.
     LocalRedirect(Uri),
 }

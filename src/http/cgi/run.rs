@@ -85,7 +85,7 @@ pub(super) async fn run(
 ) -> Answer {
     let permit = match admit(context) {
         Ok(permit) => permit,
-        Err(response) => return Answer::Document(response),
+        Err(response) => return Answer::Page(response),
     };
     let (folder, name) = folder_and_name(&found.file);
     let program = Program { path: found.file.clone(), args: Vec::new(), name, folder };
@@ -98,7 +98,7 @@ pub(super) async fn run(
     let environment = environment(context, request, &script, path, &unique_id(), told_of_body, None).await;
     let worker = match start(context, &script.program, environment) {
         Ok(worker) => worker,
-        Err(response) => return Answer::Document(response),
+        Err(response) => return Answer::Page(response),
     };
     let (tell, told) = oneshot::channel();
     let is_head = request.method == Method::HEAD;
@@ -121,8 +121,8 @@ pub(super) async fn run(
     });
     match told.await.unwrap_or(Err(StatusCode::BAD_GATEWAY)) {
         Ok(answer) => answer,
-        Err(status @ StatusCode::BAD_REQUEST) => Answer::Document(page(status, "The body of the request is broken.")),
-        Err(status) => Answer::Document(page(status, "The script gave no answer. The server's log tells why.")),
+        Err(status @ StatusCode::BAD_REQUEST) => Answer::Page(page(status, "The body of the request is broken.")),
+        Err(status) => Answer::Page(page(status, "The script gave no answer. The server's log tells why.")),
     }
 }
 
