@@ -194,6 +194,7 @@ fn links_are_followed_inside_the_root_only() {
         .file("root/real/index.html", "index");
     tree.link("root/link.txt", "real/a.txt").link("root/linked", "real");
     tree.link("root/out.txt", tree.path("outside/secret.txt")).link("root/up.txt", "../outside/secret.txt");
+    tree.link("root/absolute.txt", tree.path("root/real/a.txt")).link("root/absolute", tree.path("root/real"));
     tree.link("root/out", "../outside")
         .link("root/slash", "/")
         .link("root/loop.txt", "loop.txt")
@@ -203,6 +204,8 @@ fn links_are_followed_inside_the_root_only() {
     assert_eq!(server.get("/link.txt", "").text(), "inside");
     assert_eq!(server.get("/linked/a.txt", "").text(), "inside");
     assert_eq!(server.get("/linked/", "").text(), "index");
+    assert_eq!(server.get("/absolute.txt", "").text(), "inside");
+    assert_eq!(server.get("/absolute/a.txt", "").text(), "inside");
     let through_root = format!("/slash{}", tree.path("outside/secret.txt"));
     for path in ["/out.txt", "/up.txt", "/out/secret.txt", "/loop.txt", "/gone.txt", &through_root] {
         assert_eq!(server.get(path, "").status, 404, "{path}");

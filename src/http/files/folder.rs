@@ -63,9 +63,7 @@ impl Folder {
 
         match self.open_in_root(path, ResolveFlags::CACHED) {
             Ok(file) => Some(Ok(file)),
-            Err(Errno::NOENT | Errno::XDEV | Errno::LOOP | Errno::NAMETOOLONG) => {
-                Some(Err(io::ErrorKind::NotFound.into()))
-            }
+            Err(Errno::NOENT | Errno::LOOP | Errno::NAMETOOLONG) => Some(Err(io::ErrorKind::NotFound.into())),
             // Not cached, no such call, or something rare: whoever may wait shall find out.
             Err(_) => None,
         }
@@ -83,7 +81,9 @@ impl Folder {
 
         match self.open_in_root(path, ResolveFlags::empty()) {
             Ok(file) => Ok(file),
-            Err(Errno::XDEV | Errno::LOOP | Errno::NAMETOOLONG) => Err(io::ErrorKind::NotFound.into()),
+            // An absolute link: it may lead back into the folder.
+            Err(Errno::XDEV) => Ok(self.open_in_root(&self.real_path(path)?, ResolveFlags::empty())?),
+            Err(Errno::LOOP | Errno::NAMETOOLONG) => Err(io::ErrorKind::NotFound.into()),
             Err(Errno::NOSYS | Errno::PERM) => self.open_checked(path),
             Err(errno) => Err(errno.into()),
         }
@@ -108,12 +108,16 @@ impl Folder {
 
     /// The same where the kernel has no such call, or a sandbox forbids it: checked before, not while it is opened.
     fn open_checked(&self, path: &Path) -> io::Result<fs::File> {
-        let full = fs::canonicalize(self.root.path().join(path))?;
+        let full = self.root.path().join(self.real_path(path)?);
         let kind = fs::metadata(&full)?;
-        if !self.root.contains(&full) || !(kind.is_file() || kind.is_dir()) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        fs::File::open(full)
+        if kind.is_file() || kind.is_dir() { fs::File::open(full) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    /// The way to `path` from the folder without links, if there is one.
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        let full = fs::canonicalize(self.root.path().join(path))?;
+        let inner = full.strip_prefix(fs::canonicalize(self.root.path())?);
+        inner.map(Path::to_owned).map_err(|_| io::ErrorKind::NotFound.into())
     }
 
     /// Looks at what was opened: a FIFO would be waited for, a device might do anything.
