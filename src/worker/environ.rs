@@ -1,6 +1,6 @@
 //! A worker's environment: the meta-variables of CGI/1.1 (RFC 3875, section 4.1), as websocketd sets them.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+use std::{os::unix::ffi::OsStrExt, path::Path};
 
 use super::variable::Variable;
 use crate::peer::{Connection, Tls};
@@ -94,11 +94,9 @@ pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<Variable> {
     let file = facts.content.script_file.map(|file| ("SCRIPT_FILENAME", file.as_os_str().as_bytes()));
     let subprotocol = facts.subprotocol.map(|name| ("SEC_WEBSOCKET_PROTOCOL", name.as_bytes()));
     let secure = tls.into_iter().flat_map(tls_variables);
-    let own: Vec<(&str, &[u8])> = fixed.into_iter().chain(file).chain(subprotocol).chain(secure).collect();
-
-    let mut variables = with_inherited(options, &own);
-    variables.extend(header_variables(facts.headers));
-    variables
+    let own = fixed.into_iter().chain(file).chain(subprotocol).chain(secure);
+    let own = own.map(|(name, value)| Variable::new(name, value)).chain(header_variables(facts.headers));
+    with_inherited(options, own.collect())
 }
 
 /// The same for a worker that many clients share: of the request that started it nothing but the path, whose `script_name`
@@ -114,21 +112,20 @@ pub(crate) fn room_variables(options: &Options, script_name: &[u8], path_info: &
         ("REQUEST_URI", &path),
         ("UNIQUE_ID", id.as_bytes()),
     ];
-    with_inherited(options, &own)
+    with_inherited(options, own.map(|(name, value)| Variable::new(name, value)).into())
 }
 
 /// `SERVER_SOFTWARE`, what is inherited, and `own`.
-fn with_inherited(options: &Options, own: &[(&str, &[u8])]) -> Vec<Variable> {
+fn with_inherited(options: &Options, own: Vec<Variable>) -> Vec<Variable> {
     // What is inherited may replace the first variable only: nobody's environment poses as the request.
-    let mut variables = vec![Variable::new("SERVER_SOFTWARE", &options.software)];
-    let is_own = |name: &OsStr| own.iter().any(|(known, _)| name == *known) || name.as_bytes().starts_with(b"HTTP_");
-    for inherited in options.inherited.iter().filter(|variable| !is_own(variable.name())) {
-        match variables.iter_mut().find(|known| known.name() == inherited.name()) {
-            Some(known) => known.clone_from(inherited),
-            None => variables.push(inherited.clone()),
+    let mut variables = own;
+    let is_known = |variables: &[Variable], new: &Variable| variables.iter().any(|known| known.name() == new.name());
+    let software = Variable::new("SERVER_SOFTWARE", &options.software);
+    for variable in options.inherited.iter().chain([&software]) {
+        if !is_known(&variables, variable) {
+            variables.push(variable.clone());
         }
     }
-    variables.extend(own.iter().map(|(name, value)| Variable::new(name, value)));
     variables
 }
 

@@ -142,6 +142,7 @@ fn passenv_names_the_variables_that_are_passed() {
             command.env(name, value);
         }
         command.env("HTTPS", "on").env("REMOTE_ADDR", "6.6.6.6").env("SERVER_SOFTWARE", "mine");
+        command.env("HTTP_PROXY", "http://proxy.example").env("HTTP_HOST", "evil.example");
         Server::spawn(command)
     };
     let table: [(&str, &[&str], &[&str]); 6] = [
@@ -165,6 +166,9 @@ fn passenv_names_the_variables_that_are_passed() {
     let found = environment(start("--passenv=HTTPS,REMOTE_ADDR").connect("/"));
     assert!(!found.contains_key("HTTPS"));
     assert_eq!(found["REMOTE_ADDR"], "127.0.0.1");
+    let server = start("--passenv=HTTP_PROXY,HTTP_HOST");
+    let found = environment(server.connect_with("/", "Proxy: http://evil.example\r\n"));
+    assert_eq!((&*found["HTTP_PROXY"], &*found["HTTP_HOST"]), ("http://proxy.example", &*server.host()));
 }
 
 #[test]
