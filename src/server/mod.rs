@@ -121,25 +121,31 @@ async fn first_byte(stream: &Plain) -> io::Result<u8> {
     Ok(byte[0])
 }
 
-/// The next connection. Without descriptors or memory it waits a little and tries again: some will be free some time.
+/// The next connection. If there can be none, for want of descriptors or whatever else, it waits a little and tries again.
 async fn next(listener: &Listener) -> (Plain, Peer) {
     let mut has_warned = false;
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            Err(error) if is_shortage(&error) => {
+            Err(error) if is_of_client(&error) => {}
+            Err(error) => {
                 if !std::mem::replace(&mut has_warned, true) {
-                    warn!(cause = %error, hint = "raise the limit of open files: ulimit -n", "connections wait");
+                    let is_shortage = is_one_of(&error, &[Errno::MFILE, Errno::NFILE]);
+                    let hint = if is_shortage { "raise the limit of open files: ulimit -n" } else { "" };
+                    warn!(cause = %error, hint, "connections wait");
                 }
                 sleep(ACCEPT_PAUSE).await;
             }
-            // The client went away before it was accepted.
-            Err(_) => {}
         }
     }
 }
 
-fn is_shortage(error: &io::Error) -> bool {
-    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    shortages.into_iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+/// Whether one client only is concerned, that went away or cannot be reached (`accept(2)`); the next may be at hand.
+fn is_of_client(error: &io::Error) -> bool {
+    let of_network = [Errno::PROTO, Errno::NETDOWN, Errno::NETUNREACH, Errno::HOSTDOWN, Errno::HOSTUNREACH];
+    is_one_of(error, &[Errno::CONNABORTED, Errno::INTR, Errno::PERM]) || is_one_of(error, &of_network)
+}
+
+fn is_one_of(error: &io::Error, errnos: &[Errno]) -> bool {
+    errnos.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }

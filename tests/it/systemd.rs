@@ -207,6 +207,20 @@ fn what_is_no_listening_socket_is_exit_3() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_socket_that_accepts_no_more_is_reported_and_the_others_are_served() {
+    let tree = Tree::new();
+    tree.pipe("gate");
+    let server = start(&["good=tcp", &format!("bad=dead:{}", tree.path("gate"))], &["cat"]);
+
+    tree.release("gate");
+    let line = server.expect_log("connections wait").text;
+
+    assert!(line.contains(" cause="), "{line}");
+    assert_echoes(&server);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_worker_gets_neither_the_sockets_nor_the_variables() {
     let list = ["sh", "-c", "env; exec ls /proc/self/fd"];
     let lines = |server: Server| {

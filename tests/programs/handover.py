@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # Does what systemd does at socket activation: opens sockets, hands them over from descriptor 3 on, becomes the command.
-# handover.py NAME=KIND... -- COMMAND [ARGS], where KIND is tcp, tcp6, unix:PATH, udp, stream (connected) or null.
+# handover.py NAME=KIND... -- COMMAND [ARGS], where KIND is tcp, tcp6, all (0.0.0.0), unix:PATH,
+# dead:FIFO (accepts no more after a line of that), udp, stream (connected) or null.
 # Says on standard error where each one is: `handed NAME ADDRESS`.
 import fcntl
 import os
@@ -25,9 +26,14 @@ def open_one(kind):
         return one.detach(), "-"
     family = socket.AF_INET6 if kind == "tcp6" else socket.AF_INET
     one = socket.socket(family, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
-    one.bind(("::1" if kind == "tcp6" else "127.0.0.1", 0))
+    one.bind(({"tcp6": "::1", "all": "0.0.0.0"}.get(kind, "127.0.0.1"), 0))
     if kind != "udp":
         one.listen()
+    if kind.startswith("dead:") and os.fork() == 0:
+        with open(kind.removeprefix("dead:")) as fifo:
+            fifo.read()
+        one.shutdown(socket.SHUT_RDWR)
+        os._exit(0)
     host, port = one.getsockname()[:2]
     return one.detach(), f"[{host}]:{port}" if kind == "tcp6" else f"{host}:{port}"
 
