@@ -6,7 +6,10 @@ use super::file::{Route, Setting};
 use crate::{
     cli::{self, Flags},
     http::origin::Policy,
-    server::listen::{self, Addresses},
+    server::{
+        listen::{self, Addresses},
+        systemd,
+    },
     worker::environ::VERSION,
 };
 
@@ -63,6 +66,10 @@ fn clients(flags: &Flags, listen: &listen::Options) -> String {
             format!("that reach {}", addresses.join(", "))
         }
     };
+    if systemd::hands_over() {
+        let sockets = "that reach the sockets handed over";
+        who = if listen.is_default { sockets.to_owned() } else { format!("{who}, or {sockets}") };
+    }
     if flags.sslca.as_ref().is_some_and(|file| !file.is_empty()) {
         who += ", with a certificate";
     }

@@ -147,6 +147,10 @@ pub(crate) fn bind(options: &Options) -> Result<Listeners, BindError> {
         main.push(Listener::Unix(listener));
         file = its_file;
     }
+    if !redirect.is_empty() && main.iter().all(|listener| listener.port().is_none()) {
+        let cause = io::Error::other("there is no TCP socket besides that it could lead to");
+        return Err(BindError { place: format!("{} of LISTEN_FDS", systemd::REDIRECT), cause });
+    }
     Ok(Listeners { main, redirect, file })
 }
 

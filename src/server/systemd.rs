@@ -9,7 +9,14 @@ use tokio::net::{TcpListener, UnixListener};
 use super::listen::{BindError, Listener};
 
 /// The name (`FileDescriptorName=`) of sockets whose clients are redirected.
-const REDIRECT: &str = "redirect";
+pub(super) const REDIRECT: &str = "redirect";
+
+/// Whether there are sockets handed over that [`listeners`] would take.
+pub(crate) fn hands_over() -> bool {
+    let count = env::var("LISTEN_FDS").ok().and_then(|count| count.parse::<u32>().ok());
+    let process = env::var("LISTEN_PID").unwrap_or_default();
+    count.is_some_and(|count| count > 0) && (process.is_empty() || process == std::process::id().to_string())
+}
 
 /// The sockets handed over, those for what is served and those for redirects.
 pub(super) fn listeners() -> Result<(Vec<Listener>, Vec<Listener>), BindError> {

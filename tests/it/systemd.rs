@@ -167,6 +167,37 @@ fn a_socket_named_redirect_redirects() {
 }
 
 #[test]
+fn a_redirect_that_leads_nowhere_is_exit_3() {
+    let tree = Tree::new();
+    let unix = format!("site=unix:{}", tree.path("handed"));
+    let own = format!("--unixsocket={}", tree.path("own"));
+    for (sockets, flags) in
+        [(&["redirect=tcp"][..], &[][..]), (&["redirect=tcp", &unix], &[]), (&["redirect=tcp"], &[&*own])]
+    {
+        let outcome = run_to_end(handing(sockets, &[flags, &["cat"]].concat()));
+
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""), "{sockets:?}: {outcome:?}");
+        let is_told = outcome.stderr.contains("redirect") && outcome.stderr.contains("LISTEN_FDS");
+        assert!(is_told, "{sockets:?}: {outcome:?}");
+    }
+    assert!(!tree.holds("own"));
+}
+
+#[test]
+fn the_banner_tells_who_reaches_the_sockets_handed_over() {
+    let clients = |server: &Server| server.expect_log("  clients ").text;
+
+    let line = clients(&start(&["wsd=all"], &["cat"]));
+    assert!(line.contains("handed over") && !line.contains("this machine only"), "{line}");
+    let line = clients(&start(&["wsd=tcp"], &["--address=127.0.0.1", "--port=0", "cat"]));
+    assert!(line.contains("127.0.0.1") && line.contains("handed over"), "{line}");
+    let mut command = wsd(&["--port=0", "cat"]);
+    command.env("LISTEN_PID", "1").env("LISTEN_FDS", "1");
+    let line = clients(&Server::spawn(command));
+    assert!(line.contains("this machine only"), "{line}");
+}
+
+#[test]
 fn sockets_speak_tls_with_the_flag() {
     let authority = crate::harness::certificates::Authority::new();
     let tree = Tree::new();
