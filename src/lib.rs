@@ -71,7 +71,7 @@ use crate::{
     server::{
         Door,
         listen::{self, Listener, Listeners},
-        systemd,
+        systemd::Manager,
         tls::{self, Reloader},
     },
     shutdown::{Shutdown, Signals, signal},
@@ -131,6 +131,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 struct Running {
     signals: Signals,
     shutdown: Shutdown,
+    manager: Manager,
     reloader: Option<Reloader>,
     loader: Loader,
     routes: watch::Sender<Arc<Routes>>,
@@ -170,13 +171,15 @@ fn start(settings: Settings) -> Result<Running, String> {
     if announces {
         say(&mut io::stdout(), &(urls.join("\n") + "\n"));
     }
-    systemd::ready();
-    Ok(Running { signals, shutdown, reloader, loader, routes, _socket_file: file })
+    let manager = Manager::start();
+    manager.ready();
+    Ok(Running { signals, shutdown, manager, reloader, loader, routes, _socket_file: file })
 }
 
 impl Running {
     /// Serves until a signal ends it, then waits for all to end in good order; a second signal is not waited for.
     async fn until_signalled(mut self) -> ExitCode {
+        let manager = self.manager.clone();
         let serve = async {
             let mut looks = interval(CERTIFICATE_LOOK);
             loop {
@@ -193,10 +196,10 @@ impl Running {
         };
         tokio::select! {
             () = serve => {}
-            never = systemd::feed_watchdog() => match never {},
+            never = manager.feed_watchdog() => match never {},
         }
         tracing::info!("server stopping");
-        systemd::stopping();
+        manager.stopping();
         let second_signal = async {
             loop {
                 let signal = self.signals.next().await;
@@ -212,7 +215,7 @@ impl Running {
     }
 
     fn reload(&mut self) {
-        systemd::reloading();
+        self.manager.reloading();
         if let Some(reloader) = &mut self.reloader {
             reloader.reload();
         }
@@ -230,7 +233,7 @@ impl Running {
                 Err(cause) => tracing::error!(%cause, "settings not loaded, the old ones stay"),
             }
         }
-        systemd::ready();
+        self.manager.ready();
     }
 }
 

@@ -198,3 +198,6 @@ pub(crate) const RESTART_MAX: Duration = Duration::from_secs(30);
 
 /// Bytes of the log that are written at once, where many lines wait.
 pub(crate) const LOG_WRITE_BYTES: usize = 64 << 10;
+
+/// What is to be told to a systemd that takes nothing (`NOTIFY_SOCKET`); beyond, it is left out.
+pub(crate) const MANAGER_QUEUE: usize = 64;

@@ -1,12 +1,19 @@
 //! systemd: sockets handed over (`sd_listen_fds(3)`), and what it is told (`sd_notify(3)`).
 
-use std::{convert::Infallible, env, io, os::fd::AsFd, time::Duration};
+use std::{
+    convert::Infallible,
+    env, io,
+    os::fd::AsFd,
+    sync::mpsc::{SyncSender, sync_channel},
+    time::Duration,
+};
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::listen::{BindError, Listener};
+use crate::limits::MANAGER_QUEUE;
 
 /// The name (`FileDescriptorName=`) of sockets whose clients are redirected.
 pub(super) const REDIRECT: &str = "redirect";
@@ -56,35 +63,53 @@ fn check(socket: &impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Tells that wsd serves.
-pub(crate) fn ready() {
-    tell(&[NotifyState::Ready]);
+/// What is told to systemd, by a thread of its own: systemd may be busy for long, and wsd does not wait for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Manager {
+    sender: SyncSender<Vec<NotifyState<'static>>>,
 }
 
-/// Tells that the settings are being loaded again; [`ready`] tells that they have been.
-pub(crate) fn reloading() {
-    match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(_) => tell(&[NotifyState::Reloading]),
+impl Manager {
+    /// Needs a runtime, whose end waits a little for what was told last.
+    pub(crate) fn start() -> Self {
+        let (sender, told) = sync_channel::<Vec<NotifyState<'static>>>(MANAGER_QUEUE);
+        tokio::task::spawn_blocking(move || {
+            for state in told {
+                // Without systemd there is nobody to tell, and that is no error.
+                let _ = sd_notify::notify(&state);
+            }
+        });
+        Self { sender }
     }
-}
 
-/// Tells that wsd ends.
-pub(crate) fn stopping() {
-    tell(&[NotifyState::Stopping]);
-}
-
-/// Tells now and then that wsd is alive, if systemd watches that.
-pub(crate) async fn feed_watchdog() -> Infallible {
-    let Some(limit) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
-    let mut feed = tokio::time::interval((limit / 2).max(Duration::from_millis(1)));
-    loop {
-        feed.tick().await;
-        tell(&[NotifyState::Watchdog]);
+    /// Tells that wsd serves.
+    pub(crate) fn ready(&self) {
+        self.tell(vec![NotifyState::Ready]);
     }
-}
 
-fn tell(state: &[NotifyState<'_>]) {
-    // Without systemd there is nobody to tell, and that is no error.
-    let _ = sd_notify::notify(state);
+    /// Tells that the settings are being loaded again; [`Manager::ready`] tells that they have been.
+    pub(crate) fn reloading(&self) {
+        let now = NotifyState::monotonic_usec_now().ok();
+        self.tell([NotifyState::Reloading].into_iter().chain(now).collect());
+    }
+
+    /// Tells that wsd ends.
+    pub(crate) fn stopping(&self) {
+        self.tell(vec![NotifyState::Stopping]);
+    }
+
+    /// Tells now and then that wsd is alive, if systemd watches that.
+    pub(crate) async fn feed_watchdog(&self) -> Infallible {
+        let Some(limit) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
+        let mut feed = tokio::time::interval((limit / 2).max(Duration::from_millis(1)));
+        loop {
+            feed.tick().await;
+            self.tell(vec![NotifyState::Watchdog]);
+        }
+    }
+
+    fn tell(&self, state: Vec<NotifyState<'static>>) {
+        // If even the queue is full, it is left out.
+        let _ = self.sender.try_send(state);
+    }
 }

@@ -376,6 +376,23 @@ fn a_manager_that_is_not_there_hinders_nothing() {
 }
 
 #[test]
+fn a_manager_that_reads_nothing_hinders_nothing() {
+    let manager = Manager::new();
+    let other = UnixDatagram::unbound().unwrap();
+    other.set_nonblocking(true).unwrap();
+    while other.send_to(b"X=1", &manager.address).is_ok() {}
+    let mut command = manager.command(&["cat"]);
+    command.env("WATCHDOG_USEC", "2000");
+    let mut server = Server::spawn(command);
+    server.signal(Signal::HUP);
+    assert_echoes(&server);
+
+    server.signal(Signal::TERM);
+
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
 fn the_unit_files_serve() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/systemd");
     let service = fs::read_to_string(folder.join("wsd.service")).unwrap();
