@@ -34,8 +34,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Flags, A
     let mut args = args.into_iter().peekable();
     let own_name = args.peek().and_then(|name| Path::new(name).file_name()).and_then(|name| name.to_str());
     let is_websocketd = own_name == Some(OLD_NAME);
-    let name = if is_websocketd { OLD_NAME } else { "wsd" };
-    let definition = Flags::command().name(name);
+    let definition = if is_websocketd { old_definition() } else { Flags::command() };
     let (flags, command) = split(&definition, args);
     let words = flags.iter().skip(1).cloned().collect();
     let matches = definition.clone().try_get_matches_from(flags).map_err(|error| answer(&error))?;
@@ -50,6 +49,16 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Flags, A
     flags.words = words;
     flags.is_websocketd = is_websocketd;
     Ok(flags)
+}
+
+/// The definition of the flags as it is under the name of websocketd: what is so by default is told as it is.
+fn old_definition() -> clap::Command {
+    Flags::command()
+        .name(OLD_NAME)
+        .override_usage("websocketd [FLAGS] COMMAND [ARGS]\n       websocketd [FLAGS] --dir=DIR")
+        .mut_arg("port", |flag| flag.help("Port to listen on, not 0 [default: 80, with --ssl 443]"))
+        .mut_arg("address", |flag| flag.help("Address to listen on, may be repeated [default: all of this machine]"))
+        .mut_arg("anyorigin", |flag| flag.help("Pages of any origin; so by default, but then with a warning"))
 }
 
 /// The flags that `words` say, as if they were on a command line of their own; the last of several wins.
