@@ -61,8 +61,8 @@ fn clients(flags: &Flags, listen: &listen::Options) -> String {
         None => "of this machine only, by the Unix socket".to_owned(),
         Some((Addresses::Loopback, _)) => "of this machine only; --address=0.0.0.0 admits others".to_owned(),
         Some((Addresses::All, _)) => "that reach any address of this machine".to_owned(),
-        Some((Addresses::These(addresses), _)) => {
-            let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        Some((Addresses::These(names), _)) => {
+            let addresses: Vec<_> = names.iter().flatten().map(ToString::to_string).collect();
             format!("that reach {}", addresses.join(", "))
         }
     };

@@ -54,22 +54,22 @@ fn addresses(flags: &Flags) -> Result<Addresses, Error> {
     if flags.address.is_empty() {
         return Ok(if flags.is_websocketd { Addresses::All } else { Addresses::Loopback });
     }
-    let mut addresses = Vec::new();
+    let mut names: Vec<Vec<IpAddr>> = Vec::new();
     for text in &flags.address {
-        addresses.extend(resolve(text).ok_or_else(|| {
+        let addresses = resolve(text).ok_or_else(|| {
             Error::new(
                 format!("--address: `{text}` is no address of a machine"),
                 "name an address of this machine, such as --address=127.0.0.1, or --address=0.0.0.0 for all",
             )
-        })?);
-    }
-    let mut once: Vec<IpAddr> = Vec::new();
-    for address in addresses {
-        if !once.contains(&address) {
-            once.push(address);
+        })?;
+        names.push(Vec::new());
+        for address in addresses {
+            if !names.iter().flatten().any(|known| *known == address) {
+                names.last_mut().expect("just pushed").push(address);
+            }
         }
     }
-    Ok(Addresses::These(once))
+    Ok(Addresses::These(names))
 }
 
 /// An address, an IPv6 address with or without brackets, or a name.

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use rustix::net::sockopt;
+use rustix::{io::Errno, net::sockopt};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
 use super::{systemd, unix};
@@ -35,8 +35,8 @@ pub(crate) enum Addresses {
     Loopback,
     /// All of them.
     All,
-    /// These.
-    These(Vec<IpAddr>),
+    /// These: for each name all that it has, of which some may not be there; what was given as an address stands alone.
+    These(Vec<Vec<IpAddr>>),
 }
 
 /// What wsd listens on.
@@ -78,6 +78,14 @@ impl BindError {
             io::ErrorKind::AddrNotAvailable => Some("`--address` must be an address of this machine"),
             _ => None,
         }
+    }
+}
+
+impl BindError {
+    /// Whether this machine has no such address, as `::1` where IPv6 is off.
+    fn is_of_missing(&self) -> bool {
+        let is_unknown = self.cause.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error());
+        is_unknown || self.cause.kind() == io::ErrorKind::AddrNotAvailable
     }
 }
 
@@ -168,11 +176,23 @@ fn bind_tcp(addresses: &Addresses, port: u16) -> Result<Vec<Listener>, BindError
                 }
             })?,
         ),
-        Addresses::These(addresses) => {
-            for &address in addresses {
-                let listener = bind_one(SocketAddr::new(address, port))?;
-                port = listener.port().unwrap_or(port);
-                bound.push(listener);
+        Addresses::These(names) => {
+            for addresses in names {
+                let mut missing = None;
+                let before = bound.len();
+                for &address in addresses {
+                    match bind_one(SocketAddr::new(address, port)) {
+                        Ok(listener) => {
+                            port = listener.port().unwrap_or(port);
+                            bound.push(listener);
+                        }
+                        Err(error) if error.is_of_missing() => missing = Some(error),
+                        Err(error) => return Err(error),
+                    }
+                }
+                if let Some(error) = missing.filter(|_| bound.len() == before) {
+                    return Err(error);
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 
 use crate::harness::http::Connection;
-use crate::harness::server::{Server, address_of, run};
+use crate::harness::server::{Server, address_of, run, run_to_end};
 
 /// Whether this machine has IPv6's loopback address.
 fn has_ipv6() -> bool {
@@ -188,5 +188,40 @@ fn ports_are_spelled_as_in_go_except_for_octal() {
         let server = Server::spawn(crate::harness::server::wsd(&["--port", &text, "cat"]));
 
         assert_eq!(server.address.port(), port, "{text}");
+    }
+}
+
+/// A `wsd` for which `a.test` is an address that this machine has not and one that it has, `b.test` only the former. It
+/// needs a view of the file system of its own; `None` where that is not to be had.
+#[cfg(target_os = "linux")]
+fn with_names(arguments: &[&str]) -> Option<std::process::Command> {
+    let script = "d=$(mktemp) && printf '2001:db8::1 a.test b.test\\n127.0.0.1 a.test\\n' > $d \
+        && mount --bind $d /etc/hosts && rm $d && exec \"$@\"";
+    let own_view = |program: &str| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script, "sh", program]);
+        command
+    };
+    if !own_view("true").stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no view of the file system of its own is to be had");
+        return None;
+    }
+    let mut command = own_view(env!("CARGO_BIN_EXE_wsd"));
+    command.args(arguments);
+    Some(command)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn of_a_names_addresses_those_are_listened_on_that_there_are() {
+    let Some(command) = with_names(&["--port=0", "--address=a.test", "cat"]) else { return };
+    let server = Server::spawn(command);
+
+    assert_eq!(server.expect_output(1), [format!("http://127.0.0.1:{}/", server.address.port())]);
+    for flags in [&["--address=b.test"][..], &["--address=a.test", "--address=2001:db8::2"]] {
+        let outcome = run_to_end(with_names(&[&["--port=0"], flags, &["cat"]].concat()).unwrap());
+
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""), "{flags:?}: {outcome:?}");
+        assert!(outcome.stderr.contains("2001:db8::"), "{flags:?}: {outcome:?}");
     }
 }
