@@ -85,7 +85,7 @@ pub(crate) enum Receivers {
     All,
     /// Every client but this one.
     Except(String),
-    /// These.
+    /// These, each once.
     Only(Vec<String>),
 }
 
@@ -122,6 +122,10 @@ enum Names {
 
 /// Reads one line of the program; an error says why it is no command.
 fn command(line: &[u8]) -> Result<Command, String> {
+    if !line.trim_ascii_start().starts_with(b"{") {
+        // A list would do for serde: its first value for the first key, and so on.
+        return Err("it is no object of JSON".to_owned());
+    }
     let Line { text, binary, to, except, close, code, reason } =
         serde_json::from_slice(line).map_err(|error| null_in(line).unwrap_or_else(|| error.to_string()))?;
     let (kind, payload) = match (text, binary, close) {
@@ -149,7 +153,11 @@ fn command(line: &[u8]) -> Result<Command, String> {
         (None, None) => Receivers::All,
         (None, Some(client)) => Receivers::Except(client),
         (Some(Names::One(client)), None) => Receivers::Only(vec![client]),
-        (Some(Names::Several(clients)), None) => Receivers::Only(clients),
+        (Some(Names::Several(mut clients)), None) => {
+            clients.sort_unstable();
+            clients.dedup();
+            Receivers::Only(clients)
+        }
         (Some(_), Some(_)) => return Err("`to` and `except` contradict each other".to_owned()),
     };
     Ok(Command::Send { kind, payload, to })
@@ -272,6 +280,7 @@ mod tests {
             (r#"{"text":"x"}"#, send(Receivers::All)),
             (r#"{"to":"7","text":"x"}"#, send(Receivers::Only(vec!["7".into()]))),
             (r#"{"text":"x","to":["7","8"]}"#, send(Receivers::Only(vec!["7".into(), "8".into()]))),
+            (r#"{"text":"x","to":["8","7","8"]}"#, send(Receivers::Only(vec!["7".into(), "8".into()]))),
             (r#"{"text":"x","except":"7"}"#, send(Receivers::Except("7".into()))),
             (r#"{"binary":"AP8="}"#, Command::Send { kind: Kind::Binary, payload: vec![0, 255], to: Receivers::All }),
             (r#"{"close":"7"}"#, Command::Close { client: "7".into(), code: 1000, reason: String::new() }),
@@ -287,6 +296,7 @@ mod tests {
             "",
             "hello",
             "[]",
+            r#"["x"]"#,
             "{}",
             r#"{"text":1}"#,
             r#"{"text":"x","binary":"AA=="}"#,

@@ -333,6 +333,7 @@ fn a_line_that_is_no_command_is_logged_with_its_beginning_and_skipped() {
         "hello".to_owned(),
         "{\"text\":\"unfinished".to_owned(),
         "[1]".to_owned(),
+        "[\"x\"]".to_owned(),
         "{}".to_owned(),
         json!({ "text": 1 }).to_string(),
         json!({ "text": "x", "binary": "AA==" }).to_string(),
