@@ -97,7 +97,7 @@ async fn begin(
         Some(rooms) => {
             if context.site.admission.is_full() {
                 // The last client of a room may have left a moment ago.
-                rooms.ended().await;
+                rooms.ended(&path).await;
             }
             Partner::Room(join(context, rooms, &script, &path, id, &environment)?)
         }

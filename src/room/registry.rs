@@ -48,7 +48,7 @@ pub(crate) struct Rooms {
 /// Why a client cannot be let in.
 #[derive(Debug)]
 pub(crate) enum Refusal<E> {
-    /// Too many clients, or too much that waits for the worker.
+    /// Too many clients, or too many that the worker has not read of.
     Full,
     /// The worker is down, and will be started again.
     Down,
@@ -73,11 +73,7 @@ impl Rooms {
         shutdown: &Shutdown,
         launch: impl FnOnce() -> Result<(Worker, Permit), E>,
     ) -> Result<Member, Refusal<E>> {
-        let key = match self.sharing {
-            Sharing::Alone => None,
-            Sharing::All => Some(Vec::new()),
-            Sharing::Path => Some(path.to_vec()),
-        };
+        let key = self.key(path);
         let mut open = lock(&self.open);
         if let Some(room) = key.as_ref().and_then(|key| open.get(key)) {
             match room.join(client.clone(), variables.clone()) {
@@ -107,9 +103,17 @@ impl Rooms {
         Ok(member)
     }
 
-    /// Waits for the end of a room that is over, if there is one: its worker has a fork slot until then.
-    pub(crate) async fn ended(&self) {
-        let ending = lock(&self.open).values().find(|room| room.is_over()).map(|room| room.ended.clone());
+    /// Waits for the end of a room that is over, if there is one: its worker has a fork slot until then. Who finds a room
+    /// at `path` to join needs none.
+    pub(crate) async fn ended(&self, path: &[u8]) {
+        let ending = {
+            let open = lock(&self.open);
+            let wanted = self.key(path).and_then(|key| open.get(&key));
+            match wanted {
+                Some(room) if !room.is_over() => None,
+                _ => open.values().find(|room| room.is_over()).map(|room| room.ended.clone()),
+            }
+        };
         if let Some(ended) = ending {
             ended.cancelled().await;
         }
@@ -176,10 +180,24 @@ impl Rooms {
         }
     }
 
+    /// Which room the clients of a path share, if they share one.
+    fn key(&self, path: &[u8]) -> Option<Vec<u8>> {
+        match self.sharing {
+            Sharing::Alone => None,
+            Sharing::All => Some(Vec::new()),
+            Sharing::Path => Some(path.to_vec()),
+        }
+    }
+
     /// A room for all, open from now on.
     fn open_shared(&self) -> Arc<Room> {
         let room = Room::new(self.options.clone());
-        lock(&self.open).insert(Vec::new(), Arc::clone(&room));
+        let mut open = lock(&self.open);
+        open.insert(Vec::new(), Arc::clone(&room));
+        // Under the lock: either this sees that nobody comes any more, or `retire` sees the room.
+        if self.is_retired.load(Ordering::Relaxed) {
+            room.release();
+        }
         room
     }
 
@@ -189,5 +207,31 @@ impl Rooms {
         if open.get(key).is_some_and(|known| Arc::ptr_eq(known, room)) {
             open.remove(key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{framing::Framing, room::Slow};
+
+    #[test]
+    fn a_room_that_opens_when_nobody_comes_any_more_is_over() {
+        let options = Options {
+            framing: Framing::Lines,
+            slow: Slow::Close,
+            history: 0,
+            stays: true,
+            is_for_one: false,
+            patience: Duration::ZERO,
+        };
+        let rooms = Rooms::new(Sharing::All, options);
+        assert!(!rooms.open_shared().is_over());
+
+        rooms.retire();
+
+        assert!(rooms.open_shared().is_over());
     }
 }
