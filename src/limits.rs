@@ -187,6 +187,13 @@ pub(crate) const SEATS_MAX: usize = 16_384;
 /// Bytes of clients' messages that wait for a room's worker; beyond, nothing more is read of the clients.
 pub(crate) const INBOX_BYTES_MAX: usize = 1 << 20;
 
+/// Bytes that tell a room's worker of clients that come and go (`--framing=json`) and that it has not read; beyond, who
+/// comes is answered 503.
+///
+/// 16 MiB: 1 KiB, the usual length of such a line, for each of [`SEATS_MAX`]. What clients say takes nothing of it: no
+/// flood keeps others out.
+pub(crate) const NEWS_BYTES_MAX: usize = 16 << 20;
+
 /// Bytes of a room's history (`--history`); beyond, it holds fewer messages.
 pub(crate) const HISTORY_BYTES_MAX: usize = 8 << 20;
 

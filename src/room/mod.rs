@@ -5,6 +5,7 @@
 
 mod history;
 pub(crate) mod host;
+pub(crate) mod inbox;
 pub(crate) mod registry;
 pub(crate) mod seat;
 
@@ -15,7 +16,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -24,11 +25,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     framing::{Framing, events},
-    limits::{INBOX_BYTES_MAX, SEATS_MAX},
-    message::Kind,
+    limits::SEATS_MAX,
     worker::status::Status,
 };
 use history::History;
+use inbox::{Inbox, Spoken};
 use seat::{Item, Parting, Pressure, Seat};
 
 /// How rooms are run.
@@ -81,22 +82,12 @@ struct People {
     is_over: bool,
 }
 
-/// What waits for the worker's standard input: whole messages, in the order they came.
-#[derive(Debug, Default)]
-struct Inbox {
-    bytes: Vec<u8>,
-    /// How often the worker's side has taken what there was.
-    taken: u64,
-    /// Sessions that have more to say than there is room for.
-    waiting: Vec<Waker>,
-}
-
 /// Why a client cannot join a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoSeat {
     /// The worker is at its end; a new room is wanted.
     Over,
-    /// Too many clients, or too much that waits for the worker.
+    /// Too many clients, or too many that the worker has not read of.
     Full,
 }
 
@@ -143,11 +134,11 @@ impl Room {
             return Err(NoSeat::Over);
         }
         let mut inbox = lock(&self.inbox);
-        if people.seats.len() >= SEATS_MAX || inbox.bytes.len() > INBOX_BYTES_MAX {
+        if people.seats.len() >= SEATS_MAX || inbox.has_old_news() {
             return Err(NoSeat::Full);
         }
         if self.options.framing == Framing::Json {
-            events::open(&client, variables, &mut inbox.bytes);
+            inbox.tell(|input| events::open(&client, variables, input));
             self.pressure.host.wake();
         }
         let seat = Arc::new(Seat::new(people.history.items(), Arc::clone(&self.pressure)));
@@ -218,7 +209,7 @@ impl Room {
             seat.part(Parting::Exit(status));
         }
         // Whoever waits to say something need not.
-        lock(&self.inbox).waiting.drain(..).for_each(Waker::wake);
+        lock(&self.inbox).wake();
     }
 
     /// Whether nobody is left, so that the room is over.
@@ -233,41 +224,23 @@ impl Room {
 
     /// Takes all that clients have said.
     fn take_inbox(&self) -> Vec<u8> {
-        let mut inbox = lock(&self.inbox);
-        inbox.waiting.drain(..).for_each(Waker::wake);
-        inbox.taken += u64::from(!inbox.bytes.is_empty());
-        mem::take(&mut inbox.bytes)
+        lock(&self.inbox).take()
     }
 }
 
 impl Member {
-    /// Appends a message of this client to `said`, as the worker is to read it.
-    pub(crate) fn say(&self, kind: Kind, payload: &[u8], said: &mut Vec<u8>) {
-        match self.room.options.framing {
-            Framing::Json => events::message(&self.client, kind, payload, said),
-            framing => framing.encode(payload, said),
-        }
-    }
-
     /// Counts up whenever the worker's side takes what clients have said.
     pub(crate) fn progress(&self) -> u64 {
-        lock(&self.room.inbox).taken
+        lock(&self.room.inbox).taken()
     }
 
     /// Hands what was said over to the worker's side; ready once it has been taken, whole.
-    pub(crate) fn poll_post(&self, cx: &mut Context<'_>, said: &mut Vec<u8>) -> Poll<()> {
+    pub(crate) fn poll_post(&self, cx: &mut Context<'_>, spoken: &mut Spoken) -> Poll<()> {
         let mut inbox = lock(&self.room.inbox);
-        if inbox.bytes.len() > INBOX_BYTES_MAX && !self.seat.has_parting() {
-            if !inbox.waiting.iter().any(|waiting| waiting.will_wake(cx.waker())) {
-                inbox.waiting.push(cx.waker().clone());
-            }
-            return Poll::Pending;
+        if !self.seat.has_parting() {
+            ready!(inbox.poll_room(cx));
         }
-        if inbox.bytes.is_empty() {
-            inbox.bytes = mem::take(said);
-        } else {
-            inbox.bytes.append(said);
-        }
+        inbox.post(self.room.options.framing, &self.client, &mem::take(spoken));
         drop(inbox);
         self.room.pressure.host.wake();
         Poll::Ready(())
@@ -287,7 +260,7 @@ impl Member {
         people.seats.remove(&self.client);
         self.seat.leave();
         if self.room.options.framing == Framing::Json {
-            events::close(&self.client, code, reason, &mut lock(&self.room.inbox).bytes);
+            lock(&self.room.inbox).tell(|input| events::close(&self.client, code, reason, input));
         }
         if people.seats.is_empty() && !self.room.stays.load(Ordering::Relaxed) {
             people.is_over = true;

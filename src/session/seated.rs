@@ -21,7 +21,7 @@ use crate::{
     buffers::{self, Buffers},
     limits::READS_PER_TURN,
     peer::Connection,
-    room::{Member, seat::Parting},
+    room::{Member, inbox::Spoken, seat::Parting},
     shutdown::Shutdown,
     socket::{
         Read, Socket,
@@ -86,7 +86,7 @@ struct Seated {
     /// The client cannot be written to any more.
     is_mute: bool,
     /// What the client said and the room had no room for.
-    said: Vec<u8>,
+    said: Spoken,
     /// The payload of the last Ping that came while frames waited.
     late_pong: Option<Vec<u8>>,
     /// The client's side is over, for this reason.
@@ -110,7 +110,7 @@ impl Seated {
             sending: VecDeque::new(),
             sent: 0,
             is_mute: false,
-            said: Vec::new(),
+            said: Spoken::default(),
             late_pong: None,
             leaving: None,
             close_reason: None,
@@ -226,7 +226,7 @@ impl Seated {
         let mut on = |event: Event<'_>| match event {
             Event::Message(kind, payload) => {
                 self.counts.input += 1;
-                self.member.say(kind, payload, &mut self.said);
+                self.said.add(kind, payload);
             }
             Event::Ping(payload) if is_busy => self.late_pong = Some(payload.to_vec()),
             Event::Ping(payload) => writer::pong(payload, &mut replies),

@@ -35,6 +35,7 @@ mod limits;
 mod log;
 mod lookup;
 mod names;
+mod newcomers;
 mod origin;
 mod origins;
 mod page;
