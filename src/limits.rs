@@ -197,6 +197,13 @@ pub(crate) const NEWS_BYTES_MAX: usize = 16 << 20;
 /// Bytes of a room's history (`--history`); beyond, it holds fewer messages.
 pub(crate) const HISTORY_BYTES_MAX: usize = 8 << 20;
 
+/// Bytes that a message of a history counts for beside its own: where it ends is noted down, with as much to spare.
+pub(crate) const HISTORY_MESSAGE_BYTES: usize = 16;
+
+/// Bytes of the pieces in which a history is kept, and so what is copied for a newcomer: less than 16 KiB. A piece is kept
+/// as long as one of its messages is.
+pub(crate) const HISTORY_CHUNK_BYTES: usize = 16 << 10;
+
 /// Before an `--eager` worker that has ended is started again; doubled each time, up to [`RESTART_MAX`].
 pub(crate) const RESTART_MIN: Duration = Duration::from_secs(1);
 

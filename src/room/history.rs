@@ -1,24 +1,39 @@
 //! The last messages of a room, for newcomers (`--history`).
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem};
 
 use bytes::Bytes;
 
 use super::seat::Item;
-use crate::limits::HISTORY_BYTES_MAX;
+use crate::limits::{HISTORY_BYTES_MAX, HISTORY_CHUNK_BYTES, HISTORY_MESSAGE_BYTES};
 
-/// The last messages, as frames.
+/// The last messages, as frames. They are kept in chunks that all newcomers share, so that one who comes costs a chunk,
+/// however many messages there are.
 #[derive(Debug)]
 pub(super) struct History {
     messages_max: usize,
-    messages: VecDeque<Bytes>,
+    /// Those that do not grow any more, the oldest first.
+    chunks: VecDeque<Chunk<Bytes>>,
+    /// The newest messages.
+    last: Chunk<Vec<u8>>,
+    messages: usize,
     bytes: usize,
+}
+
+/// Messages one behind the other, some of which may be forgotten.
+#[derive(Debug, Default)]
+struct Chunk<T> {
+    frames: T,
+    /// Where the first message begins.
+    start: usize,
+    /// Where each message ends.
+    ends: VecDeque<usize>,
 }
 
 impl History {
     /// At most `messages_max` messages, and [`HISTORY_BYTES_MAX`].
     pub(super) fn new(messages_max: usize) -> Self {
-        Self { messages_max, messages: VecDeque::new(), bytes: 0 }
+        Self { messages_max, chunks: VecDeque::new(), last: Chunk::default(), messages: 0, bytes: 0 }
     }
 
     /// Adds messages, whose frames end at `ends`. They are copied: a part of a batch would keep all of it.
@@ -26,18 +41,50 @@ impl History {
         let skipped = ends.len().saturating_sub(self.messages_max);
         let mut start = if skipped == 0 { 0 } else { ends[skipped - 1] };
         for &end in &ends[skipped..] {
-            self.messages.push_back(Bytes::copy_from_slice(&frames[start..end]));
+            self.last.frames.extend_from_slice(&frames[start..end]);
+            self.last.ends.push_back(self.last.frames.len());
+            self.messages += 1;
             self.bytes += end - start;
             start = end;
+            if self.last.frames.len() >= HISTORY_CHUNK_BYTES {
+                let Chunk { frames, start, ends } = mem::take(&mut self.last);
+                self.chunks.push_back(Chunk { frames: frames.into_boxed_slice().into(), start, ends });
+            }
         }
-        while self.messages.len() > self.messages_max || self.bytes > HISTORY_BYTES_MAX {
-            self.bytes -= self.messages.pop_front().map_or(0, |message| message.len());
+        while self.messages > self.messages_max
+            || self.bytes + self.messages * HISTORY_MESSAGE_BYTES > HISTORY_BYTES_MAX
+        {
+            self.messages -= 1;
+            self.bytes -= self.forget();
         }
+    }
+
+    /// Forgets the oldest message, and returns its length.
+    fn forget(&mut self) -> usize {
+        let Some(chunk) = self.chunks.front_mut() else { return self.last.forget() };
+        let bytes = chunk.forget();
+        if chunk.ends.is_empty() {
+            self.chunks.pop_front();
+        }
+        bytes
     }
 
     /// The messages, the oldest first.
     pub(super) fn items(&self) -> impl Iterator<Item = Item> {
-        self.messages.iter().map(|frames| Item { messages: 1, frames: frames.clone() })
+        let chunks = self.chunks.iter().map(|chunk| chunk.item(chunk.frames.slice(chunk.start..)));
+        let last = self.last.item(Bytes::copy_from_slice(&self.last.frames[self.last.start..]));
+        chunks.chain((last.messages > 0).then_some(last))
+    }
+}
+
+impl<T> Chunk<T> {
+    fn forget(&mut self) -> usize {
+        let end = self.ends.pop_front().unwrap_or(self.start);
+        end - mem::replace(&mut self.start, end)
+    }
+
+    fn item(&self, frames: Bytes) -> Item {
+        Item { messages: self.ends.len() as u64, frames }
     }
 }
 
@@ -45,22 +92,38 @@ impl History {
 mod tests {
     use super::*;
 
+    fn kept(history: &History) -> Vec<u8> {
+        history.items().flat_map(|item| item.frames).collect()
+    }
+
     #[test]
     fn the_last_messages_are_kept() {
-        let table =
-            [(0, "a,b,c", ""), (2, "a,b,c", "b,c"), (2, "a;bc", "a,bc"), (2, "a;b,cd", "b,cd"), (9, "a,b,c", "a,b,c")];
+        let table = [
+            (0, "a,b,c", ""),
+            (2, "a,b,c", "bc"),
+            (2, "a;bc", "abc"),
+            (2, "a;b,cd", "bcd"),
+            (9, "a,b,c", "abc"),
+            (2, "a;b;c;d;e,f;g", "fg"),
+        ];
         for (limit, batches, want) in table {
-            let mut history = History::new(limit);
-            for batch in batches.split(';') {
-                let messages: Vec<_> = batch.split(',').collect();
-                let ends: Vec<_> = (1..=messages.len()).map(|count| messages[..count].concat().len()).collect();
-                history.add(messages.concat().as_bytes(), &ends);
+            // Letters that fill chunks, so that some begin in the middle of one, and some do not.
+            for width in [1, HISTORY_CHUNK_BYTES / 3, HISTORY_CHUNK_BYTES] {
+                let mut history = History::new(limit);
+                for batch in batches.split(';') {
+                    let messages: Vec<_> = batch.split(',').map(|message| widen(message, width)).collect();
+                    let ends: Vec<_> = (1..=messages.len()).map(|count| messages[..count].concat().len()).collect();
+                    history.add(&messages.concat(), &ends);
+                }
+                assert!(kept(&history) == widen(want, width), "{limit} of {batches} by {width}");
+                assert_eq!(history.bytes, want.len() * width);
+                assert_eq!(history.items().map(|item| item.messages).sum::<u64>(), history.messages as u64);
             }
-            let kept: Vec<_> = history.items().map(|item| item.frames).collect();
-            let want: Vec<_> = want.split(',').filter(|message| !message.is_empty()).collect();
-            assert_eq!(kept, want, "{limit} of {batches}");
-            assert_eq!(history.bytes, kept.iter().map(Bytes::len).sum::<usize>());
         }
+    }
+
+    fn widen(text: &str, width: usize) -> Vec<u8> {
+        text.bytes().flat_map(|letter| vec![letter; width]).collect()
     }
 
     #[test]
@@ -69,6 +132,18 @@ mod tests {
         for _ in 0..20 {
             history.add(&vec![0; 1 << 20], &[1 << 20]);
         }
-        assert_eq!(history.items().count(), HISTORY_BYTES_MAX >> 20);
+        // What is noted down of each takes a bit of the last one.
+        assert_eq!(history.messages, (HISTORY_BYTES_MAX >> 20) - 1);
+    }
+
+    #[test]
+    fn not_too_many_short_messages_are_kept() {
+        let mut history = History::new(usize::MAX);
+        let ends: Vec<_> = (1..=10_000).collect();
+        for _ in 0..100 {
+            history.add(&[0; 10_000], &ends);
+        }
+        assert_eq!(history.messages, HISTORY_BYTES_MAX / (1 + HISTORY_MESSAGE_BYTES));
+        assert!(history.items().count() <= history.bytes / HISTORY_CHUNK_BYTES + 2);
     }
 }

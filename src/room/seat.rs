@@ -116,9 +116,8 @@ impl Seat {
                 Slow::Close if queue.is_full() && queue.is_blocked => return queue.cut(),
                 Slow::Drop if queue.is_blocked => {
                     while queue.is_full()
-                        && let Some(oldest) = queue.items.pop_front()
+                        && let Some(oldest) = queue.next()
                     {
-                        queue.bytes -= oldest.frames.len();
                         queue.lost += oldest.messages;
                     }
                 }
@@ -321,6 +320,16 @@ mod tests {
         seat.offer(item(b'a', 1));
         seat.offer(item(b'b', 1));
         assert_eq!(take_all(&seat), (b"hab".to_vec(), None));
+    }
+
+    #[test]
+    fn a_welcome_is_the_first_to_be_lost() {
+        let seat = seat(Slow::Drop, [b'h', b'i'].map(|letter| item(letter, 1)).into_iter());
+        for letter in [b'a', b'b', b'c'] {
+            seat.offer(item(letter, SEAT_BYTES_MAX / 2));
+        }
+        assert_eq!(seat.lost(), 3);
+        assert_eq!(take_all(&seat), (b"bc".to_vec(), None));
     }
 
     #[test]
