@@ -161,6 +161,12 @@ pub(crate) const TLS_PORT: u16 = 8443;
 /// Bytes of a line of a program with `--framing=json`; a longer one is logged and skipped. 4 MiB: 3 MiB in base64.
 pub(crate) const COMMAND_BYTES_MAX: usize = 4 << 20;
 
+/// Lines in a second of a worker's output that are no commands and are logged; of the others the log has the number.
+pub(crate) const RUBBISH_LINES_MAX: u64 = 10;
+
+/// What passes between two lines of the log that tell of messages which one slow client loses (`--slow=drop`).
+pub(crate) const LOST_LOG_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Bytes of a message of a room's worker; a longer line takes several messages, one after the other.
 ///
 /// 1 MiB: a message is put together before it is sent. As fragments of one message, a longer line could not be lost as a

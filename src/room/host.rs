@@ -10,9 +10,9 @@ use std::{
 };
 
 use tokio::time::{Sleep, sleep};
-use tracing::{info, warn};
+use tracing::info;
 
-use super::{Batch, Room, seat::Parting};
+use super::{Batch, Room, rubbish::Rubbish, seat::Parting};
 use crate::{
     admission::Permit,
     buffers::{self, Buffers},
@@ -51,7 +51,7 @@ pub(super) async fn run(
     info!(pid, path, "room started");
     let mut host = Host {
         mouth: match room.options.framing {
-            Framing::Json => Mouth::Commands(Commands::default()),
+            Framing::Json => Mouth::Commands(Commands::default(), Rubbish::default()),
             framing => Mouth::Messages(framing.decoder(), Vec::new()),
         },
         room: Arc::clone(&room),
@@ -95,8 +95,8 @@ struct Host {
 enum Mouth {
     /// Messages for all, and the front of one that is not whole.
     Messages(Decoder, Vec<u8>),
-    /// Commands.
-    Commands(Commands),
+    /// Commands, and what was none.
+    Commands(Commands, Rubbish),
 }
 
 /// How long a worker is given to read what the last clients said.
@@ -142,8 +142,9 @@ impl Host {
             (Mouth::Messages(decoder, part), Source::Stderr) => {
                 decoder.decode_stderr(output, &mut |piece| collect(piece, part, &mut batch));
             }
-            (Mouth::Commands(commands), _) => {
-                commands.decode(output, &mut |said| obey(&self.room, &self.connection, said, &mut batch));
+            (Mouth::Commands(commands, rubbish), _) => {
+                rubbish.log_count(&self.connection);
+                commands.decode(output, &mut |said| obey(&self.room, &self.connection, said, &mut batch, rubbish));
             }
         }
         self.room.broadcast(&mut batch);
@@ -155,8 +156,9 @@ impl Host {
         let mut batch = Batch::default();
         match &mut self.mouth {
             Mouth::Messages(decoder, part) => decoder.finish(&mut |piece| collect(piece, part, &mut batch)),
-            Mouth::Commands(commands) => {
-                commands.finish(&mut |said| obey(&self.room, &self.connection, said, &mut batch));
+            Mouth::Commands(commands, rubbish) => {
+                commands.finish(&mut |said| obey(&self.room, &self.connection, said, &mut batch, rubbish));
+                rubbish.finish(&self.connection);
             }
         }
         self.room.broadcast(&mut batch);
@@ -216,7 +218,7 @@ fn add(kind: Kind, payload: &[u8], batch: &mut Batch) {
 }
 
 /// Does what a line of the worker says; what is for all waits in the batch, in order.
-fn obey(room: &Room, connection: &Connection, said: Said<'_>, batch: &mut Batch) {
+fn obey(room: &Room, connection: &Connection, said: Said<'_>, batch: &mut Batch, rubbish: &mut Rubbish) {
     match said {
         Said::Command(Command::Send { kind, payload, to: Receivers::All }) => add(kind, &payload, batch),
         Said::Command(Command::Send { kind, payload, to }) => {
@@ -229,9 +231,6 @@ fn obey(room: &Room, connection: &Connection, said: Said<'_>, batch: &mut Batch)
             room.broadcast(batch);
             room.dismiss(&client, Parting::Dismissed(code, reason));
         }
-        Said::Rubbish(beginning, why) => {
-            let line = &*String::from_utf8_lossy(beginning);
-            warn!(conn = connection.id, line, why, "worker line skipped");
-        }
+        Said::Rubbish(beginning, why) => rubbish.add(connection, beginning, &why),
     }
 }

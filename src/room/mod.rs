@@ -7,6 +7,7 @@ mod history;
 pub(crate) mod host;
 pub(crate) mod inbox;
 pub(crate) mod registry;
+mod rubbish;
 pub(crate) mod seat;
 
 use std::{

@@ -3,6 +3,7 @@
 pub(crate) mod bridge;
 pub(crate) mod end;
 mod farewell;
+mod lost;
 mod patrol;
 pub(crate) mod seated;
 

@@ -8,13 +8,14 @@ use std::{
 
 use bytes::Bytes;
 use tokio::time::{Instant, Interval};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{
     Options,
     bridge::Counts,
     end::End,
     farewell::{Client, Farewell},
+    lost::Lost,
     patrol::{Patrol, ticks},
 };
 use crate::{
@@ -45,23 +46,24 @@ pub(crate) async fn run(
     let (conn, began) = (connection.id, Instant::now());
     info!(conn, peer = %connection.peer, path, "session started");
     let mut seated = Seated::new(socket, member, options);
+    let poll = |cx: &mut Context<'_>| {
+        seated.lost.log_now_and_then(conn, &seated.member);
+        seated.poll(cx)
+    };
     let end = tokio::select! {
-        end = poll_fn(|cx| seated.poll(cx)) => end,
+        end = poll_fn(poll) => end,
         () = shutdown.begun() => End::Shutdown,
     };
     Box::pin(async move {
-        let Seated { socket, member, counts, sending, sent, close_reason, parting, .. } = seated;
+        let Seated { socket, member, counts, sending, sent, close_reason, parting, mut lost, .. } = seated;
         let (close, status) = match parting {
             Some(Parting::Exit(status)) => (end.close(Some(status)), Some(status)),
             Some(Parting::Dismissed(code, reason)) => (Some(Close::new(code, reason)), None),
             Some(Parting::Slow) | None => (end.close(None), None),
         };
         let code = close.as_ref().map_or(Close::ABNORMAL, |close| close.code.unwrap_or(Close::NO_STATUS));
-        let lost = member.seat.lost();
+        lost.log(conn, &member);
         member.leave(code, close_reason.as_deref().unwrap_or_default()).await;
-        if lost > 0 {
-            warn!(conn, lost, hint = "--slow says what happens to slow clients", "messages lost");
-        }
         let secs = format!("{:.1}", began.elapsed().as_secs_f64());
         let Counts { input, output } = counts;
         let status = status.map(Status::shell);
@@ -95,6 +97,7 @@ struct Seated {
     close_reason: Option<String>,
     /// The room's side is over, for this reason.
     parting: Option<Parting>,
+    lost: Lost,
     keepalive: Keepalive,
     pings: Option<Interval>,
     /// Looks after a client that cannot be read.
@@ -115,6 +118,7 @@ impl Seated {
             leaving: None,
             close_reason: None,
             parting: None,
+            lost: Lost::default(),
             keepalive: Keepalive::default(),
             pings: options.ping_interval.map(ticks),
             patrol: None,

@@ -325,9 +325,7 @@ fn what_is_for_a_client_that_is_not_there_is_for_nobody() {
 
 #[test]
 fn a_line_that_is_no_command_is_logged_with_its_beginning_and_skipped() {
-    let mut puppet = Puppet::shared();
-    let mut clients = puppet.connect(1);
-    let id = clients[0].1.clone();
+    let id = "someone";
     let long = format!("rubbish {}", "x".repeat(5_000_000));
     let rubbish = [
         "hello".to_owned(),
@@ -353,24 +351,45 @@ fn a_line_that_is_no_command_is_logged_with_its_beginning_and_skipped() {
         long,
     ];
 
-    for (count, line) in (1..).zip(&rubbish) {
-        puppet.say(format!("{line}\n"));
-        puppet.say_line(&json!({ "text": "next" }));
+    // Ten at a time: of more in a second only the number is logged.
+    for rubbish in rubbish.chunks(10) {
+        let puppet = Puppet::shared();
+        let mut clients = puppet.connect(1);
+        for (count, line) in (1..).zip(rubbish) {
+            puppet.say(format!("{line}\n"));
+            puppet.say_line(&json!({ "text": "next" }));
 
-        assert_eq!(clients[0].0.line(), "next", "after {}", &line[..line.len().min(100)]);
-        let logged = puppet.server.expect_nth_log("worker line skipped", count).text;
-        let beginning: String = line.chars().take_while(char::is_ascii_alphanumeric).take(40).collect();
-        assert!(field(&logged, "line").unwrap().contains(&beginning), "{logged}");
-        assert!(field(&logged, "why").is_some_and(|why| !why.is_empty()), "{logged}");
-        assert!(logged.len() < 500, "{logged}");
-        assert!(logged.contains(" WARN ") && !logged.contains(char::is_control), "{logged}");
+            assert_eq!(clients[0].0.line(), "next", "after {}", &line[..line.len().min(100)]);
+            let logged = puppet.server.expect_nth_log("worker line skipped", count).text;
+            let beginning: String = line.chars().take_while(char::is_ascii_alphanumeric).take(40).collect();
+            assert!(field(&logged, "line").unwrap().contains(&beginning), "{logged}");
+            assert!(field(&logged, "why").is_some_and(|why| !why.is_empty()), "{logged}");
+            assert!(logged.len() < 500, "{logged}");
+            assert!(logged.contains(" WARN ") && !logged.contains(char::is_control), "{logged}");
+        }
     }
+    let mut puppet = Puppet::shared();
+    let mut clients = puppet.connect(1);
     puppet.say(b"{\"text\":\"\xFF\"}\n\n  \n");
     puppet.say_line(&json!({ "text": "next" }));
     assert_eq!(clients[0].0.line(), "next");
-    // One line more: an empty one is not worth it.
-    let skipped = puppet.server.stop().matches("worker line skipped").count();
-    assert_eq!(skipped, rubbish.len() + 1);
+    // An empty line is not worth one in the log.
+    assert_eq!(puppet.server.stop().matches("worker line skipped").count(), 1);
+}
+
+#[test]
+fn of_a_flood_of_rubbish_the_log_has_the_beginning_and_the_number() {
+    const LINES: usize = 100_000;
+    let mut server = Server::shell(&["--framing=json", "--shared"], &format!("yes rubbish | head -n {LINES}"), &[]);
+
+    server.connect("/").rest();
+
+    let log = server.stop();
+    let logged = log.matches("worker line skipped").count();
+    let counted = log.lines().filter(|line| line.contains("worker lines skipped"));
+    let counted: usize = counted.map(|line| field(line, "lines").unwrap().parse::<usize>().unwrap()).sum();
+    assert_eq!(logged + counted, LINES, "{log}");
+    assert!(logged < LINES / 100, "{logged} lines");
 }
 
 #[test]

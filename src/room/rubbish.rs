@@ -1,0 +1,50 @@
+//! Lines of a worker that are no commands: the first of each second are logged, the others counted.
+
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
+
+use tracing::warn;
+
+use crate::{limits::RUBBISH_LINES_MAX, peer::Connection};
+
+/// What was skipped lately.
+#[derive(Debug, Default)]
+pub(super) struct Rubbish {
+    /// When the second began of which these are counted.
+    began: Option<Instant>,
+    logged: u64,
+    /// Beyond those that were logged.
+    counted: u64,
+}
+
+impl Rubbish {
+    /// Logs the beginning of a line and what is wrong with it, or counts it.
+    pub(super) fn add(&mut self, connection: &Connection, beginning: &[u8], why: &str) {
+        self.log_count(connection);
+        self.began.get_or_insert_with(Instant::now);
+        if self.logged == RUBBISH_LINES_MAX {
+            self.counted += 1;
+            return;
+        }
+        self.logged += 1;
+        let line = &*String::from_utf8_lossy(beginning);
+        warn!(conn = connection.id, line, why, "worker line skipped");
+    }
+
+    /// Logs how many were counted, if the second is over.
+    pub(super) fn log_count(&mut self, connection: &Connection) {
+        if self.began.is_some_and(|began| began.elapsed() >= Duration::from_secs(1)) {
+            self.finish(connection);
+        }
+    }
+
+    /// Logs how many were counted.
+    pub(super) fn finish(&mut self, connection: &Connection) {
+        let Self { counted, .. } = mem::take(self);
+        if counted > 0 {
+            warn!(conn = connection.id, lines = counted, "worker lines skipped");
+        }
+    }
+}
