@@ -229,6 +229,10 @@ pub(crate) struct Flags {
     #[arg(skip)]
     pub(crate) maxforks_of_route: Option<usize>,
 
+    /// Of `eager` and `history` those that are meant for this program, not taken over from what is for several.
+    #[arg(skip)]
+    pub(crate) own_of_rooms: Vec<&'static str>,
+
     /// There are routes beside what these flags serve, which may be nothing.
     #[arg(skip)]
     pub(crate) has_routes: bool,

@@ -124,6 +124,11 @@ const SERVER_FLAGS: [&str; 11] = [
 /// Flags that say what is served, which no route takes over from the top of the file.
 const CONTENT_FLAGS: [&str; 4] = ["dir", "staticdir", "cgidir", "devconsole"];
 
+/// Whether the flag says what is served.
+pub(crate) fn is_content(name: &str) -> bool {
+    CONTENT_FLAGS.contains(&name)
+}
+
 /// Whether a route may have the flag.
 pub(crate) fn belongs_to_route(name: &str) -> bool {
     kind_of(name).is_some() && !SERVER_FLAGS.contains(&name)
@@ -131,16 +136,17 @@ pub(crate) fn belongs_to_route(name: &str) -> bool {
 
 /// Whether a route takes the flag over from the top of the file, or from the command line.
 pub(crate) fn is_inherited(name: &str) -> bool {
-    belongs_to_route(name) && name != "maxforks" && !CONTENT_FLAGS.contains(&name)
+    belongs_to_route(name) && name != "maxforks" && !is_content(name)
 }
 
-/// The flag whose name is most like `name`.
-pub(crate) fn nearest(name: &str) -> Option<String> {
+/// The name that is most like `name`, of those of flags that `may_be` and `more`.
+pub(crate) fn nearest(name: &str, may_be: impl Fn(&str) -> bool, more: &[&'static str]) -> Option<String> {
     let definition = Flags::command();
-    let names = definition.get_arguments().filter_map(clap::Arg::get_long).filter(|name| kind_of(name).is_some());
-    let scored = names.map(|known| (strsim::jaro_winkler(name, known), known));
+    let flags = definition.get_arguments().filter_map(clap::Arg::get_long).filter(|name| may_be(name));
+    let scored = flags.chain(more.iter().copied()).map(|known| (strsim::jaro_winkler(name, known), known));
     let best = scored.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
-    (best.0 > 0.7).then(|| best.1.to_owned())
+    // Below that it is rather a word of its own: `server` and `reverselookup` have 0.71.
+    (best.0 > 0.8).then(|| best.1.to_owned())
 }
 
 /// The name of the flag that a word of [`Flags::words`] begins.

@@ -60,12 +60,32 @@ impl Route {
     }
 }
 
-/// The place of the one setting that an error speaks of.
+/// The place of the first setting that an error speaks of.
 fn place_of<'a>(settings: &'a [Setting], error: &Error) -> Option<&'a str> {
-    let flag = error.message.strip_prefix("--")?;
-    let name = flag.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next()?;
-    let speaks_of_one = !error.message.contains(" contradict ");
-    settings.iter().find(|setting| speaks_of_one && setting.name == name).map(|setting| &*setting.place)
+    if !error.message.starts_with("--") {
+        // It has its place, or speaks of none.
+        return None;
+    }
+    // What stands between backquotes is a value.
+    let flags = error.message.split('`').step_by(2).flat_map(|text| text.split(' ')).filter_map(|word| {
+        let name = word.strip_prefix("--")?;
+        name.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next()
+    });
+    let places = flags.filter_map(|name| settings.iter().find(|setting| setting.name == name));
+    places.map(|setting| &*setting.place).next()
+}
+
+/// What may have been meant by a key that there is not.
+fn hint_for_unknown(name: &str, is_in_route: bool) -> String {
+    let nearest = match (is_in_route, name) {
+        (false, "path" | "command") => return "it is a key of a route: write `[[route]]` above it".to_owned(),
+        (false, _) => cli::nearest(name, |flag| cli::kind_of(flag).is_some(), &["route"]),
+        (true, _) => cli::nearest(name, cli::belongs_to_route, &["path", "command"]),
+    };
+    nearest.map_or_else(
+        || "the keys are the names of flags: see `wsd --help`".to_owned(),
+        |nearest| format!("did you mean `{nearest}`?"),
+    )
 }
 
 /// Reads and checks a file.
@@ -141,6 +161,13 @@ impl Source<'_> {
         let Some(path) = path else {
             return Err(Error::new(format!("{place}a route has no `path`"), "add a line such as path = \"/chat\""));
         };
+        let serves = |setting: &Setting| cli::is_content(&setting.name);
+        if command.is_empty() && !settings.iter().any(serves) {
+            return Err(Error::new(
+                format!("{place}nothing to serve: the route has no `command`, `dir`, `staticdir` or `cgidir`"),
+                "add a line such as command = [\"./counter\", \"10\"]",
+            ));
+        }
         Ok(Route { place, path, command, command_place, settings })
     }
 
@@ -153,11 +180,7 @@ impl Source<'_> {
         let name: &str = key.get_ref();
         let place = self.place(key.span().start);
         let Some(kind) = cli::kind_of(name) else {
-            let hint = match cli::nearest(name) {
-                Some(nearest) => format!("did you mean `{nearest}`?"),
-                None => "the keys are the names of flags: see `wsd --help`".to_owned(),
-            };
-            return Err(Error::new(format!("{place}there is no key `{name}`"), hint));
+            return Err(Error::new(format!("{place}there is no key `{name}`"), hint_for_unknown(name, is_in_route)));
         };
         if is_in_route && !cli::belongs_to_route(name) {
             let message = format!("{place}`{name}` is for the whole server, not for a route");

@@ -55,7 +55,13 @@ impl Plan {
             let admission = next.admission.within(own.maxforks_of_route);
             next.add(self, Some(pattern), own, admission).map_err(|error| error.at(table.place_of(file, &error)))?;
         }
-        let otherwise = Flags { words: Vec::new(), has_routes: !next.sites.is_empty(), maxforks: 0, ..flags.clone() };
+        let has_routes = !next.sites.is_empty();
+        let own_of_rooms = of_rooms(|name| {
+            let is_on_command_line = flags.words.iter().any(|word| cli::name_of(word) == Some(name));
+            // With routes the top of the file is for them, and what has no program has no rooms.
+            if has_routes { is_on_command_line && (!flags.command.is_empty() || flags.dir.is_some()) } else { true }
+        });
+        let otherwise = Flags { words: Vec::new(), has_routes, own_of_rooms, maxforks: 0, ..flags.clone() };
         next.add(self, None, otherwise, next.admission.clone())?;
         let sources = next.sources()?;
         // From here on nothing can go wrong.
@@ -128,6 +134,12 @@ fn of_flags(flags: &Flags) -> Result<Vec<file::Route>, Error> {
                 "write a path and a command, as in --route='/count=./counter 10'",
             ));
         }
+        if text.contains(['\'', '"']) {
+            return Err(Error::new(
+                format!("--route: `{text}` has quotes, which mean nothing here: words end at blanks"),
+                "a file for --config has lists: command = [\"sh\", \"-c\", \"…\"]",
+            ));
+        }
         Ok(file::Route {
             place: "--route: ".to_owned(),
             path: path.to_owned(),
@@ -155,7 +167,13 @@ fn of_route(flags: &Flags, file: &File, table: &file::Route) -> Result<Flags, Er
     words.extend(own.iter().cloned());
     let mut route = parse(&words)?;
     route.maxforks_of_route = if is_own("maxforks") { site::limit(parse(&own)?.maxforks) } else { None };
+    route.own_of_rooms = of_rooms(is_own);
     route.command.clone_from(&table.command);
     route.is_websocketd = flags.is_websocketd;
     Ok(route)
+}
+
+/// Those of `eager` and `history` of which this is so.
+fn of_rooms(is_so: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    ["eager", "history"].into_iter().filter(|name| is_so(name)).collect()
 }

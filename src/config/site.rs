@@ -37,8 +37,10 @@ use crate::{
 pub(super) fn site(flags: &Flags, admission: Admission) -> Result<Site, Error> {
     let (scripts, cgi, files) = served(flags)?;
     let session = session_options(flags)?;
+    let rooms = rooms(flags, scripts.as_ref(), &session)?;
     Ok(Site {
-        rooms: rooms(flags, scripts.as_ref(), &session)?,
+        is_eager: flags.eager && rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All),
+        rooms,
         scripts,
         cgi,
         files,
@@ -48,7 +50,6 @@ pub(super) fn site(flags: &Flags, admission: Admission) -> Result<Site, Error> {
         headers: own_headers(flags)?,
         admission,
         session,
-        is_eager: flags.eager,
         environ: environ::Options {
             software: format!("{}/{}", if flags.is_websocketd { "websocketd" } else { "wsd" }, environ::VERSION),
             inherited: inherited(flags.passenv.as_deref()),
@@ -78,10 +79,10 @@ fn served(flags: &Flags) -> Result<Served, Error> {
         }
         (None, None) => None,
         (None, Some(dir)) => Some(Scripts::Dir(dir)),
-        (Some((name, args)), None) => Some(Scripts::Command(command(name, args)?)),
+        (Some((name, args)), None) => Some(Scripts::Command(command(name, args, flags.shared.as_deref())?)),
         (Some((name, _)), Some(_)) => {
             return Err(Error::new(
-                format!("both COMMAND (`{}`) and --dir are given", name.display()),
+                format!("--dir and COMMAND (`{}`) contradict each other", name.display()),
                 "give one of them; flags must stand before COMMAND",
             ));
         }
@@ -90,14 +91,18 @@ fn served(flags: &Flags) -> Result<Served, Error> {
     Ok((scripts, cgi, staticdir))
 }
 
-fn command(name: &OsStr, args: &[OsString]) -> Result<Program, Error> {
+fn command(name: &OsStr, args: &[OsString], shared: Option<&str>) -> Result<Program, Error> {
     let path = locate(name).ok_or_else(|| {
         let hint = if name.as_encoded_bytes().starts_with(b"-") {
             "flags must stand before COMMAND"
+        } else if name == "path" && shared == Some("all") {
+            "did you mean --shared=path?"
         } else if Path::new(name).is_dir() {
             "that is a folder: --dir= serves the programs in one, --staticdir= the files"
         } else if Path::new(name).is_file() {
             "a file in this folder is named with its path, as in ./counter, and must be executable: chmod +x"
+        } else if Path::new(name).is_relative() && name.as_encoded_bytes().contains(&b'/') {
+            "a relative path begins at the folder in which wsd was started"
         } else {
             "give the path of an executable file, or a name that `command -v` finds"
         };
@@ -224,24 +229,26 @@ fn rooms(flags: &Flags, scripts: Option<&Scripts>, session: &session::Options) -
             return Err(Error::new(format!("--slow: there is no way `{other}`"), "it is close, drop or wait"));
         }
     };
-    if flags.eager && sharing != Some(Sharing::All) {
+    let is_own = |name: &str| flags.own_of_rooms.contains(&name);
+    let is_eager = flags.eager && sharing == Some(Sharing::All);
+    if flags.eager && !is_eager && is_own("eager") {
         return Err(Error::new("--eager needs --shared: one program for all clients", "add --shared, without =path"));
     }
     if matches!(scripts, Some(Scripts::Dir(_))) && sharing == Some(Sharing::All) {
         return Err(Error::new("--shared and --dir contradict each other", "--shared=path has a room for each path"));
     }
-    if flags.history > 0 && sharing.is_none() {
+    if flags.history > 0 && sharing.is_none() && is_own("history") {
         return Err(Error::new("--history needs --shared", "only a room has newcomers"));
     }
     if scripts.is_none() || sharing.is_none() && session.framing != Framing::Json {
         return Ok(None);
     }
-    let history = usize::try_from(flags.history).unwrap_or(usize::MAX);
+    let history = if sharing.is_some() { usize::try_from(flags.history).unwrap_or(usize::MAX) } else { 0 };
     let options = room::Options {
         framing: session.framing,
         slow,
         history,
-        stays: flags.eager,
+        stays: is_eager,
         is_for_one: sharing.is_none(),
         patience: session.patience,
     };

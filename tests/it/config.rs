@@ -34,7 +34,14 @@ fn an_unknown_key_is_refused_with_the_nearest_name() {
     assert_refused("\n# a comment\nmaxfork = 5\n", 3, &["`maxfork`", "`maxforks`"]);
     assert_refused(&format!("{ROUTE}framin = \"json\"\n"), 4, &["`framin`", "`framing`"]);
     assert_refused("colour = \"blue\"\n", 1, &["`colour`", "--help"]);
-    assert_refused("[routes]\npath = \"/a\"\n", 1, &["`routes`"]);
+    assert_refused("server = \"blue\"\n", 1, &["`server`", "--help"]);
+    assert_refused("[routes]\npath = \"/a\"\n", 1, &["`routes`", "`route`"]);
+    assert_refused("[[route]]\npaht = \"/a\"\n", 2, &["`paht`", "`path`"]);
+    assert_refused("[[route]]\npath = \"/a\"\ncomand = [\"cat\"]\n", 3, &["`comand`", "`command`"]);
+    // What no route may have is no hint in one.
+    assert_refused(&format!("{ROUTE}prot = 1\n"), 4, &["`prot`", "--help"]);
+    assert_refused("path = \"/a\"\n", 1, &["`path`", "`[[route]]`"]);
+    assert_refused("command = [\"cat\"]\n", 1, &["`command`", "`[[route]]`"]);
     // These are for the command line only.
     for key in ["config", "check", "help", "version"] {
         assert_refused(&format!("{key} = true\n"), 1, &[&format!("`{key}`")]);
@@ -109,7 +116,12 @@ fn a_missing_program_is_refused_on_its_line() {
 #[test]
 fn a_route_serves_exactly_one_thing() {
     assert_refused("\n[[route]]\npath = \"/a\"\n", 3, &["nothing to serve"]);
-    assert_refused("[[route]]\npath = \"/a\"\ncommand = [\"cat\"]\ndir = \"/\"\n", 2, &["COMMAND", "--dir"]);
+    assert_refused(
+        "\n[[route]]\npath = \"/a\"\nshared = true\n",
+        3,
+        &["nothing to serve", "\nhint: add a line such as command"],
+    );
+    assert_refused("[[route]]\npath = \"/a\"\ncommand = [\"cat\"]\ndir = \"/\"\n", 4, &["COMMAND", "--dir"]);
 }
 
 #[test]
@@ -129,9 +141,47 @@ fn a_key_of_the_whole_server_is_refused_in_a_route() {
 
 #[test]
 fn flags_that_contradict_each_other_are_refused() {
-    assert_refused(&format!("{ROUTE}binary = true\nframing = \"json\"\n"), 2, &["--binary", "--framing"]);
+    assert_refused(&format!("{ROUTE}binary = true\nframing = \"json\"\n"), 4, &["--binary", "--framing"]);
+    assert_refused(&format!("binary = true\n{ROUTE}\nframing = \"json\"\n"), 6, &["--binary", "--framing"]);
+    assert_refused(
+        &format!("{ROUTE}shared = true\n[[route]]\npath = \"/b\"\ndir = \"/\"\nshared = true\n"),
+        8,
+        &["--dir"],
+    );
     assert_refused(&format!("{ROUTE}eager = true\n"), 4, &["--eager", "--shared"]);
     assert_refused(&format!("{ROUTE}history = 5\n"), 4, &["--history", "--shared"]);
+}
+
+#[test]
+fn what_the_top_says_of_rooms_is_for_the_routes_that_have_some() {
+    let tree = Tree::new();
+    let routes =
+        format!("{ROUTE}shared = true\n[[route]]\npath = \"/b\"\ncommand = [\"cat\"]\n[[route]]\npath = \"/c\"\n");
+    let routes = format!("{routes}staticdir = \"{}\"\n", tree.path(""));
+    for (top, flags) in [("history = 5\neager = true\nslow = \"drop\"\n", &[][..]), ("", &["--history=5", "--eager"])] {
+        tree.file("wsd.toml", format!("{top}{routes}"));
+        let server = Server::serve(&[&["--config", &tree.path("wsd.toml")], flags].concat());
+
+        server.expect_room(1);
+        let mut client = server.connect("/a");
+        client.text("hello");
+        assert_eq!(client.line(), "hello");
+        assert_eq!(server.connect("/a").line(), "hello");
+        let mut alone = server.connect("/b");
+        alone.text("alone");
+        assert_eq!(alone.line(), "alone");
+        assert_eq!(check(&tree, &format!("{top}{routes}"), &["--check"]).status, Some(0));
+    }
+    // A program that is named beside such a flag is meant by it.
+    let outcome = check(&tree, &routes, &["--check", "--history=5", "cat"]);
+    assert!(outcome.status == Some(1) && outcome.stderr.contains("--history needs --shared"), "{outcome:?}");
+    let outcome = check(&tree, "history = 5\n", &["--check", "cat"]);
+    assert!(outcome.status == Some(1) && outcome.stderr.contains("wsd.toml:1: --history needs"), "{outcome:?}");
+}
+
+#[test]
+fn a_path_that_leads_nowhere_is_explained() {
+    assert_refused("[[route]]\npath = \"/a\"\ncommand = [\"./nowhere\"]\n", 3, &["`./nowhere`", "wsd was started"]);
 }
 
 #[test]

@@ -118,13 +118,15 @@ fn the_reader_at_the_terminal_is_told_the_routes_that_there_are() {
 
 #[test]
 fn routes_of_the_command_line_that_make_no_sense_are_exit_1() {
-    let table: [(&[&str], &[&str]); 7] = [
+    let table: [(&[&str], &[&str]); 9] = [
         (&["--route=/a"], &["--route", "/a"]),
         (&["--route=/a="], &["--route", "/a"]),
         (&["--route=/a=  "], &["--route", "/a"]),
         (&["--route=a=cat"], &["--route", "`a`"]),
         (&["--route=/a=cat", "--route=/a=date"], &["--route", "/a", "twice"]),
         (&["--route=/a=no-such-command-anywhere x"], &["--route", "no-such-command-anywhere"]),
+        (&["--route=/a=sh -c 'echo hello'"], &["--route", "quotes", "--config"]),
+        (&["--shared", "path", "cat"], &["`path`", "--shared=path"]),
         (&["--route=/a*=cat"], &["--route", "/a*"]),
     ];
     for (flags, words) in table {
