@@ -32,7 +32,7 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "N", value_parser = port, help_heading = "Where to listen")]
     pub(crate) port: Option<u16>,
 
-    /// Address to listen on, may be repeated; by default those of this machine only (127.0.0.1 and ::1); 0.0.0.0 is all
+    /// Address to listen on, may be repeated; by default 127.0.0.1 and ::1, this machine only; 0.0.0.0 is all of IPv4, :: all
     #[arg(long, value_name = "ADDR", help_heading = "Where to listen")]
     pub(crate) address: Vec<String>,
 

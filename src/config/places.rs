@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    net::{IpAddr, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs},
     path::PathBuf,
 };
 
@@ -19,13 +19,11 @@ use crate::{
 /// Where to listen: as websocketd has it, a Unix socket alone if nothing else is named.
 pub(super) fn listen(flags: &Flags) -> Result<listen::Options, Error> {
     let redirport = flags.redirport.filter(|&port| port != 0);
-    let names_tcp = flags.port.is_some() || !flags.address.is_empty() || redirport.is_some();
-    let unix = flags.unixsocket.clone().map(|path| Ok(unix::Options { path, mode: mode(flags)? })).transpose()?;
+    let names_tcp = flags.port.is_some() || named(flags).next().is_some() || redirport.is_some();
+    let unix = flags.unixsocket.clone().filter(|path| !path.is_empty());
+    let unix = unix.map(|path| Ok(unix::Options { path, mode: mode(flags)? })).transpose()?;
     if unix.is_none() && flags.socketmode.is_some() {
         return Err(Error::new("--socketmode without --unixsocket", "name the socket with --unixsocket=PATH"));
-    }
-    if unix.as_ref().is_some_and(|unix| unix.path.is_empty()) {
-        return Err(Error::new("--unixsocket: the path is empty", "name a file, such as --unixsocket=/run/wsd.sock"));
     }
     if unix.as_ref().is_some_and(|unix| unix.mode.is_some() && unix.path.as_encoded_bytes().starts_with(b"@")) {
         return Err(Error::new("--socketmode: a socket such as @NAME has no file", "leave --socketmode out"));
@@ -50,16 +48,21 @@ fn port(flags: &Flags) -> u16 {
     }
 }
 
+/// What `--address` names. Scripts pass what may be empty: that is nothing.
+fn named(flags: &Flags) -> impl Iterator<Item = &String> {
+    flags.address.iter().filter(|text| !text.is_empty())
+}
+
 fn addresses(flags: &Flags) -> Result<Addresses, Error> {
-    if flags.address.is_empty() {
+    if named(flags).next().is_none() {
         return Ok(if flags.is_websocketd { Addresses::All } else { Addresses::Loopback });
     }
     let mut names: Vec<Vec<IpAddr>> = Vec::new();
-    for text in &flags.address {
+    for text in named(flags) {
         let addresses = resolve(text).ok_or_else(|| {
             Error::new(
                 format!("--address: `{text}` is no address of a machine"),
-                "name an address of this machine, such as --address=127.0.0.1, or --address=0.0.0.0 for all",
+                "name an address of this machine, such as --address=127.0.0.1, or --address=:: for all",
             )
         })?;
         names.push(Vec::new());
@@ -67,6 +70,12 @@ fn addresses(flags: &Flags) -> Result<Addresses, Error> {
             if !names.iter().flatten().any(|known| *known == address) {
                 names.last_mut().expect("just pushed").push(address);
             }
+        }
+    }
+    if names.concat().contains(&Ipv6Addr::UNSPECIFIED.into()) {
+        // One socket serves both kinds; another one would be in its way.
+        for name in &mut names {
+            name.retain(|address| *address != Ipv4Addr::UNSPECIFIED);
         }
     }
     Ok(Addresses::These(names))

@@ -147,7 +147,7 @@ fn a_port_taken_on_the_other_loopback_address_ends_the_start() {
 
 #[test]
 fn what_is_no_address_is_exit_1_and_named() {
-    for text in ["", "127.0.0.1:80", "[::1]:80", "[::1", "256.1.1.1", "a b", "http://127.0.0.1/"] {
+    for text in ["127.0.0.1:80", "[::1]:80", "[::1", "256.1.1.1", "a b", "http://127.0.0.1/"] {
         let outcome = run(&["--port=0", "--address", text, "cat"]);
 
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{text}: {outcome:?}");
@@ -223,5 +223,26 @@ fn of_a_names_addresses_those_are_listened_on_that_there_are() {
 
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""), "{flags:?}: {outcome:?}");
         assert!(outcome.stderr.contains("2001:db8::"), "{flags:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn an_empty_address_or_path_of_a_socket_is_none() {
+    let server = Server::command(&["--address=", "--unixsocket="], &["cat"]);
+
+    assert!(server.output()[0].starts_with("http://127.0.0.1:"), "{:?}", server.output());
+}
+
+#[test]
+fn all_addresses_of_both_kinds_are_one_socket() {
+    if !has_ipv6() {
+        return;
+    }
+    for flags in [["--address=0.0.0.0", "--address=::"], ["--address=::", "--address=0.0.0.0"]] {
+        let server = Server::command(&flags, &["cat"]);
+
+        let port = server.address.port();
+        assert_eq!(server.output(), [format!("http://[::1]:{port}/")], "{flags:?}");
+        assert!(Connection::try_open((Ipv4Addr::LOCALHOST, port).into()).is_ok(), "{flags:?}");
     }
 }

@@ -31,6 +31,15 @@ fn head_of(server: &Server, bytes: usize) -> String {
 }
 
 #[test]
+fn a_head_of_more_than_a_hundred_headers_is_a_431() {
+    let server = Server::command(&[], &["cat"]);
+    // With Host and Connection.
+    for (count, status) in [(98, 404), (99, 431)] {
+        assert_eq!(server.get("/", &"X-A: b\r\n".repeat(count)).status, status, "{count}");
+    }
+}
+
+#[test]
 fn a_head_of_32_kib_passes_and_one_byte_more_is_a_431() {
     let (_tree, server) = files();
 
