@@ -4,12 +4,12 @@
 //! `=`, and everything from the first word that is no flag belongs to COMMAND.
 
 mod flags;
+mod generate;
 mod values;
 
 use std::{any::TypeId, ffi::OsString, path::Path};
 
 use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind};
-use clap_complete::Shell;
 
 pub(crate) use flags::Flags;
 use values::boolean;
@@ -43,7 +43,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Flags, A
         return Err(Answer::Text(LICENSE.to_owned()));
     }
     if let Some(what) = &flags.generate {
-        return Err(generate(definition, what));
+        return Err(generate::generate(definition, what));
     }
     flags.command = command;
     flags.words = words;
@@ -161,25 +161,6 @@ pub(crate) fn misplaced(command: &[OsString]) -> Option<&str> {
     let is_own = |word: &&OsString| name_of(word).and_then(kind_of).is_some();
     let word = command.iter().skip(1).find(is_own)?;
     name_of(word)
-}
-
-/// The manual page and the completions, made from the definition of the flags.
-fn generate(mut definition: clap::Command, what: &str) -> Answer {
-    let mut text = Vec::new();
-    let shell = match what {
-        "man" => {
-            return match clap_mangen::Man::new(definition).render(&mut text) {
-                Ok(()) => Answer::Text(String::from_utf8_lossy(&text).into_owned()),
-                Err(error) => Answer::Wrong(error.to_string()),
-            };
-        }
-        "bash" => Shell::Bash,
-        "zsh" => Shell::Zsh,
-        "fish" => Shell::Fish,
-        _ => return Answer::Wrong(format!("--generate: there is no `{what}`\nhint: it is man, bash, zsh or fish")),
-    };
-    clap_complete::generate(shell, &mut definition, "wsd", &mut text);
-    Answer::Text(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Flags that are asked and answered; asked with `false` they are not.

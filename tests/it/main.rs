@@ -12,6 +12,7 @@ mod cgi_ends;
 mod cgi_paths;
 mod churn;
 mod client;
+mod completions;
 mod config;
 mod console;
 mod demos;
