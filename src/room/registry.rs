@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::time::sleep;
@@ -145,28 +145,29 @@ impl Rooms {
         };
         let first = launch().map(|(permit, worker)| (permit, worker, self.open_shared()));
         let keep = async move {
-            let mut pause = RESTART_MIN;
-            let mut first = first;
+            let (mut first, mut pause) = (first, None);
             while !rooms.is_retired.load(Ordering::Relaxed) && !end.has_begun() {
-                let began = Instant::now();
+                let mut ran = None;
                 let next =
                     first.take().or_else(|| launch().map(|(permit, worker)| (permit, worker, rooms.open_shared())));
                 if let Some((permit, worker, room)) = next {
+                    let began = Instant::now();
                     host::run(Arc::clone(&room), worker, permit, &Connection::none(), &path, &end).await;
                     rooms.forget(&[], &room);
-                    if began.elapsed() > RESTART_MAX {
-                        pause = RESTART_MIN;
-                    }
+                    ran = Some(began.elapsed());
                     if rooms.is_retired.load(Ordering::Relaxed) || end.has_begun() {
                         return;
                     }
-                    warn!(secs = pause.as_secs(), "worker starts again");
+                }
+                let next_pause = pause_after(ran.unwrap_or_default(), pause);
+                if ran.is_some() {
+                    warn!(secs = next_pause.as_secs(), "worker starts again");
                 }
                 tokio::select! {
-                    () = sleep(pause) => {}
+                    () = sleep(next_pause) => {}
                     () = end.begun() => return,
                 }
-                pause = (pause * 2).min(RESTART_MAX);
+                pause = Some(next_pause);
             }
         };
         shutdown.spawn(keep);
@@ -210,12 +211,29 @@ impl Rooms {
     }
 }
 
+/// The pause after a worker that ran for this long and had this pause before it, if it was not the first.
+fn pause_after(ran: Duration, before: Option<Duration>) -> Duration {
+    match before {
+        Some(before) if ran <= RESTART_MAX => (before * 2).min(RESTART_MAX),
+        _ => RESTART_MIN,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::{framing::Framing, room::Slow};
+
+    #[test]
+    fn a_worker_that_keeps_ending_is_started_less_and_less_often() {
+        let mut pause = None;
+        // Each ran for so many seconds.
+        let table = [(0, 1), (0, 2), (1, 4), (0, 8), (0, 16), (30, 30), (0, 30), (31, 1), (0, 2)];
+        for (index, (ran, want)) in table.into_iter().enumerate() {
+            pause = Some(pause_after(Duration::from_secs(ran), pause));
+            assert_eq!(pause, Some(Duration::from_secs(want)), "row {index}");
+        }
+    }
 
     #[test]
     fn a_room_that_opens_when_nobody_comes_any_more_is_over() {
