@@ -4,6 +4,7 @@
 #
 # It prints one JSON object a line: {"filter": "…"} where a new filter begins, and {"line": "…"}.
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ LINE_MAX = 4096  # characters; what is longer comes in pieces
 
 def follow(words):
     """Shows the last lines of the log and those to come, if they hold all words; returns how to stop it."""
+    if not os.path.exists(sys.argv[1]):
+        print(json.dumps({"line": f"There is no {sys.argv[1]} yet. It is followed as soon as there is."}), flush=True)
     tail = subprocess.Popen(["tail", "-n", "1000", "-F", "--", sys.argv[1]], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8", errors="replace")
 

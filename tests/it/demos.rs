@@ -108,6 +108,15 @@ fn the_index_leads_to_every_demo() {
         assert_eq!(demos.server.get(&format!("/{page}"), "").status, 200, "{page}");
     }
     assert_eq!(links.len(), PAGES.len() - 1);
+    // What a card says is behind its page is what the settings of the demos start.
+    let settings = std::fs::read_to_string(demos.tree.path("examples/demos.toml")).unwrap();
+    let shell = browser.evaluate("[...document.querySelectorAll('.card > code')].map(line => line.textContent)");
+    for line in shell.as_array().unwrap().iter().map(|line| line.as_str().unwrap()) {
+        let is_option = |word: &&str| word.starts_with('-');
+        let mut words = line.rsplit("wsd ").next().unwrap().split(' ').skip_while(is_option);
+        let program = words.next().unwrap();
+        assert!(program == "bc" || settings.contains(&format!("command = [\"{program}\"")), "{line}");
+    }
 
     if has("redis-cli") {
         browser.expect("!document.querySelector('#keyvalue').hidden");

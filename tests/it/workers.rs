@@ -323,6 +323,19 @@ fn players_play_again_with_turns_changed_and_one_who_is_left_finds_another() {
 }
 
 #[test]
+fn a_log_that_is_not_there_yet_is_told_of_and_followed_once_it_is() {
+    let tree = Tree::new();
+    let Some(mut log) = Worker::start("log.py", &[&tree.path("log")]) else { return };
+    let told = format!("There is no {} yet. It is followed as soon as there is.", tree.path("log"));
+    assert_eq!(log.hear(), json!({ "line": told }));
+
+    tree.file("log", "INFO a\n");
+
+    assert_eq!(log.hear(), json!({ "line": "INFO a" }));
+    assert_eq!(log.finish(), (Vec::new(), String::new()));
+}
+
+#[test]
 fn the_log_comes_through_the_filter_of_the_day() {
     let tree = Tree::new();
     tree.file("log", "INFO a\nWARN page slow\nERROR page lost\n");
