@@ -226,6 +226,23 @@ fn lines_go_out_and_come_back() {
 }
 
 #[test]
+fn text_of_several_lines_is_one_message() {
+    let server = console(&["cat"]);
+    let Some(mut browser) = open(&server, "/") else { return };
+    connect(&mut browser);
+    browser.click("#multiline");
+
+    browser.enter("#line", "one");
+    browser.write("two");
+    browser.click("#submit");
+
+    browser.expect(&shows("sent", "one\ntwo"));
+    browser.expect(&shows("received", "two"));
+    browser.expect_text("#count", "2 received, 1 sent");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
 fn json_is_laid_out() {
     let server = console(&["cat"]);
     let Some(mut browser) = open(&server, "/") else { return };
