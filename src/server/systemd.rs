@@ -66,20 +66,24 @@ fn check(socket: &impl AsFd) -> io::Result<()> {
 /// What is told to systemd, by a thread of its own: systemd may be busy for long, and wsd does not wait for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Manager {
-    sender: SyncSender<Vec<NotifyState<'static>>>,
+    /// `None` without systemd: there is nobody to tell.
+    sender: Option<SyncSender<Vec<NotifyState<'static>>>>,
 }
 
 impl Manager {
     /// Needs a runtime, whose end waits a little for what was told last.
     pub(crate) fn start() -> Self {
+        if env::var_os("NOTIFY_SOCKET").is_none() {
+            return Self { sender: None };
+        }
         let (sender, told) = sync_channel::<Vec<NotifyState<'static>>>(MANAGER_QUEUE);
         tokio::task::spawn_blocking(move || {
             for state in told {
-                // Without systemd there is nobody to tell, and that is no error.
+                // If it is not heard, that is no error.
                 let _ = sd_notify::notify(&state);
             }
         });
-        Self { sender }
+        Self { sender: Some(sender) }
     }
 
     /// Tells that wsd serves.
@@ -109,7 +113,9 @@ impl Manager {
     }
 
     fn tell(&self, state: Vec<NotifyState<'static>>) {
-        // If even the queue is full, it is left out.
-        let _ = self.sender.try_send(state);
+        if let Some(sender) = &self.sender {
+            // If even the queue is full, it is left out.
+            let _ = sender.try_send(state);
+        }
     }
 }
