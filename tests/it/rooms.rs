@@ -197,8 +197,8 @@ fn last_words_wait_for_a_program_that_is_slow_to_read() {
     let sent = talks.connection().send_until_blocked(&flood, Duration::from_secs(3));
     assert!(sent < flood.len(), "all {sent} bytes were taken");
 
-    leaves.text("last words");
-    leaves.close(1000);
+    // In one piece: of a client that has not said goodbye wsd asks now and then, by a Pong, whether it is still there.
+    leaves.raw([Frame::new(TEXT, "last words").masked(), Frame::close(1000, "").masked()].concat());
     assert!(leaves.connection().is_silent_for(Duration::from_secs(1)), "it was let go before it was heard");
     tree.release("gate");
 
