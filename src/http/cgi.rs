@@ -2,6 +2,7 @@
 
 mod answer;
 mod run;
+mod talk;
 
 use std::{path::Path, path::PathBuf, time::Duration};
 

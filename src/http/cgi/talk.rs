@@ -1,0 +1,158 @@
+//! What a script says: read from its standard output, told to the client as soon as it can be.
+
+use std::{future::poll_fn, io, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{
+    BodyExt,
+    channel::{Channel, Sender},
+};
+use hyper::{HeaderMap, Response, StatusCode, Uri, header::CONTENT_LENGTH};
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{
+    answer::{Answer, Head, parse},
+    run::text,
+};
+use crate::{
+    limits::{CGI_HEAD_BYTES_MAX, READ_BYTES},
+    worker::{output::Output, status::Status},
+};
+
+/// Why a script's answer is not one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It said nothing.
+    Silent,
+    /// It said something else.
+    Rubbish(&'static str),
+    /// It did not answer in time.
+    Late,
+    /// It ended before all had come that its Content-Length tells of.
+    Short,
+    /// It is not to blame: the request's body broke off, or made no sense.
+    Request,
+}
+
+impl Failure {
+    /// The status of the answer, and the cause for the log.
+    pub(super) fn told(self, status: Status) -> (StatusCode, &'static str) {
+        match self {
+            Self::Silent if status != Status::Exit(0) => (StatusCode::INTERNAL_SERVER_ERROR, "the script failed"),
+            Self::Silent => (StatusCode::BAD_GATEWAY, "the script said nothing"),
+            Self::Rubbish(why) => (StatusCode::BAD_GATEWAY, why),
+            Self::Late => (StatusCode::GATEWAY_TIMEOUT, "the script was silent for too long: see --cgi-timeout"),
+            Self::Short => (StatusCode::BAD_GATEWAY, "the script's answer is shorter than its Content-Length"),
+            Self::Request => (StatusCode::BAD_REQUEST, "the request's body is broken"),
+        }
+    }
+}
+
+/// The script's answer, or the status that tells why there is none.
+pub(super) type Outcome = Result<Answer, StatusCode>;
+
+/// What a script had to say.
+pub(super) enum Told {
+    /// All has been told, or nobody is left to tell it to.
+    All,
+    /// To be told once the script has ended.
+    Redirect(Uri),
+}
+
+/// Reads the script's answer; a document goes to `tell` as soon as its head is whole.
+pub(super) async fn talk(
+    output: &mut Output,
+    is_head: bool,
+    time_max: Duration,
+    tell: &mut Option<oneshot::Sender<Outcome>>,
+) -> Result<Told, Failure> {
+    let mut buffer = vec![0; READ_BYTES];
+    let Some(waiting) = tell.as_mut() else { return Ok(Told::All) };
+    let head = tokio::select! {
+        head = timeout(time_max, read_head(output, &mut buffer)) => head,
+        // The client has left.
+        () = waiting.closed() => return Ok(Told::All),
+    };
+    let (status, headers, rest) = match head.unwrap_or(Err(Failure::Late))? {
+        (Head::LocalRedirect(target), _) => return Ok(Told::Redirect(target)),
+        (Head::Document(status, headers), rest) => (status, headers, rest),
+    };
+    let promised = if is_head { 0 } else { promised_bytes(status, &headers) };
+    let (sender, body) = Channel::new(1);
+    // Dropped with the body: when it is whole, or the client has left.
+    let (mut reader, reads) = oneshot::channel::<()>();
+    let body = body.map_frame(move |frame| {
+        let _ = &reads;
+        frame
+    });
+    let mut response = Response::new(body.boxed_unsync());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    if tell.take().is_none_or(|tell| tell.send(Ok(Answer::Document(response))).is_err()) {
+        return Ok(Told::All);
+    }
+    tokio::select! {
+        copied = copy(output, &mut buffer, rest, sender, promised, time_max) => copied.map(|()| Told::All),
+        () = reader.closed() => Ok(Told::All),
+    }
+}
+
+/// What the head says of the length of the body, if it has one.
+fn promised_bytes(status: StatusCode, headers: &HeaderMap) -> u64 {
+    match status {
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => 0,
+        _ => text(headers, &CONTENT_LENGTH).parse().unwrap_or(0),
+    }
+}
+
+/// Reads until the head is whole; returns what came after it, too.
+async fn read_head(output: &mut Output, buffer: &mut [u8]) -> Result<(Head, Bytes), Failure> {
+    let mut head = Vec::new();
+    loop {
+        let count = poll_fn(|cx| output.poll_read(cx, buffer)).await;
+        if count == 0 {
+            return Err(if head.is_empty() {
+                Failure::Silent
+            } else {
+                Failure::Rubbish("the answer ends within its head")
+            });
+        }
+        head.extend_from_slice(&buffer[..count]);
+        match parse(&head) {
+            Ok(Some((parsed, length))) if length <= CGI_HEAD_BYTES_MAX => {
+                return Ok((parsed, Bytes::from(head).slice(length..)));
+            }
+            Ok(None) if head.len() <= CGI_HEAD_BYTES_MAX => {}
+            Ok(_) => return Err(Failure::Rubbish("the head of the answer is too long")),
+            Err(why) => return Err(Failure::Rubbish(why)),
+        }
+    }
+}
+
+/// Hands the body on, as fast as the client takes it, until it ends or the client has left. The script may be silent for
+/// `time_max`; the time that the client takes is not its own. A body that is not whole is broken off.
+async fn copy(
+    output: &mut Output,
+    buffer: &mut [u8],
+    rest: Bytes,
+    mut sender: Sender<Bytes, io::Error>,
+    promised: u64,
+    time_max: Duration,
+) -> Result<(), Failure> {
+    let mut data = rest;
+    let mut missing = promised;
+    let (kind, failure) = loop {
+        missing = missing.saturating_sub(data.len() as u64);
+        if !data.is_empty() && sender.send_data(data).await.is_err() {
+            return Ok(());
+        }
+        match timeout(time_max, poll_fn(|cx| output.poll_read(cx, buffer))).await {
+            Ok(0) if missing == 0 => return Ok(()),
+            Ok(0) => break (io::ErrorKind::UnexpectedEof, Failure::Short),
+            Ok(count) => data = Bytes::copy_from_slice(&buffer[..count]),
+            Err(_) => break (io::ErrorKind::TimedOut, Failure::Late),
+        }
+    };
+    sender.abort(kind.into());
+    Err(failure)
+}
