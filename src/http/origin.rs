@@ -71,9 +71,7 @@ impl Policy {
         };
         if passes { Ok(()) } else { Err(Refusal::Origin) }
     }
-}
 
-impl Policy {
     /// Whether a request for a script may pass, which browsers send without an `Origin`, too.
     pub(crate) fn check_script(
         &self,

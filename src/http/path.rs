@@ -54,17 +54,13 @@ impl Root {
         Some(inner.iter().flat_map(|name| [b"/", name.as_bytes()].concat()).collect())
     }
 
-    /// The first file on the way along `path` (decoded), and how many bytes of `path` led to it.
+    /// The first file on the way along `path` (decoded, and clean: [`is_clean`]), and how many bytes of `path` led to it.
     ///
-    /// Links are followed as long as they stay in the folder. Nothing is found along a path with `.`, `..`, an empty
-    /// segment or a NUL in the part that leads to the file.
+    /// Links are followed as long as they stay in the folder.
     pub(crate) fn find_file(&self, path: &[u8]) -> Option<(PathBuf, usize)> {
         let mut file = self.0.clone();
         let mut taken = 0;
         for segment in path.strip_prefix(b"/")?.split(|&byte| byte == b'/') {
-            if matches!(segment, b"" | b"." | b"..") || segment.contains(&0) {
-                return None;
-            }
             taken += 1 + segment.len();
             file.push(OsStr::from_bytes(segment));
             let metadata = fs::metadata(&file).ok()?;

@@ -79,9 +79,7 @@ impl BindError {
             _ => None,
         }
     }
-}
 
-impl BindError {
     /// Whether this machine has no such address, as `::1` where IPv6 is off.
     fn is_of_missing(&self) -> bool {
         let is_unknown = self.cause.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error());
