@@ -35,6 +35,8 @@ pub(crate) struct Connection<'t> {
     wire: Wire,
     counter: Counter<'t>,
     buffer: Vec<u8>,
+    /// Bytes in the buffer of an answer to the upgrade that is not whole; `None` once it was.
+    head_bytes: Option<usize>,
     /// A Close frame has been sent.
     has_closed: bool,
 }
@@ -57,29 +59,56 @@ impl<'t> Connection<'t> {
             stream.write_all(upgrade_request(server).as_bytes())?;
         }
         let counter = Counter::new(&talk.text, talk.wire, check);
-        Ok(Self { stream, wire: talk.wire, counter, buffer: vec![0; buffer_bytes], has_closed: false })
+        let head_bytes = (talk.wire != Wire::Raw).then_some(0);
+        let buffer = vec![0; buffer_bytes];
+        Ok(Self { stream, wire: talk.wire, counter, buffer, head_bytes, has_closed: false })
     }
 
     /// Waits for the answer to the upgrade and checks it; messages right behind it are counted.
     pub(crate) fn read_upgrade(&mut self) -> Result<()> {
-        if self.wire == Wire::Raw {
-            return Ok(());
+        while self.head_bytes.is_some() {
+            self.step()?;
         }
-        let mut filled = 0;
-        loop {
-            let length = self.stream.read(&mut self.buffer[filled..])?;
-            if length == 0 {
-                return Err("the connection ended before the upgrade was answered".into());
-            }
-            filled += length;
-            let Some(head) = head_bytes(&self.buffer[..filled]) else { continue };
+        Ok(())
+    }
+
+    /// Reads once, whatever is due, and answers a Close frame; says whether the server has ended the connection.
+    pub(crate) fn step(&mut self) -> Result<bool> {
+        let before = self.head_bytes.unwrap_or(0);
+        let length = match self.stream.read(&mut self.buffer[before..]) {
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
+            length => length?,
+        };
+        if length == 0 {
+            return match self.head_bytes {
+                Some(_) => Err("the connection ended before the upgrade was answered".into()),
+                None => Ok(true),
+            };
+        }
+        let filled = before + length;
+        if self.head_bytes.is_none() {
+            self.counter.take(&self.buffer[..filled])?;
+        } else if let Some(head) = head_bytes(&self.buffer[..filled]) {
             let answer = String::from_utf8_lossy(&self.buffer[..head]);
             if !answer.starts_with("HTTP/1.1 101 ") || !answer.contains(ACCEPT) {
-                return Err(
-                    format!("the upgrade was answered with: {}", answer.lines().next().unwrap_or_default()).into()
-                );
+                let line = answer.lines().next().unwrap_or_default();
+                return Err(format!("the upgrade was answered with: {line}").into());
             }
-            return self.counter.take(&self.buffer[head..filled]);
+            self.head_bytes = None;
+            self.counter.take(&self.buffer[head..filled])?;
+        } else {
+            self.head_bytes = Some(filled);
+        }
+        self.answer_close();
+        Ok(false)
+    }
+
+    /// Answers the server's Close frame, if it has sent one.
+    fn answer_close(&mut self) {
+        if self.counter.is_closed() && !self.has_closed {
+            self.has_closed = true;
+            // A server may hang up without waiting for the answer.
+            let _ = self.stream.write_all(&frame(OPCODE_CLOSE, &1000_u16.to_be_bytes()));
         }
     }
 
@@ -168,19 +197,9 @@ impl<'t> Connection<'t> {
 
     /// Waits for the server to end the connection, and answers its Close frame if it sends one.
     pub(crate) fn expect_end(&mut self) -> Result<()> {
-        loop {
-            if self.counter.is_closed() && !self.has_closed {
-                self.has_closed = true;
-                // A server may hang up without waiting for the answer.
-                let _ = self.stream.write_all(&frame(OPCODE_CLOSE, &1000_u16.to_be_bytes()));
-            }
-            match self.stream.read(&mut self.buffer) {
-                Ok(0) => return Ok(()),
-                Ok(length) => self.counter.take(&self.buffer[..length])?,
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
-        }
+        self.answer_close();
+        while !self.step()? {}
+        Ok(())
     }
 
     /// Says that the client is done; [`Connection::expect_end`] then waits for the server.
@@ -210,12 +229,22 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(clients: &[Connection]) -> Result<Self> {
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        for (number, client) in clients.iter().enumerate() {
-            epoll::add(&epoll, &client.stream, EventData::new_u64(number as u64), EventFlags::IN)?;
+    pub(crate) fn new<'t>(clients: impl ExactSizeIterator<Item = &'t Connection<'t>>) -> Result<Self> {
+        let watch = Self { epoll: epoll::create(CreateFlags::CLOEXEC)?, events: Vec::with_capacity(clients.len()) };
+        for (number, client) in clients.enumerate() {
+            watch.add(number, client)?;
         }
-        Ok(Self { epoll, events: Vec::with_capacity(clients.len()) })
+        Ok(watch)
+    }
+
+    /// Watches one more client, until it is dropped.
+    pub(crate) fn add(&self, number: usize, client: &Connection) -> Result<()> {
+        Ok(epoll::add(&self.epoll, &client.stream, EventData::new_u64(number as u64), EventFlags::IN)?)
+    }
+
+    /// Watches a client no more.
+    pub(crate) fn remove(&self, client: &Connection) -> Result<()> {
+        Ok(epoll::delete(&self.epoll, &client.stream)?)
     }
 
     /// Waits until there is something to read, and says at which clients.

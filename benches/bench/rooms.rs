@@ -32,7 +32,7 @@ fn broadcast(settings: &Settings, contender: Contender, audience: u64) -> Result
     let server = Server::start(contender, Job::Shared(&program), settings.scratch())?;
     let open = |_| Connection::open(&server, &talk, settings.check, CALM);
     let mut clients = (0..audience).map(open).collect::<Result<Vec<_>>>()?;
-    let mut watch = Watch::new(&clients)?;
+    let mut watch = Watch::new(clients.iter())?;
 
     // The first lines tell how many fill the time.
     let warm_up = WARM_UP / audience;

@@ -1,13 +1,12 @@
 //! Scenarios about sessions: how fast they come and go, and what they cost while nothing flows.
 
-use std::collections::VecDeque;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::Result;
-use crate::client::{CALM, Connection, PATIENCE};
+use crate::client::{CALM, Connection, PATIENCE, Watch};
 use crate::herald;
 use crate::measure::{Figure, Sample, as_f64, measured, median};
 use crate::scenarios::Settings;
@@ -22,7 +21,7 @@ pub(crate) fn one_at_a_time(settings: &Settings, contender: Contender) -> Result
     visits(settings, contender, 1)
 }
 
-/// The same with fifty clients.
+/// The same with fifty clients, none of which waits for another.
 pub(crate) fn fifty_at_a_time(settings: &Settings, contender: Contender) -> Result<Sample> {
     visits(settings, contender, FIFTY)
 }
@@ -43,20 +42,32 @@ fn visits(settings: &Settings, contender: Contender, at_once: usize) -> Result<S
 
 /// Keeps `at_once` visits under way until `deadline`, ends them all, and says how many there were.
 fn visit_until(settings: &Settings, server: &Server, talk: &Talk, at_once: usize, deadline: Instant) -> Result<u64> {
-    let mut under_way = VecDeque::new();
+    let begin = || Connection::begin(server, talk, settings.check, CALM);
+    let mut visits = (0..at_once).map(|_| begin()).collect::<Result<Vec<_>>>()?;
+    let mut watch = Watch::new(visits.iter())?;
     let mut count = 0;
-    loop {
-        while under_way.len() < at_once && Instant::now() < deadline {
-            under_way.push_back(Connection::begin(server, talk, settings.check, CALM)?);
+    let mut left = at_once;
+    while left > 0 {
+        let ready: Vec<usize> = watch.wait()?.collect();
+        for number in ready {
+            let visit = &mut visits[number];
+            if !visit.step()? {
+                continue;
+            }
+            if visit.messages() != 1 {
+                return Err(format!("{} messages arrived instead of one", visit.messages()).into());
+            }
+            count += 1;
+            if Instant::now() < deadline {
+                *visit = begin()?;
+                watch.add(number, visit)?;
+            } else {
+                left -= 1;
+                watch.remove(visit)?;
+            }
         }
-        let Some(mut oldest) = under_way.pop_front() else { return Ok(count) };
-        oldest.read_upgrade()?;
-        oldest.expect_end()?;
-        if oldest.messages() != 1 {
-            return Err(format!("{} messages arrived instead of one", oldest.messages()).into());
-        }
-        count += 1;
     }
+    Ok(count)
 }
 
 /// What a client of `contender` gets from [`herald`].
