@@ -25,7 +25,7 @@
 //! | 4 | `session` |
 //! | 3 | `room` |
 //! | 2 | `worker`, `socket` |
-//! | 1 | `framing`, `admission`, `cli`, `backlog`, `buffers` |
+//! | 1 | `framing`, `admission`, `cli`, `backlog`, `buffers`, `turn` |
 //! | 0 | `message`, `limits`, `peer`, `shutdown`, `log` |
 //!
 //! # The words
@@ -50,17 +50,24 @@ mod server;
 mod session;
 mod shutdown;
 mod socket;
+mod turn;
 mod worker;
 
 use std::{
+    env,
     ffi::OsString,
     fmt::Display,
     io::{self, Write},
     process::ExitCode,
     sync::Arc,
+    thread::available_parallelism,
 };
 
-use tokio::{sync::watch, time::interval};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::watch,
+    time::interval,
+};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
@@ -111,7 +118,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let _log = log::start(settings.log);
     buffers::keep_freed_memory();
     raise_limit();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return fail(CANNOT_START, &format!("cannot start the event loop: {error}")),
     };
@@ -125,6 +132,19 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     // A name that is being looked up, or a file on a dead disk, is not waited for.
     runtime.shutdown_timeout(BLOCKED_MAX);
     status
+}
+
+/// The event loop, on a thread for every two cores: the programs behind the sessions need the other half. With a thread on
+/// each, a flood keeps its neighbours waiting for a core twice as long.
+///
+/// tokio's variable `TOKIO_WORKER_THREADS` says another number. One thread needs nothing of what several need to share work.
+fn runtime() -> io::Result<Runtime> {
+    let wanted = env::var("TOKIO_WORKER_THREADS").ok().and_then(|number| number.parse().ok());
+    let threads = wanted.unwrap_or_else(|| available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)));
+    match threads {
+        0 | 1 => Builder::new_current_thread().enable_all().build(),
+        _ => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+    }
 }
 
 /// A server that serves.

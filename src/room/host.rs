@@ -20,11 +20,12 @@ use crate::{
         Decoder, Framing,
         events::{Command, Commands, Receivers, Said},
     },
-    limits::{CLOSED_STALL_PATROLS, PATROL_INTERVAL, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
+    limits::{CLOSED_STALL_PATROLS, PATROL_INTERVAL, READ_BYTES, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
     message::{Kind, Piece},
     peer::Connection,
     shutdown::Shutdown,
     socket::writer,
+    turn,
     worker::{
         Worker,
         input::Input,
@@ -119,19 +120,22 @@ impl Host {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..READS_PER_TURN {
             ready!(self.room.pressure.poll_none(cx));
-            if !ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers))) {
-                self.finish();
-                return Poll::Ready(());
+            match ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers))) {
+                0 => {
+                    self.finish();
+                    return Poll::Ready(());
+                }
+                READ_BYTES => break,
+                _ => {}
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        turn::over(cx)
     }
 
-    /// One read, all messages that are in it; ready with whether there was anything to read.
-    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<bool> {
+    /// One read, all messages that are in it; ready with the number of bytes read, 0 at the end.
+    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
         let Some((source, count)) = ready!(self.outputs.poll_read(cx, &mut buffers.read, &self.connection)) else {
-            return Poll::Ready(false);
+            return Poll::Ready(0);
         };
         let output = &buffers.read[..count];
         let mut batch = Batch::default();
@@ -148,7 +152,7 @@ impl Host {
             }
         }
         self.room.broadcast(&mut batch);
-        Poll::Ready(true)
+        Poll::Ready(count)
     }
 
     /// What the end of the output completes.

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     buffers::{self, Buffers},
     framing::{Decoder, Framing},
-    limits::READS_PER_TURN,
+    limits::{READ_BYTES, READS_PER_TURN},
     message::Piece,
     peer::Connection,
     socket::{
@@ -27,6 +27,7 @@ use crate::{
         reader::Event,
         writer,
     },
+    turn,
     worker::{
         input::Input,
         output::{Output, Stderr},
@@ -108,22 +109,23 @@ impl Bridge {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..READS_PER_TURN {
             ready!(self.poll_unsent(cx));
-            if !ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers))) {
-                return Poll::Ready(self.finish_output(cx));
+            match ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers))) {
+                0 => return Poll::Ready(self.finish_output(cx)),
+                READ_BYTES => break,
+                _ => {}
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        turn::over(cx)
     }
 
-    /// One read, all frames that are in it, one write; ready with whether there was anything to read.
-    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<bool> {
+    /// One read, all frames that are in it, one write; ready with the number of bytes read, 0 at the end.
+    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
         let Buffers { read, write } = buffers;
         let Some((source, count)) = ready!(self.outputs.poll_read(cx, read, &self.connection)) else {
-            return Poll::Ready(false);
+            return Poll::Ready(0);
         };
         if self.is_mute {
-            return Poll::Ready(true);
+            return Poll::Ready(count);
         }
         let had_replaced = self.decoder.has_replaced();
         let mut emit = |piece: Piece<'_>| {
@@ -140,7 +142,7 @@ impl Bridge {
         if !write.is_empty() && self.socket.send_buffer(cx, write).is_err() {
             self.mute();
         }
-        Poll::Ready(true)
+        Poll::Ready(count)
     }
 
     /// Sends what the end of the output completes.
@@ -169,8 +171,7 @@ impl Bridge {
             }
             ready!(buffers::with(|buffers| self.poll_input_once(cx, buffers)));
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        turn::over(cx)
     }
 
     /// One read, all messages that are in it, one write.

@@ -31,6 +31,7 @@ use crate::{
         reader::Event,
         writer,
     },
+    turn,
     worker::status::Status,
 };
 
@@ -158,8 +159,7 @@ impl Seated {
                 }
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        turn::over(cx)
     }
 
     /// Sends what is on its way; ready when nothing is.
@@ -220,8 +220,7 @@ impl Seated {
             }
             ready!(buffers::with(|buffers| self.poll_input_once(cx, buffers)));
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        turn::over(cx)
     }
 
     fn poll_input_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<()> {

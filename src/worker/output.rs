@@ -22,6 +22,7 @@ use crate::{
     framing::lines::undecided,
     limits::{PIPE_BYTES, READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_REST, STDERR_REST_MAX},
     peer::Connection,
+    turn,
 };
 
 /// The pipe from a worker's standard output; `None` once that has ended.
@@ -57,8 +58,7 @@ impl Output {
                 return Poll::Ready(());
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        turn::over(cx)
     }
 }
 
@@ -100,8 +100,7 @@ impl Stderr {
                 return Poll::Ready(());
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        turn::over(cx)
     }
 
     /// Logs what a worker that has ended left behind. A process that got away may hold it open for ever: as soon as there

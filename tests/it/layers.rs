@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 8] = [
     &["session"],
     &["room"],
     &["worker", "socket"],
-    &["framing", "admission", "cli", "backlog", "buffers"],
+    &["framing", "admission", "cli", "backlog", "buffers", "turn"],
 ];
 
 /// The bottom: of wsd's own they import nothing but limits, which are numbers.

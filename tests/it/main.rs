@@ -54,6 +54,7 @@ mod subprotocol;
 mod switches;
 mod systemd;
 mod text;
+mod threads;
 mod tls;
 mod unixsocket;
 mod upgrade;

@@ -1,0 +1,80 @@
+//! One thread serves as well as several do, and several as well as one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::thread;
+
+use crate::harness::server::{Server, wsd};
+
+/// A server whose event loop has so many threads.
+fn server(threads: usize, arguments: &[&str]) -> Server {
+    let mut command = wsd(arguments);
+    command.env("TOKIO_WORKER_THREADS", threads.to_string());
+    Server::spawn(command)
+}
+
+/// Names of the server's threads, as far as the kernel tells.
+fn names(server: &Server) -> Vec<String> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid().as_raw_nonzero())).into_iter().flatten();
+    tasks.map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap().trim().to_owned()).collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn there_are_as_many_threads_as_wanted() {
+    for wanted in [1, 4] {
+        let server = server(wanted, &["--port=0", "cat"]);
+        server.connect("/").text("started");
+
+        let others = names(&server).iter().filter(|name| name.starts_with("tokio")).count();
+
+        assert_eq!(others, if wanted == 1 { 0 } else { wanted }, "{:?}", names(&server));
+    }
+}
+
+#[test]
+fn many_at_once_get_each_what_is_theirs() {
+    for threads in [1, 4] {
+        let server = server(threads, &["--port=0", "cat"]);
+        let server = &server;
+
+        thread::scope(|scope| {
+            for client in 0..24 {
+                scope.spawn(move || {
+                    let mut session = server.connect("/");
+                    for number in 0..200 {
+                        session.text(&format!("{client} {number}"));
+                    }
+                    for number in 0..200 {
+                        assert_eq!(session.line(), format!("{client} {number}"));
+                    }
+                    session.close(1000);
+                    assert_eq!(session.expect_close().code, Some(1000));
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn a_room_says_the_same_to_all() {
+    const CLIENTS: usize = 8;
+    const MESSAGES: usize = 100;
+    for threads in [1, 4] {
+        let server = server(threads, &["--port=0", "--shared", "cat"]);
+        let clients: Vec<_> = (0..CLIENTS).map(|_| server.connect("/")).collect();
+
+        let heard: BTreeSet<Vec<String>> = thread::scope(|scope| {
+            let clients = clients.into_iter().enumerate().map(|(index, mut client)| {
+                scope.spawn(move || {
+                    (0..MESSAGES).for_each(|number| client.text(&format!("{index} {number}")));
+                    (0..CLIENTS * MESSAGES).map(|_| client.line()).collect()
+                })
+            });
+            let clients: Vec<_> = clients.collect();
+            clients.into_iter().map(|client| client.join().unwrap()).collect()
+        });
+
+        assert_eq!(heard.len(), 1, "not all heard the same");
+    }
+}
