@@ -181,10 +181,10 @@ fn start(settings: Settings) -> Result<Running, String> {
     routes.start_eager(&shutdown);
     let (routes, current) = watch::channel(Arc::new(routes));
     if let Some(port) = port {
-        let way = Service { routes: current.clone(), redirect: Some(Target { scheme, port }) };
+        let way = Service { routes: current.clone(), redirect: Some(Target { scheme, port }), slots: door.slots() };
         door.open(redirect, &way, None);
     }
-    door.open(main, &Service { routes: current, redirect: None }, certificates.as_ref());
+    door.open(main, &Service { routes: current, redirect: None, slots: door.slots() }, certificates.as_ref());
     for url in &urls {
         tracing::info!(url, "server ready");
     }

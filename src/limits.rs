@@ -111,8 +111,11 @@ pub(crate) const IDLE_TIME_MAX: Duration = Duration::from_mins(1);
 /// counts as taken; with TLS the last 64 KiB count as one write.
 pub(crate) const ANSWER_STALL_MAX: Duration = Duration::from_mins(1);
 
-/// Connections at a time that are not (yet) sessions; more wait in the kernel's queue.
+/// Connections at a time that are not (yet) sessions; beyond, one waits at each listener, more in the kernel's queue.
 pub(crate) const CONNECTIONS_MAX: usize = 8192;
+
+/// Programs that are started at the same time where several are wanted. Each takes a core; more would not be faster.
+pub(crate) const STARTS_MAX: usize = 4;
 
 /// The pause after an accept failed for want of descriptors or memory: long enough not to spin, short enough to go unnoticed.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -15,7 +15,7 @@ use crate::{
         Worker,
         environ::{Content, Facts, variables},
         program::Program,
-        spawn::{LaunchError, spawn},
+        spawn::{LaunchError, spawn, spawn_aside},
         variable::Variable,
     },
 };
@@ -64,9 +64,20 @@ pub(super) async fn environment(
     variables(&context.site.environ, &facts)
 }
 
-/// Starts a program; or 500, or 503.
+/// Starts a program; or 500, or 503. Where others wait for an answer, they do not wait for that.
+pub(super) async fn start(
+    context: &Context,
+    program: &Program,
+    environment: Vec<Variable>,
+) -> Result<Worker, Response<Body>> {
+    let started =
+        if context.has_others() { spawn_aside(program, environment).await } else { spawn(program, environment) };
+    started.map_err(|cause| launch_failed(context, program, &cause))
+}
+
+/// The same at once, whoever waits.
 #[expect(clippy::result_large_err, reason = "the error is the answer, which is made in either case")]
-pub(super) fn start(
+pub(super) fn start_here(
     context: &Context,
     program: &Program,
     environment: Vec<Variable>,

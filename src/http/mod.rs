@@ -28,11 +28,16 @@ use hyper::{
     header::{HOST, HeaderValue, LOCATION},
     http::request::Parts,
 };
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    admission::Admission, limits::CGI_REDIRECTS_MAX, peer::Connection, room::registry::Rooms, session,
-    shutdown::Shutdown, worker::environ,
+    admission::Admission,
+    limits::{CGI_REDIRECTS_MAX, CONNECTIONS_MAX},
+    peer::Connection,
+    room::registry::Rooms,
+    session,
+    shutdown::Shutdown,
+    worker::environ,
 };
 pub(crate) use cgi::Cgi;
 use files::Files;
@@ -54,6 +59,8 @@ pub(crate) struct Service {
     pub(crate) routes: watch::Receiver<Arc<Routes>>,
     /// Where nothing is served but the way to it: where that leads.
     pub(crate) redirect: Option<redirect::Target>,
+    /// Held by the connections that are no sessions (yet).
+    pub(crate) slots: Arc<Semaphore>,
 }
 
 /// What is served at a path: what the settings say, checked and ready.
@@ -98,6 +105,15 @@ pub(crate) struct Context {
     pub(crate) connection: Connection,
     /// The end of wsd.
     pub(crate) shutdown: Shutdown,
+    /// See [`Service::slots`].
+    pub(crate) slots: Arc<Semaphore>,
+}
+
+impl Context {
+    /// Whether other connections may wait for an answer, too.
+    pub(crate) fn has_others(&self) -> bool {
+        self.slots.available_permits() + 1 < CONNECTIONS_MAX
+    }
 }
 
 impl Service {
@@ -114,22 +130,17 @@ impl Service {
             let text = "A request names its host once (RFC 9112, section 3.2).";
             return Ok(headers(&request).add(page::page(StatusCode::BAD_REQUEST, text)));
         }
-        Ok(match self.redirect {
-            Some(target) => headers(&request).add(target.respond(&request)),
-            None => respond(&routes, connection, shutdown, request).await,
-        })
+        if let Some(target) = self.redirect {
+            return Ok(headers(&request).add(target.respond(&request)));
+        }
+        let (site, base) = routes.find(&path::decode(request.uri().path()));
+        let context = Context { site: Arc::clone(site), base, connection, shutdown, slots: self.slots };
+        Ok(respond(&routes, context, request).await)
     }
 }
 
 /// Answers a WebSocket, or whatever else.
-async fn respond(
-    routes: &Routes,
-    connection: Connection,
-    shutdown: Shutdown,
-    request: Request<Incoming>,
-) -> Response<Body> {
-    let (site, base) = routes.find(&path::decode(request.uri().path()));
-    let context = Context { site: Arc::clone(site), base, connection, shutdown };
+async fn respond(routes: &Routes, context: Context, request: Request<Incoming>) -> Response<Body> {
     match &context.site.scripts {
         Some(scripts) if handshake::is_wanted(request.headers()) => {
             context.site.headers.add(upgrade::respond(&context, scripts, request).await)

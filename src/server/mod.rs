@@ -38,6 +38,11 @@ impl Door {
         Self { slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)), shutdown: shutdown.clone() }
     }
 
+    /// What the connections hold that are no sessions (yet).
+    pub(crate) fn slots(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.slots)
+    }
+
     /// Opens `listeners`: `service` answers, within TLS if there are certificates.
     pub(crate) fn open(&self, listeners: Vec<Listener>, service: &Service, certificates: Option<&Certificates>) {
         for listener in listeners {
@@ -54,8 +59,8 @@ impl Door {
     /// Accepts for ever.
     async fn accept(&self, listener: &Listener, service: Service, certificates: Option<Certificates>) {
         loop {
-            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
             let (stream, peer) = next(listener).await;
+            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
             let (service, certificates, shutdown) = (service.clone(), certificates.clone(), self.shutdown.clone());
             self.shutdown.spawn(async move {
                 match certificates {

@@ -18,6 +18,7 @@ use nix::{
     sys::signal::SigSet,
 };
 use rustix::{io::Errno, process::Pid};
+use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{
     Worker,
@@ -28,6 +29,10 @@ use super::{
     program::Program,
     variable::Variable,
 };
+use crate::limits::STARTS_MAX;
+
+/// Who starts a program on a thread of its own.
+static STARTS: Semaphore = Semaphore::const_new(STARTS_MAX);
 
 /// Why a program could not be started.
 #[derive(Debug)]
@@ -74,6 +79,17 @@ impl fmt::Display for LaunchError {
 /// Blocks for the 0.1 to 0.3 ms that it takes to start a process.
 pub(crate) fn spawn(program: &Program, environment: Vec<Variable>) -> Result<Worker, LaunchError> {
     start(program, environment).map_err(LaunchError)
+}
+
+/// The same on a thread of its own: whatever else is under way goes on, at the price of two changes between threads.
+pub(crate) async fn spawn_aside(program: &Program, environment: Vec<Variable>) -> Result<Worker, LaunchError> {
+    let _turn = STARTS.acquire().await;
+    let program = program.clone();
+    match spawn_blocking(move || spawn(&program, environment)).await {
+        Ok(started) => started,
+        // wsd ends.
+        Err(_) => Err(LaunchError(io::ErrorKind::Interrupted.into())),
+    }
 }
 
 fn start(program: &Program, environment: Vec<Variable>) -> io::Result<Worker> {

@@ -60,7 +60,7 @@ pub(super) async fn run(
         script_file: Some(&found.file),
     };
     let environment = environment(context, request, &script, path, &unique_id(), told_of_body, None).await;
-    let worker = match start(context, &script.program, environment) {
+    let worker = match start(context, &script.program, environment).await {
         Ok(worker) => worker,
         Err(response) => return Answer::Page(response),
     };
