@@ -52,6 +52,8 @@ pub(crate) struct Bridge {
     leaving: Option<End>,
     /// The payload of the last Ping that came while other frames waited (RFC 6455, section 5.5.3 asks for no more).
     late_pong: Option<Vec<u8>>,
+    /// What waits is the last that the worker said: it may leave together with the Close frame.
+    has_last_words: bool,
     /// A Ping is due since other frames waited.
     has_late_ping: bool,
     keepalive: Keepalive,
@@ -86,6 +88,7 @@ impl Bridge {
             is_mute: false,
             leaving: None,
             late_pong: None,
+            has_last_words: false,
             has_late_ping: false,
             keepalive: Keepalive::default(),
             pings: options.ping_interval.map(ticks),
@@ -108,9 +111,11 @@ impl Bridge {
     /// Worker to client.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..READS_PER_TURN {
-            ready!(self.poll_unsent(cx));
+            if !self.has_last_words {
+                ready!(self.poll_unsent(cx));
+            }
             match ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers))) {
-                0 => return Poll::Ready(self.finish_output(cx)),
+                0 => return Poll::Ready(self.finish_output()),
                 READ_BYTES => break,
                 _ => {}
             }
@@ -139,20 +144,25 @@ impl Bridge {
         if self.decoder.has_replaced() && !had_replaced {
             warn!(conn = self.connection.id, hint = "--binary sends bytes as they are", "worker output not UTF-8");
         }
-        if !write.is_empty() && self.socket.send_buffer(cx, write).is_err() {
+        self.has_last_words = self.outputs.was_last(count);
+        if self.has_last_words {
+            self.socket.unsent().keep(write);
+        } else if !write.is_empty() && self.socket.send_buffer(cx, write).is_err() {
             self.mute();
         }
         Poll::Ready(count)
     }
 
-    /// Sends what the end of the output completes.
-    fn finish_output(&mut self, cx: &mut Context<'_>) -> End {
+    /// Puts what the end of the output completes behind all that waits: the farewell sends it.
+    fn finish_output(&mut self) -> End {
         let mut frames = Vec::new();
         self.decoder.finish(&mut |piece| {
             self.counts.output += u64::from(piece.last);
             writer::piece(piece, &mut frames);
         });
-        self.send(cx, &frames);
+        if !self.is_mute {
+            self.socket.unsent().keep(&frames);
+        }
         self.leaving.unwrap_or(End::Exit)
     }
 

@@ -72,6 +72,22 @@ impl Farewell {
         Poll::Pending
     }
 
+    /// Logs the rest of the worker's standard error. If that takes a while, the client does not wait for what is its own.
+    pub(super) async fn log_to_the_end(&mut self) {
+        let Some(outputs) = &mut self.outputs else { return };
+        if outputs.log_to_the_end(&self.connection).now_or_never().is_some() {
+            return;
+        }
+        poll_fn(|cx| {
+            self.send_on(cx);
+            Poll::Ready(())
+        })
+        .await;
+        if let Some(outputs) = &mut self.outputs {
+            outputs.log_to_the_end(&self.connection).await;
+        }
+    }
+
     /// Tells the client why, gives it time to take all that is its own and to answer, and closes the connection.
     pub(super) async fn take_leave(mut self, close: Option<Close>, shutdown: &Shutdown) {
         self.queue_close(close);

@@ -67,13 +67,13 @@ pub(crate) async fn run(
         if end == End::Shutdown {
             farewell.queue_close(end.close(None));
         }
+        // Of a worker that has ended already, the last words and the Close frame leave in one piece.
         let status = tokio::select! {
+            biased;
             status = stop(child, options.patience, &connection) => status,
             never = poll_fn(|cx| farewell.poll_meanwhile(cx)) => match never {},
         };
-        if let Some(outputs) = &mut farewell.outputs {
-            outputs.log_to_the_end(&connection).await;
-        }
+        farewell.log_to_the_end().await;
         drop(permit);
 
         let close = end.close(Some(status));

@@ -4,13 +4,13 @@ use std::{
     future::poll_fn,
     io, mem,
     os::fd::OwnedFd,
-    pin::Pin,
-    task::{Context, Poll, ready},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker, ready},
 };
 
 use memchr::memchr;
 use tokio::{
-    io::{AsyncRead, ReadBuf},
+    io::{AsyncRead, Interest, ReadBuf},
     net::unix::pipe::Receiver,
     time::timeout,
 };
@@ -49,6 +49,14 @@ impl Output {
             widen(pipe);
         }
         Poll::Ready(count)
+    }
+
+    /// Whether every process that could write has closed its end: what there is to read is the last.
+    pub(crate) fn is_ending(&self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        let Some(pipe) = &self.pipe else { return true };
+        let ready = pin!(pipe.ready(Interest::READABLE)).poll(&mut cx);
+        matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
     /// Reads all there is, through `buffer`, and forgets it; ready at the end of the output.

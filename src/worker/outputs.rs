@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use super::output::{Output, Stderr};
-use crate::peer::Connection;
+use crate::{limits::READ_BYTES, peer::Connection};
 
 /// Standard output, and standard error, which goes to the log and may be wanted besides (`--passstderr`).
 #[derive(Debug)]
@@ -57,6 +57,12 @@ impl Outputs {
             }
         }
         if self.is_output_over && self.is_stderr_over { Poll::Ready(None) } else { Poll::Pending }
+    }
+
+    /// Whether a read of `count` bytes was the last that gives any.
+    pub(crate) fn was_last(&self, count: usize) -> bool {
+        // Less than was asked for is all there was.
+        !self.wants_stderr && count < READ_BYTES && self.output.is_ending()
     }
 
     /// Logs what came on standard error, unless [`Outputs::poll_read`] gives it.
