@@ -8,10 +8,11 @@
 use std::{
     fmt::{self, Write as _},
     io::{self, BufWriter, Write},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use tracing::{Event, Level, Subscriber, field::Field};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     filter::LevelFilter,
     fmt::{
@@ -42,21 +43,51 @@ pub(crate) enum Stream {
     Output,
 }
 
-/// Logs from now on, and the last lines when the guard is dropped.
-pub(crate) fn start(options: Options) -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(LOG_LINES_MAX)
-        .finish(BufWriter::with_capacity(LOG_WRITE_BYTES, options.stream));
+/// Logs from now on, and the last lines when the log is dropped.
+pub(crate) fn start(options: Options) -> Log {
+    let queue = Arc::new(Queue { stream: options.stream, started: OnceLock::new(), guard: Mutex::new(None) });
+    let log = Log(Arc::clone(&queue));
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(options.level)
         .log_internal_errors(false)
         .event_format(Line)
-        .with_writer(writer)
+        .with_writer(move || queue.writer())
         .finish();
     // Fails only if it was done before.
     let _ = tracing::subscriber::set_global_default(subscriber);
-    guard
+    log
+}
+
+/// The log; dropped, it waits until all lines have been written.
+#[derive(Debug)]
+pub(crate) struct Log(Arc<Queue>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        drop(self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// The way to the thread that writes, which is started with the first line: it costs 170 KiB.
+#[derive(Debug)]
+struct Queue {
+    stream: Stream,
+    started: OnceLock<NonBlocking>,
+    guard: Mutex<Option<WorkerGuard>>,
+}
+
+impl Queue {
+    fn writer(&self) -> NonBlocking {
+        let start = || {
+            let (writer, guard) = NonBlockingBuilder::default()
+                .lossy(true)
+                .buffered_lines_limit(LOG_LINES_MAX)
+                .finish(BufWriter::with_capacity(LOG_WRITE_BYTES, self.stream));
+            *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+            writer
+        };
+        self.started.get_or_init(start).clone()
+    }
 }
 
 /// Nothing goes wrong if nobody listens there any more.

@@ -1,5 +1,7 @@
 //! The `wsd` command: hands its arguments to [`wsd::run`] and returns the exit status.
 
+mod pow;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -34,10 +34,10 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Flags, A
     let mut args = args.into_iter().peekable();
     let own_name = args.peek().and_then(|name| Path::new(name).file_name()).and_then(|name| name.to_str());
     let is_websocketd = own_name == Some(OLD_NAME);
-    let definition = if is_websocketd { old_definition() } else { Flags::command() };
+    let mut definition = if is_websocketd { old_definition() } else { Flags::command() };
     let (flags, command) = split(&definition, args);
     let words = flags.iter().skip(1).cloned().collect();
-    let matches = definition.clone().try_get_matches_from(flags).map_err(|error| answer(&error))?;
+    let matches = definition.try_get_matches_from_mut(flags).map_err(|error| answer(&error))?;
     let mut flags = Flags::from_arg_matches(&matches).map_err(|error| answer(&error))?;
     if flags.license {
         return Err(Answer::Text(LICENSE.to_owned()));
