@@ -7,7 +7,8 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let is = |name, value| env::var(name).is_ok_and(|found| found == value);
     let is_native = env::var("HOST") == env::var("TARGET");
-    if is_native && is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu") && glibc() >= Some((2, 36)) {
+    if is_native && is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu") && glibc() >= Some((2, 36))
+    {
         println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }
 }

@@ -13,7 +13,7 @@ use crate::limits::PIPE_BYTES;
 /// The bytes that a writer refused when they were offered.
 ///
 /// Its owner takes nothing new from the other side until [`Backlog::is_empty`] is true, so it never holds more than
-/// one read's worth. Empty, it holds no memory.
+/// one read's worth, at the end of a session two. Empty, it holds no memory.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     bytes: Vec<u8>,

@@ -59,7 +59,7 @@ use std::{
     fmt::Display,
     io::{self, Write},
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread::available_parallelism,
 };
 
@@ -74,7 +74,7 @@ use crate::{
     cli::Answer,
     config::{Loader, Settings},
     http::{Service, redirect::Target, routes::Routes},
-    limits::{BLOCKED_MAX, CERTIFICATE_LOOK, DRAIN},
+    limits::{BLOCKED_MAX, CERTIFICATE_LOOK, DRAIN, THREADS_MAX},
     server::{
         Door,
         listen::{self, Listener, Listeners},
@@ -82,6 +82,7 @@ use crate::{
         tls::{self, Reloader},
     },
     shutdown::{Shutdown, Signals, signal},
+    turn::aside,
     worker::descriptors::raise_limit,
 };
 
@@ -143,7 +144,7 @@ fn runtime() -> io::Result<Runtime> {
     let threads = wanted.unwrap_or_else(|| available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)));
     match threads {
         0 | 1 => Builder::new_current_thread().enable_all().build(),
-        _ => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+        _ => Builder::new_multi_thread().worker_threads(threads.min(THREADS_MAX)).enable_all().build(),
     }
 }
 
@@ -152,11 +153,19 @@ struct Running {
     signals: Signals,
     shutdown: Shutdown,
     manager: Manager,
+    reload: Arc<Mutex<Reload>>,
+    has_certificates: bool,
+    /// Removed at the end.
+    _socket_file: Option<server::unix::File>,
+}
+
+/// What is read again while wsd serves. Disks may be slow: nobody but a thread of its own waits for them.
+struct Reload {
+    shutdown: Shutdown,
+    manager: Manager,
     reloader: Option<Reloader>,
     loader: Loader,
     routes: watch::Sender<Arc<Routes>>,
-    /// Removed at the end.
-    _socket_file: Option<server::unix::File>,
 }
 
 /// Opens everything, then lets clients in, then says so.
@@ -193,7 +202,10 @@ fn start(settings: Settings) -> Result<Running, String> {
     }
     let manager = Manager::start();
     manager.ready();
-    Ok(Running { signals, shutdown, manager, reloader, loader, routes, _socket_file: file })
+    let has_certificates = reloader.is_some();
+    let reload = Reload { shutdown: shutdown.clone(), manager: manager.clone(), reloader, loader, routes };
+    let reload = Arc::new(Mutex::new(reload));
+    Ok(Running { signals, shutdown, manager, reload, has_certificates, _socket_file: file })
 }
 
 impl Running {
@@ -205,11 +217,19 @@ impl Running {
             loop {
                 tokio::select! {
                     signal = self.signals.next() => match signal {
-                        signal::HANGUP => self.reload(),
+                        signal::HANGUP => {
+                            let reload = Arc::clone(&self.reload);
+                            let all = move || reload.lock().unwrap_or_else(PoisonError::into_inner).all();
+                            if aside(all).is_none() {
+                                tracing::error!(cause = "no thread left", "settings not loaded, the old ones stay");
+                            }
+                        }
                         _ => return,
                     },
-                    _ = looks.tick() => if let Some(reloader) = &mut self.reloader {
-                        reloader.look();
+                    _ = looks.tick() => if self.has_certificates {
+                        let reload = Arc::clone(&self.reload);
+                        // If the last look is still under way, this one is not needed.
+                        aside(move || reload.try_lock().map(|mut reload| reload.look()).ok());
                     },
                 }
             }
@@ -233,8 +253,18 @@ impl Running {
             signal = second_signal => ExitCode::from(128 + signal),
         }
     }
+}
 
-    fn reload(&mut self) {
+impl Reload {
+    /// Certificates, if they have changed.
+    fn look(&mut self) {
+        if let Some(reloader) = &mut self.reloader {
+            reloader.look();
+        }
+    }
+
+    /// Certificates and settings.
+    fn all(&mut self) {
         self.manager.reloading();
         if let Some(reloader) = &mut self.reloader {
             reloader.reload();

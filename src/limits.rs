@@ -34,10 +34,22 @@ pub(crate) const FILE_READ_BYTES: usize = 256 << 10;
 /// Half of the freed memory that a thread's allocator keeps for what comes next: two of the largest messages.
 pub(crate) const FREED_BYTES_KEPT: usize = 2 << 20;
 
-/// Reads in one turn of a session before others get theirs; where a read is full, it is the last.
+/// Reads in one turn of a session before others get theirs; of output, a read that gave all that was asked for is the last.
 ///
-/// 64 KiB of short lines are framed and sent in about 50 µs: a flood delays its neighbours by no more.
+/// 64 KiB in lines of 64 bytes are framed and sent in about 50 µs, so much a flood delays its neighbours.
 pub(crate) const READS_PER_TURN: usize = 2;
+
+/// Messages in one read of output beyond which the next one asks for half as many bytes: 64 KiB can be 32,768 empty lines.
+pub(crate) const MESSAGES_PER_READ_MAX: u64 = 2048;
+
+/// Fewer messages in one read, and the next one asks for twice as many bytes again.
+pub(crate) const MESSAGES_PER_READ_FEW: u64 = MESSAGES_PER_READ_MAX / 2;
+
+/// The least that is asked for where messages are many.
+pub(crate) const READ_BYTES_MIN: usize = 4 << 10;
+
+/// Bytes asked for by one read of standard error. Each line of it is an event of the log, a microsecond's work.
+pub(crate) const STDERR_READ_BYTES: usize = 1 << 10;
 
 /// Bytes of an unfinished line that are kept to send it as one frame; beyond, it leaves as fragments of one message.
 pub(crate) const LINE_BYTES_HELD: usize = 64 << 10;
@@ -114,8 +126,12 @@ pub(crate) const ANSWER_STALL_MAX: Duration = Duration::from_mins(1);
 /// Connections at a time that are not (yet) sessions; beyond, one waits at each listener, more in the kernel's queue.
 pub(crate) const CONNECTIONS_MAX: usize = 8192;
 
-/// Programs that are started at the same time where several are wanted. Each takes a core; more would not be faster.
+/// Programs that are started at the same time where others are to go on; more wait for their turn. Loading them takes
+/// processors and disks, which more at a time would not make faster.
 pub(crate) const STARTS_MAX: usize = 4;
+
+/// Threads that serve, whatever `TOKIO_WORKER_THREADS` says.
+pub(crate) const THREADS_MAX: usize = 512;
 
 /// The pause after an accept failed for want of descriptors or memory: long enough not to spin, short enough to go unnoticed.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

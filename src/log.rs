@@ -8,6 +8,7 @@
 use std::{
     fmt::{self, Write as _},
     io::{self, BufWriter, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -19,6 +20,7 @@ use tracing_subscriber::{
         FmtContext, FormatEvent, FormatFields,
         format::Writer,
         time::{FormatTime, SystemTime},
+        writer::EitherWriter,
     },
     registry::LookupSpan,
 };
@@ -77,7 +79,8 @@ struct Queue {
 }
 
 impl Queue {
-    fn writer(&self) -> NonBlocking {
+    /// The way to the thread; straight to the stream if the system has no thread left.
+    fn writer(&self) -> EitherWriter<NonBlocking, Stream> {
         let start = || {
             let (writer, guard) = NonBlockingBuilder::default()
                 .lossy(true)
@@ -86,7 +89,11 @@ impl Queue {
             *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
             writer
         };
-        self.started.get_or_init(start).clone()
+        // The library knows no other way to say that there is none.
+        match catch_unwind(AssertUnwindSafe(|| self.started.get_or_init(start).clone())) {
+            Ok(writer) => EitherWriter::A(writer),
+            Err(_) => EitherWriter::B(self.stream),
+        }
     }
 }
 

@@ -64,20 +64,22 @@ pub(super) async fn environment(
     variables(&context.site.environ, &facts)
 }
 
-/// Starts a program; or 500, or 503. Where others wait for an answer, they do not wait for that.
+/// Starts a program in its fork slot; or 500, or 503. Where there is anybody else, nobody waits for that.
 pub(super) async fn start(
     context: &Context,
     program: &Program,
     environment: Vec<Variable>,
-) -> Result<Worker, Response<Body>> {
-    let started =
-        if context.has_others() { spawn_aside(program, environment).await } else { spawn(program, environment) };
-    started.map_err(|cause| launch_failed(context, program, &cause))
+    permit: Permit,
+) -> Result<(Worker, Permit), Response<Body>> {
+    if !context.has_others() {
+        return start_at_once(context, program, environment).map(|worker| (worker, permit));
+    }
+    spawn_aside(program, environment, permit).await.map_err(|cause| launch_failed(context, program, &cause))
 }
 
-/// The same at once, whoever waits.
+/// The same, whoever waits.
 #[expect(clippy::result_large_err, reason = "the error is the answer, which is made in either case")]
-pub(super) fn start_here(
+pub(super) fn start_at_once(
     context: &Context,
     program: &Program,
     environment: Vec<Variable>,

@@ -110,9 +110,9 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Whether other connections may wait for an answer, too.
+    /// Whether there is anybody else: another connection that may wait for an answer, or another worker whose client does.
     pub(crate) fn has_others(&self) -> bool {
-        self.slots.available_permits() + 1 < CONNECTIONS_MAX
+        self.slots.available_permits() + 1 < CONNECTIONS_MAX || self.site.admission.has_several()
     }
 }
 

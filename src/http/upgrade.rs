@@ -15,7 +15,7 @@ use tracing::warn;
 
 use super::{
     Body, Context, connection, handshake,
-    launch::{admit, environment, start, start_here, with_retry_after},
+    launch::{admit, environment, start, start_at_once, with_retry_after},
     origin::{Policy, Refusal},
     page::{not_found, page, text_body},
     path,
@@ -92,7 +92,8 @@ async fn begin(
     let partner = match &context.site.rooms {
         None => {
             let permit = admit(context)?;
-            Partner::Worker(start(context, &script.program, environment).await?, permit)
+            let (worker, permit) = start(context, &script.program, environment, permit).await?;
+            Partner::Worker(worker, permit)
         }
         Some(rooms) => {
             if context.site.admission.is_full() {
@@ -129,7 +130,7 @@ fn join(
             Sharing::All => room_variables(&context.site.environ, script.name, b""),
             Sharing::Path => room_variables(&context.site.environ, script.name, script.path_info),
         };
-        Ok((start_here(context, &script.program, environment)?, permit))
+        Ok((start_at_once(context, &script.program, environment)?, permit))
     };
     // A room for all is that of the route, whatever the path of its first client.
     let path = if rooms.sharing == Sharing::All { script.name } else { path };

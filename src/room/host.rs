@@ -20,7 +20,7 @@ use crate::{
         Decoder, Framing,
         events::{Command, Commands, Receivers, Said},
     },
-    limits::{CLOSED_STALL_PATROLS, PATROL_INTERVAL, READ_BYTES, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
+    limits::{CLOSED_STALL_PATROLS, PATROL_INTERVAL, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
     message::{Kind, Piece},
     peer::Connection,
     shutdown::Shutdown,
@@ -125,7 +125,7 @@ impl Host {
                     self.finish();
                     return Poll::Ready(());
                 }
-                READ_BYTES => break,
+                count if self.outputs.is_full(count) => break,
                 _ => {}
             }
         }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     buffers::{self, Buffers},
     framing::{Decoder, Framing},
-    limits::{READ_BYTES, READS_PER_TURN},
+    limits::READS_PER_TURN,
     message::Piece,
     peer::Connection,
     socket::{
@@ -116,7 +116,7 @@ impl Bridge {
             }
             match ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers))) {
                 0 => return Poll::Ready(self.finish_output()),
-                READ_BYTES => break,
+                count if self.outputs.is_full(count) => break,
                 _ => {}
             }
         }
@@ -133,6 +133,7 @@ impl Bridge {
             return Poll::Ready(count);
         }
         let had_replaced = self.decoder.has_replaced();
+        let before = self.counts.output;
         let mut emit = |piece: Piece<'_>| {
             self.counts.output += u64::from(piece.last);
             writer::piece(piece, write);
@@ -144,7 +145,9 @@ impl Bridge {
         if self.decoder.has_replaced() && !had_replaced {
             warn!(conn = self.connection.id, hint = "--binary sends bytes as they are", "worker output not UTF-8");
         }
-        self.has_last_words = self.outputs.was_last(count);
+        // A client that leaves gets what it still can at once.
+        self.has_last_words = self.leaving.is_none() && self.outputs.was_last(count);
+        self.outputs.measure(self.counts.output - before);
         if self.has_last_words {
             self.socket.unsent().keep(write);
         } else if !write.is_empty() && self.socket.send_buffer(cx, write).is_err() {

@@ -20,7 +20,7 @@ use super::widen;
 use crate::{
     buffers,
     framing::lines::undecided,
-    limits::{PIPE_BYTES, READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_REST, STDERR_REST_MAX},
+    limits::{PIPE_BYTES, READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_READ_BYTES, STDERR_REST, STDERR_REST_MAX},
     peer::Connection,
     turn,
 };
@@ -93,7 +93,7 @@ impl Stderr {
         buffer: &mut [u8],
         connection: &Connection,
     ) -> Poll<usize> {
-        let count = ready!(poll_read(&mut self.pipe, cx, buffer));
+        let count = ready!(poll_read(&mut self.pipe, cx, &mut buffer[..STDERR_READ_BYTES]));
         if count == 0 {
             self.log_rest(connection);
         }

@@ -3,7 +3,10 @@
 use std::task::{Context, Poll};
 
 use super::output::{Output, Stderr};
-use crate::{limits::READ_BYTES, peer::Connection};
+use crate::{
+    limits::{MESSAGES_PER_READ_FEW, MESSAGES_PER_READ_MAX, READ_BYTES, READ_BYTES_MIN},
+    peer::Connection,
+};
 
 /// Standard output, and standard error, which goes to the log and may be wanted besides (`--passstderr`).
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub(crate) struct Outputs {
     turn: Source,
     is_output_over: bool,
     is_stderr_over: bool,
+    /// Bytes to ask standard output for, [`READ_BYTES`] at most.
+    portion: usize,
 }
 
 /// One of the two streams.
@@ -31,7 +36,15 @@ impl Outputs {
     /// Both streams; `wants_stderr` says whether [`Outputs::poll_read`] gives standard error, too.
     pub(crate) fn new(output: Output, stderr: Stderr, wants_stderr: bool) -> Self {
         let is_stderr_over = !wants_stderr;
-        Self { output, stderr, wants_stderr, turn: Source::Stderr, is_output_over: false, is_stderr_over }
+        Self {
+            output,
+            stderr,
+            wants_stderr,
+            turn: Source::Stderr,
+            is_output_over: false,
+            is_stderr_over,
+            portion: READ_BYTES,
+        }
     }
 
     /// Reads once into `buffer`, and tells how many bytes came from where; `None` is the end of all that is wanted.
@@ -45,7 +58,7 @@ impl Outputs {
             let source = self.turn;
             self.turn = if source == Source::Output { Source::Stderr } else { Source::Output };
             let read = match source {
-                Source::Output if !self.is_output_over => self.output.poll_read(cx, buffer),
+                Source::Output if !self.is_output_over => self.output.poll_read(cx, &mut buffer[..self.portion]),
                 Source::Stderr if !self.is_stderr_over => self.stderr.poll_read(cx, buffer, connection),
                 _ => continue,
             };
@@ -59,10 +72,24 @@ impl Outputs {
         if self.is_output_over && self.is_stderr_over { Poll::Ready(None) } else { Poll::Pending }
     }
 
-    /// Whether a read of `count` bytes was the last that gives any.
+    /// Whether a read gave all that was asked for, so that there is likely more.
+    pub(crate) fn is_full(&self, count: usize) -> bool {
+        count >= self.portion
+    }
+
+    /// Whether a read of `count` bytes was most likely the last that gives any. What was written behind it before the end
+    /// comes with the next.
     pub(crate) fn was_last(&self, count: usize) -> bool {
-        // Less than was asked for is all there was.
-        !self.wants_stderr && count < READ_BYTES && self.output.is_ending()
+        !self.wants_stderr && !self.is_full(count) && self.output.is_ending()
+    }
+
+    /// Takes note of the number of messages in a read: where they are many, the next asks for less.
+    pub(crate) fn measure(&mut self, messages: u64) {
+        self.portion = match messages {
+            MESSAGES_PER_READ_MAX.. => (self.portion / 2).max(READ_BYTES_MIN),
+            ..MESSAGES_PER_READ_FEW => (self.portion * 2).min(READ_BYTES),
+            _ => self.portion,
+        };
     }
 
     /// Logs what came on standard error, unless [`Outputs::poll_read`] gives it.

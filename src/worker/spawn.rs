@@ -18,7 +18,7 @@ use nix::{
     sys::signal::SigSet,
 };
 use rustix::{io::Errno, process::Pid};
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::sync::Semaphore;
 
 use super::{
     Worker,
@@ -29,9 +29,9 @@ use super::{
     program::Program,
     variable::Variable,
 };
-use crate::limits::STARTS_MAX;
+use crate::{limits::STARTS_MAX, turn::aside};
 
-/// Who starts a program on a thread of its own.
+/// The turns of those who start a program on a thread of its own.
 static STARTS: Semaphore = Semaphore::const_new(STARTS_MAX);
 
 /// Why a program could not be started.
@@ -82,13 +82,23 @@ pub(crate) fn spawn(program: &Program, environment: Vec<Variable>) -> Result<Wor
 }
 
 /// The same on a thread of its own: whatever else is under way goes on, at the price of two changes between threads.
-pub(crate) async fn spawn_aside(program: &Program, environment: Vec<Variable>) -> Result<Worker, LaunchError> {
-    let _turn = STARTS.acquire().await;
+///
+/// `permit` is held until the worker has been started, and handed back with it, though nobody may wait for it any more.
+pub(crate) async fn spawn_aside<P: Send + 'static>(
+    program: &Program,
+    environment: Vec<Variable>,
+    permit: P,
+) -> Result<(Worker, P), LaunchError> {
+    let turn = STARTS.acquire().await;
     let program = program.clone();
-    match spawn_blocking(move || spawn(&program, environment)).await {
-        Ok(started) => started,
-        // wsd ends.
-        Err(_) => Err(LaunchError(io::ErrorKind::Interrupted.into())),
+    let start = move || {
+        let _turn = turn;
+        spawn(&program, environment).map(|worker| (worker, permit))
+    };
+    match aside(start) {
+        // An error: wsd ends.
+        Some(started) => started.await.unwrap_or_else(|_| Err(LaunchError(io::ErrorKind::Interrupted.into()))),
+        None => Err(LaunchError(Errno::AGAIN.into())),
     }
 }
 

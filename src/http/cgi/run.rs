@@ -60,8 +60,8 @@ pub(super) async fn run(
         script_file: Some(&found.file),
     };
     let environment = environment(context, request, &script, path, &unique_id(), told_of_body, None).await;
-    let worker = match start(context, &script.program, environment).await {
-        Ok(worker) => worker,
+    let (worker, permit) = match start(context, &script.program, environment, permit).await {
+        Ok(started) => started,
         Err(response) => return Answer::Page(response),
     };
     let (tell, told) = oneshot::channel();
