@@ -31,8 +31,9 @@ pub(crate) const WIDE_PIPE_BYTES: usize = 256 << 10;
 /// 256 KiB: the system calls for so much hardly count, and it is still in a core's cache when it is written.
 pub(crate) const FILE_READ_BYTES: usize = 256 << 10;
 
-/// Half of the freed memory that a thread's allocator keeps for what comes next: two of the largest messages.
-pub(crate) const FREED_BYTES_KEPT: usize = 2 << 20;
+/// Half of the freed memory that a thread's allocator keeps for what comes next: what a session holds of one of the largest
+/// messages both ways comes to more than 4 MiB, since vectors grow by doubling.
+pub(crate) const FREED_BYTES_KEPT: usize = 4 << 20;
 
 /// Reads in one turn of a session before others get theirs; of output, a read that gave all that was asked for is the last.
 ///
