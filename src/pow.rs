@@ -1,6 +1,6 @@
 //! `pow` of C (`math.h`), since tokio's scheduler asks for it and nothing else of the C library's mathematics is needed.
 //!
-//! Without this the loader maps the whole of libm at each start: half a megabyte of memory and a tenth of a millisecond.
+//! Without this the loader maps the whole of libm at each start: half a megabyte of memory.
 #![expect(unsafe_code, reason = "a name that the linker finds; no other symbol of the program is called `pow`")]
 
 /// `base` to the power of `exponent`.

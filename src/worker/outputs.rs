@@ -110,3 +110,39 @@ impl Outputs {
         self.stderr.log_to_the_end(connection).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::poll_fn,
+        io::{self, Write as _},
+    };
+
+    use super::*;
+    use crate::limits::PIPE_BYTES;
+
+    #[tokio::test]
+    async fn many_messages_make_the_next_read_smaller_and_few_larger_again() {
+        let (stdout, mut worker) = io::pipe().expect("a pipe");
+        let (stderr, _silent) = io::pipe().expect("a pipe");
+        let stdout = Output::new(stdout.into()).expect("it can be watched");
+        let stderr = Stderr::new(stderr.into()).expect("it can be watched");
+        let mut outputs = Outputs::new(stdout, stderr, false);
+        let mut buffer = vec![0; READ_BYTES];
+        let connection = Connection::none();
+
+        let mut sizes = Vec::new();
+        for messages in [MESSAGES_PER_READ_MAX, MESSAGES_PER_READ_MAX, 0, 0] {
+            worker.write_all(&vec![b'\n'; PIPE_BYTES]).expect("it takes all");
+            let read = poll_fn(|cx| outputs.poll_read(cx, &mut buffer, &connection)).await;
+            sizes.push(read.expect("there is some").1);
+            outputs.measure(messages);
+            while let Poll::Ready(Some(_)) =
+                outputs.poll_read(&mut Context::from_waker(std::task::Waker::noop()), &mut buffer, &connection)
+            {
+            }
+        }
+
+        assert_eq!(sizes, [PIPE_BYTES, READ_BYTES / 2, READ_BYTES / 4, READ_BYTES / 2]);
+    }
+}
