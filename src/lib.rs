@@ -26,7 +26,7 @@
 //! | 3 | `room` |
 //! | 2 | `worker`, `socket` |
 //! | 1 | `framing`, `admission`, `cli`, `backlog`, `buffers`, `turn` |
-//! | 0 | `message`, `limits`, `peer`, `shutdown`, `log` |
+//! | 0 | `message`, `limits`, `peer`, `shutdown`, `log`, `sys` |
 //!
 //! # The words
 //!
@@ -50,6 +50,7 @@ mod server;
 mod session;
 mod shutdown;
 mod socket;
+mod sys;
 mod turn;
 mod worker;
 

@@ -1,7 +1,5 @@
 //! The `wsd` command: hands its arguments to [`wsd::run`] and returns the exit status.
 
-mod pow;
-
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

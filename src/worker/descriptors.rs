@@ -6,11 +6,9 @@
 #[cfg(target_os = "linux")]
 use std::sync::OnceLock;
 
-use rustix::process::Pid;
 #[cfg(target_os = "linux")]
-use rustix::process::{Resource, Rlimit, getrlimit, prlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The limit that wsd was started with, if that was raised.
 #[cfg(target_os = "linux")]
 static BEFORE: OnceLock<Rlimit> = OnceLock::new();
 
@@ -28,17 +26,8 @@ pub(crate) fn raise_limit() {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn raise_limit() {}
 
-/// Gives a worker the limit that wsd was started with.
-///
-/// It has just been started: there is no other way that does not copy all of wsd's memory or lower wsd's own limit for
-/// a moment. A program needs longer to be loaded than this takes.
+/// The limit that wsd was started with, if that was raised: what its workers get.
 #[cfg(target_os = "linux")]
-pub(super) fn give_limit_back(worker: Pid) {
-    if let Some(before) = BEFORE.get() {
-        // Fails for a set-user-ID program, which keeps the higher one.
-        let _ = prlimit(Some(worker), Resource::Nofile, *before);
-    }
+pub(super) fn limit_before() -> Option<Rlimit> {
+    BEFORE.get().copied()
 }
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn give_limit_back(_: Pid) {}

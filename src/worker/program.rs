@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
+    iter::once,
     path::{Path, PathBuf},
 };
 
@@ -25,6 +26,12 @@ impl Program {
     /// The program at `path`, started as a shell would start it.
     pub(crate) fn new(path: PathBuf, args: Vec<OsString>) -> Self {
         Self { path, args, name: None, folder: None }
+    }
+
+    /// What it is told to be called, and its arguments.
+    pub(super) fn argv(&self) -> impl Iterator<Item = &OsStr> {
+        let name = self.name.as_deref().unwrap_or(self.path.as_os_str());
+        once(name).chain(self.args.iter().map(OsString::as_os_str))
     }
 }
 

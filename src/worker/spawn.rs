@@ -1,34 +1,33 @@
 //! Starts programs, each in a process group of its own.
 
+#[cfg(target_os = "linux")]
 use std::{
-    ffi::{CString, OsString},
+    ffi::{CString, OsStr},
+    os::unix::ffi::OsStrExt,
+};
+use std::{
     fmt,
     fs::File,
     io::{self, Read},
-    os::{
-        fd::{AsRawFd, OwnedFd},
-        unix::process::CommandExt,
-    },
+    os::fd::OwnedFd,
     path::Path,
-    process::Command,
 };
 
-use nix::{
-    spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn},
-    sys::signal::SigSet,
-};
 use rustix::{io::Errno, process::Pid};
 use tokio::sync::Semaphore;
 
+#[cfg(target_os = "linux")]
+use super::descriptors::limit_before;
 use super::{
     Worker,
     child::Child,
-    descriptors::give_limit_back,
     input::Input,
     output::{Output, Stderr},
     program::Program,
     variable::Variable,
 };
+#[cfg(target_os = "linux")]
+use crate::sys;
 use crate::{limits::STARTS_MAX, turn::aside};
 
 /// The turns of those who start a program on a thread of its own.
@@ -107,12 +106,7 @@ fn start(program: &Program, environment: Vec<Variable>) -> io::Result<Worker> {
     let (stdout, child_stdout) = io::pipe()?;
     let (stderr, child_stderr) = io::pipe()?;
     let standard = [child_stdin.into(), child_stdout.into(), child_stderr.into()];
-    let pid = match &program.folder {
-        None => start_here(program, environment, &standard)?,
-        Some(folder) => start_in(folder, program, &environment, standard)?,
-    };
-    let child = Child::new(pid);
-    give_limit_back(pid);
+    let child = Child::new(execute(program, environment, &standard)?);
     Ok(Worker {
         child,
         input: Input::new(stdin.into())?,
@@ -121,46 +115,38 @@ fn start(program: &Program, environment: Vec<Variable>) -> io::Result<Worker> {
     })
 }
 
-/// Starts it in wsd's own folder, the fast way (POSIX, `posix_spawn`): without copying wsd's memory, as the standard library
-/// does, and without its three copies of the environment: a third of what wsd itself computed for a short session.
-///
-/// Signals begin at their defaults, whatever they were set to when wsd was started.
-fn start_here(program: &Program, environment: Vec<Variable>, standard: &[OwnedFd; 3]) -> io::Result<Pid> {
-    let mut actions = PosixSpawnFileActions::init()?;
-    for (fd, number) in standard.iter().zip(0..) {
-        actions.add_dup2(fd.as_raw_fd(), number)?;
-    }
-    let mut attributes = PosixSpawnAttr::init()?;
-    attributes.set_flags(
-        PosixSpawnFlags::POSIX_SPAWN_SETPGROUP
-            | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF
-            | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK,
-    )?;
-    attributes.set_sigdefault(&SigSet::all())?;
-    attributes.set_sigmask(&SigSet::empty())?;
-
-    let name = program.name.as_deref().unwrap_or(program.path.as_os_str());
-    let args = std::iter::once(name).chain(program.args.iter().map(OsString::as_os_str));
-    let args: Vec<CString> = args.map(|arg| CString::new(arg.as_encoded_bytes())).collect::<Result<_, _>>()?;
-    let variables: Vec<CString> = environment.into_iter().map(Variable::into_text).collect::<Result<_, _>>()?;
-
-    let pid = posix_spawn(&*program.path, &actions, &attributes, &args, &variables)?;
-    Ok(Pid::from_raw(pid.as_raw()).expect("a process has an id"))
+#[cfg(target_os = "linux")]
+fn execute(program: &Program, environment: Vec<Variable>, standard: &[OwnedFd; 3]) -> io::Result<Pid> {
+    let text = |text: &OsStr| CString::new(text.as_bytes());
+    let args: Vec<_> = program.argv().map(text).collect::<Result<_, _>>()?;
+    let environment: Vec<_> = environment.into_iter().map(Variable::into_text).collect::<Result<_, _>>()?;
+    let folder = program.folder.as_ref().map(|folder| text(folder.as_os_str())).transpose()?;
+    sys::start(&sys::Image {
+        path: &text(program.path.as_os_str())?,
+        args: &args,
+        environment: &environment,
+        folder: folder.as_deref(),
+        descriptors: limit_before(),
+        standard,
+    })
 }
 
-/// Starts it in another folder, which `posix_spawn` of POSIX.1-2017 cannot.
-fn start_in(folder: &Path, program: &Program, environment: &[Variable], standard: [OwnedFd; 3]) -> io::Result<Pid> {
+#[cfg(not(target_os = "linux"))]
+fn execute(program: &Program, environment: Vec<Variable>, standard: &[OwnedFd; 3]) -> io::Result<Pid> {
+    use std::{os::unix::process::CommandExt as _, process::Command};
+
     let [stdin, stdout, stderr] = standard;
+    let mut argv = program.argv();
     let started = Command::new(&program.path)
-        .arg0(program.name.as_deref().unwrap_or(program.path.as_os_str()))
-        .args(&program.args)
-        .current_dir(folder)
+        .arg0(argv.next().unwrap_or_default())
+        .args(argv)
+        .current_dir(program.folder.as_deref().unwrap_or(Path::new(".")))
         .env_clear()
         .envs(environment.iter().map(|variable| (variable.name(), variable.value())))
         .process_group(0)
-        .stdin(stdin)
-        .stdout(stdout)
-        .stderr(stderr)
+        .stdin(stdin.try_clone()?)
+        .stdout(stdout.try_clone()?)
+        .stderr(stderr.try_clone()?)
         .spawn()?;
     Ok(Pid::from_child(&started))
 }

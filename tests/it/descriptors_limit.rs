@@ -27,10 +27,9 @@ fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
 
 #[test]
 fn a_worker_has_the_limit_that_wsd_was_started_with() {
-    let server = start_limited(&["sh", "-c", "read go; ulimit -S -n; ulimit -H -n"]);
-    let mut client = server.connect("/");
+    let server = start_limited(&["sh", "-c", "ulimit -S -n; ulimit -H -n"]);
 
-    client.text("go");
+    let mut client = server.connect("/");
 
     assert_eq!(client.line(), "200");
     assert_eq!(client.line(), "300");

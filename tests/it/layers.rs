@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 8] = [
 ];
 
 /// The bottom: of wsd's own they import nothing but limits, which are numbers.
-const BOTTOM: [&str; 6] = ["message", "limits", "peer", "shutdown", "log", "pow"];
+const BOTTOM: [&str; 6] = ["message", "limits", "peer", "shutdown", "log", "sys"];
 
 /// Beside the rule of the layers: who may not be named where, with the reason.
 const APART: [(&str, &str, &str); 3] =
