@@ -19,6 +19,7 @@
 //!
 //! | layer | rooms |
 //! |---|---|
+//! | 8 | `reload` |
 //! | 7 | `config` |
 //! | 6 | `server` |
 //! | 5 | `http` |
@@ -45,6 +46,7 @@ mod limits;
 mod log;
 mod message;
 mod peer;
+mod reload;
 mod room;
 mod server;
 mod session;
@@ -60,7 +62,7 @@ use std::{
     fmt::Display,
     io::{self, Write},
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     thread::available_parallelism,
 };
 
@@ -73,17 +75,17 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     cli::Answer,
-    config::{Loader, Settings},
-    http::{Service, redirect::Target, routes::Routes},
+    config::Settings,
+    http::{Service, redirect::Target},
     limits::{BLOCKED_MAX, CERTIFICATE_LOOK, DRAIN, THREADS_MAX},
+    reload::{Reload, Sources},
     server::{
         Door,
         listen::{self, Listener, Listeners},
         systemd::Manager,
-        tls::{self, Reloader},
+        tls,
     },
     shutdown::{Shutdown, Signals, signal},
-    turn::aside,
     worker::descriptors::raise_limit,
 };
 
@@ -154,19 +156,9 @@ struct Running {
     signals: Signals,
     shutdown: Shutdown,
     manager: Manager,
-    reload: Arc<Mutex<Reload>>,
-    has_certificates: bool,
+    reload: Reload,
     /// Removed at the end.
     _socket_file: Option<server::unix::File>,
-}
-
-/// What is read again while wsd serves. Disks may be slow: nobody but a thread of its own waits for them.
-struct Reload {
-    shutdown: Shutdown,
-    manager: Manager,
-    reloader: Option<Reloader>,
-    loader: Loader,
-    routes: watch::Sender<Arc<Routes>>,
 }
 
 /// Opens everything, then lets clients in, then says so.
@@ -203,10 +195,9 @@ fn start(settings: Settings) -> Result<Running, String> {
     }
     let manager = Manager::start();
     manager.ready();
-    let has_certificates = reloader.is_some();
-    let reload = Reload { shutdown: shutdown.clone(), manager: manager.clone(), reloader, loader, routes };
-    let reload = Arc::new(Mutex::new(reload));
-    Ok(Running { signals, shutdown, manager, reload, has_certificates, _socket_file: file })
+    let sources =
+        Sources { loader, routes, certificates: reloader, manager: manager.clone(), shutdown: shutdown.clone() };
+    Ok(Running { signals, shutdown, manager, reload: Reload::new(sources), _socket_file: file })
 }
 
 impl Running {
@@ -218,20 +209,10 @@ impl Running {
             loop {
                 tokio::select! {
                     signal = self.signals.next() => match signal {
-                        signal::HANGUP => {
-                            let reload = Arc::clone(&self.reload);
-                            let all = move || reload.lock().unwrap_or_else(PoisonError::into_inner).all();
-                            if aside(all).is_none() {
-                                tracing::error!(cause = "no thread left", "settings not loaded, the old ones stay");
-                            }
-                        }
+                        signal::HANGUP => self.reload.all(),
                         _ => return,
                     },
-                    _ = looks.tick() => if self.has_certificates {
-                        let reload = Arc::clone(&self.reload);
-                        // If the last look is still under way, this one is not needed.
-                        aside(move || reload.try_lock().map(|mut reload| reload.look()).ok());
-                    },
+                    _ = looks.tick() => self.reload.look(),
                 }
             }
         };
@@ -253,38 +234,6 @@ impl Running {
             _ = self.shutdown.finish(DRAIN) => ExitCode::SUCCESS,
             signal = second_signal => ExitCode::from(128 + signal),
         }
-    }
-}
-
-impl Reload {
-    /// Certificates, if they have changed.
-    fn look(&mut self) {
-        if let Some(reloader) = &mut self.reloader {
-            reloader.look();
-        }
-    }
-
-    /// Certificates and settings.
-    fn all(&mut self) {
-        self.manager.reloading();
-        if let Some(reloader) = &mut self.reloader {
-            reloader.reload();
-        }
-        if self.loader.has_file() {
-            match self.loader.load() {
-                Ok((routes, changed)) => {
-                    routes.start_eager(&self.shutdown);
-                    self.routes.send_replace(Arc::new(routes));
-                    tracing::info!("settings loaded");
-                    if !changed.is_empty() {
-                        let hint = "these have an effect when wsd is started again";
-                        tracing::warn!(keys = changed.join(","), hint, "settings need a restart");
-                    }
-                }
-                Err(cause) => tracing::error!(%cause, "settings not loaded, the old ones stay"),
-            }
-        }
-        self.manager.ready();
     }
 }
 

@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// The rooms, from the top; a room may import from those of lower lines only.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["main", "lib"],
+    &["reload"],
     &["config"],
     &["server"],
     &["http"],
