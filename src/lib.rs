@@ -61,6 +61,7 @@ use std::{
     ffi::OsString,
     fmt::Display,
     io::{self, Write},
+    num::NonZero,
     process::ExitCode,
     sync::Arc,
     thread::available_parallelism,
@@ -144,11 +145,20 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// tokio's variable `TOKIO_WORKER_THREADS` says another number. One thread needs nothing of what several need to share work.
 fn runtime() -> io::Result<Runtime> {
     let wanted = env::var("TOKIO_WORKER_THREADS").ok().and_then(|number| number.parse().ok());
-    let threads = wanted.unwrap_or_else(|| available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)));
+    let threads = wanted.unwrap_or_else(|| cores().div_ceil(2));
     match threads {
         0 | 1 => Builder::new_current_thread().enable_all().build(),
         _ => Builder::new_multi_thread().worker_threads(threads.min(THREADS_MAX)).enable_all().build(),
     }
+}
+
+/// The cores for wsd. What a control group leaves of them is asked for only where it can make a difference: three and more.
+fn cores() -> usize {
+    #[cfg(target_os = "linux")]
+    if let Ok(cores @ 1..=2) = rustix::thread::sched_getaffinity(None).map(|cores| cores.count()) {
+        return cores as usize;
+    }
+    available_parallelism().map_or(1, NonZero::get)
 }
 
 /// A server that serves.
