@@ -85,10 +85,10 @@ mod execute {
         let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
         // SAFETY: the child has a stack of its own, and this thread, which owns all that is in `plan`, goes on only when
         // the child has executed its program or ended (CLONE_VFORK). All signals are blocked in it until they are at their
-        // defaults, so that no handler of this process runs in it.
+        // defaults, so that no handler of this process runs in it; but for two that libc sends to its own threads only.
         let pid = unsafe { libc::clone(child, top.cast(), flags, ptr::from_mut(&mut plan).cast()) };
         let failure = io::Error::last_os_error();
-        mask.thread_set_mask()?;
+        mask.thread_set_mask().expect("it was this thread's mask before");
         if pid < 0 {
             return Err(failure);
         }
@@ -112,16 +112,20 @@ mod execute {
 
     impl Plan<'_> {
         fn execute(&self) -> Result<(), Errno> {
-            for &signal in self.signals {
-                // SAFETY: zeros are the default, without a handler.
-                unsafe { libc::sigaction(signal, MaybeUninit::zeroed().as_ptr(), ptr::null_mut()) };
-            }
             setpgid(None, None)?;
+            for &signal in self.signals {
+                set_action(signal, libc::SIG_DFL);
+            }
+            // One that came when this was in wsd's group still (Ctrl-Z) would stop it here, and wsd with it, whatever comes to
+            // that group later. What is ignored does not wait any more.
+            set_action(libc::SIGTSTP, libc::SIG_IGN);
+            set_action(libc::SIGTSTP, libc::SIG_DFL);
             if let Some(folder) = self.image.folder {
                 chdir(folder)?;
             }
             if let Some(limit) = self.image.descriptors {
-                setrlimit(Resource::Nofile, limit)?;
+                // Fails if somebody has lowered the hard limit since.
+                let _ = setrlimit(Resource::Nofile, limit);
             }
             let [stdin, stdout, stderr] = self.image.standard;
             dup2_stdin(stdin)?;
@@ -131,6 +135,16 @@ mod execute {
             // SAFETY: both lists end with a null, and what they point to lives as long as the image.
             unsafe { libc::execve(self.image.path.as_ptr(), self.args.as_ptr(), self.environment.as_ptr()) };
             Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::NOEXEC))
+        }
+    }
+
+    /// Ignores a signal, or has the default done.
+    fn set_action(signal: c_int, action: libc::sighandler_t) {
+        // SAFETY: all of a `sigaction` may be zero, and neither of the two actions is a function.
+        unsafe {
+            let mut new = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
+            new.sa_sigaction = action;
+            libc::sigaction(signal, &raw const new, ptr::null_mut());
         }
     }
 

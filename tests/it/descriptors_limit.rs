@@ -4,6 +4,8 @@
 use std::fs;
 use std::process::Command;
 
+use rustix::process::{Resource, Rlimit, prlimit};
+
 use crate::harness::server::{Server, wsd};
 
 /// Starts `wsd` with a soft limit of 200 open files, below a hard one of 300.
@@ -33,4 +35,15 @@ fn a_worker_has_the_limit_that_wsd_was_started_with() {
 
     assert_eq!(client.line(), "200");
     assert_eq!(client.line(), "300");
+}
+
+#[test]
+fn a_limit_lowered_from_outside_keeps_no_worker_from_starting() {
+    let server = start_limited(&["sh", "-c", "ulimit -S -n"]);
+    let lowered = Rlimit { current: Some(250), maximum: Some(250) };
+    prlimit(Some(server.pid()), Resource::Nofile, lowered).unwrap();
+
+    let limit: u64 = server.connect("/").line().parse().unwrap();
+
+    assert!([200, 250].contains(&limit), "{limit}: as it was, or as it may be");
 }
