@@ -62,18 +62,14 @@ impl Contender {
         matches!(self, Self::Websocketd | Self::Wsd)
     }
 
-    /// Has the program read from disk anew when it is next started, as after a boot. How a file that was written a moment ago
+    /// Has the program read from disk anew when it is next started, if that can be. How a file that was written a moment ago
     /// lies in memory depends on who wrote it, linker or package manager: a tenth of the time to start, and of its memory.
-    pub(crate) fn forget(self) -> Result<()> {
-        let program = Path::new(self.program());
-        let folders = env::var_os("PATH").unwrap_or_default();
-        let Some(path) = env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
-        else {
-            return Ok(());
-        };
-        let file = File::open(path)?;
-        file.sync_all()?;
-        Ok(fadvise(&file, 0, None, Advice::DontNeed)?)
+    pub(crate) fn forget(self) {
+        let (program, folders) = (self.program(), env::var_os("PATH").unwrap_or_default());
+        if let Some(file) = env::split_paths(&folders).find_map(|folder| File::open(folder.join(program)).ok()) {
+            let _ = file.sync_all();
+            let _ = fadvise(&file, 0, None, Advice::DontNeed);
+        }
     }
 
     /// The line in which the program names its version, or `None` if it is not installed.
