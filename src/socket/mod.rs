@@ -1,6 +1,7 @@
 //! A client's WebSocket (RFC 6455) over any byte stream: frames in, frames out, and whether the client is still there.
 
 pub(crate) mod close;
+mod header;
 pub(crate) mod keepalive;
 pub(crate) mod reader;
 pub(crate) mod stream;
