@@ -79,7 +79,7 @@ use crate::{
     config::Settings,
     http::{Service, redirect::Target},
     limits::{BLOCKED_MAX, CERTIFICATE_LOOK, DRAIN, THREADS_MAX},
-    reload::{Reload, Sources},
+    reload::{Reload, Subjects},
     server::{
         Door,
         listen::{self, Listener, Listeners},
@@ -205,9 +205,9 @@ fn start(settings: Settings) -> Result<Running, String> {
     }
     let manager = Manager::start();
     manager.ready();
-    let sources =
-        Sources { loader, routes, certificates: reloader, manager: manager.clone(), shutdown: shutdown.clone() };
-    Ok(Running { signals, shutdown, manager, reload: Reload::new(sources), _socket_file: file })
+    let subjects =
+        Subjects { loader, routes, certificates: reloader, manager: manager.clone(), shutdown: shutdown.clone() };
+    Ok(Running { signals, shutdown, manager, reload: Reload::new(subjects), _socket_file: file })
 }
 
 impl Running {

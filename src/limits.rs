@@ -13,7 +13,7 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// Bytes asked for by one read of a socket or a pipe, and so the most that is framed and written in one go.
 ///
 /// 64 KiB, what a pipe holds as it comes, and some more for the headers of a message of that size. 4 times as much is a
-/// tenth faster for one flood, and holds up its neighbours more than 3 times as long. The buffers belong to the thread, not to the
+/// tenth faster for one flood, and holds up its neighbours more than 3 times as long. The buffers are the thread's, not the
 /// session.
 pub(crate) const READ_BYTES: usize = PIPE_BYTES + (1 << 10);
 

@@ -16,12 +16,12 @@ use crate::{
 
 /// Reads again when it is told to.
 pub(crate) struct Reload {
-    sources: Arc<Mutex<Sources>>,
+    subjects: Arc<Mutex<Subjects>>,
     has_certificates: bool,
 }
 
 /// Where settings and certificates come from, and where they go.
-pub(crate) struct Sources {
+pub(crate) struct Subjects {
     pub(crate) loader: Loader,
     pub(crate) routes: watch::Sender<Arc<Routes>>,
     pub(crate) certificates: Option<Reloader>,
@@ -30,15 +30,15 @@ pub(crate) struct Sources {
 }
 
 impl Reload {
-    pub(crate) fn new(sources: Sources) -> Self {
-        let has_certificates = sources.certificates.is_some();
-        Self { sources: Arc::new(Mutex::new(sources)), has_certificates }
+    pub(crate) fn new(subjects: Subjects) -> Self {
+        let has_certificates = subjects.certificates.is_some();
+        Self { subjects: Arc::new(Mutex::new(subjects)), has_certificates }
     }
 
     /// Settings and certificates.
     pub(crate) fn all(&self) {
-        let sources = Arc::clone(&self.sources);
-        if aside(move || sources.lock().unwrap_or_else(PoisonError::into_inner).load()).is_none() {
+        let subjects = Arc::clone(&self.subjects);
+        if aside(move || subjects.lock().unwrap_or_else(PoisonError::into_inner).load()).is_none() {
             tracing::error!(cause = "no thread left", "settings not loaded, the old ones stay");
         }
     }
@@ -46,13 +46,13 @@ impl Reload {
     /// Certificates, if they have changed. If the last look is still under way, this one is not needed.
     pub(crate) fn look(&self) {
         if self.has_certificates {
-            let sources = Arc::clone(&self.sources);
-            aside(move || sources.try_lock().ok()?.certificates.as_mut().map(Reloader::look));
+            let subjects = Arc::clone(&self.subjects);
+            aside(move || subjects.try_lock().ok()?.certificates.as_mut().map(Reloader::look));
         }
     }
 }
 
-impl Sources {
+impl Subjects {
     fn load(&mut self) {
         self.manager.reloading();
         if let Some(certificates) = &mut self.certificates {
