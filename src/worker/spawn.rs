@@ -41,7 +41,11 @@ impl LaunchError {
     /// Whether the system lacks processes, memory or descriptors, so that it may work later.
     pub(crate) fn is_shortage(&self) -> bool {
         let shortages = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
-        shortages.into_iter().any(|errno| self.0.raw_os_error() == Some(errno.raw_os_error()))
+        shortages.into_iter().any(|errno| self.is(errno))
+    }
+
+    fn is(&self, errno: Errno) -> bool {
+        self.0.raw_os_error() == Some(errno.raw_os_error())
     }
 
     /// What to do about it, if that is known.
@@ -51,10 +55,8 @@ impl LaunchError {
                 Some("the first line ends with a carriage return, which Windows writes and Unix takes for a part of it")
             }
             io::ErrorKind::NotFound => Some("the file, or the interpreter that its first line names, does not exist"),
-            io::ErrorKind::PermissionDenied => Some("make it executable: chmod +x"),
-            _ if self.0.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
-                Some("a script must begin with a line such as #!/bin/sh")
-            }
+            _ if self.is(Errno::ACCESS) => Some("make it executable: chmod +x"),
+            _ if self.is(Errno::NOEXEC) => Some("a script must begin with a line such as #!/bin/sh"),
             _ => None,
         }
     }
@@ -149,4 +151,40 @@ fn execute(program: &Program, environment: Vec<Variable>, standard: &[OwnedFd; 3
         .stderr(stderr.try_clone()?)
         .spawn()?;
     Ok(Pid::from_child(&started))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        path::PathBuf,
+        pin::pin,
+        sync::mpsc::{Sender, channel},
+        task::{Context, Waker},
+        thread::{self, ThreadId},
+    };
+
+    use super::*;
+
+    /// Tells where it was given back.
+    struct Permit(Sender<ThreadId>);
+
+    impl Drop for Permit {
+        fn drop(&mut self) {
+            let _ = self.0.send(thread::current().id());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_permit_is_not_given_back_before_the_start_is_done_whoever_left() {
+        let program = Program::new(PathBuf::from("/bin/cat"), Vec::new());
+        let (sender, given_back) = channel();
+        {
+            let start = pin!(spawn_aside(&program, Vec::new(), Permit(sender)));
+            assert!(start.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+
+        let place = given_back.recv().expect("it is given back");
+
+        assert_ne!(place, thread::current().id(), "by the one who left, while the start went on");
+    }
 }

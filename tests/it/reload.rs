@@ -305,3 +305,22 @@ fn a_change_that_needs_a_restart_is_reported_with_its_keys() {
     let log = configured.server.stop();
     assert_eq!(log.matches("settings need a restart").count(), 1, "{log}");
 }
+
+#[test]
+fn nobody_waits_for_a_disk_that_the_settings_are_read_from() {
+    let settings = route("/", "cat", "");
+    let configured = Configured::new(&settings);
+    configured.tree.remove("wsd.toml");
+    configured.tree.pipe("wsd.toml");
+    let mut client = configured.server.connect("/");
+
+    configured.server.signal(Signal::HUP);
+    // The reader is there: this waits for it.
+    let mut disk = std::fs::OpenOptions::new().write(true).open(configured.tree.path("wsd.toml")).unwrap();
+
+    client.text("served meanwhile");
+    assert_eq!(client.line(), "served meanwhile");
+    std::io::Write::write_all(&mut disk, settings.as_bytes()).unwrap();
+    drop(disk);
+    configured.server.expect_log("settings loaded");
+}

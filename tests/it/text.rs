@@ -299,3 +299,26 @@ fn a_client_hears_no_opcode_but_text() {
     assert_ne!(message.opcode, BINARY);
     assert_eq!(message, Frame::new(TEXT, "\0\u{1}\u{FFFD}"));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn many_messages_at_once_cost_few_system_calls() {
+    const MESSAGES: usize = 10_000;
+    let server = Server::command(&[], &["cat"]);
+    let mut client = server.connect("/");
+    let before = calls(&server);
+
+    client.raw(b"\x81\x81\0\0\0\0x".repeat(MESSAGES));
+    (0..MESSAGES).for_each(|_| assert_eq!(client.line(), "x"));
+
+    let calls = calls(&server) - before;
+    assert!(calls < MESSAGES / 10, "{calls} reads and writes");
+}
+
+/// Reads and writes of pipes and files so far (proc(5), `/proc/pid/io`).
+#[cfg(target_os = "linux")]
+fn calls(server: &Server) -> usize {
+    let text = std::fs::read_to_string(format!("/proc/{}/io", server.pid())).unwrap();
+    let counts = text.lines().filter_map(|line| line.strip_prefix("syscr: ").or(line.strip_prefix("syscw: ")));
+    counts.map(|count| count.parse::<usize>().unwrap()).sum()
+}

@@ -19,12 +19,28 @@ fn there_are_as_many_threads_as_wanted() {
         let server = server(wanted, &["--port=0", "cat"]);
         server.connect("/").text("started");
 
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid().as_raw_nonzero())).unwrap();
-        let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
-        let others = names.filter(|name| name.starts_with("tokio")).count();
-
-        assert_eq!(others, if wanted == 1 { 0 } else { wanted });
+        assert_eq!(threads_of_tokio(&server), if wanted == 1 { 0 } else { wanted });
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_program_is_started_aside_where_there_is_anybody_else() {
+    let server = server(1, &["--port=0", "cat"]);
+    let _somebody = server.connect("/");
+    assert_eq!(threads_of_tokio(&server), 0, "nobody waits while the first is started");
+
+    let _other = server.connect("/");
+
+    assert_eq!(threads_of_tokio(&server), 1, "the first would have waited");
+}
+
+/// Threads besides the first one and the log's.
+#[cfg(target_os = "linux")]
+fn threads_of_tokio(server: &Server) -> usize {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid().as_raw_nonzero())).unwrap();
+    let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
+    names.filter(|name| name.starts_with("tokio")).count()
 }
 
 #[test]
