@@ -1,12 +1,24 @@
 //! Turns: a task that could go on for long lets the others have theirs, and what blocks stays out of their way.
 
 use std::{
+    cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     task::{Context, Poll},
 };
 
 use tokio::task::{JoinHandle, spawn_blocking, yield_now};
+
+thread_local! {
+    /// Who was the last to carry something on this thread.
+    static LAST: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Takes note that `who`, the number of a connection (0 is any room), carries something; whether it was the last to do so,
+/// too, and so has the thread to itself.
+pub(crate) fn take(who: u64) -> bool {
+    LAST.replace(who) == who
+}
 
 /// Ends the turn of a task that has more to do: it is polled again once all others that are ready have been, and once the
 /// kernel has been asked for more of them.

@@ -151,7 +151,7 @@ impl Host {
                 commands.decode(output, &mut |said| obey(&self.room, &self.connection, said, &mut batch, rubbish));
             }
         }
-        self.outputs.measure(batch.ends.len() as u64);
+        self.outputs.measure(batch.ends.len() as u64, turn::take(self.connection.id));
         self.room.broadcast(&mut batch);
         Poll::Ready(count)
     }

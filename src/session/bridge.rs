@@ -147,7 +147,7 @@ impl Bridge {
         }
         // A client that leaves gets what it still can at once.
         self.has_last_words = self.leaving.is_none() && self.outputs.was_last(count);
-        self.outputs.measure(self.counts.output - before);
+        self.outputs.measure(self.counts.output - before, turn::take(self.connection.id));
         if self.has_last_words {
             self.socket.unsent().keep(write);
         } else if !write.is_empty() && self.socket.send_buffer(cx, write).is_err() {
@@ -204,6 +204,7 @@ impl Bridge {
         };
         let read = ready!(self.socket.poll_read(cx, read, &mut on));
         self.keepalive.hear();
+        turn::take(self.connection.id);
         if !write.is_empty() {
             self.input.send_buffer(cx, write);
         }

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use super::output::{Output, Stderr};
 use crate::{
-    limits::{MESSAGES_PER_READ_FEW, MESSAGES_PER_READ_MAX, READ_BYTES, READ_BYTES_MIN},
+    limits::{MESSAGES_PER_READ_BESIDE_OTHERS, MESSAGES_PER_READ_MAX, READ_BYTES, READ_BYTES_MIN},
     peer::Connection,
 };
 
@@ -83,13 +83,15 @@ impl Outputs {
         !self.wants_stderr && !self.is_full(count) && self.output.is_ending()
     }
 
-    /// Takes note of the number of messages in a read: where they are many, the next asks for less.
-    pub(crate) fn measure(&mut self, messages: u64) {
-        self.portion = match messages {
-            MESSAGES_PER_READ_MAX.. => (self.portion / 2).max(READ_BYTES_MIN),
-            ..MESSAGES_PER_READ_FEW => (self.portion * 2).min(READ_BYTES),
-            _ => self.portion,
-        };
+    /// Takes note of the number of messages in a read: where they are many, the next asks for less, and for still less where
+    /// others wait for their turn.
+    pub(crate) fn measure(&mut self, messages: u64, is_alone: bool) {
+        let max = if is_alone { MESSAGES_PER_READ_MAX } else { MESSAGES_PER_READ_BESIDE_OTHERS };
+        if messages >= max {
+            self.portion = (self.portion / 2).max(READ_BYTES_MIN);
+        } else if messages < max / 2 {
+            self.portion = (self.portion * 2).min(READ_BYTES);
+        }
     }
 
     /// Logs what came on standard error, unless [`Outputs::poll_read`] gives it.
@@ -132,17 +134,25 @@ mod tests {
         let connection = Connection::none();
 
         let mut sizes = Vec::new();
-        for messages in [MESSAGES_PER_READ_MAX, MESSAGES_PER_READ_MAX, 0, 0] {
+        let reads = [
+            (MESSAGES_PER_READ_MAX, true),
+            (MESSAGES_PER_READ_BESIDE_OTHERS, false),
+            (0, true),
+            (0, false),
+            (MESSAGES_PER_READ_BESIDE_OTHERS, true),
+            (0, true),
+        ];
+        for (messages, is_alone) in reads {
             worker.write_all(&vec![b'\n'; PIPE_BYTES]).expect("it takes all");
             let read = poll_fn(|cx| outputs.poll_read(cx, &mut buffer, &connection)).await;
             sizes.push(read.expect("there is some").1);
-            outputs.measure(messages);
+            outputs.measure(messages, is_alone);
             while let Poll::Ready(Some(_)) =
                 outputs.poll_read(&mut Context::from_waker(std::task::Waker::noop()), &mut buffer, &connection)
             {
             }
         }
 
-        assert_eq!(sizes, [PIPE_BYTES, READ_BYTES / 2, READ_BYTES / 4, READ_BYTES / 2]);
+        assert_eq!(sizes, [PIPE_BYTES, READ_BYTES / 2, READ_BYTES / 4, READ_BYTES / 2, PIPE_BYTES, PIPE_BYTES]);
     }
 }
