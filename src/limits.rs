@@ -49,6 +49,14 @@ pub(crate) const MESSAGES_PER_READ_MAX: u64 = 2048;
 /// would be a quarter less still, and the floods would have two thirds of the rate.
 pub(crate) const MESSAGES_PER_READ_BESIDE_OTHERS: u64 = 512;
 
+/// How soon things follow each other in a session that polls busily, and how long it does after the last of them.
+///
+/// 100 µs: a round of an echo that sleeps between takes about 80.
+pub(crate) const BUSY_POLL: Duration = Duration::from_micros(100);
+
+/// So many in a row must: two rounds, so that one question with its answer is not enough.
+pub(crate) const BUSY_POLL_AFTER: u32 = 4;
+
 /// The least that is asked for where messages are many.
 pub(crate) const READ_BYTES_MIN: usize = 4 << 10;
 

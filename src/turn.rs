@@ -7,7 +7,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::task::{JoinHandle, spawn_blocking, yield_now};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::{JoinHandle, spawn_blocking, yield_now},
+};
 
 thread_local! {
     /// Who was the last to carry something on this thread.
@@ -29,6 +32,15 @@ pub(crate) fn over<T>(cx: &mut Context<'_>) -> Poll<T> {
     Poll::Pending
 }
 
+/// Ends the turn of `who`, which expects more at any moment: the kernel is asked for it again and again, and the thread does
+/// not sleep, as long as nobody else carries something.
+///
+/// One of several threads would hand over what it waits for to those that do sleep: there it waits as they do.
+pub(crate) fn over_awake<T>(cx: &mut Context<'_>, who: u64) -> Poll<T> {
+    let is_only_thread = || Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
+    if LAST.get() == who && is_only_thread() { over(cx) } else { Poll::Pending }
+}
+
 /// Does `work`, which blocks, on a thread that serves nobody; `None` if the system has no thread left.
 pub(crate) fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<JoinHandle<T>> {
     // The library knows no other way to say so.
@@ -43,7 +55,7 @@ mod tests {
         os::unix::net::UnixStream as Blocking,
         sync::{
             Arc,
-            atomic::{AtomicBool, Ordering},
+            atomic::{AtomicBool, AtomicUsize, Ordering},
         },
     };
 
@@ -75,5 +87,37 @@ mod tests {
         neighbour.await.expect("it hears");
         let turns = busy.await.expect("it ends");
         assert!(turns < 10, "{turns} turns");
+    }
+
+    /// How often a task has been polled that stays awake as number 1, after `last` has carried something, while others have
+    /// had many turns.
+    async fn turns_awake(last: u64) -> usize {
+        let turns = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&turns);
+        let task = tokio::spawn(poll_fn(move |cx| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            take(last);
+            over_awake::<()>(cx, 1)
+        }));
+        while turns.load(Ordering::Relaxed) == 0 {
+            yield_now().await;
+        }
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        task.abort();
+        let _ = task.await;
+        turns.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn who_expects_more_stays_awake_until_another_carries_something() {
+        assert!(turns_awake(1).await > 50);
+        assert_eq!(turns_awake(2).await, 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn one_of_several_threads_sleeps() {
+        assert_eq!(turns_awake(1).await, 1);
     }
 }

@@ -3,13 +3,17 @@
 //! Each takes what one read gives, frames all of it, and writes once. What the other end does not take stays in its
 //! backlog, and until that is gone nothing more is read: a slow reader slows its writer, and memory stays flat.
 
-use std::task::{Context, Poll, ready};
+use std::{
+    task::{Context, Poll, ready},
+    time::Instant,
+};
 
 use tokio::time::Interval;
 use tracing::warn;
 
 use super::{
     Options,
+    busy::BusyPoll,
     end::End,
     farewell::{Client, Farewell},
     patrol::{Patrol, ticks},
@@ -59,6 +63,7 @@ pub(crate) struct Bridge {
     keepalive: Keepalive,
     pings: Option<Interval>,
     patrol: Option<Patrol>,
+    busy: BusyPoll,
 }
 
 /// Messages that a session has carried.
@@ -93,6 +98,7 @@ impl Bridge {
             keepalive: Keepalive::default(),
             pings: options.ping_interval.map(ticks),
             patrol: None,
+            busy: BusyPoll::new(Instant::now()),
         }
     }
 
@@ -105,7 +111,14 @@ impl Bridge {
         if let Poll::Ready(end) = self.poll_input(cx) {
             return Poll::Ready(end);
         }
-        self.poll_clock(cx)
+        if let Poll::Ready(end) = self.poll_clock(cx) {
+            return Poll::Ready(end);
+        }
+        let is_taken = self.input.is_drained() && self.socket.unsent().is_empty();
+        if is_taken && self.busy.is_on(Instant::now()) {
+            return turn::over_awake(cx, self.connection.id);
+        }
+        Poll::Pending
     }
 
     /// Worker to client.
@@ -147,6 +160,7 @@ impl Bridge {
         }
         // A client that leaves gets what it still can at once.
         self.has_last_words = self.leaving.is_none() && self.outputs.was_last(count);
+        self.busy.carry(Instant::now());
         self.outputs.measure(self.counts.output - before, turn::take(self.connection.id));
         if self.has_last_words {
             self.socket.unsent().keep(write);
@@ -204,6 +218,7 @@ impl Bridge {
         };
         let read = ready!(self.socket.poll_read(cx, read, &mut on));
         self.keepalive.hear();
+        self.busy.carry(Instant::now());
         turn::take(self.connection.id);
         if !write.is_empty() {
             self.input.send_buffer(cx, write);

@@ -1,6 +1,7 @@
 //! A session: one client and its worker, from the upgrade to the close.
 
 pub(crate) mod bridge;
+mod busy;
 pub(crate) mod end;
 mod farewell;
 mod lost;

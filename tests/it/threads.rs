@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::thread;
 
-use crate::harness::server::{Server, wsd};
+use crate::harness::{
+    eventually,
+    server::{Server, wsd},
+};
 
 /// A server whose event loop has so many threads.
 fn server(threads: usize, arguments: &[&str]) -> Server {
@@ -88,4 +91,25 @@ fn a_room_says_the_same_to_all() {
 
         assert_eq!(heard.len(), 1, "not all heard the same");
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_session_that_was_busy_lets_its_thread_sleep() {
+    let server = server(1, &["--port=0", "cat"]);
+    let mut session = server.connect("/");
+    for number in 0..1000 {
+        session.text(&format!("{number}"));
+        assert_eq!(session.line(), format!("{number}"));
+    }
+
+    // A thread that only asks the kernel again and again is running at every look.
+    eventually("it sleeps", || (state(&server) == "S").then_some(()));
+}
+
+/// What the main thread does; see `proc_pid_stat(5)`.
+#[cfg(target_os = "linux")]
+fn state(server: &Server) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid().as_raw_nonzero())).unwrap();
+    stat.split_whitespace().nth(2).unwrap().to_owned()
 }
