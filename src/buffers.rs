@@ -2,12 +2,12 @@
 
 use std::{cell::RefCell, hint};
 
-use crate::limits::{FREED_BYTES_KEPT, READ_BYTES};
+use crate::limits::{FREED_BYTES_KEPT, READ_BYTES, SENT_HEADER_BYTES_MAX};
 
 /// Two buffers: one to read into, one to collect what is to be written.
 #[derive(Debug)]
 pub(crate) struct Buffers {
-    /// Always [`READ_BYTES`] long.
+    /// [`READ_BYTES`] long, and before them room for a header.
     pub(crate) read: Vec<u8>,
     /// Empty when lent.
     pub(crate) write: Vec<u8>,
@@ -23,7 +23,7 @@ thread_local! {
 /// costs nothing.
 fn untouched() -> Vec<u8> {
     let mut buffer = vec![0; 2 * FREED_BYTES_KEPT];
-    buffer.truncate(READ_BYTES);
+    buffer.truncate(SENT_HEADER_BYTES_MAX + READ_BYTES);
     buffer
 }
 

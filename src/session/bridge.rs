@@ -21,7 +21,7 @@ use super::{
 use crate::{
     buffers::{self, Buffers},
     framing::{Decoder, Framing},
-    limits::READS_PER_TURN,
+    limits::{DIRECT_BYTES, READS_PER_TURN, SENT_HEADER_BYTES_MAX},
     message::Piece,
     peer::Connection,
     socket::{
@@ -139,12 +139,27 @@ impl Bridge {
     /// One read, all frames that are in it, one write; ready with the number of bytes read, 0 at the end.
     fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
         let Buffers { read, write } = buffers;
-        let Some((source, count)) = ready!(self.outputs.poll_read(cx, read, &self.connection)) else {
+        let after_header = &mut read[SENT_HEADER_BYTES_MAX..];
+        let Some((source, count)) = ready!(self.outputs.poll_read(cx, after_header, &self.connection)) else {
             return Poll::Ready(0);
         };
         if self.is_mute {
             return Poll::Ready(count);
         }
+        let is_alone = self.take_turn();
+        // A client that leaves gets what it still can at once.
+        self.has_last_words = self.leaving.is_none() && self.outputs.was_last(count);
+        if self.decoder.takes_all() {
+            self.counts.output += 1;
+            let frame = writer::binary_in_place(&mut read[..SENT_HEADER_BYTES_MAX + count]);
+            if self.has_last_words {
+                self.socket.unsent().keep(frame);
+            } else if self.socket.send(cx, frame).is_err() {
+                self.mute();
+            }
+            return Poll::Ready(count);
+        }
+        let output = &after_header[..count];
         let had_replaced = self.decoder.has_replaced();
         let before = self.counts.output;
         let mut emit = |piece: Piece<'_>| {
@@ -152,16 +167,13 @@ impl Bridge {
             writer::piece(piece, write);
         };
         match source {
-            Source::Output => self.decoder.decode(&read[..count], &mut emit),
-            Source::Stderr => self.decoder.decode_stderr(&read[..count], &mut emit),
+            Source::Output => self.decoder.decode(output, &mut emit),
+            Source::Stderr => self.decoder.decode_stderr(output, &mut emit),
         }
         if self.decoder.has_replaced() && !had_replaced {
             warn!(conn = self.connection.id, hint = "--binary sends bytes as they are", "worker output not UTF-8");
         }
-        // A client that leaves gets what it still can at once.
-        self.has_last_words = self.leaving.is_none() && self.outputs.was_last(count);
-        self.busy.carry(Instant::now());
-        self.outputs.measure(self.counts.output - before, turn::take(self.connection.id));
+        self.outputs.measure(self.counts.output - before, is_alone);
         if self.has_last_words {
             self.socket.unsent().keep(write);
         } else if !write.is_empty() && self.socket.send_buffer(cx, write).is_err() {
@@ -206,20 +218,24 @@ impl Bridge {
         let Buffers { read, write } = buffers;
         let is_busy = !self.socket.unsent().is_empty();
         let (mut replies, mut closed) = (Vec::new(), None);
+        let count = ready!(self.socket.poll_fill(cx, read));
         let mut on = |event: Event<'_>| match event {
             Event::Message(_, payload) => {
                 self.counts.input += 1;
-                self.framing.encode(payload, write);
+                if self.framing == Framing::Chunks && payload.len() >= DIRECT_BYTES && write.is_empty() {
+                    self.input.send(cx, payload);
+                } else {
+                    self.framing.encode(payload, write);
+                }
             }
             Event::Ping(payload) if is_busy => self.late_pong = Some(payload.to_vec()),
             Event::Ping(payload) => writer::pong(payload, &mut replies),
             Event::Pong => {}
             Event::Close(code, _) => closed = Some(code),
         };
-        let read = ready!(self.socket.poll_read(cx, read, &mut on));
+        let read = self.socket.read(&mut read[..count], &mut on);
         self.keepalive.hear();
-        self.busy.carry(Instant::now());
-        turn::take(self.connection.id);
+        self.take_turn();
         if !write.is_empty() {
             self.input.send_buffer(cx, write);
         }
@@ -275,6 +291,12 @@ impl Bridge {
             }
         }
         Poll::Pending
+    }
+
+    /// Takes note that something came that is to be carried; whether the thread had nothing else to carry since the last time.
+    fn take_turn(&mut self) -> bool {
+        self.busy.carry(Instant::now());
+        turn::take(self.connection.id)
     }
 
     /// Sends whole frames. A client that cannot be written to may still have something to say: the read side tells.

@@ -59,19 +59,24 @@ impl Socket {
         buffer: &mut [u8],
         on: &mut impl FnMut(Event<'_>),
     ) -> Poll<Read> {
-        let count = ready!(self.poll_fill(cx, buffer)).unwrap_or(0);
-        if count == 0 {
-            return Poll::Ready(Read::End);
+        let count = ready!(self.poll_fill(cx, buffer));
+        Poll::Ready(self.read(&mut buffer[..count], on))
+    }
+
+    /// Hands over each event that `bytes` complete, which came next; none are the end.
+    pub(crate) fn read(&mut self, bytes: &mut [u8], on: &mut impl FnMut(Event<'_>)) -> Read {
+        if bytes.is_empty() {
+            return Read::End;
         }
-        match self.reader.read(&mut buffer[..count], on) {
-            Ok(()) => Poll::Ready(Read::Some),
-            Err(fault) => Poll::Ready(Read::Fault(fault)),
+        match self.reader.read(bytes, on) {
+            Ok(()) => Read::Some,
+            Err(fault) => Read::Fault(fault),
         }
     }
 
     /// Reads bytes, through `buffer`, and forgets them; ready with whether the connection goes on.
     pub(crate) fn poll_discard_once(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<bool> {
-        self.poll_fill(cx, buffer).map(|count| count.unwrap_or(0) > 0)
+        self.poll_fill(cx, buffer).map(|count| count > 0)
     }
 
     /// Sends `frames`, which are whole frames; what the kernel does not take waits in [`Socket::unsent`].
@@ -132,15 +137,16 @@ impl Socket {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
-    fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+    /// Reads once, into `buffer`; ready with the number of bytes, 0 at the end.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
         if !self.early.is_empty() {
             let count = self.early.len().min(buffer.len());
             buffer[..count].copy_from_slice(&self.early[..count]);
             self.early.drain(..count);
-            return Poll::Ready(Ok(count));
+            return Poll::Ready(count);
         }
         let mut buffer = ReadBuf::new(buffer);
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+        Poll::Ready(if read.is_ok() { buffer.filled().len() } else { 0 })
     }
 }

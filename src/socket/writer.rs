@@ -6,7 +6,10 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 };
 
 use super::close::Close;
-use crate::message::{Kind, Piece};
+use crate::{
+    limits::SENT_HEADER_BYTES_MAX,
+    message::{Kind, Piece},
+};
 
 /// Appends a piece of a message as one data frame.
 pub(crate) fn piece(piece: Piece<'_>, frames: &mut Vec<u8>) {
@@ -16,6 +19,16 @@ pub(crate) fn piece(piece: Piece<'_>, frames: &mut Vec<u8>) {
         (true, Kind::Binary) => Data::Binary,
     };
     frame(OpCode::Data(data), piece.last, piece.payload, frames);
+}
+
+/// Puts a header before a message of bytes, in the same buffer: `buffer` begins with [`SENT_HEADER_BYTES_MAX`] bytes of room.
+/// Gives the frame.
+pub(crate) fn binary_in_place(buffer: &mut [u8]) -> &[u8] {
+    let (room, payload) = buffer.split_at_mut(SENT_HEADER_BYTES_MAX);
+    let (header, length) = (header(OpCode::Data(Data::Binary), true), payload.len() as u64);
+    let start = room.len() - header.len(length);
+    header.format(length, &mut &mut room[start..]).expect("the room is as long as the header");
+    &buffer[start..]
 }
 
 /// Appends a Ping frame without a payload.
@@ -45,7 +58,28 @@ pub(crate) fn close(close: &Close, frames: &mut Vec<u8>) {
 }
 
 fn frame(opcode: OpCode, is_final: bool, payload: &[u8], frames: &mut Vec<u8>) {
-    let header = FrameHeader { is_final, opcode, rsv1: false, rsv2: false, rsv3: false, mask: None };
-    header.format(payload.len() as u64, frames).expect("a vector takes all");
+    header(opcode, is_final).format(payload.len() as u64, frames).expect("a vector takes all");
     frames.extend_from_slice(payload);
+}
+
+fn header(opcode: OpCode, is_final: bool) -> FrameHeader {
+    FrameHeader { is_final, opcode, rsv1: false, rsv2: false, rsv3: false, mask: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_made_in_place_is_the_same() {
+        for length in [1, 125, 126, 65_535, 65_536] {
+            let payload = vec![b'x'; length];
+            let mut appended = Vec::new();
+            piece(Piece::whole(Kind::Binary, &payload), &mut appended);
+
+            let mut buffer = [vec![0; SENT_HEADER_BYTES_MAX], payload].concat();
+
+            assert_eq!(binary_in_place(&mut buffer), appended, "{length} bytes");
+        }
+    }
 }

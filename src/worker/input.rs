@@ -40,21 +40,18 @@ impl Input {
     }
 
     /// Writes `bytes`, and keeps what the pipe has no room for.
+    ///
+    /// A pipe that cannot hold a large message is widened: the worker then takes it in fewer steps.
     pub(crate) fn send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
-        let Some(pipe) = &mut self.pipe else { return };
+        let Some(pipe) = fit(&mut self.pipe, bytes.len(), &mut self.is_wide) else { return };
         if self.untaken.offer(cx, pipe, bytes).is_err() {
             self.close();
         }
     }
 
     /// The same for a buffer, which may be taken.
-    ///
-    /// A pipe that cannot hold a large message is widened: the worker then takes it in fewer steps.
     pub(crate) fn send_buffer(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) {
-        let Some(pipe) = &mut self.pipe else { return };
-        if buffer.len() > PIPE_BYTES && !mem::replace(&mut self.is_wide, true) {
-            widen(&pipe);
-        }
+        let Some(pipe) = fit(&mut self.pipe, buffer.len(), &mut self.is_wide) else { return };
         if self.untaken.offer_buffer(cx, pipe, buffer).is_err() {
             self.close();
         }
@@ -92,6 +89,15 @@ impl Input {
         self.pipe = None;
         self.untaken.clear();
     }
+}
+
+/// The pipe, wide enough for `count` bytes if it can be.
+fn fit<'a>(pipe: &'a mut Option<Pipe>, count: usize, is_wide: &mut bool) -> Option<&'a mut Pipe> {
+    let pipe = pipe.as_mut()?;
+    if count > PIPE_BYTES && !mem::replace(is_wide, true) {
+        widen(&pipe);
+    }
+    Some(pipe)
 }
 
 /// A nonblocking pipe, which the event loop watches only once it has been found full: most never are.

@@ -71,6 +71,25 @@ fn megabytes_pass_through_unchanged() {
 }
 
 #[test]
+fn small_and_large_messages_keep_their_order() {
+    let tree = Tree::new();
+    let server = Server::command(&["--binary"], &[&program("collect.sh"), &tree.path("input")]);
+    let mut client = server.connect("/");
+    // More than the pipe holds, so that some wait; on either side of what is copied before it is written.
+    let lengths = [1, 20_000, 3, 40_000, 2, 16_383, 16_384, 65_536, 1, 1, 300_000, 7, 65_535, 65_536, 5];
+    let mut sent = Vec::new();
+    for (index, length) in (0_u8..).zip(lengths) {
+        let message = vec![index; length];
+        client.binary(&message);
+        sent.extend(message);
+    }
+    client.close(1000);
+
+    server.expect_log("session ended");
+    assert!(tree.read("input") == sent, "the input is not what was sent");
+}
+
+#[test]
 fn messages_are_binary_in_binary_mode_only() {
     for (flags, opcode) in [(&["--binary"][..], BINARY), (&[], TEXT)] {
         let server = Server::command(flags, &["echo", "x"]);
