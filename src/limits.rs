@@ -32,10 +32,16 @@ pub(crate) const PIPE_BYTES: usize = 64 << 10;
 /// pipes both ways before an unprivileged user's share, 64 MiB at first, is used up.
 pub(crate) const WIDE_PIPE_BYTES: usize = 256 << 10;
 
-/// Bytes of one read of a served file, and so what a client that is slow to take one holds.
+/// Bytes of one read of a served file, at most: for a client that takes them within [`FILE_MOMENT`].
 ///
-/// 256 KiB: the system calls for so much hardly count, and it is still in a core's cache when it is written.
-pub(crate) const FILE_READ_BYTES: usize = 256 << 10;
+/// 512 KiB: with 256 KiB client and server fall asleep and are woken so often that 10 MiB take a quarter longer.
+pub(crate) const FILE_READ_BYTES_MAX: usize = 512 << 10;
+
+/// Bytes of one read of a served file, at least, and so what a slow client holds.
+pub(crate) const FILE_READ_BYTES_MIN: usize = 32 << 10;
+
+/// A client that takes longer than this for what was read of a file gets less at a time.
+pub(crate) const FILE_MOMENT: Duration = Duration::from_millis(10);
 
 /// Half of the freed memory that a thread's allocator keeps for what comes next: what a session holds of one of the largest
 /// messages both ways comes to more than 4 MiB, since vectors grow by doubling.
