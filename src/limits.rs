@@ -32,16 +32,10 @@ pub(crate) const PIPE_BYTES: usize = 64 << 10;
 /// pipes both ways before an unprivileged user's share, 64 MiB at first, is used up.
 pub(crate) const WIDE_PIPE_BYTES: usize = 256 << 10;
 
-/// Bytes of one read of a served file, at most: for a client that takes them within [`FILE_MOMENT`].
+/// Bytes of one read of a served file, and so what a client that is slow to take one holds.
 ///
-/// 512 KiB: with 256 KiB client and server fall asleep and are woken so often that 10 MiB take a quarter longer.
-pub(crate) const FILE_READ_BYTES_MAX: usize = 512 << 10;
-
-/// Bytes of one read of a served file, at least, and so what a slow client holds.
-pub(crate) const FILE_READ_BYTES_MIN: usize = 32 << 10;
-
-/// A client that takes longer than this for what was read of a file gets less at a time.
-pub(crate) const FILE_MOMENT: Duration = Duration::from_millis(10);
+/// 384 KiB: with 256 KiB client and server fall asleep and are woken so often that 10 MiB take a sixth longer.
+pub(crate) const FILE_READ_BYTES: usize = 384 << 10;
 
 /// Half of the freed memory that a thread's allocator keeps for what comes next: what a session holds of one of the largest
 /// messages both ways comes to more than 4 MiB, since vectors grow by doubling.
@@ -57,17 +51,24 @@ pub(crate) const MESSAGES_PER_READ_MAX: u64 = 2048;
 
 /// The same where others share the thread. With fewer than half as many, the next read asks for twice as many bytes again.
 ///
-/// 512: lines of 64 bytes are then read by 32 KiB, which halves what two floods of them delay a neighbour. By 16 KiB it
-/// would be a quarter less still, and the floods would have two thirds of the rate.
-pub(crate) const MESSAGES_PER_READ_BESIDE_OTHERS: u64 = 512;
+/// 640: lines of 64 bytes are then read by 32 KiB, which halves what two floods of them delay a neighbour.
+pub(crate) const MESSAGES_PER_READ_BESIDE_OTHERS: u64 = 640;
 
-/// How soon things follow each other in a session that polls busily, and how long it does after the last of them.
+/// How long a session that polls busily does so after the last message. An answer that takes longer was waited for in vain.
+///
+/// 60 µs: about twice what an answer takes then, and less than a sleeping processor and a waking one cost together.
+pub(crate) const BUSY_POLL: Duration = Duration::from_micros(60);
+
+/// How soon answers must come for a session to begin with that.
 ///
 /// 100 µs: a round of an echo that sleeps between takes about 80.
-pub(crate) const BUSY_POLL: Duration = Duration::from_micros(100);
+pub(crate) const BUSY_POLL_GAP: Duration = Duration::from_micros(100);
 
 /// So many in a row must: two rounds, so that one question with its answer is not enough.
-pub(crate) const BUSY_POLL_AFTER: u32 = 4;
+pub(crate) const BUSY_POLL_AFTER: i32 = 4;
+
+/// So many more must once one was waited for in vain.
+pub(crate) const BUSY_POLL_PENALTY: i32 = 16;
 
 /// The least that is asked for where messages are many.
 pub(crate) const READ_BYTES_MIN: usize = 4 << 10;

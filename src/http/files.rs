@@ -1,7 +1,6 @@
 //! The files of `--staticdir`: nothing outside of it, nothing hidden, no program's source.
 
 mod folder;
-mod portion;
 
 use std::sync::Arc;
 
@@ -21,7 +20,7 @@ use super::{
     path::Root,
     sources::Sources,
 };
-use crate::limits::FILE_READ_BYTES_MAX;
+use crate::limits::FILE_READ_BYTES;
 use folder::{Access, Folder};
 
 /// A folder of files to serve.
@@ -78,7 +77,7 @@ impl Files {
             .precompressed_br()
             .precompressed_gzip()
             .ignore_multi_range_requests(true)
-            .with_buf_chunk_size(FILE_READ_BYTES_MAX);
+            .with_buf_chunk_size(FILE_READ_BYTES);
         match service.call(request.map(|()| http_body_util::Empty::<bytes::Bytes>::new())).await {
             Ok(response) => response.map(BodyExt::boxed_unsync),
             Err(never) => match never {},

@@ -118,9 +118,10 @@ impl Host {
     }
 
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_alone = turn::is_alone(self.connection.id);
         for _ in 0..READS_PER_TURN {
             ready!(self.room.pressure.poll_none(cx));
-            match ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers))) {
+            match ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers, is_alone))) {
                 0 => {
                     self.finish();
                     return Poll::Ready(());
@@ -133,7 +134,7 @@ impl Host {
     }
 
     /// One read, all messages that are in it; ready with the number of bytes read, 0 at the end.
-    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
+    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers, is_alone: bool) -> Poll<usize> {
         let Some((source, count)) = ready!(self.outputs.poll_read(cx, &mut buffers.read, &self.connection)) else {
             return Poll::Ready(0);
         };
@@ -151,7 +152,8 @@ impl Host {
                 commands.decode(output, &mut |said| obey(&self.room, &self.connection, said, &mut batch, rubbish));
             }
         }
-        self.outputs.measure(batch.ends.len() as u64, turn::take(self.connection.id));
+        turn::take(self.connection.id);
+        self.outputs.measure(batch.ends.len() as u64, is_alone);
         self.room.broadcast(&mut batch);
         Poll::Ready(count)
     }

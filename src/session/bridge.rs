@@ -14,7 +14,7 @@ use tokio::time::Interval;
 
 use super::{
     Options,
-    busy::BusyPoll,
+    busy::{BusyPoll, From},
     end::End,
     farewell::{Client, Farewell},
     patrol::{Patrol, ticks},
@@ -143,6 +143,7 @@ impl Bridge {
     fn poll_input_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<()> {
         let Buffers { read, write } = buffers;
         let is_busy = !self.socket.unsent().is_empty();
+        let before = self.counts.input;
         let (mut replies, mut closed) = (Vec::new(), None);
         let count = ready!(self.socket.poll_fill(cx, read));
         let mut on = |event: Event<'_>| match event {
@@ -161,7 +162,10 @@ impl Bridge {
         };
         let read = self.socket.read(&mut read[..count], &mut on);
         self.keepalive.hear();
-        self.take_turn();
+        turn::take(self.connection.id);
+        if self.counts.input > before {
+            self.busy.hear(Instant::now(), From::Client);
+        }
         if !write.is_empty() {
             self.input.send_buffer(cx, write);
         }
@@ -217,12 +221,6 @@ impl Bridge {
             }
         }
         Poll::Pending
-    }
-
-    /// Takes note that something came that is to be carried; whether the thread had nothing else to carry since the last time.
-    fn take_turn(&mut self) -> bool {
-        self.busy.carry(Instant::now());
-        turn::take(self.connection.id)
     }
 
     /// Sends whole frames. A client that cannot be written to may still have something to say: the read side tells.

@@ -11,7 +11,6 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
-    time::Instant,
 };
 
 use tokio::{
@@ -20,10 +19,8 @@ use tokio::{
 };
 use tower_http::services::fs::{Backend, File as BackendFile};
 
-use super::{
-    super::{path::Root, sources::Sources},
-    portion::Portion,
-};
+use super::super::{path::Root, sources::Sources};
+use crate::limits::FILE_READ_BYTES;
 
 /// A folder out of which no path leads.
 #[derive(Debug)]
@@ -181,7 +178,7 @@ impl Backend for Access {
         let found = self.clone().find(path);
         Box::pin(async move {
             let (opened, metadata) = found.await?;
-            Ok(File { opened, metadata, position: 0, portion: Portion::new(Instant::now()), read: None })
+            Ok(File { opened, metadata, position: 0, read: None })
         })
     }
 
@@ -197,7 +194,6 @@ pub(super) struct File {
     opened: Arc<fs::File>,
     metadata: fs::Metadata,
     position: u64,
-    portion: Portion,
     /// The next bytes, where a disk must be asked for them.
     read: Option<JoinHandle<io::Result<Vec<u8>>>>,
 }
@@ -215,11 +211,10 @@ impl AsyncRead for File {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.read.is_none() {
             let left = usize::try_from(self.metadata.len().saturating_sub(self.position)).unwrap_or(usize::MAX);
-            let room = left.min(buffer.remaining());
-            if room == 0 {
+            let count = left.min(buffer.remaining()).min(FILE_READ_BYTES);
+            if count == 0 {
                 return Poll::Ready(Ok(()));
             }
-            let count = room.min(self.portion.next(Instant::now()));
             if let Some(count) = read_cached(&self.opened, buffer.initialize_unfilled_to(count), self.position) {
                 buffer.advance(count);
                 self.position += count as u64;

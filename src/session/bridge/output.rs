@@ -1,6 +1,9 @@
 //! The pump from a worker's output to its client.
 
-use std::task::{Context, Poll, ready};
+use std::{
+    task::{Context, Poll, ready},
+    time::Instant,
+};
 
 use tracing::warn;
 
@@ -9,7 +12,7 @@ use crate::{
     buffers::{self, Buffers},
     limits::{READS_PER_TURN, SENT_HEADER_BYTES_MAX},
     message::Piece,
-    session::end::End,
+    session::{busy::From, end::End},
     socket::writer,
     turn,
     worker::outputs::Source,
@@ -18,11 +21,12 @@ use crate::{
 impl Bridge {
     /// Worker to client.
     pub(super) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let is_alone = turn::is_alone(self.connection.id);
         for _ in 0..READS_PER_TURN {
             if !self.has_last_words {
                 ready!(self.poll_unsent(cx));
             }
-            match ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers))) {
+            match ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers, is_alone))) {
                 0 => return Poll::Ready(self.finish_output()),
                 count if self.outputs.is_full(count) => break,
                 _ => {}
@@ -32,7 +36,7 @@ impl Bridge {
     }
 
     /// One read, all frames that are in it, one write; ready with the number of bytes read, 0 at the end.
-    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<usize> {
+    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers, is_alone: bool) -> Poll<usize> {
         let Buffers { read, write } = buffers;
         let after_header = &mut read[SENT_HEADER_BYTES_MAX..];
         let Some((source, count)) = ready!(self.outputs.poll_read(cx, after_header, &self.connection)) else {
@@ -41,7 +45,8 @@ impl Bridge {
         if self.is_mute {
             return Poll::Ready(count);
         }
-        let is_alone = self.take_turn();
+        turn::take(self.connection.id);
+        self.busy.hear(Instant::now(), From::Worker);
         // A client that leaves gets what it still can at once.
         self.has_last_words = self.leaving.is_none() && self.outputs.was_last(count);
         if self.decoder.takes_all() {
