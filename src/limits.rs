@@ -20,7 +20,8 @@ pub(crate) const READ_BYTES: usize = PIPE_BYTES + (1 << 10);
 /// The longest header of a frame that a server sends: two bytes, eight of length (RFC 6455, section 5.2).
 pub(crate) const SENT_HEADER_BYTES_MAX: usize = 10;
 
-/// Bytes of a message from which on it is written from where it was read: a copy would cost more than a write of its own.
+/// Bytes of a message from which on it is written from where it was read; smaller ones are collected, so that many leave in
+/// one write.
 pub(crate) const DIRECT_BYTES: usize = 16 << 10;
 
 /// Bytes that a Linux pipe holds as it comes; one that is found full is widened.
@@ -51,12 +52,13 @@ pub(crate) const MESSAGES_PER_READ_MAX: u64 = 2048;
 
 /// The same where others share the thread. With fewer than half as many, the next read asks for twice as many bytes again.
 ///
-/// 640: lines of 64 bytes are then read by 32 KiB, which halves what two floods of them delay a neighbour.
+/// 640: lines of 64 bytes are then read by 32 KiB. Beside two floods of them a neighbour's echo takes 0.22 ms instead of 0.35
+/// (p99).
 pub(crate) const MESSAGES_PER_READ_BESIDE_OTHERS: u64 = 640;
 
 /// How long a session that polls busily does so after the last message. An answer that takes longer was waited for in vain.
 ///
-/// 60 µs: about twice what an answer takes then, and less than a sleeping processor and a waking one cost together.
+/// 60 µs: about twice what an answer takes then. 100 µs gain nothing for large messages, and cost where a program computes.
 pub(crate) const BUSY_POLL: Duration = Duration::from_micros(60);
 
 /// How soon answers must come for a session to begin with that.
@@ -67,7 +69,7 @@ pub(crate) const BUSY_POLL_GAP: Duration = Duration::from_micros(100);
 /// So many in a row must: two rounds, so that one question with its answer is not enough.
 pub(crate) const BUSY_POLL_AFTER: i32 = 4;
 
-/// So many more must once one was waited for in vain.
+/// So many more must once one was waited for in vain: what is always late is waited for at one answer in twenty.
 pub(crate) const BUSY_POLL_PENALTY: i32 = 16;
 
 /// The least that is asked for where messages are many.

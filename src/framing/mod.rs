@@ -62,11 +62,6 @@ impl Decoder {
         }
     }
 
-    /// Whether each read of standard output is a message as it is, of bytes.
-    pub(crate) fn takes_all(&self) -> bool {
-        matches!(self, Self::Chunks)
-    }
-
     /// The same for standard error, which only [`Framing::Streams`] sends.
     pub(crate) fn decode_stderr(&mut self, output: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
         if let Self::Streams(_, stderr) = self {

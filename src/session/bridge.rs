@@ -14,7 +14,7 @@ use tokio::time::Interval;
 
 use super::{
     Options,
-    busy::{BusyPoll, From},
+    busy::{BusyPoll, Side},
     end::End,
     farewell::{Client, Farewell},
     patrol::{Patrol, ticks},
@@ -164,7 +164,7 @@ impl Bridge {
         self.keepalive.hear();
         turn::take(self.connection.id);
         if self.counts.input > before {
-            self.busy.hear(Instant::now(), From::Client);
+            self.busy.hear(Instant::now(), Side::Client);
         }
         if !write.is_empty() {
             self.input.send_buffer(cx, write);

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::limits::{BUSY_POLL, BUSY_POLL_AFTER, BUSY_POLL_GAP, BUSY_POLL_PENALTY};
 
-/// Where a message comes from.
+/// Who sent a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum From {
+pub(super) enum Side {
     /// The client.
     Client,
     /// The worker.
@@ -23,18 +23,18 @@ pub(super) enum From {
 #[derive(Debug)]
 pub(super) struct BusyPoll {
     /// When the last message came, and from where.
-    last: (Instant, From),
+    last: (Instant, Side),
     /// Answers, without a pause, that came soon; below 0 after one was waited for in vain.
     answers: i32,
 }
 
 impl BusyPoll {
     pub(super) fn new(now: Instant) -> Self {
-        Self { last: (now, From::Worker), answers: 0 }
+        Self { last: (now, Side::Worker), answers: 0 }
     }
 
     /// Takes note that a message came.
-    pub(super) fn hear(&mut self, now: Instant, from: From) {
+    pub(super) fn hear(&mut self, now: Instant, from: Side) {
         if self.since(now) >= BUSY_POLL_GAP {
             self.answers = self.answers.min(0);
         } else if from != self.last.1 {
@@ -77,7 +77,7 @@ mod tests {
     fn talk(poll: &mut BusyPoll, mut now: Instant, count: i32) -> Instant {
         for number in 0..count {
             now += SOON;
-            poll.hear(now, if number % 2 == 0 { From::Client } else { From::Worker });
+            poll.hear(now, if number % 2 == 0 { Side::Client } else { Side::Worker });
         }
         now
     }
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn who_talks_alone_is_not_answered() {
         let mut now = Instant::now();
-        for from in [From::Client, From::Worker] {
+        for from in [Side::Client, Side::Worker] {
             let mut poll = BusyPoll::new(now);
             for _ in 0..10 * BUSY_POLL_AFTER {
                 now += SOON;
@@ -127,10 +127,10 @@ mod tests {
         let mut poll = BusyPoll::new(now);
         for _ in 0..10 * BUSY_POLL_AFTER {
             now += BUSY_POLL_GAP;
-            poll.hear(now, From::Client);
+            poll.hear(now, Side::Client);
             assert!(!poll.is_on(now), "the question");
             now += SOON;
-            poll.hear(now, From::Worker);
+            poll.hear(now, Side::Worker);
             assert!(!poll.is_on(now), "the answer");
         }
     }

@@ -10,9 +10,10 @@ use tracing::warn;
 use super::Bridge;
 use crate::{
     buffers::{self, Buffers},
+    framing::Framing,
     limits::{READS_PER_TURN, SENT_HEADER_BYTES_MAX},
     message::Piece,
-    session::{busy::From, end::End},
+    session::{busy::Side, end::End},
     socket::writer,
     turn,
     worker::outputs::Source,
@@ -46,10 +47,10 @@ impl Bridge {
             return Poll::Ready(count);
         }
         turn::take(self.connection.id);
-        self.busy.hear(Instant::now(), From::Worker);
+        self.busy.hear(Instant::now(), Side::Worker);
         // A client that leaves gets what it still can at once.
         self.has_last_words = self.leaving.is_none() && self.outputs.was_last(count);
-        if self.decoder.takes_all() {
+        if self.framing == Framing::Chunks {
             self.counts.output += 1;
             let frame = writer::binary_in_place(&mut read[..SENT_HEADER_BYTES_MAX + count]);
             if self.has_last_words {
