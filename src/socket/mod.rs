@@ -52,7 +52,7 @@ impl Socket {
         Self { stream, reader: Reader::new(message_bytes_max), early, unsent: Backlog::default() }
     }
 
-    /// Reads once, into `buffer`, and hands over each event that this completes.
+    /// Reads what is there, into `buffer`, and hands over each event that this completes.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -137,7 +137,7 @@ impl Socket {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
-    /// Reads once, into `buffer`; ready with the number of bytes, 0 at the end.
+    /// Reads what is there, into `buffer`; ready with the number of bytes, 0 at the end.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
         if !self.early.is_empty() {
             let count = self.early.len().min(buffer.len());
@@ -147,6 +147,14 @@ impl Socket {
         }
         let mut buffer = ReadBuf::new(buffer);
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
-        Poll::Ready(if read.is_ok() { buffer.filled().len() } else { 0 })
+        if read.is_err() {
+            return Poll::Ready(0);
+        }
+        if buffer.remaining() > 0 && self.reader.is_front(buffer.filled()) {
+            // A message that is whole in the buffer need not be put together elsewhere.
+            let more = self.stream.read_now(buffer.initialize_unfilled());
+            buffer.advance(more);
+        }
+        Poll::Ready(buffer.filled().len())
     }
 }

@@ -12,7 +12,10 @@ use super::{
     close::{Close, is_allowed},
     header::{HEADER_BYTES_MAX, parse, unmask},
 };
-use crate::{limits::MESSAGE_BYTES_MAX, message::Kind};
+use crate::{
+    limits::{DIRECT_BYTES, MESSAGE_BYTES_MAX},
+    message::Kind,
+};
 
 /// Something a client said.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,6 +95,13 @@ impl Reader {
             control: Vec::new(),
             is_closed: false,
         }
+    }
+
+    /// Whether `bytes`, which come next, are the front of one large frame, so that more is about to come.
+    pub(crate) fn is_front(&self, bytes: &[u8]) -> bool {
+        let is_at_frame = self.frame.is_none() && self.header.is_empty();
+        let is_cut = || matches!(parse(bytes), Ok(Some((_, length, size))) if length > (bytes.len() - size) as u64);
+        is_at_frame && bytes.len() >= DIRECT_BYTES && is_cut()
     }
 
     /// Takes the next bytes and hands over each event they complete, in order. Payloads are unmasked in place.

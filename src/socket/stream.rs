@@ -6,6 +6,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use rustix::net::{RecvFlags, recv};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::{TcpStream, UnixStream},
@@ -43,6 +44,17 @@ impl Stream {
             Self::Plain(stream) => stream.is_gone(),
             Self::Tls(stream) => stream.get_ref().0.is_gone(),
         }
+    }
+
+    /// Reads what has come since the last read, though the event loop has not been told of it; 0 bytes if nothing has.
+    pub(crate) fn read_now(&self, buffer: &mut [u8]) -> usize {
+        let read = match self {
+            Self::Plain(Plain::Tcp(stream)) => recv(stream, buffer, RecvFlags::DONTWAIT),
+            Self::Plain(Plain::Unix(stream)) => recv(stream, buffer, RecvFlags::DONTWAIT),
+            Self::Tls(_) => return 0,
+        };
+        // After the end, and after an error, the next read gives the end.
+        read.map_or(0, |(_, count)| count)
     }
 
     fn bytes(self: Pin<&mut Self>) -> Pin<&mut dyn Bytes> {
