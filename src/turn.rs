@@ -41,14 +41,13 @@ pub(crate) fn over<T>(cx: &mut Context<'_>) -> Poll<T> {
     Poll::Pending
 }
 
-/// Ends the turn of `who`, which expects more at any moment: the kernel is asked for it again and again, and the thread does
-/// not sleep, as long as no other session and no room carries something.
+/// Whether the thread need not sleep while `who` expects more at any moment, but may ask the kernel for it again and again,
+/// with [`over`]: as long as no other session and no room carries something.
 ///
 /// One of several threads would hand over what it waits for to those that do sleep, and one that has the only processor
 /// would keep its program from it: these sleep as ever.
-pub(crate) fn over_awake<T>(cx: &mut Context<'_>, who: u64) -> Poll<T> {
-    let is_only_thread = || Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
-    if is_alone(who) && *HAS_PROCESSORS && is_only_thread() { over(cx) } else { Poll::Pending }
+pub(crate) fn may_stay_awake(who: u64) -> bool {
+    is_alone(who) && *HAS_PROCESSORS && Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread
 }
 
 /// Does `work`, which blocks, on a thread that serves nobody; `None` if the system has no thread left.
@@ -107,7 +106,7 @@ mod tests {
         let task = tokio::spawn(poll_fn(move |cx| {
             counted.fetch_add(1, Ordering::Relaxed);
             take(last);
-            over_awake::<()>(cx, 1)
+            if may_stay_awake(1) { over::<()>(cx) } else { Poll::Pending }
         }));
         while turns.load(Ordering::Relaxed) == 0 {
             yield_now().await;

@@ -115,8 +115,8 @@ impl Bridge {
             return Poll::Ready(end);
         }
         let is_taken = self.input.is_drained() && self.socket.unsent().is_empty();
-        if is_taken && self.busy.is_on(Instant::now()) {
-            return turn::over_awake(cx, self.connection.id);
+        if is_taken && turn::may_stay_awake(self.connection.id) && self.busy.is_on(Instant::now()) {
+            return turn::over(cx);
         }
         Poll::Pending
     }
@@ -139,7 +139,7 @@ impl Bridge {
         turn::over(cx)
     }
 
-    /// One read, all messages that are in it, one write.
+    /// What is there to read, all messages that are in it, one write.
     fn poll_input_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<()> {
         let Buffers { read, write } = buffers;
         let is_busy = !self.socket.unsent().is_empty();
@@ -163,11 +163,11 @@ impl Bridge {
         let read = self.socket.read(&mut read[..count], &mut on);
         self.keepalive.hear();
         turn::take(self.connection.id);
-        if self.counts.input > before {
-            self.busy.hear(Instant::now(), Side::Client);
-        }
         if !write.is_empty() {
             self.input.send_buffer(cx, write);
+        }
+        if self.counts.input > before {
+            self.busy.hear(Instant::now(), Side::Client);
         }
         if !replies.is_empty() {
             self.send(cx, &replies);

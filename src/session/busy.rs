@@ -2,13 +2,13 @@
 //! instead of sleeping.
 //!
 //! A processor that has gone to sleep has to be woken: 10 to 20 µs in a virtual machine, twice in each round of an echo,
-//! more than wsd's own work. So such rounds take half the time. Where the answer does not come soon, as from a program
-//! that computes, or that waits for this very processor, nobody is waited for. (The kernel does the same for network
-//! cards: `SO_BUSY_POLL`, socket(7).)
+//! more than wsd's own work. So such rounds take half the time. Where answers do not come soon, as from a program
+//! that computes, or that waits for this very processor, they are hardly ever waited for. (The kernel does the same for
+//! network cards: `SO_BUSY_POLL`, socket(7).)
 
 use std::time::{Duration, Instant};
 
-use crate::limits::{BUSY_POLL, BUSY_POLL_AFTER, BUSY_POLL_GAP, BUSY_POLL_PENALTY};
+use crate::limits::{BUSY_POLL, BUSY_POLL_CREDIT_MAX, BUSY_POLL_GAP, BUSY_POLL_PRICE};
 
 /// Who sent a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,40 +19,44 @@ pub(super) enum Side {
     Worker,
 }
 
-/// When a session polls busily.
+/// When a session polls busily: as long as it has earned it.
 #[derive(Debug)]
 pub(super) struct BusyPoll {
-    /// When the last message came, and from where.
+    /// Whose messages came last, and when the first of them had been handed on.
     last: (Instant, Side),
-    /// Answers, without a pause, that came soon; below 0 after one was waited for in vain.
-    answers: i32,
+    /// One for each answer that came soon; what was waited for in vain has cost [`BUSY_POLL_PRICE`].
+    credit: u32,
+    /// The answer that is due has not come in time.
+    was_in_vain: bool,
 }
 
 impl BusyPoll {
     pub(super) fn new(now: Instant) -> Self {
-        Self { last: (now, Side::Worker), answers: 0 }
+        Self { last: (now, Side::Worker), credit: 0, was_in_vain: false }
     }
 
-    /// Takes note that a message came.
+    /// Takes note that messages have been handed on.
     pub(super) fn hear(&mut self, now: Instant, from: Side) {
-        if self.since(now) >= BUSY_POLL_GAP {
-            self.answers = self.answers.min(0);
-        } else if from != self.last.1 {
-            self.answers = self.answers.saturating_add(1);
+        if from == self.last.1 {
+            return;
+        }
+        if self.since(now) < BUSY_POLL_GAP {
+            self.credit = (self.credit + 1).min(BUSY_POLL_CREDIT_MAX);
         }
         self.last = (now, from);
+        self.was_in_vain = false;
     }
 
     /// Whether an answer is likely to come at once.
     pub(super) fn is_on(&mut self, now: Instant) -> bool {
-        if self.answers < BUSY_POLL_AFTER {
+        if self.was_in_vain || self.credit < BUSY_POLL_PRICE {
             return false;
         }
-        let is_on = self.since(now) < BUSY_POLL;
-        if !is_on {
-            self.answers = -BUSY_POLL_PENALTY;
+        self.was_in_vain = self.since(now) >= BUSY_POLL;
+        if self.was_in_vain {
+            self.credit -= BUSY_POLL_PRICE;
         }
-        is_on
+        !self.was_in_vain
     }
 
     fn since(&self, now: Instant) -> Duration {
@@ -67,14 +71,14 @@ mod tests {
     const SOON: Duration = Duration::from_micros(1);
 
     /// Has heard `count` messages, from both sides in turn, each soon after the one before; and when the last was.
-    fn after(count: i32) -> (BusyPoll, Instant) {
+    fn after(count: u32) -> (BusyPoll, Instant) {
         let start = Instant::now();
         let mut poll = BusyPoll::new(start);
         let last = talk(&mut poll, start, count);
         (poll, last)
     }
 
-    fn talk(poll: &mut BusyPoll, mut now: Instant, count: i32) -> Instant {
+    fn talk(poll: &mut BusyPoll, mut now: Instant, count: u32) -> Instant {
         for number in 0..count {
             now += SOON;
             poll.hear(now, if number % 2 == 0 { Side::Client } else { Side::Worker });
@@ -83,55 +87,86 @@ mod tests {
     }
 
     #[test]
-    fn quick_answers_are_waited_for_awake() {
-        let (mut poll, last) = after(BUSY_POLL_AFTER);
+    fn an_answer_is_waited_for_once_enough_came_soon() {
+        let (mut poll, last) = after(BUSY_POLL_PRICE - 1);
+        assert!(!poll.is_on(last));
 
+        let (mut poll, last) = after(BUSY_POLL_PRICE);
         assert!(poll.is_on(last));
         assert!(poll.is_on(last + BUSY_POLL.saturating_sub(SOON)));
     }
 
     #[test]
-    fn but_not_for_long_and_then_only_after_many_more() {
-        let (mut poll, last) = after(2 * BUSY_POLL_AFTER);
+    fn but_not_for_long_and_then_only_after_as_many_more() {
+        let (mut poll, last) = after(BUSY_POLL_PRICE);
         assert!(!poll.is_on(last + BUSY_POLL));
 
-        let last = talk(&mut poll, last, BUSY_POLL_PENALTY + BUSY_POLL_AFTER - 2);
+        let last = talk(&mut poll, last, BUSY_POLL_PRICE - 2);
         assert!(!poll.is_on(last));
-        let last = talk(&mut poll, last, 4);
+        let last = talk(&mut poll, last, 2);
         assert!(poll.is_on(last));
     }
 
     #[test]
-    fn a_first_few_say_nothing() {
-        let (mut poll, last) = after(BUSY_POLL_AFTER - 1);
+    fn long_quick_talk_earns_some_waits_in_vain() {
+        let (mut poll, mut last) = after(3 * BUSY_POLL_CREDIT_MAX);
+        let mut waits = 0;
+        let mut sides = [Side::Client, Side::Worker].into_iter().cycle();
 
-        assert!(!poll.is_on(last));
+        while poll.is_on(last) {
+            waits += 1;
+            assert!(!poll.is_on(last + BUSY_POLL));
+            assert!(!poll.is_on(last + BUSY_POLL), "one wait costs once");
+            last += BUSY_POLL_GAP;
+            poll.hear(last, sides.next().expect("without end"));
+        }
+
+        assert_eq!(waits, BUSY_POLL_CREDIT_MAX / BUSY_POLL_PRICE);
     }
 
     #[test]
     fn who_talks_alone_is_not_answered() {
-        let mut now = Instant::now();
         for from in [Side::Client, Side::Worker] {
-            let mut poll = BusyPoll::new(now);
-            for _ in 0..10 * BUSY_POLL_AFTER {
+            let (mut poll, mut now) = after(BUSY_POLL_CREDIT_MAX);
+            let mut awake = Duration::ZERO;
+            for _ in 0..10 * BUSY_POLL_PRICE {
                 now += SOON;
                 poll.hear(now, from);
-                assert!(!poll.is_on(now));
+                awake += if poll.is_on(now) { SOON } else { Duration::ZERO };
             }
+            assert!(awake <= BUSY_POLL, "{awake:?}");
         }
     }
 
     #[test]
-    fn a_client_that_thinks_between_its_questions_is_never_waited_for() {
+    fn a_client_that_thinks_is_hardly_ever_waited_for() {
         let mut now = Instant::now();
         let mut poll = BusyPoll::new(now);
-        for _ in 0..10 * BUSY_POLL_AFTER {
-            now += BUSY_POLL_GAP;
-            poll.hear(now, Side::Client);
-            assert!(!poll.is_on(now), "the question");
-            now += SOON;
-            poll.hear(now, Side::Worker);
-            assert!(!poll.is_on(now), "the answer");
+        let mut in_vain = 0;
+        for _ in 0..BUSY_POLL_PRICE {
+            for _ in 0..BUSY_POLL_PRICE / 2 {
+                now += BUSY_POLL_GAP.saturating_sub(SOON);
+                poll.hear(now, Side::Client);
+                now += SOON;
+                poll.hear(now, Side::Worker);
+                in_vain += u32::from(poll.is_on(now));
+                poll.is_on(now + BUSY_POLL);
+            }
+        }
+
+        assert_eq!(in_vain, BUSY_POLL_PRICE);
+    }
+
+    #[test]
+    fn slow_answers_earn_nothing() {
+        let mut now = Instant::now();
+        let mut poll = BusyPoll::new(now);
+        for _ in 0..10 * BUSY_POLL_PRICE {
+            for from in [Side::Client, Side::Worker] {
+                now += BUSY_POLL_GAP;
+                poll.hear(now, from);
+                assert!(!poll.is_on(now));
+            }
         }
     }
 }

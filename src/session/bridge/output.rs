@@ -47,7 +47,6 @@ impl Bridge {
             return Poll::Ready(count);
         }
         turn::take(self.connection.id);
-        self.busy.hear(Instant::now(), Side::Worker);
         // A client that leaves gets what it still can at once.
         self.has_last_words = self.leaving.is_none() && self.outputs.was_last(count);
         if self.framing == Framing::Chunks {
@@ -58,6 +57,7 @@ impl Bridge {
             } else if self.socket.send(cx, frame).is_err() {
                 self.mute();
             }
+            self.busy.hear(Instant::now(), Side::Worker);
             return Poll::Ready(count);
         }
         let output = &after_header[..count];
@@ -80,6 +80,7 @@ impl Bridge {
         } else if !write.is_empty() && self.socket.send_buffer(cx, write).is_err() {
             self.mute();
         }
+        self.busy.hear(Instant::now(), Side::Worker);
         Poll::Ready(count)
     }
 
