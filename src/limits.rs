@@ -20,8 +20,8 @@ pub(crate) const READ_BYTES: usize = PIPE_BYTES + (1 << 10);
 /// The longest header of a frame that a server sends: two bytes, eight of length (RFC 6455, section 5.2).
 pub(crate) const SENT_HEADER_BYTES_MAX: usize = 10;
 
-/// Bytes of a message from which on it is written from where it was read; smaller ones are collected, so that many leave in
-/// one write.
+/// Bytes of a message from which on it is written from where it was read, and read on at once where its front has come;
+/// smaller ones are collected, so that many leave in one write.
 pub(crate) const DIRECT_BYTES: usize = 16 << 10;
 
 /// Bytes that a Linux pipe holds as it comes; one that is found full is widened.

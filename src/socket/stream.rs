@@ -121,3 +121,27 @@ macro_rules! hand_on {
 }
 
 hand_on!(Stream, Plain);
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_event_loop_has_not_told_of_can_be_read() {
+        let (mut theirs, ours) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        ours.set_nonblocking(true).expect("it can be");
+        let stream = Stream::Plain(Plain::Unix(UnixStream::from_std(ours).expect("it can be watched")));
+        let mut buffer = [0; 8];
+
+        assert_eq!(stream.read_now(&mut buffer), 0, "nothing has come");
+        theirs.write_all(b"rest").expect("it takes four");
+        assert_eq!(stream.read_now(&mut buffer), 4);
+        assert_eq!(buffer[..4], *b"rest");
+        drop(theirs);
+        assert_eq!(stream.read_now(&mut buffer), 0, "the end");
+    }
+}
