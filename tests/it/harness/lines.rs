@@ -50,16 +50,27 @@ impl Lines {
 
     /// Waits for the `count`th line that holds `text`; `None` when the stream ends or the deadline passes without it.
     pub(crate) fn wait_for(&self, text: &str, count: usize) -> Option<Line> {
-        let found = |state: &State| {
-            let mut matching = state.lines.iter().filter(|line| line.text.contains(text));
-            matching.nth(count - 1).cloned()
-        };
-        let state = self.state.lock().unwrap();
-        let (state, _) = self
-            .changed
-            .wait_timeout_while(state, DEADLINE, |state| !state.is_ended && found(state).is_none())
-            .unwrap();
-        found(&state)
+        let deadline = Instant::now() + DEADLINE;
+        let (mut seen, mut found) = (0, 0);
+        loop {
+            let state = self.state.lock().unwrap();
+            let wait = deadline.saturating_duration_since(Instant::now());
+            let is_same = |state: &mut State| !state.is_ended && state.lines.len() == seen;
+            let (state, _) = self.changed.wait_timeout_while(state, wait, is_same).unwrap();
+            // Few at a time: the log does not wait for a reader that waits for a test.
+            let news: Vec<Line> = state.lines[seen..].iter().take(1000).cloned().collect();
+            drop(state);
+            if news.is_empty() || Instant::now() >= deadline {
+                return None;
+            }
+            seen += news.len();
+            for line in news.into_iter().filter(|line| line.text.contains(text)) {
+                found += 1;
+                if found == count {
+                    return Some(line);
+                }
+            }
+        }
     }
 
     /// Waits until the stream has ended, then gives all it said. Fails the test at the deadline.
