@@ -174,6 +174,8 @@ struct Running {
 /// Opens everything, then lets clients in, then says so.
 fn start(settings: Settings) -> Result<Running, String> {
     let Settings { listen, tls, routes, loader, log, banner, warning, announces, .. } = settings;
+    #[cfg(target_os = "linux")]
+    sys::keep_statuses();
     let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let (certificates, reloader) =
         tls.map(tls::open).transpose().map_err(|error| with_hint(&error, error.hint))?.unzip();

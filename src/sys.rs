@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "the one place for it: each block says why it is sound")]
 
 #[cfg(target_os = "linux")]
-pub(crate) use execute::{Image, start};
+pub(crate) use execute::{Image, keep_statuses, start};
 
 /// `pow` of C (`math.h`), since tokio's scheduler asks for it and nothing else of the C library's mathematics is needed.
 ///
@@ -136,6 +136,11 @@ mod execute {
             unsafe { libc::execve(self.image.path.as_ptr(), self.args.as_ptr(), self.environment.as_ptr()) };
             Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::NOEXEC))
         }
+    }
+
+    /// Has the kernel keep how each child ended, though whoever started this process ignored `SIGCHLD`: `sigaction(2)`.
+    pub(crate) fn keep_statuses() {
+        set_action(libc::SIGCHLD, libc::SIG_DFL);
     }
 
     /// Ignores a signal, or has the default done.

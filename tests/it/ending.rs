@@ -150,3 +150,20 @@ fn a_program_that_closes_its_output_ends_its_session() {
     assert!(close.code.is_some());
     assert!(gone_within(server.expect_worker(1), Duration::from_secs(5)));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_status_is_told_whoever_ignored_the_end_of_children() {
+    use crate::harness::server::wsd;
+    use std::process::Command;
+
+    let mut command = Command::new("env");
+    command.arg("--ignore-signal=CHLD");
+    if !Command::new("env").args(command.get_args()).arg("true").status().unwrap().success() {
+        return eprintln!("skipped: this env(1) cannot ignore signals");
+    }
+    command.arg(wsd(&[]).get_program()).args(["--port=0", "sh", "-c", "exit 3"]);
+    let server = Server::spawn(command);
+
+    assert_eq!(server.connect("/").expect_close(), Close::new(4003, "exit 3"));
+}
