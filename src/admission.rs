@@ -18,7 +18,7 @@ struct Slots {
     taken: AtomicUsize,
 }
 
-/// Held until a worker has been reaped.
+/// Held until a worker has ended and all that it said is logged.
 #[derive(Debug)]
 pub(crate) struct Permit {
     slots: Vec<Arc<Slots>>,

@@ -103,8 +103,12 @@ pub(crate) const UNTIL_SIGINT: Duration = Duration::from_millis(100);
 pub(crate) const UNTIL_SIGTERM: Duration = Duration::from_millis(250);
 /// See [`UNTIL_SIGINT`].
 pub(crate) const UNTIL_SIGKILL: Duration = Duration::from_millis(500);
-/// After this an error is logged: SIGKILL works at once, except on a process that is stuck in the kernel.
+/// After this an error is logged: SIGKILL works at once, except on a process that is stuck in the kernel, or that a debugger
+/// holds.
 pub(crate) const UNTIL_STUCK: Duration = Duration::from_secs(1);
+
+/// How often a worker that has ended is asked for its status while a debugger has not taken note of that.
+pub(crate) const UNTRACED: Duration = Duration::from_millis(10);
 
 /// What a client is given to answer a Close frame (RFC 6455, section 7.1.1) before its connection is dropped.
 pub(crate) const CLOSE_ANSWER: Duration = Duration::from_secs(5);

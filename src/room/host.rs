@@ -73,9 +73,10 @@ pub(super) async fn run(
         Poll::<std::convert::Infallible>::Pending
     });
     let status = tokio::select! {
-        status = stop(child, room.options.patience, &connection) => status,
+        status = stop(&child, room.options.patience, &connection) => status,
         never = drain => match never {},
     };
+    child.reap();
     outputs.log_to_the_end(&connection).await;
     drop(permit);
     info!(pid, path, status = status.shell(), secs = format!("{:.1}", began.elapsed().as_secs_f64()), "room ended");
@@ -114,6 +115,7 @@ impl Host {
         if self.poll_output(cx).is_ready() {
             return Poll::Ready(());
         }
+        self.outputs.tidy();
         self.poll_input(cx)
     }
 

@@ -114,6 +114,7 @@ impl Bridge {
         if let Poll::Ready(end) = self.poll_clock(cx) {
             return Poll::Ready(end);
         }
+        self.outputs.tidy();
         let is_taken = self.input.is_drained() && self.socket.unsent().is_empty();
         if is_taken && turn::may_stay_awake(self.connection.id) && self.busy.is_on(Instant::now()) {
             return turn::over(cx);

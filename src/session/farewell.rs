@@ -78,19 +78,24 @@ impl Farewell {
         if outputs.log_to_the_end(&self.connection).now_or_never().is_some() {
             return;
         }
-        poll_fn(|cx| {
-            self.send_on(cx);
-            Poll::Ready(())
-        })
-        .await;
+        self.tell(None).await;
         if let Some(outputs) = &mut self.outputs {
             outputs.log_to_the_end(&self.connection).await;
         }
     }
 
-    /// Tells the client why, gives it time to take all that is its own and to answer, and closes the connection.
-    pub(super) async fn take_leave(mut self, close: Option<Close>, shutdown: &Shutdown) {
+    /// Tells the client why, behind all that waits, as far as the kernel takes it at once.
+    pub(super) async fn tell(&mut self, close: Option<Close>) {
         self.queue_close(close);
+        poll_fn(|cx| {
+            self.send_on(cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Gives the client time to take all that is its own and to answer, and closes the connection.
+    pub(super) async fn take_leave(mut self, shutdown: &Shutdown) {
         let in_peace = async {
             self.send_rest().await;
             match self.client {

@@ -42,7 +42,8 @@ pub(crate) struct Options {
 
 /// Runs a session to its end.
 ///
-/// `permit` is given back once the worker has been reaped, before the client is told: it may come again at once.
+/// `permit` is given back once the worker has ended and all that it said is logged, before the client is told: it may come
+/// again at once.
 pub(crate) async fn run(
     connection: Connection,
     path: String,
@@ -71,7 +72,7 @@ pub(crate) async fn run(
         // Of a worker that has ended already, the last words and the Close frame leave in one piece.
         let status = tokio::select! {
             biased;
-            status = stop(child, options.patience, &connection) => status,
+            status = stop(&child, options.patience, &connection) => status,
             never = poll_fn(|cx| farewell.poll_meanwhile(cx)) => match never {},
         };
         farewell.log_to_the_end().await;
@@ -79,10 +80,14 @@ pub(crate) async fn run(
 
         let close = end.close(Some(status));
         let code = close.as_ref().map_or(Close::ABNORMAL, |close| close.code.unwrap_or(Close::NO_STATUS));
+        farewell.tell(close).await;
+        // The client does not wait for these.
+        child.reap();
+        farewell.outputs = None;
         let secs = format!("{:.1}", began.elapsed().as_secs_f64());
         let Counts { input, output } = farewell.counts;
         info!(conn, end = end.word(), status = status.shell(), code, secs, "in" = input, out = output, "session ended");
-        farewell.take_leave(close, &shutdown).await;
+        farewell.take_leave(&shutdown).await;
     })
     .await;
 }

@@ -72,7 +72,8 @@ pub(crate) async fn run(
         let mut farewell =
             Farewell { connection, socket, outputs: None, counts, has_closed: false, client: Client::after(end) };
         farewell.queue_rest(&sending, sent, end == End::Slow);
-        farewell.take_leave(close, &shutdown).await;
+        farewell.tell(close).await;
+        farewell.take_leave(&shutdown).await;
     })
     .await;
 }

@@ -39,47 +39,65 @@ impl Child {
         }
     }
 
-    /// Whether the process itself has ended; it stays unreaped.
-    pub(crate) fn has_ended(&self) -> bool {
+    /// How the process itself ended, if it has; it stays unreaped.
+    pub(crate) fn status(&self) -> Option<Status> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        !matches!(waitid(WaitId::Pid(self.pid), options), Ok(None))
+        match waitid(WaitId::Pid(self.pid), options) {
+            Ok(status) => status.as_ref().map(status_of),
+            Err(_) => Some(Status::UNKNOWN),
+        }
     }
 
-    /// Resolves once the process itself has ended; it stays unreaped. Cancel safe.
+    /// Resolves once the process itself has ended, with how it did; it stays unreaped. Cancel safe.
     #[cfg(target_os = "linux")]
     #[expect(deprecated, reason = "what an `OwnedFd` names stays open, which is all that the new, unsafe way asks for")]
-    pub(crate) async fn ended(&self) -> io::Result<()> {
+    pub(crate) async fn ended(&self) -> io::Result<Status> {
         use rustix::process::{PidfdFlags, pidfd_open};
-        use tokio::io::{Interest, unix::AsyncFd};
+        use tokio::{
+            io::{Interest, unix::AsyncFd},
+            time::sleep,
+        };
+
+        use crate::limits::UNTRACED;
 
         // Most often it has, by the time that the end of its output is known here.
-        if self.has_ended() {
-            return Ok(());
+        if let Some(status) = self.status() {
+            return Ok(status);
         }
         let pidfd = pidfd_open(self.pid, PidfdFlags::NONBLOCK)?;
-        AsyncFd::with_interest(pidfd, Interest::READABLE)?.readable().await.map(drop)
+        let _ = AsyncFd::with_interest(pidfd, Interest::READABLE)?.readable().await?;
+        loop {
+            if let Some(status) = self.status() {
+                return Ok(status);
+            }
+            // A debugger is told first (`ptrace(2)`).
+            sleep(UNTRACED).await;
+        }
     }
 
-    /// Resolves once the process itself has ended; it stays unreaped. Cancel safe.
+    /// Resolves once the process itself has ended, with how it did; it stays unreaped. Cancel safe.
     #[cfg(not(target_os = "linux"))]
-    pub(crate) async fn ended(&self) -> io::Result<()> {
+    pub(crate) async fn ended(&self) -> io::Result<Status> {
         use tokio::signal::unix::{SignalKind, signal};
 
         let mut sigchld = signal(SignalKind::child())?;
-        while !self.has_ended() {
+        loop {
+            if let Some(status) = self.status() {
+                return Ok(status);
+            }
             sigchld.recv().await;
         }
-        Ok(())
     }
 
-    /// Kills what is left of the group, reaps the process, which must have ended, and tells how it ended.
-    pub(crate) fn reap(mut self) -> Status {
+    /// Kills what is left of the group.
+    pub(super) fn sweep(&self) {
         let _ = kill_process_group(self.pid, Signal::KILL);
+    }
+
+    /// Reaps the process, which must have ended, after [`stop`](super::stop::stop).
+    pub(crate) fn reap(mut self) {
         self.is_reaped = true;
-        match waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED) {
-            Ok(Some(status)) => status_of(&status),
-            _ => Status::Signal(0),
-        }
+        let _ = waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED);
     }
 }
 
@@ -101,6 +119,6 @@ fn status_of(status: &WaitIdStatus) -> Status {
     match (status.exit_status(), status.terminating_signal()) {
         (Some(status), _) => Status::Exit(small(status)),
         (None, Some(signal)) => Status::Signal(small(signal)),
-        (None, None) => Status::Signal(0),
+        (None, None) => Status::UNKNOWN,
     }
 }

@@ -25,16 +25,16 @@ use crate::{
     turn,
 };
 
-/// The pipe from a worker's standard output; `None` once that has ended.
+/// The pipe from a worker's standard output.
 #[derive(Debug)]
 pub(crate) struct Output {
-    pipe: Option<Receiver>,
+    pipe: Receiver,
     is_wide: bool,
 }
 
 impl Output {
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self { pipe: Some(receiver(pipe)?), is_wide: false })
+        Ok(Self { pipe: receiver(pipe)?, is_wide: false })
     }
 
     /// Reads into `buffer`; 0 bytes are the end of the output.
@@ -42,11 +42,8 @@ impl Output {
     /// A pipe that was found full is widened: much output then comes in fewer steps.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
         let count = ready!(poll_read(&mut self.pipe, cx, buffer));
-        if count >= PIPE_BYTES
-            && !mem::replace(&mut self.is_wide, true)
-            && let Some(pipe) = &self.pipe
-        {
-            widen(pipe);
+        if count >= PIPE_BYTES && !mem::replace(&mut self.is_wide, true) {
+            widen(&self.pipe);
         }
         Poll::Ready(count)
     }
@@ -54,8 +51,7 @@ impl Output {
     /// Whether every process that could write has closed its end: what there is to read is the last.
     pub(crate) fn is_ending(&self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        let Some(pipe) = &self.pipe else { return true };
-        let ready = pin!(pipe.ready(Interest::READABLE)).poll(&mut cx);
+        let ready = pin!(self.pipe.ready(Interest::READABLE)).poll(&mut cx);
         matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
@@ -74,13 +70,14 @@ impl Output {
 #[derive(Debug)]
 pub(crate) struct Stderr {
     pipe: Option<Receiver>,
+    is_over: bool,
     /// The front of a line whose end has not come.
     held: Vec<u8>,
 }
 
 impl Stderr {
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self { pipe: Some(receiver(pipe)?), held: Vec::new() })
+        Ok(Self { pipe: Some(receiver(pipe)?), is_over: false, held: Vec::new() })
     }
 
     /// Reads once into `buffer` and logs what came, line by line; 0 bytes are the end.
@@ -93,8 +90,10 @@ impl Stderr {
         buffer: &mut [u8],
         connection: &Connection,
     ) -> Poll<usize> {
-        let count = ready!(poll_read(&mut self.pipe, cx, &mut buffer[..STDERR_READ_BYTES]));
-        if count == 0 {
+        let (false, Some(pipe)) = (self.is_over, &mut self.pipe) else { return Poll::Ready(0) };
+        let count = ready!(poll_read(pipe, cx, &mut buffer[..STDERR_READ_BYTES]));
+        self.is_over = count == 0;
+        if self.is_over {
             self.log_rest(connection);
         }
         self.log_lines(&buffer[..count], connection);
@@ -122,6 +121,13 @@ impl Stderr {
         };
         let _ = timeout(STDERR_REST_MAX, rest).await;
         self.log_rest(connection);
+    }
+
+    /// Closes the pipe if it has ended, in a session that goes on.
+    pub(crate) fn tidy(&mut self) {
+        if self.is_over {
+            self.pipe = None;
+        }
     }
 
     fn log_rest(&mut self, connection: &Connection) {
@@ -161,15 +167,10 @@ fn receiver(pipe: OwnedFd) -> io::Result<Receiver> {
     Receiver::from_owned_fd_unchecked(pipe)
 }
 
-/// Reads once; 0 bytes are the end, at which the pipe is closed.
-fn poll_read(pipe: &mut Option<Receiver>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
-    let Some(open) = pipe else { return Poll::Ready(0) };
+/// Reads once; 0 bytes are the end. Closing the pipe then can wait until the client has been told.
+fn poll_read(pipe: &mut Receiver, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
     let mut buffer = ReadBuf::new(buffer);
     // A pipe fails in no way that means anything but its end.
-    let _ = ready!(Pin::new(open).poll_read(cx, &mut buffer));
-    let count = buffer.filled().len();
-    if count == 0 {
-        *pipe = None;
-    }
-    Poll::Ready(count)
+    let _ = ready!(Pin::new(pipe).poll_read(cx, &mut buffer));
+    Poll::Ready(buffer.filled().len())
 }

@@ -101,6 +101,11 @@ impl Outputs {
         }
     }
 
+    /// See [`Stderr::tidy`].
+    pub(crate) fn tidy(&mut self) {
+        self.stderr.tidy();
+    }
+
     /// Reads all there is: standard error for the log, standard output for nobody.
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], connection: &Connection) {
         let _ = self.stderr.poll_log(cx, buffer, connection);

@@ -12,6 +12,9 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    /// Nobody knows: the kernel keeps no status, or somebody else has reaped it.
+    pub(crate) const UNKNOWN: Self = Self::Signal(0);
+
     /// The status that a shell shows in `$?`: 128 and the signal's number for a signal (POSIX, 2.8.2).
     pub(crate) fn shell(self) -> u16 {
         match self {

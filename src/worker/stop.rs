@@ -21,33 +21,44 @@ use crate::{
 
 /// Waits for the worker to end, its input being closed, and helps it along: see the table above.
 ///
-/// At the end whatever is left of its group is killed, and it is reaped. `patience` (`--closems`) is added to each wait.
-pub(crate) async fn stop(child: Child, patience: Duration, connection: &Connection) -> Status {
+/// At the end whatever is left of its group is killed; it is left to be reaped. `patience` (`--closems`) is added to each
+/// wait.
+pub(crate) async fn stop(child: &Child, patience: Duration, connection: &Connection) -> Status {
+    let status = end(child, patience, connection).await;
+    child.sweep();
+    status
+}
+
+async fn end(child: &Child, patience: Duration, connection: &Connection) -> Status {
     let ladder = [(UNTIL_SIGINT, Signal::INT), (UNTIL_SIGTERM, Signal::TERM), (UNTIL_SIGKILL, Signal::KILL)];
     for (wait, signal) in ladder {
-        if has_ended(&child, wait + patience).await {
-            return child.reap();
+        if let Some(status) = ended(child, wait + patience).await {
+            return status;
         }
         child.signal(signal);
     }
-    if !has_ended(&child, UNTIL_STUCK).await {
-        error!(conn = connection.id, pid = child.pid(), "worker outlives SIGKILL");
-        while !has_ended(&child, UNTIL_STUCK).await {}
+    let mut is_told = false;
+    loop {
+        if let Some(status) = ended(child, UNTIL_STUCK).await {
+            return status;
+        }
+        if !std::mem::replace(&mut is_told, true) {
+            error!(conn = connection.id, pid = child.pid(), "worker outlives SIGKILL");
+        }
     }
-    child.reap()
 }
 
-/// Whether the worker ends within `wait`.
-async fn has_ended(child: &Child, wait: Duration) -> bool {
+/// How the worker ended, if it does within `wait`.
+async fn ended(child: &Child, wait: Duration) -> Option<Status> {
     match timeout(wait, child.ended()).await {
-        Ok(Ok(())) => true,
+        Ok(Ok(status)) => Some(status),
         Ok(Err(_)) => {
             // No descriptor is left to wait with.
-            if !child.has_ended() {
+            if child.status().is_none() {
                 tokio::time::sleep(wait).await;
             }
-            child.has_ended()
+            child.status()
         }
-        Err(_) => false,
+        Err(_) => None,
     }
 }

@@ -106,3 +106,16 @@ fn a_session_leaves_no_descriptor_behind() {
     server.expect_nth_log("session ended", 51);
     crate::harness::eventually("all descriptors are closed", || (open() <= before).then_some(()));
 }
+
+#[test]
+fn a_session_keeps_no_descriptor_of_what_its_program_has_closed() {
+    let server = Server::shell(&[], "exec 2>/dev/null; echo ready; cat", &[]);
+    let open = || std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count();
+    let before = open();
+
+    let mut session = server.connect("/");
+    assert_eq!(session.line(), "ready");
+
+    let expected = before + ["socket", "standard input", "standard output"].len();
+    crate::harness::eventually("standard error is closed", || (open() == expected).then_some(()));
+}

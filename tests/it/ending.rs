@@ -167,3 +167,30 @@ fn the_status_is_told_whoever_ignored_the_end_of_children() {
 
     assert_eq!(server.connect("/").expect_close(), Close::new(4003, "exit 3"));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_status_is_told_though_a_debugger_takes_note_of_it_first() {
+    use crate::harness::{eventually, server::wsd};
+    use nix::{errno::Errno, sys::ptrace, sys::wait, unistd::Pid};
+
+    let mut command = wsd(&["--port=0", "sh", "-c", "read line; exit 3"]);
+    command.env("TOKIO_WORKER_THREADS", "1");
+    let server = Server::spawn(command);
+    let mut client = server.connect("/");
+    let worker = Pid::from_raw(server.expect_worker(1).as_raw_nonzero().get());
+    match ptrace::seize(worker, ptrace::Options::empty()) {
+        Err(Errno::EPERM | Errno::ENOSYS) => return eprintln!("skipped: nothing can be traced here"),
+        seized => seized.unwrap(),
+    }
+
+    client.text("go");
+    let stat = format!("/proc/{worker}/stat");
+    eventually("it has ended", || std::fs::read_to_string(&stat).unwrap().contains(") Z ").then_some(()));
+    // The server has been told of it by then, and serves others.
+    server.connect("/").text("go");
+    server.expect_nth_log("session ended", 1);
+    assert_eq!(wait::waitpid(worker, None), Ok(wait::WaitStatus::Exited(worker, 3)));
+
+    assert_eq!(client.expect_close(), Close::new(4003, "exit 3"));
+}

@@ -118,7 +118,8 @@ impl Run {
             talked = talk(&mut output, is_head, time_max, &mut tell) => talked,
         };
         // Its input is closed once the whole body is in it. What was cut short must not end like what is whole.
-        let status = stop(child, patience, connection).await;
+        let status = stop(&child, patience, connection).await;
+        child.reap();
         stderr.log_to_the_end(connection).await;
         // What a redirect leads to may be a script, too.
         drop(permit);
