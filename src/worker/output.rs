@@ -123,6 +123,11 @@ impl Stderr {
         self.log_rest(connection);
     }
 
+    /// Whether it has been read to its end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     /// Closes the pipe if it has ended, in a session that goes on.
     pub(crate) fn tidy(&mut self) {
         if self.is_over {

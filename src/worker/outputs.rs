@@ -18,7 +18,6 @@ pub(crate) struct Outputs {
     /// Whose turn it is: a stream that never ends must not hide the other.
     turn: Source,
     is_output_over: bool,
-    is_stderr_over: bool,
     /// Bytes to ask standard output for, [`READ_BYTES`] at most.
     portion: usize,
 }
@@ -35,16 +34,7 @@ pub(crate) enum Source {
 impl Outputs {
     /// Both streams; `wants_stderr` says whether [`Outputs::poll_read`] gives standard error, too.
     pub(crate) fn new(output: Output, stderr: Stderr, wants_stderr: bool) -> Self {
-        let is_stderr_over = !wants_stderr;
-        Self {
-            output,
-            stderr,
-            wants_stderr,
-            turn: Source::Stderr,
-            is_output_over: false,
-            is_stderr_over,
-            portion: READ_BYTES,
-        }
+        Self { output, stderr, wants_stderr, turn: Source::Stderr, is_output_over: false, portion: READ_BYTES }
     }
 
     /// Reads once into `buffer`, and tells how many bytes came from where; `None` is the end of all that is wanted.
@@ -59,17 +49,17 @@ impl Outputs {
             self.turn = if source == Source::Output { Source::Stderr } else { Source::Output };
             let read = match source {
                 Source::Output if !self.is_output_over => self.output.poll_read(cx, &mut buffer[..self.portion]),
-                Source::Stderr if !self.is_stderr_over => self.stderr.poll_read(cx, buffer, connection),
+                Source::Stderr if self.wants_stderr => self.stderr.poll_read(cx, buffer, connection),
                 _ => continue,
             };
             match (read, source) {
-                (Poll::Pending, _) => {}
+                (Poll::Pending, _) | (Poll::Ready(0), Source::Stderr) => {}
                 (Poll::Ready(0), Source::Output) => self.is_output_over = true,
-                (Poll::Ready(0), Source::Stderr) => self.is_stderr_over = true,
                 (Poll::Ready(count), _) => return Poll::Ready(Some((source, count))),
             }
         }
-        if self.is_output_over && self.is_stderr_over { Poll::Ready(None) } else { Poll::Pending }
+        let is_over = self.is_output_over && (!self.wants_stderr || self.stderr.is_over());
+        if is_over { Poll::Ready(None) } else { Poll::Pending }
     }
 
     /// Whether a read gave all that was asked for, so that there is likely more.
