@@ -28,6 +28,11 @@ impl Backlog {
         self.waiting().len()
     }
 
+    /// Bytes that it takes up, those in the writer included as far as they are known of.
+    pub(crate) fn held(&self) -> usize {
+        self.bytes.capacity() + if self.unflushed { PIPE_BYTES } else { 0 }
+    }
+
     /// Whether nothing waits, here or in the writer.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting().is_empty() && !self.unflushed

@@ -26,7 +26,7 @@
 //! | 4 | `session` |
 //! | 3 | `room` |
 //! | 2 | `worker`, `socket` |
-//! | 1 | `framing`, `admission`, `cli`, `backlog`, `buffers`, `turn` |
+//! | 1 | `framing`, `admission`, `budget`, `cli`, `backlog`, `buffers`, `turn` |
 //! | 0 | `message`, `limits`, `peer`, `shutdown`, `log`, `sys` |
 //!
 //! # The words
@@ -37,6 +37,7 @@
 
 mod admission;
 mod backlog;
+mod budget;
 mod buffers;
 mod cli;
 mod config;

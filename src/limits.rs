@@ -5,6 +5,19 @@ use std::time::Duration;
 /// Sessions at a time by default (`--maxforks`); the next upgrade is answered 429. websocketd's figure.
 pub(crate) const FORKS_MAX: usize = 1024;
 
+/// Bytes that wait anywhere in wsd by default (`--maxbuffer`); near it histories are shortened and then clients cut off with
+/// 1013, and new sessions are answered 503.
+///
+/// 256 MiB: a thousand clients that each hold a quarter of a MiB.
+pub(crate) const BUFFER_BYTES_MAX: usize = 256 << 20;
+
+/// Seconds that a room waits for a client that takes nothing (`--slow=wait`) by default (`--slow-wait`); then it is cut off
+/// with 1013.
+pub(crate) const SLOW_WAIT_SECS: &str = "60";
+
+/// Bytes of one read while `--maxbuffer` is nearly used up.
+pub(crate) const READ_BYTES_WHEN_FULL: usize = 4 << 10;
+
 /// Bytes of one message from a client by default (`--maxframesize`); a longer one ends the session with 1009.
 ///
 /// 1 MiB, websocketd's figure: it counts the whole message, whatever the number of its frames.
@@ -35,8 +48,8 @@ pub(crate) const WIDE_PIPE_BYTES: usize = 256 << 10;
 
 /// Bytes of one read of a served file, and so what a client that is slow to take one holds.
 ///
-/// 384 KiB: with 256 KiB client and server fall asleep and are woken so often that 10 MiB take a sixth longer.
-pub(crate) const FILE_READ_BYTES: usize = 384 << 10;
+/// 64 KiB: so many clients that read nothing of a file take no more memory than other clients do.
+pub(crate) const FILE_READ_BYTES: usize = 64 << 10;
 
 /// Half of the freed memory that a thread's allocator keeps for what comes next: what a session holds of one of the largest
 /// messages both ways comes to more than 4 MiB, since vectors grow by doubling.
@@ -232,6 +245,10 @@ pub(crate) const ROOM_MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// little more than one. What wsd itself has not tried to send is held against nobody: the worker is read again when it
 /// has been. One message more may wait, however long.
 pub(crate) const SEAT_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes that an item on a seat counts for beside its own: its place in the queue, and what its payload costs where no other
+/// client has it.
+pub(crate) const SEAT_ITEM_BYTES: usize = 192;
 
 /// Bytes that a session takes from its seat at a time.
 pub(crate) const SEAT_BYTES_TAKEN: usize = 128 << 10;

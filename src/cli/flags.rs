@@ -9,7 +9,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{ArgAction, Parser};
 
 use super::values::{boolean, integer, natural, port, seconds};
-use crate::limits::{CGI_SECS, FORKS_MAX, MESSAGE_BYTES_MAX, PING_MS};
+use crate::limits::{BUFFER_BYTES_MAX, CGI_SECS, FORKS_MAX, MESSAGE_BYTES_MAX, PING_MS, SLOW_WAIT_SECS};
 
 /// Turns any program that reads standard input and writes standard output into a WebSocket service.
 ///
@@ -124,6 +124,10 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "HOW", default_value = "close", help_heading = "Rooms")]
     pub(crate) slow: String,
 
+    /// With --slow=wait, seconds until a client that takes nothing is closed
+    #[arg(long = "slow-wait", value_name = "SECS", value_parser = seconds, default_value = SLOW_WAIT_SECS, help_heading = "Rooms")]
+    pub(crate) slow_wait: Duration,
+
     /// Read flags and routes from a TOML file; again on SIGHUP
     #[arg(long, value_name = "FILE", help_heading = "Routes")]
     pub(crate) config: Option<PathBuf>,
@@ -142,6 +146,11 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "BYTES", value_parser = integer, default_value_t = MESSAGE_BYTES_MAX as i64, allow_negative_numbers = true,
           help_heading = "Connections")]
     pub(crate) maxframesize: i64,
+
+    /// Bytes that may wait anywhere in wsd for clients and programs; 0 is no limit
+    #[arg(long, value_name = "BYTES", value_parser = natural, default_value_t = BUFFER_BYTES_MAX as u64,
+          help_heading = "Connections")]
+    pub(crate) maxbuffer: u64,
 
     /// Milliseconds between pings; 0 is none
     #[arg(long, value_name = "MS", value_parser = natural, default_value_t = PING_MS, help_heading = "Connections")]

@@ -7,7 +7,7 @@ mod flags;
 mod generate;
 mod values;
 
-use std::{any::TypeId, ffi::OsString, path::Path};
+use std::{any::TypeId, ffi::OsString, path::Path, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind};
 
@@ -94,7 +94,11 @@ pub(crate) fn kind_of(name: &str) -> Option<Kind> {
     let is = |id: TypeId| value == id;
     Some(if is(TypeId::of::<bool>()) {
         Kind::Boolean
-    } else if is(TypeId::of::<u16>()) || is(TypeId::of::<u64>()) || is(TypeId::of::<i64>()) || name == "cgi-timeout" {
+    } else if is(TypeId::of::<u16>())
+        || is(TypeId::of::<u64>())
+        || is(TypeId::of::<i64>())
+        || is(TypeId::of::<Duration>())
+    {
         Kind::Number
     } else if matches!(flag.get_action(), clap::ArgAction::Append) {
         Kind::Texts
@@ -107,7 +111,7 @@ pub(crate) fn kind_of(name: &str) -> Option<Kind> {
 const NOT_IN_FILES: [&str; 7] = ["config", "check", "route", "help", "version", "license", "generate"];
 
 /// Flags that are the whole server's, not a route's.
-const SERVER_FLAGS: [&str; 11] = [
+const SERVER_FLAGS: [&str; 12] = [
     "port",
     "address",
     "unixsocket",
@@ -118,6 +122,7 @@ const SERVER_FLAGS: [&str; 11] = [
     "sslkey",
     "sslca",
     "loglevel",
+    "maxbuffer",
     "route",
 ];
 

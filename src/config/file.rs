@@ -207,7 +207,9 @@ impl Source<'_> {
             (Kind::Boolean, DeValue::Boolean(value)) => Ok(vec![value.to_string()]),
             (Kind::Boolean, _) => Err(self.wrong(value, name, "true or false")),
             (Kind::Number, DeValue::Integer(number)) => Ok(vec![number.to_string()]),
-            (Kind::Number, DeValue::Float(number)) if name == "cgi-timeout" => Ok(vec![number.to_string()]),
+            (Kind::Number, DeValue::Float(number)) if matches!(name, "cgi-timeout" | "slow-wait") => {
+                Ok(vec![number.to_string()])
+            }
             (Kind::Number, _) => Err(self.wrong(value, name, "a number")),
             (Kind::Text | Kind::Texts, DeValue::String(text)) => Ok(vec![text.to_string()]),
             (Kind::Texts, DeValue::Array(values)) => {

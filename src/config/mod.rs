@@ -142,7 +142,9 @@ fn read(flags: &Flags) -> Result<File, Error> {
 
 /// What the file says of the server itself, by key.
 fn of_server(file: &File) -> BTreeMap<String, Vec<OsString>> {
-    let settings = file.settings.iter().filter(|setting| !cli::belongs_to_route(&setting.name));
+    // The limit of what waits is for the whole server, and changes at once.
+    let is_of_server = |name: &str| !cli::belongs_to_route(name) && name != "maxbuffer";
+    let settings = file.settings.iter().filter(|setting| is_of_server(&setting.name));
     settings.map(|setting| (setting.name.clone(), setting.words.clone())).collect()
 }
 

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     admission::Admission,
+    budget::Budget,
     cli::{self, Flags},
     http::{
         Site,
@@ -21,6 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Plan {
     admission: Admission,
+    budget: Budget,
     sites: Vec<Built>,
 }
 
@@ -34,14 +36,14 @@ struct Built {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { admission: Admission::new(None), sites: Vec::new() }
+        Self { admission: Admission::new(None), budget: Budget::new(None), sites: Vec::new() }
     }
 }
 
 impl Plan {
     /// Makes routes of the flags and the file. A site that nothing has changed for stays what it is: its rooms go on.
     pub(super) fn build(&mut self, flags: &Flags, file: &File) -> Result<Routes, Error> {
-        let mut next = Self { admission: self.admission.clone(), sites: Vec::new() };
+        let mut next = Self { admission: self.admission.clone(), budget: self.budget.clone(), sites: Vec::new() };
         for table in tables(flags, file)? {
             let pattern = Pattern::parse(&table.path).map_err(|why| {
                 let hint = "write a path as in /chat, or /tools/* for all that is below it";
@@ -66,6 +68,7 @@ impl Plan {
         let sources = next.sources()?;
         // From here on nothing can go wrong.
         next.admission.resize(site::limit(flags.maxforks));
+        next.budget.resize(site::buffer_limit(flags));
         for gone in self.sites.iter().filter(|old| !next.sites.iter().any(|new| Arc::ptr_eq(&new.site, &old.site))) {
             if let Some(rooms) = &gone.site.rooms {
                 rooms.retire();
@@ -85,7 +88,7 @@ impl Plan {
         let same = before.sites.iter().find(|built| built.pattern == pattern && built.flags == flags);
         let site = match same {
             Some(built) => Arc::clone(&built.site),
-            None => Arc::new(site::site(&flags, admission)?),
+            None => Arc::new(site::site(&flags, admission, &self.budget)?),
         };
         self.sites.push(Built { pattern, flags, site });
         Ok(())

@@ -11,6 +11,7 @@ use std::{
 use super::Error;
 use crate::{
     admission::Admission,
+    budget::Budget,
     cli::Flags,
     framing::Framing,
     http::{
@@ -33,10 +34,10 @@ use crate::{
     },
 };
 
-/// Checks what is to be served and opens it; `admission` limits its workers.
-pub(super) fn site(flags: &Flags, admission: Admission) -> Result<Site, Error> {
+/// Checks what is to be served and opens it; `admission` limits its workers, `budget` what waits for them and their clients.
+pub(super) fn site(flags: &Flags, admission: Admission, budget: &Budget) -> Result<Site, Error> {
     let (scripts, cgi, files) = served(flags)?;
-    let session = session_options(flags)?;
+    let session = session_options(flags, budget)?;
     let rooms = rooms(flags, scripts.as_ref(), &session)?;
     Ok(Site {
         is_eager: flags.eager && rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All),
@@ -174,7 +175,7 @@ fn own_headers(flags: &Flags) -> Result<Headers, Error> {
     Ok(own)
 }
 
-fn session_options(flags: &Flags) -> Result<session::Options, Error> {
+fn session_options(flags: &Flags, budget: &Budget) -> Result<session::Options, Error> {
     let framing = match (flags.framing.as_deref(), flags.binary, flags.passstderr) {
         (None | Some("lines"), false, false) => Framing::Lines,
         (None | Some("lines"), false, true) => Framing::Streams,
@@ -203,12 +204,18 @@ fn session_options(flags: &Flags) -> Result<session::Options, Error> {
         message_bytes_max,
         ping_interval: (flags.pingms > 0).then(|| Duration::from_millis(flags.pingms)),
         patience: Duration::from_millis(flags.closems),
+        budget: budget.clone(),
     })
 }
 
 /// `--maxforks`: 0 and below is no limit.
 pub(super) fn limit(maxforks: i64) -> Option<usize> {
     usize::try_from(maxforks).ok().filter(|&limit| limit > 0)
+}
+
+/// `--maxbuffer`: 0 is no limit.
+pub(super) fn buffer_limit(flags: &Flags) -> Option<usize> {
+    usize::try_from(flags.maxbuffer).ok().filter(|&limit| limit > 0)
 }
 
 /// The rooms, where clients share a program or it wants to know who speaks.
@@ -251,6 +258,8 @@ fn rooms(flags: &Flags, scripts: Option<&Scripts>, session: &session::Options) -
         stays: is_eager,
         is_for_one: sharing.is_none(),
         patience: session.patience,
+        slow_wait: flags.slow_wait,
+        budget: session.budget.clone(),
     };
     Ok(Some(Rooms::new(sharing.unwrap_or(Sharing::Alone), options)))
 }

@@ -16,6 +16,7 @@ use super::{
     pace::{Answer, Answering, Paced},
 };
 use crate::{
+    budget::{Kind, Owner, Share},
     limits::{HEAD_BYTES_MAX, HTTP_BUFFER_BYTES_MAX, SHUTDOWN_ANSWER},
     peer::Connection,
     shutdown::Shutdown,
@@ -25,12 +26,17 @@ use crate::{
 /// Serves `stream` until it is closed, or handed over to a session.
 pub(crate) async fn serve(stream: Stream, connection: Connection, service: Service, shutdown: Shutdown) {
     let answering = Answering::default();
-    let paced = Paced::new(stream, answering.clone());
+    let owner = Owner::new(&service.routes.borrow().otherwise.session.budget, Kind::Client);
+    let paced = Paced::new(stream, answering.clone(), owner.clone());
     let end = shutdown.clone();
     let service = service_fn(move |request| {
         let answer = answering.begin();
         let response = service.clone().respond(connection.clone(), end.clone(), request);
-        async move { response.await.map(|response| response.map(|body| Answered { body, fault: None, _answer: answer })) }
+        let share = owner.share();
+        async move {
+            let answered = |body| Answered { body, fault: None, share, _answer: answer };
+            response.await.map(|response| response.map(answered))
+        }
     });
     let connection = http1::Builder::new()
         .header_read_timeout(None)
@@ -54,8 +60,13 @@ struct Answered {
     body: Body,
     /// Why it breaks off; told in the next turn, so that what came before is written in this one.
     fault: Option<io::Error>,
+    /// What waits for the client to take it.
+    share: Share,
     _answer: Answer,
 }
+
+/// Bytes of a part of an answer from which on it is counted as long as it waits.
+const COUNTED_BYTES_MIN: usize = 1 << 10;
 
 impl hyper::body::Body for Answered {
     type Data = Bytes;
@@ -74,7 +85,8 @@ impl hyper::body::Body for Answered {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            frame => frame,
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame.map_data(|data| self.count(data))))),
+            end => end,
         }
     }
 
@@ -84,6 +96,18 @@ impl hyper::body::Body for Answered {
 
     fn size_hint(&self) -> hyper::body::SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl Answered {
+    /// Counts a part of the answer until hyper has written it; the one before may still wait beside it.
+    fn count(&mut self, data: Bytes) -> Bytes {
+        if data.len() < COUNTED_BYTES_MIN {
+            return data;
+        }
+        self.share.set(0, 2 * data.len());
+        let size = data.len();
+        self.share.owner().budget().count(data, size)
     }
 }
 

@@ -20,9 +20,25 @@ use crate::{
     },
 };
 
-/// A fork slot; or 429.
+/// Room for what may wait for one more program or client (`--maxbuffer`); or 503.
+#[expect(clippy::result_large_err, reason = "the error is the answer, which is made in either case")]
+pub(super) fn check_budget(context: &Context) -> Result<(), Response<Body>> {
+    if !context.site.session.budget.is_full() {
+        return Ok(());
+    }
+    warn!(peer = %context.connection.peer, why = "maxbuffer", hint = "raise --maxbuffer", "session refused");
+    Err(out_of_buffers())
+}
+
+/// The answer while `--maxbuffer` is nearly used up.
+pub(super) fn out_of_buffers() -> Response<Body> {
+    with_retry_after(page(StatusCode::SERVICE_UNAVAILABLE, "The server is out of buffers. Try again later."))
+}
+
+/// A fork slot, and room for what may wait; or 429, or 503.
 #[expect(clippy::result_large_err, reason = "the error is the answer, which is made in either case")]
 pub(super) fn admit(context: &Context) -> Result<Permit, Response<Body>> {
+    check_budget(context)?;
     context.site.admission.admit().ok_or_else(|| {
         warn!(peer = %context.connection.peer, why = "maxforks", hint = "raise --maxforks", "session refused");
         let text = "As many programs are running as are allowed. Try again later.";

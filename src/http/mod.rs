@@ -198,6 +198,9 @@ async fn respond_with_page(context: &Context, sources: &Arc<Sources>, request: R
         return response;
     }
     if let Some(root) = &site.files {
+        if site.session.budget.is_full() {
+            return launch::out_of_buffers();
+        }
         let files = Files::new(root.clone(), Arc::clone(sources));
         let response = respond_with_file(&files, request.clone(), context.base).await;
         if response.status() != StatusCode::NOT_FOUND || !site.has_console {

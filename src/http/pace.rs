@@ -19,7 +19,8 @@ use tokio::{
 };
 
 use crate::{
-    limits::{ANSWER_STALL_MAX, HEAD_TIME_MAX, IDLE_TIME_MAX},
+    budget::{Owner, Share},
+    limits::{ANSWER_STALL_MAX, HEAD_TIME_MAX, HTTP_BUFFER_BYTES_MAX, IDLE_TIME_MAX},
     socket::stream::Stream,
 };
 
@@ -33,6 +34,10 @@ pub(super) struct Paced {
     /// Whether the client has taken nothing since `stall_timer` was set.
     is_stalled: bool,
     stall_timer: Timer,
+    owner: Owner,
+    /// Bytes that have come since the client was idle: hyper may hold them all.
+    share: Share,
+    received: usize,
 }
 
 /// Made when it is first needed, and then used again.
@@ -89,10 +94,11 @@ impl Drop for Answer {
 
 impl Paced {
     /// A connection just accepted: its first head is due.
-    pub(super) fn new(stream: Stream, answering: Answering) -> Self {
+    pub(super) fn new(stream: Stream, answering: Answering, owner: Owner) -> Self {
         let mut timer = Timer::default();
         timer.set(HEAD_TIME_MAX);
-        Self { stream, answering, waiting: Waiting::Head, timer, is_stalled: false, stall_timer: Timer::default() }
+        let (waiting, stall_timer, share) = (Waiting::Head, Timer::default(), owner.share());
+        Self { stream, answering, waiting, timer, is_stalled: false, stall_timer, owner, share, received: 0 }
     }
 
     /// The connection, unpaced.
@@ -107,9 +113,23 @@ impl Paced {
         self.waiting = waiting;
         match waiting {
             Waiting::Nothing => {}
-            Waiting::Request => self.timer.set(IDLE_TIME_MAX),
+            Waiting::Request => {
+                self.receive(0);
+                self.timer.set(IDLE_TIME_MAX);
+            }
             Waiting::Head => self.timer.set(HEAD_TIME_MAX),
         }
+    }
+
+    /// Counts all that has come since the client was idle.
+    fn receive(&mut self, received: usize) {
+        self.received = received.min(HTTP_BUFFER_BYTES_MAX);
+        self.share.set(self.received, 0);
+    }
+
+    /// Fails if the connection is to give back what it holds.
+    fn check_budget(&self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.owner.is_asked(cx) { Err(io::ErrorKind::OutOfMemory.into()) } else { Ok(()) }
     }
 
     /// Passes on what became of a write, or fails if none has come to anything for too long.
@@ -121,6 +141,7 @@ impl Paced {
             }
             return written;
         }
+        self.check_budget(cx)?;
         if !mem::replace(&mut self.is_stalled, true) {
             self.stall_timer.set(ANSWER_STALL_MAX);
         }
@@ -130,12 +151,16 @@ impl Paced {
 
 impl AsyncRead for Paced {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.check_budget(cx)?;
         if self.answering.0.load(Ordering::Relaxed) > 0 {
             self.wait_for(Waiting::Nothing);
         } else if self.waiting == Waiting::Nothing {
             self.wait_for(Waiting::Request);
         }
+        let before = buffer.filled().len();
         if let Poll::Ready(result) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            let received = self.received + buffer.filled().len() - before;
+            self.receive(received);
             if self.waiting == Waiting::Request {
                 self.wait_for(Waiting::Head);
             }
@@ -184,7 +209,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::socket::stream::Plain;
+    use crate::{
+        budget::{Budget, Kind},
+        socket::stream::Plain,
+    };
 
     /// More than the kernel holds for a client that does not read.
     const BYTES: usize = 16 << 20;
@@ -192,7 +220,8 @@ mod tests {
     fn connection() -> (Paced, UnixStream, Answering) {
         let (own, client) = UnixStream::pair().expect("a pair of sockets");
         let answering = Answering::default();
-        (Paced::new(Stream::Plain(Plain::Unix(own)), answering.clone()), client, answering)
+        let owner = Owner::new(&Budget::new(None), Kind::Client);
+        (Paced::new(Stream::Plain(Plain::Unix(own)), answering.clone(), owner), client, answering)
     }
 
     /// What came of it, and after which time of the paused clock.

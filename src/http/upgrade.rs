@@ -15,7 +15,7 @@ use tracing::warn;
 
 use super::{
     Body, Context, connection, handshake,
-    launch::{admit, environment, start, start_at_once, with_retry_after},
+    launch::{admit, check_budget, environment, start, start_at_once, with_retry_after},
     origin::{Policy, Refusal},
     page::{not_found, page, text_body},
     path,
@@ -96,6 +96,7 @@ async fn begin(
             Partner::Worker(worker, permit)
         }
         Some(rooms) => {
+            check_budget(context)?;
             if context.site.admission.is_full() {
                 // The last client of a room may have left a moment ago.
                 rooms.ended(&path).await;

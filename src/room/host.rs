@@ -15,6 +15,7 @@ use tracing::info;
 use super::{Batch, Room, rubbish::Rubbish, seat::Parting};
 use crate::{
     admission::Permit,
+    budget::{Kind as OwnerKind, Owner, Share},
     buffers::{self, Buffers},
     framing::{
         Decoder, Framing,
@@ -55,6 +56,7 @@ pub(super) async fn run(
             Framing::Json => Mouth::Commands(Commands::default(), Rubbish::default()),
             framing => Mouth::Messages(framing.decoder(), Vec::new()),
         },
+        share: Owner::new(&room.options.budget, OwnerKind::Program).share(),
         room: Arc::clone(&room),
         connection: connection.clone(),
         input,
@@ -90,6 +92,8 @@ struct Host {
     input: Input,
     outputs: Outputs,
     mouth: Mouth,
+    /// What waits for the worker to take it, and what it has said in part.
+    share: Share,
     last_words: Option<LastWords>,
 }
 
@@ -111,6 +115,14 @@ struct LastWords {
 impl Host {
     /// Ready when the worker has closed its output, or nobody is left and the last words have been read.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.room.relieve(cx);
+        let polled = self.poll_both(cx);
+        let in_part = if let Mouth::Messages(_, part) = &self.mouth { part.capacity() } else { 0 };
+        self.share.set(self.input.held() + in_part, 0);
+        polled
+    }
+
+    fn poll_both(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         buffers::with(|buffers| self.outputs.log(cx, &mut buffers.read, &self.connection));
         if self.poll_output(cx).is_ready() {
             return Poll::Ready(());

@@ -6,15 +6,18 @@ use std::{
 };
 
 use crate::{
+    budget::{Budget, Kind as OwnerKind, Owner, Share},
     framing::{Framing, events},
     limits::{INBOX_BYTES_MAX, NEWS_BYTES_MAX},
     message::Kind,
 };
 
 /// What waits for the worker's standard input: whole messages, in the order they came.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Inbox {
     bytes: Vec<u8>,
+    owner: Owner,
+    share: Share,
     /// Of `bytes`, those that tell of clients that come and go.
     news: usize,
     /// How often the worker's side has taken what there was.
@@ -33,11 +36,19 @@ pub(crate) struct Spoken {
 }
 
 impl Inbox {
+    /// Nothing waits yet.
+    pub(super) fn new(budget: &Budget) -> Self {
+        let owner = Owner::new(budget, OwnerKind::Program);
+        let share = owner.share();
+        Self { bytes: Vec::new(), owner, share, news: 0, taken: 0, waiting: Vec::new() }
+    }
+
     /// Adds a line that tells of a client. It is never refused: who is there has been told of, or is.
     pub(super) fn tell(&mut self, tell: impl FnOnce(&mut Vec<u8>)) {
         let before = self.bytes.len();
         tell(&mut self.bytes);
         self.news += self.bytes.len() - before;
+        self.share.set(self.bytes.capacity(), 0);
     }
 
     /// Whether the worker has not read of so many clients that no more shall come.
@@ -47,7 +58,8 @@ impl Inbox {
 
     /// Ready when there is room for messages; else the task of `cx` is woken when there may be.
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.bytes.len() <= INBOX_BYTES_MAX {
+        let bytes_max = if self.owner.budget().is_full() { 0 } else { INBOX_BYTES_MAX };
+        if self.bytes.len() <= bytes_max {
             return Poll::Ready(());
         }
         if !self.waiting.iter().any(|waiting| waiting.will_wake(cx.waker())) {
@@ -56,8 +68,9 @@ impl Inbox {
         Poll::Pending
     }
 
-    /// Adds what a client has said, as the worker is to read it.
-    pub(super) fn post(&mut self, framing: Framing, client: &str, spoken: &Spoken) {
+    /// Adds what a client has said, as the worker is to read it. Returns the number of bytes that were added.
+    pub(super) fn post(&mut self, framing: Framing, client: &str, spoken: &Spoken) -> usize {
+        let before = self.bytes.len();
         let mut start = 0;
         for &(kind, end) in &spoken.messages {
             let payload = &spoken.payloads[start..end];
@@ -67,6 +80,8 @@ impl Inbox {
             }
             start = end;
         }
+        self.share.set(self.bytes.capacity(), 0);
+        self.bytes.len() - before
     }
 
     /// Takes all there is.
@@ -74,6 +89,7 @@ impl Inbox {
         self.wake();
         self.taken += u64::from(!self.bytes.is_empty());
         self.news = 0;
+        self.share.set(0, 0);
         mem::take(&mut self.bytes)
     }
 
@@ -93,6 +109,11 @@ impl Spoken {
     pub(crate) fn add(&mut self, kind: Kind, payload: &[u8]) {
         self.payloads.extend_from_slice(payload);
         self.messages.push((kind, self.payloads.len()));
+    }
+
+    /// Bytes that it takes up.
+    pub(crate) fn held(&self) -> usize {
+        self.payloads.capacity() + self.messages.capacity() * mem::size_of::<(Kind, usize)>()
     }
 
     /// Whether nothing was said.

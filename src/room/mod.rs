@@ -25,6 +25,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    budget::{Budget, Kind, Owner},
     framing::{Framing, events},
     limits::SEATS_MAX,
     worker::status::Status,
@@ -48,6 +49,10 @@ pub(crate) struct Options {
     pub(crate) is_for_one: bool,
     /// Added to each wait of the ladder (`--closems`).
     pub(crate) patience: Duration,
+    /// How long a client that takes nothing is waited for, with [`Slow::Wait`] (`--slow-wait`).
+    pub(crate) slow_wait: Duration,
+    /// What all that waits counts against (`--maxbuffer`).
+    pub(crate) budget: Budget,
 }
 
 /// What happens to a client whose seat is full (`--slow`).
@@ -69,6 +74,8 @@ pub(crate) struct Room {
     stays: AtomicBool,
     people: Mutex<People>,
     inbox: Mutex<Inbox>,
+    /// Asked to shorten the history where memory is short.
+    history: Owner,
     /// Wakes the task of the worker.
     pressure: Arc<Pressure>,
     /// The worker has been reaped.
@@ -99,6 +106,10 @@ pub(crate) struct Member {
     client: String,
     /// What is for it.
     pub(crate) seat: Arc<Seat>,
+    /// All that waits for it, or of it.
+    pub(crate) owner: Owner,
+    /// Bytes of it in the inbox, and how often that had been taken when they came there.
+    posted: (usize, u64),
     has_left: bool,
 }
 
@@ -112,14 +123,15 @@ pub(crate) struct Batch {
 
 impl Room {
     fn new(options: Options) -> Arc<Self> {
-        let history = History::new(options.history);
-        let people = People { seats: HashMap::new(), history, is_over: false };
+        let history = History::new(options.history, &options.budget);
+        let inbox = Mutex::new(Inbox::new(&options.budget));
         Arc::new(Self {
+            history: history.owner().clone(),
+            people: Mutex::new(People { seats: HashMap::new(), history, is_over: false }),
+            inbox,
             stays: AtomicBool::new(options.stays),
             pressure: Arc::new(Pressure::new(options.slow)),
             options,
-            people: Mutex::new(people),
-            inbox: Mutex::default(),
             ended: CancellationToken::new(),
         })
     }
@@ -142,9 +154,10 @@ impl Room {
             inbox.tell(|input| events::open(&client, variables, input));
             self.pressure.host.wake();
         }
-        let seat = Arc::new(Seat::new(people.history.items(), Arc::clone(&self.pressure)));
+        let owner = Owner::new(&self.options.budget, Kind::Client);
+        let seat = Arc::new(Seat::new(people.history.items(), Arc::clone(&self.pressure), owner.share()));
         people.seats.insert(client.clone(), Arc::clone(&seat));
-        Ok(Member { room: Arc::clone(self), client, seat, has_left: false })
+        Ok(Member { room: Arc::clone(self), client, seat, owner, posted: (0, 0), has_left: false })
     }
 
     /// Sends messages to all.
@@ -153,7 +166,7 @@ impl Room {
         if ends.is_empty() {
             return;
         }
-        let item = Item { messages: ends.len() as u64, frames: Bytes::from(frames) };
+        let item = Item { messages: ends.len() as u64, frames: self.payload(frames) };
         let mut people = lock(&self.people);
         people.history.add(&item.frames, &ends);
         for seat in people.seats.values() {
@@ -163,7 +176,7 @@ impl Room {
 
     /// Sends one message to some.
     fn send(&self, frames: Vec<u8>, to: &events::Receivers) {
-        let item = Item { messages: 1, frames: Bytes::from(frames) };
+        let item = Item { messages: 1, frames: self.payload(frames) };
         let mut people = lock(&self.people);
         match to {
             events::Receivers::Only(clients) => {
@@ -179,6 +192,21 @@ impl Room {
                     }
                 }
             }
+        }
+    }
+
+    /// Frames that seats share, counted until the last has them no more.
+    fn payload(&self, mut frames: Vec<u8>) -> Bytes {
+        if frames.capacity() > 2 * frames.len() {
+            frames.shrink_to_fit();
+        }
+        self.options.budget.bytes(frames)
+    }
+
+    /// Shortens the history if memory is short; the task of `cx` is woken when it is.
+    fn relieve(&self, cx: &mut Context<'_>) {
+        if self.history.is_asked(cx) {
+            lock(&self.people).history.halve();
         }
     }
 
@@ -235,16 +263,34 @@ impl Member {
         lock(&self.room.inbox).taken()
     }
 
-    /// Hands what was said over to the worker's side; ready once it has been taken, whole.
-    pub(crate) fn poll_post(&self, cx: &mut Context<'_>, spoken: &mut Spoken) -> Poll<()> {
+    /// Hands what was said over to the worker's side; ready once it has been taken, whole. Once the session is to end
+    /// nothing is: it is forgotten.
+    pub(crate) fn poll_post(&mut self, cx: &mut Context<'_>, spoken: &mut Spoken) -> Poll<()> {
         let mut inbox = lock(&self.room.inbox);
-        if !self.seat.has_parting() {
-            ready!(inbox.poll_room(cx));
+        if self.seat.has_parting() {
+            *spoken = Spoken::default();
+            return Poll::Ready(());
         }
-        inbox.post(self.room.options.framing, &self.client, &mem::take(spoken));
+        ready!(inbox.poll_room(cx));
+        let bytes = inbox.post(self.room.options.framing, &self.client, &mem::take(spoken));
+        let before = if self.posted.1 == inbox.taken() { self.posted.0 } else { 0 };
+        self.posted = (before + bytes, inbox.taken());
         drop(inbox);
         self.room.pressure.host.wake();
         Poll::Ready(())
+    }
+
+    /// Bytes of the client that wait in the inbox.
+    pub(crate) fn posted(&mut self) -> usize {
+        if self.posted.0 > 0 && self.posted.1 != lock(&self.room.inbox).taken() {
+            self.posted.0 = 0;
+        }
+        self.posted.0
+    }
+
+    /// How long the room waits for a client that takes nothing, if it does.
+    pub(crate) fn slow_wait(&self) -> Option<Duration> {
+        (self.room.options.slow == Slow::Wait).then_some(self.room.options.slow_wait)
     }
 
     /// Leaves; the worker is told why if it wants to know. Who had it alone waits for its end: the slot is free then.

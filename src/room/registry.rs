@@ -222,7 +222,7 @@ fn pause_after(ran: Duration, before: Option<Duration>) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{framing::Framing, room::Slow};
+    use crate::{budget::Budget, framing::Framing, room::Slow};
 
     #[test]
     fn a_worker_that_keeps_ending_is_started_less_and_less_often() {
@@ -244,6 +244,8 @@ mod tests {
             stays: true,
             is_for_one: false,
             patience: Duration::ZERO,
+            slow_wait: Duration::ZERO,
+            budget: Budget::new(None),
         };
         let rooms = Rooms::new(Sharing::All, options);
         assert!(!rooms.open_shared().is_over());

@@ -15,15 +15,26 @@ use futures_util::task::AtomicWaker;
 
 use super::{Slow, lock};
 use crate::{
-    limits::{SEAT_BYTES_MAX, SEAT_BYTES_TAKEN},
+    budget::Share,
+    limits::{SEAT_BYTES_MAX, SEAT_BYTES_TAKEN, SEAT_ITEM_BYTES},
     worker::status::Status,
 };
+
+/// Places for items that an empty seat keeps: what a client needs that keeps up.
+const ITEMS_KEPT: usize = 64;
 
 /// Whole messages, as frames that all seats share.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) messages: u64,
     pub(super) frames: Bytes,
+}
+
+impl Item {
+    /// What it counts for on a seat: its frames, and what it takes to keep them.
+    fn size(&self) -> usize {
+        self.frames.len() + SEAT_ITEM_BYTES
+    }
 }
 
 /// Why a client's place in a room is no more.
@@ -35,6 +46,15 @@ pub(crate) enum Parting {
     Dismissed(u16, String),
     /// It did not keep up.
     Slow,
+}
+
+/// What waits on a seat, taken off it.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    /// Whole frames.
+    pub(crate) frames: VecDeque<Bytes>,
+    /// Their messages.
+    pub(crate) messages: u64,
 }
 
 /// What the seats of a room ask of its worker's side: to wait.
@@ -77,8 +97,12 @@ struct Queue {
     /// What the client gets before anything else.
     welcome: VecDeque<Item>,
     items: VecDeque<Item>,
-    /// Of `items`.
+    /// Of `items`: see [`Item::size`].
     bytes: usize,
+    /// Of `welcome`.
+    welcome_bytes: usize,
+    /// What counts against `--maxbuffer`.
+    share: Share,
     /// Messages that it missed.
     lost: u64,
     parting: Option<Parting>,
@@ -91,11 +115,14 @@ struct Queue {
 
 impl Seat {
     /// A seat with a welcome on it, which does not count as lagging behind.
-    pub(super) fn new(welcome: impl Iterator<Item = Item>, pressure: Arc<Pressure>) -> Self {
-        let queue = Queue {
-            welcome: welcome.collect(),
+    pub(super) fn new(welcome: impl Iterator<Item = Item>, pressure: Arc<Pressure>, share: Share) -> Self {
+        let welcome: VecDeque<_> = welcome.collect();
+        let mut queue = Queue {
+            welcome_bytes: welcome.iter().map(Item::size).sum(),
+            welcome,
             items: VecDeque::new(),
             bytes: 0,
+            share,
             lost: 0,
             parting: None,
             // Until the session begins, which a client may put off.
@@ -103,13 +130,14 @@ impl Seat {
             has_left: false,
             is_waited_for: false,
         };
+        queue.count();
         Self { queue: Mutex::new(queue), session: AtomicWaker::new(), pressure }
     }
 
     /// Puts messages on the seat. If it is full and the client takes no more, [`Slow`] says what happens.
     pub(super) fn offer(&self, item: Item) {
         self.change(|queue| {
-            if queue.parting.is_some() {
+            if queue.parting.is_some() || queue.has_left {
                 return;
             }
             match self.pressure.slow {
@@ -123,7 +151,7 @@ impl Seat {
                 }
                 _ => {}
             }
-            queue.bytes += item.frames.len();
+            queue.bytes += item.size();
             queue.items.push_back(item);
         });
         self.session.wake();
@@ -142,14 +170,32 @@ impl Seat {
         self.change(|queue| queue.has_left = true);
     }
 
+    /// Why the session is to end, if it is.
+    pub(crate) fn parting(&self) -> Option<Parting> {
+        lock(&self.queue).parting.clone()
+    }
+
     /// Whether the session is to end.
     pub(super) fn has_parting(&self) -> bool {
         lock(&self.queue).parting.is_some()
     }
 
-    /// Whether the client is to be cut off, since it did not keep up.
-    pub(crate) fn is_cut(&self) -> bool {
-        lock(&self.queue).parting == Some(Parting::Slow)
+    /// Whether the worker waits for the client to take something.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        lock(&self.queue).is_waited_for
+    }
+
+    /// Takes all that waits: the session ends, and nothing is put on the seat any more.
+    pub(crate) fn take_rest(&self) -> Rest {
+        self.change(|queue| {
+            let mut rest = Rest::default();
+            while let Some(item) = queue.next() {
+                rest.messages += item.messages;
+                rest.frames.push_back(item.frames);
+            }
+            queue.has_left = true;
+            rest
+        })
     }
 
     /// The client's connection takes no more for now; the task of `cx` is woken when the seat has changed.
@@ -189,6 +235,7 @@ impl Seat {
     fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
         let mut queue = lock(&self.queue);
         let result = change(&mut queue);
+        queue.count();
         let is_patient = self.pressure.slow == Slow::Wait || !queue.is_blocked;
         let is_waited_for = queue.is_full() && is_patient && queue.parting.is_none() && !queue.has_left;
         if mem::replace(&mut queue.is_waited_for, is_waited_for) == is_waited_for {
@@ -209,20 +256,35 @@ impl Queue {
         self.bytes >= SEAT_BYTES_MAX
     }
 
+    /// Counts what waits for a client that takes no more. What is about to be taken costs nothing to count.
+    fn count(&mut self) {
+        if self.items.is_empty() && self.items.capacity() > ITEMS_KEPT {
+            self.items = VecDeque::new();
+        }
+        let own = (self.items.capacity() + self.welcome.capacity()) * mem::size_of::<Item>();
+        if self.is_blocked {
+            self.share.set(own, self.bytes + self.welcome_bytes);
+        } else {
+            self.share.set(0, 0);
+        }
+    }
+
     /// Ends the session at once.
     fn cut(&mut self) {
-        self.welcome.clear();
+        self.welcome = VecDeque::new();
         self.items.clear();
-        self.bytes = 0;
+        (self.bytes, self.welcome_bytes) = (0, 0);
         self.parting = Some(Parting::Slow);
     }
 
     fn next(&mut self) -> Option<Item> {
-        self.welcome.pop_front().or_else(|| {
-            let item = self.items.pop_front()?;
-            self.bytes -= item.frames.len();
-            Some(item)
-        })
+        if let Some(item) = self.welcome.pop_front() {
+            self.welcome_bytes -= item.size();
+            return Some(item);
+        }
+        let item = self.items.pop_front()?;
+        self.bytes -= item.size();
+        Some(item)
     }
 }
 

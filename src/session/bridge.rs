@@ -18,11 +18,13 @@ use super::{
     end::End,
     farewell::{Client, Farewell},
     patrol::{Patrol, ticks},
+    stall::Stall,
 };
 use crate::{
+    budget::{Kind as OwnerKind, Owner, Share},
     buffers::{self, Buffers},
     framing::{Decoder, Framing},
-    limits::{DIRECT_BYTES, READS_PER_TURN},
+    limits::{DIRECT_BYTES, LAST_OUTPUT_STALL, READ_BYTES_WHEN_FULL, READS_PER_TURN},
     peer::Connection,
     socket::{
         Read, Socket,
@@ -63,7 +65,11 @@ pub(crate) struct Bridge {
     keepalive: Keepalive,
     pings: Option<Interval>,
     patrol: Option<Patrol>,
+    /// Runs while the client takes nothing of what waits for it.
+    stall: Stall,
     busy: BusyPoll,
+    owner: Owner,
+    share: Share,
 }
 
 /// Messages that a session has carried.
@@ -82,7 +88,10 @@ impl Bridge {
         (input, output, stderr): (Input, Output, Stderr),
         options: &Options,
     ) -> Self {
+        let owner = Owner::new(&options.budget, OwnerKind::Client);
         Self {
+            share: owner.share(),
+            owner,
             connection,
             socket,
             input,
@@ -98,12 +107,22 @@ impl Bridge {
             keepalive: Keepalive::default(),
             pings: options.ping_interval.map(ticks),
             patrol: None,
+            stall: Stall::new(LAST_OUTPUT_STALL),
             busy: BusyPoll::new(Instant::now()),
         }
     }
 
     /// Carries messages both ways; ready with the reason once either side is over and all owed has been carried.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if self.owner.is_asked(cx) {
+            return Poll::Ready(End::Overload);
+        }
+        let polled = self.poll_all(cx);
+        self.share.set(self.socket.held() + self.input.held(), 0);
+        polled
+    }
+
+    fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         buffers::with(|buffers| self.outputs.log(cx, &mut buffers.read, &self.connection));
         if let Poll::Ready(end) = self.poll_output(cx) {
             return Poll::Ready(end);
@@ -146,7 +165,8 @@ impl Bridge {
         let is_busy = !self.socket.unsent().is_empty();
         let before = self.counts.input;
         let (mut replies, mut closed) = (Vec::new(), None);
-        let count = ready!(self.socket.poll_fill(cx, read));
+        let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { read.len() };
+        let count = ready!(self.socket.poll_fill(cx, &mut read[..portion]));
         let mut on = |event: Event<'_>| match event {
             Event::Message(_, payload) => {
                 self.counts.input += 1;
@@ -185,8 +205,15 @@ impl Bridge {
         Poll::Ready(())
     }
 
-    /// Pings, and the patrol.
+    /// Pings, the patrol, and the wait for a client that takes nothing.
     fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        while self.stall.poll(cx).is_ready() {
+            if self.outputs.is_ending() {
+                self.mute();
+                self.stall.give_up();
+                return Poll::Ready(End::Exit);
+            }
+        }
         while let Some(Poll::Ready(_)) = self.pings.as_mut().map(|pings| pings.poll_tick(cx)) {
             if !self.input.is_drained() {
                 // Nothing is read of the client, so nothing can be heard.
@@ -248,10 +275,13 @@ impl Bridge {
         if self.socket.unsent().len() < before {
             // A client that takes what is sent lives, though no Ping can be sent in between.
             self.keepalive.hear();
+            self.stall.stop();
         }
         if !self.socket.unsent().is_empty() {
+            self.stall.start();
             return if self.is_mute { Poll::Ready(()) } else { Poll::Pending };
         }
+        self.stall.stop();
         if let Some(payload) = self.late_pong.take() {
             let mut frame = Vec::new();
             writer::pong(&payload, &mut frame);
@@ -270,15 +300,13 @@ impl Bridge {
         self.socket.unsent().clear();
     }
 
-    /// Closes the worker's input and turns to the client for the last words; `client` tells what it may still say.
-    pub(super) fn into_farewell(self, client: Client) -> Farewell {
-        Farewell {
-            connection: self.connection,
-            socket: self.socket,
-            outputs: Some(self.outputs),
-            counts: self.counts,
-            has_closed: self.is_mute,
-            client,
-        }
+    /// Closes the worker's input and turns to the client for the last words.
+    pub(super) fn into_farewell(self, end: End) -> Farewell {
+        let client = if self.stall.has_given_up() { Client::Gone } else { Client::after(end) };
+        let mut farewell = Farewell::new(self.connection, self.socket, client, self.owner);
+        farewell.outputs = Some(self.outputs);
+        farewell.counts = self.counts;
+        farewell.has_closed = self.is_mute;
+        farewell
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum End {
     Fault(Fault),
     /// The client did not keep up with its room.
     Slow,
+    /// The client held most of what waited when `--maxbuffer` was nearly used up.
+    Overload,
     /// wsd itself ends.
     Shutdown,
 }
@@ -38,6 +40,7 @@ impl End {
             Self::Fault(Fault::NotText) => "utf8",
             Self::Fault(Fault::TooBig) => "oversize",
             Self::Slow => "slow",
+            Self::Overload => "overload",
             Self::Shutdown => "shutdown",
         }
     }
@@ -55,6 +58,7 @@ impl End {
             Self::Closed(code) => Some(Close::echo(code)),
             Self::Fault(fault) => Some(fault.close()),
             Self::Slow => Some(Close::new(Close::TRY_LATER, "too slow")),
+            Self::Overload => Some(Close::new(Close::TRY_LATER, "server is out of buffers")),
             Self::Shutdown => Some(Close::new(Close::GOING_AWAY, "server is stopping")),
             Self::Left | Self::Silent => None,
         }

@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     future::poll_fn,
+    io,
     task::{Context, Poll},
 };
 
@@ -13,9 +14,11 @@ use tokio::time::{sleep, timeout};
 
 use super::{bridge::Counts, end::End};
 use crate::{
+    budget::{Owner, Share},
     buffers,
     limits::{CLOSE_ANSWER, LAST_OUTPUT_STALL, LINGER_QUIET, SHUTDOWN_ANSWER},
     peer::Connection,
+    room::seat::Rest,
     shutdown::Shutdown,
     socket::{Read, Socket, close::Close, reader::Event, writer},
     worker::outputs::Outputs,
@@ -33,6 +36,13 @@ pub(super) struct Farewell {
     pub(super) has_closed: bool,
     /// What the client may still say.
     pub(super) client: Client,
+    /// Frames that other clients of a room have, too; the first `sent` bytes of the first have gone.
+    rest: VecDeque<Bytes>,
+    sent: usize,
+    /// The Close frame that is to follow `rest`.
+    close: Vec<u8>,
+    owner: Owner,
+    share: Share,
 }
 
 /// What a client may still say.
@@ -52,7 +62,7 @@ impl Client {
     /// What a client may still say after this end.
     pub(super) fn after(end: End) -> Self {
         match end {
-            End::Exit | End::Slow | End::Shutdown => Self::Talks,
+            End::Exit | End::Slow | End::Overload | End::Shutdown => Self::Talks,
             End::Fault(_) => Self::Babbles,
             End::Closed(code) => Self::Closed(code),
             End::Left | End::Silent => Self::Gone,
@@ -61,6 +71,25 @@ impl Client {
 }
 
 impl Farewell {
+    /// The end of a session over `socket`: what the client says is forgotten from now on.
+    pub(super) fn new(connection: Connection, mut socket: Socket, client: Client, owner: Owner) -> Self {
+        socket.forget_messages();
+        owner.settle();
+        Self {
+            connection,
+            socket,
+            outputs: None,
+            counts: Counts::default(),
+            has_closed: false,
+            client,
+            rest: VecDeque::new(),
+            sent: 0,
+            close: Vec::new(),
+            share: owner.share(),
+            owner,
+        }
+    }
+
     /// While the worker is being stopped: its output is read to the end, so that it is not stuck in a write, and the
     /// client gets what is already its own.
     pub(super) fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> Poll<Infallible> {
@@ -120,19 +149,16 @@ impl Farewell {
         }
     }
 
-    /// Puts frames of a room behind all that waits; of a laggard's only the rest of what it has in part. The first `sent`
-    /// bytes of the first have gone.
-    pub(super) fn queue_rest(&mut self, frames: &VecDeque<Bytes>, sent: usize, is_laggard: bool) {
-        let count = match (is_laggard, sent) {
-            (false, _) => frames.len(),
-            (true, 0) => 0,
-            (true, _) => 1,
-        };
-        let mut skip = sent;
-        for frame in frames.iter().take(count) {
-            self.socket.unsent().keep(&frame[skip..]);
-            skip = 0;
+    /// Puts frames of a room behind all that waits, `sending` and then `rest`; of a laggard's only the rest of what it has in
+    /// part. The first `sent` bytes of the first have gone.
+    pub(super) fn queue_rest(&mut self, mut sending: VecDeque<Bytes>, sent: usize, rest: Rest, is_laggard: bool) {
+        if is_laggard {
+            sending.truncate(usize::from(sent > 0));
+        } else {
+            self.counts.output += rest.messages;
+            sending.extend(rest.frames);
         }
+        (self.rest, self.sent) = (sending, sent);
     }
 
     /// Puts a Close frame behind all that waits, unless one has been sent.
@@ -140,22 +166,23 @@ impl Farewell {
         if let Some(close) = close
             && !std::mem::replace(&mut self.has_closed, true)
         {
-            let mut frame = Vec::new();
-            writer::close(&close, &mut frame);
-            self.socket.unsent().keep(&frame);
+            writer::close(&close, &mut self.close);
+            if self.rest.is_empty() {
+                self.socket.unsent().keep(&std::mem::take(&mut self.close));
+            }
         }
     }
 
     /// Sends what waits, as long as the client takes any of it.
     async fn send_rest(&mut self) {
         let stall_max = if self.client == Client::Talks { LAST_OUTPUT_STALL } else { CLOSE_ANSWER };
-        while self.client != Client::Gone && !self.socket.unsent().is_empty() {
+        while self.client != Client::Gone && !self.is_sent() {
             let some = poll_fn(|cx| {
-                let before = self.socket.unsent().len();
+                let before = self.waiting();
                 self.send_on(cx);
                 let _ = self.poll_client(cx);
-                let is_over = self.client == Client::Gone || self.socket.unsent().is_empty();
-                if is_over || self.socket.unsent().len() < before { Poll::Ready(()) } else { Poll::Pending }
+                let is_over = self.client == Client::Gone || self.is_sent();
+                if is_over || self.waiting() != before { Poll::Ready(()) } else { Poll::Pending }
             });
             if timeout(stall_max, some).await.is_err() {
                 self.client = Client::Gone;
@@ -179,10 +206,36 @@ impl Farewell {
     }
 
     fn send_on(&mut self, cx: &mut Context<'_>) {
-        if self.client == Client::Gone || self.socket.send_on(cx).is_err() {
+        if self.client == Client::Gone || self.owner.is_asked(cx) || self.try_send_on(cx).is_err() {
             self.client = Client::Gone;
             self.socket.unsent().clear();
+            self.rest = VecDeque::new();
+            self.owner.settle();
         }
+        let in_rest = self.rest.iter().map(Bytes::len).sum();
+        self.share.set(self.socket.held(), in_rest);
+    }
+
+    fn try_send_on(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        self.socket.send_on(cx)?;
+        if self.rest.is_empty() && self.close.is_empty() || !self.socket.unsent().is_empty() {
+            return Ok(());
+        }
+        match self.socket.poll_send_shared(cx, &mut self.rest, &mut self.sent) {
+            Poll::Ready(sent) => sent?,
+            Poll::Pending => return Ok(()),
+        }
+        self.socket.send(cx, &std::mem::take(&mut self.close))
+    }
+
+    /// Whether nothing waits to be sent.
+    fn is_sent(&mut self) -> bool {
+        self.rest.is_empty() && self.close.is_empty() && self.socket.unsent().is_empty()
+    }
+
+    /// Changes as the client takes what waits.
+    fn waiting(&mut self) -> (usize, usize, usize) {
+        (self.socket.unsent().len(), self.rest.len(), self.sent)
     }
 
     /// Reads the client; ready when it has nothing more to say.

@@ -7,6 +7,7 @@ mod farewell;
 mod lost;
 mod patrol;
 pub(crate) mod seated;
+mod stall;
 
 use std::{
     future::poll_fn,
@@ -17,6 +18,7 @@ use tracing::info;
 
 use crate::{
     admission::Permit,
+    budget::Budget,
     framing::Framing,
     peer::Connection,
     shutdown::Shutdown,
@@ -25,7 +27,6 @@ use crate::{
 };
 use bridge::{Bridge, Counts};
 use end::End;
-use farewell::Client;
 
 /// What a session is told to do.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) ping_interval: Option<Duration>,
     /// Added to each wait of the ladder (`--closems`).
     pub(crate) patience: Duration,
+    /// What all that waits counts against (`--maxbuffer`).
+    pub(crate) budget: Budget,
 }
 
 /// Runs a session to its end.
@@ -65,7 +68,7 @@ pub(crate) async fn run(
 
     // Rare, and large beside the bridge: an idle session does not pay for it.
     Box::pin(async move {
-        let mut farewell = bridge.into_farewell(Client::after(end));
+        let mut farewell = bridge.into_farewell(end);
         if end == End::Shutdown {
             farewell.queue_close(end.close(None));
         }

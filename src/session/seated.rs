@@ -17,10 +17,12 @@ use super::{
     farewell::{Client, Farewell},
     lost::Lost,
     patrol::{Patrol, ticks},
+    stall::Stall,
 };
 use crate::{
+    budget::Share,
     buffers::{self, Buffers},
-    limits::READS_PER_TURN,
+    limits::{READ_BYTES_WHEN_FULL, READS_PER_TURN},
     peer::Connection,
     room::{Member, inbox::Spoken, seat::Parting},
     shutdown::Shutdown,
@@ -56,7 +58,9 @@ pub(crate) async fn run(
         () = shutdown.begun() => End::Shutdown,
     };
     Box::pin(async move {
-        let Seated { socket, member, counts, sending, sent, close_reason, parting, mut lost, .. } = seated;
+        let Seated { socket, member, counts, sending, sent, close_reason, parting, mut lost, share, .. } = seated;
+        let rest = member.seat.take_rest();
+        drop(share);
         let (close, status) = match parting {
             Some(Parting::Exit(status)) => (end.close(Some(status)), Some(status)),
             Some(Parting::Dismissed(code, reason)) => (Some(Close::new(code, reason)), None),
@@ -64,14 +68,15 @@ pub(crate) async fn run(
         };
         let code = close.as_ref().map_or(Close::ABNORMAL, |close| close.code.unwrap_or(Close::NO_STATUS));
         lost.log(conn, &member);
+        let owner = member.owner.clone();
         member.leave(code, close_reason.as_deref().unwrap_or_default()).await;
+        let mut farewell = Farewell::new(connection, socket, Client::after(end), owner);
+        farewell.counts = counts;
+        farewell.queue_rest(sending, sent, rest, matches!(end, End::Slow | End::Overload));
         let secs = format!("{:.1}", began.elapsed().as_secs_f64());
-        let Counts { input, output } = counts;
+        let Counts { input, output } = farewell.counts;
         let status = status.map(Status::shell);
         info!(conn, end = end.word(), status, code, secs, "in" = input, out = output, "session ended");
-        let mut farewell =
-            Farewell { connection, socket, outputs: None, counts, has_closed: false, client: Client::after(end) };
-        farewell.queue_rest(&sending, sent, end == End::Slow);
         farewell.tell(close).await;
         farewell.take_leave(&shutdown).await;
     })
@@ -104,11 +109,16 @@ struct Seated {
     pings: Option<Interval>,
     /// Looks after a client that cannot be read.
     patrol: Option<Patrol>,
+    /// Runs while the client takes nothing of what waits for it, where its room waits for it.
+    stall: Option<Stall>,
+    share: Share,
 }
 
 impl Seated {
     fn new(socket: Socket, member: Member, options: &Options) -> Self {
         Self {
+            stall: member.slow_wait().map(Stall::new),
+            share: member.owner.share(),
             socket,
             member,
             counts: Counts::default(),
@@ -129,6 +139,17 @@ impl Seated {
 
     /// Ready with the reason once either side is over.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if self.member.owner.is_asked(cx) {
+            return Poll::Ready(End::Overload);
+        }
+        let polled = self.poll_all(cx);
+        let on_the_way: usize = self.sending.iter().map(Bytes::len).sum();
+        let own = self.socket.held() + self.said.held() + self.sending.capacity() * size_of::<Bytes>();
+        self.share.set(own, on_the_way + self.member.posted());
+        polled
+    }
+
+    fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         if let Poll::Ready(end) = self.poll_output(cx) {
             return Poll::Ready(end);
         }
@@ -138,12 +159,11 @@ impl Seated {
         self.poll_clock(cx)
     }
 
-    /// Seat to client. A laggard is cut off at once: what is on its way is no use to it.
+    /// Seat to client. Once the session is to end, the rest is sent by the farewell, which has a limit of time.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..READS_PER_TURN {
-            if self.parting.is_none() && self.member.seat.is_cut() {
-                self.parting = Some(Parting::Slow);
-                return Poll::Ready(End::Slow);
+            if let Some(parting) = self.member.seat.parting() {
+                return self.part(parting);
             }
             if self.is_mute {
                 self.sending.clear();
@@ -153,14 +173,17 @@ impl Seated {
             }
             match ready!(self.member.seat.poll_take(cx, &mut self.sending)) {
                 Ok(messages) => self.counts.output += messages,
-                Err(parting) => {
-                    let end = if parting == Parting::Slow { End::Slow } else { End::Exit };
-                    self.parting = Some(parting);
-                    return Poll::Ready(end);
-                }
+                Err(parting) => return self.part(parting),
             }
         }
         turn::over(cx)
+    }
+
+    /// The room's side is over.
+    fn part(&mut self, parting: Parting) -> Poll<End> {
+        let end = if parting == Parting::Slow { End::Slow } else { End::Exit };
+        self.parting = Some(parting);
+        Poll::Ready(end)
     }
 
     /// Sends what is on its way; ready when nothing is.
@@ -170,6 +193,12 @@ impl Seated {
         if before != (self.socket.unsent().len(), self.sending.len(), self.sent) {
             // A client that takes what is sent lives, though no Ping can be sent in between.
             self.keepalive.hear();
+            self.stall.as_mut().map(Stall::stop);
+        }
+        if let Some(stall) = &mut self.stall
+            && sent.is_pending()
+        {
+            stall.start();
         }
         sent
     }
@@ -237,7 +266,9 @@ impl Seated {
             Event::Pong => {}
             Event::Close(code, reason) => closed = Some((code, reason.to_owned())),
         };
-        let read = ready!(self.socket.poll_read(cx, &mut buffers.read, &mut on));
+        let is_full = self.member.owner.budget().is_full();
+        let portion = if is_full { READ_BYTES_WHEN_FULL } else { buffers.read.len() };
+        let read = ready!(self.socket.poll_read(cx, &mut buffers.read[..portion], &mut on));
         self.keepalive.hear();
         if !self.is_mute {
             let _ = self.socket.send(cx, &replies);
@@ -255,6 +286,11 @@ impl Seated {
     }
 
     fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        while let Some(Poll::Ready(())) = self.stall.as_mut().map(|stall| stall.poll(cx)) {
+            if self.member.seat.is_waited_for() {
+                return self.part(Parting::Slow);
+            }
+        }
         while let Some(Poll::Ready(_)) = self.pings.as_mut().map(|pings| pings.poll_tick(cx)) {
             if !self.said.is_empty() {
                 // Nothing is read of the client, so nothing can be heard.

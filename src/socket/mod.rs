@@ -127,6 +127,16 @@ impl Socket {
         self.unsent.write_on(cx, &mut self.stream)
     }
 
+    /// Reads and forgets what the client says from now on: only Close, Ping and Pong frames are still told.
+    pub(crate) fn forget_messages(&mut self) {
+        self.reader.forget_messages();
+    }
+
+    /// Bytes that wait here: a message that has come in part, and frames that the client has not taken.
+    pub(crate) fn held(&self) -> usize {
+        self.reader.held() + self.early.len() + self.unsent.held()
+    }
+
     /// Whether the client is known to be gone, be there unread bytes of it or not.
     pub(crate) fn is_gone(&self) -> bool {
         self.stream.is_gone()

@@ -65,6 +65,8 @@ pub(crate) struct Reader {
     /// The payload so far of a control frame that is cut.
     control: Vec<u8>,
     is_closed: bool,
+    /// Messages are read, checked and forgotten.
+    is_forgetting: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +96,22 @@ impl Reader {
             message: None,
             control: Vec::new(),
             is_closed: false,
+            is_forgetting: false,
         }
+    }
+
+    /// Forgets the message that has come in part, and every message from now on: only control frames still matter.
+    pub(crate) fn forget_messages(&mut self) {
+        self.is_forgetting = true;
+        if let Some(message) = &mut self.message {
+            message.payload = Vec::new();
+            message.checked = 0;
+        }
+    }
+
+    /// Bytes of what has come in part.
+    pub(crate) fn held(&self) -> usize {
+        self.message.as_ref().map_or(0, |message| message.payload.len())
     }
 
     /// Whether `bytes`, which come next, are the front of one large frame, so that more is about to come.
@@ -236,6 +253,10 @@ impl Reader {
         on: &mut impl FnMut(Event<'_>),
     ) -> Result<(), Fault> {
         let kind = if data == Data::Text { Kind::Text } else { Kind::Binary };
+        if self.is_forgetting {
+            self.message = (!ends).then(|| Message { kind, payload: Vec::new(), checked: 0 });
+            return Ok(());
+        }
         if self.message.is_none() && begins && ends {
             if kind == Kind::Text && !is_ascii && str::from_utf8(payload).is_err() {
                 return Err(Fault::NotText);

@@ -39,6 +39,11 @@ impl Input {
         self.untaken.is_empty()
     }
 
+    /// Bytes that wait here for the worker to take them.
+    pub(crate) fn held(&self) -> usize {
+        self.untaken.held()
+    }
+
     /// Writes `bytes`, and keeps what the pipe has no room for.
     ///
     /// A pipe that cannot hold a large message is widened: the worker then takes it in fewer steps.

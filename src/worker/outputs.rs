@@ -73,6 +73,11 @@ impl Outputs {
         !self.wants_stderr && !self.is_full(count) && self.output.is_ending()
     }
 
+    /// Whether all that there is to read of standard output is the last.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.output.is_ending()
+    }
+
     /// Takes note of the number of messages in a read: where they are many, the next asks for less, and for still less where
     /// others wait for their turn.
     pub(crate) fn measure(&mut self, messages: u64, is_alone: bool) {

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 9] = [
     &["session"],
     &["room"],
     &["worker", "socket"],
-    &["framing", "admission", "cli", "backlog", "buffers", "turn"],
+    &["framing", "admission", "budget", "cli", "backlog", "buffers", "turn"],
 ];
 
 /// The bottom: of wsd's own they import nothing but limits, which are numbers.

@@ -1,6 +1,11 @@
 //! What a script says: read from its standard output, told to the client as soon as it can be.
 
-use std::{future::poll_fn, io, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::{
@@ -15,7 +20,9 @@ use super::{
     run::text,
 };
 use crate::{
-    limits::{CGI_HEAD_BYTES_MAX, READ_BYTES},
+    budget::Budget,
+    buffers,
+    limits::CGI_HEAD_BYTES_MAX,
     worker::{output::Output, status::Status},
 };
 
@@ -65,11 +72,11 @@ pub(super) async fn talk(
     is_head: bool,
     time_max: Duration,
     tell: &mut Option<oneshot::Sender<Outcome>>,
+    budget: &Budget,
 ) -> Result<Told, Failure> {
-    let mut buffer = vec![0; READ_BYTES];
     let Some(waiting) = tell.as_mut() else { return Ok(Told::All) };
     let head = tokio::select! {
-        head = timeout(time_max, read_head(output, &mut buffer)) => head,
+        head = timeout(time_max, read_head(output)) => head,
         // The client has left.
         () = waiting.closed() => return Ok(Told::All),
     };
@@ -92,7 +99,7 @@ pub(super) async fn talk(
         return Ok(Told::All);
     }
     tokio::select! {
-        copied = copy(output, &mut buffer, rest, sender, promised, time_max) => copied.map(|()| Told::All),
+        copied = copy(output, rest, sender, promised, time_max, budget) => copied.map(|()| Told::All),
         () = reader.closed() => Ok(Told::All),
     }
 }
@@ -106,18 +113,18 @@ fn promised_bytes(status: StatusCode, headers: &HeaderMap) -> u64 {
 }
 
 /// Reads until the head is whole; returns what came after it, too.
-async fn read_head(output: &mut Output, buffer: &mut [u8]) -> Result<(Head, Bytes), Failure> {
+async fn read_head(output: &mut Output) -> Result<(Head, Bytes), Failure> {
     let mut head = Vec::new();
     loop {
-        let count = poll_fn(|cx| output.poll_read(cx, buffer)).await;
-        if count == 0 {
+        let more = read(output).await;
+        if more.is_empty() {
             return Err(if head.is_empty() {
                 Failure::Silent
             } else {
                 Failure::Rubbish("the answer ends within its head")
             });
         }
-        head.extend_from_slice(&buffer[..count]);
+        head.extend_from_slice(&more);
         match parse(&head) {
             Ok(Some((parsed, length))) if length <= CGI_HEAD_BYTES_MAX => {
                 return Ok((parsed, Bytes::from(head).slice(length..)));
@@ -129,15 +136,26 @@ async fn read_head(output: &mut Output, buffer: &mut [u8]) -> Result<(Head, Byte
     }
 }
 
+/// Reads some of the output, through the thread's buffer; nothing is the end.
+async fn read(output: &mut Output) -> Vec<u8> {
+    poll_fn(|cx| {
+        buffers::with(|buffers| {
+            let count = ready!(output.poll_read(cx, &mut buffers.read));
+            Poll::Ready(buffers.read[..count].to_vec())
+        })
+    })
+    .await
+}
+
 /// Hands the body on, as fast as the client takes it, until it ends or the client has left. The script may be silent for
 /// `time_max`; the time that the client takes is not its own. A body that is not whole is broken off.
 async fn copy(
     output: &mut Output,
-    buffer: &mut [u8],
     rest: Bytes,
     mut sender: Sender<Bytes, io::Error>,
     promised: u64,
     time_max: Duration,
+    budget: &Budget,
 ) -> Result<(), Failure> {
     let mut data = rest;
     let mut missing = promised;
@@ -146,10 +164,10 @@ async fn copy(
         if !data.is_empty() && sender.send_data(data).await.is_err() {
             return Ok(());
         }
-        match timeout(time_max, poll_fn(|cx| output.poll_read(cx, buffer))).await {
-            Ok(0) if missing == 0 => return Ok(()),
-            Ok(0) => break (io::ErrorKind::UnexpectedEof, Failure::Short),
-            Ok(count) => data = Bytes::copy_from_slice(&buffer[..count]),
+        match timeout(time_max, read(output)).await {
+            Ok(more) if more.is_empty() && missing == 0 => return Ok(()),
+            Ok(more) if more.is_empty() => break (io::ErrorKind::UnexpectedEof, Failure::Short),
+            Ok(more) => data = budget.bytes(more),
             Err(_) => break (io::ErrorKind::TimedOut, Failure::Late),
         }
     };

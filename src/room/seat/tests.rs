@@ -1,6 +1,7 @@
 use std::task::Waker;
 
 use super::*;
+use crate::budget::{Budget, Kind, Owner};
 
 fn item(letter: u8, bytes: usize) -> Item {
     Item { messages: 1, frames: vec![letter; bytes].into() }
@@ -18,14 +19,16 @@ fn take_all(seat: &Seat) -> (Vec<u8>, Option<Parting>) {
 }
 
 fn seat(slow: Slow, welcome: impl Iterator<Item = Item>) -> Seat {
-    Seat::new(welcome, Arc::new(Pressure::new(slow)))
+    let owner = Owner::new(&Budget::new(None), Kind::Client);
+    Seat::new(welcome, Arc::new(Pressure::new(slow)), owner.share())
 }
 
 #[test]
 fn a_full_seat_means_what_slow_says() {
-    let (half, most) = (SEAT_BYTES_MAX / 2, SEAT_BYTES_MAX - 1);
+    let (half, most) = (SEAT_BYTES_MAX / 2 - SEAT_ITEM_BYTES, SEAT_BYTES_MAX - SEAT_ITEM_BYTES - 1);
     let table = [
         (Slow::Close, vec![half, half], "ab", None, 0),
+        (Slow::Close, vec![0; SEAT_BYTES_MAX / SEAT_ITEM_BYTES + 2], "", Some(Parting::Slow), 0),
         (Slow::Close, vec![most, SEAT_BYTES_MAX], "ab", None, 0),
         (Slow::Close, vec![half, half, 1], "", Some(Parting::Slow), 0),
         (Slow::Close, vec![SEAT_BYTES_MAX * 2], "a", None, 0),
@@ -37,11 +40,11 @@ fn a_full_seat_means_what_slow_says() {
     for (slow, sizes, want, parting, lost) in table {
         let seat = seat(slow, std::iter::empty());
         seat.block(&mut Context::from_waker(Waker::noop()));
-        for (&size, letter) in sizes.iter().zip(b'a'..) {
+        for (&size, letter) in sizes.iter().zip((b'a'..=b'z').cycle()) {
             seat.offer(item(letter, size));
         }
-        assert_eq!(take_all(&seat), (want.into(), parting), "{slow:?} {sizes:?}");
-        assert_eq!(seat.lost(), lost, "{slow:?} {sizes:?}");
+        assert_eq!(take_all(&seat), (want.into(), parting), "{slow:?}, {} items", sizes.len());
+        assert_eq!(seat.lost(), lost, "{slow:?}, {} items", sizes.len());
     }
 }
 
