@@ -1,29 +1,31 @@
-//! The buffers of a thread, lent to whichever session has something to read: an idle session needs none.
+//! The buffers of a thread, lent to whichever session has something to read or to write: an idle session needs none.
 
-use std::{cell::RefCell, hint};
+use std::{cell::RefCell, hint, mem};
 
-use crate::limits::{FREED_BYTES_KEPT, READ_BYTES, SENT_HEADER_BYTES_MAX};
+use crate::limits::READ_BYTES;
 
-/// Two buffers: one to read into, one to collect what is to be written.
-#[derive(Debug)]
-pub(crate) struct Buffers {
-    /// [`READ_BYTES`] long, and before them room for a header.
-    pub(crate) read: Vec<u8>,
-    /// Empty when lent.
-    pub(crate) write: Vec<u8>,
-}
+/// Half of the freed memory that a thread's allocator keeps for what comes next: what a session holds of one of the largest
+/// messages both ways comes to more than 4 MiB, since vectors grow by doubling.
+const FREED_BYTES_KEPT: usize = 4 << 20;
+
+/// The largest buffer to write from that a thread keeps: one giant message must not stay for ever.
+const WRITE_BYTES_KEPT: usize = 2 * READ_BYTES;
+
+/// Buffers to write from that a thread keeps: one for each way of a session.
+const WRITE_BUFFERS_KEPT: usize = 2;
 
 thread_local! {
-    static BUFFERS: RefCell<Buffers> = RefCell::new(Buffers { read: untouched(), write: Vec::new() });
+    static READ: RefCell<Vec<u8>> = RefCell::new(untouched());
+    static WRITE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A buffer to read into that takes up memory only as far as it is used.
+/// Returns a buffer to read into that takes up memory only as far as it is used.
 ///
 /// A block larger than what the allocator keeps comes from the kernel, which has zeroed it; what nobody touches of it
 /// costs nothing.
 fn untouched() -> Vec<u8> {
     let mut buffer = vec![0; 2 * FREED_BYTES_KEPT];
-    buffer.truncate(SENT_HEADER_BYTES_MAX + READ_BYTES);
+    buffer.truncate(READ_BYTES);
     buffer
 }
 
@@ -36,12 +38,26 @@ pub(crate) fn keep_freed_memory() {
     drop(hint::black_box(Vec::<u8>::with_capacity(FREED_BYTES_KEPT)));
 }
 
-/// Lends the thread's buffers to `work`, which must not ask for them again.
-pub(crate) fn with<T>(work: impl FnOnce(&mut Buffers) -> T) -> T {
-    BUFFERS.with_borrow_mut(|buffers| {
-        buffers.write.clear();
-        // One giant message must not stay for ever.
-        buffers.write.shrink_to(2 * READ_BYTES);
-        work(buffers)
-    })
+/// Lends the thread's buffer to read into, [`READ_BYTES`] long, to `work`, which must not ask for it again.
+pub(crate) fn with_read<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
+    READ.with_borrow_mut(|buffer| work(buffer))
+}
+
+/// Takes an empty buffer to write from.
+pub(crate) fn take() -> Vec<u8> {
+    WRITE.with_borrow_mut(Vec::pop).unwrap_or_default()
+}
+
+/// Gives back a buffer, in whose place an empty one stays that takes up no memory.
+pub(crate) fn give_back(buffer: &mut Vec<u8>) {
+    let mut buffer = mem::take(buffer);
+    if buffer.capacity() == 0 || buffer.capacity() > WRITE_BYTES_KEPT {
+        return;
+    }
+    WRITE.with_borrow_mut(|kept| {
+        if kept.len() < WRITE_BUFFERS_KEPT {
+            buffer.clear();
+            kept.push(buffer);
+        }
+    });
 }

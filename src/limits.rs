@@ -30,12 +30,8 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// session.
 pub(crate) const READ_BYTES: usize = PIPE_BYTES + (1 << 10);
 
-/// The longest header of a frame that a server sends: two bytes, eight of length (RFC 6455, section 5.2).
-pub(crate) const SENT_HEADER_BYTES_MAX: usize = 10;
-
-/// Bytes of a message from which on it is written from where it was read, and read on at once where its front has come;
-/// smaller ones are collected, so that many leave in one write.
-pub(crate) const DIRECT_BYTES: usize = 16 << 10;
+/// Bytes that TLS may hold of what it was given to send.
+pub(crate) const TLS_BYTES: usize = 64 << 10;
 
 /// Bytes that a Linux pipe holds as it comes; one that is found full is widened.
 pub(crate) const PIPE_BYTES: usize = 64 << 10;
@@ -51,42 +47,10 @@ pub(crate) const WIDE_PIPE_BYTES: usize = 256 << 10;
 /// 64 KiB: so many clients that read nothing of a file take no more memory than other clients do.
 pub(crate) const FILE_READ_BYTES: usize = 64 << 10;
 
-/// Half of the freed memory that a thread's allocator keeps for what comes next: what a session holds of one of the largest
-/// messages both ways comes to more than 4 MiB, since vectors grow by doubling.
-pub(crate) const FREED_BYTES_KEPT: usize = 4 << 20;
-
 /// Reads in one turn of a session before others get theirs; of output, a read that gave all that was asked for is the last.
 ///
 /// 64 KiB in lines of 64 bytes are framed and sent in about 50 µs, so much a flood delays its neighbours.
 pub(crate) const READS_PER_TURN: usize = 2;
-
-/// Messages in one read of output beyond which the next one asks for half as many bytes: 64 KiB can be 32,768 empty lines.
-pub(crate) const MESSAGES_PER_READ_MAX: u64 = 2048;
-
-/// The same where others share the thread. With fewer than half as many, the next read asks for twice as many bytes again.
-///
-/// 640: lines of 64 bytes are then read by 32 KiB. Beside two floods of them a neighbour's echo takes 0.22 ms instead of 0.35
-/// (p99).
-pub(crate) const MESSAGES_PER_READ_BESIDE_OTHERS: u64 = 640;
-
-/// How long a session that polls busily waits for an answer.
-///
-/// 60 µs: about twice what one takes then. 80 µs gain 3 % for large messages, and cost where a program computes.
-pub(crate) const BUSY_POLL: Duration = Duration::from_micros(60);
-
-/// How soon an answer must come to count for it.
-///
-/// 200 µs: where both sides sleep, a message of 64 KiB is answered in 100 to 130.
-pub(crate) const BUSY_POLL_GAP: Duration = Duration::from_micros(200);
-
-/// Answers that pay for one wait in vain: what is always late costs 60 µs in 32 answers.
-pub(crate) const BUSY_POLL_PRICE: u32 = 32;
-
-/// Answers that are counted at most: of a machine that stalls for a moment, ten waits in vain are put up with.
-pub(crate) const BUSY_POLL_CREDIT_MAX: u32 = 10 * BUSY_POLL_PRICE;
-
-/// The least that is asked for where messages are many.
-pub(crate) const READ_BYTES_MIN: usize = 4 << 10;
 
 /// Bytes asked for by one read of standard error. Each line of it is an event of the log, a microsecond's work.
 pub(crate) const STDERR_READ_BYTES: usize = 1 << 10;
@@ -99,16 +63,6 @@ pub(crate) const STDERR_LINE_BYTES_MAX: usize = 4 << 10;
 
 /// Milliseconds between the pings of a session by default (`--pingms`). Below the 60 s after which proxies drop a silent connection.
 pub(crate) const PING_MS: u64 = 30_000;
-
-/// How often a session whose client cannot be read, because its worker takes no more, looks whether the client is gone.
-pub(crate) const PATROL_INTERVAL: Duration = Duration::from_millis(250);
-
-/// Patrols in a row at which a worker has read nothing of what a vanished client left, before that is given up: half a
-/// second, so that a client gone is noticed within one.
-pub(crate) const GONE_STALL_PATROLS: u32 = 2;
-
-/// The same for a client that took its leave with a Close frame: 5 s.
-pub(crate) const CLOSED_STALL_PATROLS: u32 = 20;
 
 /// The ladder: what a worker is given to end by itself before each signal; `--closems` is added to each. websocketd's figures.
 pub(crate) const UNTIL_SIGINT: Duration = Duration::from_millis(100);
@@ -128,9 +82,6 @@ pub(crate) const CLOSE_ANSWER: Duration = Duration::from_secs(5);
 
 /// The same when wsd itself ends; and what an unfinished HTTP request is given then.
 pub(crate) const SHUTDOWN_ANSWER: Duration = Duration::from_secs(1);
-
-/// After the end of a session a client is read and forgotten until it ends, too, or is silent for this long.
-pub(crate) const LINGER_QUIET: Duration = Duration::from_secs(1);
 
 /// What is waited for more of a dead worker's standard error, if some other process holds it open.
 pub(crate) const STDERR_REST: Duration = Duration::from_millis(100);
@@ -173,9 +124,6 @@ pub(crate) const CONNECTIONS_MAX: usize = 8192;
 /// Programs that are started at the same time where others are to go on; more wait for their turn. Loading them takes
 /// processors and disks, which more at a time would not make faster.
 pub(crate) const STARTS_MAX: usize = 4;
-
-/// Threads that serve, whatever `TOKIO_WORKER_THREADS` says.
-pub(crate) const THREADS_MAX: usize = 512;
 
 /// The pause after an accept failed for want of descriptors or memory: long enough not to spin, short enough to go unnoticed.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -226,12 +174,6 @@ pub(crate) const TLS_PORT: u16 = 8443;
 /// Bytes of a line of a program with `--framing=json`; a longer one is logged and skipped. 4 MiB: 3 MiB in base64.
 pub(crate) const COMMAND_BYTES_MAX: usize = 4 << 20;
 
-/// Lines in a second of a worker's output that are no commands and are logged; of the others the log has the number.
-pub(crate) const RUBBISH_LINES_MAX: u64 = 10;
-
-/// What passes between two lines of the log that tell of messages which one slow client loses (`--slow=drop`).
-pub(crate) const LOST_LOG_INTERVAL: Duration = Duration::from_secs(10);
-
 /// Bytes of a message of a room's worker; a longer line takes several messages, one after the other.
 ///
 /// 1 MiB: a message is put together before it is sent. As fragments of one message, a longer line could not be lost as a
@@ -245,16 +187,6 @@ pub(crate) const ROOM_MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// little more than one. What wsd itself has not tried to send is held against nobody: the worker is read again when it
 /// has been. One message more may wait, however long.
 pub(crate) const SEAT_BYTES_MAX: usize = 1 << 20;
-
-/// Bytes that an item on a seat counts for beside its own: its place in the queue, and what its payload costs where no other
-/// client has it.
-pub(crate) const SEAT_ITEM_BYTES: usize = 192;
-
-/// Bytes that a session takes from its seat at a time.
-pub(crate) const SEAT_BYTES_TAKEN: usize = 128 << 10;
-
-/// Frames in one write to a client of a room: what `writev` takes is 1024 on Linux; more than 64 gain nothing.
-pub(crate) const SEAT_SLICES_MAX: usize = 64;
 
 /// Clients of one room; the next one is answered 503.
 pub(crate) const SEATS_MAX: usize = 16_384;
@@ -271,13 +203,6 @@ pub(crate) const NEWS_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes of a room's history (`--history`); beyond, it holds fewer messages.
 pub(crate) const HISTORY_BYTES_MAX: usize = 8 << 20;
-
-/// Bytes that a message of a history counts for beside its own: where it ends is noted down, with as much to spare.
-pub(crate) const HISTORY_MESSAGE_BYTES: usize = 16;
-
-/// Bytes of the pieces in which a history is kept, and so what is copied for a newcomer: less than 16 KiB. A piece is kept
-/// as long as one of its messages is.
-pub(crate) const HISTORY_CHUNK_BYTES: usize = 16 << 10;
 
 /// Before an `--eager` worker that has ended is started again; doubled each time, up to [`RESTART_MAX`].
 pub(crate) const RESTART_MIN: Duration = Duration::from_secs(1);

@@ -1,4 +1,10 @@
-//! What flows between a worker and a client: messages, and the pieces in which long ones travel.
+//! Messages: their types, the pieces in which long ones travel, and batches that many clients share.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+
+use crate::budget::Budget;
 
 /// The two data types of RFC 6455, section 5.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,17 +20,122 @@ pub(crate) enum Kind {
 pub(crate) struct Piece<'a> {
     /// The type of the whole message.
     pub(crate) kind: Kind,
-    /// The first piece of its message.
+    /// Whether this is the first piece of its message.
     pub(crate) first: bool,
-    /// The last piece of its message.
+    /// Whether this is the last piece of its message.
     pub(crate) last: bool,
     /// In text, the pieces of a message together are UTF-8; a single piece may end inside a character.
     pub(crate) payload: &'a [u8],
 }
 
 impl<'a> Piece<'a> {
-    /// A message in one piece.
+    /// Returns a message in one piece.
     pub(crate) fn whole(kind: Kind, payload: &'a [u8]) -> Self {
         Self { kind, first: true, last: true, payload }
     }
+}
+
+/// Messages in the making, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    payloads: Vec<u8>,
+    /// The type of each message, and where it ends.
+    ends: Vec<(Kind, usize)>,
+}
+
+impl Draft {
+    /// Adds a message.
+    pub(crate) fn push(&mut self, kind: Kind, payload: &[u8]) {
+        self.payloads.extend_from_slice(payload);
+        self.ends.push((kind, self.payloads.len()));
+    }
+
+    /// Whether there is no message.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Returns the messages, in order.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = (Kind, &[u8])> {
+        messages(&self.payloads, &self.ends)
+    }
+
+    /// Returns the bytes of the messages.
+    pub(crate) fn len(&self) -> usize {
+        self.payloads.len()
+    }
+
+    /// Returns the bytes that it takes up.
+    pub(crate) fn held(&self) -> usize {
+        self.payloads.capacity() + self.ends.capacity() * size_of::<(Kind, usize)>()
+    }
+
+    /// Returns the number of messages.
+    pub(crate) fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Returns the bytes of the message at `index`.
+    pub(crate) fn len_at(&self, index: usize) -> usize {
+        len_at(&self.ends, index)
+    }
+
+    /// Makes a batch of the messages, which counts against `budget` until nobody has it any more.
+    pub(crate) fn share(mut self, budget: &Budget) -> Batch {
+        if self.payloads.capacity() > 2 * self.payloads.len() {
+            self.payloads.shrink_to_fit();
+        }
+        let size = self.held();
+        let payloads = budget.count(self.payloads, size);
+        Batch { payloads, ends: self.ends.into(), budget: budget.clone(), encoded: OnceLock::new() }
+    }
+}
+
+/// Messages that many clients share. Each kind of client encodes them once, and no client copies them.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    payloads: Bytes,
+    ends: Box<[(Kind, usize)]>,
+    budget: Budget,
+    encoded: OnceLock<Bytes>,
+}
+
+impl Batch {
+    /// Returns the number of messages.
+    pub(crate) fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Returns the bytes of the messages.
+    pub(crate) fn len(&self) -> usize {
+        self.payloads.len()
+    }
+
+    /// Returns the messages, in order.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = (Kind, &[u8])> {
+        messages(&self.payloads, &self.ends)
+    }
+
+    /// Returns the bytes of the message at `index`.
+    pub(crate) fn len_at(&self, index: usize) -> usize {
+        len_at(&self.ends, index)
+    }
+
+    /// Returns the messages as WebSockets carry them, which `encode` does when it is first asked.
+    pub(crate) fn frames(&self, encode: impl FnOnce(&Self) -> Vec<u8>) -> Bytes {
+        self.encoded.get_or_init(|| self.budget.bytes(encode(self))).clone()
+    }
+}
+
+fn len_at(ends: &[(Kind, usize)], index: usize) -> usize {
+    ends[index].1 - if index == 0 { 0 } else { ends[index - 1].1 }
+}
+
+fn messages<'a>(payloads: &'a [u8], ends: &'a [(Kind, usize)]) -> impl Iterator<Item = (Kind, &'a [u8])> {
+    let mut start = 0;
+    ends.iter().map(move |&(kind, end)| {
+        let payload = &payloads[start..end];
+        start = end;
+        (kind, payload)
+    })
 }

@@ -11,7 +11,7 @@ use crate::{
     http::routes::Routes,
     server::{systemd::Manager, tls::Reloader},
     shutdown::Shutdown,
-    turn::aside,
+    turn::run_blocking,
 };
 
 /// Reads again when it is told to.
@@ -38,7 +38,7 @@ impl Reload {
     /// Settings and certificates.
     pub(crate) fn all(&self) {
         let subjects = Arc::clone(&self.subjects);
-        if aside(move || subjects.lock().unwrap_or_else(PoisonError::into_inner).load()).is_none() {
+        if run_blocking(move || subjects.lock().unwrap_or_else(PoisonError::into_inner).load()).is_none() {
             tracing::error!(cause = "no thread left", "settings not loaded, the old ones stay");
         }
     }
@@ -47,7 +47,7 @@ impl Reload {
     pub(crate) fn look(&self) {
         if self.has_certificates {
             let subjects = Arc::clone(&self.subjects);
-            aside(move || subjects.try_lock().ok()?.certificates.as_mut().map(Reloader::look));
+            run_blocking(move || subjects.try_lock().ok()?.certificates.as_mut().map(Reloader::look));
         }
     }
 }

@@ -1,17 +1,8 @@
-//! All that the compiler cannot check: a process made the cheapest way that the kernel has, and a name for the linker.
+//! All that the compiler cannot check: a process made the cheapest way that the kernel has.
 #![expect(unsafe_code, reason = "the one place for it: each block says why it is sound")]
 
 #[cfg(target_os = "linux")]
 pub(crate) use execute::{Image, keep_statuses, start};
-
-/// `pow` of C (`math.h`), since tokio's scheduler asks for it and nothing else of the C library's mathematics is needed.
-///
-/// Without this the loader maps the whole of libm at each start: half a megabyte of memory.
-// Sound: no other symbol of the program is called `pow`, and this one does what the name promises.
-#[unsafe(no_mangle)]
-extern "C" fn pow(base: f64, exponent: f64) -> f64 {
-    libm::pow(base, exponent)
-}
 
 #[cfg(target_os = "linux")]
 mod execute {

@@ -4,11 +4,11 @@
 #![expect(rustdoc::broken_intra_doc_links, reason = "brackets in the text of `--help` are no links")]
 #![expect(clippy::struct_excessive_bools, reason = "flags are what they are")]
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{ffi::OsString, num::NonZero, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Parser};
 
-use super::values::{boolean, integer, natural, port, seconds};
+use super::values::{boolean, integer, natural, port, seconds, threads};
 use crate::limits::{BUFFER_BYTES_MAX, CGI_SECS, FORKS_MAX, MESSAGE_BYTES_MAX, PING_MS, SLOW_WAIT_SECS};
 
 /// Turns any program that reads standard input and writes standard output into a WebSocket service.
@@ -209,6 +209,10 @@ pub(crate) struct Flags {
     /// How much to log: debug, trace, access, info, warn, error, fatal or none
     #[arg(long, value_name = "LEVEL", default_value = "access", help_heading = "Other")]
     pub(crate) loglevel: String,
+
+    /// Threads that serve, 1 to 512 [default: one for every two cores]
+    #[arg(long, value_name = "N", value_parser = threads, help_heading = "Other")]
+    pub(crate) threads: Option<NonZero<usize>>,
 
     /// Print this help
     #[arg(long, action = ArgAction::HelpShort, help_heading = "Other")]

@@ -7,7 +7,7 @@ mod flags;
 mod generate;
 mod values;
 
-use std::{any::TypeId, ffi::OsString, path::Path, time::Duration};
+use std::{any::TypeId, ffi::OsString, num::NonZero, path::Path, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind};
 
@@ -98,6 +98,7 @@ pub(crate) fn kind_of(name: &str) -> Option<Kind> {
         || is(TypeId::of::<u64>())
         || is(TypeId::of::<i64>())
         || is(TypeId::of::<Duration>())
+        || is(TypeId::of::<NonZero<usize>>())
     {
         Kind::Number
     } else if matches!(flag.get_action(), clap::ArgAction::Append) {
@@ -111,7 +112,7 @@ pub(crate) fn kind_of(name: &str) -> Option<Kind> {
 const NOT_IN_FILES: [&str; 7] = ["config", "check", "route", "help", "version", "license", "generate"];
 
 /// Flags that are the whole server's, not a route's.
-const SERVER_FLAGS: [&str; 12] = [
+const SERVER_FLAGS: [&str; 13] = [
     "port",
     "address",
     "unixsocket",
@@ -123,6 +124,7 @@ const SERVER_FLAGS: [&str; 12] = [
     "sslca",
     "loglevel",
     "maxbuffer",
+    "threads",
     "route",
 ];
 

@@ -1,6 +1,6 @@
 //! The values of flags: text in, values out, or what they should have been.
 
-use std::time::Duration;
+use std::{num::NonZero, time::Duration};
 
 /// Go's booleans.
 pub(super) fn boolean(text: &str) -> Result<bool, &'static str> {
@@ -38,6 +38,11 @@ pub(super) fn natural(text: &str) -> Result<u64, &'static str> {
 
 pub(super) fn port(text: &str) -> Result<u16, &'static str> {
     integer(text)?.try_into().map_err(|_| "a port is 0 to 65535")
+}
+
+pub(super) fn threads(text: &str) -> Result<NonZero<usize>, &'static str> {
+    let count = usize::try_from(integer(text)?).ok().filter(|count| (1..=512).contains(count));
+    count.and_then(NonZero::new).ok_or("it is 1 to 512")
 }
 
 /// Seconds, whole or not: `60`, `0.5`.

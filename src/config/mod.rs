@@ -10,6 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fmt,
+    num::NonZero,
 };
 
 use tracing_subscriber::filter::LevelFilter;
@@ -34,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) routes: Routes,
     /// Makes other routes of the file, when that has changed.
     pub(crate) loader: Loader,
+    /// The number of threads that serve; `None` is that of half the cores (`--threads`).
+    pub(crate) threads: Option<NonZero<usize>>,
     /// What is logged, and where.
     pub(crate) log: log::Options,
     /// What is served, and to whom: for the reader at the terminal.
@@ -116,6 +119,7 @@ pub(crate) fn settings(command_line: Flags) -> Result<Settings, Error> {
         tls,
         routes,
         loader: Loader { command_line, plan, of_server: of_server(&file) },
+        threads: flags.threads,
         log: log::Options { level, stream },
         banner,
         warning,

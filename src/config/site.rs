@@ -23,12 +23,13 @@ use crate::{
         scripts::Scripts,
     },
     room::{
-        self, Slow,
+        RoomOptions, Slow,
         registry::{Rooms, Sharing},
     },
-    session,
+    socket::SocketOptions,
     worker::{
         environ,
+        process::ProcessOptions,
         program::{Program, locate},
         variable::Variable,
     },
@@ -37,8 +38,12 @@ use crate::{
 /// Checks what is to be served and opens it; `admission` limits its workers, `budget` what waits for them and their clients.
 pub(super) fn site(flags: &Flags, admission: Admission, budget: &Budget) -> Result<Site, Error> {
     let (scripts, cgi, files) = served(flags)?;
-    let session = session_options(flags, budget)?;
-    let rooms = rooms(flags, scripts.as_ref(), &session)?;
+    let process = ProcessOptions {
+        framing: framing(flags)?,
+        patience: Duration::from_millis(flags.closems),
+        budget: budget.clone(),
+    };
+    let rooms = rooms(flags, scripts.as_ref(), &process)?;
     Ok(Site {
         is_eager: flags.eager && rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All),
         rooms,
@@ -50,7 +55,8 @@ pub(super) fn site(flags: &Flags, admission: Admission, budget: &Budget) -> Resu
         subprotocols: subprotocols(flags)?,
         headers: own_headers(flags)?,
         admission,
-        session,
+        socket: socket_options(flags)?,
+        process,
         environ: environ::Options {
             software: format!("{}/{}", if flags.is_websocketd { "websocketd" } else { "wsd" }, environ::VERSION),
             inherited: inherited(flags.passenv.as_deref()),
@@ -175,8 +181,8 @@ fn own_headers(flags: &Flags) -> Result<Headers, Error> {
     Ok(own)
 }
 
-fn session_options(flags: &Flags, budget: &Budget) -> Result<session::Options, Error> {
-    let framing = match (flags.framing.as_deref(), flags.binary, flags.passstderr) {
+fn framing(flags: &Flags) -> Result<Framing, Error> {
+    Ok(match (flags.framing.as_deref(), flags.binary, flags.passstderr) {
         (None | Some("lines"), false, false) => Framing::Lines,
         (None | Some("lines"), false, true) => Framing::Streams,
         (None, true, false) | (Some("chunks"), _, false) => Framing::Chunks,
@@ -193,18 +199,18 @@ fn session_options(flags: &Flags, budget: &Budget) -> Result<session::Options, E
         (Some(other), ..) => {
             return Err(Error::new(format!("--framing: there is no `{other}`"), "it is lines, chunks or json"));
         }
-    };
+    })
+}
+
+fn socket_options(flags: &Flags) -> Result<SocketOptions, Error> {
     let message_bytes_max = match usize::try_from(flags.maxframesize) {
         Ok(0) => usize::MAX,
         Ok(limit) => limit,
         Err(_) => return Err(Error::new("--maxframesize is below 0", "0 is no limit")),
     };
-    Ok(session::Options {
-        framing,
+    Ok(SocketOptions {
         message_bytes_max,
         ping_interval: (flags.pingms > 0).then(|| Duration::from_millis(flags.pingms)),
-        patience: Duration::from_millis(flags.closems),
-        budget: budget.clone(),
     })
 }
 
@@ -219,7 +225,7 @@ pub(super) fn buffer_limit(flags: &Flags) -> Option<usize> {
 }
 
 /// The rooms, where clients share a program or it wants to know who speaks.
-fn rooms(flags: &Flags, scripts: Option<&Scripts>, session: &session::Options) -> Result<Option<Arc<Rooms>>, Error> {
+fn rooms(flags: &Flags, scripts: Option<&Scripts>, process: &ProcessOptions) -> Result<Option<Arc<Rooms>>, Error> {
     let sharing = match flags.shared.as_deref() {
         None | Some("false") => None,
         Some("all" | "true") => Some(Sharing::All),
@@ -247,19 +253,19 @@ fn rooms(flags: &Flags, scripts: Option<&Scripts>, session: &session::Options) -
     if flags.history > 0 && sharing.is_none() && is_own("history") {
         return Err(Error::new("--history needs --shared", "only a room has newcomers"));
     }
-    if scripts.is_none() || sharing.is_none() && session.framing != Framing::Json {
+    if scripts.is_none() || sharing.is_none() && !process.framing.names_clients() {
         return Ok(None);
     }
     let history = if sharing.is_some() { usize::try_from(flags.history).unwrap_or(usize::MAX) } else { 0 };
-    let options = room::Options {
-        framing: session.framing,
+    let options = RoomOptions {
+        framing: process.framing,
         slow,
         history,
         stays: is_eager,
         is_for_one: sharing.is_none(),
-        patience: session.patience,
+        patience: process.patience,
         slow_wait: flags.slow_wait,
-        budget: session.budget.clone(),
+        budget: process.budget.clone(),
     };
     Ok(Some(Rooms::new(sharing.unwrap_or(Sharing::Alone), options)))
 }

@@ -176,7 +176,7 @@ pub(crate) enum Said<'a> {
     /// A command.
     Command(Command),
     /// Not one: the beginning of the line, and why.
-    Rubbish(&'a [u8], String),
+    Invalid(&'a [u8], String),
 }
 
 /// Bytes of a line that is no command, for the log.
@@ -215,7 +215,7 @@ impl Commands {
         if self.held.len() > COMMAND_BYTES_MAX {
             let held = std::mem::take(&mut self.held);
             self.is_skipping = true;
-            on(Said::Rubbish(beginning(&held), "the line is too long".to_owned()));
+            on(Said::Invalid(beginning(&held), "the line is too long".to_owned()));
         }
     }
 
@@ -234,7 +234,7 @@ fn say(line: &[u8], on: &mut impl FnMut(Said<'_>)) {
     }
     match command(line) {
         Ok(command) => on(Said::Command(command)),
-        Err(why) => on(Said::Rubbish(beginning(line), why)),
+        Err(why) => on(Said::Invalid(beginning(line), why)),
     }
 }
 

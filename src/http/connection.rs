@@ -26,7 +26,7 @@ use crate::{
 /// Serves `stream` until it is closed, or handed over to a session.
 pub(crate) async fn serve(stream: Stream, connection: Connection, service: Service, shutdown: Shutdown) {
     let answering = Answering::default();
-    let owner = Owner::new(&service.routes.borrow().otherwise.session.budget, Kind::Client);
+    let owner = Owner::new(&service.routes.borrow().otherwise.process.budget, Kind::Client);
     let paced = Paced::new(stream, answering.clone(), owner.clone());
     let end = shutdown.clone();
     let service = service_fn(move |request| {

@@ -23,7 +23,7 @@ use crate::{
 /// Room for what may wait for one more program or client (`--maxbuffer`); or 503.
 #[expect(clippy::result_large_err, reason = "the error is the answer, which is made in either case")]
 pub(super) fn check_budget(context: &Context) -> Result<(), Response<Body>> {
-    if !context.site.session.budget.is_full() {
+    if !context.site.process.budget.is_full() {
         return Ok(());
     }
     warn!(peer = %context.connection.peer, why = "maxbuffer", hint = "raise --maxbuffer", "session refused");

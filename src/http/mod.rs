@@ -35,9 +35,9 @@ use crate::{
     limits::{CGI_REDIRECTS_MAX, CONNECTIONS_MAX},
     peer::Connection,
     room::registry::Rooms,
-    session,
     shutdown::Shutdown,
-    worker::environ,
+    socket::SocketOptions,
+    worker::{environ, process::ProcessOptions},
 };
 pub(crate) use cgi::Cgi;
 use files::Files;
@@ -86,8 +86,10 @@ pub(crate) struct Site {
     pub(crate) admission: Admission,
     /// Whether the shared worker is started before any client.
     pub(crate) is_eager: bool,
-    /// How sessions are run.
-    pub(crate) session: session::Options,
+    /// How WebSockets are run.
+    pub(crate) socket: SocketOptions,
+    /// How processes are run.
+    pub(crate) process: ProcessOptions,
     /// What workers inherit of wsd's environment, and `SERVER_SOFTWARE`.
     pub(crate) environ: environ::Options,
     /// Finds the names of clients, if that is wanted.
@@ -198,7 +200,7 @@ async fn respond_with_page(context: &Context, sources: &Arc<Sources>, request: R
         return response;
     }
     if let Some(root) = &site.files {
-        if site.session.budget.is_full() {
+        if site.process.budget.is_full() {
             return launch::out_of_buffers();
         }
         let files = Files::new(root.clone(), Arc::clone(sources));

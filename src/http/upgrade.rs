@@ -22,24 +22,25 @@ use super::{
     scripts::{Script, Scripts},
 };
 use crate::{
-    admission::Permit,
+    budget::Owner,
+    partner::Partner as _,
     room::{
-        Member,
+        member::Member,
         registry::{self, Rooms, Sharing},
     },
     session,
     socket::Socket,
     worker::{
-        Worker,
         environ::{Content, room_variables, unique_id},
+        process::Process,
         variable::Variable,
     },
 };
 
 /// What stands at the other end of a session.
 enum Partner {
-    /// A worker of its own.
-    Worker(Worker, Permit),
+    /// A process of its own.
+    Process(Process),
     /// A room.
     Room(Member),
 }
@@ -57,13 +58,13 @@ pub(super) async fn respond(context: &Context, scripts: &Scripts, mut request: R
                 // Fails if the client leaves before the 101; the worker is killed as it is dropped.
                 let Ok(upgraded) = upgrade.await else { return };
                 let (stream, early) = connection::into_stream(upgraded);
-                let socket = Socket::new(stream, early, site.session.message_bytes_max);
+                let socket = |owner: &Owner| Socket::new(stream, early, &site.socket, owner.clone());
                 match partner {
-                    Partner::Worker(worker, permit) => {
-                        session::run(connection, path, socket, worker, &site.session, permit, shutdown).await;
+                    Partner::Process(process) => {
+                        session::run(&connection, &path, socket(process.owner()), process, &shutdown).await;
                     }
                     Partner::Room(member) => {
-                        session::seated::run(connection, path, socket, member, &site.session, shutdown).await;
+                        session::run(&connection, &path, socket(member.owner()), member, &shutdown).await;
                     }
                 }
             };
@@ -93,7 +94,7 @@ async fn begin(
         None => {
             let permit = admit(context)?;
             let (worker, permit) = start(context, &script.program, environment, permit).await?;
-            Partner::Worker(worker, permit)
+            Partner::Process(Process::new(context.connection.clone(), worker, permit, &context.site.process))
         }
         Some(rooms) => {
             check_budget(context)?;

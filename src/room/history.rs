@@ -1,73 +1,78 @@
 //! The last messages of a room, for newcomers (`--history`).
 
-use std::{collections::VecDeque, mem};
+use std::{collections::VecDeque, mem, sync::Arc};
 
-use bytes::Bytes;
-
-use super::seat::Item;
 use crate::{
-    budget::{Budget, Kind, Owner, Share},
-    limits::{HISTORY_BYTES_MAX, HISTORY_CHUNK_BYTES, HISTORY_MESSAGE_BYTES},
+    budget::{Budget, Kind as OwnerKind, Owner, Share},
+    limits::HISTORY_BYTES_MAX,
+    message::{Batch, Draft, Kind},
 };
 
-/// The last messages, as frames. They are kept in chunks that all newcomers share, so that one who comes costs a chunk,
-/// however many messages there are.
+/// Bytes that a message of a history counts for beside its own: where it ends is noted down, with as much to spare.
+const MESSAGE_BYTES: usize = 16;
+
+/// Bytes of the chunks in which a history is kept, and so what is copied for a newcomer: less than 16 KiB. A chunk is kept
+/// as long as one of its messages is.
+const CHUNK_BYTES: usize = 16 << 10;
+
+/// The last messages. They are kept in chunks that all newcomers share, so that one who comes costs a chunk, however many
+/// messages there are.
 #[derive(Debug)]
 pub(super) struct History {
     messages_max: usize,
-    /// Those that do not grow any more, the oldest first.
-    chunks: VecDeque<Chunk<Bytes>>,
+    /// The chunks that do not grow any more, the oldest first.
+    chunks: VecDeque<Arc<Batch>>,
     /// The newest messages.
-    last: Chunk<Vec<u8>>,
+    last: Draft,
+    /// The messages at the front of the first chunk, or of `last` if there is none, that are forgotten.
+    forgotten: usize,
     messages: usize,
     bytes: usize,
-    /// Bytes of `chunks`, forgotten messages included.
+    /// The bytes of `chunks`, forgotten messages included.
     chunk_bytes: usize,
     owner: Owner,
     share: Share,
 }
 
-/// Messages one behind the other, some of which may be forgotten.
-#[derive(Debug, Default)]
-struct Chunk<T> {
-    frames: T,
-    /// Where the first message begins.
-    start: usize,
-    /// Where each message ends.
-    ends: VecDeque<usize>,
-}
-
 impl History {
     /// At most `messages_max` messages, and [`HISTORY_BYTES_MAX`].
     pub(super) fn new(messages_max: usize, budget: &Budget) -> Self {
-        let owner = Owner::new(budget, Kind::History);
-        let (chunks, last, share) = (VecDeque::new(), Chunk::default(), owner.share());
-        Self { messages_max, chunks, last, messages: 0, bytes: 0, chunk_bytes: 0, owner, share }
+        let owner = Owner::new(budget, OwnerKind::History);
+        Self {
+            messages_max,
+            chunks: VecDeque::new(),
+            last: Draft::default(),
+            forgotten: 0,
+            messages: 0,
+            bytes: 0,
+            chunk_bytes: 0,
+            share: owner.share(),
+            owner,
+        }
     }
 
-    /// The owner of its bytes, which is asked to [`History::halve`] it where memory is short.
+    /// Returns the owner of its bytes, which is asked to [`History::halve`] it where memory is short.
     pub(super) fn owner(&self) -> &Owner {
         &self.owner
     }
 
-    /// Adds messages, whose frames end at `ends`. They are copied: a part of a batch would keep all of it.
-    pub(super) fn add(&mut self, frames: &[u8], ends: &[usize]) {
-        let skipped = ends.len().saturating_sub(self.messages_max);
-        let mut start = if skipped == 0 { 0 } else { ends[skipped - 1] };
-        for &end in &ends[skipped..] {
-            self.last.frames.extend_from_slice(&frames[start..end]);
-            self.last.ends.push_back(self.last.frames.len());
-            self.messages += 1;
-            self.bytes += end - start;
-            start = end;
-            if self.last.frames.len() >= HISTORY_CHUNK_BYTES {
-                let Chunk { mut frames, start, ends } = mem::take(&mut self.last);
-                frames.shrink_to_fit();
-                self.chunk_bytes += frames.len();
-                self.chunks.push_back(Chunk { frames: self.owner.budget().bytes(frames), start, ends });
-            }
+    /// Adds messages. They are copied: a part of a batch would keep all of it.
+    pub(super) fn add(&mut self, batch: &Batch) {
+        for (kind, payload) in batch.messages().skip(batch.count().saturating_sub(self.messages_max)) {
+            self.push(kind, payload);
         }
         self.forget_beyond(self.messages_max, HISTORY_BYTES_MAX);
+    }
+
+    fn push(&mut self, kind: Kind, payload: &[u8]) {
+        self.last.push(kind, payload);
+        self.messages += 1;
+        self.bytes += payload.len();
+        if self.last.len() >= CHUNK_BYTES {
+            let chunk = mem::take(&mut self.last).share(self.owner.budget());
+            self.chunk_bytes += chunk.len();
+            self.chunks.push_back(Arc::new(chunk));
+        }
     }
 
     /// Forgets the older half of the bytes.
@@ -79,44 +84,49 @@ impl History {
     /// Forgets the oldest messages until so many messages and bytes are left at most.
     fn forget_beyond(&mut self, messages_max: usize, bytes_max: usize) {
         while self.messages > 0 && (self.messages > messages_max || self.size() > bytes_max) {
-            self.messages -= 1;
-            self.bytes -= self.forget();
+            self.forget();
         }
-        self.share.set(self.last.frames.capacity() + self.messages * HISTORY_MESSAGE_BYTES, self.chunk_bytes);
+        self.share.set(self.last.held(), self.chunk_bytes);
     }
 
-    /// The bytes of the messages, and those that it takes to note where each ends.
+    /// Forgets the oldest message.
+    fn forget(&mut self) {
+        let (length, is_whole_chunk) = match self.chunks.front() {
+            Some(chunk) => (chunk.len_at(self.forgotten), self.forgotten + 1 == chunk.count()),
+            None => (self.last.len_at(self.forgotten), self.forgotten + 1 == self.last.count()),
+        };
+        self.messages -= 1;
+        self.bytes -= length;
+        self.forgotten = if is_whole_chunk { 0 } else { self.forgotten + 1 };
+        if is_whole_chunk {
+            match self.chunks.pop_front() {
+                Some(chunk) => self.chunk_bytes -= chunk.len(),
+                None => self.last = Draft::default(),
+            }
+        }
+    }
+
+    /// Returns the bytes of the messages, and those that it takes to note where each ends.
     fn size(&self) -> usize {
-        self.bytes + self.messages * HISTORY_MESSAGE_BYTES
+        self.bytes + self.messages * MESSAGE_BYTES
     }
 
-    /// Forgets the oldest message, and returns its length.
-    fn forget(&mut self) -> usize {
-        let Some(chunk) = self.chunks.front_mut() else { return self.last.forget() };
-        let bytes = chunk.forget();
-        if chunk.ends.is_empty() {
-            self.chunk_bytes -= chunk.frames.len();
-            self.chunks.pop_front();
-        }
-        bytes
+    /// Returns the messages, the oldest first.
+    pub(super) fn batches(&self) -> impl Iterator<Item = Arc<Batch>> {
+        let mut forgotten = self.forgotten;
+        let chunks = self.chunks.iter().map(move |chunk| match mem::take(&mut forgotten) {
+            0 => Arc::clone(chunk),
+            forgotten => self.copy(chunk.messages().skip(forgotten)),
+        });
+        let of_last = if self.chunks.is_empty() { self.forgotten } else { 0 };
+        let last = (self.last.count() > of_last).then(|| self.copy(self.last.messages().skip(of_last)));
+        chunks.chain(last)
     }
 
-    /// The messages, the oldest first.
-    pub(super) fn items(&self) -> impl Iterator<Item = Item> {
-        let chunks = self.chunks.iter().map(|chunk| chunk.item(chunk.frames.slice(chunk.start..)));
-        let last = self.last.item(self.owner.budget().bytes(self.last.frames[self.last.start..].to_vec()));
-        chunks.chain((last.messages > 0).then_some(last))
-    }
-}
-
-impl<T> Chunk<T> {
-    fn forget(&mut self) -> usize {
-        let end = self.ends.pop_front().unwrap_or(self.start);
-        end - mem::replace(&mut self.start, end)
-    }
-
-    fn item(&self, frames: Bytes) -> Item {
-        Item { messages: self.ends.len() as u64, frames }
+    fn copy<'a>(&self, messages: impl Iterator<Item = (Kind, &'a [u8])>) -> Arc<Batch> {
+        let mut draft = Draft::default();
+        messages.for_each(|(kind, payload)| draft.push(kind, payload));
+        Arc::new(draft.share(self.owner.budget()))
     }
 }
 
@@ -124,8 +134,20 @@ impl<T> Chunk<T> {
 mod tests {
     use super::*;
 
-    fn kept(history: &History) -> Vec<u8> {
-        history.items().flat_map(|item| item.frames).collect()
+    fn new(messages_max: usize) -> History {
+        History::new(messages_max, &Budget::new(None))
+    }
+
+    /// Adds a batch of messages.
+    fn add(history: &mut History, messages: &[Vec<u8>]) {
+        let mut draft = Draft::default();
+        messages.iter().for_each(|message| draft.push(Kind::Text, message));
+        history.add(&draft.share(&Budget::new(None)));
+    }
+
+    fn kept(history: &History) -> Vec<Vec<u8>> {
+        let batches: Vec<_> = history.batches().collect();
+        batches.iter().flat_map(|batch| batch.messages().map(|(_, payload)| payload.to_vec())).collect()
     }
 
     #[test]
@@ -140,16 +162,15 @@ mod tests {
         ];
         for (limit, batches, want) in table {
             // Letters that fill chunks, so that some begin in the middle of one, and some do not.
-            for width in [1, HISTORY_CHUNK_BYTES / 3, HISTORY_CHUNK_BYTES] {
-                let mut history = History::new(limit, &Budget::new(None));
+            for width in [1, CHUNK_BYTES / 3, CHUNK_BYTES] {
+                let mut history = new(limit);
                 for batch in batches.split(';') {
                     let messages: Vec<_> = batch.split(',').map(|message| widen(message, width)).collect();
-                    let ends: Vec<_> = (1..=messages.len()).map(|count| messages[..count].concat().len()).collect();
-                    history.add(&messages.concat(), &ends);
+                    add(&mut history, &messages);
                 }
-                assert!(kept(&history) == widen(want, width), "{limit} of {batches} by {width}");
-                assert_eq!(history.bytes, want.len() * width);
-                assert_eq!(history.items().map(|item| item.messages).sum::<u64>(), history.messages as u64);
+                let kept = kept(&history);
+                assert!(kept.concat() == widen(want, width), "{limit} of {batches} by {width}");
+                assert_eq!((history.bytes, history.messages), (want.len() * width, kept.len()));
             }
         }
     }
@@ -160,9 +181,9 @@ mod tests {
 
     #[test]
     fn few_long_messages_are_kept() {
-        let mut history = History::new(100, &Budget::new(None));
+        let mut history = new(100);
         for _ in 0..20 {
-            history.add(&vec![0; 1 << 20], &[1 << 20]);
+            add(&mut history, &[vec![0; 1 << 20]]);
         }
         // What is noted down of each takes a bit of the last one.
         assert_eq!(history.messages, (HISTORY_BYTES_MAX >> 20) - 1);
@@ -170,25 +191,24 @@ mod tests {
 
     #[test]
     fn not_too_many_short_messages_are_kept() {
-        let mut history = History::new(usize::MAX, &Budget::new(None));
-        let ends: Vec<_> = (1..=10_000).collect();
+        let mut history = new(usize::MAX);
         for _ in 0..100 {
-            history.add(&[0; 10_000], &ends);
+            add(&mut history, &vec![vec![0]; 10_000]);
         }
-        assert_eq!(history.messages, HISTORY_BYTES_MAX / (1 + HISTORY_MESSAGE_BYTES));
-        assert!(history.items().count() <= history.bytes / HISTORY_CHUNK_BYTES + 2);
+        assert_eq!(history.messages, HISTORY_BYTES_MAX / (1 + MESSAGE_BYTES));
+        assert!(history.batches().count() <= history.bytes / CHUNK_BYTES + 2);
     }
 
     #[test]
     fn half_of_it_is_forgotten_where_memory_is_short() {
-        let mut history = History::new(usize::MAX, &Budget::new(None));
+        let mut history = new(usize::MAX);
         for letter in b'a'..b'e' {
-            history.add(&[letter; 1000], &[1000]);
+            add(&mut history, &[vec![letter; 1000]]);
         }
 
         history.halve();
 
-        assert_eq!(kept(&history), [[b'c'; 1000], [b'd'; 1000]].concat());
+        assert_eq!(kept(&history), [[b'c'; 1000], [b'd'; 1000]]);
         for _ in 0..2 {
             history.halve();
         }

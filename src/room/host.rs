@@ -1,40 +1,47 @@
 //! A room's worker: its output to the seats, the inbox to its input, and its end.
 
 use std::{
+    convert::Infallible,
     future::poll_fn,
     mem,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use tokio::time::{Sleep, sleep};
 use tracing::info;
 
-use super::{Batch, Room, rubbish::Rubbish, seat::Parting};
+use super::{Room, invalid::InvalidLines};
 use crate::{
     admission::Permit,
     budget::{Kind as OwnerKind, Owner, Share},
-    buffers::{self, Buffers},
+    buffers,
+    close::Close,
     framing::{
-        Decoder, Framing,
+        Decoder, Garbled,
         events::{Command, Commands, Receivers, Said},
     },
-    limits::{CLOSED_STALL_PATROLS, PATROL_INTERVAL, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
-    message::{Kind, Piece},
+    limits::{PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
+    message::{Draft, Piece},
+    partner::Verdict,
     peer::Connection,
     shutdown::Shutdown,
-    socket::writer,
+    stall::StallWatch,
+    status::Status,
     turn,
     worker::{
         Worker,
         input::Input,
         outputs::{Outputs, Source},
-        status::Status,
         stop::stop,
     },
 };
+
+/// How often a worker is looked at that does not read what the last clients said.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// For how long it may read nothing of that.
+const LAST_WORDS_STALL_MAX: Duration = Duration::from_secs(5);
 
 /// Runs the worker of `room` to its end, and returns how it ended.
 ///
@@ -48,41 +55,43 @@ pub(super) async fn run(
     path: &str,
     shutdown: &Shutdown,
 ) -> Status {
-    let Worker { child, input, output, stderr } = worker;
+    let Worker { mut child, input, output, stderr } = worker;
     let (pid, began) = (child.pid(), Instant::now());
     info!(pid, path, "room started");
+    let framing = room.options.framing;
     let mut host = Host {
-        mouth: match room.options.framing {
-            Framing::Json => Mouth::Commands(Commands::default(), Rubbish::default()),
-            framing => Mouth::Messages(framing.decoder(), Vec::new()),
+        parser: if framing.names_clients() {
+            Parser::Commands(Commands::default(), InvalidLines::default())
+        } else {
+            Parser::Messages(framing.decoder(), Vec::new())
         },
         share: Owner::new(&room.options.budget, OwnerKind::Program).share(),
         room: Arc::clone(&room),
         connection: connection.clone(),
         input,
-        outputs: Outputs::new(output, stderr, room.options.framing == Framing::Streams),
+        outputs: Outputs::new(output, stderr, framing.wants_stderr()),
         last_words: None,
     };
-    tokio::select! {
-        () = poll_fn(|cx| host.poll(cx)) => {}
-        () = shutdown.begun() => {}
-    }
+    let garbled = tokio::select! {
+        garbled = poll_fn(|cx| host.poll(cx)) => garbled,
+        () = shutdown.begun() => None,
+    };
     room.close_doors();
     let Host { mut input, mut outputs, connection, .. } = host;
     input.close();
     let drain = poll_fn(|cx| {
-        buffers::with(|buffers| outputs.drain(cx, &mut buffers.read, &connection));
-        Poll::<std::convert::Infallible>::Pending
+        buffers::with_read(|buffer| outputs.drain(cx, buffer, &connection));
+        Poll::<Infallible>::Pending
     });
     let status = tokio::select! {
-        status = stop(&child, room.options.patience, &connection) => status,
+        status = stop(&mut child, room.options.patience, &connection) => status,
         never = drain => match never {},
     };
-    child.reap();
+    drop(child);
     outputs.log_to_the_end(&connection).await;
     drop(permit);
     info!(pid, path, status = status.shell(), secs = format!("{:.1}", began.elapsed().as_secs_f64()), "room ended");
-    room.end(status);
+    room.end(&garbled.map_or(Verdict::Exit(Some(status)), |Garbled(why)| Verdict::Garbled(why)));
     status
 }
 
@@ -91,105 +100,101 @@ struct Host {
     connection: Connection,
     input: Input,
     outputs: Outputs,
-    mouth: Mouth,
-    /// What waits for the worker to take it, and what it has said in part.
+    parser: Parser,
+    /// The bytes that wait for the worker to take them, and those that it has said in part.
     share: Share,
-    last_words: Option<LastWords>,
+    /// Runs while nobody is left and the worker does not read.
+    last_words: Option<StallWatch>,
 }
 
-/// How the worker's output is understood.
-enum Mouth {
+/// What the worker's output is parsed by.
+enum Parser {
     /// Messages for all, and the front of one that is not whole.
     Messages(Decoder, Vec<u8>),
-    /// Commands, and what was none.
-    Commands(Commands, Rubbish),
-}
-
-/// How long a worker is given to read what the last clients said.
-struct LastWords {
-    next: Pin<Box<Sleep>>,
-    unread: usize,
-    stalled: u32,
+    /// Commands, and the lines that are none.
+    Commands(Commands, InvalidLines),
 }
 
 impl Host {
-    /// Ready when the worker has closed its output, or nobody is left and the last words have been read.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when the worker has closed its output or broken its framing, or nobody is left and the last words have been
+    /// read.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Garbled>> {
         self.room.relieve(cx);
         let polled = self.poll_both(cx);
-        let in_part = if let Mouth::Messages(_, part) = &self.mouth { part.capacity() } else { 0 };
+        let in_part = if let Parser::Messages(_, part) = &self.parser { part.capacity() } else { 0 };
         self.share.set(self.input.held() + in_part, 0);
         polled
     }
 
-    fn poll_both(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        buffers::with(|buffers| self.outputs.log(cx, &mut buffers.read, &self.connection));
-        if self.poll_output(cx).is_ready() {
-            return Poll::Ready(());
+    fn poll_both(&mut self, cx: &mut Context<'_>) -> Poll<Option<Garbled>> {
+        buffers::with_read(|buffer| self.outputs.log(cx, buffer, &self.connection));
+        if let Poll::Ready(ended) = self.poll_output(cx) {
+            return Poll::Ready(ended.err());
         }
         self.outputs.tidy();
-        self.poll_input(cx)
+        self.poll_input(cx).map(|()| None)
     }
 
-    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let is_alone = turn::is_alone(self.connection.id);
+    /// Worker to seats; ready at the end of the output, or where it breaks the framing.
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Garbled>> {
         for _ in 0..READS_PER_TURN {
             ready!(self.room.pressure.poll_none(cx));
-            match ready!(buffers::with(|buffers| self.poll_output_once(cx, buffers, is_alone))) {
-                0 => {
-                    self.finish();
-                    return Poll::Ready(());
-                }
-                count if self.outputs.is_full(count) => break,
+            match ready!(buffers::with_read(|buffer| self.poll_output_once(cx, buffer)))? {
+                0 => return Poll::Ready(self.finish()),
+                PIPE_BYTES.. => break,
                 _ => {}
             }
         }
-        turn::over(cx)
+        turn::yield_turn(cx)
     }
 
-    /// One read, all messages that are in it; ready with the number of bytes read, 0 at the end.
-    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers, is_alone: bool) -> Poll<usize> {
-        let Some((source, count)) = ready!(self.outputs.poll_read(cx, &mut buffers.read, &self.connection)) else {
-            return Poll::Ready(0);
+    /// Reads once and delivers all messages that are in it; ready with the number of bytes read, 0 at the end.
+    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, Garbled>> {
+        let portion = if self.room.options.budget.is_full() { READ_BYTES_WHEN_FULL } else { buffer.len() };
+        let read = ready!(self.outputs.poll_read(cx, &mut buffer[..portion], &self.connection));
+        let Some((source, count)) = read else { return Poll::Ready(Ok(0)) };
+        let output = &buffer[..count];
+        let mut draft = Draft::default();
+        let decoded = match (&mut self.parser, source) {
+            (Parser::Messages(decoder, part), Source::Output) => {
+                decoder.decode(output, &mut |piece| collect(piece, part, &mut draft))
+            }
+            (Parser::Messages(decoder, part), Source::Stderr) => {
+                decoder.decode_stderr(output, &mut |piece| collect(piece, part, &mut draft));
+                Ok(())
+            }
+            (Parser::Commands(commands, invalid), _) => {
+                invalid.log_count(&self.connection);
+                commands.decode(output, &mut |said| {
+                    dispatch(&self.room, &self.connection, said, &mut draft, invalid);
+                });
+                Ok(())
+            }
         };
-        let output = &buffers.read[..count];
-        let mut batch = Batch::default();
-        match (&mut self.mouth, source) {
-            (Mouth::Messages(decoder, part), Source::Output) => {
-                decoder.decode(output, &mut |piece| collect(piece, part, &mut batch));
-            }
-            (Mouth::Messages(decoder, part), Source::Stderr) => {
-                decoder.decode_stderr(output, &mut |piece| collect(piece, part, &mut batch));
-            }
-            (Mouth::Commands(commands, rubbish), _) => {
-                rubbish.log_count(&self.connection);
-                commands.decode(output, &mut |said| obey(&self.room, &self.connection, said, &mut batch, rubbish));
-            }
-        }
-        turn::take(self.connection.id);
-        self.outputs.measure(batch.ends.len() as u64, is_alone);
-        self.room.broadcast(&mut batch);
-        Poll::Ready(count)
+        self.room.publish(&mut draft, &Receivers::All);
+        Poll::Ready(decoded.map(|()| count))
     }
 
-    /// What the end of the output completes.
-    fn finish(&mut self) {
-        let mut batch = Batch::default();
-        match &mut self.mouth {
-            Mouth::Messages(decoder, part) => decoder.finish(&mut |piece| collect(piece, part, &mut batch)),
-            Mouth::Commands(commands, rubbish) => {
-                commands.finish(&mut |said| obey(&self.room, &self.connection, said, &mut batch, rubbish));
-                rubbish.finish(&self.connection);
+    /// Delivers what the end of the output completes.
+    fn finish(&mut self) -> Result<(), Garbled> {
+        let mut draft = Draft::default();
+        let finished = match &mut self.parser {
+            Parser::Messages(decoder, part) => decoder.finish(&mut |piece| collect(piece, part, &mut draft)),
+            Parser::Commands(commands, invalid) => {
+                commands.finish(&mut |said| dispatch(&self.room, &self.connection, said, &mut draft, invalid));
+                invalid.finish(&self.connection);
+                Ok(())
             }
-        }
-        self.room.broadcast(&mut batch);
+        };
+        self.room.publish(&mut draft, &Receivers::All);
+        finished
     }
 
     /// Inbox to worker; ready when nobody is left and all has been said.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.room.listen(cx);
         loop {
-            self.input.send_on(cx);
+            self.input.send(cx);
             if !self.input.is_drained() {
                 return if self.room.is_over() { self.poll_last_words(cx) } else { Poll::Pending };
             }
@@ -198,60 +203,47 @@ impl Host {
             if said.is_empty() {
                 return if is_over { Poll::Ready(()) } else { Poll::Pending };
             }
-            self.input.send(cx, &said);
+            self.input.buffer().extend_from_slice(&said);
         }
     }
 
     /// Ready when the worker has not read for a while, although nobody will say any more.
     fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let unread = self.input.unread();
-        let words = self.last_words.get_or_insert_with(|| LastWords {
-            next: Box::pin(sleep(PATROL_INTERVAL)),
-            unread,
-            stalled: 0,
-        });
+        let unread = self.input.unread() as u64;
+        let watch = self.last_words.get_or_insert_with(|| StallWatch::new(LOOK_INTERVAL));
         loop {
-            ready!(words.next.as_mut().poll(cx));
-            words.next = Box::pin(sleep(PATROL_INTERVAL));
-            let has_moved = mem::replace(&mut words.unread, unread) != unread;
-            words.stalled = if has_moved { 0 } else { words.stalled + 1 };
-            if words.stalled >= CLOSED_STALL_PATROLS {
+            ready!(watch.poll_look(cx));
+            if watch.stalled(unread, true) >= LAST_WORDS_STALL_MAX {
                 return Poll::Ready(());
             }
         }
     }
 }
 
-/// Adds a piece to the batch; a message in several is put together first.
-fn collect(piece: Piece<'_>, part: &mut Vec<u8>, batch: &mut Batch) {
+/// Adds a piece to the draft; a message in several is put together first.
+fn collect(piece: Piece<'_>, part: &mut Vec<u8>, draft: &mut Draft) {
     if piece.first && piece.last {
-        return add(piece.kind, piece.payload, batch);
+        return draft.push(piece.kind, piece.payload);
     }
     part.extend_from_slice(piece.payload);
     if piece.last && !part.is_empty() || part.len() >= ROOM_MESSAGE_BYTES_MAX {
-        add(piece.kind, &mem::take(part), batch);
+        draft.push(piece.kind, &mem::take(part));
     }
 }
 
-fn add(kind: Kind, payload: &[u8], batch: &mut Batch) {
-    writer::piece(Piece::whole(kind, payload), batch.frames());
-    batch.end_message();
-}
-
-/// Does what a line of the worker says; what is for all waits in the batch, in order.
-fn obey(room: &Room, connection: &Connection, said: Said<'_>, batch: &mut Batch, rubbish: &mut Rubbish) {
+/// Carries out a command; messages for all wait in the draft, in order.
+fn dispatch(room: &Room, connection: &Connection, said: Said<'_>, draft: &mut Draft, invalid: &mut InvalidLines) {
     match said {
-        Said::Command(Command::Send { kind, payload, to: Receivers::All }) => add(kind, &payload, batch),
+        Said::Command(Command::Send { kind, payload, to: Receivers::All }) => draft.push(kind, &payload),
         Said::Command(Command::Send { kind, payload, to }) => {
-            room.broadcast(batch);
-            let mut frames = Vec::new();
-            writer::piece(Piece::whole(kind, &payload), &mut frames);
-            room.send(frames, &to);
+            room.publish(draft, &Receivers::All);
+            draft.push(kind, &payload);
+            room.publish(draft, &to);
         }
         Said::Command(Command::Close { client, code, reason }) => {
-            room.broadcast(batch);
-            room.dismiss(&client, Parting::Dismissed(code, reason));
+            room.publish(draft, &Receivers::All);
+            room.dismiss(&client, Verdict::Dismissed(Close::new(code, reason)));
         }
-        Said::Rubbish(beginning, why) => rubbish.add(connection, beginning, &why),
+        Said::Invalid(beginning, why) => invalid.add(connection, beginning, &why),
     }
 }

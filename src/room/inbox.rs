@@ -1,4 +1,4 @@
-//! What waits for a room's worker, and what a client has said that does not wait there yet.
+//! The messages of clients that wait for a room's worker.
 
 use std::{
     mem,
@@ -9,7 +9,7 @@ use crate::{
     budget::{Budget, Kind as OwnerKind, Owner, Share},
     framing::{Framing, events},
     limits::{INBOX_BYTES_MAX, NEWS_BYTES_MAX},
-    message::Kind,
+    message::Draft,
 };
 
 /// What waits for the worker's standard input: whole messages, in the order they came.
@@ -26,15 +26,6 @@ pub(super) struct Inbox {
     waiting: Vec<Waker>,
 }
 
-/// Messages of a client, as they came: what becomes of them may be six times as long, and is made only where it is
-/// wanted.
-#[derive(Debug, Default)]
-pub(crate) struct Spoken {
-    payloads: Vec<u8>,
-    /// The kind of each message, and where it ends.
-    messages: Vec<(Kind, usize)>,
-}
-
 impl Inbox {
     /// Nothing waits yet.
     pub(super) fn new(budget: &Budget) -> Self {
@@ -43,7 +34,7 @@ impl Inbox {
         Self { bytes: Vec::new(), owner, share, news: 0, taken: 0, waiting: Vec::new() }
     }
 
-    /// Adds a line that tells of a client. It is never refused: who is there has been told of, or is.
+    /// Adds a line that tells of a client. Never refused, so every client has exactly one `open` and one `close`.
     pub(super) fn tell(&mut self, tell: impl FnOnce(&mut Vec<u8>)) {
         let before = self.bytes.len();
         tell(&mut self.bytes);
@@ -51,7 +42,7 @@ impl Inbox {
         self.share.set(self.bytes.capacity(), 0);
     }
 
-    /// Whether the worker has not read of so many clients that no more shall come.
+    /// Whether unread `open` and `close` events exceed [`NEWS_BYTES_MAX`]; no client may join then.
     pub(super) fn has_old_news(&self) -> bool {
         self.news > NEWS_BYTES_MAX
     }
@@ -69,16 +60,14 @@ impl Inbox {
     }
 
     /// Adds what a client has said, as the worker is to read it. Returns the number of bytes that were added.
-    pub(super) fn post(&mut self, framing: Framing, client: &str, spoken: &Spoken) -> usize {
+    pub(super) fn post(&mut self, framing: Framing, client: &str, said: &Draft) -> usize {
         let before = self.bytes.len();
-        let mut start = 0;
-        for &(kind, end) in &spoken.messages {
-            let payload = &spoken.payloads[start..end];
-            match framing {
-                Framing::Json => events::message(client, kind, payload, &mut self.bytes),
-                framing => framing.encode(payload, &mut self.bytes),
+        for (kind, payload) in said.messages() {
+            if framing.names_clients() {
+                events::message(client, kind, payload, &mut self.bytes);
+            } else {
+                framing.encode(payload, &mut self.bytes);
             }
-            start = end;
         }
         self.share.set(self.bytes.capacity(), 0);
         self.bytes.len() - before
@@ -101,23 +90,5 @@ impl Inbox {
     /// Wakes the sessions that wait for room.
     pub(super) fn wake(&mut self) {
         self.waiting.drain(..).for_each(Waker::wake);
-    }
-}
-
-impl Spoken {
-    /// Adds a message.
-    pub(crate) fn add(&mut self, kind: Kind, payload: &[u8]) {
-        self.payloads.extend_from_slice(payload);
-        self.messages.push((kind, self.payloads.len()));
-    }
-
-    /// Bytes that it takes up.
-    pub(crate) fn held(&self) -> usize {
-        self.payloads.capacity() + self.messages.capacity() * mem::size_of::<(Kind, usize)>()
-    }
-
-    /// Whether nothing was said.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use tokio::time::sleep;
 use tracing::{error, warn};
 
-use super::{Member, NoSeat, Options, Room, host, lock};
+use super::{NoSeat, Room, RoomOptions, host, lock, member::Member};
 use crate::{
     admission::{Admission, Permit},
     limits::{RESTART_MAX, RESTART_MIN},
@@ -37,7 +37,7 @@ pub(crate) enum Sharing {
 pub(crate) struct Rooms {
     /// Who shares a worker.
     pub(crate) sharing: Sharing,
-    options: Options,
+    options: RoomOptions,
     open: Mutex<HashMap<Vec<u8>, Arc<Room>>>,
     /// An `--eager` worker is being kept.
     is_kept: AtomicBool,
@@ -58,7 +58,7 @@ pub(crate) enum Refusal<E> {
 
 impl Rooms {
     /// No rooms yet.
-    pub(crate) fn new(sharing: Sharing, options: Options) -> Arc<Self> {
+    pub(crate) fn new(sharing: Sharing, options: RoomOptions) -> Arc<Self> {
         let (is_kept, is_retired) = (AtomicBool::new(false), AtomicBool::new(false));
         Arc::new(Self { sharing, options, open: Mutex::default(), is_kept, is_retired })
     }
@@ -76,7 +76,7 @@ impl Rooms {
         let key = self.key(path);
         let mut open = lock(&self.open);
         if let Some(room) = key.as_ref().and_then(|key| open.get(key)) {
-            match room.join(client.clone(), variables.clone()) {
+            match room.join(client.clone(), connection.id, variables.clone()) {
                 Ok(member) => return Ok(member),
                 Err(NoSeat::Full) => return Err(Refusal::Full),
                 Err(NoSeat::Over) => {}
@@ -87,7 +87,7 @@ impl Rooms {
         }
         let (worker, permit) = launch().map_err(Refusal::Launch)?;
         let room = Room::new(self.options.clone());
-        let member = room.join(client, variables).map_err(|_| Refusal::Full)?;
+        let member = room.join(client, connection.id, variables).map_err(|_| Refusal::Full)?;
         if let Some(key) = &key {
             open.insert(key.clone(), Arc::clone(&room));
         }
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_room_that_opens_when_nobody_comes_any_more_is_over() {
-        let options = Options {
+        let options = RoomOptions {
             framing: Framing::Lines,
             slow: Slow::Close,
             history: 0,

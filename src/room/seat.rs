@@ -10,54 +10,22 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
 use super::{Slow, lock};
-use crate::{
-    budget::Share,
-    limits::{SEAT_BYTES_MAX, SEAT_BYTES_TAKEN, SEAT_ITEM_BYTES},
-    worker::status::Status,
-};
+use crate::{budget::Share, limits::SEAT_BYTES_MAX, message::Batch, partner::Verdict};
 
-/// Places for items that an empty seat keeps: what a client needs that keeps up.
-const ITEMS_KEPT: usize = 64;
+/// Places for batches that an empty seat keeps: what a client needs that keeps up.
+const PLACES_KEPT: usize = 64;
 
-/// Whole messages, as frames that all seats share.
-#[derive(Clone, Debug)]
-pub(super) struct Item {
-    pub(super) messages: u64,
-    pub(super) frames: Bytes,
-}
+/// Bytes that a batch on a seat counts for beside its own: its place in the queue, and what its payload and its frames cost
+/// where no other client has it.
+pub(super) const BATCH_BYTES: usize = 512;
 
-impl Item {
-    /// What it counts for on a seat: its frames, and what it takes to keep them.
-    fn size(&self) -> usize {
-        self.frames.len() + SEAT_ITEM_BYTES
-    }
-}
+/// Bytes that a session takes from its seat at a time.
+const TAKEN_BYTES: usize = 128 << 10;
 
-/// Why a client's place in a room is no more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Parting {
-    /// The worker has ended.
-    Exit(Status),
-    /// The worker said so, with this code and reason.
-    Dismissed(u16, String),
-    /// It did not keep up.
-    Slow,
-}
-
-/// What waits on a seat, taken off it.
-#[derive(Debug, Default)]
-pub(crate) struct Rest {
-    /// Whole frames.
-    pub(crate) frames: VecDeque<Bytes>,
-    /// Their messages.
-    pub(crate) messages: u64,
-}
-
-/// What the seats of a room ask of its worker's side: to wait.
+/// Whether a room's worker has to wait for its seats.
 ///
 /// With [`Slow::Wait`] that is for clients; otherwise only for sessions that have not had a turn since their seat was
 /// filled, so that what the worker prints in one go cuts off nobody whose connection would have taken it.
@@ -94,18 +62,19 @@ pub(crate) struct Seat {
 
 #[derive(Debug)]
 struct Queue {
-    /// What the client gets before anything else.
-    welcome: VecDeque<Item>,
-    items: VecDeque<Item>,
-    /// Of `items`: see [`Item::size`].
+    /// The history, which the client gets before anything else.
+    welcome: VecDeque<Arc<Batch>>,
+    batches: VecDeque<Arc<Batch>>,
+    /// The bytes of `batches`: see [`size`].
     bytes: usize,
-    /// Of `welcome`.
+    /// The bytes of `welcome`.
     welcome_bytes: usize,
-    /// What counts against `--maxbuffer`.
+    /// The bytes that count against `--maxbuffer`.
     share: Share,
-    /// Messages that it missed.
+    /// The messages that the client missed.
     lost: u64,
-    parting: Option<Parting>,
+    /// Why the session is to end.
+    verdict: Option<Verdict>,
     /// The client's connection takes no more, or is not known to.
     is_blocked: bool,
     has_left: bool,
@@ -114,17 +83,17 @@ struct Queue {
 }
 
 impl Seat {
-    /// A seat with a welcome on it, which does not count as lagging behind.
-    pub(super) fn new(welcome: impl Iterator<Item = Item>, pressure: Arc<Pressure>, share: Share) -> Self {
+    /// A seat on which `welcome` waits, which does not count as lagging behind.
+    pub(super) fn new(welcome: impl Iterator<Item = Arc<Batch>>, pressure: Arc<Pressure>, share: Share) -> Self {
         let welcome: VecDeque<_> = welcome.collect();
         let mut queue = Queue {
-            welcome_bytes: welcome.iter().map(Item::size).sum(),
+            welcome_bytes: welcome.iter().map(|batch| size(batch)).sum(),
             welcome,
-            items: VecDeque::new(),
+            batches: VecDeque::new(),
             bytes: 0,
             share,
             lost: 0,
-            parting: None,
+            verdict: None,
             // Until the session begins, which a client may put off.
             is_blocked: true,
             has_left: false,
@@ -135,9 +104,9 @@ impl Seat {
     }
 
     /// Puts messages on the seat. If it is full and the client takes no more, [`Slow`] says what happens.
-    pub(super) fn offer(&self, item: Item) {
+    pub(super) fn offer(&self, batch: &Arc<Batch>) {
         self.change(|queue| {
-            if queue.parting.is_some() || queue.has_left {
+            if queue.verdict.is_some() || queue.has_left {
                 return;
             }
             match self.pressure.slow {
@@ -146,86 +115,85 @@ impl Seat {
                     while queue.is_full()
                         && let Some(oldest) = queue.next()
                     {
-                        queue.lost += oldest.messages;
+                        queue.lost += oldest.count() as u64;
                     }
                 }
                 _ => {}
             }
-            queue.bytes += item.size();
-            queue.items.push_back(item);
+            queue.bytes += size(batch);
+            queue.batches.push_back(Arc::clone(batch));
         });
         self.session.wake();
     }
 
     /// Ends the session, after what is on the seat.
-    pub(super) fn part(&self, parting: Parting) {
+    pub(super) fn end(&self, verdict: Verdict) {
         self.change(|queue| {
-            queue.parting.get_or_insert(parting);
+            queue.verdict.get_or_insert(verdict);
         });
         self.session.wake();
     }
 
-    /// The client is gone: nothing is put on the seat any more, and nobody waits for it.
+    /// Notes that the client is gone: nothing is put on the seat any more, and nobody waits for it.
     pub(super) fn leave(&self) {
         self.change(|queue| queue.has_left = true);
     }
 
-    /// Why the session is to end, if it is.
-    pub(crate) fn parting(&self) -> Option<Parting> {
-        lock(&self.queue).parting.clone()
-    }
-
-    /// Whether the session is to end.
-    pub(super) fn has_parting(&self) -> bool {
-        lock(&self.queue).parting.is_some()
+    /// Returns why the session is to end, if it is.
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        lock(&self.queue).verdict.clone()
     }
 
     /// Whether the worker waits for the client to take something.
-    pub(crate) fn is_waited_for(&self) -> bool {
+    pub(super) fn is_waited_for(&self) -> bool {
         lock(&self.queue).is_waited_for
     }
 
-    /// Takes all that waits: the session ends, and nothing is put on the seat any more.
-    pub(crate) fn take_rest(&self) -> Rest {
+    /// Hands over all that waits, since the session ends. Returns the number of messages.
+    pub(super) fn take_rest(&self, mut on: impl FnMut(&Arc<Batch>)) -> u64 {
         self.change(|queue| {
-            let mut rest = Rest::default();
-            while let Some(item) = queue.next() {
-                rest.messages += item.messages;
-                rest.frames.push_back(item.frames);
+            let mut messages = 0;
+            while let Some(batch) = queue.next() {
+                messages += batch.count() as u64;
+                on(&batch);
             }
             queue.has_left = true;
-            rest
+            messages
         })
     }
 
-    /// The client's connection takes no more for now; the task of `cx` is woken when the seat has changed.
-    pub(crate) fn block(&self, cx: &mut Context<'_>) {
+    /// Notes that the client's connection takes no more for now; the task of `cx` is woken when the seat has changed.
+    pub(super) fn block(&self, cx: &mut Context<'_>) {
         self.session.register(cx.waker());
         self.change(|queue| queue.is_blocked = true);
     }
 
-    /// Messages that the client has missed.
-    pub(crate) fn lost(&self) -> u64 {
+    /// Returns the number of messages that the client has missed.
+    pub(super) fn lost(&self) -> u64 {
         lock(&self.queue).lost
     }
 
-    /// Takes the next messages, up to [`SEAT_BYTES_TAKEN`] and one more. Ready with their number when some were taken, and
-    /// with the reason of the parting when all have been.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, taken: &mut VecDeque<Bytes>) -> Poll<Result<u64, Parting>> {
+    /// Hands over the next messages, up to [`TAKEN_BYTES`] and one batch more. Ready with their number when there were some,
+    /// and with the reason for the end of the session when all have been taken.
+    pub(super) fn poll_take(
+        &self,
+        cx: &mut Context<'_>,
+        on: &mut impl FnMut(&Arc<Batch>),
+    ) -> Poll<Result<u64, Verdict>> {
         self.session.register(cx.waker());
         self.change(|queue| {
             queue.is_blocked = false;
             let (mut bytes, mut messages) = (0, 0);
-            while bytes < SEAT_BYTES_TAKEN
-                && let Some(item) = queue.next()
+            while bytes < TAKEN_BYTES
+                && let Some(batch) = queue.next()
             {
-                bytes += item.frames.len();
-                messages += item.messages;
-                taken.push_back(item.frames);
+                bytes += batch.len();
+                messages += batch.count() as u64;
+                on(&batch);
             }
-            match queue.parting.clone() {
+            match queue.verdict.clone() {
                 _ if messages > 0 => Poll::Ready(Ok(messages)),
-                Some(parting) => Poll::Ready(Err(parting)),
+                Some(verdict) => Poll::Ready(Err(verdict)),
                 None => Poll::Pending,
             }
         })
@@ -237,7 +205,7 @@ impl Seat {
         let result = change(&mut queue);
         queue.count();
         let is_patient = self.pressure.slow == Slow::Wait || !queue.is_blocked;
-        let is_waited_for = queue.is_full() && is_patient && queue.parting.is_none() && !queue.has_left;
+        let is_waited_for = queue.is_full() && is_patient && queue.verdict.is_none() && !queue.has_left;
         if mem::replace(&mut queue.is_waited_for, is_waited_for) == is_waited_for {
             return result;
         }
@@ -258,10 +226,10 @@ impl Queue {
 
     /// Counts what waits for a client that takes no more. What is about to be taken costs nothing to count.
     fn count(&mut self) {
-        if self.items.is_empty() && self.items.capacity() > ITEMS_KEPT {
-            self.items = VecDeque::new();
+        if self.batches.is_empty() && self.batches.capacity() > PLACES_KEPT {
+            self.batches = VecDeque::new();
         }
-        let own = (self.items.capacity() + self.welcome.capacity()) * mem::size_of::<Item>();
+        let own = (self.batches.capacity() + self.welcome.capacity()) * mem::size_of::<Arc<Batch>>();
         if self.is_blocked {
             self.share.set(own, self.bytes + self.welcome_bytes);
         } else {
@@ -271,21 +239,25 @@ impl Queue {
 
     /// Ends the session at once.
     fn cut(&mut self) {
-        self.welcome = VecDeque::new();
-        self.items.clear();
+        (self.welcome, self.batches) = (VecDeque::new(), VecDeque::new());
         (self.bytes, self.welcome_bytes) = (0, 0);
-        self.parting = Some(Parting::Slow);
+        self.verdict = Some(Verdict::Slow);
     }
 
-    fn next(&mut self) -> Option<Item> {
-        if let Some(item) = self.welcome.pop_front() {
-            self.welcome_bytes -= item.size();
-            return Some(item);
+    fn next(&mut self) -> Option<Arc<Batch>> {
+        if let Some(batch) = self.welcome.pop_front() {
+            self.welcome_bytes -= size(&batch);
+            return Some(batch);
         }
-        let item = self.items.pop_front()?;
-        self.bytes -= item.size();
-        Some(item)
+        let batch = self.batches.pop_front()?;
+        self.bytes -= size(&batch);
+        Some(batch)
     }
+}
+
+/// Returns the bytes that a batch counts for on a seat: its messages, and what it takes to keep them.
+fn size(batch: &Batch) -> usize {
+    batch.len() + BATCH_BYTES
 }
 
 #[cfg(test)]

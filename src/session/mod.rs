@@ -1,96 +1,85 @@
-//! A session: one client and its worker, from the upgrade to the close.
+//! A session: a client and its partner, from the first message to the close.
 
-pub(crate) mod bridge;
-mod busy;
+mod carry;
 pub(crate) mod end;
-mod farewell;
-mod lost;
-mod patrol;
-pub(crate) mod seated;
-mod stall;
+#[cfg(test)]
+mod tests;
 
 use std::{
     future::poll_fn,
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use tracing::info;
 
-use crate::{
-    admission::Permit,
-    budget::Budget,
-    framing::Framing,
-    peer::Connection,
-    shutdown::Shutdown,
-    socket::{Socket, close::Close},
-    worker::{Worker, stop::stop},
-};
-use bridge::{Bridge, Counts};
+use crate::{client::Client, close::Close, partner::Partner, peer::Connection, shutdown::Shutdown};
+use carry::Session;
 use end::End;
 
-/// What a session is told to do.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    /// How messages stand in the worker's streams.
-    pub(crate) framing: Framing,
-    /// Bytes of one message of a client, at most.
-    pub(crate) message_bytes_max: usize,
-    /// Between two Pings; `None` is none at all.
-    pub(crate) ping_interval: Option<Duration>,
-    /// Added to each wait of the ladder (`--closems`).
-    pub(crate) patience: Duration,
-    /// What all that waits counts against (`--maxbuffer`).
-    pub(crate) budget: Budget,
-}
-
-/// Runs a session to its end.
-///
-/// `permit` is given back once the worker has ended and all that it said is logged, before the client is told: it may come
-/// again at once.
+/// Runs a session to its end: the same for every kind of client and every kind of partner.
 pub(crate) async fn run(
-    connection: Connection,
-    path: String,
-    socket: Socket,
-    worker: Worker,
-    options: &Options,
-    permit: Permit,
-    shutdown: Shutdown,
+    connection: &Connection,
+    path: &str,
+    client: impl Client + Send,
+    partner: impl Partner + Send,
+    shutdown: &Shutdown,
 ) {
-    let Worker { child, input, output, stderr } = worker;
-    let (conn, pid, began) = (connection.id, child.pid(), Instant::now());
-    info!(conn, peer = %connection.peer, pid, path, "session started");
-
-    let mut bridge = Bridge::new(connection.clone(), socket, (input, output, stderr), options);
+    let (conn, began) = (connection.id, Instant::now());
+    info!(conn, peer = %connection.peer, pid = partner.pid(), path, "session started");
+    let mut session = Session::new(client, partner);
     let end = tokio::select! {
-        end = poll_fn(|cx| bridge.poll(cx)) => end,
+        end = poll_fn(|cx| session.poll(cx)) => end,
         () = shutdown.begun() => End::Shutdown,
     };
+    // Rare, and large beside the session: an idle one does not pay for it.
+    Box::pin(close(session, &end, conn, began, shutdown)).await;
+}
 
-    // Rare, and large beside the bridge: an idle session does not pay for it.
-    Box::pin(async move {
-        let mut farewell = bridge.into_farewell(end);
-        if end == End::Shutdown {
-            farewell.queue_close(end.close(None));
-        }
-        // Of a worker that has ended already, the last words and the Close frame leave in one piece.
-        let status = tokio::select! {
-            biased;
-            status = stop(&child, options.patience, &connection) => status,
-            never = poll_fn(|cx| farewell.poll_meanwhile(cx)) => match never {},
-        };
-        farewell.log_to_the_end().await;
-        drop(permit);
+/// Ends the partner, tells the client why, and takes leave of it.
+async fn close(session: Session<impl Client, impl Partner>, end: &End, conn: u64, began: Instant, shutdown: &Shutdown) {
+    let Session { mut client, mut partner, counts, share, has_given_up, .. } = session;
+    drop(share);
+    client.begin_close(partner.owner().clone(), !has_given_up && *end != End::Silent);
+    if end.is_cut() {
+        client.discard();
+    }
+    if *end == End::Shutdown {
+        send_close(&mut client, end.close(None)).await;
+    }
+    let (code, reason) = (code(end.close(end.status()).as_ref()), end.reason());
+    // Of a process that has ended already, the last output and the close leave in one piece.
+    let status = tokio::select! {
+        biased;
+        status = partner.end(code, reason) => status,
+        never = poll_fn(|cx| client.poll_closing(cx)) => match never {},
+    };
+    let status = status.or(end.status());
+    let close = end.close(status);
+    let code = self::code(close.as_ref());
+    send_close(&mut client, close).await;
+    // The client does not wait for the rest.
+    drop(partner);
+    let (input, output) = (counts.input, counts.output);
+    let (status, secs) = (status.map(crate::status::Status::shell), seconds(began.elapsed()));
+    info!(conn, end = end.word(), status, code, secs, "in" = input, out = output, "session ended");
+    client.finish(shutdown).await;
+}
 
-        let close = end.close(Some(status));
-        let code = close.as_ref().map_or(Close::ABNORMAL, |close| close.code.unwrap_or(Close::NO_STATUS));
-        farewell.tell(close).await;
-        // The client does not wait for these.
-        child.reap();
-        farewell.outputs = None;
-        let secs = format!("{:.1}", began.elapsed().as_secs_f64());
-        let Counts { input, output } = farewell.counts;
-        info!(conn, end = end.word(), status = status.shell(), code, secs, "in" = input, out = output, "session ended");
-        farewell.take_leave(&shutdown).await;
+/// Tells the client why, behind all that waits, as far as that is taken at once.
+async fn send_close(client: &mut impl Client, close: Option<Close>) {
+    let mut close = Some(close);
+    poll_fn(|cx| {
+        client.send_close(cx, close.take().flatten());
+        Poll::Ready(())
     })
     .await;
+}
+
+fn code(close: Option<&Close>) -> u16 {
+    close.map_or(Close::ABNORMAL, |close| close.code.unwrap_or(Close::NO_STATUS))
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64())
 }

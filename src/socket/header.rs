@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
     coding::{Data, OpCode},
 };
 
-use super::reader::Fault;
+use crate::client::Fault;
 
 /// The longest header: two bytes, eight of length, four of mask (RFC 6455, section 5.2).
 pub(super) const HEADER_BYTES_MAX: usize = 14;

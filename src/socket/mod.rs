@@ -1,27 +1,53 @@
-//! A client's WebSocket (RFC 6455) over any byte stream: frames in, frames out, and whether the client is still there.
+//! A client over a WebSocket (RFC 6455), on any byte stream: frames in, frames out, and the duties of the protocol.
 
-pub(crate) mod close;
+mod closing;
 mod header;
-pub(crate) mod keepalive;
 pub(crate) mod reader;
 pub(crate) mod stream;
-pub(crate) mod writer;
+mod upkeep;
+mod writer;
 
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{backlog::Backlog, limits::SEAT_SLICES_MAX};
-use reader::{Event, Fault, Reader};
+use crate::{
+    backlog::Backlog,
+    budget::Owner,
+    buffers,
+    client::{Client, Departure, Heard},
+    close::Close,
+    limits::READ_BYTES_WHEN_FULL,
+    message::{Batch, Kind, Piece},
+    shutdown::Shutdown,
+};
+use closing::{Closing, Peer};
+use reader::{Event, Reader};
 use stream::Stream;
+use upkeep::{Tick, Upkeep};
 
-/// One end of a WebSocket connection, the server's, after the handshake.
+/// Shared frames in one write: `writev` takes 1024 on Linux; more than 64 gain nothing.
+const SLICES_MAX: usize = 64;
+
+/// How a WebSocket is run.
+#[derive(Clone, Debug)]
+pub(crate) struct SocketOptions {
+    /// Bytes of one message of a client, at most (`--maxframesize`).
+    pub(crate) message_bytes_max: usize,
+    /// The time between two Pings; `None` is none at all (`--pingms`).
+    pub(crate) ping_interval: Option<Duration>,
+}
+
+/// The server's end of a WebSocket, after the handshake.
 ///
 /// It holds no buffers while nothing flows: reads go into a buffer of the thread, writes come from one, and only what is
 /// cut by the end of a read or refused by the kernel is kept.
@@ -29,126 +55,57 @@ use stream::Stream;
 pub(crate) struct Socket {
     stream: Stream,
     reader: Reader,
-    /// What came with the handshake; read before anything else.
+    /// Bytes that came with the handshake; read before anything else.
     early: Vec<u8>,
-    unsent: Backlog,
+    /// Frames on their way, before all of `shared`.
+    out: Backlog,
+    /// Frames that other clients are sent, too; the first `sent` bytes of the first have gone.
+    shared: VecDeque<Bytes>,
+    sent: usize,
+    /// Counts the writes that the client took something of.
+    progress: u64,
+    is_open: Sending,
+    peer: Peer,
+    upkeep: Upkeep,
+    closing: Option<Closing>,
+    owner: Owner,
 }
 
-/// How one read of a socket went.
-#[derive(Debug)]
-pub(crate) enum Read {
-    /// Bytes came; the events they completed have been handed over.
-    Some,
-    /// The client broke the protocol. Nothing more of it is read.
-    Fault(Fault),
-    /// The connection ended: FIN or RST.
-    End,
+/// Whether data can still be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    /// It can.
+    Open,
+    /// A Close frame has been, after which nothing may be sent (RFC 6455, section 5.5.1).
+    Closed,
+    /// The connection is broken. The read side tells what there is to say of it.
+    Broken,
 }
 
 impl Socket {
-    /// A socket over `stream`. `early` are bytes that the client sent before it had the answer to its handshake;
-    /// `message_bytes_max` is the limit of one message.
-    pub(crate) fn new(stream: Stream, early: Vec<u8>, message_bytes_max: usize) -> Self {
-        Self { stream, reader: Reader::new(message_bytes_max), early, unsent: Backlog::default() }
-    }
-
-    /// Reads what is there, into `buffer`, and hands over each event that this completes.
-    pub(crate) fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-        on: &mut impl FnMut(Event<'_>),
-    ) -> Poll<Read> {
-        let count = ready!(self.poll_fill(cx, buffer));
-        Poll::Ready(self.read(&mut buffer[..count], on))
-    }
-
-    /// Hands over each event that `bytes` complete, which came next; none are the end.
-    pub(crate) fn read(&mut self, bytes: &mut [u8], on: &mut impl FnMut(Event<'_>)) -> Read {
-        if bytes.is_empty() {
-            return Read::End;
+    /// A socket over `stream`. `early` are bytes that the client sent before it had the answer to its handshake; `owner`
+    /// is asked how much may be read.
+    pub(crate) fn new(stream: Stream, early: Vec<u8>, options: &SocketOptions, owner: Owner) -> Self {
+        Self {
+            stream,
+            reader: Reader::new(options.message_bytes_max),
+            early,
+            out: Backlog::default(),
+            shared: VecDeque::new(),
+            sent: 0,
+            progress: 0,
+            is_open: Sending::Open,
+            peer: Peer::Talks,
+            upkeep: Upkeep::new(options.ping_interval),
+            closing: None,
+            owner,
         }
-        match self.reader.read(bytes, on) {
-            Ok(()) => Read::Some,
-            Err(fault) => Read::Fault(fault),
-        }
-    }
-
-    /// Reads bytes, through `buffer`, and forgets them; ready with whether the connection goes on.
-    pub(crate) fn poll_discard_once(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<bool> {
-        self.poll_fill(cx, buffer).map(|count| count > 0)
-    }
-
-    /// Sends `frames`, which are whole frames; what the kernel does not take waits in [`Socket::unsent`].
-    pub(crate) fn send(&mut self, cx: &mut Context<'_>, frames: &[u8]) -> io::Result<()> {
-        self.unsent.offer(cx, &mut self.stream, frames)
-    }
-
-    /// The same for a buffer, which may be taken.
-    pub(crate) fn send_buffer(&mut self, cx: &mut Context<'_>, frames: &mut Vec<u8>) -> io::Result<()> {
-        self.unsent.offer_buffer(cx, &mut self.stream, frames)
-    }
-
-    /// Sends frames that others send, too, without copying them; the first `sent` bytes of the first have gone already.
-    /// Ready when all have gone. What waits in [`Socket::unsent`] must have gone before.
-    pub(crate) fn poll_send_shared(
-        &mut self,
-        cx: &mut Context<'_>,
-        frames: &mut VecDeque<Bytes>,
-        sent: &mut usize,
-    ) -> Poll<io::Result<()>> {
-        while !frames.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SEAT_SLICES_MAX];
-            for (slice, frame) in slices.iter_mut().zip(frames.iter()) {
-                *slice = IoSlice::new(frame);
-            }
-            slices[0] = IoSlice::new(&frames[0][*sent..]);
-            let count = frames.len().min(SEAT_SLICES_MAX);
-            let mut taken = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]))?;
-            if taken == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            taken += std::mem::take(sent);
-            while frames.front().is_some_and(|frame| taken >= frame.len()) {
-                taken -= frames.pop_front().map_or(0, |frame| frame.len());
-            }
-            *sent = taken;
-        }
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    /// Puts whole frames behind all that waits, for the next [`Socket::send_on`].
-    pub(crate) fn unsent(&mut self) -> &mut Backlog {
-        &mut self.unsent
-    }
-
-    /// Sends what waits, as far as the kernel takes it.
-    pub(crate) fn send_on(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        self.unsent.write_on(cx, &mut self.stream)
-    }
-
-    /// Reads and forgets what the client says from now on: only Close, Ping and Pong frames are still told.
-    pub(crate) fn forget_messages(&mut self) {
-        self.reader.forget_messages();
-    }
-
-    /// Bytes that wait here: a message that has come in part, and frames that the client has not taken.
-    pub(crate) fn held(&self) -> usize {
-        self.reader.held() + self.early.len() + self.unsent.held()
-    }
-
-    /// Whether the client is known to be gone, be there unread bytes of it or not.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.stream.is_gone()
-    }
-
-    /// Ends the connection in good order (FIN, and `close_notify` before it over TLS).
-    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
     /// Reads what is there, into `buffer`; ready with the number of bytes, 0 at the end.
-    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
+        let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { buffer.len() };
+        let buffer = &mut buffer[..portion];
         if !self.early.is_empty() {
             let count = self.early.len().min(buffer.len());
             buffer[..count].copy_from_slice(&self.early[..count]);
@@ -157,14 +114,217 @@ impl Socket {
         }
         let mut buffer = ReadBuf::new(buffer);
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
-        if read.is_err() {
-            return Poll::Ready(0);
+        Poll::Ready(if read.is_err() { 0 } else { buffer.filled().len() })
+    }
+
+    /// Whether nothing waits to be sent.
+    fn is_sent(&self) -> bool {
+        self.out.is_empty() && self.shared.is_empty()
+    }
+
+    /// Sends what waits, as far as the kernel takes it. A client that cannot be written to is forgotten.
+    fn send(&mut self, cx: &mut Context<'_>) {
+        let before = (self.out.len(), self.shared.len(), self.sent);
+        if self.is_open != Sending::Broken && self.try_send(cx).is_err() {
+            self.is_open = Sending::Broken;
+            self.forget_unsent();
         }
-        if buffer.remaining() > 0 && self.reader.is_front(buffer.filled()) {
-            // A message that is whole in the buffer need not be put together elsewhere.
-            let more = self.stream.read_now(buffer.initialize_unfilled());
-            buffer.advance(more);
+        if before != (self.out.len(), self.shared.len(), self.sent) {
+            // A client that takes what is sent lives, though no Ping can be sent in between.
+            self.progress += 1;
+            self.upkeep.hear();
         }
-        Poll::Ready(buffer.filled().len())
+    }
+
+    fn try_send(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        self.out.write_on(cx, &mut self.stream)?;
+        if !self.out.is_empty() || self.shared.is_empty() {
+            return Ok(());
+        }
+        if let Poll::Ready(sent) = self.poll_send_shared(cx) {
+            sent?;
+            // Over TLS the stream may still hold some of it.
+            self.out.flush(cx, &mut self.stream)?;
+        }
+        Ok(())
+    }
+
+    /// Writes shared frames; ready when all have gone.
+    fn poll_send_shared(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.shared.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            for (slice, frame) in slices.iter_mut().zip(&self.shared) {
+                *slice = IoSlice::new(frame);
+            }
+            slices[0] = IoSlice::new(&self.shared[0][self.sent..]);
+            let count = self.shared.len().min(SLICES_MAX);
+            let mut taken = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]))?;
+            if taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            taken += std::mem::take(&mut self.sent);
+            while self.shared.front().is_some_and(|frame| taken >= frame.len()) {
+                taken -= self.shared.pop_front().map_or(0, |frame| frame.len());
+            }
+            self.sent = taken;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Appends a frame behind all that waits.
+    fn append_frame(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.shared.is_empty() {
+            return write(self.out.buffer());
+        }
+        let mut frame = Vec::new();
+        write(&mut frame);
+        self.shared.push_back(frame.into());
+    }
+
+    /// Appends a Close frame, the last frame that may be sent.
+    fn append_close(&mut self, close: &Close) {
+        if self.is_open == Sending::Open {
+            self.append_frame(|frames| writer::close(close, frames));
+            self.is_open = Sending::Closed;
+        }
+    }
+
+    fn forget_unsent(&mut self) {
+        self.out.clear();
+        (self.shared, self.sent) = (VecDeque::new(), 0);
+    }
+}
+
+impl Client for Socket {
+    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Heard> {
+        buffers::with_read(|buffer| {
+            let count = ready!(self.poll_fill(cx, buffer));
+            self.upkeep.hear();
+            if count == 0 {
+                self.peer = Peer::Gone;
+                return Poll::Ready(Heard::End(Departure::Left));
+            }
+            let must_wait = self.is_open != Sending::Open || !self.is_sent();
+            let mut closed = None;
+            let Self { reader, upkeep, out, .. } = self;
+            let mut on = |event: Event<'_>| match event {
+                Event::Message(kind, payload) => on(kind, payload),
+                Event::Ping(payload) if must_wait => upkeep.delay_pong(payload),
+                Event::Ping(payload) => writer::pong(payload, out.buffer()),
+                Event::Pong => {}
+                Event::Close(code, reason) => closed = Some((code, reason.to_owned())),
+            };
+            let read = reader.read(&mut buffer[..count], &mut on);
+            let heard = match (closed, read) {
+                (Some((code, reason)), _) => {
+                    self.peer = Peer::Closed;
+                    Heard::End(Departure::Closed(code, reason))
+                }
+                (None, Err(fault)) => {
+                    self.peer = Peer::Faulty;
+                    Heard::End(Departure::Fault(fault))
+                }
+                (None, Ok(())) => Heard::Some,
+            };
+            if self.out.len() > 0 {
+                self.send(cx);
+            }
+            Poll::Ready(heard)
+        })
+    }
+
+    fn append(&mut self, piece: Piece<'_>) {
+        if self.is_open == Sending::Open {
+            self.append_frame(|frames| writer::piece(piece, frames));
+        }
+    }
+
+    fn append_batch(&mut self, batch: &Arc<Batch>) {
+        if self.is_open == Sending::Open {
+            self.shared.push_back(batch.frames(writer::batch));
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.send(cx);
+        if self.is_open != Sending::Open {
+            return Poll::Ready(());
+        }
+        if self.is_sent() && self.upkeep.is_late() {
+            self.upkeep.append_late(self.out.buffer());
+            self.send(cx);
+        }
+        if self.is_sent() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn progress(&self) -> u64 {
+        self.progress
+    }
+
+    fn poll_upkeep(&mut self, cx: &mut Context<'_>, is_read: bool) -> Poll<()> {
+        loop {
+            if !is_read {
+                self.upkeep.hear();
+            }
+            match ready!(self.upkeep.poll_tick(cx)) {
+                Tick::Gone => return Poll::Ready(()),
+                Tick::Ping if self.is_open != Sending::Open => {}
+                Tick::Ping if !self.is_sent() => self.upkeep.delay_ping(),
+                Tick::Ping => {
+                    writer::ping(self.out.buffer());
+                    self.send(cx);
+                }
+            }
+        }
+    }
+
+    /// A client that left while its own sending was stuck cannot tell: its FIN waits behind what is not read. Its kernel
+    /// answers anything sent to it with a reset. A Pong asks nothing of one that is there.
+    fn probe(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.stream.is_gone() {
+            return true;
+        }
+        if self.is_open == Sending::Open && self.is_sent() {
+            writer::probe(self.out.buffer());
+            self.send(cx);
+        }
+        false
+    }
+
+    fn held(&self) -> (usize, usize) {
+        let own = self.reader.held() + self.early.len() + self.out.held();
+        let queue = self.shared.capacity() * size_of::<Bytes>();
+        (own + queue, self.shared.iter().map(Bytes::len).sum())
+    }
+
+    fn begin_close(&mut self, owner: Owner, is_reachable: bool) {
+        self.reader.forget_messages();
+        owner.settle();
+        self.closing = Some(Closing::new(owner.share()));
+        self.owner = owner;
+        if !is_reachable {
+            self.give_up();
+        }
+    }
+
+    fn send_close(&mut self, cx: &mut Context<'_>, close: Option<Close>) {
+        if let Some(close) = close {
+            self.append_close(&close);
+        }
+        self.send(cx);
+    }
+
+    fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Infallible> {
+        self.send_on(cx);
+        let _ = self.poll_peer(cx);
+        Poll::Pending
+    }
+
+    fn discard(&mut self) {
+        self.shared.truncate(usize::from(self.sent > 0));
+    }
+
+    async fn finish(self, shutdown: &Shutdown) {
+        self.close_in_order(shutdown).await;
     }
 }

@@ -8,14 +8,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
     coding::{Control, Data, OpCode},
 };
 
-use super::{
-    close::{Close, is_allowed},
-    header::{HEADER_BYTES_MAX, parse, unmask},
-};
-use crate::{
-    limits::{DIRECT_BYTES, MESSAGE_BYTES_MAX},
-    message::Kind,
-};
+use super::header::{HEADER_BYTES_MAX, parse, unmask};
+use crate::{client::Fault, limits::MESSAGE_BYTES_MAX, message::Kind};
 
 /// Something a client said.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,28 +22,6 @@ pub(crate) enum Event<'a> {
     Pong,
     /// A Close frame with its code, if it has one, and its reason. Nothing after it is read.
     Close(Option<u16>, &'a str),
-}
-
-/// How a client broke the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// Against RFC 6455, with the rule in a few words: 1002.
-    Protocol(&'static str),
-    /// Text that is not UTF-8: 1007.
-    NotText,
-    /// A message over the limit: 1009.
-    TooBig,
-}
-
-impl Fault {
-    /// The Close frame that tells the client.
-    pub(crate) fn close(self) -> Close {
-        match self {
-            Self::Protocol(rule) => Close::new(Close::PROTOCOL, rule),
-            Self::NotText => Close::new(Close::INVALID, "text is not UTF-8"),
-            Self::TooBig => Close::new(Close::TOO_BIG, "message too big"),
-        }
-    }
 }
 
 /// Reads a client's frames, in whatever portions they come.
@@ -112,13 +84,6 @@ impl Reader {
     /// Bytes of what has come in part.
     pub(crate) fn held(&self) -> usize {
         self.message.as_ref().map_or(0, |message| message.payload.len())
-    }
-
-    /// Whether `bytes`, which come next, are the front of one large frame, so that more is about to come.
-    pub(crate) fn is_front(&self, bytes: &[u8]) -> bool {
-        let is_at_frame = self.frame.is_none() && self.header.is_empty();
-        let is_cut = || matches!(parse(bytes), Ok(Some((_, length, size))) if length > (bytes.len() - size) as u64);
-        is_at_frame && bytes.len() >= DIRECT_BYTES && is_cut()
     }
 
     /// Takes the next bytes and hands over each event they complete, in order. Payloads are unmasked in place.
@@ -315,6 +280,12 @@ fn close_body(payload: &[u8]) -> Result<(Option<u16>, &str), Fault> {
             Ok((Some(code), str::from_utf8(reason).map_err(|_| Fault::NotText)?))
         }
     }
+}
+
+/// Whether a peer may send `code` in a Close frame: those of the RFC's table and of IANA's registry that are not for local
+/// use, and those for libraries and private use.
+fn is_allowed(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use rustix::net::{RecvFlags, recv};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::{TcpStream, UnixStream},
@@ -44,17 +43,6 @@ impl Stream {
             Self::Plain(stream) => stream.is_gone(),
             Self::Tls(stream) => stream.get_ref().0.is_gone(),
         }
-    }
-
-    /// Reads what has come since the last read, though the event loop has not been told of it; 0 bytes if nothing has.
-    pub(crate) fn read_now(&self, buffer: &mut [u8]) -> usize {
-        let read = match self {
-            Self::Plain(Plain::Tcp(stream)) => recv(stream, buffer, RecvFlags::DONTWAIT),
-            Self::Plain(Plain::Unix(stream)) => recv(stream, buffer, RecvFlags::DONTWAIT),
-            Self::Tls(_) => return 0,
-        };
-        // After the end, and after an error, the next read gives the end.
-        read.map_or(0, |(_, count)| count)
     }
 
     fn bytes(self: Pin<&mut Self>) -> Pin<&mut dyn Bytes> {
@@ -121,27 +109,3 @@ macro_rules! hand_on {
 }
 
 hand_on!(Stream, Plain);
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use tokio::net::UnixStream;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn what_the_event_loop_has_not_told_of_can_be_read() {
-        let (mut theirs, ours) = std::os::unix::net::UnixStream::pair().expect("a pair");
-        ours.set_nonblocking(true).expect("it can be");
-        let stream = Stream::Plain(Plain::Unix(UnixStream::from_std(ours).expect("it can be watched")));
-        let mut buffer = [0; 8];
-
-        assert_eq!(stream.read_now(&mut buffer), 0, "nothing has come");
-        theirs.write_all(b"rest").expect("it takes four");
-        assert_eq!(stream.read_now(&mut buffer), 4);
-        assert_eq!(buffer[..4], *b"rest");
-        drop(theirs);
-        assert_eq!(stream.read_now(&mut buffer), 0, "the end");
-    }
-}

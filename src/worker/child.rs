@@ -6,22 +6,23 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, getpgid, kill_process, kill_process_group, waitid,
 };
 
-use super::status::Status;
+use crate::status::Status;
 
 /// A process that leads a process group.
 ///
-/// It is not reaped before its group has been swept, even when it has ended: until then its id, which is the group's
-/// too, can mean nothing else. Dropped without [`Child::reap`], it and its group are killed.
+/// It is reaped when it is dropped, and not before its group has been swept, even when it has ended: until then its id,
+/// which is the group's too, can mean nothing else. Dropped before [`stop`](super::stop::stop), it and its group are killed.
 #[derive(Debug)]
 pub(crate) struct Child {
     pid: Pid,
-    is_reaped: bool,
+    /// It has ended, and its group has been killed.
+    is_swept: bool,
 }
 
 impl Child {
     /// The process `pid`, just started as the leader of a process group.
     pub(super) fn new(pid: Pid) -> Self {
-        Self { pid, is_reaped: false }
+        Self { pid, is_swept: false }
     }
 
     /// The process's id, and its group's.
@@ -89,28 +90,25 @@ impl Child {
         }
     }
 
-    /// Kills what is left of the group.
-    pub(super) fn sweep(&self) {
+    /// Kills the rest of the group of a process that has ended.
+    pub(super) fn sweep(&mut self) {
         let _ = kill_process_group(self.pid, Signal::KILL);
-    }
-
-    /// Reaps the process, which must have ended, after [`stop`](super::stop::stop).
-    pub(crate) fn reap(mut self) {
-        self.is_reaped = true;
-        let _ = waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED);
+        self.is_swept = true;
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if !self.is_reaped {
-            self.signal(Signal::KILL);
-            let pid = self.pid;
-            // A killed process ends at once, but one stuck in the kernel must not hold up the thread that drops it.
-            let reap = move || waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
-            // Without a thread to be had it stays a zombie until wsd ends.
-            let _ = std::thread::Builder::new().spawn(reap);
+        let pid = self.pid;
+        let reap = move || waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+        if self.is_swept {
+            let _ = reap();
+            return;
         }
+        self.signal(Signal::KILL);
+        // A killed process ends at once, but one stuck in the kernel must not hold up the thread that drops it.
+        // Without a thread to be had it stays a zombie until wsd ends.
+        let _ = std::thread::Builder::new().spawn(reap);
     }
 }
 

@@ -6,9 +6,9 @@ pub(crate) mod environ;
 pub(crate) mod input;
 pub(crate) mod output;
 pub(crate) mod outputs;
+pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod spawn;
-pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod variable;
 

@@ -62,7 +62,7 @@ impl Output {
                 return Poll::Ready(());
             }
         }
-        turn::over(cx)
+        turn::yield_turn(cx)
     }
 }
 
@@ -107,7 +107,7 @@ impl Stderr {
                 return Poll::Ready(());
             }
         }
-        turn::over(cx)
+        turn::yield_turn(cx)
     }
 
     /// Logs what a worker that has ended left behind. A process that got away may hold it open for ever: as soon as there
@@ -115,7 +115,7 @@ impl Stderr {
     pub(crate) async fn log_to_the_end(&mut self, connection: &Connection) {
         let rest = async {
             loop {
-                let next = poll_fn(|cx| buffers::with(|buffers| self.poll_read(cx, &mut buffers.read, connection)));
+                let next = poll_fn(|cx| buffers::with_read(|buffer| self.poll_read(cx, buffer, connection)));
                 let Ok(1..) = timeout(STDERR_REST, next).await else { break };
             }
         };

@@ -28,7 +28,7 @@ use super::{
 };
 #[cfg(target_os = "linux")]
 use crate::sys;
-use crate::{limits::STARTS_MAX, turn::aside};
+use crate::{limits::STARTS_MAX, turn::run_blocking};
 
 /// The turns of those who start a program on a thread of its own.
 static STARTS: Semaphore = Semaphore::const_new(STARTS_MAX);
@@ -96,7 +96,7 @@ pub(crate) async fn spawn_aside<P: Send + 'static>(
         let _turn = turn;
         spawn(&program, environment).map(|worker| (worker, permit))
     };
-    match aside(start) {
+    match run_blocking(start) {
         // An error: wsd ends.
         Some(started) => started.await.unwrap_or_else(|_| Err(LaunchError(io::ErrorKind::Interrupted.into()))),
         None => Err(LaunchError(Errno::AGAIN.into())),

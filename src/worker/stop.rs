@@ -13,17 +13,18 @@ use rustix::process::Signal;
 use tokio::time::timeout;
 use tracing::error;
 
-use super::{child::Child, status::Status};
+use super::child::Child;
 use crate::{
     limits::{UNTIL_SIGINT, UNTIL_SIGKILL, UNTIL_SIGTERM, UNTIL_STUCK},
     peer::Connection,
+    status::Status,
 };
 
 /// Waits for the worker to end, its input being closed, and helps it along: see the table above.
 ///
 /// At the end whatever is left of its group is killed; it is left to be reaped. `patience` (`--closems`) is added to each
 /// wait.
-pub(crate) async fn stop(child: &Child, patience: Duration, connection: &Connection) -> Status {
+pub(crate) async fn stop(child: &mut Child, patience: Duration, connection: &Connection) -> Status {
     let status = end(child, patience, connection).await;
     child.sweep();
     status

@@ -74,8 +74,8 @@ pub(super) async fn run(
         permit,
         file: found.file.clone(),
         time_max,
-        patience: context.site.session.patience,
-        budget: context.site.session.budget.clone(),
+        patience: context.site.process.patience,
+        budget: context.site.process.budget.clone(),
     };
     let (connection, shutdown) = (context.connection.clone(), context.shutdown.clone());
     context.shutdown.spawn(async move {
@@ -112,7 +112,7 @@ impl Run {
     /// Brings the script to its end; what it answers goes to `tell` as soon as its head is whole.
     async fn run(self, tell: oneshot::Sender<Outcome>, connection: &Connection) {
         let Self { worker, body, is_head, permit, file, time_max, patience, budget } = self;
-        let Worker { child, mut input, mut output, mut stderr } = worker;
+        let Worker { mut child, mut input, mut output, mut stderr } = worker;
         let beside = feed_and_log(body, &mut input, &mut stderr, connection);
         let mut tell = Some(tell);
         let talked = tokio::select! {
@@ -121,8 +121,8 @@ impl Run {
             talked = talk(&mut output, is_head, time_max, &mut tell, &budget) => talked,
         };
         // Its input is closed once the whole body is in it. What was cut short must not end like what is whole.
-        let status = stop(&child, patience, connection).await;
-        child.reap();
+        let status = stop(&mut child, patience, connection).await;
+        drop(child);
         stderr.log_to_the_end(connection).await;
         // What a redirect leads to may be a script, too.
         drop(permit);
@@ -155,7 +155,7 @@ async fn feed_and_log(body: Option<Incoming>, input: &mut Input, stderr: &mut St
         input.close();
         std::future::pending::<()>().await;
     };
-    let log = poll_fn(|cx| buffers::with(|buffers| stderr.poll_log(cx, &mut buffers.read, connection)));
+    let log = poll_fn(|cx| buffers::with_read(|buffer| stderr.poll_log(cx, buffer, connection)));
     let log = async {
         log.await;
         std::future::pending::<()>().await;

@@ -19,12 +19,7 @@ use super::{
     answer::{Answer, Head, parse},
     run::text,
 };
-use crate::{
-    budget::Budget,
-    buffers,
-    limits::CGI_HEAD_BYTES_MAX,
-    worker::{output::Output, status::Status},
-};
+use crate::{budget::Budget, buffers, limits::CGI_HEAD_BYTES_MAX, status::Status, worker::output::Output};
 
 /// Why a script's answer is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,9 +134,9 @@ async fn read_head(output: &mut Output) -> Result<(Head, Bytes), Failure> {
 /// Reads some of the output, through the thread's buffer; nothing is the end.
 async fn read(output: &mut Output) -> Vec<u8> {
     poll_fn(|cx| {
-        buffers::with(|buffers| {
-            let count = ready!(output.poll_read(cx, &mut buffers.read));
-            Poll::Ready(buffers.read[..count].to_vec())
+        buffers::with_read(|buffer| {
+            let count = ready!(output.poll_read(cx, buffer));
+            Poll::Ready(buffer[..count].to_vec())
         })
     })
     .await

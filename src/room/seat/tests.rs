@@ -1,49 +1,57 @@
 use std::task::Waker;
 
 use super::*;
-use crate::budget::{Budget, Kind, Owner};
+use crate::{
+    budget::{Budget, Kind as OwnerKind, Owner},
+    message::{Draft, Kind},
+    status::Status,
+};
 
-fn item(letter: u8, bytes: usize) -> Item {
-    Item { messages: 1, frames: vec![letter; bytes].into() }
+fn batch(letter: u8, bytes: usize) -> Arc<Batch> {
+    let mut draft = Draft::default();
+    draft.push(Kind::Text, &vec![letter; bytes.max(1)]);
+    Arc::new(draft.share(&Budget::new(None)))
 }
 
-fn take_all(seat: &Seat) -> (Vec<u8>, Option<Parting>) {
-    let (mut taken, mut cx) = (VecDeque::new(), Context::from_waker(Waker::noop()));
-    loop {
-        match seat.poll_take(&mut cx, &mut taken) {
+fn take_all(seat: &Seat) -> (Vec<u8>, Option<Verdict>) {
+    let (mut taken, mut cx) = (Vec::new(), Context::from_waker(Waker::noop()));
+    let mut on = |batch: &Arc<Batch>| taken.extend(batch.messages().map(|(_, payload)| payload[0]));
+    let verdict = loop {
+        match seat.poll_take(&mut cx, &mut on) {
             Poll::Ready(Ok(_)) => {}
-            Poll::Ready(Err(parting)) => return (taken.iter().map(|frames| frames[0]).collect(), Some(parting)),
-            Poll::Pending => return (taken.iter().map(|frames| frames[0]).collect(), None),
+            Poll::Ready(Err(verdict)) => break Some(verdict),
+            Poll::Pending => break None,
         }
-    }
+    };
+    (taken, verdict)
 }
 
-fn seat(slow: Slow, welcome: impl Iterator<Item = Item>) -> Seat {
-    let owner = Owner::new(&Budget::new(None), Kind::Client);
+fn seat(slow: Slow, welcome: impl Iterator<Item = Arc<Batch>>) -> Seat {
+    let owner = Owner::new(&Budget::new(None), OwnerKind::Client);
     Seat::new(welcome, Arc::new(Pressure::new(slow)), owner.share())
 }
 
 #[test]
 fn a_full_seat_means_what_slow_says() {
-    let (half, most) = (SEAT_BYTES_MAX / 2 - SEAT_ITEM_BYTES, SEAT_BYTES_MAX - SEAT_ITEM_BYTES - 1);
+    let (half, most) = (SEAT_BYTES_MAX / 2 - BATCH_BYTES, SEAT_BYTES_MAX - BATCH_BYTES - 1);
     let table = [
         (Slow::Close, vec![half, half], "ab", None, 0),
-        (Slow::Close, vec![0; SEAT_BYTES_MAX / SEAT_ITEM_BYTES + 2], "", Some(Parting::Slow), 0),
+        (Slow::Close, vec![0; SEAT_BYTES_MAX / BATCH_BYTES + 2], "", Some(Verdict::Slow), 0),
         (Slow::Close, vec![most, SEAT_BYTES_MAX], "ab", None, 0),
-        (Slow::Close, vec![half, half, 1], "", Some(Parting::Slow), 0),
+        (Slow::Close, vec![half, half, 1], "", Some(Verdict::Slow), 0),
         (Slow::Close, vec![SEAT_BYTES_MAX * 2], "a", None, 0),
         (Slow::Drop, vec![half, half], "ab", None, 0),
         (Slow::Drop, vec![half, half, 1], "bc", None, 1),
         (Slow::Drop, vec![1, 1, SEAT_BYTES_MAX * 2, 1], "d", None, 3),
         (Slow::Wait, vec![half, half, 1], "abc", None, 0),
     ];
-    for (slow, sizes, want, parting, lost) in table {
+    for (slow, sizes, want, verdict, lost) in table {
         let seat = seat(slow, std::iter::empty());
         seat.block(&mut Context::from_waker(Waker::noop()));
         for (&size, letter) in sizes.iter().zip((b'a'..=b'z').cycle()) {
-            seat.offer(item(letter, size));
+            seat.offer(&batch(letter, size));
         }
-        assert_eq!(take_all(&seat), (want.into(), parting), "{slow:?}, {} items", sizes.len());
+        assert_eq!(take_all(&seat), (want.into(), verdict), "{slow:?}, {} items", sizes.len());
         assert_eq!(seat.lost(), lost, "{slow:?}, {} items", sizes.len());
     }
 }
@@ -55,7 +63,7 @@ fn a_session_that_has_had_no_turn_loses_nothing_and_is_waited_for() {
         assert_eq!(take_all(&seat), (vec![], None));
         for letter in [b'a', b'b', b'c'] {
             assert_eq!(is_waited_for(&seat), letter == b'c', "{slow:?}");
-            seat.offer(item(letter, SEAT_BYTES_MAX / 2));
+            seat.offer(&batch(letter, SEAT_BYTES_MAX / 2));
         }
         assert_eq!(take_all(&seat), (b"abc".to_vec(), None), "{slow:?}");
         assert!(!is_waited_for(&seat), "{slow:?}");
@@ -65,7 +73,7 @@ fn a_session_that_has_had_no_turn_loses_nothing_and_is_waited_for() {
 #[test]
 fn a_full_seat_is_waited_for_until_it_is_known_why() {
     let block = |seat: &Seat| seat.block(&mut Context::from_waker(Waker::noop()));
-    let part = |seat: &Seat| seat.part(Parting::Exit(Status::Exit(0)));
+    let part = |seat: &Seat| seat.end(Verdict::Exit(Some(Status::Exit(0))));
     let table = [
         (Slow::Close, block as fn(&Seat), false),
         (Slow::Drop, block, false),
@@ -76,7 +84,7 @@ fn a_full_seat_is_waited_for_until_it_is_known_why() {
     for (index, (slow, change, want)) in table.into_iter().enumerate() {
         let seat = seat(slow, std::iter::empty());
         take_all(&seat);
-        seat.offer(item(b'a', SEAT_BYTES_MAX));
+        seat.offer(&batch(b'a', SEAT_BYTES_MAX));
         assert!(is_waited_for(&seat), "row {index}");
         change(&seat);
         assert_eq!(is_waited_for(&seat), want, "row {index}");
@@ -89,27 +97,27 @@ fn is_waited_for(seat: &Seat) -> bool {
 
 #[test]
 fn a_welcome_does_not_count() {
-    let seat = seat(Slow::Close, std::iter::once(item(b'h', 2 * SEAT_BYTES_MAX)));
-    seat.offer(item(b'a', 1));
-    seat.offer(item(b'b', 1));
+    let seat = seat(Slow::Close, std::iter::once(batch(b'h', 2 * SEAT_BYTES_MAX)));
+    seat.offer(&batch(b'a', 1));
+    seat.offer(&batch(b'b', 1));
     assert_eq!(take_all(&seat), (b"hab".to_vec(), None));
 }
 
 #[test]
 fn a_welcome_is_the_first_to_be_lost() {
-    let seat = seat(Slow::Drop, [b'h', b'i'].map(|letter| item(letter, 1)).into_iter());
+    let seat = seat(Slow::Drop, [b'h', b'i'].map(|letter| batch(letter, 1)).into_iter());
     for letter in [b'a', b'b', b'c'] {
-        seat.offer(item(letter, SEAT_BYTES_MAX / 2));
+        seat.offer(&batch(letter, SEAT_BYTES_MAX / 2));
     }
     assert_eq!(seat.lost(), 3);
     assert_eq!(take_all(&seat), (b"bc".to_vec(), None));
 }
 
 #[test]
-fn what_was_said_before_the_parting_arrives() {
-    let seat = seat(Slow::Close, std::iter::once(item(b'h', 3)));
-    seat.offer(item(b'a', 1));
-    seat.part(Parting::Exit(Status::Exit(0)));
-    seat.offer(item(b'z', 1));
-    assert_eq!(take_all(&seat), (b"ha".to_vec(), Some(Parting::Exit(Status::Exit(0)))));
+fn what_was_said_before_the_verdict_arrives() {
+    let seat = seat(Slow::Close, std::iter::once(batch(b'h', 3)));
+    seat.offer(&batch(b'a', 1));
+    seat.end(Verdict::Exit(Some(Status::Exit(0))));
+    seat.offer(&batch(b'z', 1));
+    assert_eq!(take_all(&seat), (b"ha".to_vec(), Some(Verdict::Exit(Some(Status::Exit(0))))));
 }

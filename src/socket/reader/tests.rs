@@ -131,24 +131,3 @@ fn the_limit_counts_whole_messages() {
     assert_eq!(read(1000, [&two(400)[..]]), ["Binary of 1000"]);
     assert_eq!(read(1000, [&two(401)[..]]), ["TooBig"]);
 }
-
-#[test]
-fn the_front_of_one_large_frame_is_known() {
-    let large = frame(0x82, &vec![b'x'; 2 * DIRECT_BYTES]);
-    let cut = &large[..DIRECT_BYTES];
-    let reader = Reader::new(usize::MAX);
-    assert!(reader.is_front(cut));
-    assert!(!reader.is_front(&cut[1..]), "too little to be worth it");
-    assert!(!reader.is_front(&large), "whole");
-    assert!(!reader.is_front(&[&frame(0x82, b"x"), cut].concat()), "there is another before it");
-
-    assert!(!reader.is_front(&[0xFF; DIRECT_BYTES]), "no frame at all");
-
-    let mut reader = reader;
-    reader.read(&mut large[..3].to_vec(), &mut |_| {}).expect("it is right");
-    assert!(!reader.is_front(&large[3..cut.len() + 3]), "its header has begun before");
-
-    let mut reader = Reader::new(usize::MAX);
-    reader.read(&mut cut.to_vec(), &mut |_| {}).expect("it is right");
-    assert!(!reader.is_front(cut), "a part of what has begun");
-}

@@ -1,4 +1,4 @@
-//! Lines of a worker that are no commands: the first of each second are logged, the others counted.
+//! Invalid lines of a worker, which are not commands: the first of each second are logged, the others counted.
 
 use std::{
     mem,
@@ -7,24 +7,27 @@ use std::{
 
 use tracing::warn;
 
-use crate::{limits::RUBBISH_LINES_MAX, peer::Connection};
+use crate::peer::Connection;
 
-/// What was skipped lately.
+/// Lines in a second that are logged; of the others the log has the number.
+const LOGGED_LINES_MAX: u64 = 10;
+
+/// The lines that were skipped in the last second.
 #[derive(Debug, Default)]
-pub(super) struct Rubbish {
-    /// When the second began of which these are counted.
+pub(super) struct InvalidLines {
+    /// When the second began.
     began: Option<Instant>,
     logged: u64,
-    /// Beyond those that were logged.
+    /// Lines beyond those that were logged.
     counted: u64,
 }
 
-impl Rubbish {
+impl InvalidLines {
     /// Logs the beginning of a line and what is wrong with it, or counts it.
     pub(super) fn add(&mut self, connection: &Connection, beginning: &[u8], why: &str) {
         self.log_count(connection);
         self.began.get_or_insert_with(Instant::now);
-        if self.logged == RUBBISH_LINES_MAX {
+        if self.logged == LOGGED_LINES_MAX {
             self.counted += 1;
             return;
         }

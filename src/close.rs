@@ -1,0 +1,43 @@
+//! Why a client is closed: the close codes and reasons of RFC 6455, section 7.4, which every kind of client is told.
+
+use std::borrow::Cow;
+
+/// A close code and its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Close {
+    /// RFC 6455, section 7.4.1; `None` is a close without a code.
+    pub(crate) code: Option<u16>,
+    /// At most 123 bytes.
+    pub(crate) reason: Cow<'static, str>,
+}
+
+impl Close {
+    /// 1000: the purpose is fulfilled.
+    pub(crate) const NORMAL: u16 = 1000;
+    /// 1001: the server goes down.
+    pub(crate) const GOING_AWAY: u16 = 1001;
+    /// 1002: the peer broke the protocol.
+    pub(crate) const PROTOCOL: u16 = 1002;
+    /// 1005, never sent: the peer closed without a code.
+    pub(crate) const NO_STATUS: u16 = 1005;
+    /// 1006, never sent: the connection ended without a close.
+    pub(crate) const ABNORMAL: u16 = 1006;
+    /// 1007: text that is not UTF-8.
+    pub(crate) const INVALID: u16 = 1007;
+    /// 1009: a message over the limit.
+    pub(crate) const TOO_BIG: u16 = 1009;
+    /// 1011: the server cannot go on.
+    pub(crate) const SERVER_ERROR: u16 = 1011;
+    /// 1013: try again later (IANA's registry).
+    pub(crate) const TRY_LATER: u16 = 1013;
+
+    /// A close with a code and a reason.
+    pub(crate) fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: Some(code), reason: reason.into() }
+    }
+
+    /// The answer to a client's close: its code, no reason.
+    pub(crate) fn echo(code: Option<u16>) -> Self {
+        Self { code, reason: Cow::Borrowed("") }
+    }
+}

@@ -1,0 +1,200 @@
+//! The daemon: starts everything, serves, waits for signals, and drains.
+
+use std::{
+    ffi::OsString,
+    fmt::Display,
+    io::{self, Write},
+    num::NonZero,
+    process::ExitCode,
+    sync::Arc,
+    thread::available_parallelism,
+};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::watch,
+    time::interval,
+};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{
+    buffers,
+    cli::{self, Answer},
+    config::{self, Settings},
+    http::{Service, redirect::Target},
+    limits::{BLOCKED_MAX, CERTIFICATE_LOOK, DRAIN},
+    log,
+    reload::{Reload, Subjects},
+    server::{
+        self, Door,
+        listen::{self, Listener, Listeners},
+        systemd::Manager,
+        tls,
+    },
+    shutdown::{Shutdown, Signals, signal},
+    sys,
+    worker::descriptors::raise_limit,
+};
+
+/// Settings that make no sense.
+const BAD_REQUEST: u8 = 1;
+/// Flags that cannot be read.
+const BAD_FLAGS: u8 = 2;
+/// Settings that cannot be carried out: an address in use.
+const CANNOT_START: u8 = 3;
+
+/// Does what the arguments say, the name of the program first, until a signal ends it; returns the exit status.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let flags = match cli::parse(args) {
+        Ok(flags) => flags,
+        Err(Answer::Text(text)) => {
+            say(&mut io::stdout(), &text);
+            return ExitCode::SUCCESS;
+        }
+        Err(Answer::Wrong(text)) => return fail(BAD_FLAGS, &text.trim_end()),
+    };
+    let settings = match config::settings(flags) {
+        Ok(settings) => settings,
+        Err(error) => return fail(BAD_REQUEST, &error),
+    };
+    if settings.is_check {
+        return match settings.tls.map(tls::open).transpose() {
+            Ok(_) => {
+                say(&mut io::stdout(), "the settings are good\n");
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(BAD_REQUEST, &with_hint(&error, error.hint)),
+        };
+    }
+    let _log = log::start(settings.log);
+    buffers::keep_freed_memory();
+    raise_limit();
+    let runtime = match runtime(settings.threads) {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(CANNOT_START, &format!("cannot start the event loop: {error}")),
+    };
+    // Whatever is still running when this returns is dropped with the runtime, and its workers are killed.
+    let status = runtime.block_on(async {
+        match start(settings) {
+            Ok(running) => running.until_signalled().await,
+            Err(failure) => fail(CANNOT_START, &failure),
+        }
+    });
+    // A name that is being looked up, or a file on a dead disk, is not waited for.
+    runtime.shutdown_timeout(BLOCKED_MAX);
+    status
+}
+
+/// Makes an event loop on `threads` threads (`--threads`).
+///
+/// By default that is one for every two cores: the programs behind the sessions need the other half. One thread needs
+/// nothing of what several need to share work.
+fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
+    let of_cores = || available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
+    match threads.map_or_else(of_cores, NonZero::get) {
+        1 => Builder::new_current_thread().enable_all().build(),
+        threads => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+    }
+}
+
+/// A server that serves.
+struct Running {
+    signals: Signals,
+    shutdown: Shutdown,
+    manager: Manager,
+    reload: Reload,
+    /// Removed at the end.
+    _socket_file: Option<server::unix::File>,
+}
+
+/// Opens everything, then lets clients in, then says so.
+fn start(settings: Settings) -> Result<Running, String> {
+    let Settings { listen, tls, routes, loader, log, banner, warning, announces, .. } = settings;
+    #[cfg(target_os = "linux")]
+    sys::keep_statuses();
+    let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
+    let (certificates, reloader) =
+        tls.map(tls::open).transpose().map_err(|error| with_hint(&error, error.hint))?.unzip();
+    let Listeners { main, redirect, file } =
+        listen::bind(&listen).map_err(|error| with_hint(&error, error.hint().unwrap_or_default()))?;
+    let scheme = if certificates.is_some() { "https" } else { "http" };
+    let urls: Vec<String> = main.iter().map(|listener| listener.url(scheme)).collect();
+    let told = match log.level {
+        LevelFilter::OFF | LevelFilter::ERROR | LevelFilter::WARN => warning,
+        _ => format!("{banner}  listens  {}\n", urls.join(" ")),
+    };
+    say(&mut io::stderr(), &told);
+
+    let shutdown = Shutdown::default();
+    let door = Door::new(&shutdown);
+    let port = main.iter().find_map(Listener::port);
+    routes.start_eager(&shutdown);
+    let (routes, current) = watch::channel(Arc::new(routes));
+    if let Some(port) = port {
+        let way = Service { routes: current.clone(), redirect: Some(Target { scheme, port }), slots: door.slots() };
+        door.open(redirect, &way, None);
+    }
+    door.open(main, &Service { routes: current, redirect: None, slots: door.slots() }, certificates.as_ref());
+    for url in &urls {
+        tracing::info!(url, "server ready");
+    }
+    if announces {
+        say(&mut io::stdout(), &(urls.join("\n") + "\n"));
+    }
+    let manager = Manager::start();
+    manager.ready();
+    let subjects =
+        Subjects { loader, routes, certificates: reloader, manager: manager.clone(), shutdown: shutdown.clone() };
+    Ok(Running { signals, shutdown, manager, reload: Reload::new(subjects), _socket_file: file })
+}
+
+impl Running {
+    /// Serves until a signal ends it, then waits for all to end in good order; a second signal is not waited for.
+    async fn until_signalled(mut self) -> ExitCode {
+        let manager = self.manager.clone();
+        let serve = async {
+            let mut looks = interval(CERTIFICATE_LOOK);
+            loop {
+                tokio::select! {
+                    signal = self.signals.next() => match signal {
+                        signal::HANGUP => self.reload.all(),
+                        _ => return,
+                    },
+                    _ = looks.tick() => self.reload.look(),
+                }
+            }
+        };
+        tokio::select! {
+            () = serve => {}
+            never = manager.feed_watchdog() => match never {},
+        }
+        tracing::info!("server stopping");
+        manager.stopping();
+        let second_signal = async {
+            loop {
+                let signal = self.signals.next().await;
+                if signal != signal::HANGUP {
+                    return signal;
+                }
+            }
+        };
+        tokio::select! {
+            _ = self.shutdown.finish(DRAIN) => ExitCode::SUCCESS,
+            signal = second_signal => ExitCode::from(128 + signal),
+        }
+    }
+}
+
+fn with_hint(error: &dyn Display, hint: &str) -> String {
+    if hint.is_empty() { error.to_string() } else { format!("{error}\nhint: {hint}") }
+}
+
+fn fail(status: u8, message: &dyn Display) -> ExitCode {
+    say(&mut io::stderr(), &format!("wsd: {message}\n"));
+    ExitCode::from(status)
+}
+
+/// Writes `text`; whether anybody listens does not matter.
+fn say(to: &mut dyn Write, text: &str) {
+    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+}

@@ -1,0 +1,171 @@
+//! A client's place in a room: the partner of its session.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::{Room, Slow, lock, seat::Seat};
+use crate::{
+    budget::Owner,
+    client::Client,
+    close::Close,
+    message::{Draft, Kind},
+    partner::{Partner, Said, Verdict},
+    status::Status,
+};
+
+/// The time between two lines of the log that tell of messages which one slow client loses (`--slow=drop`).
+const LOST_LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A client's seat, and what it says to the worker. Dropped, it has left.
+#[derive(Debug)]
+pub(crate) struct Member {
+    room: Arc<Room>,
+    client: String,
+    conn: u64,
+    seat: Arc<Seat>,
+    owner: Owner,
+    /// What the client said and the inbox had no room for.
+    said: Draft,
+    /// Bytes of the client in the inbox, and how often that had been taken when they came there.
+    posted: (usize, u64),
+    lost: Lost,
+    has_left: bool,
+}
+
+/// What has been logged of the messages that a slow client has lost.
+#[derive(Debug, Default)]
+struct Lost {
+    logged: u64,
+    at: Option<Instant>,
+}
+
+impl Member {
+    pub(super) fn new(room: Arc<Room>, client: String, conn: u64, seat: Arc<Seat>, owner: Owner) -> Self {
+        let (said, posted, lost) = (Draft::default(), (0, 0), Lost::default());
+        Self { room, client, conn, seat, owner, said, posted, lost, has_left: false }
+    }
+
+    /// Hands the rest of the seat to the client, whose session ends with `verdict`.
+    fn end_with(&self, verdict: Verdict, client: &mut impl Client) -> Said {
+        let messages =
+            if verdict == Verdict::Slow { 0 } else { self.seat.take_rest(|batch| client.append_batch(batch)) };
+        Said::End(messages, verdict)
+    }
+
+    /// Hands over what was said; ready once the inbox has it, whole. Once the session is to end it is forgotten.
+    fn poll_post(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut inbox = lock(&self.room.inbox);
+        if self.seat.verdict().is_some() {
+            self.said = Draft::default();
+            return Poll::Ready(());
+        }
+        ready!(inbox.poll_room(cx));
+        let bytes = inbox.post(self.room.options.framing, &self.client, &std::mem::take(&mut self.said));
+        let before = if self.posted.1 == inbox.taken() { self.posted.0 } else { 0 };
+        self.posted = (before + bytes, inbox.taken());
+        drop(inbox);
+        self.room.pressure.host.wake();
+        Poll::Ready(())
+    }
+
+    /// Logs the messages that the client has lost since the last time, unless that was a moment ago.
+    fn log_lost(&mut self) {
+        if self.lost.at.is_none_or(|at| at.elapsed() >= LOST_LOG_INTERVAL) {
+            self.log_all_lost();
+        }
+    }
+
+    fn log_all_lost(&mut self) {
+        let lost = self.seat.lost() - self.lost.logged;
+        if lost > 0 {
+            warn!(conn = self.conn, lost, hint = "--slow says what happens to slow clients", "messages lost");
+            self.lost = Lost { logged: self.lost.logged + lost, at: Some(Instant::now()) };
+        }
+    }
+}
+
+impl Partner for Member {
+    fn pid(&self) -> Option<i32> {
+        None
+    }
+
+    fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    fn lets_go_at_once(&self) -> bool {
+        false
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said> {
+        self.log_lost();
+        let taken = self.seat.poll_take(cx, &mut |batch| client.append_batch(batch));
+        Poll::Ready(match ready!(taken) {
+            Ok(messages) => Said::Some(messages),
+            Err(verdict) => Said::End(0, verdict),
+        })
+    }
+
+    fn poll_blocked(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said> {
+        self.log_lost();
+        self.seat.block(cx);
+        match self.seat.verdict() {
+            Some(verdict) => Poll::Ready(self.end_with(verdict, client)),
+            None => Poll::Pending,
+        }
+    }
+
+    fn patience(&self) -> Option<(Duration, Verdict)> {
+        let options = &self.room.options;
+        (options.slow == Slow::Wait && self.seat.is_waited_for()).then_some((options.slow_wait, Verdict::Slow))
+    }
+
+    fn write(&mut self, kind: Kind, payload: &[u8]) {
+        self.said.push(kind, payload);
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.said.is_empty() { Poll::Ready(()) } else { self.poll_post(cx) }
+    }
+
+    fn progress(&self) -> u64 {
+        lock(&self.room.inbox).taken()
+    }
+
+    fn held(&mut self) -> (usize, usize) {
+        if self.posted.0 > 0 && self.posted.1 != lock(&self.room.inbox).taken() {
+            self.posted.0 = 0;
+        }
+        (self.said.held(), self.posted.0)
+    }
+
+    fn tidy(&mut self) {}
+
+    /// Leaves the room. A worker that is told of clients is told the code and the reason. A client that had the worker alone
+    /// waits for its end, so that its fork slot is free.
+    async fn end(&mut self, code: u16, reason: &str) -> Option<Status> {
+        self.log_all_lost();
+        self.has_left = true;
+        self.seat.leave();
+        self.room.leave(&self.client, code, reason);
+        if self.room.options.is_for_one {
+            self.room.ended.cancelled().await;
+        }
+        None
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        if !self.has_left {
+            self.seat.leave();
+            self.room.leave(&self.client, Close::ABNORMAL, "");
+        }
+    }
+}

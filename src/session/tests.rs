@@ -1,0 +1,236 @@
+//! The laws of the session loop, with scripted ends and a paused clock: no process, no socket.
+
+mod ends;
+
+use std::time::Duration;
+
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    admission::Admission,
+    budget::{Budget, Kind as OwnerKind, Owner},
+    client::{Departure, Fault},
+    close::Close,
+    framing::Framing,
+    partner::Verdict,
+    peer::Connection,
+    shutdown::Shutdown,
+    status::Status,
+    worker::{
+        process::{Process, ProcessOptions},
+        program::Program,
+        spawn::spawn,
+    },
+};
+use ends::{End, Line, ScriptedClient, ScriptedPartner};
+
+/// A session under way, whose ends the test holds.
+struct Stage {
+    client: ScriptedClient,
+    partner: End<Verdict>,
+    budget: Budget,
+    shutdown: Shutdown,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Stage {
+    /// A session whose process, if it has one, ends with `status`; `set` sets its ends up.
+    fn begin(status: Option<Status>, set: impl FnOnce(&ScriptedClient, &End<Verdict>)) -> Self {
+        let (client, partner) = (ScriptedClient::default(), End::default());
+        set(&client, &partner);
+        let (budget, shutdown) = (Budget::new(Some(1600)), Shutdown::default());
+        let (own, other) = (client.clone(), ScriptedPartner::new(&partner, status, &budget));
+        let end = shutdown.clone();
+        let task = tokio::spawn(async move { super::run(&Connection::none(), "/", own, other, &end).await });
+        Self { client, partner, budget, shutdown, task }
+    }
+
+    /// Waits for the end of the session. Returns what the client was told, and how long that took.
+    async fn end(self) -> (Vec<String>, Duration) {
+        let began = Instant::now();
+        self.task.await.expect("the session does not panic");
+        (self.client.taken(), began.elapsed())
+    }
+}
+
+/// Lets the session do all that it can without time going by.
+async fn settle() {
+    for _ in 0..20 {
+        yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_are_carried_both_ways_in_order() {
+    let stage = Stage::begin(Some(Status::Exit(0)), |client, partner| {
+        for text in ["a", "b", "c"] {
+            client.say(Line::Message(text));
+            partner.say(Line::Message(text));
+        }
+    });
+    settle().await;
+
+    assert_eq!(stage.client.taken(), ["a", "b", "c"]);
+    assert_eq!(stage.partner.taken(), ["a", "b", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_side_that_takes_nothing_stops_the_other() {
+    let stage = Stage::begin(None, |client, partner| {
+        client.take_nothing();
+        partner.take_nothing();
+        for _ in 0..10 {
+            client.say(Line::Message("x"));
+            partner.say(Line::Message("y"));
+        }
+    });
+    sleep(Duration::from_secs(100)).await;
+    assert_eq!((stage.client.reads(), stage.partner.reads()), (1, 1));
+
+    stage.client.take_again();
+    stage.partner.take_again();
+    settle().await;
+
+    assert_eq!((stage.client.taken().len(), stage.partner.taken().len()), (10, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_close_tells_how_the_session_ended() {
+    let exit = |status| Line::End(Verdict::Exit(status));
+    let signal = Some(Status::Signal(9));
+    let dismissed = Line::End(Verdict::Dismissed(Close::new(4000, "bye")));
+    let table = [
+        (None, exit(None), "close 1000 "),
+        (Some(Status::Exit(0)), exit(None), "close 1000 "),
+        (Some(Status::Exit(3)), exit(None), "close 4003 exit 3"),
+        (None, exit(signal), "close 4137 signal 9"),
+        (Some(Status::Exit(3)), dismissed, "close 4000 bye"),
+        (None, Line::End(Verdict::Slow), "close 1013 too slow"),
+        (None, Line::End(Verdict::Garbled("no header")), "close 1011 no header"),
+    ];
+    for (status, said, want) in table {
+        let stage = Stage::begin(status, |_, partner| partner.say(said));
+        assert_eq!(stage.end().await.0, [want]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_output_and_the_close_leave_in_one_piece() {
+    let stage = Stage::begin(Some(Status::Exit(0)), |_, partner| {
+        partner.say(Line::Last("last"));
+        partner.say(Line::End(Verdict::Exit(None)));
+    });
+    assert_eq!(stage.end().await.0, ["last+close 1000 "]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_partner_is_told_why_the_client_left() {
+    let table = [
+        (Departure::Closed(Some(4001), "enough".to_owned()), "end 4001 enough", &["close 4001 "][..]),
+        (Departure::Closed(None, String::new()), "end 1005 ", &["close 0 "]),
+        (Departure::Left, "end 1006 ", &[]),
+        (Departure::Fault(Fault::TooBig), "end 1009 ", &["close 1009 message too big"]),
+    ];
+    for (departure, told, want) in table {
+        let stage = Stage::begin(None, |client, _| client.say(Line::End(departure)));
+        let partner = stage.partner.clone();
+        assert_eq!(stage.end().await.0, want);
+        assert_eq!(partner.taken(), [told]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partner_is_given_time_to_take_what_a_client_left() {
+    let closed = Departure::Closed(None, String::new());
+    for (departure, least, most) in [(closed, 5000, 5500), (Departure::Left, 450, 1000)] {
+        let stage = Stage::begin(None, |client, partner| {
+            partner.take_nothing();
+            client.say(Line::LastWords("last words", departure.clone()));
+        });
+        let (_, time) = stage.end().await;
+        assert!((least..most).contains(&time.as_millis()), "{departure:?}: {time:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_partner_takes_all_that_a_client_left() {
+    let stage = Stage::begin(None, |client, partner| {
+        partner.take_nothing();
+        client.say(Line::LastWords("last words", Departure::Left));
+    });
+    sleep(Duration::from_millis(300)).await;
+    stage.partner.take_again();
+    let partner = stage.partner.clone();
+
+    stage.end().await;
+
+    assert_eq!(partner.taken(), ["last words", "end 1006 "]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_vanished_while_it_cannot_be_read_is_missed() {
+    let stage = Stage::begin(None, |client, partner| {
+        partner.take_nothing();
+        client.say(Line::Message("x"));
+        client.vanish();
+    });
+    let (_, time) = stage.end().await;
+    assert!(time < Duration::from_secs(1), "{time:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_is_given_up_when_the_partner_says_so() {
+    for (verdict, want) in [(Verdict::Slow, "close 1013 too slow"), (Verdict::Exit(None), "given up+close 1000 ")] {
+        let stage = Stage::begin(None, |client, partner| {
+            client.take_nothing();
+            partner.say(Line::Message("x"));
+            partner.set_patience(Duration::from_mins(1), verdict.clone());
+        });
+        let client = stage.client.clone();
+        let (_, time) = stage.end().await;
+        assert!(time >= Duration::from_mins(1) && time < Duration::from_secs(62), "{verdict:?}: {time:?}");
+        let told = client.taken().join("+");
+        assert!(told.ends_with(want), "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_wsd_is_told_before_the_partner_has_ended() {
+    let stage = Stage::begin(Some(Status::Signal(15)), |_, _| {});
+    settle().await;
+    let client = stage.client.clone();
+
+    stage.shutdown.finish(Duration::from_secs(1)).await;
+    settle().await;
+
+    assert_eq!(client.taken()[0], "close 1001 server is stopping");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_session_that_holds_most_ends_when_memory_is_short() {
+    let stage = Stage::begin(None, |client, _| client.hold(1000));
+    settle().await;
+    let mut share = Owner::new(&stage.budget, OwnerKind::Program).share();
+
+    share.set(590, 0);
+
+    assert_eq!(stage.end().await.0, ["close 1013 server is out of buffers"]);
+}
+
+#[tokio::test]
+async fn output_that_breaks_its_framing_ends_the_session_with_1011() {
+    let args = ["-c", "printf 'ab!c'; exec sleep 1000"].map(Into::into).into();
+    let worker = spawn(&Program::new("/bin/sh".into(), args), Vec::new()).expect("a shell");
+    let permit = Admission::new(None).admit().expect("a slot");
+    let (framing, patience) = (Framing::Picky, Duration::ZERO);
+    let options = ProcessOptions { framing, patience, budget: Budget::new(None) };
+    let process = Process::new(Connection::none(), worker, permit, &options);
+    let client = ScriptedClient::default();
+
+    super::run(&Connection::none(), "/", client.clone(), process, &Shutdown::default()).await;
+
+    assert_eq!(client.taken().join("+"), "a+b+close 1011 a byte that is not allowed");
+}

@@ -1,0 +1,291 @@
+//! Scripted ends of a session: a client and a partner that do what a test tells them, and note what they are told.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use crate::{
+    budget::{Budget, Kind as OwnerKind, Owner},
+    client::{Client, Departure, Heard},
+    close::Close,
+    message::{Batch, Kind, Piece},
+    partner::{Partner, Said, Verdict},
+    shutdown::Shutdown,
+    status::Status,
+};
+
+/// The side of a session that a test holds; clones are the same one.
+#[derive(Clone, Debug)]
+pub(super) struct End<T>(Arc<Mutex<State<T>>>);
+
+impl<T> Default for End<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+#[derive(Debug)]
+struct State<T> {
+    /// What it says next.
+    says: VecDeque<Line<T>>,
+    /// What it was told and has taken.
+    taken: Vec<String>,
+    /// What it was told and has not taken.
+    waiting: Vec<String>,
+    takes_nothing: bool,
+    is_gone: bool,
+    held: usize,
+    patience: Option<(Duration, Verdict)>,
+    wakers: Vec<Waker>,
+    reads: usize,
+}
+
+/// Something that an end says: a message, or why it says nothing more.
+#[derive(Clone, Debug)]
+pub(super) enum Line<T> {
+    Message(&'static str),
+    /// A message that is most likely the last.
+    Last(&'static str),
+    /// A message and the end in one read.
+    LastWords(&'static str, T),
+    End(T),
+}
+
+impl<T> Default for State<T> {
+    fn default() -> Self {
+        Self {
+            says: VecDeque::new(),
+            taken: Vec::new(),
+            waiting: Vec::new(),
+            takes_nothing: false,
+            is_gone: false,
+            held: 0,
+            patience: None,
+            wakers: Vec::new(),
+            reads: 0,
+        }
+    }
+}
+
+impl<T: Clone> End<T> {
+    pub(super) fn say(&self, line: Line<T>) {
+        self.change(|state| state.says.push_back(line));
+    }
+
+    pub(super) fn take_nothing(&self) {
+        self.change(|state| state.takes_nothing = true);
+    }
+
+    pub(super) fn take_again(&self) {
+        self.change(|state| state.takes_nothing = false);
+    }
+
+    pub(super) fn vanish(&self) {
+        self.change(|state| state.is_gone = true);
+    }
+
+    pub(super) fn hold(&self, bytes: usize) {
+        self.change(|state| state.held = bytes);
+    }
+
+    pub(super) fn set_patience(&self, patience: Duration, verdict: Verdict) {
+        self.change(|state| state.patience = Some((patience, verdict)));
+    }
+
+    /// Returns what it was told and has taken.
+    pub(super) fn taken(&self) -> Vec<String> {
+        self.state().taken.clone()
+    }
+
+    /// Returns how often it has said something.
+    pub(super) fn reads(&self) -> usize {
+        self.state().reads
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().expect("no test panics with it")
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State<T>)) {
+        let mut state = self.state();
+        change(&mut state);
+        state.wakers.drain(..).for_each(Waker::wake);
+    }
+
+    fn poll_say(&self, cx: &mut Context<'_>) -> Poll<Line<T>> {
+        let mut state = self.state();
+        if let Some(line) = state.says.pop_front() {
+            state.reads += 1;
+            return Poll::Ready(line);
+        }
+        state.wakers.push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn tell(&self, text: String) {
+        self.state().waiting.push(text);
+    }
+
+    fn poll_take(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        if state.takes_nothing && !state.waiting.is_empty() {
+            state.wakers.push(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let waiting = std::mem::take(&mut state.waiting);
+        if !waiting.is_empty() {
+            // What leaves in one piece is one line.
+            state.taken.push(waiting.join("+"));
+        }
+        Poll::Ready(())
+    }
+}
+
+/// The client's end.
+pub(super) type ScriptedClient = End<Departure>;
+
+impl Client for ScriptedClient {
+    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Heard> {
+        self.poll_say(cx).map(|line| match line {
+            Line::Message(text) | Line::Last(text) => {
+                on(Kind::Text, text.as_bytes());
+                Heard::Some
+            }
+            Line::LastWords(text, departure) => {
+                on(Kind::Text, text.as_bytes());
+                Heard::End(departure)
+            }
+            Line::End(departure) => Heard::End(departure),
+        })
+    }
+
+    fn append(&mut self, piece: Piece<'_>) {
+        self.tell(String::from_utf8_lossy(piece.payload).into_owned());
+    }
+
+    fn append_batch(&mut self, batch: &Arc<Batch>) {
+        batch.messages().for_each(|(_, payload)| self.tell(String::from_utf8_lossy(payload).into_owned()));
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_take(cx)
+    }
+
+    fn progress(&self) -> u64 {
+        self.state().taken.len() as u64
+    }
+
+    fn poll_upkeep(&mut self, _: &mut Context<'_>, _: bool) -> Poll<()> {
+        Poll::Pending
+    }
+
+    fn probe(&mut self, _: &mut Context<'_>) -> bool {
+        self.state().is_gone
+    }
+
+    fn held(&self) -> (usize, usize) {
+        (self.state().held, 0)
+    }
+
+    fn begin_close(&mut self, _: Owner, is_reachable: bool) {
+        if !is_reachable {
+            self.change(|state| state.waiting.push("given up".to_owned()));
+        }
+    }
+
+    fn send_close(&mut self, cx: &mut Context<'_>, close: Option<Close>) {
+        if let Some(close) = close {
+            self.tell(format!("close {} {}", close.code.unwrap_or_default(), close.reason));
+        }
+        let _ = self.poll_take(cx);
+    }
+
+    fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Infallible> {
+        let _ = self.poll_take(cx);
+        Poll::Pending
+    }
+
+    fn discard(&mut self) {
+        self.state().waiting.clear();
+    }
+
+    async fn finish(self, _: &Shutdown) {
+        self.change(|state| state.taken.append(&mut state.waiting));
+    }
+}
+
+/// The partner's end.
+#[derive(Debug)]
+pub(super) struct ScriptedPartner {
+    pub(super) end: End<Verdict>,
+    pub(super) status: Option<Status>,
+    owner: Owner,
+}
+
+impl ScriptedPartner {
+    pub(super) fn new(end: &End<Verdict>, status: Option<Status>, budget: &Budget) -> Self {
+        Self { end: end.clone(), status, owner: Owner::new(budget, OwnerKind::Client) }
+    }
+}
+
+impl Partner for ScriptedPartner {
+    fn pid(&self) -> Option<i32> {
+        None
+    }
+
+    fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    fn lets_go_at_once(&self) -> bool {
+        false
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said> {
+        let line = std::task::ready!(self.end.poll_say(cx));
+        if let Line::Message(text) | Line::Last(text) | Line::LastWords(text, _) = &line {
+            client.append(Piece::whole(Kind::Text, text.as_bytes()));
+        }
+        Poll::Ready(match line {
+            Line::Message(_) => Said::Some(1),
+            Line::Last(_) => Said::Last(1),
+            Line::LastWords(_, verdict) => Said::End(1, verdict),
+            Line::End(verdict) => Said::End(0, verdict),
+        })
+    }
+
+    fn poll_blocked(&mut self, _: &mut Context<'_>, _: &mut impl Client) -> Poll<Said> {
+        Poll::Pending
+    }
+
+    fn patience(&self) -> Option<(Duration, Verdict)> {
+        self.end.state().patience.clone()
+    }
+
+    fn write(&mut self, _: Kind, payload: &[u8]) {
+        self.end.tell(String::from_utf8_lossy(payload).into_owned());
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.end.poll_take(cx)
+    }
+
+    fn progress(&self) -> u64 {
+        self.end.state().taken.len() as u64
+    }
+
+    fn held(&mut self) -> (usize, usize) {
+        (0, 0)
+    }
+
+    fn tidy(&mut self) {}
+
+    async fn end(&mut self, code: u16, reason: &str) -> Option<Status> {
+        self.end.change(|state| state.taken.push(format!("end {code} {reason}")));
+        self.status
+    }
+}

@@ -1,0 +1,178 @@
+//! The closing handshake (RFC 6455, section 7): the last frames, the Close frames, and a connection closed in good order.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use tokio::{
+    io::AsyncWrite,
+    time::{sleep, timeout},
+};
+
+use super::{Sending, Socket, reader::Event};
+use crate::{
+    budget::Share,
+    buffers,
+    close::Close,
+    limits::{CLOSE_ANSWER, LAST_OUTPUT_STALL, SHUTDOWN_ANSWER},
+    shutdown::Shutdown,
+};
+
+/// After the end of a session a client is read and forgotten until it ends, too, or is silent for this long.
+const LINGER_QUIET: Duration = Duration::from_secs(1);
+
+/// The state of a socket whose session is over.
+#[derive(Debug)]
+pub(super) struct Closing {
+    /// Bytes that wait for the client.
+    share: Share,
+}
+
+/// What the client may still say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// A Close frame, an answer to ours or its own.
+    Talks,
+    /// Anything: it broke the protocol.
+    Faulty,
+    /// Nothing: its Close frame has come.
+    Closed,
+    /// Nothing: the connection is over.
+    Gone,
+}
+
+impl Closing {
+    pub(super) fn new(share: Share) -> Self {
+        Self { share }
+    }
+}
+
+impl Socket {
+    /// Gives the client time to take all that is its own and to answer, and closes the connection.
+    pub(super) async fn close_in_order(mut self, shutdown: &Shutdown) {
+        let in_order = async {
+            self.send_rest().await;
+            match self.peer {
+                Peer::Talks => {
+                    let _ = timeout(CLOSE_ANSWER, poll_fn(|cx| self.poll_peer(cx))).await;
+                }
+                Peer::Faulty | Peer::Closed => {}
+                Peer::Gone => return,
+            }
+            // The server ends first, and then reads until the client has ended, too (RFC 6455, section 7.1.1): closing a
+            // connection with unread bytes would reset it, and the client might never see why.
+            let _ = timeout(CLOSE_ANSWER, poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx))).await;
+            let _ = timeout(CLOSE_ANSWER, self.drain()).await;
+        };
+        let in_haste = async {
+            shutdown.begun().await;
+            sleep(SHUTDOWN_ANSWER).await;
+        };
+        tokio::select! {
+            () = in_order => {}
+            () = in_haste => {}
+        }
+    }
+
+    /// Sends what waits, as far as the kernel takes it now.
+    pub(super) fn send_on(&mut self, cx: &mut Context<'_>) {
+        self.send(cx);
+        if self.peer == Peer::Gone || self.owner.is_asked(cx) || self.is_open == Sending::Broken {
+            self.give_up();
+            self.owner.settle();
+        }
+        let (own, shared) = (self.out.held(), self.shared.iter().map(bytes::Bytes::len).sum());
+        if let Some(Closing { share }) = &mut self.closing {
+            share.set(own, shared);
+        }
+    }
+
+    /// Forgets a client that cannot be reached.
+    pub(super) fn give_up(&mut self) {
+        self.peer = Peer::Gone;
+        self.is_open = Sending::Broken;
+        self.forget_unsent();
+    }
+
+    /// Reads the client; ready when it has nothing more to say.
+    pub(super) fn poll_peer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.peer {
+                Peer::Closed | Peer::Gone => return Poll::Ready(()),
+                Peer::Faulty => {
+                    if !ready!(self.poll_discard(cx)) {
+                        self.peer = Peer::Gone;
+                    }
+                }
+                Peer::Talks => ready!(self.poll_close(cx)),
+            }
+        }
+    }
+
+    /// Reads once, and looks for a Close frame alone.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        buffers::with_read(|buffer| {
+            let count = ready!(self.poll_fill(cx, buffer));
+            let mut closed = None;
+            let mut on = |event: Event<'_>| {
+                if let Event::Close(code, _) = event {
+                    closed = Some(code);
+                }
+            };
+            match (count, self.reader.read(&mut buffer[..count], &mut on)) {
+                (0, _) => self.peer = Peer::Gone,
+                (_, Err(_)) => self.peer = Peer::Faulty,
+                (_, Ok(())) => {}
+            }
+            if let Some(code) = closed {
+                self.peer = Peer::Closed;
+                self.append_close(&Close::echo(code));
+                self.send(cx);
+            }
+            Poll::Ready(())
+        })
+    }
+
+    /// Reads once and forgets; ready with whether the connection goes on.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        buffers::with_read(|buffer| self.poll_fill(cx, buffer)).map(|count| count > 0)
+    }
+
+    /// Sends what waits, as long as the client takes any of it.
+    async fn send_rest(&mut self) {
+        let stall_max = if self.peer == Peer::Talks { LAST_OUTPUT_STALL } else { CLOSE_ANSWER };
+        while self.peer != Peer::Gone && !self.is_sent() {
+            let some = poll_fn(|cx| {
+                let before = self.progress;
+                self.send_on(cx);
+                let _ = self.poll_peer(cx);
+                let is_over = self.peer == Peer::Gone || self.is_sent();
+                if is_over || self.progress != before { Poll::Ready(()) } else { Poll::Pending }
+            });
+            if timeout(stall_max, some).await.is_err() {
+                self.give_up();
+            }
+        }
+    }
+
+    /// Reads a client until it ends, or falls silent for a while; of one that has sent its Close frame, after which
+    /// nothing may follow, only what is there.
+    async fn drain(&mut self) {
+        loop {
+            let is_closed = self.peer == Peer::Closed;
+            let more = poll_fn(|cx| self.poll_discard(cx));
+            let goes_on = if is_closed {
+                more.now_or_never() == Some(true)
+            } else {
+                timeout(LINGER_QUIET, more).await == Ok(true)
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+}

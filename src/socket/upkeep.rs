@@ -1,0 +1,116 @@
+//! Keeps a WebSocket alive: Pings at intervals, Pongs, and when a silent client counts as gone.
+
+use std::{
+    mem,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::time::Interval;
+
+use super::writer;
+use crate::stall::ticks;
+
+/// What is to be sent, and how long nothing was heard.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    pings: Option<Interval>,
+    silence: Silence,
+    /// The payload of the last Ping that came while other frames waited (RFC 6455, section 5.5.3 asks for no more).
+    late_pong: Option<Vec<u8>>,
+    /// Whether a Ping is due that other frames hold up.
+    is_ping_late: bool,
+}
+
+/// The ping intervals in which nothing was heard of a client. Pure: it is told of ticks, it has no clock.
+#[derive(Debug, Default)]
+struct Silence {
+    was_heard: bool,
+    ticks: u32,
+}
+
+/// What to do at the end of an interval.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Tick {
+    /// Send a Ping.
+    Ping,
+    /// Nothing was heard for two intervals: the client is gone.
+    Gone,
+}
+
+impl Upkeep {
+    /// Sends a Ping every `interval`; `None` is never.
+    pub(super) fn new(interval: Option<Duration>) -> Self {
+        Self { pings: interval.map(ticks), silence: Silence::default(), late_pong: None, is_ping_late: false }
+    }
+
+    /// Notes that something came of the client, or that it took something.
+    pub(super) fn hear(&mut self) {
+        self.silence.was_heard = true;
+    }
+
+    /// Ready at the end of each interval.
+    pub(super) fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Tick> {
+        match &mut self.pings {
+            Some(pings) => pings.poll_tick(cx).map(|_| self.silence.tick()),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Keeps the answer to a Ping until other frames have gone.
+    pub(super) fn delay_pong(&mut self, payload: &[u8]) {
+        self.late_pong = Some(payload.to_vec());
+    }
+
+    /// Keeps a Ping until other frames have gone.
+    pub(super) fn delay_ping(&mut self) {
+        self.is_ping_late = true;
+    }
+
+    /// Whether frames were kept.
+    pub(super) fn is_late(&self) -> bool {
+        self.late_pong.is_some() || self.is_ping_late
+    }
+
+    /// Appends the frames that were kept.
+    pub(super) fn append_late(&mut self, frames: &mut Vec<u8>) {
+        if let Some(payload) = self.late_pong.take() {
+            writer::pong(&payload, frames);
+        }
+        if mem::take(&mut self.is_ping_late) {
+            writer::ping(frames);
+        }
+    }
+}
+
+impl Silence {
+    /// Notes that an interval is over.
+    fn tick(&mut self) -> Tick {
+        self.ticks = if mem::take(&mut self.was_heard) { 0 } else { self.ticks + 1 };
+        if self.ticks >= 2 { Tick::Gone } else { Tick::Ping }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_silent_intervals_in_a_row_are_the_end() {
+        let table: [(&str, &[bool], Tick); 5] = [
+            ("a fresh client is pinged", &[false], Tick::Ping),
+            ("one that never spoke", &[false, false], Tick::Gone),
+            ("one that answers", &[true, true, true], Tick::Ping),
+            ("one that misses one", &[true, false, true, false], Tick::Ping),
+            ("one that falls silent", &[true, false, false], Tick::Gone),
+        ];
+        for (what, heard, want) in table {
+            let mut silence = Silence::default();
+            let last = heard.iter().map(|&heard| {
+                silence.was_heard |= heard;
+                silence.tick()
+            });
+            assert_eq!(last.last(), Some(want), "{what}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A process of a client's own: the partner of a session without a room.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tracing::warn;
+
+use super::{
+    Worker,
+    child::Child,
+    input::Input,
+    outputs::{Outputs, Source},
+    stop::stop,
+};
+use crate::{
+    admission::Permit,
+    budget::{Budget, Kind as OwnerKind, Owner},
+    buffers,
+    client::Client,
+    framing::{Decoder, Framing, Garbled},
+    limits::{LAST_OUTPUT_STALL, PIPE_BYTES, READ_BYTES_WHEN_FULL},
+    message::{Kind, Piece},
+    partner::{Partner, Said, Verdict},
+    peer::Connection,
+    status::Status,
+};
+
+/// How processes are run.
+#[derive(Clone, Debug)]
+pub(crate) struct ProcessOptions {
+    /// How messages stand in the program's streams (`--framing`).
+    pub(crate) framing: Framing,
+    /// The time added to each wait before a signal (`--closems`).
+    pub(crate) patience: Duration,
+    /// The budget that all that waits counts against (`--maxbuffer`).
+    pub(crate) budget: Budget,
+}
+
+/// A process, its streams, and its fork slot.
+#[derive(Debug)]
+pub(crate) struct Process {
+    connection: Connection,
+    child: Child,
+    input: Input,
+    outputs: Outputs,
+    framing: Framing,
+    decoder: Decoder,
+    patience: Duration,
+    /// Given back once the process has ended and all that it said is logged: the client may come again at once.
+    permit: Option<Permit>,
+    owner: Owner,
+}
+
+impl Process {
+    /// The process of `connection`, just started.
+    pub(crate) fn new(connection: Connection, worker: Worker, permit: Permit, options: &ProcessOptions) -> Self {
+        let Worker { child, input, output, stderr } = worker;
+        let &ProcessOptions { framing, patience, ref budget } = options;
+        Self {
+            connection,
+            child,
+            input,
+            outputs: Outputs::new(output, stderr, framing.wants_stderr()),
+            framing,
+            decoder: framing.decoder(),
+            patience,
+            permit: Some(permit),
+            owner: Owner::new(budget, OwnerKind::Client),
+        }
+    }
+
+    /// Hands what the end of the output completes to the client.
+    fn finish_output(&mut self, client: &mut impl Client) -> Said {
+        let mut messages = 0;
+        let finished = self.decoder.finish(&mut |piece| send(piece, client, &mut messages));
+        Said::End(messages, finished.err().map_or(Verdict::Exit(None), |Garbled(why)| Verdict::Garbled(why)))
+    }
+}
+
+impl Partner for Process {
+    fn pid(&self) -> Option<i32> {
+        Some(self.child.pid())
+    }
+
+    fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    fn lets_go_at_once(&self) -> bool {
+        true
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said> {
+        buffers::with_read(|buffer| {
+            self.outputs.log(cx, buffer, &self.connection);
+            let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { buffer.len() };
+            let buffer = &mut buffer[..portion];
+            let Some((source, count)) = ready!(self.outputs.poll_read(cx, buffer, &self.connection)) else {
+                return Poll::Ready(self.finish_output(client));
+            };
+            let mut messages = 0;
+            let had_replaced = self.decoder.has_replaced();
+            let mut emit = |piece: Piece<'_>| send(piece, client, &mut messages);
+            let decoded = match source {
+                Source::Output => self.decoder.decode(&buffer[..count], &mut emit),
+                Source::Stderr => Ok(self.decoder.decode_stderr(&buffer[..count], &mut emit)),
+            };
+            if self.decoder.has_replaced() && !had_replaced {
+                warn!(conn = self.connection.id, hint = "--binary sends bytes as they are", "worker output not UTF-8");
+            }
+            Poll::Ready(match decoded {
+                Err(Garbled(why)) => Said::End(messages, Verdict::Garbled(why)),
+                Ok(()) if count >= PIPE_BYTES => Said::Much(messages),
+                Ok(()) if !self.framing.wants_stderr() && self.outputs.is_ending() => Said::Last(messages),
+                Ok(()) => Said::Some(messages),
+            })
+        })
+    }
+
+    fn poll_blocked(&mut self, cx: &mut Context<'_>, _: &mut impl Client) -> Poll<Said> {
+        buffers::with_read(|buffer| self.outputs.log(cx, buffer, &self.connection));
+        Poll::Pending
+    }
+
+    fn patience(&self) -> Option<(Duration, Verdict)> {
+        self.outputs.is_ending().then_some((LAST_OUTPUT_STALL, Verdict::Exit(None)))
+    }
+
+    fn write(&mut self, _: Kind, payload: &[u8]) {
+        self.framing.encode(payload, self.input.buffer());
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.input.send(cx);
+        if self.input.is_drained() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn progress(&self) -> u64 {
+        self.input.unread() as u64
+    }
+
+    fn held(&mut self) -> (usize, usize) {
+        (self.input.held(), 0)
+    }
+
+    fn tidy(&mut self) {
+        self.outputs.tidy();
+    }
+
+    async fn end(&mut self, _: u16, _: &str) -> Option<Status> {
+        self.input.close();
+        let Self { child, outputs, connection, .. } = self;
+        // The output is read to its end, so that the process is not stuck in a write.
+        let drain = poll_fn(|cx| {
+            buffers::with_read(|buffer| outputs.drain(cx, buffer, connection));
+            Poll::<Infallible>::Pending
+        });
+        let status = tokio::select! {
+            biased;
+            status = stop(child, self.patience, connection) => status,
+            never = drain => match never {},
+        };
+        self.outputs.log_to_the_end(&self.connection).await;
+        self.permit = None;
+        Some(status)
+    }
+}
+
+fn send(piece: Piece<'_>, client: &mut impl Client, messages: &mut u64) {
+    *messages += u64::from(piece.last);
+    client.append(piece);
+}
