@@ -38,6 +38,9 @@ pub(crate) const WIDE_PIPE_BYTES: usize = 256 << 10;
 /// 384 KiB: with 256 KiB client and server fall asleep and are woken so often that 10 MiB take a sixth longer.
 pub(crate) const FILE_READ_BYTES: usize = 384 << 10;
 
+/// How often a link may be found turned while it is looked at, before what it leads to counts as not there.
+pub(crate) const LINK_TRIES_MAX: usize = 16;
+
 /// Half of the freed memory that a thread's allocator keeps for what comes next: what a session holds of one of the largest
 /// messages both ways comes to more than 4 MiB, since vectors grow by doubling.
 pub(crate) const FREED_BYTES_KEPT: usize = 4 << 20;

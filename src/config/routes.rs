@@ -1,6 +1,6 @@
 //! The routes: those of the file, those of `--route`, and what is served everywhere else.
 
-use std::{ffi::OsString, sync::Arc};
+use std::{ffi::OsString, fs, sync::Arc};
 
 use super::{
     Error,
@@ -95,7 +95,8 @@ impl Plan {
     fn sources(&self) -> Result<Sources, Error> {
         let sources = Sources::of(self.sites.iter().map(|built| &*built.site));
         for files in self.sites.iter().filter_map(|built| built.site.files.as_ref()) {
-            if let Some(programs) = sources.folder_of(files.path()) {
+            let real = fs::canonicalize(files.path());
+            if let Some(programs) = real.ok().and_then(|real| sources.folder_of(&real)) {
                 let (files, programs) = (files.path().display(), programs.display());
                 return Err(Error::new(
                     format!(

@@ -1,5 +1,6 @@
 //! HTTP: what a request is for, and the answer to it.
 
+mod beneath;
 mod builtin;
 mod cgi;
 pub(crate) mod connection;

@@ -39,9 +39,10 @@ impl Sources {
         self.folders.is_empty()
     }
 
-    /// The folder of programs that `file` lies in or is, links followed.
+    /// The folder of programs that `file` lies in or is; the path of `file` is absolute and free of links.
     pub(crate) fn folder_of(&self, file: &Path) -> Option<&Path> {
-        self.folders.iter().find(|folder| folder.contains(file)).map(Root::path)
+        let holds = |folder: &&Root| fs::canonicalize(folder.path()).is_ok_and(|folder| file.starts_with(folder));
+        self.folders.iter().find(holds).map(Root::path)
     }
 
     /// Whether a file is a program, under whatever name; the program may be another file by now.

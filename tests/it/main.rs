@@ -27,6 +27,7 @@ mod files;
 mod flags;
 mod headers;
 mod heads;
+mod hidden;
 mod history;
 mod ladder;
 mod laggards;
