@@ -5,13 +5,14 @@ use std::{ffi::OsString, fs, sync::Arc};
 use super::{
     Error,
     file::{self, File},
-    site,
+    secrets, site,
 };
 use crate::{
     admission::Admission,
     cli::{self, Flags},
     http::{
         Site,
+        guard::Guard,
         routes::{Pattern, Routes},
         sources::Sources,
     },
@@ -22,6 +23,8 @@ use crate::{
 pub(crate) struct Plan {
     admission: Admission,
     sites: Vec<Built>,
+    /// The files that are never served.
+    guards: Vec<Arc<Guard>>,
 }
 
 /// A site, and what made it.
@@ -34,14 +37,14 @@ struct Built {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { admission: Admission::new(None), sites: Vec::new() }
+        Self { admission: Admission::new(None), sites: Vec::new(), guards: Vec::new() }
     }
 }
 
 impl Plan {
     /// Makes routes of the flags and the file. A site that nothing has changed for stays what it is: its rooms go on.
     pub(super) fn build(&mut self, flags: &Flags, file: &File) -> Result<Routes, Error> {
-        let mut next = Self { admission: self.admission.clone(), sites: Vec::new() };
+        let mut next = Self { admission: self.admission.clone(), ..Self::default() };
         for table in tables(flags, file)? {
             let pattern = Pattern::parse(&table.path).map_err(|why| {
                 let hint = "write a path as in /chat, or /tools/* for all that is below it";
@@ -63,6 +66,7 @@ impl Plan {
         });
         let otherwise = Flags { words: Vec::new(), has_routes, own_of_rooms, maxforks: 0, ..flags.clone() };
         next.add(self, None, otherwise, next.admission.clone())?;
+        next.guards = secrets::guards(&self.guards, next.sites.iter().map(|built| (&built.flags, &*built.site)));
         let sources = next.sources()?;
         // From here on nothing can go wrong.
         next.admission.resize(site::limit(flags.maxforks));
@@ -91,9 +95,9 @@ impl Plan {
         Ok(())
     }
 
-    /// The programs of all sites; an error if the files of any would be some of them.
+    /// What is never served; an error if the files of any would be some of them.
     fn sources(&self) -> Result<Sources, Error> {
-        let sources = Sources::of(self.sites.iter().map(|built| &*built.site));
+        let sources = Sources::of(self.sites.iter().map(|built| &*built.site), self.guards.clone());
         for files in self.sites.iter().filter_map(|built| built.site.files.as_ref()) {
             let real = fs::canonicalize(files.path());
             if let Some(programs) = real.ok().and_then(|real| sources.folder_of(&real)) {

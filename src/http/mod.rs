@@ -5,6 +5,7 @@ mod builtin;
 mod cgi;
 pub(crate) mod connection;
 mod files;
+pub(crate) mod guard;
 pub(crate) mod handshake;
 pub(crate) mod headers;
 mod launch;

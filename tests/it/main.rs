@@ -50,6 +50,7 @@ mod redirect;
 mod reload;
 mod rooms;
 mod routes;
+mod secrets;
 mod shutdown;
 mod subprotocol;
 mod switches;

@@ -62,7 +62,7 @@ impl Folder {
     fn check(&self, file: fs::File) -> io::Result<Opened> {
         let metadata = file.metadata()?;
         let is_fit = metadata.is_file() || metadata.is_dir();
-        if is_fit && !self.sources.is_program(&metadata) {
+        if is_fit && !self.sources.is_guarded(&metadata) {
             Ok((Arc::new(file), metadata))
         } else {
             Err(io::ErrorKind::NotFound.into())
