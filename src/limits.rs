@@ -51,6 +51,14 @@ pub(crate) const WIDE_PIPE_BYTES: usize = 256 << 10;
 /// 64 KiB: so many clients that read nothing of a file take no more memory than other clients do.
 pub(crate) const FILE_READ_BYTES: usize = 64 << 10;
 
+/// How often a link may be found turned while it is looked at, before what it leads to counts as not there.
+pub(crate) const LINK_TRIES_MAX: usize = 16;
+
+/// Files that were once at the path of one that is never served, and so are not served either; the oldest is forgotten.
+///
+/// 8: of a private key that is renewed every two months, those of more than a year. Each takes a descriptor.
+pub(crate) const GUARDED_FILES_MAX: usize = 8;
+
 /// Half of the freed memory that a thread's allocator keeps for what comes next: what a session holds of one of the largest
 /// messages both ways comes to more than 4 MiB, since vectors grow by doubling.
 pub(crate) const FREED_BYTES_KEPT: usize = 4 << 20;

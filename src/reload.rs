@@ -67,6 +67,7 @@ impl Subjects {
     fn load_settings(&mut self) {
         match self.loader.load() {
             Ok((routes, changed)) => {
+                routes.warn_of_secrets();
                 routes.start_eager(&self.shutdown);
                 self.routes.send_replace(Arc::new(routes));
                 tracing::info!("settings loaded");

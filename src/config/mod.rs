@@ -4,6 +4,7 @@ mod banner;
 mod file;
 mod places;
 mod routes;
+mod secrets;
 mod site;
 
 use std::{

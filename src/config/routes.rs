@@ -1,11 +1,11 @@
 //! The routes: those of the file, those of `--route`, and what is served everywhere else.
 
-use std::{ffi::OsString, sync::Arc};
+use std::{ffi::OsString, fs, sync::Arc};
 
 use super::{
     Error,
     file::{self, File},
-    site,
+    secrets, site,
 };
 use crate::{
     admission::Admission,
@@ -13,6 +13,7 @@ use crate::{
     cli::{self, Flags},
     http::{
         Site,
+        guard::Guard,
         routes::{Pattern, Routes},
         sources::Sources,
     },
@@ -24,6 +25,8 @@ pub(crate) struct Plan {
     admission: Admission,
     budget: Budget,
     sites: Vec<Built>,
+    /// The files that are never served.
+    guards: Vec<Arc<Guard>>,
 }
 
 /// A site, and what made it.
@@ -36,14 +39,14 @@ struct Built {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { admission: Admission::new(None), budget: Budget::new(None), sites: Vec::new() }
+        Self { admission: Admission::new(None), budget: Budget::new(None), sites: Vec::new(), guards: Vec::new() }
     }
 }
 
 impl Plan {
     /// Makes routes of the flags and the file. A site that nothing has changed for stays what it is: its rooms go on.
     pub(super) fn build(&mut self, flags: &Flags, file: &File) -> Result<Routes, Error> {
-        let mut next = Self { admission: self.admission.clone(), budget: self.budget.clone(), sites: Vec::new() };
+        let mut next = Self { admission: self.admission.clone(), budget: self.budget.clone(), ..Self::default() };
         for table in tables(flags, file)? {
             let pattern = Pattern::parse(&table.path).map_err(|why| {
                 let hint = "write a path as in /chat, or /tools/* for all that is below it";
@@ -65,6 +68,7 @@ impl Plan {
         });
         let otherwise = Flags { words: Vec::new(), has_routes, own_of_rooms, maxforks: 0, ..flags.clone() };
         next.add(self, None, otherwise, next.admission.clone())?;
+        next.guards = secrets::guards(&self.guards, next.sites.iter().map(|built| (&built.flags, &*built.site)));
         let sources = next.sources()?;
         // From here on nothing can go wrong.
         next.admission.resize(site::limit(flags.maxforks));
@@ -94,11 +98,12 @@ impl Plan {
         Ok(())
     }
 
-    /// The programs of all sites; an error if the files of any would be some of them.
+    /// What is never served; an error if the files of any would be some of them.
     fn sources(&self) -> Result<Sources, Error> {
-        let sources = Sources::of(self.sites.iter().map(|built| &*built.site));
+        let sources = Sources::of(self.sites.iter().map(|built| &*built.site), self.guards.clone());
         for files in self.sites.iter().filter_map(|built| built.site.files.as_ref()) {
-            if let Some(programs) = sources.folder_of(files.path()) {
+            let real = fs::canonicalize(files.path());
+            if let Some(programs) = real.ok().and_then(|real| sources.folder_of(&real)) {
                 let (files, programs) = (files.path().display(), programs.display());
                 return Err(Error::new(
                     format!(

@@ -1,9 +1,11 @@
 //! HTTP: what a request is for, and the answer to it.
 
+mod beneath;
 mod builtin;
 mod cgi;
 pub(crate) mod connection;
 mod files;
+pub(crate) mod guard;
 pub(crate) mod handshake;
 pub(crate) mod headers;
 mod launch;
