@@ -176,6 +176,12 @@ pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
 /// Connections that the kernel may hold for us before they are accepted; it has a limit of its own (4096 on Linux).
 pub(crate) const LISTEN_QUEUE: u32 = 4096;
 
+/// What another wsd is given to make or remove its Unix socket at the same path, which takes it less than a millisecond.
+pub(crate) const SOCKET_LOCK_MAX: Duration = Duration::from_secs(1);
+
+/// How often is looked whether it has.
+pub(crate) const SOCKET_LOCK_LOOK: Duration = Duration::from_millis(5);
+
 /// The port, when none is given.
 pub(crate) const PORT: u16 = 8080;
 
