@@ -22,6 +22,8 @@ use crate::{
 pub(crate) struct Plan {
     admission: Admission,
     sites: Vec<Built>,
+    /// The fork slots of routes that are gone, as long as workers hold some: a route at the same path has them again.
+    gone: Vec<(Pattern, Admission)>,
 }
 
 /// A site, and what made it.
@@ -34,14 +36,14 @@ struct Built {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { admission: Admission::new(None), sites: Vec::new() }
+        Self { admission: Admission::new(None), sites: Vec::new(), gone: Vec::new() }
     }
 }
 
 impl Plan {
     /// Makes routes of the flags and the file. A site that nothing has changed for stays what it is: its rooms go on.
     pub(super) fn build(&mut self, flags: &Flags, file: &File) -> Result<Routes, Error> {
-        let mut next = Self { admission: self.admission.clone(), sites: Vec::new() };
+        let mut next = Self { admission: self.admission.clone(), sites: Vec::new(), gone: Vec::new() };
         for table in tables(flags, file)? {
             let pattern = Pattern::parse(&table.path).map_err(|why| {
                 let hint = "write a path as in /chat, or /tools/* for all that is below it";
@@ -52,7 +54,7 @@ impl Plan {
                 return Err(Error::new(message, "give each route a path of its own"));
             }
             let own = of_route(flags, file, &table)?;
-            let admission = next.admission.within(own.maxforks_of_route);
+            let admission = self.admission_of(&pattern).unwrap_or_else(|| self.admission.within(None));
             next.add(self, Some(pattern), own, admission).map_err(|error| error.at(table.place_of(file, &error)))?;
         }
         let has_routes = !next.sites.is_empty();
@@ -66,6 +68,11 @@ impl Plan {
         let sources = next.sources()?;
         // From here on nothing can go wrong.
         next.admission.resize(site::limit(flags.maxforks));
+        for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
+            built.site.admission.resize(built.flags.maxforks_of_route);
+        }
+        let of_old = self.admissions().filter(|(pattern, _)| next.admission_of(pattern).is_none());
+        next.gone = of_old.filter(|(_, admission)| !admission.is_idle()).collect();
         for gone in self.sites.iter().filter(|old| !next.sites.iter().any(|new| Arc::ptr_eq(&new.site, &old.site))) {
             if let Some(rooms) = &gone.site.rooms {
                 rooms.retire();
@@ -89,6 +96,18 @@ impl Plan {
         };
         self.sites.push(Built { pattern, flags, site });
         Ok(())
+    }
+
+    /// The fork slots of routes, by their paths.
+    fn admissions(&self) -> impl Iterator<Item = (Pattern, Admission)> {
+        let of_sites =
+            self.sites.iter().filter_map(|built| Some((built.pattern.clone()?, built.site.admission.clone())));
+        of_sites.chain(self.gone.iter().cloned())
+    }
+
+    /// The fork slots of the route at this path, which a change of the route leaves to it.
+    fn admission_of(&self, path: &Pattern) -> Option<Admission> {
+        self.admissions().find_map(|(pattern, admission)| (pattern == *path).then_some(admission))
     }
 
     /// The programs of all sites; an error if the files of any would be some of them.
