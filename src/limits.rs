@@ -201,6 +201,9 @@ pub(crate) const CGI_SECS: &str = "60";
 /// Bytes of the header of a CGI script's answer; with more it is answered 502.
 pub(crate) const CGI_HEAD_BYTES_MAX: usize = 64 << 10;
 
+/// Headers of a CGI script's answer; with more it is answered 502.
+pub(crate) const CGI_HEADERS_MAX: usize = 100;
+
 /// Redirects of CGI scripts from one to another within wsd (RFC 3875, section 6.2.2), against those that go round.
 pub(crate) const CGI_REDIRECTS_MAX: u32 = 8;
 
