@@ -3,6 +3,7 @@
 mod builtin;
 mod cgi;
 pub(crate) mod connection;
+mod fetch;
 mod files;
 pub(crate) mod handshake;
 pub(crate) mod headers;
@@ -183,6 +184,9 @@ async fn answer(
     let check = if script.is_some() { Policy::check_script } else { Policy::check_file };
     match (upgrade::check_origin(context, &request.headers, check), script) {
         (Err(refusal), _) => cgi::Answer::Page(refusal),
+        (Ok(()), Some(_)) if context.site.origin != Policy::Any && fetch::is_of_other_site(request) => {
+            cgi::Answer::Page(upgrade::refuse_other_site(context))
+        }
         (Ok(()), Some((cgi, found))) => cgi.run(context, request, body, &found, path).await,
         (Ok(()), None) => {
             let request = Request::from_parts(request.clone(), ());
