@@ -123,8 +123,12 @@ impl Service {
         self,
         connection: Connection,
         shutdown: Shutdown,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
+        if let Some(target) = request.uri().path_and_query().filter(|_| request.uri().authority().is_some()) {
+            // The form for proxies (RFC 9112, section 3.2.2): which server it names must be in no answer.
+            *request.uri_mut() = target.clone().into();
+        }
         let routes = Arc::clone(&self.routes.borrow());
         let headers = |request: &Request<_>| &routes.find(&path::decode(request.uri().path())).0.headers;
         if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1 {
