@@ -197,6 +197,12 @@ pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
 /// Connections that the kernel may hold for us before they are accepted; it has a limit of its own (4096 on Linux).
 pub(crate) const LISTEN_QUEUE: u32 = 4096;
 
+/// What another wsd is given to make or remove its Unix socket at the same path, which takes it less than a millisecond.
+pub(crate) const SOCKET_LOCK_MAX: Duration = Duration::from_secs(1);
+
+/// How often is looked whether it has.
+pub(crate) const SOCKET_LOCK_LOOK: Duration = Duration::from_millis(5);
+
 /// The port, when none is given.
 pub(crate) const PORT: u16 = 8080;
 
@@ -215,6 +221,9 @@ pub(crate) const CGI_SECS: &str = "60";
 
 /// Bytes of the header of a CGI script's answer; with more it is answered 502.
 pub(crate) const CGI_HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Headers of a CGI script's answer; with more it is answered 502.
+pub(crate) const CGI_HEADERS_MAX: usize = 100;
 
 /// Redirects of CGI scripts from one to another within wsd (RFC 3875, section 6.2.2), against those that go round.
 pub(crate) const CGI_REDIRECTS_MAX: u32 = 8;

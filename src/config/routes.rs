@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     sites: Vec<Built>,
     /// The files that are never served.
     guards: Vec<Arc<Guard>>,
+    /// The fork slots of routes that are gone, as long as workers hold some: a route at the same path has them again.
+    gone: Vec<(Pattern, Admission)>,
 }
 
 /// A site, and what made it.
@@ -39,7 +41,8 @@ struct Built {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { admission: Admission::new(None), budget: Budget::new(None), sites: Vec::new(), guards: Vec::new() }
+        let admission = Admission::new(None);
+        Self { admission, budget: Budget::new(None), sites: Vec::new(), guards: Vec::new(), gone: Vec::new() }
     }
 }
 
@@ -57,7 +60,7 @@ impl Plan {
                 return Err(Error::new(message, "give each route a path of its own"));
             }
             let own = of_route(flags, file, &table)?;
-            let admission = next.admission.within(own.maxforks_of_route);
+            let admission = self.admission_of(&pattern).unwrap_or_else(|| self.admission.within(None));
             next.add(self, Some(pattern), own, admission).map_err(|error| error.at(table.place_of(file, &error)))?;
         }
         let has_routes = !next.sites.is_empty();
@@ -73,6 +76,11 @@ impl Plan {
         // From here on nothing can go wrong.
         next.admission.resize(site::limit(flags.maxforks));
         next.budget.resize(site::buffer_limit(flags));
+        for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
+            built.site.admission.resize(built.flags.maxforks_of_route);
+        }
+        let of_old = self.admissions().filter(|(pattern, _)| next.admission_of(pattern).is_none());
+        next.gone = of_old.filter(|(_, admission)| !admission.is_idle()).collect();
         for gone in self.sites.iter().filter(|old| !next.sites.iter().any(|new| Arc::ptr_eq(&new.site, &old.site))) {
             if let Some(rooms) = &gone.site.rooms {
                 rooms.retire();
@@ -96,6 +104,18 @@ impl Plan {
         };
         self.sites.push(Built { pattern, flags, site });
         Ok(())
+    }
+
+    /// The fork slots of routes, by their paths.
+    fn admissions(&self) -> impl Iterator<Item = (Pattern, Admission)> {
+        let of_sites =
+            self.sites.iter().filter_map(|built| Some((built.pattern.clone()?, built.site.admission.clone())));
+        of_sites.chain(self.gone.iter().cloned())
+    }
+
+    /// The fork slots of the route at this path, which a change of the route leaves to it.
+    fn admission_of(&self, path: &Pattern) -> Option<Admission> {
+        self.admissions().find_map(|(pattern, admission)| (pattern == *path).then_some(admission))
     }
 
     /// What is never served; an error if the files of any would be some of them.

@@ -4,6 +4,7 @@ mod beneath;
 mod builtin;
 mod cgi;
 pub(crate) mod connection;
+mod fetch;
 mod files;
 pub(crate) mod guard;
 pub(crate) mod handshake;
@@ -124,8 +125,12 @@ impl Service {
         self,
         connection: Connection,
         shutdown: Shutdown,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
+        if let Some(target) = request.uri().path_and_query().filter(|_| request.uri().authority().is_some()) {
+            // The form for proxies (RFC 9112, section 3.2.2): which server it names must be in no answer.
+            *request.uri_mut() = target.clone().into();
+        }
         let routes = Arc::clone(&self.routes.borrow());
         let headers = |request: &Request<_>| &routes.find(&path::decode(request.uri().path())).0.headers;
         if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1 {
@@ -185,6 +190,9 @@ async fn answer(
     let check = if script.is_some() { Policy::check_script } else { Policy::check_file };
     match (upgrade::check_origin(context, &request.headers, check), script) {
         (Err(refusal), _) => cgi::Answer::Page(refusal),
+        (Ok(()), Some(_)) if context.site.origin != Policy::Any && fetch::is_of_other_site(request) => {
+            cgi::Answer::Page(upgrade::refuse_other_site(context))
+        }
         (Ok(()), Some((cgi, found))) => cgi.run(context, request, body, &found, path).await,
         (Ok(()), None) => {
             let request = Request::from_parts(request.clone(), ());

@@ -122,7 +122,7 @@ impl Run {
         let talked = tokio::select! {
             // The rest of the request will not come.
             () = beside => Err(Failure::Request),
-            talked = talk(&mut output, is_head, time_max, &mut tell, &budget) => talked,
+            talked = talk(&mut output, &child, is_head, time_max, &mut tell, &budget) => talked,
         };
         // Its input is closed once the whole body is in it. What was cut short must not end like what is whole.
         let status = stop(&child, patience, connection).await;

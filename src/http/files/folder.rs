@@ -43,6 +43,12 @@ impl Folder {
 
     /// Opens `path`, which is relative. Whatever must not be served is as if it were not there.
     async fn open(self: Arc<Self>, path: PathBuf) -> io::Result<Opened> {
+        self.try_open(path)
+            .await
+            .map_err(|error| if is_odd_file(&error) { io::ErrorKind::NotFound.into() } else { error })
+    }
+
+    async fn try_open(self: Arc<Self>, path: PathBuf) -> io::Result<Opened> {
         if self.sources.has_no_folder()
             && let Some(opened) = beneath::open_cached(&self.root, &path)
         {
@@ -68,6 +74,13 @@ impl Folder {
             Err(io::ErrorKind::NotFound.into())
         }
     }
+}
+
+/// Whether this is how the system refuses to open a socket, or a device that is not there.
+fn is_odd_file(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+
+    [Errno::NXIO, Errno::NODEV, Errno::OPNOTSUPP].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// The way by which the library reads the folder, for one request.
