@@ -31,12 +31,12 @@ impl Scripts {
         }
         match self {
             Self::Command(program) => {
-                let (name, path_info) = path.split_at(base);
+                let (name, path_info) = path.split_at_checked(base)?;
                 let name = if name.is_empty() { b"/" } else { name };
                 Some(Script { program: program.clone(), name, path_info })
             }
             Self::Dir(root) => {
-                let (path_of_file, taken) = root.find_file(&path[base..])?;
+                let (path_of_file, taken) = root.find_file(path.get(base..)?)?;
                 let (name, path_info) = path.split_at(base + taken);
                 let program = Program::new(path_of_file, Vec::new());
                 Some(Script { program, name, path_info })
