@@ -63,8 +63,8 @@ fn masked(payload: &[u8]) -> Vec<u8> {
 /// Lines of a program: the same messages whatever the borders of reads, those that the rule of lines says.
 pub fn lines(data: &[u8]) {
     let Some(([mode, cut], tail)) = data.split_first_chunk() else { return };
-    // So that a line may become too long to be held within a few bytes.
-    let before = if mode % 2 == 0 { 0 } else { LINE_BYTES_HELD - usize::from(*mode / 2) };
+    // So that a line may become too long to be held within a few bytes; not often, since that takes its time.
+    let before = if mode % 8 == 7 { LINE_BYTES_HELD - usize::from(*mode / 8) } else { 0 };
     let output = [&vec![b'x'; before], tail].concat();
     let cut = (before + usize::from(*cut)).min(output.len());
     let (front, back) = output.split_at(cut);

@@ -139,6 +139,9 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(4);
 /// Bytes of a request's head (RFC 9112, section 2.1); a longer one is answered 431.
 pub(crate) const HEAD_BYTES_MAX: usize = 32 << 10;
 
+/// Headers of the user's own on an answer (`--header`); more are refused at start. hyper has no room for 25,000.
+pub(crate) const OWN_HEADERS_MAX: usize = 1000;
+
 /// Bytes that hyper may buffer for one connection: a whole head and a bit.
 pub(crate) const HTTP_BUFFER_BYTES_MAX: usize = 40 << 10;
 
