@@ -19,6 +19,7 @@
 //!
 //! | layer | rooms |
 //! |---|---|
+//! | 9 | `fuzzing`, only for tests and fuzz targets |
 //! | 8 | `reload` |
 //! | 7 | `config` |
 //! | 6 | `server` |
@@ -42,6 +43,9 @@ mod buffers;
 mod cli;
 mod config;
 mod framing;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod limits;
 mod log;

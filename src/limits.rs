@@ -160,6 +160,9 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(4);
 /// Bytes of a request's head (RFC 9112, section 2.1); a longer one is answered 431.
 pub(crate) const HEAD_BYTES_MAX: usize = 32 << 10;
 
+/// Headers of the user's own on an answer (`--header`); more are refused at start. hyper has no room for 25,000.
+pub(crate) const OWN_HEADERS_MAX: usize = 1000;
+
 /// Bytes that hyper may buffer for one connection: a whole head and a bit.
 pub(crate) const HTTP_BUFFER_BYTES_MAX: usize = 40 << 10;
 
@@ -206,8 +209,21 @@ pub(crate) const SOCKET_LOCK_LOOK: Duration = Duration::from_millis(5);
 /// The port, when none is given.
 pub(crate) const PORT: u16 = 8080;
 
-/// Lines of the log that wait for a reader; beyond, lines are left out. A line has about 100 bytes, 5 KiB at most.
-pub(crate) const LOG_LINES_MAX: usize = 4096;
+/// Bytes of the log that wait for a reader; beyond, lines are left out and counted.
+///
+/// 1 MiB: about 10,000 lines.
+pub(crate) const LOG_BYTES_MAX: usize = 1 << 20;
+
+/// Characters of a value in a line of the log; a longer one is cut, and its length told. A request's head has 32 KiB.
+pub(crate) const LOG_FIELD_CHARS_MAX: usize = 256;
+
+/// Lines in a second of one kind, an event and its level; of the others the log has the number when the second is over.
+///
+/// 20: about 170 MB a day at most of each kind that somebody outside can cause. Workers' standard error is logged whole.
+pub(crate) const LOG_LINES_A_SECOND_MAX: u64 = 20;
+
+/// What the log is given to write the lines that wait when wsd ends: a reader may take nothing.
+pub(crate) const LOG_END: Duration = Duration::from_secs(1);
 
 /// What a client is given for the handshake of TLS.
 pub(crate) const TLS_TIME_MAX: Duration = Duration::from_secs(10);

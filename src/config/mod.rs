@@ -2,6 +2,8 @@
 
 mod banner;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod places;
 mod routes;
 mod secrets;

@@ -1,6 +1,6 @@
 //! `--cgidir`: scripts that answer HTTP requests (CGI/1.1, RFC 3875).
 
-mod answer;
+pub(super) mod answer;
 mod run;
 mod talk;
 

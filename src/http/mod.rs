@@ -6,6 +6,8 @@ mod cgi;
 pub(crate) mod connection;
 mod fetch;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub(crate) mod guard;
 pub(crate) mod handshake;
 pub(crate) mod headers;
@@ -226,9 +228,11 @@ async fn respond_with_page(context: &Context, sources: &Arc<Sources>, request: R
 
 /// Parts the raw path of a request behind `base` bytes of the decoded one.
 fn split_base(path: &str, base: usize) -> (&str, &str) {
+    // By bytes: a client may send UTF-8 as it is.
+    let bytes = path.as_bytes();
     let mut at = 0;
     for _ in 0..base {
-        let is_escape = path[at..].starts_with('%') && path.as_bytes().get(at + 1..at + 3).is_some_and(is_hex);
+        let is_escape = bytes.get(at) == Some(&b'%') && bytes.get(at + 1..at + 3).is_some_and(is_hex);
         at += if is_escape { 3 } else { 1 };
     }
     path.split_at_checked(at).unwrap_or((path, ""))
@@ -257,8 +261,8 @@ async fn respond_with_file(files: &Files, mut request: Request<()>, base: Base) 
         *request.uri_mut() = format!("{slash}{rest}{query}").parse().unwrap_or_default();
     }
     let mut response = files.respond(request).await;
-    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-    if let Some(location) = location.and_then(|location| HeaderValue::try_from(format!("{front}{location}")).ok()) {
+    let location = response.headers().get(LOCATION).map(|location| [front.as_bytes(), location.as_bytes()].concat());
+    if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
         response.headers_mut().insert(LOCATION, location);
     }
     response

@@ -40,12 +40,12 @@ impl Scripts {
         }
         match self {
             Self::Command(program) => {
-                let (name, path_info) = path.split_at(base);
+                let (name, path_info) = path.split_at_checked(base)?;
                 let name = if name.is_empty() { b"/" } else { name };
                 Some(Script { program: program.clone(), name, path_info })
             }
             Self::Dir(root) => {
-                let Found { file, named, taken } = find_file(root, &path[base..])?;
+                let Found { file, named, taken } = find_file(root, path.get(base..)?)?;
                 let (name, path_info) = path.split_at(base + taken);
                 Some(Script { program: Program::linkless(file, named.into(), None), name, path_info })
             }

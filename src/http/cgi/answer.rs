@@ -21,7 +21,7 @@ pub(in crate::http) enum Answer {
 
 /// The head of a script's output.
 #[derive(Debug)]
-pub(super) enum Head {
+pub(in crate::http) enum Head {
     /// Status and headers; the rest of the output is the body.
     Document(StatusCode, HeaderMap),
     /// See [`Answer::LocalRedirect`].
@@ -29,7 +29,7 @@ pub(super) enum Head {
 }
 
 /// The head at the front of `output` and its length; `None` while it is not whole; an error if it is none.
-pub(super) fn parse(output: &[u8]) -> Result<Option<(Head, usize)>, &'static str> {
+pub(in crate::http) fn parse(output: &[u8]) -> Result<Option<(Head, usize)>, &'static str> {
     let mut room = [httparse::EMPTY_HEADER; CGI_HEADERS_MAX];
     let (length, headers) = match httparse::parse_headers(output, &mut room) {
         Ok(httparse::Status::Partial) => return Ok(None),
