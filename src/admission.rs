@@ -35,9 +35,18 @@ impl Admission {
         Self { limits: self.limits.iter().cloned().chain([Slots::new(limit)]).collect() }
     }
 
-    /// Changes the first limit; workers that run already count.
+    /// Changes the innermost limit; workers that run already count.
     pub(crate) fn resize(&self, limit: Option<usize>) {
-        self.limits[0].limit.store(limit.unwrap_or(usize::MAX), Ordering::Relaxed);
+        self.innermost().limit.store(limit.unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether no worker runs within the innermost limit.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.innermost().taken.load(Ordering::Relaxed) == 0
+    }
+
+    fn innermost(&self) -> &Slots {
+        self.limits.last().expect("there is always one")
     }
 
     /// Whether all slots of a limit are taken.

@@ -128,6 +128,7 @@ fn start(settings: Settings) -> Result<Running, String> {
     let shutdown = Shutdown::default();
     let door = Door::new(&shutdown);
     let port = main.iter().find_map(Listener::port);
+    routes.warn_of_secrets();
     routes.start_eager(&shutdown);
     let (routes, current) = watch::channel(Arc::new(routes));
     if let Some(port) = port {

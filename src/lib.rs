@@ -20,6 +20,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
+//! | 10 | `fuzzing`, only for tests and fuzz targets |
 //! | 9 | `daemon`, `reload` |
 //! | 8 | `config` |
 //! | 7 | `server` |
@@ -48,6 +49,9 @@ mod close;
 mod config;
 mod daemon;
 mod framing;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod limits;
 mod log;

@@ -47,6 +47,14 @@ pub(crate) const WIDE_PIPE_BYTES: usize = 256 << 10;
 /// 64 KiB: so many clients that read nothing of a file take no more memory than other clients do.
 pub(crate) const FILE_READ_BYTES: usize = 64 << 10;
 
+/// How often a link may be found turned while it is looked at, before what it leads to counts as not there.
+pub(crate) const LINK_TRIES_MAX: usize = 16;
+
+/// Files that were once at the path of one that is never served, and so are not served either; the oldest is forgotten.
+///
+/// 8: of a private key that is renewed every two months, those of more than a year. Each takes a descriptor.
+pub(crate) const GUARDED_FILES_MAX: usize = 8;
+
 /// Reads in one turn of a session before others get theirs; of output, a read that gave all that was asked for is the last.
 ///
 /// 64 KiB in lines of 64 bytes are framed and sent in about 50 µs, so much a flood delays its neighbours.
@@ -103,6 +111,9 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(4);
 /// Bytes of a request's head (RFC 9112, section 2.1); a longer one is answered 431.
 pub(crate) const HEAD_BYTES_MAX: usize = 32 << 10;
 
+/// Headers of the user's own on an answer (`--header`); more are refused at start. hyper has no room for 25,000.
+pub(crate) const OWN_HEADERS_MAX: usize = 1000;
+
 /// Bytes that hyper may buffer for one connection: a whole head and a bit.
 pub(crate) const HTTP_BUFFER_BYTES_MAX: usize = 40 << 10;
 
@@ -137,11 +148,30 @@ pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
 /// Connections that the kernel may hold for us before they are accepted; it has a limit of its own (4096 on Linux).
 pub(crate) const LISTEN_QUEUE: u32 = 4096;
 
+/// What another wsd is given to make or remove its Unix socket at the same path, which takes it less than a millisecond.
+pub(crate) const SOCKET_LOCK_MAX: Duration = Duration::from_secs(1);
+
+/// How often is looked whether it has.
+pub(crate) const SOCKET_LOCK_LOOK: Duration = Duration::from_millis(5);
+
 /// The port, when none is given.
 pub(crate) const PORT: u16 = 8080;
 
-/// Lines of the log that wait for a reader; beyond, lines are left out. A line has about 100 bytes, 5 KiB at most.
-pub(crate) const LOG_LINES_MAX: usize = 4096;
+/// Bytes of the log that wait for a reader; beyond, lines are left out and counted.
+///
+/// 1 MiB: about 10,000 lines.
+pub(crate) const LOG_BYTES_MAX: usize = 1 << 20;
+
+/// Characters of a value in a line of the log; a longer one is cut, and its length told. A request's head has 32 KiB.
+pub(crate) const LOG_FIELD_CHARS_MAX: usize = 256;
+
+/// Lines in a second of one kind, an event and its level; of the others the log has the number when the second is over.
+///
+/// 20: about 170 MB a day at most of each kind that somebody outside can cause. Workers' standard error is logged whole.
+pub(crate) const LOG_LINES_A_SECOND_MAX: u64 = 20;
+
+/// What the log is given to write the lines that wait when wsd ends: a reader may take nothing.
+pub(crate) const LOG_END: Duration = Duration::from_secs(1);
 
 /// What a client is given for the handshake of TLS.
 pub(crate) const TLS_TIME_MAX: Duration = Duration::from_secs(10);
@@ -155,6 +185,9 @@ pub(crate) const CGI_SECS: &str = "60";
 
 /// Bytes of the header of a CGI script's answer; with more it is answered 502.
 pub(crate) const CGI_HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Headers of a CGI script's answer; with more it is answered 502.
+pub(crate) const CGI_HEADERS_MAX: usize = 100;
 
 /// Redirects of CGI scripts from one to another within wsd (RFC 3875, section 6.2.2), against those that go round.
 pub(crate) const CGI_REDIRECTS_MAX: u32 = 8;

@@ -2,7 +2,10 @@
 //!
 //! Disks may be slow: nobody but a thread of its own waits for them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::sync::watch;
 
@@ -18,6 +21,8 @@ use crate::{
 pub(crate) struct Reload {
     subjects: Arc<Mutex<Subjects>>,
     has_certificates: bool,
+    /// A load is to begin that has read nothing yet.
+    is_due: Arc<AtomicBool>,
 }
 
 /// Where settings and certificates come from, and where they go.
@@ -32,13 +37,23 @@ pub(crate) struct Subjects {
 impl Reload {
     pub(crate) fn new(subjects: Subjects) -> Self {
         let has_certificates = subjects.certificates.is_some();
-        Self { subjects: Arc::new(Mutex::new(subjects)), has_certificates }
+        Self { subjects: Arc::new(Mutex::new(subjects)), has_certificates, is_due: Arc::default() }
     }
 
-    /// Settings and certificates.
+    /// Settings and certificates. However often this is called, one load is under way at most, and one waits for its end.
     pub(crate) fn all(&self) {
-        let subjects = Arc::clone(&self.subjects);
-        if run_blocking(move || subjects.lock().unwrap_or_else(PoisonError::into_inner).load()).is_none() {
+        if self.is_due.swap(true, Ordering::AcqRel) {
+            // The load that waits will read what there is by then.
+            return;
+        }
+        let (subjects, is_due) = (Arc::clone(&self.subjects), Arc::clone(&self.is_due));
+        let load = move || {
+            let mut subjects = subjects.lock().unwrap_or_else(PoisonError::into_inner);
+            is_due.swap(false, Ordering::AcqRel);
+            subjects.load();
+        };
+        if run_blocking(load).is_none() {
+            self.is_due.store(false, Ordering::Release);
             tracing::error!(cause = "no thread left", "settings not loaded, the old ones stay");
         }
     }
@@ -67,6 +82,7 @@ impl Subjects {
     fn load_settings(&mut self) {
         match self.loader.load() {
             Ok((routes, changed)) => {
+                routes.warn_of_secrets();
                 routes.start_eager(&self.shutdown);
                 self.routes.send_replace(Arc::new(routes));
                 tracing::info!("settings loaded");

@@ -93,8 +93,13 @@ pub(super) fn read(path: &Path) -> Result<File, Error> {
     let text = fs::read_to_string(path).map_err(|cause| {
         Error::new(format!("--config: cannot read `{}`: {cause}", path.display()), "name a readable TOML file")
     })?;
-    let source = Source { name: path.display().to_string(), text: &text };
-    let table = DeTable::parse(&text).map_err(|error| {
+    parse(path.display().to_string(), &text)
+}
+
+/// Checks the text of the file of this name.
+pub(super) fn parse(name: String, text: &str) -> Result<File, Error> {
+    let source = Source { name, text };
+    let table = DeTable::parse(text).map_err(|error| {
         let place = error.span().map_or_else(String::new, |span| source.place(span.start));
         Error::new(format!("{place}{}", error.message()), "the file must be TOML 1.0")
     })?;

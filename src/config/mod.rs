@@ -2,8 +2,11 @@
 
 mod banner;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod places;
 mod routes;
+mod secrets;
 mod site;
 
 use std::{

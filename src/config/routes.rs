@@ -1,11 +1,11 @@
 //! The routes: those of the file, those of `--route`, and what is served everywhere else.
 
-use std::{ffi::OsString, sync::Arc};
+use std::{ffi::OsString, fs, sync::Arc};
 
 use super::{
     Error,
     file::{self, File},
-    site,
+    secrets, site,
 };
 use crate::{
     admission::Admission,
@@ -13,6 +13,7 @@ use crate::{
     cli::{self, Flags},
     http::{
         Site,
+        guard::Guard,
         routes::{Pattern, Routes},
         sources::Sources,
     },
@@ -24,6 +25,10 @@ pub(crate) struct Plan {
     admission: Admission,
     budget: Budget,
     sites: Vec<Built>,
+    /// The files that are never served.
+    guards: Vec<Arc<Guard>>,
+    /// The fork slots of routes that are gone, as long as workers hold some: a route at the same path has them again.
+    gone: Vec<(Pattern, Admission)>,
 }
 
 /// A site, and what made it.
@@ -36,14 +41,15 @@ struct Built {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { admission: Admission::new(None), budget: Budget::new(None), sites: Vec::new() }
+        let admission = Admission::new(None);
+        Self { admission, budget: Budget::new(None), sites: Vec::new(), guards: Vec::new(), gone: Vec::new() }
     }
 }
 
 impl Plan {
     /// Makes routes of the flags and the file. A site that nothing has changed for stays what it is: its rooms go on.
     pub(super) fn build(&mut self, flags: &Flags, file: &File) -> Result<Routes, Error> {
-        let mut next = Self { admission: self.admission.clone(), budget: self.budget.clone(), sites: Vec::new() };
+        let mut next = Self { admission: self.admission.clone(), budget: self.budget.clone(), ..Self::default() };
         for table in tables(flags, file)? {
             let pattern = Pattern::parse(&table.path).map_err(|why| {
                 let hint = "write a path as in /chat, or /tools/* for all that is below it";
@@ -54,7 +60,7 @@ impl Plan {
                 return Err(Error::new(message, "give each route a path of its own"));
             }
             let own = of_route(flags, file, &table)?;
-            let admission = next.admission.within(own.maxforks_of_route);
+            let admission = self.admission_of(&pattern).unwrap_or_else(|| self.admission.within(None));
             next.add(self, Some(pattern), own, admission).map_err(|error| error.at(table.place_of(file, &error)))?;
         }
         let has_routes = !next.sites.is_empty();
@@ -65,10 +71,16 @@ impl Plan {
         });
         let otherwise = Flags { words: Vec::new(), has_routes, own_of_rooms, maxforks: 0, ..flags.clone() };
         next.add(self, None, otherwise, next.admission.clone())?;
+        next.guards = secrets::guards(&self.guards, next.sites.iter().map(|built| (&built.flags, &*built.site)));
         let sources = next.sources()?;
         // From here on nothing can go wrong.
         next.admission.resize(site::limit(flags.maxforks));
         next.budget.resize(site::buffer_limit(flags));
+        for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
+            built.site.admission.resize(built.flags.maxforks_of_route);
+        }
+        let of_old = self.admissions().filter(|(pattern, _)| next.admission_of(pattern).is_none());
+        next.gone = of_old.filter(|(_, admission)| !admission.is_idle()).collect();
         for gone in self.sites.iter().filter(|old| !next.sites.iter().any(|new| Arc::ptr_eq(&new.site, &old.site))) {
             if let Some(rooms) = &gone.site.rooms {
                 rooms.retire();
@@ -94,11 +106,24 @@ impl Plan {
         Ok(())
     }
 
-    /// The programs of all sites; an error if the files of any would be some of them.
+    /// The fork slots of routes, by their paths.
+    fn admissions(&self) -> impl Iterator<Item = (Pattern, Admission)> {
+        let of_sites =
+            self.sites.iter().filter_map(|built| Some((built.pattern.clone()?, built.site.admission.clone())));
+        of_sites.chain(self.gone.iter().cloned())
+    }
+
+    /// The fork slots of the route at this path, which a change of the route leaves to it.
+    fn admission_of(&self, path: &Pattern) -> Option<Admission> {
+        self.admissions().find_map(|(pattern, admission)| (pattern == *path).then_some(admission))
+    }
+
+    /// What is never served; an error if the files of any would be some of them.
     fn sources(&self) -> Result<Sources, Error> {
-        let sources = Sources::of(self.sites.iter().map(|built| &*built.site));
+        let sources = Sources::of(self.sites.iter().map(|built| &*built.site), self.guards.clone());
         for files in self.sites.iter().filter_map(|built| built.site.files.as_ref()) {
-            if let Some(programs) = sources.folder_of(files.path()) {
+            let real = fs::canonicalize(files.path());
+            if let Some(programs) = real.ok().and_then(|real| sources.folder_of(&real)) {
                 let (files, programs) = (files.path().display(), programs.display());
                 return Err(Error::new(
                     format!(

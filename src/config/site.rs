@@ -22,6 +22,7 @@ use crate::{
         path::Root,
         scripts::Scripts,
     },
+    limits::OWN_HEADERS_MAX,
     room::{
         RoomOptions, Slow,
         registry::{Rooms, Sharing},
@@ -170,6 +171,10 @@ fn own_headers(flags: &Flags) -> Result<Headers, Error> {
             let (name, value) = headers::parse(text).map_err(|why| {
                 Error::new(format!("{flag}: `{}`: {why}", text.escape_debug()), "a header is `Name: value`")
             })?;
+            if own.websocket.len().max(own.http.len()) >= OWN_HEADERS_MAX {
+                let message = format!("{flag}: there are more than {OWN_HEADERS_MAX} headers for an answer");
+                return Err(Error::new(message, "name those that somebody reads"));
+            }
             if on_websocket {
                 own.websocket.append(name.clone(), value.clone());
             }

@@ -1,14 +1,14 @@
 //! `--cgidir`: scripts that answer HTTP requests (CGI/1.1, RFC 3875).
 
-mod answer;
+pub(super) mod answer;
 mod run;
 mod talk;
 
-use std::{path::Path, path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use hyper::{Method, Uri, body::Incoming, http::request::Parts};
 
-use super::{Context, path::Root};
+use super::{Context, path::Root, scripts::find_file};
 pub(super) use answer::Answer;
 
 /// A folder of CGI scripts.
@@ -23,8 +23,10 @@ pub(crate) struct Cgi {
 /// A script, and how the path of the URL is shared out.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found<'a> {
-    /// The file.
+    /// The file, absolute and free of links.
     pub(crate) file: PathBuf,
+    /// The name that it was asked for by, in its folder.
+    pub(crate) file_name: OsString,
     /// `SCRIPT_NAME`.
     pub(crate) name: &'a [u8],
     /// `PATH_INFO`.
@@ -47,9 +49,9 @@ impl Cgi {
     /// The script for `path` (decoded), of which `base` bytes have led to these scripts.
     pub(super) fn find<'a>(&self, path: &'a [u8], base: usize) -> Option<Found<'a>> {
         let find_after = |start: usize| {
-            let (file, taken) = self.root.find_file(path.get(start..)?)?;
-            let (name, info) = path.split_at(start + taken);
-            Some(Found { file, name, info })
+            let script = find_file(&self.root, path.get(start..)?)?;
+            let (name, info) = path.split_at(start + script.taken);
+            Some(Found { file: script.file, file_name: script.named.file_name()?.to_owned(), name, info })
         };
         let within_site = || {
             let prefix =
@@ -82,9 +84,4 @@ pub(super) fn get(mut request: Parts, target: Uri) -> Parts {
         request.headers.remove(name);
     }
     request
-}
-
-/// The folder in which a script is started (RFC 3875, section 7.2), and its own name there.
-fn folder_and_name(file: &Path) -> (Option<PathBuf>, Option<std::ffi::OsString>) {
-    (file.parent().map(Path::to_owned), file.file_name().map(ToOwned::to_owned))
 }

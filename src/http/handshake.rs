@@ -2,7 +2,10 @@
 
 use hyper::{
     HeaderMap, Method, StatusCode, Version,
-    header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE},
+    header::{
+        CONNECTION, CONTENT_LENGTH, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+        TRANSFER_ENCODING, UPGRADE,
+    },
     http::request::Parts,
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -34,6 +37,10 @@ pub(crate) fn accept(request: &Parts) -> Result<String, Refusal> {
         let text = "A WebSocket is opened with HTTP/1.1 (RFC 6455, section 4.1).";
         return Err(Refusal { status: StatusCode::BAD_REQUEST, why: "http", text });
     }
+    if has_body(&request.headers) {
+        let text = "A request for a WebSocket has no body: its bytes could be taken for frames.";
+        return Err(Refusal { status: StatusCode::BAD_REQUEST, why: "body", text });
+    }
     if single(&request.headers, &SEC_WEBSOCKET_VERSION) != Some(b"13") {
         let text = "The header `Sec-WebSocket-Version: 13` is needed (RFC 6455, section 4.1).";
         return Err(Refusal { status: StatusCode::UPGRADE_REQUIRED, why: "version", text });
@@ -57,6 +64,13 @@ pub(crate) fn subprotocol<'a>(headers: &'a HeaderMap, listed: &[String]) -> Opti
 pub(crate) fn is_token(name: &str) -> bool {
     let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name.bytes().all(is_token_byte)
+}
+
+/// Whether a request announces a body (RFC 9112, section 6.3), even one that turns out to be empty.
+fn has_body(headers: &HeaderMap) -> bool {
+    let is_zero = |length: &[u8]| length.trim_ascii().iter().all(|&digit| digit == b'0');
+    headers.contains_key(TRANSFER_ENCODING)
+        || headers.get_all(CONTENT_LENGTH).iter().any(|length| !is_zero(length.as_bytes()))
 }
 
 /// The value of a header that must come exactly once.

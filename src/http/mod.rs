@@ -1,9 +1,14 @@
 //! HTTP: what a request is for, and the answer to it.
 
+mod beneath;
 mod builtin;
 mod cgi;
 pub(crate) mod connection;
+mod fetch;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+pub(crate) mod guard;
 pub(crate) mod handshake;
 pub(crate) mod headers;
 mod launch;
@@ -124,8 +129,12 @@ impl Service {
         self,
         connection: Connection,
         shutdown: Shutdown,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
+        if let Some(target) = request.uri().path_and_query().filter(|_| request.uri().authority().is_some()) {
+            // The form for proxies (RFC 9112, section 3.2.2): which server it names must be in no answer.
+            *request.uri_mut() = target.clone().into();
+        }
         let routes = Arc::clone(&self.routes.borrow());
         let headers = |request: &Request<_>| &routes.find(&path::decode(request.uri().path())).0.headers;
         if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1 {
@@ -185,6 +194,9 @@ async fn answer(
     let check = if script.is_some() { Policy::check_script } else { Policy::check_file };
     match (upgrade::check_origin(context, &request.headers, check), script) {
         (Err(refusal), _) => cgi::Answer::Page(refusal),
+        (Ok(()), Some(_)) if context.site.origin != Policy::Any && fetch::is_of_other_site(request) => {
+            cgi::Answer::Page(upgrade::refuse_other_site(context))
+        }
         (Ok(()), Some((cgi, found))) => cgi.run(context, request, body, &found, path).await,
         (Ok(()), None) => {
             let request = Request::from_parts(request.clone(), ());
@@ -218,9 +230,11 @@ async fn respond_with_page(context: &Context, sources: &Arc<Sources>, request: R
 
 /// Parts the raw path of a request behind `base` bytes of the decoded one.
 fn split_base(path: &str, base: usize) -> (&str, &str) {
+    // By bytes: a client may send UTF-8 as it is.
+    let bytes = path.as_bytes();
     let mut at = 0;
     for _ in 0..base {
-        let is_escape = path[at..].starts_with('%') && path.as_bytes().get(at + 1..at + 3).is_some_and(is_hex);
+        let is_escape = bytes.get(at) == Some(&b'%') && bytes.get(at + 1..at + 3).is_some_and(is_hex);
         at += if is_escape { 3 } else { 1 };
     }
     path.split_at_checked(at).unwrap_or((path, ""))
@@ -249,8 +263,8 @@ async fn respond_with_file(files: &Files, mut request: Request<()>, base: Base) 
         *request.uri_mut() = format!("{slash}{rest}{query}").parse().unwrap_or_default();
     }
     let mut response = files.respond(request).await;
-    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-    if let Some(location) = location.and_then(|location| HeaderValue::try_from(format!("{front}{location}")).ok()) {
+    let location = response.headers().get(LOCATION).map(|location| [front.as_bytes(), location.as_bytes()].concat());
+    if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
         response.headers_mut().insert(LOCATION, location);
     }
     response

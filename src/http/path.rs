@@ -2,7 +2,6 @@
 
 use std::{
     borrow::Cow,
-    ffi::OsStr,
     fs, io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -41,37 +40,11 @@ impl Root {
         &self.0
     }
 
-    /// Whether `file`, links followed, lies in this folder or is it.
-    pub(crate) fn contains(&self, file: &Path) -> bool {
-        let real = |path| fs::canonicalize(path);
-        matches!((real(file), real(&self.0)), (Ok(file), Ok(root)) if file.starts_with(&root))
-    }
-
     /// The path that leads to `other` from this folder, if it lies within it: `/cgi-bin`, or nothing if it is the same.
     pub(crate) fn path_of(&self, other: &Self) -> Option<Vec<u8>> {
         let (root, other) = (fs::canonicalize(&self.0).ok()?, fs::canonicalize(&other.0).ok()?);
         let inner = other.strip_prefix(root).ok()?;
         Some(inner.iter().flat_map(|name| [b"/", name.as_bytes()].concat()).collect())
-    }
-
-    /// The first file on the way along `path` (decoded, and clean: [`is_clean`]), and how many bytes of `path` led to it.
-    ///
-    /// Links are followed as long as they stay in the folder.
-    pub(crate) fn find_file(&self, path: &[u8]) -> Option<(PathBuf, usize)> {
-        let mut file = self.0.clone();
-        let mut taken = 0;
-        for segment in path.strip_prefix(b"/")?.split(|&byte| byte == b'/') {
-            taken += 1 + segment.len();
-            file.push(OsStr::from_bytes(segment));
-            let metadata = fs::metadata(&file).ok()?;
-            if metadata.is_file() {
-                return self.contains(&file).then_some((file, taken));
-            }
-            if !metadata.is_dir() {
-                return None;
-            }
-        }
-        None
     }
 }
 

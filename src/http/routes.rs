@@ -12,7 +12,7 @@ pub(crate) struct Routes {
     pub(crate) table: Vec<(Pattern, Arc<Site>)>,
     /// What is served at every other path.
     pub(crate) otherwise: Arc<Site>,
-    /// The programs of all of them.
+    /// What is served at none of them.
     pub(crate) sources: Arc<Sources>,
 }
 
@@ -83,6 +83,13 @@ impl Routes {
                 rooms.keep(program.clone(), name, environment, site.admission.clone(), shutdown);
             }
         }
+    }
+
+    /// Says which files that are never served lie in a folder of `--staticdir`.
+    pub(crate) fn warn_of_secrets(&self) {
+        let sites = self.table.iter().map(|(_, site)| site).chain([&self.otherwise]);
+        let folders: Vec<_> = sites.filter_map(|site| site.files.as_ref()).collect();
+        self.sources.warn_of_places(&folders);
     }
 
     /// The site for `path` (decoded), and what of the path led to it: the longest match.

@@ -1,6 +1,15 @@
 //! Which program a URL means.
 
-use super::path::{Root, is_clean};
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    beneath::{self, Purpose},
+    path::{Root, is_clean},
+};
 use crate::worker::program::Program;
 
 /// The programs that are served.
@@ -31,16 +40,44 @@ impl Scripts {
         }
         match self {
             Self::Command(program) => {
-                let (name, path_info) = path.split_at(base);
+                let (name, path_info) = path.split_at_checked(base)?;
                 let name = if name.is_empty() { b"/" } else { name };
                 Some(Script { program: program.clone(), name, path_info })
             }
             Self::Dir(root) => {
-                let (path_of_file, taken) = root.find_file(&path[base..])?;
+                let Found { file, named, taken } = find_file(root, path.get(base..)?)?;
                 let (name, path_info) = path.split_at(base + taken);
-                let program = Program::new(path_of_file, Vec::new());
-                Some(Script { program, name, path_info })
+                Some(Script { program: Program::linkless(file, named.into(), None), name, path_info })
             }
         }
     }
+}
+
+/// A file in a folder of programs.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Its path, absolute and free of links.
+    pub(super) file: PathBuf,
+    /// Its path as it was asked for.
+    pub(super) named: PathBuf,
+    /// The bytes of the URL's path that led to it.
+    pub(super) taken: usize,
+}
+
+/// The first file on the way along `path` (decoded, and clean: [`is_clean`]), unless it is hidden or lies outside of `root`.
+pub(super) fn find_file(root: &Root, path: &[u8]) -> Option<Found> {
+    let path = path.strip_prefix(b"/")?;
+    let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([path.len()]);
+    for end in ends {
+        let inner = Path::new(OsStr::from_bytes(&path[..end]));
+        let opened = beneath::open(root, inner, Purpose::Run).ok()?;
+        let metadata = opened.file.metadata().ok()?;
+        if metadata.is_file() {
+            return Some(Found { file: opened.path, named: root.path().join(inner), taken: 1 + end });
+        }
+        if !metadata.is_dir() {
+            return None;
+        }
+    }
+    None
 }

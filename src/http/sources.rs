@@ -1,37 +1,29 @@
-//! The text of programs, which nobody is to read: that of one site not among the files of another either.
+//! What is never served, of whichever site: the text of programs, settings and secrets.
 
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path, sync::Arc};
 
-use super::{Site, path::Root, scripts::Scripts};
+use super::{Site, guard::Guard, path::Root, scripts::Scripts};
 
-/// Where the programs of all sites are.
+/// What nobody is to read.
 #[derive(Debug)]
 pub(crate) struct Sources {
     /// The folders of `--dir` and `--cgidir`.
     folders: Vec<Root>,
-    /// What COMMAND names.
-    programs: Vec<PathBuf>,
+    /// Single files.
+    guards: Vec<Arc<Guard>>,
 }
 
 impl Sources {
-    /// Those of `sites`.
-    pub(crate) fn of<'a>(sites: impl IntoIterator<Item = &'a Site>) -> Self {
-        let (mut folders, mut programs) = (Vec::new(), Vec::new());
+    /// The folders of the programs of `sites`, and single files.
+    pub(crate) fn of<'a>(sites: impl IntoIterator<Item = &'a Site>, guards: Vec<Arc<Guard>>) -> Self {
+        let mut folders = Vec::new();
         for site in sites {
-            match &site.scripts {
-                Some(Scripts::Command(program)) if !programs.contains(&program.path) => {
-                    programs.push(program.path.clone());
-                }
-                Some(Scripts::Dir(root)) => folders.push(root.clone()),
-                _ => {}
+            if let Some(Scripts::Dir(root)) = &site.scripts {
+                folders.push(root.clone());
             }
             folders.extend(site.cgi.as_ref().map(|cgi| cgi.root().clone()));
         }
-        Self { folders, programs }
+        Self { folders, guards }
     }
 
     /// Whether there is no folder of programs.
@@ -39,14 +31,21 @@ impl Sources {
         self.folders.is_empty()
     }
 
-    /// The folder of programs that `file` lies in or is, links followed.
+    /// The folder of programs that `file` lies in or is; the path of `file` is absolute and free of links.
     pub(crate) fn folder_of(&self, file: &Path) -> Option<&Path> {
-        self.folders.iter().find(|folder| folder.contains(file)).map(Root::path)
+        let holds = |folder: &&Root| fs::canonicalize(folder.path()).is_ok_and(|folder| file.starts_with(folder));
+        self.folders.iter().find(holds).map(Root::path)
     }
 
-    /// Whether a file is a program, under whatever name; the program may be another file by now.
-    pub(super) fn is_program(&self, file: &fs::Metadata) -> bool {
-        let is_same = |program: fs::Metadata| (program.dev(), program.ino()) == (file.dev(), file.ino());
-        self.programs.iter().any(|program| fs::metadata(program).is_ok_and(is_same))
+    /// Whether a file is not to be served, under whatever name.
+    pub(super) fn is_guarded(&self, file: &fs::Metadata) -> bool {
+        self.guards.iter().any(|guard| guard.is(file))
+    }
+
+    /// Says which of the files lie in a folder that is served, each once.
+    pub(super) fn warn_of_places(&self, folders: &[&Root]) {
+        for guard in &self.guards {
+            guard.warn_of_place(folders);
+        }
     }
 }

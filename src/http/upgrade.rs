@@ -187,6 +187,13 @@ pub(super) fn check_origin(
     Err(page(StatusCode::FORBIDDEN, &format!("{what} The server's log names the flag that would allow it.")))
 }
 
+/// Refuses what a page of another site has a browser ask of a script.
+pub(super) fn refuse_other_site(context: &Context) -> Response<Body> {
+    warn!(peer = %context.connection.peer, why = "site", hint = "--anyorigin", "session refused");
+    let text = "Pages of other sites may not use this script. The server's log names the flag that would allow it.";
+    page(StatusCode::FORBIDDEN, text)
+}
+
 fn refuse_handshake(context: &Context, refusal: handshake::Refusal) -> Response<Body> {
     warn!(peer = %context.connection.peer, why = refusal.why, "session refused");
     let mut response = with_version(page(refusal.status, refusal.text));

@@ -1,6 +1,7 @@
 //! The door: accepts connections until the end, whatever happens to one of them.
 
 pub(crate) mod listen;
+mod subject;
 pub(crate) mod systemd;
 pub(crate) mod tls;
 pub(crate) mod unix;

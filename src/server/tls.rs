@@ -19,12 +19,9 @@ use tokio_rustls::{
     },
 };
 use tracing::{error, info};
-use x509_parser::{
-    objects::{oid_registry, oid2abbrev},
-    parse_x509_certificate,
-    x509::{AttributeTypeAndValue, X509Name},
-};
+use x509_parser::parse_x509_certificate;
 
+use super::subject::distinguished_name;
 use crate::peer::Tls;
 
 /// The files of `--sslcert`, `--sslkey` and `--sslca`, all PEM.
@@ -196,22 +193,4 @@ pub(crate) const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type:
 /// Whether a failed handshake began like HTTP: TLS does not begin with a letter.
 pub(crate) fn is_plain_http(first: u8) -> bool {
     first.is_ascii_uppercase()
-}
-
-/// A name as `mod_ssl` shows it: `C=FR, CN=Ada`, with what could pose as another part escaped (RFC 4514, section 2.4).
-fn distinguished_name(name: &X509Name<'_>) -> String {
-    let part = |attribute: &AttributeTypeAndValue<'_>| {
-        let kind = oid2abbrev(attribute.attr_type(), oid_registry())
-            .map_or_else(|_| attribute.attr_type().to_string(), ToOwned::to_owned);
-        let mut value = String::new();
-        for c in attribute.as_str().unwrap_or_default().chars() {
-            match c {
-                ',' | '+' | '"' | '\\' | '<' | '>' | ';' => value.extend(['\\', c]),
-                c if c.is_control() => value.extend(c.escape_default()),
-                c => value.push(c),
-            }
-        }
-        format!("{kind}={value}")
-    };
-    name.iter_attributes().map(part).collect::<Vec<_>>().join(", ")
 }

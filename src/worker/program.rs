@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
+    fs, io,
     iter::once,
     path::{Path, PathBuf},
 };
@@ -20,12 +21,25 @@ pub(crate) struct Program {
     pub(crate) name: Option<OsString>,
     /// The folder that it is started in; `None` is wsd's own.
     pub(crate) folder: Option<PathBuf>,
+    /// Whether no link may be on the way to it when it is started.
+    is_linkless: bool,
 }
 
 impl Program {
     /// The program at `path`, started as a shell would start it.
     pub(crate) fn new(path: PathBuf, args: Vec<OsString>) -> Self {
-        Self { path, args, name: None, folder: None }
+        Self { path, args, name: None, folder: None, is_linkless: false }
+    }
+
+    /// The program at `path`, which is absolute and free of links, and is not started if that has changed meanwhile.
+    pub(crate) fn linkless(path: PathBuf, name: OsString, folder: Option<PathBuf>) -> Self {
+        Self { path, args: Vec::new(), name: Some(name), folder, is_linkless: true }
+    }
+
+    /// An error if a link is on the way to it where none may be.
+    pub(super) fn check_links(&self) -> io::Result<()> {
+        let is_as_found = !self.is_linkless || fs::canonicalize(&self.path)? == self.path;
+        if is_as_found { Ok(()) } else { Err(io::Error::other("a link has been put on the way to it")) }
     }
 
     /// What it is told to be called, and its arguments.
@@ -45,4 +59,27 @@ pub(crate) fn locate(name: &OsStr) -> Option<PathBuf> {
 
 fn is_executable(path: &Path) -> bool {
     path.is_file() && access(path, Access::EXEC_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_program_is_not_started_once_a_link_is_on_the_way_to_it() {
+        let tree = tempfile::tempdir().expect("a folder");
+        let root = fs::canonicalize(tree.path()).expect("its path");
+        fs::create_dir_all(root.join("sub")).expect("a folder");
+        fs::write(root.join("sub/tool"), "").expect("a file");
+        let program = Program::linkless(root.join("sub/tool"), "tool".into(), None);
+        assert!(program.check_links().is_ok());
+
+        fs::rename(root.join("sub"), root.join("other")).expect("it can be moved");
+        symlink("other", root.join("sub")).expect("a link");
+
+        assert!(program.check_links().is_err());
+        assert!(Program::new(root.join("sub/tool"), Vec::new()).check_links().is_ok(), "COMMAND may be behind links");
+    }
 }

@@ -104,6 +104,7 @@ pub(crate) async fn spawn_aside<P: Send + 'static>(
 }
 
 fn start(program: &Program, environment: Vec<Variable>) -> io::Result<Worker> {
+    program.check_links()?;
     let (child_stdin, stdin) = io::pipe()?;
     let (stdout, child_stdout) = io::pipe()?;
     let (stderr, child_stderr) = io::pipe()?;

@@ -50,7 +50,7 @@ async fn end(child: &Child, patience: Duration, connection: &Connection) -> Stat
 }
 
 /// How the worker ended, if it does within `wait`.
-async fn ended(child: &Child, wait: Duration) -> Option<Status> {
+pub(crate) async fn ended(child: &Child, wait: Duration) -> Option<Status> {
     match timeout(wait, child.ended()).await {
         Ok(Ok(status)) => Some(status),
         Ok(Err(_)) => {

@@ -65,7 +65,7 @@ fn a_script_gets_the_variables_of_cgi_and_no_other() {
     // What may stand there is for a folder of files to say; there is none here.
     found.remove("PATH_TRANSLATED");
     let (host, port) = (server.host(), server.address.port().to_string());
-    let file = tree.path("cgi/sub/env.sh");
+    let file = fs::canonicalize(tree.path("cgi/sub/env.sh")).unwrap().to_str().unwrap().to_owned();
     let want = [
         ("PATH", "/usr/bin:/bin"),
         ("PASSED", "on"),
@@ -251,6 +251,39 @@ fn status_and_headers_are_those_of_the_script() {
     for status in [204, 304] {
         let (_tree, server) = answering(&format!("Status: {status}\\n\\n"));
         assert_eq!(server.get("/script", "").status, status);
+    }
+}
+
+#[test]
+fn an_answer_without_content_has_no_length() {
+    // RFC 9110, section 8.6, and nothing of the body may pose as the next answer.
+    for more in ["", "Content-Length: 5\\n", "Transfer-Encoding: chunked\\n", "Content-Type: a/b\\n"] {
+        let (_tree, server) = answering(&format!("Status: 204\\n{more}\\nhello"));
+        let mut connection = server.http();
+        for _ in 0..2 {
+            connection.send("GET /script HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            let response = connection.response("GET");
+
+            let lengths = ["content-length", "transfer-encoding"].map(|name| response.header(name));
+            assert_eq!((response.status, lengths), (204, [None, None]), "{more}: {response}");
+            assert_eq!(response.text(), "");
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_has_not_changed_has_no_false_length() {
+    let tree = Tree::new();
+    tree.file("files/a.txt", "hello").program("cgi/script", "#!/bin/sh\nprintf 'Status: 304\\n\\nhello'\n");
+    let server = serve(&tree, &["--staticdir", &tree.path("files")]);
+    let etag = |path: &str| format!("If-None-Match: {}\r\n", server.get(path, "").header("etag").unwrap_or("none"));
+
+    for path in ["/a.txt", "/.wsd/client.js", "/script"] {
+        let response = server.get(path, &etag(path));
+
+        let length = response.header("content-length").is_none_or(|length| path == "/a.txt" && length == "5");
+        assert!(response.status == 304 && length, "{path}: {response}");
+        assert_eq!((response.header("transfer-encoding"), response.text()), (None, String::new()), "{path}");
     }
 }
 

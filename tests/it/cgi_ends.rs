@@ -130,6 +130,99 @@ fn an_answer_that_does_not_end_is_cut_and_its_script_gone() {
     assert!(line.contains("--cgi-timeout") && line.contains(&tree.path("cgi/script")), "{line}");
 }
 
+/// What comes on a connection of its own after a request for `/script`.
+fn raw_answer(server: &Server) -> String {
+    let mut connection = server.http();
+    connection.send("GET /script HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    String::from_utf8(connection.rest()).unwrap()
+}
+
+#[test]
+fn an_answer_of_a_script_that_is_killed_does_not_look_whole() {
+    for kill in ["kill -KILL $$", "kill -TERM $$", "sleep 0.2; kill -KILL $$", "sleep 1 & kill -SEGV $$"] {
+        let tree = Tree::new();
+        let server = shell(&tree, &[], &format!("printf 'Content-Type: text/plain\\n\\nhalf'; {kill}"));
+
+        let answer = raw_answer(&server);
+
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\r\n4\r\nhalf\r\n"), "{kill}: {answer}");
+        assert!(!answer.ends_with("0\r\n\r\n"), "{kill}: {answer}");
+        let line = server.expect_log("script failed").text;
+        assert!(line.contains(" WARN ") && field(&line, "cause").unwrap().contains("killed"), "{line}");
+        assert!(field(&line, "status").unwrap().parse::<u16>().unwrap() > 128, "{line}");
+    }
+}
+
+#[test]
+fn an_answer_is_whole_whatever_the_status_of_its_script() {
+    // The status of a shell is that of its last command, which may be any; and who has said all may go on or be killed.
+    let table = [
+        ("printf 'Content-Type: text/plain\\n\\nwhole'; exit 1", "\r\n5\r\nwhole\r\n0\r\n\r\n"),
+        ("printf 'Content-Type: text/plain\\n\\nwhole'; exec >&-; exec sleep 1000", "\r\n5\r\nwhole\r\n0\r\n\r\n"),
+        ("printf 'Content-Type: text/plain\\nContent-Length: 5\\n\\nwhole'; kill -KILL $$", "\r\n\r\nwhole"),
+    ];
+    for (script, want) in table {
+        let tree = Tree::new();
+        let mut server = shell(&tree, &[], script);
+
+        let answer = raw_answer(&server);
+
+        assert!(answer.ends_with(want), "{script}: {answer}");
+        assert!(!server.stop().contains("script failed"), "{script}");
+    }
+}
+
+#[test]
+fn an_answer_that_the_end_of_the_server_cuts_does_not_look_whole() {
+    let tree = Tree::new();
+    let server = shell(&tree, &[], "printf 'Content-Type: text/plain\\n\\nhalf'; exec sleep 1000");
+    let mut connection = server.http();
+    connection.send("GET /script HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut answer = String::new();
+    while !answer.ends_with("half\r\n") {
+        answer += &String::from_utf8(connection.take(1).unwrap()).unwrap();
+    }
+
+    server.signal(Signal::TERM);
+
+    assert_eq!(String::from_utf8(connection.rest()).unwrap(), "");
+}
+
+#[test]
+fn an_answer_whose_request_breaks_off_does_not_look_whole() {
+    let tree = Tree::new();
+    let server = shell(&tree, &[], "printf 'Content-Type: text/plain\\n\\nhalf'; cat > /dev/null; exec sleep 1000");
+    let mut connection = server.http();
+    connection.send("POST /script HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+    let mut answer = String::new();
+    while !answer.ends_with("half\r\n") {
+        answer += &String::from_utf8(connection.take(1).unwrap()).unwrap();
+    }
+
+    connection.send("rubbish\r\n");
+
+    assert_eq!(String::from_utf8(connection.rest()).unwrap(), "");
+    let line = server.expect_log("script failed").text;
+    assert!(field(&line, "cause").unwrap().contains("body"), "{line}");
+}
+
+#[test]
+fn a_script_may_have_a_hundred_headers_and_the_log_says_when_it_has_more() {
+    for (count, status) in [(99, 200), (100, 502), (300, 502)] {
+        let tree = Tree::new();
+        let headers = format!("for n in $(seq {count}); do echo \"X-$n: y\"; done");
+        let server = shell(&tree, &[], &format!("echo 'Content-Type: a/b'; {headers}; echo; echo body"));
+
+        let response = server.get("/script", "");
+
+        assert_eq!(response.status, status, "{count}: {response}");
+        if status == 502 {
+            let line = server.expect_log("script failed").text;
+            assert!(field(&line, "cause").unwrap().contains("more than 100 headers"), "{line}");
+        }
+    }
+}
+
 #[test]
 fn an_answer_may_take_its_time_as_long_as_there_is_more_of_it() {
     // Four times as long as the script may be silent.

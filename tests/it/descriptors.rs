@@ -103,7 +103,7 @@ fn a_session_leaves_no_descriptor_behind() {
         assert_eq!(server.refusal("/", "Origin: http://evil.example\r\n").status, 403);
     }
 
-    server.expect_nth_log("session ended", 51);
+    server.expect_events("session ended", 51);
     crate::harness::eventually("all descriptors are closed", || (open() <= before).then_some(()));
 }
 

@@ -1,5 +1,7 @@
 //! Static files: what a browser expects of a web server, and nothing outside the root.
 
+use std::os::unix::net::UnixListener;
+
 use crate::harness::http::{Connection, Response};
 use crate::harness::server::{Server, wsd};
 use crate::harness::tree::Tree;
@@ -271,6 +273,62 @@ fn what_is_no_file_is_not_opened() {
         assert_eq!(server.get(path, "").status, 404, "{path}");
     }
     assert_eq!(server.get("/a.txt", "Accept-Encoding: gzip\r\n").text(), "hello");
+}
+
+#[test]
+fn a_socket_is_as_if_it_were_not_there() {
+    let tree = Tree::new();
+    tree.directory("sub").file("a.txt", "hello");
+    let _sockets = ["socket", "sub/index.html", "a.txt.gz"].map(|name| UnixListener::bind(tree.path(name)).unwrap());
+    tree.directory("cgi");
+    // With a folder of scripts, files are opened another way.
+    for flags in [&[][..], &["--cgidir", &tree.path("cgi")]] {
+        let server = Server::serve(&[&["--staticdir", &tree.path("")], flags].concat());
+
+        for path in ["/socket", "/sub/"] {
+            let response = server.get(path, "");
+            assert_eq!((response.status, response.text().contains("no such file")), (404, true), "{path}");
+        }
+        assert_eq!(server.get("/a.txt", "Accept-Encoding: gzip\r\n").text(), "hello");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_device_is_as_if_it_were_not_there() {
+    use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+    let tree = Tree::new();
+    // `zero`, and one that no driver has.
+    for (name, device) in [("zero", makedev(1, 5)), ("missing", makedev(4095, 4095))] {
+        if mknodat(CWD, tree.path(name), FileType::CharacterDevice, Mode::from_raw_mode(0o644), device).is_err() {
+            return eprintln!("skipped: only root can make devices");
+        }
+    }
+    let server = serve(&tree);
+
+    for path in ["/zero", "/missing"] {
+        assert_eq!(server.get(path, "").status, 404, "{path}");
+    }
+}
+
+#[test]
+fn a_target_in_absolute_form_is_not_repeated() {
+    let tree = Tree::new();
+    tree.file("sub/index.html", "page");
+    let settings = format!("[[route]]\npath = \"/docs/*\"\nstaticdir = \"{}\"\n", tree.path(""));
+    tree.file("wsd.toml", settings);
+    let server = Server::serve(&["--config", &tree.path("wsd.toml"), "--staticdir", &tree.path("")]);
+
+    for (path, location) in [("/sub", "/sub/"), ("/docs/sub?a=b", "/docs/sub/?a=b"), ("/docs", "/docs/")] {
+        for front in ["http://evil.example", "https://user@evil.example:1", ""] {
+            let response = server.get(&format!("{front}{path}"), "");
+
+            assert_eq!((response.status, response.header("location")), (307, Some(location)), "{front}{path}");
+            assert!(!response.to_string().contains("evil.example"), "{response}");
+        }
+    }
+    let response = server.get("http://evil.example", "");
+    assert_eq!((response.status, response.to_string().contains("evil.example")), (404, false), "{response}");
 }
 
 #[test]

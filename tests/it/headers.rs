@@ -186,6 +186,19 @@ fn a_bad_header_is_exit_1_and_named() {
 }
 
 #[test]
+fn more_headers_than_an_answer_has_room_for_are_refused_at_the_start() {
+    let tree = Tree::new();
+    for (count, status) in [(1000, 0), (1001, 1)] {
+        let headers: Vec<_> = (0..count).map(|number| format!("X-{number}: a")).collect();
+        tree.file("wsd.toml", format!("header = {headers:?}"));
+
+        let outcome = run(&["--check", "--config", &tree.path("wsd.toml"), "cat"]);
+
+        assert_eq!(outcome.status, Some(status), "{count}: {outcome:?}");
+    }
+}
+
+#[test]
 fn what_a_script_says_in_a_header_of_the_same_name_stays() {
     let tree = Tree::new();
     let head = "Content-Type: text/plain\\nSet-Cookie: script=1\\nCache-Control: no-store\\n\\n";

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 /// The rooms, from the top; a room may import from those of lower lines only.
 const LAYERS: [&[&str]; 9] = [
-    &["main", "lib"],
+    &["main", "lib", "fuzzing"],
     &["reload"],
     &["config"],
     &["server"],

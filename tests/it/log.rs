@@ -1,10 +1,15 @@
 //! The log: an event and its fields, a line each, and no way for anybody to forge one.
 
+use std::io::Read;
+use std::thread;
+use std::time::Instant;
+
 use rustix::process::Signal;
 
 use crate::harness::http::Connection;
 use crate::harness::server::{Server, field, wsd};
 use crate::harness::tree::Tree;
+use crate::harness::websocket::upgrade_request;
 
 /// The keys of a line's fields, in their order.
 fn keys(line: &str) -> Vec<&str> {
@@ -204,4 +209,121 @@ fn a_log_that_nobody_reads_holds_up_nobody() {
 
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn what_is_longer_than_256_characters_is_cut_and_its_length_told() {
+    let mut server = Server::command(&[], &["cat"]);
+    let path = |count: usize| format!("/{}", "p".repeat(count - 1));
+    server.connect(&path(256)).close(1000);
+    server.connect(&path(257)).close(1000);
+    server.refusal("/", &format!("Origin: http://{}\r\n", "o".repeat(20_000)));
+    let mut connection = server.http();
+    let request = upgrade_request(&server.host(), "/", "Origin: \r\n");
+    let (front, back) = request.split_once("Origin: ").unwrap();
+    // Each of these bytes becomes a character of three.
+    connection.send([front.as_bytes(), b"Origin: ", &vec![0xFF; 20_000], back.as_bytes()].concat());
+    assert_eq!(connection.response("GET").status, 403);
+
+    let log = server.stop();
+
+    let fields = |event: &str, key: &str| -> Vec<_> {
+        log.lines().filter(|line| line.contains(event)).map(|line| field(line, key).unwrap()).collect()
+    };
+    assert_eq!(fields("session started", "path"), [path(256), format!("{}… (257 bytes)", path(256))]);
+    let origins = fields("session refused", "origin");
+    assert_eq!(origins[0], format!("http://{}… (20007 bytes)", "o".repeat(249)));
+    assert_eq!(origins[1], format!("{}… (60000 bytes)", "\u{FFFD}".repeat(256)));
+    assert!(log.lines().all(|line| line.len() < 4096), "{log}");
+}
+
+#[test]
+fn beyond_20_a_second_lines_of_one_kind_are_counted_and_others_are_not() {
+    const COUNT: usize = 300;
+    let mut server = Server::command(&[], &["cat"]);
+    let refused = upgrade_request(&server.host(), "/", "Origin: http://evil.example\r\n");
+    let start = Instant::now();
+    let mut connection = server.http();
+    connection.send(refused.repeat(COUNT));
+    for _ in 0..COUNT {
+        assert_eq!(connection.response("GET").status, 403);
+    }
+    server.connect("/").close(1000);
+    server.expect_log("session started");
+    let seconds = usize::try_from(start.elapsed().as_secs()).unwrap() + 1;
+
+    // Nothing more happens: the second is over by itself.
+    server.expect_events("session refused", COUNT.try_into().unwrap());
+
+    let log = server.log();
+    let logged = log.iter().filter(|line| line.contains(" WARN session refused ")).count();
+    assert!((20..=20 * seconds).contains(&logged), "{logged} lines in {seconds} s");
+    assert!(log.iter().any(|line| line.contains(" WARN lines left out event=\"session refused\" lines=")));
+    let log = server.stop();
+    assert_eq!(log.matches("session started").count(), 1, "{log}");
+}
+
+#[test]
+fn what_was_counted_last_is_told_before_the_end() {
+    const COUNT: usize = 100;
+    let mut server = Server::command(&[], &["cat"]);
+    let mut connection = server.http();
+    connection.send(upgrade_request(&server.host(), "/", "Origin: http://evil.example\r\n").repeat(COUNT));
+    (0..COUNT).for_each(|_| assert_eq!(connection.response("GET").status, 403));
+
+    server.stop();
+
+    server.expect_events("session refused", COUNT.try_into().unwrap());
+}
+
+#[test]
+fn of_what_a_program_says_on_standard_error_every_line_is_logged() {
+    let mut server = Server::shell(&[], "seq 1 1000 >&2", &[]);
+    server.connect("/").rest();
+
+    let log = server.stop();
+
+    let said = log.lines().filter(|line| line.contains("worker stderr")).map(|line| field(line, "line").unwrap());
+    assert!(said.eq((1..=1000).map(|number| number.to_string())), "{log}");
+}
+
+#[test]
+fn lines_that_nobody_takes_in_time_are_counted() {
+    const LINES: usize = 40_000;
+    let command = wsd(&["--port=0", "sh", "-c", "seq 1 \"$1\" >&2; echo done", "sh", &LINES.to_string()]);
+    let (mut server, mut log) = Server::spawn_unread_yet(command);
+    assert_eq!(server.connect("/").line(), "done");
+    server.connect("/").rest();
+
+    let log = thread::spawn(move || {
+        let mut text = String::new();
+        log.read_to_string(&mut text).unwrap();
+        text
+    });
+    server.connect("/").rest();
+    server.stop();
+
+    let log = log.join().unwrap();
+    let lost = log.lines().filter(|line| line.contains(" ERROR lines lost ")).map(|line| field(line, "lines").unwrap());
+    let lost: usize = lost.map(|lines| lines.parse::<usize>().unwrap()).sum();
+    let told = log.lines().filter(|line| line.contains(" INFO ")).count();
+    // Each session has a line at its start and its end besides; the server at its own start and end.
+    assert!(lost > LINES / 2, "{lost} lines were lost");
+    assert_eq!(told + lost, 3 * (LINES + 2) + log.matches("server ready").count() + 1);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_log_that_nobody_reads_takes_up_no_more_than_a_megabyte() {
+    use crate::harness::process::linux::peak_memory;
+    const LOG_BYTES: &str = "40000000";
+    let script = "[ $PATH_INFO = / ] || exec cat; head -c \"$1\" /dev/zero | tr '\\0' 'x' >&2; echo done";
+    let server = Server::spawn_unread(wsd(&["--port=0", "sh", "-c", script, "sh", LOG_BYTES]));
+    server.connect("/nothing").text("for the buffers");
+    let before = peak_memory(server.pid());
+
+    assert_eq!(server.connect("/").line(), "done");
+
+    let grown = peak_memory(server.pid()) - before;
+    assert!(grown < 6 << 10, "{grown} KiB more");
 }

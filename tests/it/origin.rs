@@ -204,3 +204,52 @@ fn nothing_is_read_under_a_name_that_was_bent_to_loopback() {
         assert_eq!(status_of_page(&server, "/a.txt", "evil.example"), 200, "{flag}");
     }
 }
+
+/// The status of a script, asked for with these headers.
+fn status_of_script(server: &Server, method: &str, headers: &str) -> u16 {
+    server.request(&format!("{method} /job HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", server.host())).status
+}
+
+#[test]
+fn a_script_is_not_for_pages_of_other_sites() {
+    let tree = crate::harness::tree::Tree::new();
+    tree.program("cgi/job", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nran'\n").file("files/a.txt", "hello");
+    let flags = ["--cgidir", &tree.path("cgi"), "--staticdir", &tree.path("files")];
+    let server = Server::serve(&flags);
+    let cross = "Sec-Fetch-Site: cross-site\r\n";
+    let window = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+    let image = "Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\n";
+    let frame = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n";
+
+    for (method, status, headers) in [
+        // Browsers send no Origin with these.
+        ("GET", 403, format!("{cross}{image}")),
+        ("GET", 403, format!("{cross}{frame}")),
+        ("GET", 403, cross.to_owned()),
+        ("GET", 403, format!("Sec-Fetch-Site: none\r\n{cross}{image}")),
+        ("POST", 403, format!("{cross}{window}")),
+        // A link leads where it leads.
+        ("GET", 200, format!("{cross}{window}")),
+        ("GET", 200, format!("Sec-Fetch-Site: same-origin\r\n{image}")),
+        ("GET", 200, format!("Sec-Fetch-Site: none\r\n{window}")),
+        ("GET", 200, String::new()),
+    ] {
+        assert_eq!(status_of_script(&server, method, &headers), status, "{method} {headers}");
+    }
+    let line = server.expect_log("session refused").text;
+    assert_eq!(field(&line, "why").as_deref(), Some("site"), "{line}");
+    let hint = field(&line, "hint").unwrap();
+    assert_eq!(hint, "--anyorigin");
+    // Files are for everybody.
+    assert_eq!(server.get("/a.txt", &format!("{cross}{image}")).status, 200);
+
+    let server = Server::serve(&[&flags[..], &[&hint]].concat());
+    assert_eq!(status_of_script(&server, "GET", &format!("{cross}{image}")), 200);
+    // Where a page says its origin, that decides.
+    let server = Server::serve(&[&flags[..], &["--origin=a.com"]].concat());
+    for (origin, status) in [("http://a.com", 200), ("http://b.com", 403)] {
+        let headers = format!("{cross}Sec-Fetch-Mode: cors\r\nOrigin: {origin}\r\n");
+        assert_eq!(status_of_script(&server, "GET", &headers), status, "{origin}");
+    }
+    assert_eq!(status_of_script(&server, "GET", &format!("{cross}{image}")), 403);
+}

@@ -33,6 +33,15 @@ fn the_readmes_flags_are_those_of_help() {
     assert!(readme().contains(&table), "README.md should say:\n\n{table}\n");
 }
 
+#[test]
+fn the_readme_says_what_becomes_of_a_message_with_line_ends() {
+    let readme = readme();
+    let section = |title: &str| readme.split("\n## ").find(|section| section.starts_with(title)).expect("the section");
+    for title in ["Use\n", "Rooms\n"] {
+        assert!(section(title).contains("line ends in it"), "{title}");
+    }
+}
+
 /// The commands in the README's blocks of shell, comments apart.
 fn commands() -> BTreeSet<String> {
     let readme = readme();

@@ -3,8 +3,9 @@
 use rustix::process::Signal;
 
 use crate::harness::process::{gone_within, is_gone, pid};
-use crate::harness::server::{Server, field};
+use crate::harness::server::{Server, field, wsd};
 use crate::harness::tree::Tree;
+use crate::harness::websocket::Client;
 use crate::harness::{DEADLINE, eventually};
 
 /// A server whose file can be changed.
@@ -183,6 +184,54 @@ fn the_limit_of_programs_counts_those_that_were_there_before() {
 }
 
 #[test]
+fn the_limit_of_a_route_counts_those_that_were_there_before() {
+    let settings = |number: usize, limit: usize| {
+        route("/a", "cat", &format!("maxforks = {limit}\nheader = [\"X-Number: {number}\"]"))
+    };
+    let mut configured = Configured::new(&settings(0, 2));
+    let mut before = vec![configured.server.connect("/a"), configured.server.connect("/a")];
+
+    configured.load(&settings(1, 2));
+    let refusal = configured.server.refusal("/a", "");
+    assert_eq!((refusal.status, refusal.header("x-number")), (429, Some("1")));
+
+    configured.load(&settings(2, 3));
+    before.push(configured.server.connect("/a"));
+    assert_eq!(configured.server.refusal("/a", "").status, 429);
+
+    configured.load(&settings(3, 1));
+    for _ in 0..3 {
+        assert_eq!(configured.server.refusal("/a", "").status, 429);
+        configured.server.expect_end_of(&mut leave(before.pop().unwrap()));
+    }
+    eventually("a slot is free", || configured.server.try_connect("/a", "").ok());
+}
+
+#[test]
+fn a_route_that_was_gone_has_its_old_programs_counted() {
+    let limited = route("/a", "cat", "maxforks = 1");
+    let mut configured = Configured::new(&limited);
+    let before = configured.server.connect("/a");
+
+    for _ in 0..2 {
+        configured.load(&route("/b", "cat", ""));
+        assert_eq!(configured.server.refusal("/a", "").status, 404);
+    }
+    configured.load(&limited);
+
+    assert_eq!(configured.server.refusal("/a", "").status, 429);
+    configured.server.expect_end_of(&mut leave(before));
+    eventually("the slot is free", || configured.server.try_connect("/a", "").ok());
+}
+
+/// Says good-bye.
+fn leave(mut client: Client) -> Client {
+    client.close(1000);
+    client.expect_close();
+    client
+}
+
+#[test]
 fn a_room_that_has_changed_keeps_its_clients_and_newcomers_get_a_new_one() {
     let room = |word| route("/room", &format!("echo {word}; exec cat"), "shared = true");
     let mut configured = Configured::new(&room("old"));
@@ -323,4 +372,42 @@ fn nobody_waits_for_a_disk_that_the_settings_are_read_from() {
     std::io::Write::write_all(&mut disk, settings.as_bytes()).unwrap();
     drop(disk);
     configured.server.expect_log("settings loaded");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_storm_of_hangups_is_one_load_more() {
+    const HANGUPS: usize = 50;
+    let number = |number: usize| route("/", &format!("echo {number}; exec cat"), "");
+    let tree = Tree::new();
+    tree.file("wsd.toml", number(0));
+    let mut command = wsd(&["--port=0", "--config", &tree.path("wsd.toml")]);
+    command.env("TOKIO_WORKER_THREADS", "1");
+    let mut server = Server::spawn(command);
+    let mut client = server.connect("/");
+    assert_eq!(client.line(), "0");
+    tree.remove("wsd.toml");
+    tree.pipe("wsd.toml");
+
+    for count in 0..HANGUPS {
+        server.signal(Signal::HUP);
+        // One thread does all this: by the second answer at the latest it has seen the signal.
+        for word in ["one", "two"] {
+            client.text(&format!("{word} {count}"));
+            assert_eq!(client.line(), format!("{word} {count}"));
+        }
+    }
+
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid().as_raw_nonzero())).unwrap().count();
+    assert!(tasks < 8, "{tasks} threads");
+    // The load under way reads the pipe, and the one that waits for it reads the file.
+    let mut disk = std::fs::OpenOptions::new().write(true).open(tree.path("wsd.toml")).unwrap();
+    tree.remove("wsd.toml");
+    tree.file("wsd.toml", number(2));
+    std::io::Write::write_all(&mut disk, number(1).as_bytes()).unwrap();
+    drop(disk);
+    server.expect_nth_log("settings loaded", 2);
+    assert_eq!(server.connect("/").line(), "2");
+    let log = server.stop();
+    assert_eq!(log.matches("settings loaded").count(), 2, "{log}");
 }

@@ -427,6 +427,18 @@ fn standard_error_goes_to_all_when_it_is_passed() {
 }
 
 #[test]
+fn a_message_with_line_ends_is_several_lines_and_so_several_messages() {
+    let server = Server::command(&["--shared"], &["cat"]);
+    let mut clients = members(&server, "/", 2);
+
+    clients[0].text("one\ntwo\n");
+
+    for client in &mut clients {
+        assert_eq!([client.line(), client.line(), client.line()], ["one", "two", ""]);
+    }
+}
+
+#[test]
 fn a_line_of_any_length_arrives_in_messages_of_whole_characters() {
     let flags = ["--shared", "--slow=wait"];
     let server = Server::shell(&flags, "read -r _; perl -e 'print \"\\xC3\\xA9\" x 1_700_000, \"\\n\"'", &[]);

@@ -193,10 +193,53 @@ fn a_folder_of_files_is_found_however_its_path_is_spelled() {
     let route = |path| format!("[[route]]\npath = \"{path}\"\nstaticdir = \"{}\"\n", tree.path("files"));
     let server = serve(&tree, &[route("/docs/*"), route("/été/*")].concat(), &[]);
 
-    for path in ["/docs/page.txt", "/%64ocs/page.txt", "/d%6Fc%73/page.txt", "/%C3%A9t%C3%A9/page.txt"] {
+    let spelled = ["/docs/page.txt", "/%64ocs/page.txt", "/d%6Fc%73/page.txt", "/%C3%A9t%C3%A9/page.txt"];
+    for path in spelled.into_iter().chain(["/été/page.txt", "/ét%C3%A9/page.txt"]) {
         let response = server.get(path, "");
         assert_eq!((response.status, response.text().as_str()), (200, "a page"), "{path}");
     }
+}
+
+#[test]
+fn every_target_is_answered_whatever_its_bytes() {
+    let tree = Tree::new();
+    tree.file("files/été/page.txt", "a page").program("dir/a", "#!/bin/sh\ncat\n");
+    tree.program("cgi/a", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\n");
+    let route = |path, key, folder: &str| format!("[[route]]\npath = \"{path}\"\n{key} = \"{}\"\n", tree.path(folder));
+    let settings =
+        [route("/é/*", "staticdir", "files"), route("/日/*", "dir", "dir"), route("/日本/*", "cgidir", "cgi")];
+    let mut server = serve(&tree, &settings.concat(), &[]);
+    let table: [&[u8]; 14] = [
+        "/é".as_bytes(),
+        "/éa".as_bytes(),
+        "/é/été".as_bytes(),
+        "/è/a".as_bytes(),
+        "/日/a".as_bytes(),
+        "/日本/a".as_bytes(),
+        "/%C3é".as_bytes(),
+        "/é%".as_bytes(),
+        "/é/%é".as_bytes(),
+        b"/\xC3",
+        b"/\xA9/a",
+        b"/\xE6\x97/a",
+        b"/%\xC3\xA9",
+        b"/\xFF?\xFF",
+    ];
+    for path in table {
+        for headers in ["", "Upgrade: websocket\r\nConnection: Upgrade\r\n"] {
+            let mut connection = server.http();
+            let rest = format!(" HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", server.host());
+            connection.send([b"GET ", path, rest.as_bytes()].concat());
+
+            let response = connection.try_response("GET");
+
+            assert!(response.is_some_and(|response| response.status < 500), "{} {headers}", path.escape_ascii());
+        }
+    }
+    let redirect = server.get("/é/été", "");
+    assert_eq!((redirect.status, redirect.header("location")), (307, Some("/é/été/")));
+    let log = server.stop();
+    assert!(!log.contains("panicked"), "{log}");
 }
 
 #[test]

@@ -242,6 +242,26 @@ fn a_program_learns_whose_certificate_it_is() {
 }
 
 #[test]
+fn a_program_learns_of_a_subject_in_every_kind_of_string() {
+    use rcgen::{DnValue, string};
+    let authority = Authority::new();
+    let (_tree, server) = start_asking(&authority, &["env"]);
+    let table: [(DnValue, &str); 6] = [
+        (DnValue::Utf8String("Zoë €".to_owned()), "CN=Zoë €"),
+        (DnValue::PrintableString("Ada L.".try_into().unwrap()), "CN=Ada L."),
+        (DnValue::Ia5String("ada@example.com".try_into().unwrap()), "CN=ada@example.com"),
+        (DnValue::TeletexString("Ada T.".try_into().unwrap()), "CN=Ada T."),
+        (DnValue::BmpString(string::BmpString::try_from("Zoë €").unwrap()), "CN=Zoë €"),
+        (DnValue::UniversalString(string::UniversalString::try_from("Zoë 😀").unwrap()), "CN=Zoë 😀"),
+    ];
+    for (name, want) in table {
+        let config = authority.client(&[&TLS13], Some(&authority.identity(name)));
+
+        assert_eq!(environment(connect(&server, &config))["SSL_CLIENT_S_DN"], want);
+    }
+}
+
+#[test]
 fn a_client_cannot_say_whose_certificate_it_has() {
     let authority = Authority::new();
     let (_tree, server) = start_asking(&authority, &["env"]);

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
+use std::process::{Child, Stdio};
 
 use rustix::process::Signal;
 
@@ -226,6 +228,97 @@ fn a_socket_left_behind_is_replaced() {
         server.wait();
         assert!(is_socket(&tree));
     }
+}
+
+#[test]
+fn of_many_starts_over_a_socket_left_behind_one_serves() {
+    const STARTS: usize = 12;
+    for round in 0..8 {
+        let tree = Tree::new();
+        drop(UnixListener::bind(tree.path("socket")).unwrap());
+
+        let mut starts: Vec<_> = (0..STARTS)
+            .map(|_| {
+                let mut command = wsd(&[&flag(&tree), "--socketmode=600", "sh", "-c", "echo $PPID; exec cat"]);
+                command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+
+        // Those that serve say so, and all others end.
+        let mut serving: Vec<Child> = Vec::new();
+        for mut start in starts.drain(..) {
+            let mut url = [0; 5];
+            if start.stdout.as_mut().unwrap().read_exact(&mut url).is_ok() {
+                serving.push(start);
+                continue;
+            }
+            let outcome = start.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&outcome.stderr).into_owned();
+            assert_eq!(outcome.status.code(), Some(3), "{said}");
+            assert!(said.contains("in use") && said.contains(&tree.path("socket")), "{said}");
+        }
+        let served = Stream::unix(&tree.path("socket")).map(|_| connect(&tree.path("socket")).line());
+        let pids: Vec<_> = serving.iter().map(|server| server.id().to_string()).collect();
+        for server in &mut serving {
+            rustix::process::kill_process(rustix::process::Pid::from_child(server), Signal::TERM).unwrap();
+            assert_eq!(server.wait().unwrap().code(), Some(0));
+        }
+        assert_eq!((pids.len(), served.as_deref().unwrap_or("nobody")), (1, &*pids[0]), "round {round}: {pids:?}");
+        assert!(fs::read_dir(tree.path("")).unwrap().next().is_none(), "something is left");
+    }
+}
+
+#[test]
+fn a_start_keeps_its_hands_off_while_another_is_under_way() {
+    let tree = Tree::new();
+    drop(UnixListener::bind(tree.path("socket")).unwrap());
+    let stale = fs::metadata(tree.path("socket")).unwrap().ino();
+    tree.file("socket.wsd-lock", "");
+    let other = fs::File::open(tree.path("socket.wsd-lock")).unwrap();
+    other.lock().unwrap();
+
+    assert_not_taken(&tree);
+    assert_eq!(fs::metadata(tree.path("socket")).unwrap().ino(), stale);
+
+    // One that died in the middle of it is in nobody's way.
+    drop(other);
+    let mut server = start(&tree, &["cat"]);
+    connect(&tree.path("socket")).text("hello");
+    assert!(!tree.holds("socket.wsd-lock"));
+    server.stop();
+    assert!(fs::read_dir(tree.path("")).unwrap().next().is_none());
+}
+
+#[test]
+fn what_lies_in_the_place_of_the_lock_is_left_alone() {
+    let tree = Tree::new();
+    tree.file("file", "content").directory("directory").pipe("pipe").link("link", "file").link("dangling", "nothing");
+    for kind in ["directory", "pipe", "link", "dangling"] {
+        fs::rename(tree.path(kind), tree.path("socket.wsd-lock")).unwrap();
+
+        assert_not_taken(&tree);
+
+        fs::rename(tree.path("socket.wsd-lock"), tree.path(kind)).unwrap();
+    }
+    assert_eq!(tree.read("file"), b"content");
+    assert!(!tree.holds("socket") && !tree.holds("nothing"));
+}
+
+#[test]
+fn the_longest_path_that_a_socket_may_have_is_served() {
+    // `sun_path` has 108 bytes, the last of them NUL (`unix(7)`).
+    const PATH_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+    let tree = Tree::new();
+    let path = tree.path(&"x".repeat(PATH_BYTES - tree.path("").len()));
+    assert_eq!(path.len(), PATH_BYTES);
+    drop(UnixListener::bind(&path).unwrap());
+
+    let server = Server::spawn(wsd(&["--unixsocket", &path, "--socketmode=600", "cat"]));
+
+    let mut client = connect(&path);
+    client.text("hello");
+    assert_eq!(client.line(), "hello");
+    assert_eq!(server.output(), [format!("unix:{path}")]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The upgrade from HTTP: what counts as one, and what is answered to a bad one.
 
 use crate::harness::http::Connection;
-use crate::harness::server::Server;
+use crate::harness::server::{Server, field};
 use crate::harness::websocket::{ACCEPT, Client, Frame, KEY, PING, PONG, TEXT, upgrade_request};
 
 /// An upgrade request of these lines, in which `HOST` stands for the address of the server.
@@ -101,6 +101,31 @@ fn a_bad_upgrade_gets_the_status_that_says_why() {
         assert!(method == "HEAD" || !response.body.is_empty(), "{method} with {lines}");
         if status == 405 {
             assert!(response.header("allow").is_some_and(|allow| allow.contains("GET")), "{response}");
+        }
+    }
+}
+
+#[test]
+fn an_upgrade_has_no_body() {
+    let server = Server::command(&[], &["cat"]);
+    let table = [
+        ("Content-Length: 8\r\n", "12345678", 400),
+        ("Content-Length: 8\r\n", "", 400),
+        ("Content-Length: 08\r\n", "12345678", 400),
+        ("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n", 400),
+        ("Transfer-Encoding: chunked\r\n", "0\r\n\r\n", 400),
+        ("Content-Length: 0\r\n", "", 101),
+        ("Content-Length: 00\r\n", "", 101),
+        ("", "", 101),
+    ];
+    for (count, (headers, body, status)) in table.into_iter().enumerate() {
+        let mut connection = server.http();
+        connection.send(upgrade_request(&server.host(), "/", headers) + body);
+
+        assert_eq!(connection.response("GET").status, status, "{headers}{body}");
+        if status == 400 {
+            let line = server.expect_nth_log("session refused", count + 1).text;
+            assert_eq!(field(&line, "why").as_deref(), Some("body"), "{line}");
         }
     }
 }

@@ -6,6 +6,7 @@ use hyper::{
 };
 
 use super::super::Body;
+use crate::limits::CGI_HEADERS_MAX;
 
 /// What is to be done about a request, according to its script.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub(in crate::http) enum Answer {
 
 /// The head of a script's output.
 #[derive(Debug)]
-pub(super) enum Head {
+pub(in crate::http) enum Head {
     /// Status and headers; the rest of the output is the body.
     Document(StatusCode, HeaderMap),
     /// See [`Answer::LocalRedirect`].
@@ -28,11 +29,12 @@ pub(super) enum Head {
 }
 
 /// The head at the front of `output` and its length; `None` while it is not whole; an error if it is none.
-pub(super) fn parse(output: &[u8]) -> Result<Option<(Head, usize)>, &'static str> {
-    let mut room = [httparse::EMPTY_HEADER; 100];
+pub(in crate::http) fn parse(output: &[u8]) -> Result<Option<(Head, usize)>, &'static str> {
+    let mut room = [httparse::EMPTY_HEADER; CGI_HEADERS_MAX];
     let (length, headers) = match httparse::parse_headers(output, &mut room) {
         Ok(httparse::Status::Partial) => return Ok(None),
         Ok(httparse::Status::Complete(parsed)) => parsed,
+        Err(httparse::Error::TooManyHeaders) => return Err("the script's answer has more than 100 headers"),
         Err(_) => return Err("the script's answer does not begin with a header"),
     };
     let mut map = HeaderMap::new();
@@ -68,7 +70,14 @@ fn head(mut headers: HeaderMap) -> Result<Head, &'static str> {
         (None, None) if !headers.contains_key(CONTENT_TYPE) => {
             Err("the script's answer has neither Content-Type nor Status nor Location")
         }
-        (status, _) => Ok(Head::Document(status.unwrap_or(StatusCode::OK), headers)),
+        (status, _) => {
+            let status = status.unwrap_or(StatusCode::OK);
+            if status == StatusCode::NO_CONTENT {
+                // It has none (RFC 9110, section 8.6). In a 304 it is that of the 200 which the client knows.
+                headers.remove(CONTENT_LENGTH);
+            }
+            Ok(Head::Document(status, headers))
+        }
     }
 }
 
@@ -103,6 +112,8 @@ mod tests {
             ("Content-Type: text/plain\r\nX-A: b\r\n\r\n", "200 content-type,x-a +0"),
             ("Status: 404 Not found\nContent-Type: text/plain\n\nno", "404 content-type +2"),
             ("Status: 204\n\n", "204  +0"),
+            ("Status: 204\nContent-Length: 4\n\nbody", "204  +4"),
+            ("Status: 304\nContent-Length: 4\n\n", "304 content-length +0"),
             ("Location: https://example.com/\n\n", "302 location +0"),
             ("Status: 301 Gone\nLocation: /there\n\n", "301 location +0"),
             ("Location: /there?x=1\n\n", "to /there?x=1"),

@@ -1,6 +1,10 @@
 //! One run of a CGI script: the request's body goes in, the answer comes out, and no process is left.
 
-use std::{future::poll_fn, path::PathBuf, time::Duration};
+use std::{
+    future::poll_fn,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -21,7 +25,6 @@ use super::{
     },
     Found,
     answer::Answer,
-    folder_and_name,
     talk::{Failure, Outcome, Told, talk},
 };
 use crate::{
@@ -52,8 +55,9 @@ pub(super) async fn run(
         Ok(permit) => permit,
         Err(response) => return Answer::Page(response),
     };
-    let (folder, name) = folder_and_name(&found.file);
-    let program = Program { path: found.file.clone(), args: Vec::new(), name, folder };
+    // It is started in its own folder (RFC 3875, section 7.2).
+    let folder = found.file.parent().map(Path::to_owned);
+    let program = Program::linkless(found.file.clone(), found.file_name.clone(), folder);
     let script = super::super::scripts::Script { program, name: found.name, path_info: found.info };
     let told_of_body = Content {
         length: text(&request.headers, &CONTENT_LENGTH),
@@ -118,7 +122,7 @@ impl Run {
         let talked = tokio::select! {
             // The rest of the request will not come.
             () = beside => Err(Failure::Request),
-            talked = talk(&mut output, is_head, time_max, &mut tell, &budget) => talked,
+            talked = talk(&mut output, &child, is_head, time_max, &mut tell, &budget) => talked,
         };
         // Its input is closed once the whole body is in it. What was cut short must not end like what is whole.
         let status = stop(&mut child, patience, connection).await;

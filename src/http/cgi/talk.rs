@@ -19,7 +19,13 @@ use super::{
     answer::{Answer, Head, parse},
     run::text,
 };
-use crate::{budget::Budget, buffers, limits::CGI_HEAD_BYTES_MAX, status::Status, worker::output::Output};
+use crate::{
+    budget::Budget,
+    buffers,
+    limits::{CGI_HEAD_BYTES_MAX, UNTIL_SIGINT},
+    status::Status,
+    worker::{child::Child, output::Output, stop::ended},
+};
 
 /// Why a script's answer is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub(super) enum Failure {
     Late,
     /// It ended before all had come that its Content-Length tells of.
     Short,
+    /// It was killed within an answer that tells no length.
+    Killed,
     /// It is not to blame: the request's body broke off, or made no sense.
     Request,
 }
@@ -45,6 +53,7 @@ impl Failure {
             Self::Rubbish(why) => (StatusCode::BAD_GATEWAY, why),
             Self::Late => (StatusCode::GATEWAY_TIMEOUT, "the script was silent for too long: see --cgi-timeout"),
             Self::Short => (StatusCode::BAD_GATEWAY, "the script's answer is shorter than its Content-Length"),
+            Self::Killed => (StatusCode::BAD_GATEWAY, "the script was killed within its answer"),
             Self::Request => (StatusCode::BAD_REQUEST, "the request's body is broken"),
         }
     }
@@ -61,9 +70,36 @@ pub(super) enum Told {
     Redirect(Uri),
 }
 
-/// Reads the script's answer; a document goes to `tell` as soon as its head is whole.
+/// The body of an answer, to be filled. Dropped before its end it is broken off, so that nobody takes a part for the whole.
+struct AnswerBody(Option<Sender<Bytes, io::Error>>);
+
+impl AnswerBody {
+    /// Hands `data` on once the client takes it; whether it still does.
+    async fn send(&mut self, data: Bytes) -> bool {
+        match &mut self.0 {
+            Some(sender) => sender.send_data(data).await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Tells the client that this was all.
+    fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        if let Some(sender) = self.0.take() {
+            sender.abort(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+/// Reads the answer of `script`; a document goes to `tell` as soon as its head is whole.
 pub(super) async fn talk(
     output: &mut Output,
+    script: &Child,
     is_head: bool,
     time_max: Duration,
     tell: &mut Option<oneshot::Sender<Outcome>>,
@@ -79,7 +115,7 @@ pub(super) async fn talk(
         (Head::LocalRedirect(target), _) => return Ok(Told::Redirect(target)),
         (Head::Document(status, headers), rest) => (status, headers, rest),
     };
-    let promised = if is_head { 0 } else { promised_bytes(status, &headers) };
+    let promised = if is_head { Some(0) } else { promised_bytes(status, &headers) };
     let (sender, body) = Channel::new(1);
     // Dropped with the body: when it is whole, or the client has left.
     let (mut reader, reads) = oneshot::channel::<()>();
@@ -94,16 +130,16 @@ pub(super) async fn talk(
         return Ok(Told::All);
     }
     tokio::select! {
-        copied = copy(output, rest, sender, promised, time_max, budget) => copied.map(|()| Told::All),
+        copied = copy(output, script, rest, AnswerBody(Some(sender)), promised, time_max, budget) => copied.map(|()| Told::All),
         () = reader.closed() => Ok(Told::All),
     }
 }
 
-/// What the head says of the length of the body, if it has one.
-fn promised_bytes(status: StatusCode, headers: &HeaderMap) -> u64 {
+/// What the head says of the length of the body.
+fn promised_bytes(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
     match status {
-        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => 0,
-        _ => text(headers, &CONTENT_LENGTH).parse().unwrap_or(0),
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Some(0),
+        _ => text(headers, &CONTENT_LENGTH).parse().ok(),
     }
 }
 
@@ -146,26 +182,35 @@ async fn read(output: &mut Output) -> Vec<u8> {
 /// `time_max`; the time that the client takes is not its own. A body that is not whole is broken off.
 async fn copy(
     output: &mut Output,
+    script: &Child,
     rest: Bytes,
-    mut sender: Sender<Bytes, io::Error>,
-    promised: u64,
+    mut body: AnswerBody,
+    promised: Option<u64>,
     time_max: Duration,
     budget: &Budget,
 ) -> Result<(), Failure> {
     let mut data = rest;
-    let mut missing = promised;
-    let (kind, failure) = loop {
+    let mut missing = promised.unwrap_or_default();
+    loop {
         missing = missing.saturating_sub(data.len() as u64);
-        if !data.is_empty() && sender.send_data(data).await.is_err() {
+        if !data.is_empty() && !body.send(data).await {
             return Ok(());
         }
         match timeout(time_max, read(output)).await {
-            Ok(more) if more.is_empty() && missing == 0 => return Ok(()),
-            Ok(more) if more.is_empty() => break (io::ErrorKind::UnexpectedEof, Failure::Short),
-            Ok(more) => data = budget.bytes(more),
-            Err(_) => break (io::ErrorKind::TimedOut, Failure::Late),
+            Ok(more) if !more.is_empty() => data = budget.bytes(more),
+            Ok(_) if missing > 0 => return Err(Failure::Short),
+            Ok(_) if promised.is_none() && is_killed(script).await => return Err(Failure::Killed),
+            Ok(_) => {
+                body.end();
+                return Ok(());
+            }
+            Err(_) => return Err(Failure::Late),
         }
-    };
-    sender.abort(kind.into());
-    Err(failure)
+    }
+}
+
+/// Whether a script whose output is over was killed. One that goes on without its output is not waited for.
+async fn is_killed(script: &Child) -> bool {
+    // The kernel closes what a process has open a moment before it tells how the process ended.
+    matches!(ended(script, UNTIL_SIGINT).await, Some(Status::Signal(1..)))
 }

@@ -4,10 +4,9 @@
 //! not is left to a thread that may wait.
 
 use std::{
-    ffi::OsStr,
     fs, io,
-    os::unix::{ffi::OsStrExt, fs::FileExt},
-    path::{Component, Path, PathBuf},
+    os::unix::fs::FileExt,
+    path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
@@ -19,7 +18,11 @@ use tokio::{
 };
 use tower_http::services::fs::{Backend, File as BackendFile};
 
-use super::super::{path::Root, sources::Sources};
+use super::super::{
+    beneath::{self, Purpose},
+    path::Root,
+    sources::Sources,
+};
 use crate::limits::FILE_READ_BYTES;
 
 /// A folder out of which no path leads.
@@ -40,91 +43,32 @@ impl Folder {
 
     /// Opens `path`, which is relative. Whatever must not be served is as if it were not there.
     async fn open(self: Arc<Self>, path: PathBuf) -> io::Result<Opened> {
-        if has_hidden_name(&path) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
+        self.try_open(path)
+            .await
+            .map_err(|error| if is_odd_file(&error) { io::ErrorKind::NotFound.into() } else { error })
+    }
+
+    async fn try_open(self: Arc<Self>, path: PathBuf) -> io::Result<Opened> {
         if self.sources.has_no_folder()
-            && let Some(opened) = self.open_cached(&path)
+            && let Some(opened) = beneath::open_cached(&self.root, &path)
         {
             return opened.and_then(|file| self.check(file));
         }
         spawn_blocking(move || {
-            let opened = self.check(self.open_beneath(&path)?)?;
-            let is_source = self.sources.folder_of(&self.root.path().join(&path)).is_some();
-            if is_source { Err(io::ErrorKind::NotFound.into()) } else { Ok(opened) }
+            let opened = beneath::open(&self.root, &path, Purpose::Read)?;
+            if self.sources.folder_of(&opened.path).is_some() {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            self.check(opened.file)
         })
         .await?
-    }
-
-    /// Opens `path` if the kernel knows the way without asking a disk; `None` if it does not.
-    #[cfg(target_os = "linux")]
-    fn open_cached(&self, path: &Path) -> Option<io::Result<fs::File>> {
-        use rustix::{fs::ResolveFlags, io::Errno};
-
-        match self.open_in_root(path, ResolveFlags::CACHED) {
-            Ok(file) => Some(Ok(file)),
-            Err(Errno::NOENT | Errno::LOOP | Errno::NAMETOOLONG) => Some(Err(io::ErrorKind::NotFound.into())),
-            // Not cached, no such call, or something rare: whoever may wait shall find out.
-            Err(_) => None,
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn open_cached(&self, _: &Path) -> Option<io::Result<fs::File>> {
-        None
-    }
-
-    /// Opens a file whose whole path, links followed, stays in the folder: the kernel sees to it.
-    #[cfg(target_os = "linux")]
-    fn open_beneath(&self, path: &Path) -> io::Result<fs::File> {
-        use rustix::{fs::ResolveFlags, io::Errno};
-
-        match self.open_in_root(path, ResolveFlags::empty()) {
-            Ok(file) => Ok(file),
-            // An absolute link: it may lead back into the folder.
-            Err(Errno::XDEV) => Ok(self.open_in_root(&self.real_path(path)?, ResolveFlags::empty())?),
-            Err(Errno::LOOP | Errno::NAMETOOLONG) => Err(io::ErrorKind::NotFound.into()),
-            Err(Errno::NOSYS | Errno::PERM) => self.open_checked(path),
-            Err(errno) => Err(errno.into()),
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn open_beneath(&self, path: &Path) -> io::Result<fs::File> {
-        self.open_checked(path)
-    }
-
-    #[cfg(target_os = "linux")]
-    fn open_in_root(&self, path: &Path, how: rustix::fs::ResolveFlags) -> rustix::io::Result<fs::File> {
-        use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
-
-        let root_flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY;
-        let root = openat2(CWD, self.root.path(), root_flags, Mode::empty(), how)?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        openat2(root, path, flags, Mode::empty(), beneath | how).map(fs::File::from)
-    }
-
-    /// The same where the kernel has no such call, or a sandbox forbids it: checked before, not while it is opened.
-    fn open_checked(&self, path: &Path) -> io::Result<fs::File> {
-        let full = self.root.path().join(self.real_path(path)?);
-        let kind = fs::metadata(&full)?;
-        if kind.is_file() || kind.is_dir() { fs::File::open(full) } else { Err(io::ErrorKind::NotFound.into()) }
-    }
-
-    /// The way to `path` from the folder without links, if there is one.
-    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
-        let full = fs::canonicalize(self.root.path().join(path))?;
-        let inner = full.strip_prefix(fs::canonicalize(self.root.path())?);
-        inner.map(Path::to_owned).map_err(|_| io::ErrorKind::NotFound.into())
     }
 
     /// Looks at what was opened: a FIFO would be waited for, a device might do anything.
     fn check(&self, file: fs::File) -> io::Result<Opened> {
         let metadata = file.metadata()?;
         let is_fit = metadata.is_file() || metadata.is_dir();
-        if is_fit && !self.sources.is_program(&metadata) {
+        if is_fit && !self.sources.is_guarded(&metadata) {
             Ok((Arc::new(file), metadata))
         } else {
             Err(io::ErrorKind::NotFound.into())
@@ -132,14 +76,11 @@ impl Folder {
     }
 }
 
-/// Whether a name in `path` begins with a dot; `.well-known` may come first.
-fn has_hidden_name(path: &Path) -> bool {
-    let is_hidden = |name: &OsStr| name.as_bytes().starts_with(b".");
-    let mut names = path.components().filter_map(|part| match part {
-        Component::Normal(name) => Some(name),
-        _ => None,
-    });
-    names.next().is_some_and(|first| is_hidden(first) && first != ".well-known") || names.any(is_hidden)
+/// Whether this is how the system refuses to open a socket, or a device that is not there.
+fn is_odd_file(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+
+    [Errno::NXIO, Errno::NODEV, Errno::OPNOTSUPP].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// The way by which the library reads the folder, for one request.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, DnValue, IsCa, KeyPair, date_time_ymd};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -32,8 +32,8 @@ impl Authority {
         self.issuer.pem()
     }
 
-    /// A certificate for `localhost` whose subject is this name.
-    pub(crate) fn identity(&self, name: &str) -> Identity {
+    /// A certificate for `localhost` whose subject is this name, which may be any kind of string.
+    pub(crate) fn identity(&self, name: impl Into<DnValue>) -> Identity {
         self.sign(&params(name))
     }
 
@@ -78,7 +78,7 @@ impl Authority {
     }
 }
 
-fn params(name: &str) -> CertificateParams {
+fn params(name: impl Into<DnValue>) -> CertificateParams {
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
     params

@@ -10,6 +10,7 @@ pub(crate) mod process;
 pub(crate) mod server;
 pub(crate) mod stream;
 pub(crate) mod tree;
+pub(crate) mod turning;
 pub(crate) mod websocket;
 
 use std::thread;

@@ -98,11 +98,20 @@ impl Server {
 
     /// Starts a `wsd` command whose log nobody reads: the pipe it goes to fills, and stays full.
     pub(crate) fn spawn_unread(command: Command) -> Self {
-        Self::spawn_logging(command, |log| {
-            // Open for as long as the tests run.
-            std::mem::forget(log);
+        let (server, log) = Self::spawn_unread_yet(command);
+        // Open for as long as the tests run.
+        std::mem::forget(log);
+        server
+    }
+
+    /// Starts a `wsd` command, and gives the pipe that its log goes to: nobody has read of it.
+    pub(crate) fn spawn_unread_yet(command: Command) -> (Self, ChildStderr) {
+        let mut pipe = None;
+        let server = Self::spawn_logging(command, |log| {
+            pipe = Some(log);
             Lines::of(std::io::empty())
-        })
+        });
+        (server, pipe.expect("it was started"))
     }
 
     fn spawn_logging(mut command: Command, log: impl FnOnce(ChildStderr) -> Arc<Lines>) -> Self {
@@ -188,6 +197,11 @@ impl Server {
     pub(crate) fn expect_nth_log(&self, text: &str, count: usize) -> Line {
         let line = self.log.wait_for(text, count);
         line.unwrap_or_else(|| panic!("{count} log lines with `{text}` did not come"))
+    }
+
+    /// Waits until the log has told of so many events, by a line each or by the number of those left out.
+    pub(crate) fn expect_events(&self, event: &str, count: u64) {
+        eventually(&format!("{count} times `{event}`"), || (events(&self.log(), event) == count).then_some(()));
     }
 
     /// The process id of the worker of the `count`th session, from the log.
@@ -285,6 +299,15 @@ impl Drop for Server {
             panic!("workers outlived the server: {left:?}");
         }
     }
+}
+
+/// How many events the lines of a log tell of, by a line each or by the number of those left out.
+fn events(log: &[String], event: &str) -> u64 {
+    let lines = log
+        .iter()
+        .filter(|line| line.contains(event))
+        .map(|line| if line.contains(" lines left out ") { field(line, "lines").unwrap().parse().unwrap() } else { 1 });
+    lines.sum()
 }
 
 /// The value of a field of a log line, without the quotes it may stand in.

@@ -1,0 +1,45 @@
+//! Laws of this room for any file of settings, for the fuzz targets.
+
+use std::{ffi::OsString, sync::Arc};
+
+use super::{Error, Plan, file, merge, places};
+use crate::{
+    cli::{self, Flags},
+    http::routes::Routes,
+};
+
+/// The routes that a file of this text makes.
+pub(crate) fn routes(text: &str) -> Result<Routes, String> {
+    load(&mut Plan::default(), &no_flags(), text).map_err(|error| error.to_string())
+}
+
+/// A file is good or has its fault told, with a way out; loaded again, it changes nothing.
+pub(crate) fn config(text: &str) {
+    let (mut plan, flags) = (Plan::default(), no_flags());
+    match load(&mut plan, &flags, text) {
+        Err(error) => assert!(!error.message.is_empty() && !error.hint.is_empty(), "{error:?}"),
+        Ok(routes) => {
+            let again = load(&mut plan, &flags, text).expect("it was good before");
+            let is_same =
+                |(one, other): (&(_, Arc<_>), &(_, Arc<_>))| one.0 == other.0 && Arc::ptr_eq(&one.1, &other.1);
+            assert!(routes.table.len() == again.table.len() && routes.table.iter().zip(&again.table).all(is_same));
+            assert!(Arc::ptr_eq(&routes.otherwise, &again.otherwise));
+        }
+    }
+}
+
+fn no_flags() -> Flags {
+    cli::parse([OsString::from("wsd")]).expect("no flags are good flags")
+}
+
+/// All that loading a file does but to look up the names of machines.
+fn load(plan: &mut Plan, command_line: &Flags, text: &str) -> Result<Routes, Error> {
+    let file = file::parse("wsd.toml".to_owned(), text)?;
+    let flags = merge(command_line, &file)?;
+    super::log_level(&flags.loglevel)?;
+    places::tls(&flags)?;
+    if flags.address.is_empty() {
+        places::listen(&flags)?;
+    }
+    plan.build(&flags, &file).map_err(|error| error.at(file.place_of(&error)))
+}

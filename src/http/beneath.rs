@@ -1,0 +1,214 @@
+//! Opens what lies in a folder: no link leads out of it or to what is hidden, whoever turns links meanwhile.
+//!
+//! Links are resolved first, which is where they may lead anywhere. The path that is left is checked and then opened with
+//! no link followed on the way, so that what was found out about the path is so for what is open.
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    path::{Component, Path, PathBuf},
+};
+
+use rustix::{
+    fs::{CWD, Mode, OFlags, openat},
+    io::Errno,
+};
+
+use super::path::Root;
+use crate::limits::LINK_TRIES_MAX;
+
+/// What is to be done with what is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Read it. Nothing waits for the other end of a FIFO.
+    Read,
+    /// Look at it, to run it.
+    Run,
+}
+
+impl Purpose {
+    fn flags(self) -> OFlags {
+        let read = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        match self {
+            // A program need not be readable.
+            #[cfg(target_os = "linux")]
+            Self::Run => OFlags::PATH | OFlags::CLOEXEC,
+            _ => read,
+        }
+    }
+}
+
+/// A file or folder that is open, and its path.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// The file.
+    pub(super) file: fs::File,
+    /// Where it lies: absolute, free of links.
+    pub(super) path: PathBuf,
+}
+
+/// Opens `path`, which is relative and has no `..`. An error if it, or what a link in it leads to, lies outside of `root`
+/// or is hidden. May wait for a disk.
+pub(super) fn open(root: &Root, path: &Path, purpose: Purpose) -> io::Result<Opened> {
+    let not_found = || io::Error::from(io::ErrorKind::NotFound);
+    if has_hidden_name(path) {
+        return Err(not_found());
+    }
+    // One that cannot be looked up or has no end is one that is not there.
+    let told = |error: io::Error| match Errno::from_io_error(&error) {
+        Some(Errno::LOOP | Errno::NAMETOOLONG | Errno::NXIO | Errno::NODEV) => not_found(),
+        _ => error,
+    };
+    for _ in 0..LINK_TRIES_MAX {
+        let real_root = fs::canonicalize(root.path())?;
+        let folder = openat(CWD, &real_root, folder_flags(), Mode::empty())?;
+        match open_linkless(&folder, path, purpose.flags()) {
+            Ok(file) => return Ok(Opened { file, path: join(&real_root, path) }),
+            // A link is on the way, or a file.
+            Err(Errno::LOOP | Errno::NOTDIR) => {}
+            Err(errno) => return Err(told(errno.into())),
+        }
+        let real = fs::canonicalize(real_root.join(path)).map_err(told)?;
+        let inner = real.strip_prefix(&real_root).map_err(|_| not_found())?;
+        if leads_to_hidden_name(inner) {
+            return Err(not_found());
+        }
+        match open_linkless(&folder, inner, purpose.flags()) {
+            Ok(file) => return Ok(Opened { file, path: join(&real_root, inner) }),
+            // Something has been put in its place meanwhile.
+            Err(Errno::LOOP | Errno::NOTDIR | Errno::NOENT) => {}
+            Err(errno) => return Err(told(errno.into())),
+        }
+    }
+    Err(not_found())
+}
+
+/// Opens `path` to read it if no link is on the way, and the kernel knows the way without asking a disk; `None` if it is
+/// otherwise.
+#[cfg(target_os = "linux")]
+pub(super) fn open_cached(root: &Root, path: &Path) -> Option<io::Result<fs::File>> {
+    use rustix::fs::{ResolveFlags, openat2};
+
+    if has_hidden_name(path) {
+        return Some(Err(io::ErrorKind::NotFound.into()));
+    }
+    let folder = openat2(CWD, root.path(), folder_flags(), Mode::empty(), ResolveFlags::CACHED).ok()?;
+    match openat2(&folder, or_itself(path), Purpose::Read.flags(), Mode::empty(), LINKLESS | ResolveFlags::CACHED) {
+        Ok(file) => Some(Ok(file.into())),
+        Err(Errno::NOENT | Errno::NAMETOOLONG) => Some(Err(io::ErrorKind::NotFound.into())),
+        // A link, not cached, no such call, or something rare: whoever may wait shall find out.
+        Err(_) => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn open_cached(_: &Root, _: &Path) -> Option<io::Result<fs::File>> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+const LINKLESS: rustix::fs::ResolveFlags =
+    rustix::fs::ResolveFlags::BENEATH.union(rustix::fs::ResolveFlags::NO_SYMLINKS);
+
+/// Opens `path` from `folder`; [`Errno::LOOP`] or [`Errno::NOTDIR`] if a link is on the way.
+#[cfg(target_os = "linux")]
+fn open_linkless(folder: &OwnedFd, path: &Path, flags: OFlags) -> Result<fs::File, Errno> {
+    match rustix::fs::openat2(folder, or_itself(path), flags, Mode::empty(), LINKLESS) {
+        // The kernel has no such call, or a sandbox forbids it.
+        Err(Errno::NOSYS | Errno::PERM) => walk(folder, path, flags),
+        opened => opened.map(fs::File::from),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_linkless(folder: &OwnedFd, path: &Path, flags: OFlags) -> Result<fs::File, Errno> {
+    walk(folder, path, flags)
+}
+
+/// Opens `path` from `folder` a name at a time.
+fn walk(folder: &OwnedFd, path: &Path, flags: OFlags) -> Result<fs::File, Errno> {
+    let mut here = openat(folder, ".", folder_flags(), Mode::empty())?;
+    let mut names = path.components().filter(|part| *part != Component::CurDir).peekable();
+    while let Some(name) = names.next() {
+        let Component::Normal(name) = name else { return Err(Errno::NOENT) };
+        let flags = if names.peek().is_some() { folder_flags() } else { flags };
+        here = openat(&here, name, flags | OFlags::NOFOLLOW, Mode::empty())?;
+    }
+    let file = fs::File::from(here);
+    // Linux opens a link itself if it is only to be looked at.
+    let is_link = file.metadata().is_ok_and(|metadata| metadata.is_symlink());
+    if is_link { Err(Errno::LOOP) } else { Ok(file) }
+}
+
+fn folder_flags() -> OFlags {
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    #[cfg(target_os = "linux")]
+    let flags = flags | OFlags::PATH;
+    flags
+}
+
+fn or_itself(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
+}
+
+/// `folder` and then `path`, without a slash at the end.
+fn join(folder: &Path, path: &Path) -> PathBuf {
+    folder.join(path).components().collect()
+}
+
+/// Whether a name in `path` begins with a dot; `.well-known` may come first.
+pub(super) fn has_hidden_name(path: &Path) -> bool {
+    is_any_hidden(path, |name| name.starts_with(b"."))
+}
+
+/// The same of the path that a link leads to. A name that begins with two dots is not meant: Kubernetes mounts settings as
+/// links into a folder that is called like that.
+fn leads_to_hidden_name(path: &Path) -> bool {
+    is_any_hidden(path, |name| name.starts_with(b".") && !name.starts_with(b".."))
+}
+
+fn is_any_hidden(path: &Path, is_hidden: impl Fn(&[u8]) -> bool) -> bool {
+    let is_hidden = |name: &OsStr| is_hidden(name.as_bytes());
+    let mut names = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name),
+        _ => None,
+    });
+    names.next().is_some_and(|first| is_hidden(first) && first != ".well-known") || names.any(is_hidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn whatever_call_the_kernel_has_no_link_is_followed() {
+        let tree = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| tree.path().join(name);
+        fs::create_dir_all(at("sub/deep")).expect("folders");
+        fs::write(at("sub/deep/file"), "text").expect("a file");
+        symlink("sub/deep/file", at("link")).expect("a link");
+        symlink("deep", at("sub/way")).expect("a link");
+        let folder = openat(CWD, tree.path(), folder_flags(), Mode::empty()).expect("it opens");
+        let table = [
+            ("", true),
+            ("sub", true),
+            ("sub/", true),
+            ("./sub/deep/file", true),
+            ("sub/deep/file/more", false),
+            ("nothing", false),
+            ("link", false),
+            ("sub/way", false),
+            ("sub/way/file", false),
+        ];
+        for (path, want) in table {
+            for purpose in [Purpose::Read, Purpose::Run] {
+                let flags = purpose.flags();
+                let opened = [open_linkless(&folder, Path::new(path), flags), walk(&folder, Path::new(path), flags)];
+                assert_eq!(opened.map(|opened| opened.is_ok()), [want; 2], "{path} {purpose:?}");
+            }
+        }
+    }
+}

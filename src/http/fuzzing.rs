@@ -1,0 +1,72 @@
+//! Laws of this room for any input, for the fuzz targets: the head of a CGI script's answer, a target among routes.
+
+use hyper::{
+    HeaderMap, Request, Uri,
+    header::{CONNECTION, CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING, UPGRADE},
+};
+use tokio::runtime::Builder;
+
+use super::{
+    cgi::answer::{Head, parse},
+    files::Files,
+    path::{decode, is_clean},
+    respond_with_file,
+    routes::Routes,
+    split_base,
+};
+
+/// A head ends where it ends, whatever follows, is not whole before, and says nothing that is not a script's to say.
+pub(crate) fn cgi_head(output: &[u8]) {
+    let Ok(Some((head, length))) = parse(output) else { return };
+    let again = parse(&output[..length]).expect("it is a head by itself").expect("it is whole");
+    assert_eq!(format!("{:?}", (&head, length)), format!("{again:?}"));
+    for shorter in [length - 1, length / 2, 0] {
+        assert!(matches!(parse(&output[..shorter]), Ok(None)), "the first {shorter} of {length} bytes are no head");
+    }
+    match head {
+        Head::LocalRedirect(target) => assert!(target.path().starts_with('/') && target.host().is_none(), "{target}"),
+        Head::Document(status, headers) => {
+            assert!(!status.is_informational(), "{status}");
+            let has = |name| headers.contains_key(name);
+            assert!(!has(CONNECTION) && !has(TRANSFER_ENCODING) && !has(UPGRADE), "{headers:?}");
+            check_length(&headers);
+        }
+    }
+}
+
+fn check_length(headers: &HeaderMap) {
+    let lengths: Vec<_> = headers.get_all(CONTENT_LENGTH).iter().collect();
+    assert!(lengths.len() <= 1, "{lengths:?}");
+    assert!(lengths.iter().all(|length| length.to_str().is_ok_and(|length| length.parse::<u64>().is_ok())));
+}
+
+/// A target is shared out between route, script and rest without a loss, and what is served for it leads nowhere else.
+pub(crate) fn target(routes: &Routes, target: &[u8]) {
+    let Ok(uri) = Uri::try_from(target) else { return };
+    let path = decode(uri.path());
+    let (site, base) = routes.find(&path);
+    let (front, rest) = split_base(uri.path(), base.bytes);
+    assert_eq!(format!("{front}{rest}"), uri.path());
+    assert_eq!((&*decode(front), &*decode(rest)), path.split_at(base.bytes));
+    if let Some(script) = site.scripts.as_ref().and_then(|scripts| scripts.find(&path, base.bytes)) {
+        let whole = [script.name, script.path_info].concat();
+        assert!(whole == *path || script.name == b"/" && script.path_info == &*path, "{script:?}");
+    }
+    if !is_clean(&path) {
+        return;
+    }
+    if let Some(found) = site.cgi.as_ref().and_then(|cgi| cgi.find(&path, base.bytes)) {
+        assert_eq!([found.name, found.info].concat(), *path);
+    }
+    let Some(root) = &site.files else { return };
+    let files = Files::new(root.clone(), routes.sources.clone());
+    let mut request = Request::new(());
+    *request.uri_mut() = uri.clone();
+    let runtime = Builder::new_current_thread().build().expect("an event loop");
+    let response = runtime.block_on(respond_with_file(&files, request, base));
+    assert!(!response.status().is_server_error(), "{}", response.status());
+    if let Some(location) = response.headers().get(LOCATION).map(|location| location.as_bytes().to_vec()) {
+        assert!(location.starts_with(b"/") && !location.starts_with(b"//"), "{}", location.escape_ascii());
+        assert!(location.starts_with(front.as_bytes()), "{}", location.escape_ascii());
+    }
+}
