@@ -21,7 +21,8 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use tracing::warn;
+
+use crate::event::Event;
 
 /// Bytes that a shared payload costs beside its own: its vector, its counts and what the allocator rounds up.
 const PAYLOAD_BYTES: usize = 128;
@@ -225,7 +226,7 @@ impl Budget {
         drop(owners);
         let (bytes, limit) = (self.used(), self.0.limit.load(Ordering::Relaxed));
         let hint = "histories are shortened, then clients cut off; --maxbuffer sets the limit";
-        warn!(bytes, limit, hint, "buffers nearly full");
+        Event::BuffersNearlyFull { bytes, limit, hint }.emit();
     }
 
     fn owners(&self) -> MutexGuard<'_, Owners> {

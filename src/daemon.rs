@@ -21,6 +21,7 @@ use crate::{
     buffers,
     cli::{self, Answer},
     config::{self, Settings},
+    event::Event,
     http::{Service, redirect::Target},
     limits::{BLOCKED_MAX, CERTIFICATE_LOOK, DRAIN},
     log,
@@ -137,7 +138,7 @@ fn start(settings: Settings) -> Result<Running, String> {
     }
     door.open(main, &Service { routes: current, redirect: None, slots: door.slots() }, certificates.as_ref());
     for url in &urls {
-        tracing::info!(url, "server ready");
+        Event::ServerReady { url }.emit();
     }
     if announces {
         say(&mut io::stdout(), &(urls.join("\n") + "\n"));
@@ -169,7 +170,7 @@ impl Running {
             () = serve => {}
             never = manager.feed_watchdog() => match never {},
         }
-        tracing::info!("server stopping");
+        Event::ServerStopping {}.emit();
         manager.stopping();
         let second_signal = async {
             loop {

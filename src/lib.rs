@@ -48,6 +48,7 @@ mod client;
 mod close;
 mod config;
 mod daemon;
+mod event;
 mod framing;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

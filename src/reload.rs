@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::{
     config::Loader,
+    event::Event,
     http::routes::Routes,
     server::{systemd::Manager, tls::Reloader},
     shutdown::Shutdown,
@@ -54,7 +55,7 @@ impl Reload {
         };
         if run_blocking(load).is_none() {
             self.is_due.store(false, Ordering::Release);
-            tracing::error!(cause = "no thread left", "settings not loaded, the old ones stay");
+            Event::SettingsNotLoaded { cause: &"no thread left" }.emit();
         }
     }
 
@@ -85,13 +86,13 @@ impl Subjects {
                 routes.warn_of_secrets();
                 routes.start_eager(&self.shutdown);
                 self.routes.send_replace(Arc::new(routes));
-                tracing::info!("settings loaded");
+                Event::SettingsLoaded {}.emit();
                 if !changed.is_empty() {
                     let hint = "these have an effect when wsd is started again";
-                    tracing::warn!(keys = changed.join(","), hint, "settings need a restart");
+                    Event::SettingsNeedRestart { keys: &changed.join(","), hint }.emit();
                 }
             }
-            Err(cause) => tracing::error!(%cause, "settings not loaded, the old ones stay"),
+            Err(cause) => Event::SettingsNotLoaded { cause: &cause }.emit(),
         }
     }
 }

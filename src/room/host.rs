@@ -9,14 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracing::info;
-
 use super::{Room, invalid::InvalidLines};
 use crate::{
     admission::Permit,
     budget::{Kind as OwnerKind, Owner, Share},
     buffers,
     close::Close,
+    event::{self, Event},
     framing::{
         Decoder, Garbled,
         events::{Command, Commands, Receivers, Said},
@@ -57,7 +56,7 @@ pub(super) async fn run(
 ) -> Status {
     let Worker { mut child, input, output, stderr } = worker;
     let (pid, began) = (child.pid(), Instant::now());
-    info!(pid, path, "room started");
+    Event::RoomStarted { pid, path }.emit();
     let framing = room.options.framing;
     let mut host = Host {
         parser: if framing.names_clients() {
@@ -90,7 +89,7 @@ pub(super) async fn run(
     drop(child);
     outputs.log_to_the_end(&connection).await;
     drop(permit);
-    info!(pid, path, status = status.shell(), secs = format!("{:.1}", began.elapsed().as_secs_f64()), "room ended");
+    Event::RoomEnded { pid, path, status: status.shell(), secs: &event::seconds(began.elapsed()) }.emit();
     room.end(&garbled.map_or(Verdict::Exit(Some(status)), |Garbled(why)| Verdict::Garbled(why)));
     status
 }

@@ -5,9 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracing::warn;
-
-use crate::peer::Connection;
+use crate::{event::Event, peer::Connection};
 
 /// Lines in a second that are logged; of the others the log has the number.
 const LOGGED_LINES_MAX: u64 = 10;
@@ -32,8 +30,7 @@ impl InvalidLines {
             return;
         }
         self.logged += 1;
-        let line = &*String::from_utf8_lossy(beginning);
-        warn!(conn = connection.id, line, why, "worker line skipped");
+        Event::LineSkipped { conn: connection.id, line: &String::from_utf8_lossy(beginning), why }.emit();
     }
 
     /// Logs how many were counted, if the second is over.
@@ -47,7 +44,7 @@ impl InvalidLines {
     pub(super) fn finish(&mut self, connection: &Connection) {
         let Self { counted, .. } = mem::take(self);
         if counted > 0 {
-            warn!(conn = connection.id, lines = counted, "worker lines skipped");
+            Event::LinesSkipped { conn: connection.id, lines: counted }.emit();
         }
     }
 }

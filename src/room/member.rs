@@ -7,13 +7,13 @@ use std::{
 };
 
 use tokio::time::Instant;
-use tracing::warn;
 
 use super::{Room, Slow, lock, seat::Seat};
 use crate::{
     budget::Owner,
     client::Client,
     close::Close,
+    event::Event,
     message::{Draft, Kind},
     partner::{Partner, Said, Verdict},
     status::Status,
@@ -84,7 +84,8 @@ impl Member {
     fn log_all_lost(&mut self) {
         let lost = self.seat.lost() - self.lost.logged;
         if lost > 0 {
-            warn!(conn = self.conn, lost, hint = "--slow says what happens to slow clients", "messages lost");
+            let hint = "--slow says what happens to slow clients";
+            Event::MessagesLost { conn: self.conn, lost, hint }.emit();
             self.lost = Lost { logged: self.lost.logged + lost, at: Some(Instant::now()) };
         }
     }

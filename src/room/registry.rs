@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -10,11 +11,11 @@ use std::{
 };
 
 use tokio::time::sleep;
-use tracing::{error, warn};
 
 use super::{NoSeat, Room, RoomOptions, host, lock, member::Member};
 use crate::{
     admission::{Admission, Permit},
+    event::Event,
     limits::{RESTART_MAX, RESTART_MIN},
     peer::Connection,
     shutdown::Shutdown,
@@ -132,14 +133,15 @@ impl Rooms {
             return;
         }
         let (rooms, path, end) = (Arc::clone(self), path.to_owned(), shutdown.clone());
+        let name = program.path.display().to_string();
         // The first is started before anybody is let in.
         let launch = move || {
             let launch = |permit| spawn(&program, environment.clone()).map(|worker| (permit, worker));
             let launched = admission.admit().map(launch);
             match launched {
                 Some(Ok(launched)) => return Some(launched),
-                Some(Err(cause)) => error!(program = %program.path.display(), %cause, "worker not started"),
-                None => warn!(why = "maxforks", "worker not started"),
+                Some(Err(cause)) => not_started(&program, &cause, cause.hint(&program)),
+                None => not_started(&program, &"as many programs run as are allowed", Some("raise --maxforks")),
             }
             None
         };
@@ -161,7 +163,7 @@ impl Rooms {
                 }
                 let next_pause = pause_after(ran.unwrap_or_default(), pause);
                 if ran.is_some() {
-                    warn!(secs = next_pause.as_secs(), "worker starts again");
+                    Event::WorkerRestarts { program: &name, secs: next_pause.as_secs() }.emit();
                 }
                 tokio::select! {
                     () = sleep(next_pause) => {}
@@ -209,6 +211,10 @@ impl Rooms {
             open.remove(key);
         }
     }
+}
+
+fn not_started(program: &Program, cause: &dyn fmt::Display, hint: Option<&str>) {
+    Event::WorkerNotStarted { peer: None, program: &program.path.display(), cause, hint }.emit();
 }
 
 /// The pause after a worker that ran for this long and had this pause before it, if it was not the first.

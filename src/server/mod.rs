@@ -14,9 +14,9 @@ use tokio::{
     sync::Semaphore,
     time::{sleep, timeout},
 };
-use tracing::{info, warn};
 
 use crate::{
+    event::Event,
     http::{self, Service},
     limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_TIME_MAX},
     peer::{Connection, Peer},
@@ -101,11 +101,11 @@ async fn secure(mut stream: Plain, peer: Peer, certificates: &Certificates) -> O
             Some((Stream::Tls(Box::new(stream)), Connection::new(peer, Some(tls))))
         }
         Ok(Err(cause)) => {
-            info!(%peer, why = "tls", %cause, "connection refused");
+            Event::ConnectionRefused { peer, why: "tls", cause: &cause }.emit();
             None
         }
         Err(_) => {
-            info!(%peer, why = "tls", cause = "too slow", "connection refused");
+            Event::ConnectionRefused { peer, why: "tls", cause: &"too slow" }.emit();
             None
         }
     }
@@ -138,7 +138,7 @@ async fn next(listener: &Listener) -> (Plain, Peer) {
                 if !std::mem::replace(&mut has_warned, true) {
                     let is_shortage = is_one_of(&error, &[Errno::MFILE, Errno::NFILE]);
                     let hint = if is_shortage { "raise the limit of open files: ulimit -n" } else { "" };
-                    warn!(cause = %error, hint, "connections wait");
+                    Event::ConnectionsWait { cause: &error, hint }.emit();
                 }
                 sleep(ACCEPT_PAUSE).await;
             }

@@ -18,11 +18,10 @@ use tokio_rustls::{
         version::{TLS12, TLS13},
     },
 };
-use tracing::{error, info};
 use x509_parser::parse_x509_certificate;
 
 use super::subject::distinguished_name;
-use crate::peer::Tls;
+use crate::{event::Event, peer::Tls};
 
 /// The files of `--sslcert`, `--sslkey` and `--sslca`, all PEM.
 #[derive(Clone, Debug)]
@@ -87,9 +86,9 @@ impl Reloader {
         match load(&self.options) {
             Ok(config) => {
                 self.current.send_replace(config);
-                info!("certificates loaded");
+                Event::CertificatesLoaded {}.emit();
             }
-            Err(cause) => error!(%cause, hint = cause.hint, "certificates not loaded, the old ones stay"),
+            Err(cause) => Event::CertificatesNotLoaded { cause: &cause, hint: cause.hint }.emit(),
         }
     }
 

@@ -5,16 +5,18 @@ pub(crate) mod end;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    future::poll_fn,
-    task::Poll,
-    time::{Duration, Instant},
+use std::{future::poll_fn, task::Poll, time::Instant};
+
+use crate::{
+    client::Client,
+    close::Close,
+    event::{self, Event},
+    partner::Partner,
+    peer::Connection,
+    shutdown::Shutdown,
+    status::Status,
 };
-
-use tracing::info;
-
-use crate::{client::Client, close::Close, partner::Partner, peer::Connection, shutdown::Shutdown};
-use carry::Session;
+use carry::{Counts, Session};
 use end::End;
 
 /// Runs a session to its end: the same for every kind of client and every kind of partner.
@@ -26,7 +28,7 @@ pub(crate) async fn run(
     shutdown: &Shutdown,
 ) {
     let (conn, began) = (connection.id, Instant::now());
-    info!(conn, peer = %connection.peer, pid = partner.pid(), path, "session started");
+    Event::SessionStarted { conn, peer: connection.peer, pid: partner.pid(), path }.emit();
     let mut session = Session::new(client, partner);
     let end = tokio::select! {
         end = poll_fn(|cx| session.poll(cx)) => end,
@@ -60,9 +62,9 @@ async fn close(session: Session<impl Client, impl Partner>, end: &End, conn: u64
     send_close(&mut client, close).await;
     // The client does not wait for the rest.
     drop(partner);
-    let (input, output) = (counts.input, counts.output);
-    let (status, secs) = (status.map(crate::status::Status::shell), seconds(began.elapsed()));
-    info!(conn, end = end.word(), status, code, secs, "in" = input, out = output, "session ended");
+    let Counts { input, output } = counts;
+    let (end, status, secs) = (end.word(), status.map(Status::shell), &event::seconds(began.elapsed()));
+    Event::SessionEnded { conn, end, status, code, secs, input, output }.emit();
     client.finish(shutdown).await;
 }
 
@@ -78,8 +80,4 @@ async fn send_close(client: &mut impl Client, close: Option<Close>) {
 
 fn code(close: Option<&Close>) -> u16 {
     close.map_or(Close::ABNORMAL, |close| close.code.unwrap_or(Close::NO_STATUS))
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{:.1}", time.as_secs_f64())
 }

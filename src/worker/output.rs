@@ -14,11 +14,11 @@ use tokio::{
     net::unix::pipe::Receiver,
     time::timeout,
 };
-use tracing::info;
 
 use super::widen;
 use crate::{
     buffers,
+    event::Event,
     framing::lines::undecided,
     limits::{PIPE_BYTES, READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_READ_BYTES, STDERR_REST, STDERR_REST_MAX},
     peer::Connection,
@@ -163,7 +163,7 @@ impl Stderr {
 
 fn log_line(line: &[u8], connection: &Connection) {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    info!(conn = connection.id, line = &*String::from_utf8_lossy(line), "worker stderr");
+    Event::WorkerStderr { conn: connection.id, line: &String::from_utf8_lossy(line) }.emit();
 }
 
 /// What the standard library has just made is a pipe: it need not be looked at.

@@ -7,8 +7,6 @@ use std::{
     time::Duration,
 };
 
-use tracing::warn;
-
 use super::{
     Worker,
     child::Child,
@@ -21,6 +19,7 @@ use crate::{
     budget::{Budget, Kind as OwnerKind, Owner},
     buffers,
     client::Client,
+    event::Event,
     framing::{Decoder, Framing, Garbled},
     limits::{LAST_OUTPUT_STALL, PIPE_BYTES, READ_BYTES_WHEN_FULL},
     message::{Kind, Piece},
@@ -110,7 +109,8 @@ impl Partner for Process {
                 Source::Stderr => Ok(self.decoder.decode_stderr(&buffer[..count], &mut emit)),
             };
             if self.decoder.has_replaced() && !had_replaced {
-                warn!(conn = self.connection.id, hint = "--binary sends bytes as they are", "worker output not UTF-8");
+                let hint = "--binary sends bytes as they are";
+                Event::WorkerNotText { conn: self.connection.id, hint }.emit();
             }
             Poll::Ready(match decoded {
                 Err(Garbled(why)) => Said::End(messages, Verdict::Garbled(why)),

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::time::timeout;
-use tracing::error;
 
 use super::child::Child;
 use crate::{
+    event::Event,
     limits::{UNTIL_SIGINT, UNTIL_SIGKILL, UNTIL_SIGTERM, UNTIL_STUCK},
     peer::Connection,
     status::Status,
@@ -44,7 +44,7 @@ async fn end(child: &Child, patience: Duration, connection: &Connection) -> Stat
             return status;
         }
         if !std::mem::replace(&mut is_told, true) {
-            error!(conn = connection.id, pid = child.pid(), "worker outlives SIGKILL");
+            Event::WorkerOutlives { conn: connection.id, pid: child.pid() }.emit();
         }
     }
 }

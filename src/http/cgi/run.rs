@@ -15,7 +15,6 @@ use hyper::{
     http::request::Parts,
 };
 use tokio::sync::oneshot;
-use tracing::warn;
 
 use super::{
     super::{
@@ -31,6 +30,7 @@ use crate::{
     admission::Permit,
     budget::Budget,
     buffers,
+    event::Event,
     peer::Connection,
     worker::{
         Worker,
@@ -135,7 +135,8 @@ impl Run {
             Ok(Told::Redirect(target)) => Ok(Answer::LocalRedirect(target)),
             Err(failure) => {
                 let (code, cause) = failure.told(status);
-                warn!(conn = connection.id, program = %file.display(), cause, status = status.shell(), "script failed");
+                let (conn, status) = (connection.id, status.shell());
+                Event::ScriptFailed { conn, program: &file.display(), cause, status }.emit();
                 Err(code)
             }
         };
