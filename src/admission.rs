@@ -54,11 +54,6 @@ impl Admission {
         self.limits.iter().any(|slots| slots.taken.load(Ordering::Relaxed) >= slots.limit.load(Ordering::Relaxed))
     }
 
-    /// Whether more than one worker is running.
-    pub(crate) fn has_several(&self) -> bool {
-        self.limits[0].taken.load(Ordering::Relaxed) > 1
-    }
-
     /// A slot of each limit, unless all of one are taken.
     pub(crate) fn admit(&self) -> Option<Permit> {
         let mut permit = Permit { slots: Vec::new() };

@@ -23,14 +23,14 @@ pub(crate) struct Backlog {
 }
 
 impl Backlog {
-    /// Returns the number of bytes that wait.
-    pub(crate) fn len(&self) -> usize {
+    /// Returns the number of bytes that wait here.
+    pub(crate) fn waiting(&self) -> usize {
         self.bytes.len() - self.start
     }
 
     /// Whether nothing waits, here or in the writer.
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0 && !self.unflushed
+        self.waiting() == 0 && !self.unflushed
     }
 
     /// Returns the bytes that it takes up, those in the writer included as far as they are known of.
@@ -50,8 +50,8 @@ impl Backlog {
     ///
     /// The task is woken when the writer takes more; [`Backlog::is_empty`] tells whether there is more.
     pub(crate) fn write_on(&mut self, cx: &mut Context<'_>, writer: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        let had_some = self.len() > 0;
-        while self.len() > 0 {
+        let had_some = self.waiting() > 0;
+        while self.waiting() > 0 {
             match Pin::new(&mut *writer).poll_write(cx, &self.bytes[self.start..]) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(count)) => self.start += count,
@@ -62,7 +62,7 @@ impl Backlog {
                 }
             }
         }
-        if self.len() == 0 {
+        if self.waiting() == 0 {
             self.start = 0;
             buffers::give_back(&mut self.bytes);
         }
@@ -85,7 +85,7 @@ impl Backlog {
 
     /// Takes up no more than what waits: a buffer that was made for a whole read may hold a little for long.
     fn fit(&mut self) {
-        if self.bytes.capacity() > 2 * self.len() {
+        if self.bytes.capacity() > 2 * self.waiting() {
             self.bytes.drain(..self.start);
             self.start = 0;
             self.bytes.shrink_to_fit();

@@ -18,11 +18,11 @@ use tokio::{
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
+    answer::{redirect::Target, service::Service},
     buffers,
     cli::{self, Answer},
     config::{self, Settings},
     event::Event,
-    http::{Service, redirect::Target},
     limits::{BLOCKED_MAX, CERTIFICATE_LOOK, DRAIN},
     log,
     reload::{Reload, Subjects},
@@ -133,10 +133,10 @@ fn start(settings: Settings) -> Result<Running, String> {
     routes.start_eager(&shutdown);
     let (routes, current) = watch::channel(Arc::new(routes));
     if let Some(port) = port {
-        let way = Service { routes: current.clone(), redirect: Some(Target { scheme, port }), slots: door.slots() };
+        let way = Service { routes: current.clone(), redirect: Some(Target { scheme, port }) };
         door.open(redirect, &way, None);
     }
-    door.open(main, &Service { routes: current, redirect: None, slots: door.slots() }, certificates.as_ref());
+    door.open(main, &Service { routes: current, redirect: None }, certificates.as_ref());
     for url in &urls {
         Event::ServerReady { url }.emit();
     }

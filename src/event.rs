@@ -154,3 +154,39 @@ impl<T: Tell> Tell for Option<T> {
 pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of events in the documentation: name, level and keys of each row.
+    fn documented() -> Vec<(String, String, Vec<String>)> {
+        let text = include_str!("../README.md");
+        let rows = text.lines().skip_while(|line| *line != "| event | level | keys |").skip(2);
+        let rows = rows.take_while(|line| line.starts_with('|'));
+        rows.map(|row| {
+            let cells: Vec<_> = row.trim_matches('|').splitn(3, '|').map(str::trim).collect();
+            let keys = cells[2].split(';').next().unwrap_or_default().split(' ').filter(|key| !key.is_empty());
+            let bare = |text: &str| text.trim_matches('`').to_owned();
+            (bare(cells[0]), cells[1].to_owned(), keys.map(bare).collect())
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_documented_events_are_those_that_there_are() {
+        // The log itself tells these: it leaves lines out of its own.
+        let of_log = [("lines left out", "", &["event", "lines"][..]), ("lines lost", "error", &["lines"])];
+        let mut want: Vec<_> = EVENTS
+            .iter()
+            .chain(&of_log)
+            .map(|(name, level, keys)| {
+                ((*name).to_owned(), (*level).to_owned(), keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>())
+            })
+            .collect();
+        let mut documented = documented();
+        documented.sort();
+        want.sort();
+        assert_eq!(documented, want);
+    }
+}

@@ -3,16 +3,13 @@
 use std::sync::LazyLock;
 
 use crate::{
+    answer::{self, routes::Routes},
     config,
     framing::{
         Decoder, Framing,
         events::{self, Command, Commands, Receivers, Said},
     },
-    http::{
-        self,
-        origin::{Entry, Policy, Refusal},
-        routes::Routes,
-    },
+    http::origin::{Entry, Policy, Refusal},
     limits::LINE_BYTES_HELD,
     message::{Kind, Piece},
     socket::reader::{Event, Reader},
@@ -151,7 +148,7 @@ fn said(reads: &[&[u8]]) -> Vec<String> {
 
 /// The head of a CGI script's answer.
 pub fn cgi_head(data: &[u8]) {
-    http::fuzzing::cgi_head(data);
+    answer::fuzzing::cgi_head(data);
 }
 
 /// The target of a request, among routes.
@@ -172,7 +169,7 @@ pub fn target(data: &[u8]) {
         ];
         config::fuzzing::routes(&all.concat()).expect("good routes")
     });
-    http::fuzzing::target(&ROUTES, data);
+    answer::fuzzing::target(&ROUTES, data);
 }
 
 /// Origin, Host and `--origin`, a line each: what is stricter lets less in, and nothing depends on the case of a host.

@@ -24,7 +24,7 @@
 //! | 9 | `daemon`, `reload` |
 //! | 8 | `config` |
 //! | 7 | `server` |
-//! | 6 | `http` |
+//! | 6 | `answer` above `http` |
 //! | 5 | `session` |
 //! | 4 | `room` |
 //! | 3 | `worker`, `socket` |
@@ -40,6 +40,7 @@
 //! *limit* is in `limits`.
 
 mod admission;
+mod answer;
 mod backlog;
 mod budget;
 mod buffers;

@@ -139,9 +139,6 @@ pub(crate) const STARTS_MAX: usize = 4;
 /// The pause after an accept failed for want of descriptors or memory: long enough not to spin, short enough to go unnoticed.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Seconds in the Retry-After of a 503.
-pub(crate) const RETRY_AFTER_SECS: u32 = 1;
-
 /// TCP keepalive: an idle connection is probed after this, and then as often. websocketd's figure.
 pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
 
@@ -188,9 +185,6 @@ pub(crate) const CGI_HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// Headers of a CGI script's answer; with more it is answered 502.
 pub(crate) const CGI_HEADERS_MAX: usize = 100;
-
-/// Redirects of CGI scripts from one to another within wsd (RFC 3875, section 6.2.2), against those that go round.
-pub(crate) const CGI_REDIRECTS_MAX: u32 = 8;
 
 /// What a look-up of a client's name is given (`--reverselookup`); then its address stands for it.
 pub(crate) const LOOKUP_TIME_MAX: Duration = Duration::from_secs(1);

@@ -10,9 +10,9 @@ use std::sync::{
 use tokio::sync::watch;
 
 use crate::{
+    answer::routes::Routes,
     config::Loader,
     event::Event,
-    http::routes::Routes,
     server::{systemd::Manager, tls::Reloader},
     shutdown::Shutdown,
     turn::run_blocking,

@@ -4,8 +4,8 @@ use std::{ffi::OsString, sync::Arc};
 
 use super::{Error, Plan, file, merge, places};
 use crate::{
+    answer::routes::Routes,
     cli::{self, Flags},
-    http::routes::Routes,
 };
 
 /// The routes that a file of this text makes.

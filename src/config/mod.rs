@@ -19,8 +19,8 @@ use std::{
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
+    answer::routes::Routes,
     cli::{self, Flags},
-    http::routes::Routes,
     log,
     server::{listen, tls},
 };
@@ -115,8 +115,8 @@ pub(crate) fn settings(command_line: Flags) -> Result<Settings, Error> {
     let stream = if flags.is_websocketd { log::Stream::Output } else { log::Stream::Error };
     let mut plan = Plan::default();
     let routes = plan.build(&flags, &file).map_err(|error| error.at(file.place_of(&error)))?;
-    let banner = banner::banner(&flags, &routes::tables(&flags, &file)?, &listen, &routes.otherwise.origin);
-    let warning = banner::warning(&flags, &routes.otherwise.origin);
+    let banner = banner::banner(&flags, &routes::tables(&flags, &file)?, &listen, &routes.otherwise.gate.origin);
+    let warning = banner::warning(&flags, &routes.otherwise.gate.origin);
     Ok(Settings {
         listen,
         tls,

@@ -9,14 +9,14 @@ use super::{
 };
 use crate::{
     admission::Admission,
-    budget::Budget,
-    cli::{self, Flags},
-    http::{
-        Site,
+    answer::{
         guard::Guard,
         routes::{Pattern, Routes},
+        site::Site,
         sources::Sources,
     },
+    budget::Budget,
+    cli::{self, Flags},
 };
 
 /// What has been built, to be built again from other settings.
@@ -77,7 +77,7 @@ impl Plan {
         next.admission.resize(site::limit(flags.maxforks));
         next.budget.resize(site::buffer_limit(flags));
         for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
-            built.site.admission.resize(built.flags.maxforks_of_route);
+            built.site.launcher.admission.resize(built.flags.maxforks_of_route);
         }
         let of_old = self.admissions().filter(|(pattern, _)| next.admission_of(pattern).is_none());
         next.gone = of_old.filter(|(_, admission)| !admission.is_idle()).collect();
@@ -109,7 +109,7 @@ impl Plan {
     /// The fork slots of routes, by their paths.
     fn admissions(&self) -> impl Iterator<Item = (Pattern, Admission)> {
         let of_sites =
-            self.sites.iter().filter_map(|built| Some((built.pattern.clone()?, built.site.admission.clone())));
+            self.sites.iter().filter_map(|built| Some((built.pattern.clone()?, built.site.launcher.admission.clone())));
         of_sites.chain(self.gone.iter().cloned())
     }
 

@@ -3,12 +3,12 @@
 use std::{ffi::OsStr, iter::once, os::unix::ffi::OsStrExt, path::PathBuf, sync::Arc};
 
 use crate::{
-    cli::Flags,
-    http::{
-        Site,
+    answer::{
         guard::{Guard, Namer},
         scripts::Scripts,
+        site::Site,
     },
+    cli::Flags,
 };
 
 /// The flags that name a file of settings or secrets, and what they name.

@@ -11,16 +11,16 @@ use std::{
 use super::Error;
 use crate::{
     admission::Admission,
+    answer::{cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
     budget::Budget,
     cli::Flags,
     framing::Framing,
     http::{
-        Cgi, Lookup, Site,
+        gate::Gate,
         handshake::is_token,
         headers::{self, Headers},
         origin::{Entry, Policy},
         path::Root,
-        scripts::Scripts,
     },
     limits::OWN_HEADERS_MAX,
     room::{
@@ -52,17 +52,19 @@ pub(super) fn site(flags: &Flags, admission: Admission, budget: &Budget) -> Resu
         cgi,
         files,
         has_console: flags.devconsole,
-        origin: origin(flags)?,
+        gate: Gate { origin: origin(flags)? },
         subprotocols: subprotocols(flags)?,
         headers: own_headers(flags)?,
-        admission,
         socket: socket_options(flags)?,
-        process,
-        environ: environ::Options {
-            software: format!("{}/{}", if flags.is_websocketd { "websocketd" } else { "wsd" }, environ::VERSION),
-            inherited: inherited(flags.passenv.as_deref()),
+        launcher: Launcher {
+            admission,
+            process,
+            environ: environ::EnvironOptions {
+                software: format!("{}/{}", if flags.is_websocketd { "websocketd" } else { "wsd" }, environ::VERSION),
+                inherited: inherited(flags.passenv.as_deref()),
+            },
+            lookup: flags.reverselookup.then(Lookup::new),
         },
-        lookup: flags.reverselookup.then(Lookup::new),
     })
 }
 

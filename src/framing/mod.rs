@@ -76,27 +76,12 @@ pub(crate) enum Decoder {
     Picky,
 }
 
-#[cfg(test)]
-mod picky {
-    use super::Garbled;
-    use crate::message::{Kind, Piece};
-
-    pub(super) fn decode(output: &[u8], emit: &mut impl FnMut(Piece<'_>)) -> Result<(), Garbled> {
-        for byte in output.chunks(1) {
-            if byte == b"!" {
-                return Err(Garbled("a byte that is not allowed"));
-            }
-            emit(Piece::whole(Kind::Binary, byte));
-        }
-        Ok(())
-    }
-}
-
 impl Decoder {
     /// Takes the next bytes of the output and hands over every piece they complete, in order.
     ///
     /// Fails where the output breaks the framing; the pieces before that have been handed over, and nothing can be read
     /// after it.
+    #[cfg_attr(not(test), expect(clippy::unnecessary_wraps, reason = "lines and chunks cannot be broken"))]
     pub(crate) fn decode(&mut self, output: &[u8], emit: &mut impl FnMut(Piece<'_>)) -> Result<(), Garbled> {
         match self {
             Self::Lines(lines) => lines.decode(output, emit),
@@ -116,6 +101,7 @@ impl Decoder {
     }
 
     /// Hands over what the end of the output completes: a last line without a newline. Fails where a message is cut.
+    #[expect(clippy::unnecessary_wraps, reason = "lines and chunks cannot be cut")]
     pub(crate) fn finish(&mut self, emit: &mut impl FnMut(Piece<'_>)) -> Result<(), Garbled> {
         match self {
             Self::Lines(lines) => lines.finish(emit),
@@ -133,5 +119,21 @@ impl Decoder {
     /// Whether bytes that are not UTF-8 have been replaced in text.
     pub(crate) fn has_replaced(&self) -> bool {
         matches!(self, Self::Lines(lines) if lines.has_replaced())
+    }
+}
+
+#[cfg(test)]
+mod picky {
+    use super::Garbled;
+    use crate::message::{Kind, Piece};
+
+    pub(super) fn decode(output: &[u8], emit: &mut impl FnMut(Piece<'_>)) -> Result<(), Garbled> {
+        for byte in output.chunks(1) {
+            if byte == b"!" {
+                return Err(Garbled("a byte that is not allowed"));
+            }
+            emit(Piece::whole(Kind::Binary, byte));
+        }
+        Ok(())
     }
 }

@@ -1,41 +1,45 @@
 //! One HTTP connection: requests one after the other, until it is closed or becomes a WebSocket.
 
 use std::{
+    convert::Infallible,
     io,
     pin::{Pin, pin},
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use hyper::{server::conn::http1, service::service_fn, upgrade::Upgraded};
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
 use super::{
-    Body, Service,
     pace::{Answer, Answering, Paced},
+    page::Body,
 };
 use crate::{
-    budget::{Kind, Owner, Share},
+    budget::{Budget, Kind, Owner, Share},
     limits::{HEAD_BYTES_MAX, HTTP_BUFFER_BYTES_MAX, SHUTDOWN_ANSWER},
-    peer::Connection,
     shutdown::Shutdown,
     socket::stream::Stream,
 };
 
-/// Serves `stream` until it is closed, or handed over to a session.
-pub(crate) async fn serve(stream: Stream, connection: Connection, service: Service, shutdown: Shutdown) {
+/// Serves `stream` until it is closed, or handed over to a session: `respond` answers each request.
+pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
+    stream: Stream,
+    budget: &Budget,
+    shutdown: &Shutdown,
+    respond: impl Fn(Request<Incoming>) -> F,
+) {
     let answering = Answering::default();
-    let owner = Owner::new(&service.routes.borrow().otherwise.process.budget, Kind::Client);
+    let owner = Owner::new(budget, Kind::Client);
     let paced = Paced::new(stream, answering.clone(), owner.clone());
-    let end = shutdown.clone();
-    let service = service_fn(move |request| {
+    let service = service_fn(|request| {
         let answer = answering.begin();
-        let response = service.clone().respond(connection.clone(), end.clone(), request);
+        let response = respond(request);
         let share = owner.share();
         async move {
             let answered = |body| Answered { body, fault: None, share, _answer: answer };
-            response.await.map(|response| response.map(answered))
+            Ok::<_, Infallible>(response.await.map(answered))
         }
     });
     let connection = http1::Builder::new()
@@ -112,7 +116,7 @@ impl Answered {
 }
 
 /// The connection under an upgraded one, and what the client sent of its first frames with the request.
-pub(super) fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
+pub(crate) fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     let parts = upgraded.downcast::<TokioIo<Paced>>().expect("every connection is served through Paced");
     // A copy, most often of nothing: the buffer itself would keep hyper's 8 KiB for as long as the session.
     (parts.io.into_inner().into_inner(), parts.read_buf.to_vec())

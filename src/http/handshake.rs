@@ -1,5 +1,6 @@
 //! The opening handshake (RFC 6455, section 4.2), as far as the request alone tells. Pure.
 
+use super::refusal::Refusal;
 use hyper::{
     HeaderMap, Method, StatusCode, Version,
     header::{
@@ -16,40 +17,29 @@ pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
     has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket")
 }
 
-/// What is wrong with a handshake: the status of the answer, a word for the log, and a sentence for the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    /// The status.
-    pub(crate) status: StatusCode,
-    /// `why` in the log.
-    pub(crate) why: &'static str,
-    /// What the client is told.
-    pub(crate) text: &'static str,
-}
-
 /// The value of `Sec-WebSocket-Accept`, or why there is none.
 pub(crate) fn accept(request: &Parts) -> Result<String, Refusal> {
     if request.method != Method::GET {
         let text = "A WebSocket is opened with GET (RFC 6455, section 4.1).";
-        return Err(Refusal { status: StatusCode::METHOD_NOT_ALLOWED, why: "method", text });
+        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", text));
     }
     if request.version != Version::HTTP_11 {
         let text = "A WebSocket is opened with HTTP/1.1 (RFC 6455, section 4.1).";
-        return Err(Refusal { status: StatusCode::BAD_REQUEST, why: "http", text });
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "http", text));
     }
     if has_body(&request.headers) {
         let text = "A request for a WebSocket has no body: its bytes could be taken for frames.";
-        return Err(Refusal { status: StatusCode::BAD_REQUEST, why: "body", text });
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "body", text));
     }
     if single(&request.headers, &SEC_WEBSOCKET_VERSION) != Some(b"13") {
         let text = "The header `Sec-WebSocket-Version: 13` is needed (RFC 6455, section 4.1).";
-        return Err(Refusal { status: StatusCode::UPGRADE_REQUIRED, why: "version", text });
+        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "version", text));
     }
     match single(&request.headers, &SEC_WEBSOCKET_KEY) {
         Some(key) if is_key(key) => Ok(derive_accept_key(key)),
         _ => {
             let text = "The header `Sec-WebSocket-Key` must be 16 bytes in base64 (RFC 6455, section 4.1).";
-            Err(Refusal { status: StatusCode::BAD_REQUEST, why: "key", text })
+            Err(Refusal::new(StatusCode::BAD_REQUEST, "key", text))
         }
     }
 }

@@ -8,7 +8,7 @@ use hyper::{
     },
 };
 
-use super::Body;
+use super::page::Body;
 
 /// The headers, for the two kinds of answers.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +43,7 @@ pub(crate) fn parse(text: &str) -> Result<(HeaderName, HeaderValue), &'static st
 
 impl Headers {
     /// Adds the headers to the answer of a script, whose own of the same name stay, as with websocketd.
-    pub(super) fn add_beside(&self, mut response: Response<Body>) -> Response<Body> {
+    pub(crate) fn add_beside(&self, mut response: Response<Body>) -> Response<Body> {
         for (name, value) in &self.http {
             response.headers_mut().append(name, value.clone());
         }
@@ -51,7 +51,7 @@ impl Headers {
     }
 
     /// Adds the headers to an answer; they take the place of wsd's own of the same name.
-    pub(super) fn add(&self, mut response: Response<Body>) -> Response<Body> {
+    pub(crate) fn add(&self, mut response: Response<Body>) -> Response<Body> {
         let is_websocket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let own = if is_websocket { &self.websocket } else { &self.http };
         for name in own.keys() {

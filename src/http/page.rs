@@ -1,15 +1,23 @@
 //! The pages that wsd writes itself: errors, in a few words that help.
 
+use std::io;
+
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{
     Response, StatusCode,
-    header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+    header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS},
 };
 
-use super::Body;
+use super::refusal::Refusal;
 
-/// A page of plain text: the status, and what to do about it. Nothing of the request is repeated in it.
+/// Seconds in the Retry-After of a 429 and a 503.
+const RETRY_AFTER_SECS: u32 = 1;
+
+/// The body of any answer.
+pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// Returns a page of plain text: the status, and what to do about it. Nothing of the request is repeated in it.
 pub(crate) fn page(status: StatusCode, text: &str) -> Response<Body> {
     let reason = status.canonical_reason().unwrap_or_default();
     let mut response = Response::new(text_body(format!("{} {reason}\n\n{text}\n", status.as_u16())));
@@ -20,12 +28,27 @@ pub(crate) fn page(status: StatusCode, text: &str) -> Response<Body> {
     response
 }
 
-/// 404, with what this server is.
+/// Returns the page of a refusal.
+pub(crate) fn refused(refusal: &Refusal) -> Response<Body> {
+    let mut response = page(refusal.status, refusal.text);
+    match refusal.status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECS));
+        }
+        StatusCode::METHOD_NOT_ALLOWED => {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+        }
+        _ => {}
+    }
+    response
+}
+
+/// Returns a 404, with what this server is.
 pub(crate) fn not_found(text: &str) -> Response<Body> {
     page(StatusCode::NOT_FOUND, text)
 }
 
-/// A body that is all there.
+/// Returns a body that is all there.
 pub(crate) fn text_body(text: impl Into<Bytes>) -> Body {
     Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
 }

@@ -141,7 +141,9 @@ mod tests {
     /// Adds a batch of messages.
     fn add(history: &mut History, messages: &[Vec<u8>]) {
         let mut draft = Draft::default();
-        messages.iter().for_each(|message| draft.push(Kind::Text, message));
+        for message in messages {
+            draft.push(Kind::Text, message);
+        }
         history.add(&draft.share(&Budget::new(None)));
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Rooms {
     pub(crate) sharing: Sharing,
     options: RoomOptions,
     open: Mutex<HashMap<Vec<u8>, Arc<Room>>>,
+    /// Held by the client whose room is being started.
+    starts: tokio::sync::Mutex<()>,
     /// An `--eager` worker is being kept.
     is_kept: AtomicBool,
     /// The settings have changed: nobody comes any more.
@@ -48,7 +50,7 @@ pub(crate) struct Rooms {
 
 /// Why a client cannot be let in.
 #[derive(Debug)]
-pub(crate) enum Refusal<E> {
+pub(crate) enum NotJoined<E> {
     /// Too many clients, or too many that the worker has not read of.
     Full,
     /// The worker is down, and will be started again.
@@ -61,38 +63,40 @@ impl Rooms {
     /// No rooms yet.
     pub(crate) fn new(sharing: Sharing, options: RoomOptions) -> Arc<Self> {
         let (is_kept, is_retired) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { sharing, options, open: Mutex::default(), is_kept, is_retired })
+        let starts = tokio::sync::Mutex::new(());
+        Arc::new(Self { sharing, options, open: Mutex::default(), starts, is_kept, is_retired })
     }
 
     /// Lets a client into the room of `path`. If there is none, `launch` starts its worker.
-    pub(crate) fn join<'a, E>(
+    pub(crate) async fn join<'a, E>(
         self: &Arc<Self>,
         path: &[u8],
         client: String,
         variables: impl Iterator<Item = (&'a str, &'a str)> + Clone,
         connection: &Connection,
         shutdown: &Shutdown,
-        launch: impl FnOnce() -> Result<(Worker, Permit), E>,
-    ) -> Result<Member, Refusal<E>> {
+        launch: impl Future<Output = Result<(Worker, Permit), E>>,
+    ) -> Result<Member, NotJoined<E>> {
         let key = self.key(path);
-        let mut open = lock(&self.open);
-        if let Some(room) = key.as_ref().and_then(|key| open.get(key)) {
-            match room.join(client.clone(), connection.id, variables.clone()) {
-                Ok(member) => return Ok(member),
-                Err(NoSeat::Full) => return Err(Refusal::Full),
-                Err(NoSeat::Over) => {}
-            }
+        // One start at a time: of two first clients the second finds the room of the first.
+        let _turn = match &key {
+            Some(key) if !self.has_room(key) => Some(self.starts.lock().await),
+            _ => None,
+        };
+        match self.join_open(key.as_deref(), client.clone(), variables.clone(), connection.id) {
+            Some(Ok(member)) => return Ok(member),
+            Some(Err(NoSeat::Full)) => return Err(NotJoined::Full),
+            Some(Err(NoSeat::Over)) | None => {}
         }
         if self.options.stays {
-            return Err(Refusal::Down);
+            return Err(NotJoined::Down);
         }
-        let (worker, permit) = launch().map_err(Refusal::Launch)?;
+        let (worker, permit) = launch.await.map_err(NotJoined::Launch)?;
         let room = Room::new(self.options.clone());
-        let member = room.join(client, connection.id, variables).map_err(|_| Refusal::Full)?;
+        let member = room.join(client, connection.id, variables).map_err(|_| NotJoined::Full)?;
         if let Some(key) = &key {
-            open.insert(key.clone(), Arc::clone(&room));
+            lock(&self.open).insert(key.clone(), Arc::clone(&room));
         }
-        drop(open);
         let (rooms, connection, end) = (Arc::clone(self), connection.clone(), shutdown.clone());
         let path = String::from_utf8_lossy(path).into_owned();
         shutdown.spawn(async move {
@@ -102,6 +106,23 @@ impl Rooms {
             }
         });
         Ok(member)
+    }
+
+    /// Whether a room is open that a client could join.
+    fn has_room(&self, key: &[u8]) -> bool {
+        lock(&self.open).get(key).is_some_and(|room| !room.is_over())
+    }
+
+    /// Lets a client into a room that is open.
+    fn join_open<'a>(
+        &self,
+        key: Option<&[u8]>,
+        client: String,
+        variables: impl Iterator<Item = (&'a str, &'a str)>,
+        conn: u64,
+    ) -> Option<Result<Member, NoSeat>> {
+        let open = lock(&self.open);
+        Some(open.get(key?)?.join(client, conn, variables))
     }
 
     /// Waits for the end of a room that is over, if there is one: its worker has a fork slot until then. Who finds a room

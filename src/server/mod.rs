@@ -16,8 +16,9 @@ use tokio::{
 };
 
 use crate::{
+    answer::service::Service,
     event::Event,
-    http::{self, Service},
+    http,
     limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_TIME_MAX},
     peer::{Connection, Peer},
     shutdown::Shutdown,
@@ -37,11 +38,6 @@ impl Door {
     /// A door for a limited number of connections, whatever the number of listeners.
     pub(crate) fn new(shutdown: &Shutdown) -> Self {
         Self { slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)), shutdown: shutdown.clone() }
-    }
-
-    /// What the connections hold that are no sessions (yet).
-    pub(crate) fn slots(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.slots)
     }
 
     /// Opens `listeners`: `service` answers, within TLS if there are certificates.
@@ -65,17 +61,14 @@ impl Door {
             let (service, certificates, shutdown) = (service.clone(), certificates.clone(), self.shutdown.clone());
             self.shutdown.spawn(async move {
                 match certificates {
-                    None => {
-                        http::connection::serve(Stream::Plain(stream), Connection::new(peer, None), service, shutdown)
-                            .await;
-                    }
+                    None => serve(Stream::Plain(stream), Connection::new(peer, None), service, &shutdown).await,
                     Some(certificates) => {
                         let secured = tokio::select! {
                             secured = secure(stream, peer, &certificates) => secured,
                             () = shutdown.begun() => None,
                         };
                         if let Some((stream, connection)) = secured {
-                            http::connection::serve(stream, connection, service, shutdown).await;
+                            serve(stream, connection, service, &shutdown).await;
                         }
                     }
                 }
@@ -83,6 +76,12 @@ impl Door {
             });
         }
     }
+}
+
+/// Answers the requests of one connection.
+async fn serve(stream: Stream, connection: Connection, service: Service, shutdown: &Shutdown) {
+    let respond = |request| service.clone().respond(connection.clone(), shutdown.clone(), request);
+    http::connection::serve(stream, &service.budget(), shutdown, respond).await;
 }
 
 /// Shakes hands, within a limit of time.

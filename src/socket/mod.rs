@@ -124,12 +124,12 @@ impl Socket {
 
     /// Sends what waits, as far as the kernel takes it. A client that cannot be written to is forgotten.
     fn send(&mut self, cx: &mut Context<'_>) {
-        let before = (self.out.len(), self.shared.len(), self.sent);
+        let before = (self.out.waiting(), self.shared.len(), self.sent);
         if self.is_open != Sending::Broken && self.try_send(cx).is_err() {
             self.is_open = Sending::Broken;
             self.forget_unsent();
         }
-        if before != (self.out.len(), self.shared.len(), self.sent) {
+        if before != (self.out.waiting(), self.shared.len(), self.sent) {
             // A client that takes what is sent lives, though no Ping can be sent in between.
             self.progress += 1;
             self.upkeep.hear();
@@ -226,7 +226,7 @@ impl Client for Socket {
                 }
                 (None, Ok(())) => Heard::Some,
             };
-            if self.out.len() > 0 {
+            if self.out.waiting() > 0 {
                 self.send(cx);
             }
             Poll::Ready(heard)

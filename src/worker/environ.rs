@@ -10,7 +10,7 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What every environment has in common.
 #[derive(Clone, Debug)]
-pub(crate) struct Options {
+pub(crate) struct EnvironOptions {
     /// `SERVER_SOFTWARE`.
     pub(crate) software: String,
     /// The variables that `--passenv` names, with their values.
@@ -60,7 +60,7 @@ pub(crate) struct Content<'a> {
 }
 
 /// The variables, in no order; no name comes twice.
-pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<Variable> {
+pub(crate) fn variables(options: &EnvironOptions, facts: &Facts<'_>) -> Vec<Variable> {
     let tls = facts.connection.tls.as_deref();
     let peer = facts.connection.peer;
     let host = header(facts.headers, "host").unwrap_or_default();
@@ -101,7 +101,7 @@ pub(crate) fn variables(options: &Options, facts: &Facts<'_>) -> Vec<Variable> {
 
 /// The same for a worker that many clients share: of the request that started it nothing but the path, whose `script_name`
 /// is the part that named the program.
-pub(crate) fn room_variables(options: &Options, script_name: &[u8], path_info: &[u8]) -> Vec<Variable> {
+pub(crate) fn room_variables(options: &EnvironOptions, script_name: &[u8], path_info: &[u8]) -> Vec<Variable> {
     let path = if script_name == b"/" { path_info.to_vec() } else { [script_name, path_info].concat() };
     let id = unique_id();
     let own: [(&str, &[u8]); 6] = [
@@ -116,7 +116,7 @@ pub(crate) fn room_variables(options: &Options, script_name: &[u8], path_info: &
 }
 
 /// `SERVER_SOFTWARE`, what is inherited, and `own`.
-fn with_inherited(options: &Options, own: Vec<Variable>) -> Vec<Variable> {
+fn with_inherited(options: &EnvironOptions, own: Vec<Variable>) -> Vec<Variable> {
     // What is inherited may replace the first variable only: nobody's environment poses as the request.
     let mut variables = own;
     let is_known = |variables: &[Variable], new: &Variable| variables.iter().any(|known| known.name() == new.name());

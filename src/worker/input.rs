@@ -49,7 +49,7 @@ impl Input {
     ///
     /// A pipe that cannot hold a large message is widened: the worker then takes it in fewer steps.
     pub(crate) fn send(&mut self, cx: &mut Context<'_>) {
-        let is_large = self.untaken.len() > PIPE_BYTES;
+        let is_large = self.untaken.waiting() > PIPE_BYTES;
         let Some(pipe) = &mut self.pipe else { return self.untaken.clear() };
         if is_large && !mem::replace(&mut self.is_wide, true) {
             widen(&*pipe);
@@ -72,7 +72,7 @@ impl Input {
     /// Returns the bytes that the worker has not read: those in the pipe and those that it had no room for.
     pub(crate) fn unread(&self) -> usize {
         let in_pipe = self.pipe.as_ref().and_then(|pipe| ioctl_fionread(pipe).ok()).unwrap_or(0);
-        self.untaken.len() + usize::try_from(in_pipe).unwrap_or(usize::MAX)
+        self.untaken.waiting() + usize::try_from(in_pipe).unwrap_or(usize::MAX)
     }
 
     /// Closes the pipe: the worker reads an end of file once it has read all that is in it.

@@ -106,7 +106,10 @@ impl Partner for Process {
             let mut emit = |piece: Piece<'_>| send(piece, client, &mut messages);
             let decoded = match source {
                 Source::Output => self.decoder.decode(&buffer[..count], &mut emit),
-                Source::Stderr => Ok(self.decoder.decode_stderr(&buffer[..count], &mut emit)),
+                Source::Stderr => {
+                    self.decoder.decode_stderr(&buffer[..count], &mut emit);
+                    Ok(())
+                }
             };
             if self.decoder.has_replaced() && !had_replaced {
                 let hint = "--binary sends bytes as they are";

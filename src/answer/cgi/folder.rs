@@ -1,15 +1,9 @@
-//! `--cgidir`: scripts that answer HTTP requests (CGI/1.1, RFC 3875).
-
-pub(super) mod answer;
-mod run;
-mod talk;
+//! A folder of CGI scripts, and which of them a path means.
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use hyper::{Method, Uri, body::Incoming, http::request::Parts};
-
-use super::{Context, path::Root, scripts::find_file};
-pub(super) use answer::Answer;
+use super::super::scripts::find_file;
+use crate::http::path::Root;
 
 /// A folder of CGI scripts.
 #[derive(Clone, Debug)]
@@ -17,7 +11,8 @@ pub(crate) struct Cgi {
     root: Root,
     /// The path of the folder's URL below that of `--staticdir`, if it lies in there.
     prefix: Option<Vec<u8>>,
-    time_max: Duration,
+    /// How long a script may be silent (`--cgi-timeout`).
+    pub(super) time_max: Duration,
 }
 
 /// A script, and how the path of the URL is shared out.
@@ -42,12 +37,12 @@ impl Cgi {
     }
 
     /// The folder.
-    pub(super) fn root(&self) -> &Root {
+    pub(in crate::answer) fn root(&self) -> &Root {
         &self.root
     }
 
     /// The script for `path` (decoded), of which `base` bytes have led to these scripts.
-    pub(super) fn find<'a>(&self, path: &'a [u8], base: usize) -> Option<Found<'a>> {
+    pub(in crate::answer) fn find<'a>(&self, path: &'a [u8], base: usize) -> Option<Found<'a>> {
         let find_after = |start: usize| {
             let script = find_file(&self.root, path.get(start..)?)?;
             let (name, info) = path.split_at(start + script.taken);
@@ -60,28 +55,4 @@ impl Cgi {
         };
         find_after(base).or_else(within_site)
     }
-
-    /// Runs the script that was found for `path`.
-    pub(super) async fn run(
-        &self,
-        context: &Context,
-        request: &Parts,
-        body: Option<Incoming>,
-        found: &Found<'_>,
-        path: &[u8],
-    ) -> Answer {
-        run::run(context, request, body, found, path, self.time_max).await
-    }
-}
-
-/// The request that a local redirect means (RFC 3875, section 6.2.2): the same client, GET, no body.
-pub(super) fn get(mut request: Parts, target: Uri) -> Parts {
-    request.uri = target;
-    if request.method != Method::HEAD {
-        request.method = Method::GET;
-    }
-    for name in [hyper::header::CONTENT_LENGTH, hyper::header::CONTENT_TYPE, hyper::header::TRANSFER_ENCODING] {
-        request.headers.remove(name);
-    }
-    request
 }

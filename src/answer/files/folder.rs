@@ -20,10 +20,9 @@ use tower_http::services::fs::{Backend, File as BackendFile};
 
 use super::super::{
     beneath::{self, Purpose},
-    path::Root,
     sources::Sources,
 };
-use crate::limits::FILE_READ_BYTES;
+use crate::{http::path::Root, limits::FILE_READ_BYTES};
 
 /// A folder out of which no path leads.
 #[derive(Debug)]

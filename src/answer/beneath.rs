@@ -15,8 +15,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::path::Root;
-use crate::limits::LINK_TRIES_MAX;
+use crate::{http::path::Root, limits::LINK_TRIES_MAX};
 
 /// What is to be done with what is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

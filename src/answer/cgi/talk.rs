@@ -15,10 +15,7 @@ use http_body_util::{
 use hyper::{HeaderMap, Response, StatusCode, Uri, header::CONTENT_LENGTH};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{
-    answer::{Answer, Head, parse},
-    run::text,
-};
+use super::answer::{Answer, Head, parse, text};
 use crate::{
     budget::Budget,
     buffers,

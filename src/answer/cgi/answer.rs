@@ -5,12 +5,12 @@ use hyper::{
     header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING, UPGRADE},
 };
 
-use super::super::Body;
+use crate::http::page::Body;
 use crate::limits::CGI_HEADERS_MAX;
 
 /// What is to be done about a request, according to its script.
 #[derive(Debug)]
-pub(in crate::http) enum Answer {
+pub(in crate::answer) enum Answer {
     /// It is answered with this, which the script said.
     Document(Response<Body>),
     /// It is answered with this, which wsd says.
@@ -21,7 +21,7 @@ pub(in crate::http) enum Answer {
 
 /// The head of a script's output.
 #[derive(Debug)]
-pub(in crate::http) enum Head {
+pub(in crate::answer) enum Head {
     /// Status and headers; the rest of the output is the body.
     Document(StatusCode, HeaderMap),
     /// See [`Answer::LocalRedirect`].
@@ -29,7 +29,7 @@ pub(in crate::http) enum Head {
 }
 
 /// The head at the front of `output` and its length; `None` while it is not whole; an error if it is none.
-pub(in crate::http) fn parse(output: &[u8]) -> Result<Option<(Head, usize)>, &'static str> {
+pub(in crate::answer) fn parse(output: &[u8]) -> Result<Option<(Head, usize)>, &'static str> {
     let mut room = [httparse::EMPTY_HEADER; CGI_HEADERS_MAX];
     let (length, headers) = match httparse::parse_headers(output, &mut room) {
         Ok(httparse::Status::Partial) => return Ok(None),
@@ -85,6 +85,11 @@ fn head(mut headers: HeaderMap) -> Result<Head, &'static str> {
 fn parse_status(status: &HeaderValue) -> Option<StatusCode> {
     let code = status.to_str().ok()?.split_ascii_whitespace().next()?;
     code.parse().ok().filter(|status: &StatusCode| !status.is_informational())
+}
+
+/// Returns the value of a header as text; empty if there is none.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -9,21 +9,16 @@ use std::{
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{
-    HeaderMap, Method, StatusCode,
+    Method, StatusCode,
     body::Incoming,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName},
-    http::request::Parts,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
 use tokio::sync::oneshot;
 
 use super::{
-    super::{
-        Context,
-        launch::{admit, environment, start},
-        page::page,
-    },
-    Found,
-    answer::Answer,
+    super::{ask::Ask, launch::Launch, scripts::Script},
+    answer::{Answer, text},
+    folder::Found,
     talk::{Failure, Outcome, Told, talk},
 };
 use crate::{
@@ -31,6 +26,7 @@ use crate::{
     budget::Budget,
     buffers,
     event::Event,
+    http::{gate::Visitor, page, refusal::Refusal},
     peer::Connection,
     worker::{
         Worker,
@@ -42,47 +38,59 @@ use crate::{
     },
 };
 
-/// Runs the script that was found for `path`.
-pub(super) async fn run(
-    context: &Context,
-    request: &Parts,
-    body: Option<Incoming>,
-    found: &Found<'_>,
-    path: &[u8],
-    time_max: Duration,
-) -> Answer {
-    let permit = match admit(context) {
-        Ok(permit) => permit,
-        Err(response) => return Answer::Page(response),
-    };
+/// Runs the script that was found for a request.
+pub(super) async fn run(ask: &mut Ask, visitor: &Visitor, found: &Found<'_>) -> Answer {
+    let body = ask.body.take();
+    match start(ask, visitor, found).await {
+        Ok((worker, permit)) => talk_with(ask, found, worker, permit, body).await,
+        Err(refusal) => {
+            refusal.log(ask.connection.peer);
+            Answer::Page(page::refused(&refusal))
+        }
+    }
+}
+
+async fn start(ask: &Ask, visitor: &Visitor, found: &Found<'_>) -> Result<(Worker, Permit), Refusal> {
+    let launcher = &ask.site.launcher;
+    let permit = launcher.admit()?;
     // It is started in its own folder (RFC 3875, section 7.2).
     let folder = found.file.parent().map(Path::to_owned);
     let program = Program::linkless(found.file.clone(), found.file_name.clone(), folder);
-    let script = super::super::scripts::Script { program, name: found.name, path_info: found.info };
-    let told_of_body = Content {
-        length: text(&request.headers, &CONTENT_LENGTH),
-        kind: text(&request.headers, &CONTENT_TYPE),
+    let script = Script { program, name: found.name, path_info: found.info };
+    let content = Content {
+        length: text(&ask.request.headers, &CONTENT_LENGTH),
+        kind: text(&ask.request.headers, &CONTENT_TYPE),
         script_file: Some(&found.file),
     };
-    let environment = environment(context, request, &script, path, &unique_id(), told_of_body, None).await;
-    let (worker, permit) = match start(context, &script.program, environment, permit).await {
-        Ok(started) => started,
-        Err(response) => return Answer::Page(response),
+    let launch = Launch {
+        connection: &visitor.connection,
+        request: &ask.request,
+        script: &script,
+        path: &ask.path,
+        id: &unique_id(),
+        content,
+        subprotocol: None,
     };
+    let environment = launcher.environment(launch).await;
+    launcher.start(visitor.connection.peer, &script.program, environment, permit).await
+}
+
+/// Has the script answer, in a task of its own: it is brought to its end though the client may leave.
+async fn talk_with(ask: &Ask, found: &Found<'_>, worker: Worker, permit: Permit, body: Option<Incoming>) -> Answer {
     let (tell, told) = oneshot::channel();
-    let is_head = request.method == Method::HEAD;
+    let options = &ask.site.launcher.process;
     let run = Run {
-        is_head,
+        is_head: ask.request.method == Method::HEAD,
         worker,
         body,
         permit,
         file: found.file.clone(),
-        time_max,
-        patience: context.site.process.patience,
-        budget: context.site.process.budget.clone(),
+        time_max: ask.site.cgi.as_ref().map_or(Duration::MAX, |cgi| cgi.time_max),
+        patience: options.patience,
+        budget: options.budget.clone(),
     };
-    let (connection, shutdown) = (context.connection.clone(), context.shutdown.clone());
-    context.shutdown.spawn(async move {
+    let (connection, shutdown) = (ask.connection.clone(), ask.shutdown.clone());
+    ask.shutdown.spawn(async move {
         tokio::select! {
             // The script is killed as it is dropped.
             () = shutdown.begun() => {}
@@ -91,13 +99,9 @@ pub(super) async fn run(
     });
     match told.await.unwrap_or(Err(StatusCode::BAD_GATEWAY)) {
         Ok(answer) => answer,
-        Err(status @ StatusCode::BAD_REQUEST) => Answer::Page(page(status, "The body of the request is broken.")),
-        Err(status) => Answer::Page(page(status, "The script gave no answer. The server's log tells why.")),
+        Err(status @ StatusCode::BAD_REQUEST) => Answer::Page(page::page(status, "The body of the request is broken.")),
+        Err(status) => Answer::Page(page::page(status, "The script gave no answer. The server's log tells why.")),
     }
-}
-
-pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// A script under way.

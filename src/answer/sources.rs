@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use super::{Site, guard::Guard, path::Root, scripts::Scripts};
+use super::{guard::Guard, scripts::Scripts, site::Site};
+use crate::http::path::Root;
 
 /// What nobody is to read.
 #[derive(Debug)]

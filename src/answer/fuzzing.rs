@@ -8,12 +8,10 @@ use tokio::runtime::Builder;
 
 use super::{
     cgi::answer::{Head, parse},
-    files::Files,
-    path::{decode, is_clean},
-    respond_with_file,
+    files::{Files, respond_with_file, split_base},
     routes::Routes,
-    split_base,
 };
+use crate::http::path::{decode, is_clean};
 
 /// A head ends where it ends, whatever follows, is not whole before, and says nothing that is not a script's to say.
 pub(crate) fn cgi_head(output: &[u8]) {

@@ -8,30 +8,45 @@ use http_body_util::BodyExt;
 use hyper::{
     Method, Request, Response, StatusCode,
     header::{
-        ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE, X_CONTENT_TYPE_OPTIONS,
+        ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
+        X_CONTENT_TYPE_OPTIONS,
     },
 };
 use tower_http::services::ServeDir;
 use tower_service::Service;
 
-use super::{
-    Body,
-    page::{not_found, page},
-    path::Root,
-    sources::Sources,
+use super::{ask::Ask, routes::Base, sources::Sources};
+use crate::{
+    http::{
+        page::{self, Body, not_found, page, text_body},
+        path::Root,
+    },
+    limits::FILE_READ_BYTES,
 };
-use crate::limits::FILE_READ_BYTES;
 use folder::{Access, Folder};
+
+/// Answers with a file, if there is a folder of them; a file that is not there leaves the answer to the console.
+pub(super) async fn answer(ask: &Ask) -> Option<Response<Body>> {
+    let root = ask.site.files.as_ref()?;
+    if let Err(refusal) = ask.site.launcher.check_budget() {
+        refusal.log(ask.connection.peer);
+        return Some(page::refused(&refusal));
+    }
+    let files = Files::new(root.clone(), Arc::clone(&ask.routes.sources));
+    let request = Request::from_parts(ask.request.clone(), ());
+    let response = respond_with_file(&files, request, ask.base).await;
+    (response.status() != StatusCode::NOT_FOUND || !ask.site.has_console).then_some(response)
+}
 
 /// A folder of files to serve.
 #[derive(Clone, Debug)]
-pub(super) struct Files {
+pub(in crate::answer) struct Files {
     folder: Arc<Folder>,
 }
 
 impl Files {
     /// The files in `root`, except `sources`.
-    pub(super) fn new(root: Root, sources: Arc<Sources>) -> Self {
+    pub(in crate::answer) fn new(root: Root, sources: Arc<Sources>) -> Self {
         Self { folder: Arc::new(Folder::new(root, sources)) }
     }
 
@@ -117,5 +132,51 @@ fn with_file_headers(mut response: Response<Body>) -> Response<Body> {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // A page under work must not be an old one; the validators make asking cheap.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// Parts the raw path of a request behind `base` bytes of the decoded one.
+pub(in crate::answer) fn split_base(path: &str, base: usize) -> (&str, &str) {
+    // By bytes: a client may send UTF-8 as it is.
+    let bytes = path.as_bytes();
+    let mut at = 0;
+    for _ in 0..base {
+        let is_escape = bytes.get(at) == Some(&b'%') && bytes.get(at + 1..at + 3).is_some_and(is_hex);
+        at += if is_escape { 3 } else { 1 };
+    }
+    path.split_at_checked(at).unwrap_or((path, ""))
+}
+
+fn is_hex(digits: &[u8]) -> bool {
+    digits.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// The answer of a folder of files that is found behind `base`.
+pub(in crate::answer) async fn respond_with_file(
+    files: &Files,
+    mut request: Request<()>,
+    base: Base,
+) -> Response<Body> {
+    let target = request.uri().clone();
+    let (front, rest) = split_base(target.path(), base.bytes);
+    let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
+    if base.has_more && rest.is_empty() && !front.is_empty() {
+        // The links of a page in the folder begin at the folder.
+        let mut response = Response::new(text_body(""));
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        if let Ok(location) = HeaderValue::try_from(format!("{front}/{query}")) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        return response;
+    }
+    if !front.is_empty() {
+        let slash = if rest.starts_with('/') { "" } else { "/" };
+        *request.uri_mut() = format!("{slash}{rest}{query}").parse().unwrap_or_default();
+    }
+    let mut response = files.respond(request).await;
+    let location = response.headers().get(LOCATION).map(|location| [front.as_bytes(), location.as_bytes()].concat());
+    if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
+        response.headers_mut().insert(LOCATION, location);
+    }
     response
 }

@@ -3,17 +3,15 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use hyper::{
-    Method, Request, Response, StatusCode,
+    Method, Response, StatusCode,
     header::{
         ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY,
         X_CONTENT_TYPE_OPTIONS,
     },
+    http::request::Parts,
 };
 
-use super::{
-    Body,
-    page::{page, text_body},
-};
+use crate::http::page::{Body, page, text_body};
 
 /// Scripts and styles from here only, connections to any WebSocket: the console's address field may name another.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src ws: wss:; \
@@ -45,18 +43,18 @@ const CONSOLE_PARTS: [File; 9] = [
 const CONSOLE: File = ("", "text/html; charset=utf-8", include_str!("../../static/console.html"));
 
 /// The answer to a request for the client.
-pub(super) fn client(request: &Request<()>) -> Option<Response<Body>> {
-    (request.uri().path() == CLIENT.0).then(|| respond(request, CLIENT))
+pub(super) fn client(request: &Parts) -> Option<Response<Body>> {
+    (request.uri.path() == CLIENT.0).then(|| respond(request, CLIENT))
 }
 
 /// The answer with the console, or a part of it.
-pub(super) fn console(request: &Request<()>) -> Response<Body> {
-    let part = CONSOLE_PARTS.into_iter().find(|(path, ..)| *path == request.uri().path());
+pub(super) fn console(request: &Parts) -> Response<Body> {
+    let part = CONSOLE_PARTS.into_iter().find(|(path, ..)| *path == request.uri.path());
     respond(request, part.unwrap_or(CONSOLE))
 }
 
-fn respond(request: &Request<()>, (_, kind, text): File) -> Response<Body> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+fn respond(request: &Parts, (_, kind, text): File) -> Response<Body> {
+    if !matches!(request.method, Method::GET | Method::HEAD) {
         let mut response = page(StatusCode::METHOD_NOT_ALLOWED, "This is read with GET or HEAD.");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
@@ -64,7 +62,7 @@ fn respond(request: &Request<()>, (_, kind, text): File) -> Response<Body> {
     let etag = etag(text);
     let knows =
         |list: &str| list.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag);
-    let is_known = request.headers().get_all(IF_NONE_MATCH).iter().any(|value| value.to_str().is_ok_and(knows));
+    let is_known = request.headers.get_all(IF_NONE_MATCH).iter().any(|value| value.to_str().is_ok_and(knows));
     let mut response = Response::new(text_body(if is_known { "" } else { text }));
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;

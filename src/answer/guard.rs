@@ -12,8 +12,8 @@ use std::{
 
 use rustix::fs::OFlags;
 
-use super::{beneath::has_hidden_name, path::Root};
-use crate::limits::GUARDED_FILES_MAX;
+use super::beneath::has_hidden_name;
+use crate::{event::Event, http::path::Root, limits::GUARDED_FILES_MAX};
 
 /// By whom a file is named that is never served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl Guard {
                 Namer::Command => "COMMAND",
             };
             let hint = "keep it outside of the folder of --staticdir";
-            tracing::warn!(%file, named, %folder, hint, "file not served");
+            Event::FileNotServed { file: &file, named, folder: &folder, hint }.emit();
         }
     }
 }

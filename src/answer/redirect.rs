@@ -1,14 +1,12 @@
 //! `--redirport`: a listener that says where the site is.
 
 use hyper::{
-    Request, Response, StatusCode,
+    Response, StatusCode,
     header::{HOST, HeaderValue, LOCATION},
+    http::request::Parts,
 };
 
-use super::{
-    Body,
-    page::{page, text_body},
-};
+use crate::http::page::{Body, page, text_body};
 
 /// Where the site is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +19,9 @@ pub(crate) struct Target {
 
 impl Target {
     /// 301 to the same host, path and query, with the site's scheme and port.
-    pub(super) fn respond<B>(&self, request: &Request<B>) -> Response<Body> {
-        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    pub(super) fn respond(&self, request: &Parts) -> Response<Body> {
+        let host = request.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
         match self.location(host, target).and_then(|location| HeaderValue::try_from(location).ok()) {
             None => page(StatusCode::BAD_REQUEST, "The header `Host` names no host."),
             Some(location) => {

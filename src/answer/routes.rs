@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Site, scripts::Scripts, sources::Sources};
+use super::{scripts::Scripts, site::Site, sources::Sources};
 use crate::{shutdown::Shutdown, worker::environ::room_variables};
 
 /// The sites, by path.
@@ -79,8 +79,8 @@ impl Routes {
         for (path, site) in all {
             if let (true, Some(rooms), Some(Scripts::Command(program))) = (site.is_eager, &site.rooms, &site.scripts) {
                 let name = if path.is_empty() { "/" } else { path };
-                let environment = room_variables(&site.environ, name.as_bytes(), b"");
-                rooms.keep(program.clone(), name, environment, site.admission.clone(), shutdown);
+                let environment = room_variables(&site.launcher.environ, name.as_bytes(), b"");
+                rooms.keep(program.clone(), name, environment, site.launcher.admission.clone(), shutdown);
             }
         }
     }

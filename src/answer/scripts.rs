@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    beneath::{self, Purpose},
-    path::{Root, is_clean},
+use super::beneath::{self, Purpose};
+use crate::{
+    http::path::{Root, is_clean},
+    worker::program::Program,
 };
-use crate::worker::program::Program;
 
 /// The programs that are served.
 #[derive(Clone, Debug)]

@@ -1,0 +1,19 @@
+//! The answers to HTTP requests: a file or a folder for each kind of answer.
+
+mod ask;
+mod beneath;
+mod builtin;
+pub(crate) mod cgi;
+mod files;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+pub(crate) mod guard;
+pub(crate) mod launch;
+pub(crate) mod lookup;
+pub(crate) mod redirect;
+pub(crate) mod routes;
+pub(crate) mod scripts;
+pub(crate) mod service;
+pub(crate) mod site;
+pub(crate) mod sources;
+mod websocket;

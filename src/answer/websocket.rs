@@ -1,0 +1,172 @@
+//! The answer to a request for a WebSocket: checks the handshake, starts the program, and only then says 101.
+
+use std::{ffi::OsStr, sync::Arc};
+
+use hyper::{
+    Response, StatusCode,
+    header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE},
+};
+
+use super::{
+    ask::Ask,
+    launch::Launch,
+    scripts::{Script, Scripts},
+};
+use crate::{
+    budget::Owner,
+    http::{
+        connection::into_stream,
+        gate::{Aim, Visitor},
+        handshake,
+        page::{self, Body, text_body},
+        refusal::Refusal,
+    },
+    partner::Partner as _,
+    room::{
+        member::Member,
+        registry::{NotJoined, Rooms, Sharing},
+    },
+    session,
+    socket::Socket,
+    worker::{
+        environ::{Content, room_variables, unique_id},
+        process::Process,
+        variable::Variable,
+    },
+};
+
+/// The partner of a session.
+enum Partner {
+    /// A process of its own.
+    Process(Box<Process>),
+    /// A seat in a room.
+    Member(Member),
+}
+
+/// Answers a request for a WebSocket; with a 101, a session has begun.
+pub(super) async fn answer(mut ask: Ask) -> Response<Body> {
+    match begin(&ask).await {
+        Ok((response, partner)) => {
+            run(&mut ask, partner);
+            response
+        }
+        Err(refusal) => {
+            refusal.log(ask.connection.peer);
+            let mut response = page::refused(&refusal);
+            response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            response
+        }
+    }
+}
+
+/// Spawns the session, which begins once the 101 has been sent.
+fn run(ask: &mut Ask, partner: Partner) {
+    let Some(upgrade) = ask.upgrade.take() else { return };
+    let (site, connection, shutdown) = (Arc::clone(&ask.site), ask.connection.clone(), ask.shutdown.clone());
+    let path = ask.request.uri.path().to_owned();
+    ask.shutdown.spawn(async move {
+        // Fails if the client leaves before the 101; the worker is killed as it is dropped.
+        let Ok(upgraded) = upgrade.await else { return };
+        let (stream, early) = into_stream(upgraded);
+        let socket = |owner: &Owner| Socket::new(stream, early, &site.socket, owner.clone());
+        match partner {
+            Partner::Process(process) => {
+                session::run(&connection, &path, socket(process.owner()), *process, &shutdown).await;
+            }
+            Partner::Member(member) => {
+                session::run(&connection, &path, socket(member.owner()), member, &shutdown).await;
+            }
+        }
+    });
+}
+
+/// Does all that can fail, in this order: the handshake, the gate, the path, the fork limit, the program.
+async fn begin(ask: &Ask) -> Result<(Response<Body>, Partner), Refusal> {
+    let accept = handshake::accept(&ask.request)?;
+    let Visitor { connection } = ask.site.gate.admit(&ask.connection, &ask.request, Aim::Session)?;
+    let script = ask.site.scripts.as_ref().and_then(|scripts: &Scripts| scripts.find(&ask.path, ask.base.bytes));
+    let Some(script) = script else {
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "path", "There is no program at this path."));
+    };
+    let subprotocol = handshake::subprotocol(&ask.request.headers, &ask.site.subprotocols);
+    let (id, launcher) = (unique_id(), &ask.site.launcher);
+    let launch = Launch {
+        connection: &connection,
+        request: &ask.request,
+        script: &script,
+        path: &ask.path,
+        id: &id,
+        content: Content::default(),
+        subprotocol,
+    };
+    let environment = launcher.environment(launch).await;
+    let partner = match &ask.site.rooms {
+        None => {
+            let permit = launcher.admit()?;
+            let (worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
+            Partner::Process(Box::new(Process::new(connection, worker, permit, &launcher.process)))
+        }
+        Some(rooms) => {
+            launcher.check_budget()?;
+            if launcher.admission.is_full() {
+                // The last client of a room may have left a moment ago.
+                rooms.ended(&ask.path).await;
+            }
+            Partner::Member(join(ask, rooms, &script, id, &environment).await?)
+        }
+    };
+    Ok((switching_protocols(&accept, subprotocol), partner))
+}
+
+/// Lets a client into a room, whose worker is started if it is the first.
+async fn join(
+    ask: &Ask,
+    rooms: &Arc<Rooms>,
+    script: &Script<'_>,
+    id: String,
+    environment: &[Variable],
+) -> Result<Member, Refusal> {
+    let launcher = &ask.site.launcher;
+    let inherited = &launcher.environ.inherited;
+    let of_client: Vec<_> = environment
+        .iter()
+        .filter(|variable| !inherited.iter().any(|known| known.name() == variable.name()))
+        .map(|variable| (text(variable.name()), text(variable.value())))
+        .collect();
+    let variables = of_client.iter().map(|(name, value)| (&**name, &**value));
+    let launch = async {
+        let permit = launcher.admit()?;
+        let environment = match rooms.sharing {
+            Sharing::Alone => environment.to_vec(),
+            Sharing::All => room_variables(&launcher.environ, script.name, b""),
+            Sharing::Path => room_variables(&launcher.environ, script.name, script.path_info),
+        };
+        launcher.start(ask.connection.peer, &script.program, environment, permit).await
+    };
+    // A room for all is that of the route, whatever the path of its first client.
+    let path = if rooms.sharing == Sharing::All { script.name } else { &*ask.path };
+    let joined = rooms.join(path, id, variables, &ask.connection, &ask.shutdown, launch).await;
+    let unavailable = |why, text| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why, text);
+    joined.map_err(|refused| match refused {
+        NotJoined::Launch(refusal) => refusal,
+        NotJoined::Full => unavailable("full", "The room is full. Try again later."),
+        NotJoined::Down => unavailable("down", "The program is being started again. Try again soon."),
+    })
+}
+
+fn text(text: &OsStr) -> String {
+    text.to_string_lossy().into_owned()
+}
+
+fn switching_protocols(accept: &str, subprotocol: Option<&str>) -> Response<Body> {
+    let mut response = Response::new(text_body(""));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_str(accept).expect("base64 is visible ASCII"));
+    if let Some(name) = subprotocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_str(name).expect("a listed name is a token"));
+    }
+    response
+}
