@@ -28,9 +28,9 @@ impl Backlog {
         self.waiting().len()
     }
 
-    /// Bytes that it takes up, those in the writer included as far as they are known of.
+    /// Bytes that it takes up.
     pub(crate) fn held(&self) -> usize {
-        self.bytes.capacity() + if self.unflushed { PIPE_BYTES } else { 0 }
+        self.bytes.capacity()
     }
 
     /// Whether nothing waits, here or in the writer.

@@ -195,6 +195,9 @@ pub(crate) const PORT: u16 = 8080;
 /// Lines of the log that wait for a reader; beyond, lines are left out. A line has about 100 bytes, 5 KiB at most.
 pub(crate) const LOG_LINES_MAX: usize = 4096;
 
+/// Bytes that TLS holds for a client that takes no more, at most: a limit of rustls.
+pub(crate) const TLS_BYTES: usize = 64 << 10;
+
 /// What a client is given for the handshake of TLS.
 pub(crate) const TLS_TIME_MAX: Duration = Duration::from_secs(10);
 

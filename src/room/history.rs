@@ -76,11 +76,20 @@ impl History {
         self.owner.settle();
     }
 
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        self.forget_beyond(0, 0);
+        self.owner.settle();
+    }
+
     /// Forgets the oldest messages until so many messages and bytes are left at most.
     fn forget_beyond(&mut self, messages_max: usize, bytes_max: usize) {
         while self.messages > 0 && (self.messages > messages_max || self.size() > bytes_max) {
             self.messages -= 1;
             self.bytes -= self.forget();
+        }
+        if self.messages == 0 {
+            self.last = Chunk::default();
         }
         self.share.set(self.last.frames.capacity() + self.messages * HISTORY_MESSAGE_BYTES, self.chunk_bytes);
     }

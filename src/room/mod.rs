@@ -226,9 +226,11 @@ impl Room {
         self.pressure.host.wake();
     }
 
-    /// From now on nobody can join.
+    /// From now on nobody can join: there are no newcomers to keep a history for.
     fn close_doors(&self) {
-        lock(&self.people).is_over = true;
+        let mut people = lock(&self.people);
+        people.is_over = true;
+        people.history.clear();
     }
 
     /// The worker has ended: so do all sessions.

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Places for items that an empty seat keeps: what a client needs that keeps up.
-const ITEMS_KEPT: usize = 64;
+pub(crate) const ITEMS_KEPT: usize = 64;
 
 /// Whole messages, as frames that all seats share.
 #[derive(Clone, Debug)]

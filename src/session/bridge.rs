@@ -279,6 +279,10 @@ impl Bridge {
         }
         if !self.socket.unsent().is_empty() {
             self.stall.start();
+            if self.outputs.is_ending() {
+                // The session ends with what waits, and nobody is left to hear the client.
+                self.socket.forget_messages();
+            }
             return if self.is_mute { Poll::Ready(()) } else { Poll::Pending };
         }
         self.stall.stop();

@@ -16,11 +16,12 @@ use super::{bridge::Counts, end::End};
 use crate::{
     budget::{Owner, Share},
     buffers,
-    limits::{CLOSE_ANSWER, LAST_OUTPUT_STALL, LINGER_QUIET, SHUTDOWN_ANSWER},
+    limits::{CLOSE_ANSWER, LAST_OUTPUT_STALL, LINGER_QUIET, READS_PER_TURN, SHUTDOWN_ANSWER},
     peer::Connection,
     room::seat::Rest,
     shutdown::Shutdown,
     socket::{Read, Socket, close::Close, reader::Event, writer},
+    turn,
     worker::outputs::Outputs,
 };
 
@@ -159,6 +160,7 @@ impl Farewell {
             sending.extend(rest.frames);
         }
         (self.rest, self.sent) = (sending, sent);
+        self.count();
     }
 
     /// Puts a Close frame behind all that waits, unless one has been sent.
@@ -212,8 +214,13 @@ impl Farewell {
             self.rest = VecDeque::new();
             self.owner.settle();
         }
+        self.count();
+    }
+
+    /// Counts what waits for the client.
+    fn count(&mut self) {
         let in_rest = self.rest.iter().map(Bytes::len).sum();
-        self.share.set(self.socket.held(), in_rest);
+        self.share.set(self.socket.held() + self.rest.capacity() * size_of::<Bytes>(), in_rest);
     }
 
     fn try_send_on(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -241,7 +248,7 @@ impl Farewell {
     /// Reads the client; ready when it has nothing more to say.
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         buffers::with(|buffers| {
-            loop {
+            for _ in 0..READS_PER_TURN {
                 match self.client {
                     Client::Closed(_) | Client::Gone => return Poll::Ready(()),
                     Client::Babbles => match self.socket.poll_discard_once(cx, &mut buffers.read) {
@@ -269,6 +276,7 @@ impl Farewell {
                     }
                 }
             }
+            turn::over(cx)
         })
     }
 }

@@ -24,7 +24,11 @@ use crate::{
     buffers::{self, Buffers},
     limits::{READ_BYTES_WHEN_FULL, READS_PER_TURN},
     peer::Connection,
-    room::{Member, inbox::Spoken, seat::Parting},
+    room::{
+        Member,
+        inbox::Spoken,
+        seat::{ITEMS_KEPT, Parting},
+    },
     shutdown::Shutdown,
     socket::{
         Read, Socket,
@@ -60,7 +64,6 @@ pub(crate) async fn run(
     Box::pin(async move {
         let Seated { socket, member, counts, sending, sent, close_reason, parting, mut lost, share, .. } = seated;
         let rest = member.seat.take_rest();
-        drop(share);
         let (close, status) = match parting {
             Some(Parting::Exit(status)) => (end.close(Some(status)), Some(status)),
             Some(Parting::Dismissed(code, reason)) => (Some(Close::new(code, reason)), None),
@@ -68,11 +71,15 @@ pub(crate) async fn run(
         };
         let code = close.as_ref().map_or(Close::ABNORMAL, |close| close.code.unwrap_or(Close::NO_STATUS));
         lost.log(conn, &member);
-        let owner = member.owner.clone();
-        member.leave(code, close_reason.as_deref().unwrap_or_default()).await;
-        let mut farewell = Farewell::new(connection, socket, Client::after(end), owner);
+        let mut farewell = Farewell::new(connection, socket, Client::after(end), member.owner.clone());
         farewell.counts = counts;
         farewell.queue_rest(sending, sent, rest, matches!(end, End::Slow | End::Overload));
+        drop(share);
+        tokio::select! {
+            biased;
+            () = member.leave(code, close_reason.as_deref().unwrap_or_default()) => {}
+            never = poll_fn(|cx| farewell.poll_meanwhile(cx)) => match never {},
+        }
         let secs = format!("{:.1}", began.elapsed().as_secs_f64());
         let Counts { input, output } = farewell.counts;
         let status = status.map(Status::shell);
@@ -143,6 +150,9 @@ impl Seated {
             return Poll::Ready(End::Overload);
         }
         let polled = self.poll_all(cx);
+        if self.sending.is_empty() && self.sending.capacity() > ITEMS_KEPT {
+            self.sending = VecDeque::new();
+        }
         let on_the_way: usize = self.sending.iter().map(Bytes::len).sum();
         let own = self.socket.held() + self.said.held() + self.sending.capacity() * size_of::<Bytes>();
         self.share.set(own, on_the_way + self.member.posted());
@@ -179,11 +189,11 @@ impl Seated {
         turn::over(cx)
     }
 
-    /// The room's side is over.
+    /// The room's side is over; the client's may have been before, and its last words found no room.
     fn part(&mut self, parting: Parting) -> Poll<End> {
         let end = if parting == Parting::Slow { End::Slow } else { End::Exit };
         self.parting = Some(parting);
-        Poll::Ready(end)
+        Poll::Ready(self.leaving.unwrap_or(end))
     }
 
     /// Sends what is on its way; ready when nothing is.

@@ -134,7 +134,7 @@ impl Socket {
 
     /// Bytes that wait here: a message that has come in part, and frames that the client has not taken.
     pub(crate) fn held(&self) -> usize {
-        self.reader.held() + self.early.len() + self.unsent.held()
+        self.reader.held() + self.early.len() + self.unsent.held() + self.stream.held()
     }
 
     /// Whether the client is known to be gone, be there unread bytes of it or not.

@@ -109,9 +109,9 @@ impl Reader {
         }
     }
 
-    /// Bytes of what has come in part.
+    /// Bytes that it takes up to keep what has come in part: those that are to come of its frame, too.
     pub(crate) fn held(&self) -> usize {
-        self.message.as_ref().map_or(0, |message| message.payload.len())
+        self.message.as_ref().map_or(0, |message| message.payload.capacity())
     }
 
     /// Whether `bytes`, which come next, are the front of one large frame, so that more is about to come.

@@ -26,7 +26,6 @@ use super::{
 };
 use crate::{
     admission::Permit,
-    budget::Budget,
     buffers,
     peer::Connection,
     worker::{
@@ -75,7 +74,6 @@ pub(super) async fn run(
         file: found.file.clone(),
         time_max,
         patience: context.site.session.patience,
-        budget: context.site.session.budget.clone(),
     };
     let (connection, shutdown) = (context.connection.clone(), context.shutdown.clone());
     context.shutdown.spawn(async move {
@@ -105,20 +103,19 @@ struct Run {
     file: PathBuf,
     time_max: Duration,
     patience: Duration,
-    budget: Budget,
 }
 
 impl Run {
     /// Brings the script to its end; what it answers goes to `tell` as soon as its head is whole.
     async fn run(self, tell: oneshot::Sender<Outcome>, connection: &Connection) {
-        let Self { worker, body, is_head, permit, file, time_max, patience, budget } = self;
+        let Self { worker, body, is_head, permit, file, time_max, patience } = self;
         let Worker { child, mut input, mut output, mut stderr } = worker;
         let beside = feed_and_log(body, &mut input, &mut stderr, connection);
         let mut tell = Some(tell);
         let talked = tokio::select! {
             // The rest of the request will not come.
             () = beside => Err(Failure::Request),
-            talked = talk(&mut output, is_head, time_max, &mut tell, &budget) => talked,
+            talked = talk(&mut output, is_head, time_max, &mut tell) => talked,
         };
         // Its input is closed once the whole body is in it. What was cut short must not end like what is whole.
         let status = stop(&child, patience, connection).await;

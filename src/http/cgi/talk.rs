@@ -20,7 +20,6 @@ use super::{
     run::text,
 };
 use crate::{
-    budget::Budget,
     buffers,
     limits::CGI_HEAD_BYTES_MAX,
     worker::{output::Output, status::Status},
@@ -72,7 +71,6 @@ pub(super) async fn talk(
     is_head: bool,
     time_max: Duration,
     tell: &mut Option<oneshot::Sender<Outcome>>,
-    budget: &Budget,
 ) -> Result<Told, Failure> {
     let Some(waiting) = tell.as_mut() else { return Ok(Told::All) };
     let head = tokio::select! {
@@ -99,7 +97,7 @@ pub(super) async fn talk(
         return Ok(Told::All);
     }
     tokio::select! {
-        copied = copy(output, rest, sender, promised, time_max, budget) => copied.map(|()| Told::All),
+        copied = copy(output, rest, sender, promised, time_max) => copied.map(|()| Told::All),
         () = reader.closed() => Ok(Told::All),
     }
 }
@@ -155,7 +153,6 @@ async fn copy(
     mut sender: Sender<Bytes, io::Error>,
     promised: u64,
     time_max: Duration,
-    budget: &Budget,
 ) -> Result<(), Failure> {
     let mut data = rest;
     let mut missing = promised;
@@ -167,7 +164,7 @@ async fn copy(
         match timeout(time_max, read(output)).await {
             Ok(more) if more.is_empty() && missing == 0 => return Ok(()),
             Ok(more) if more.is_empty() => break (io::ErrorKind::UnexpectedEof, Failure::Short),
-            Ok(more) => data = budget.bytes(more),
+            Ok(more) => data = more.into(),
             Err(_) => break (io::ErrorKind::TimedOut, Failure::Late),
         }
     };
