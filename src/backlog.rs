@@ -8,7 +8,7 @@ use std::{
 
 use tokio::io::AsyncWrite;
 
-use crate::{buffers, limits::TLS_BYTES};
+use crate::buffers;
 
 /// Bytes on their way to a writer.
 ///
@@ -28,14 +28,14 @@ impl Backlog {
         self.bytes.len() - self.start
     }
 
+    /// Returns the bytes that it takes up.
+    pub(crate) fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Whether nothing waits, here or in the writer.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting() == 0 && !self.unflushed
-    }
-
-    /// Returns the bytes that it takes up, those in the writer included as far as they are known of.
-    pub(crate) fn held(&self) -> usize {
-        self.bytes.capacity() + if self.unflushed { TLS_BYTES } else { 0 }
     }
 
     /// Returns the buffer, to append what is written next.

@@ -7,6 +7,9 @@
 //!
 //! Lock order: the lock of the owners is the last that anyone takes, and nothing is called while it is held.
 
+mod payload;
+mod upkeep;
+
 use std::{
     cmp::Reverse,
     collections::HashMap,
@@ -19,19 +22,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
-use crate::event::Event;
-
-/// Bytes that a shared payload costs beside its own: its vector, its counts and what the allocator rounds up.
-const PAYLOAD_BYTES: usize = 128;
-
-/// How long a search for owners that found none is not repeated.
+/// How long a search for owners that found too few is not repeated.
 const SEARCH_PAUSE: Duration = Duration::from_millis(10);
 
-/// How often the log says that the bound is near.
-const LOG_INTERVAL: Duration = Duration::from_mins(1);
+/// Bytes of a client that is never asked: an idle session takes as much that nobody counts.
+const INNOCENT_BYTES: usize = 4 << 10;
 
 /// The bound and what counts against it; clones are the same one.
 #[derive(Clone, Debug)]
@@ -49,10 +46,12 @@ struct State {
 #[derive(Debug, Default)]
 struct Owners {
     known: HashMap<u64, Weak<Entry>>,
-    /// When a search for each [`Kind`] was last in vain.
+    /// When a search for each [`Kind`] last found too few.
     searched: [Option<Instant>; 3],
     /// When the log last said that the bound is near.
     logged: Option<Instant>,
+    /// When freed memory was last given back.
+    trimmed: Option<Instant>,
 }
 
 /// What an owner does when it is asked to give back.
@@ -113,37 +112,6 @@ impl Budget {
         self.used() > self.parts(15)
     }
 
-    /// Makes `payload` shareable, and counts it until nobody has it any more.
-    pub(crate) fn bytes(&self, payload: Vec<u8>) -> Bytes {
-        let size = payload.capacity();
-        self.count(payload, size)
-    }
-
-    /// Counts `payload`, which takes up `size` bytes, until nobody has it any more.
-    pub(crate) fn count(&self, payload: impl AsRef<[u8]> + Send + 'static, size: usize) -> Bytes {
-        struct Counted<T> {
-            payload: T,
-            size: usize,
-            budget: Budget,
-        }
-
-        impl<T: AsRef<[u8]>> AsRef<[u8]> for Counted<T> {
-            fn as_ref(&self) -> &[u8] {
-                self.payload.as_ref()
-            }
-        }
-
-        impl<T> Drop for Counted<T> {
-            fn drop(&mut self) {
-                self.budget.change(self.size, 0);
-            }
-        }
-
-        let size = size + PAYLOAD_BYTES;
-        self.change(0, size);
-        Bytes::from_owner(Counted { payload, size, budget: self.clone() })
-    }
-
     fn used(&self) -> usize {
         self.0.used.load(Ordering::Relaxed)
     }
@@ -175,6 +143,7 @@ impl Budget {
         if excess(12) > 0 {
             self.ask(Kind::History, excess(10));
             self.log();
+            self.trim();
         }
         if excess(15) > 0 {
             self.ask(Kind::Client, excess(14));
@@ -185,22 +154,29 @@ impl Budget {
     fn ask(&self, kind: Kind, excess: usize) {
         let mut promised = 0;
         for (weight, owner) in self.search(kind) {
-            if promised >= excess {
+            let amount = match kind {
+                Kind::History => weight.div_ceil(2),
+                _ if weight < INNOCENT_BYTES => 0,
+                _ => weight,
+            };
+            if promised >= excess || amount == 0 {
                 break;
             }
-            let amount = if kind == Kind::History { weight.div_ceil(2) } else { weight };
-            if amount > 0 && owner.asked.compare_exchange(0, amount, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-                self.0.asked.fetch_add(amount, Ordering::Relaxed);
+            // In this order the sum of all that is asked for is never below 0.
+            self.0.asked.fetch_add(amount, Ordering::Relaxed);
+            if owner.asked.compare_exchange(0, amount, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
                 promised += amount;
                 owner.waker.wake();
+            } else {
+                self.0.asked.fetch_sub(amount, Ordering::Relaxed);
             }
         }
-        if promised == 0 {
+        if promised < excess {
             self.owners().searched[kind as usize] = Some(Instant::now());
         }
     }
 
-    /// The owners of `kind` and their bytes, the largest first; none if the last search was in vain a moment ago.
+    /// The owners of `kind` and their bytes, the largest first; none if the last search found too few a moment ago.
     fn search(&self, kind: Kind) -> Vec<(usize, Arc<Entry>)> {
         let owners = self.owners();
         if owners.searched[kind as usize].is_some_and(|searched| searched.elapsed() < SEARCH_PAUSE) {
@@ -213,20 +189,6 @@ impl Budget {
         let mut found: Vec<_> = of_kind.map(|owner| (owner.weight.load(Ordering::Relaxed), owner)).collect();
         found.sort_unstable_by_key(|(weight, _)| Reverse(*weight));
         found
-    }
-
-    /// Logs that the limit is near, unless that was said a moment ago.
-    fn log(&self) {
-        let now = Instant::now();
-        let mut owners = self.owners();
-        if owners.logged.is_some_and(|logged| now < logged + LOG_INTERVAL) {
-            return;
-        }
-        owners.logged = Some(now);
-        drop(owners);
-        let (bytes, limit) = (self.used(), self.0.limit.load(Ordering::Relaxed));
-        let hint = "histories are shortened, then clients cut off; --maxbuffer sets the limit";
-        Event::BuffersNearlyFull { bytes, limit, hint }.emit();
     }
 
     fn owners(&self) -> MutexGuard<'_, Owners> {

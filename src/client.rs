@@ -89,6 +89,9 @@ pub(crate) trait Client {
     /// Returns the bytes that wait here: those of this client, and those that other clients have, too.
     fn held(&self) -> (usize, usize);
 
+    /// Forgets what the client says from now on: nobody is there to take it.
+    fn forget_messages(&mut self);
+
     /// Forgets what the client says from now on: its session is over. `is_reachable` is whether it may still take what
     /// waits for it, and a close. What waits from now on counts for `owner`.
     fn begin_close(&mut self, owner: Owner, is_reachable: bool);

@@ -30,9 +30,6 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// session.
 pub(crate) const READ_BYTES: usize = PIPE_BYTES + (1 << 10);
 
-/// Bytes that TLS may hold of what it was given to send.
-pub(crate) const TLS_BYTES: usize = 64 << 10;
-
 /// Bytes that a Linux pipe holds as it comes; one that is found full is widened.
 pub(crate) const PIPE_BYTES: usize = 64 << 10;
 
@@ -169,6 +166,9 @@ pub(crate) const LOG_LINES_A_SECOND_MAX: u64 = 20;
 
 /// What the log is given to write the lines that wait when wsd ends: a reader may take nothing.
 pub(crate) const LOG_END: Duration = Duration::from_secs(1);
+
+/// Bytes that TLS holds for a client that takes no more, at most: a limit of rustls.
+pub(crate) const TLS_BYTES: usize = 64 << 10;
 
 /// What a client is given for the handshake of TLS.
 pub(crate) const TLS_TIME_MAX: Duration = Duration::from_secs(10);

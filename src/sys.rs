@@ -1,4 +1,4 @@
-//! All that the compiler cannot check: a process made the cheapest way that the kernel has.
+//! All that the compiler cannot check: a process made the cheapest way that the kernel has, and a call of the allocator.
 #![expect(unsafe_code, reason = "the one place for it: each block says why it is sound")]
 
 #[cfg(target_os = "linux")]
@@ -161,5 +161,15 @@ mod execute {
             action.sa_sigaction != libc::SIG_DFL
         };
         (1..=libc::SIGRTMAX()).filter(is_changed).collect()
+    }
+}
+
+/// Gives freed memory back to the kernel, wherever in the heap it lies (`malloc_trim(3)`). Allocators other than glibc's do so
+/// by themselves.
+pub(crate) fn give_back_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: the function takes no pointers, and may be called by any thread at any time.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }

@@ -1,24 +1,27 @@
 use std::task::Waker;
 
-use super::*;
+use super::{payload::PAYLOAD_BYTES, *};
+
+/// So much is worth asking for.
+const K: usize = 4 << 10;
 
 fn is_asked(owner: &Owner) -> bool {
     owner.is_asked(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Owners that hold so many bytes each.
+/// Owners that hold so many times [`K`] bytes each.
 fn owners<const N: usize>(budget: &Budget, kind: Kind, bytes: [usize; N]) -> [(Owner, Share); N] {
     bytes.map(|bytes| {
         let owner = Owner::new(budget, kind);
         let mut share = owner.share();
-        share.set(bytes, 0);
+        share.set(bytes * K, 0);
         (owner, share)
     })
 }
 
 #[test]
 fn near_the_limit_the_largest_history_gives_back_first() {
-    let budget = Budget::new(Some(1600));
+    let budget = Budget::new(Some(1600 * K));
     let [small, large] = owners(&budget, Kind::History, [300, 700]);
     let [client] = owners(&budget, Kind::Client, [200]);
     assert!(!is_asked(&small.0) && !is_asked(&large.0), "three quarters are not over");
@@ -31,7 +34,7 @@ fn near_the_limit_the_largest_history_gives_back_first() {
 
 #[test]
 fn at_the_limit_the_largest_client_is_asked_and_only_once() {
-    let budget = Budget::new(Some(1600));
+    let budget = Budget::new(Some(1600 * K));
     let [small, large] = owners(&budget, Kind::Client, [400, 1000]);
 
     let [another] = owners(&budget, Kind::Client, [150]);
@@ -39,7 +42,7 @@ fn at_the_limit_the_largest_client_is_asked_and_only_once() {
     assert!(budget.is_full());
     assert!(is_asked(&large.0) && !is_asked(&small.0) && !is_asked(&another.0));
     let [mut last] = owners(&budget, Kind::Client, [1]);
-    last.1.set(40, 0);
+    last.1.set(40 * K, 0);
     assert!(!is_asked(&small.0), "the largest is about to give back more than enough");
     drop(large);
     assert!(!budget.is_full());
@@ -47,27 +50,43 @@ fn at_the_limit_the_largest_client_is_asked_and_only_once() {
 
 #[test]
 fn what_others_have_too_counts_once_but_for_all_who_have_it() {
-    let budget = Budget::new(Some(1600));
-    let payload = budget.bytes(Vec::with_capacity(1000));
+    let budget = Budget::new(Some(1600 * K));
+    let payload = budget.bytes(Vec::with_capacity(1000 * K));
     let [mut one, mut other] = owners(&budget, Kind::Client, [0, 10]);
-    one.1.set(0, 1000);
-    other.1.set(10, 900);
-    assert_eq!(budget.used(), 1000 + PAYLOAD_BYTES + 10);
+    one.1.set(0, 1000 * K);
+    other.1.set(10 * K, 900 * K);
+    assert_eq!(budget.used(), 1010 * K + PAYLOAD_BYTES);
 
-    let [_third] = owners(&budget, Kind::Client, [370]);
+    let [_third] = owners(&budget, Kind::Client, [500]);
 
     assert!(is_asked(&one.0) && !is_asked(&other.0));
     drop(payload);
     drop((one, other));
-    assert_eq!(budget.used(), 370);
+    assert_eq!(budget.used(), 500 * K);
 }
 
 #[test]
 fn nothing_is_left_when_all_are_gone() {
-    let budget = Budget::new(Some(100));
+    let budget = Budget::new(Some(100 * K));
     let all = owners(&budget, Kind::Client, [60, 60, 60]);
     drop(all);
     assert_eq!(budget.used(), 0);
     assert_eq!(budget.0.asked.load(Ordering::Relaxed), 0);
     assert!(budget.owners().known.is_empty());
+}
+
+#[test]
+fn who_holds_next_to_nothing_is_never_asked() {
+    let budget = Budget::new(Some(100 * K));
+    let [program] = owners(&budget, Kind::Program, [99]);
+    let [mut small, mut large] = owners(&budget, Kind::Client, [0, 0]);
+
+    small.1.set(INNOCENT_BYTES - 1, 0);
+    assert!(budget.is_full());
+    assert!(!is_asked(&small.0));
+
+    budget.owners().searched = [None; 3];
+    large.1.set(INNOCENT_BYTES, 0);
+    assert!(is_asked(&large.0) && !is_asked(&small.0));
+    drop(program);
 }

@@ -104,13 +104,14 @@ impl hyper::body::Body for Answered {
 }
 
 impl Answered {
-    /// Counts a part of the answer until hyper has written it; the one before may still wait beside it.
+    /// Counts a part of the answer until hyper has written it, and as much twice where the next are made: in the file's own
+    /// buffer and the one that it is read into, or on the way from a script.
     fn count(&mut self, data: Bytes) -> Bytes {
         if data.len() < COUNTED_BYTES_MIN {
             return data;
         }
-        self.share.set(0, 2 * data.len());
         let size = data.len();
+        self.share.set(2 * size, size);
         self.share.owner().budget().count(data, size)
     }
 }

@@ -124,7 +124,11 @@ impl Paced {
     /// Counts all that has come since the client was idle.
     fn receive(&mut self, received: usize) {
         self.received = received.min(HTTP_BUFFER_BYTES_MAX);
-        self.share.set(self.received, 0);
+        self.count();
+    }
+
+    fn count(&mut self) {
+        self.share.set(self.received + self.stream.held(), 0);
     }
 
     /// Fails if the connection is to give back what it holds.
@@ -134,6 +138,7 @@ impl Paced {
 
     /// Passes on what became of a write, or fails if none has come to anything for too long.
     fn pace_write<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.count();
         if written.is_ready() {
             // The client is idle from here on, not from when the end of the answer was put into a buffer.
             if mem::take(&mut self.is_stalled) && self.waiting == Waiting::Request {

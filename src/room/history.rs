@@ -81,10 +81,20 @@ impl History {
         self.owner.settle();
     }
 
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        self.forget_beyond(0, 0);
+        self.owner.settle();
+    }
+
     /// Forgets the oldest messages until so many messages and bytes are left at most.
     fn forget_beyond(&mut self, messages_max: usize, bytes_max: usize) {
         while self.messages > 0 && (self.messages > messages_max || self.size() > bytes_max) {
             self.forget();
+        }
+        if self.messages == 0 {
+            self.last = Draft::default();
+            self.forgotten = 0;
         }
         self.share.set(self.last.held(), self.chunk_bytes);
     }

@@ -68,6 +68,11 @@ impl Hub {
         self.seats.values().for_each(|seat| seat.end(verdict.clone()));
     }
 
+    /// Forgets the history.
+    pub(super) fn forget_history(&mut self) {
+        self.history.clear();
+    }
+
     /// Forgets the older half of the history.
     pub(super) fn shorten_history(&mut self) {
         self.history.halve();

@@ -184,9 +184,11 @@ impl Room {
         self.pressure.host.wake();
     }
 
-    /// Lets nobody join from now on.
+    /// Lets nobody join from now on: the history is of no use any more.
     fn close_doors(&self) {
-        lock(&self.hub).is_over = true;
+        let mut hub = lock(&self.hub);
+        hub.is_over = true;
+        hub.forget_history();
     }
 
     /// Ends all sessions, since the worker has ended.

@@ -41,7 +41,7 @@ impl Stage {
     fn begin(status: Option<Status>, set: impl FnOnce(&ScriptedClient, &End<Verdict>)) -> Self {
         let (client, partner) = (ScriptedClient::default(), End::default());
         set(&client, &partner);
-        let (budget, shutdown) = (Budget::new(Some(1600)), Shutdown::default());
+        let (budget, shutdown) = (Budget::new(Some(160_000)), Shutdown::default());
         let (own, other) = (client.clone(), ScriptedPartner::new(&partner, status, &budget));
         let end = shutdown.clone();
         let task = tokio::spawn(async move { super::run(&Connection::none(), "/", own, other, &end).await });
@@ -211,11 +211,11 @@ async fn the_end_of_wsd_is_told_before_the_partner_has_ended() {
 
 #[tokio::test(start_paused = true)]
 async fn the_session_that_holds_most_ends_when_memory_is_short() {
-    let stage = Stage::begin(None, |client, _| client.hold(1000));
+    let stage = Stage::begin(None, |client, _| client.hold(100_000));
     settle().await;
     let mut share = Owner::new(&stage.budget, OwnerKind::Program).share();
 
-    share.set(590, 0);
+    share.set(59_000, 0);
 
     assert_eq!(stage.end().await.0, ["close 1013 server is out of buffers"]);
 }

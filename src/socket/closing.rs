@@ -17,9 +17,11 @@ use super::{Sending, Socket, reader::Event};
 use crate::{
     budget::Share,
     buffers,
+    client::Client,
     close::Close,
-    limits::{CLOSE_ANSWER, LAST_OUTPUT_STALL, SHUTDOWN_ANSWER},
+    limits::{CLOSE_ANSWER, LAST_OUTPUT_STALL, READS_PER_TURN, SHUTDOWN_ANSWER},
     shutdown::Shutdown,
+    turn,
 };
 
 /// After the end of a session a client is read and forgotten until it ends, too, or is silent for this long.
@@ -85,7 +87,7 @@ impl Socket {
             self.give_up();
             self.owner.settle();
         }
-        let (own, shared) = (self.out.held(), self.shared.iter().map(bytes::Bytes::len).sum());
+        let (own, shared) = self.held();
         if let Some(Closing { share }) = &mut self.closing {
             share.set(own, shared);
         }
@@ -100,7 +102,7 @@ impl Socket {
 
     /// Reads the client; ready when it has nothing more to say.
     pub(super) fn poll_peer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
+        for _ in 0..READS_PER_TURN {
             match self.peer {
                 Peer::Closed | Peer::Gone => return Poll::Ready(()),
                 Peer::Faulty => {
@@ -111,6 +113,7 @@ impl Socket {
                 Peer::Talks => ready!(self.poll_close(cx)),
             }
         }
+        turn::yield_turn(cx)
     }
 
     /// Reads once, and looks for a Close frame alone.

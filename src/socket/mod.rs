@@ -38,6 +38,9 @@ use upkeep::{Tick, Upkeep};
 /// Shared frames in one write: `writev` takes 1024 on Linux; more than 64 gain nothing.
 const SLICES_MAX: usize = 64;
 
+/// Places for shared frames that an empty queue keeps: what a client needs that keeps up.
+const PLACES_KEPT: usize = 64;
+
 /// How a WebSocket is run.
 #[derive(Clone, Debug)]
 pub(crate) struct SocketOptions {
@@ -62,7 +65,9 @@ pub(crate) struct Socket {
     /// Frames that other clients are sent, too; the first `sent` bytes of the first have gone.
     shared: VecDeque<Bytes>,
     sent: usize,
-    /// Counts the writes that the client took something of.
+    /// Whether the client did not take all at the last attempt.
+    is_blocked: bool,
+    /// Counts the writes of what it had not taken that it took something of.
     progress: u64,
     is_open: Sending,
     peer: Peer,
@@ -93,6 +98,7 @@ impl Socket {
             out: Backlog::default(),
             shared: VecDeque::new(),
             sent: 0,
+            is_blocked: false,
             progress: 0,
             is_open: Sending::Open,
             peer: Peer::Talks,
@@ -129,11 +135,12 @@ impl Socket {
             self.is_open = Sending::Broken;
             self.forget_unsent();
         }
-        if before != (self.out.waiting(), self.shared.len(), self.sent) {
-            // A client that takes what is sent lives, though no Ping can be sent in between.
+        if self.is_blocked && before != (self.out.waiting(), self.shared.len(), self.sent) {
+            // A client that takes what waited lives, though no Ping can be sent in between.
             self.progress += 1;
             self.upkeep.hear();
         }
+        self.is_blocked = !self.is_sent();
     }
 
     fn try_send(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -167,6 +174,9 @@ impl Socket {
                 taken -= self.shared.pop_front().map_or(0, |frame| frame.len());
             }
             self.sent = taken;
+        }
+        if self.shared.capacity() > PLACES_KEPT {
+            self.shared = VecDeque::new();
         }
         Poll::Ready(Ok(()))
     }
@@ -292,9 +302,13 @@ impl Client for Socket {
     }
 
     fn held(&self) -> (usize, usize) {
-        let own = self.reader.held() + self.early.len() + self.out.held();
+        let own = self.reader.held() + self.early.len() + self.out.held() + self.stream.held();
         let queue = self.shared.capacity() * size_of::<Bytes>();
         (own + queue, self.shared.iter().map(Bytes::len).sum())
+    }
+
+    fn forget_messages(&mut self) {
+        self.reader.forget_messages();
     }
 
     fn begin_close(&mut self, owner: Owner, is_reachable: bool) {

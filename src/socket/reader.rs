@@ -81,9 +81,9 @@ impl Reader {
         }
     }
 
-    /// Bytes of what has come in part.
+    /// Bytes that it takes up to keep what has come in part: those that are to come of its frame, too.
     pub(crate) fn held(&self) -> usize {
-        self.message.as_ref().map_or(0, |message| message.payload.len())
+        self.message.as_ref().map_or(0, |message| message.payload.capacity())
     }
 
     /// Takes the next bytes and hands over each event they complete, in order. Payloads are unmasked in place.

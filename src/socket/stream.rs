@@ -12,6 +12,8 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+use crate::limits::TLS_BYTES;
+
 /// An accepted connection.
 #[derive(Debug)]
 pub(crate) enum Stream {
@@ -42,6 +44,14 @@ impl Stream {
         match self {
             Self::Plain(stream) => stream.is_gone(),
             Self::Tls(stream) => stream.get_ref().0.is_gone(),
+        }
+    }
+
+    /// Bytes that it holds itself until the peer takes them: with TLS what is encrypted.
+    pub(crate) fn held(&self) -> usize {
+        match self {
+            Self::Tls(stream) if stream.get_ref().1.wants_write() => TLS_BYTES,
+            _ => 0,
         }
     }
 

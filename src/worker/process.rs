@@ -124,8 +124,11 @@ impl Partner for Process {
         })
     }
 
-    fn poll_blocked(&mut self, cx: &mut Context<'_>, _: &mut impl Client) -> Poll<Said> {
+    fn poll_blocked(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said> {
         buffers::with_read(|buffer| self.outputs.log(cx, buffer, &self.connection));
+        if self.outputs.is_ending() {
+            client.forget_messages();
+        }
         Poll::Pending
     }
 

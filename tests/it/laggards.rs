@@ -1,10 +1,22 @@
 //! Clients of a room that do not keep up: what `--slow` says, and that nobody else notices.
 
 use std::thread;
+#[cfg(target_os = "linux")]
+use std::time::{Duration, Instant};
 
 use crate::harness::crowd::{Crowd, raise_descriptor_limit};
+#[cfg(target_os = "linux")]
+use crate::harness::http::Connection;
 use crate::harness::server::{Server, field, program};
+#[cfg(target_os = "linux")]
+use crate::harness::stream::Stream;
+#[cfg(target_os = "linux")]
+use crate::harness::tree::Tree;
 use crate::harness::websocket::{CLOSE, Client, Close, Frame, TEXT};
+#[cfg(target_os = "linux")]
+use crate::harness::websocket::{PONG, upgrade_request};
+#[cfg(target_os = "linux")]
+use crate::harness::{DEADLINE, within};
 
 /// What the program of [`rounds`] prints: far more than the sockets and the seat of a laggard hold.
 const ROUNDS: usize = 130;
@@ -222,4 +234,73 @@ fn many_slow_readers_never_stop_a_program_that_waits_for_good() {
             });
         }
     });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tiny_messages_count_with_what_it_takes_to_keep_them() {
+    use crate::harness::process::linux::peak_memory;
+    const CLIENTS: usize = 20;
+    const MESSAGES: usize = 12_000;
+    let tree = Tree::new();
+    let tell_each =
+        "my @clients; while (<STDIN>) { push @clients, $1 if /\"open\",\"client\":\"(\\w+)\"/; last if /go/ }
+        for my $client (@clients) { print qq({\"to\":\"$client\",\"text\":\"), 'x' x 1000, qq(\"}\\n) for 1 .. 500 }
+        for (1 .. $ARGV[0]) { print qq({\"to\":\"$_\",\"text\":\"x\"}\\n) for @clients }
+        1 while <STDIN>;";
+    let socket = format!("--unixsocket={}", tree.path("socket"));
+    let flags = ["--shared", "--framing=json", "--pingms=0", &*socket];
+    let server = Server::command(&flags, &["perl", "-e", tell_each, &MESSAGES.to_string()]);
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| connect(&tree)).collect();
+    let before = peak_memory(server.pid());
+
+    clients[0].text("go");
+
+    // 1 MiB for each, what TCP and the processor hold aside. Of that what is told would be a twentieth.
+    for count in 1..=CLIENTS {
+        let ended = server.expect_nth_log("session ended", count).text;
+        assert!(ended.contains("end=slow") && ended.contains("code=1013"), "{ended}");
+    }
+    let growth_kib = peak_memory(server.pid()) - before;
+    assert!(growth_kib < (CLIENTS as u64 + 12) << 10, "memory grew by {growth_kib} KiB");
+    for client in &mut clients {
+        assert_eq!(client.close_at_last(), Close::new(1013, "too slow"));
+    }
+}
+
+/// A client over a Unix socket, where the kernel holds little for one that takes nothing.
+#[cfg(target_os = "linux")]
+fn connect(tree: &Tree) -> Client {
+    let connection = Connection::over(Stream::unix(&tree.path("socket")).unwrap());
+    Client::upgrade(connection, &upgrade_request("localhost", "/", "")).unwrap_or_else(|response| panic!("{response}"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_waits_does_so_for_a_client_that_takes_nothing_only_as_long_as_slow_wait_says() {
+    const WAIT: Duration = Duration::from_secs(5);
+    let tree = Tree::new();
+    let socket = format!("--unixsocket={}", tree.path("socket"));
+    let flags = ["--shared", "--slow=wait", "--slow-wait=5", "--pingms=0", &*socket];
+    let server = Server::command(&flags, &["perl", "-e", "$| = 1; print 'x' x 200, qq(\\n) while 1"]);
+    let pong = Frame::new(PONG, "").masked();
+    let (mut idle, mut slow, mut healthy) = (connect(&tree), connect(&tree), connect(&tree));
+    let began = Instant::now();
+    let mut cut = None;
+
+    // The one takes nothing, another a little now and then: that one is waited for.
+    while cut.is_none_or(|cut: Instant| cut.elapsed() < 2 * WAIT) {
+        assert!(began.elapsed() < DEADLINE, "the client that takes nothing is still waited for");
+        let _ = idle.connection().try_send(&pong);
+        if cut.is_none() && server.log().iter().any(|line| line.contains("session ended")) {
+            assert!(began.elapsed() >= WAIT, "cut after {:?}", began.elapsed());
+            cut = Some(Instant::now());
+        }
+        assert_eq!(slow.connection().take(50_000).expect("it is waited for").len(), 50_000);
+        assert_eq!(healthy.connection().take(50_000).expect("it is there").len(), 50_000);
+        within(Duration::from_millis(200), || None::<()>);
+    }
+    let ended = server.expect_log("session ended").text;
+    assert!(ended.contains("end=slow") && ended.contains("code=1013"), "{ended}");
+    assert_eq!(server.log().iter().filter(|line| line.contains("session ended")).count(), 1);
 }

@@ -23,7 +23,6 @@ use super::{
 };
 use crate::{
     admission::Permit,
-    budget::Budget,
     buffers,
     event::Event,
     http::{gate::Visitor, page, refusal::Refusal},
@@ -87,7 +86,6 @@ async fn talk_with(ask: &Ask, found: &Found<'_>, worker: Worker, permit: Permit,
         file: found.file.clone(),
         time_max: ask.site.cgi.as_ref().map_or(Duration::MAX, |cgi| cgi.time_max),
         patience: options.patience,
-        budget: options.budget.clone(),
     };
     let (connection, shutdown) = (ask.connection.clone(), ask.shutdown.clone());
     ask.shutdown.spawn(async move {
@@ -113,20 +111,19 @@ struct Run {
     file: PathBuf,
     time_max: Duration,
     patience: Duration,
-    budget: Budget,
 }
 
 impl Run {
     /// Brings the script to its end; what it answers goes to `tell` as soon as its head is whole.
     async fn run(self, tell: oneshot::Sender<Outcome>, connection: &Connection) {
-        let Self { worker, body, is_head, permit, file, time_max, patience, budget } = self;
+        let Self { worker, body, is_head, permit, file, time_max, patience } = self;
         let Worker { mut child, mut input, mut output, mut stderr } = worker;
         let beside = feed_and_log(body, &mut input, &mut stderr, connection);
         let mut tell = Some(tell);
         let talked = tokio::select! {
             // The rest of the request will not come.
             () = beside => Err(Failure::Request),
-            talked = talk(&mut output, &child, is_head, time_max, &mut tell, &budget) => talked,
+            talked = talk(&mut output, &child, is_head, time_max, &mut tell) => talked,
         };
         // Its input is closed once the whole body is in it. What was cut short must not end like what is whole.
         let status = stop(&mut child, patience, connection).await;

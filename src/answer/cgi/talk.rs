@@ -17,7 +17,6 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::answer::{Answer, Head, parse, text};
 use crate::{
-    budget::Budget,
     buffers,
     limits::{CGI_HEAD_BYTES_MAX, UNTIL_SIGINT},
     status::Status,
@@ -100,7 +99,6 @@ pub(super) async fn talk(
     is_head: bool,
     time_max: Duration,
     tell: &mut Option<oneshot::Sender<Outcome>>,
-    budget: &Budget,
 ) -> Result<Told, Failure> {
     let Some(waiting) = tell.as_mut() else { return Ok(Told::All) };
     let head = tokio::select! {
@@ -127,7 +125,7 @@ pub(super) async fn talk(
         return Ok(Told::All);
     }
     tokio::select! {
-        copied = copy(output, script, rest, AnswerBody(Some(sender)), promised, time_max, budget) => copied.map(|()| Told::All),
+        copied = copy(output, script, rest, AnswerBody(Some(sender)), promised, time_max) => copied.map(|()| Told::All),
         () = reader.closed() => Ok(Told::All),
     }
 }
@@ -184,7 +182,6 @@ async fn copy(
     mut body: AnswerBody,
     promised: Option<u64>,
     time_max: Duration,
-    budget: &Budget,
 ) -> Result<(), Failure> {
     let mut data = rest;
     let mut missing = promised.unwrap_or_default();
@@ -194,7 +191,7 @@ async fn copy(
             return Ok(());
         }
         match timeout(time_max, read(output)).await {
-            Ok(more) if !more.is_empty() => data = budget.bytes(more),
+            Ok(more) if !more.is_empty() => data = more.into(),
             Ok(_) if missing > 0 => return Err(Failure::Short),
             Ok(_) if promised.is_none() && is_killed(script).await => return Err(Failure::Killed),
             Ok(_) => {

@@ -191,6 +191,8 @@ impl Client for ScriptedClient {
         (self.state().held, 0)
     }
 
+    fn forget_messages(&mut self) {}
+
     fn begin_close(&mut self, _: Owner, is_reachable: bool) {
         if !is_reachable {
             self.change(|state| state.waiting.push("given up".to_owned()));

@@ -49,6 +49,11 @@ impl Connection {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
+    /// Sends all bytes, if the other side still takes them.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.write_all(bytes.as_ref())
+    }
+
     /// Sends as many of the bytes as the other side takes until it takes none for `patience`; gives their number.
     pub(crate) fn send_until_blocked(&mut self, bytes: &[u8], patience: Duration) -> usize {
         self.stream.set_write_timeout(Some(patience)).unwrap();

@@ -1,0 +1,217 @@
+//! `--maxbuffer`: all that waits anywhere in wsd stays within it, at the cost of those who hold most.
+
+use rustix::process::Signal;
+
+use crate::harness::eventually;
+use crate::harness::server::{Server, field};
+use crate::harness::tree::Tree;
+use crate::harness::websocket::{CONTINUATION, Client, Close, Frame, TEXT};
+
+const MIB: usize = 1 << 20;
+
+/// The lines of the log with this text.
+fn count(server: &Server, text: &str) -> usize {
+    server.log().iter().filter(|line| line.contains(text)).count()
+}
+
+/// Whether the program behind it answers a client.
+fn assert_answered(client: &mut Client, text: &str) {
+    client.text(text);
+    assert_eq!(client.line(), text);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn histories_of_many_rooms_are_shortened_and_nobody_is_cut_off() {
+    use crate::harness::process::linux::peak_memory;
+    const ROOMS: usize = 12;
+    const MESSAGES: usize = 4;
+    let server = Server::command(&["--shared=path", "--history=4", "--pingms=0", "--maxbuffer=16777216"], &["cat"]);
+    let before = peak_memory(server.pid());
+    let mut clients = Vec::new();
+
+    // 42 MiB of history, were there no limit.
+    let text = "x".repeat(900_000);
+    for room in 0..ROOMS {
+        let mut client = server.connect(&format!("/{room}"));
+        for _ in 0..MESSAGES {
+            assert_answered(&mut client, &text);
+        }
+        clients.push(client);
+    }
+
+    let growth = (peak_memory(server.pid()) - before) << 10;
+    assert!(growth < (16 + 16) * MIB as u64, "memory grew by {growth} bytes");
+    for (room, client) in clients.iter_mut().enumerate() {
+        assert_answered(client, &format!("still here {room}"));
+    }
+    let line = server.expect_log("buffers nearly full").text;
+    let (bytes, limit) = (field(&line, "bytes").unwrap(), field(&line, "limit").unwrap());
+    assert!(bytes.parse::<usize>().unwrap() > 12 * MIB && limit == "16777216" && line.contains("WARN"), "{line}");
+    assert_eq!(count(&server, "buffers nearly full"), 1, "once a minute");
+    assert_eq!(count(&server, "session ended"), 0);
+    // What is left of a history is its end.
+    let mut newcomer = server.connect("/11");
+    while newcomer.line() != "still here 11" {}
+}
+
+/// The addresses of the clients that were cut off.
+fn overloaded(server: &Server) -> Vec<String> {
+    let log = server.log();
+    let conns = log.iter().filter(|line| line.contains(" end=overload ")).filter_map(|line| field(line, "conn"));
+    let start = |conn| log.iter().find(|line| line.contains(&format!("session started conn={conn} ")));
+    conns.map(|conn| field(start(conn).expect("it has started"), "peer").unwrap()).collect()
+}
+
+#[test]
+fn the_largest_unfinished_messages_are_cut_off_with_1013() {
+    const CLIENTS: usize = 30;
+    let server = Server::command(&["--pingms=0", "--maxbuffer=16777216"], &["cat"]);
+    let (mut honest, mut small) = (server.connect("/"), server.connect("/"));
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| server.connect("/")).collect();
+    small.send(&Frame::new(TEXT, "part").unfinished());
+
+    // 27 MB.
+    let part = Frame::new(TEXT, vec![b'x'; 900_000]).unfinished().masked();
+    for client in &mut clients {
+        client.raw(&part);
+        assert_answered(&mut honest, "still here");
+    }
+
+    let cut = CLIENTS - 16 * MIB / 900_000;
+    let line = server.expect_nth_log("end=overload", cut).text;
+    assert!(line.contains("session ended") && line.contains("code=1013"), "{line}");
+    let overloaded = overloaded(&server);
+    for client in &mut clients {
+        if overloaded.contains(&client.connection().local_address().to_string()) {
+            assert_eq!(client.expect_close(), Close::new(1013, "server is out of buffers"));
+        }
+    }
+    assert!(overloaded.len() < CLIENTS, "no more of them than need be");
+    assert_eq!(count(&server, "session ended"), count(&server, "end=overload"));
+    small.send(&Frame::new(CONTINUATION, " whole"));
+    assert_eq!(small.line(), "part whole");
+    assert_answered(&mut honest, "still here");
+    drop(clients);
+    assert_answered(&mut server.connect("/"), "served");
+}
+
+#[test]
+fn without_a_limit_no_unfinished_message_is_cut_off() {
+    const CLIENTS: usize = 30;
+    let server = Server::command(&["--pingms=0", "--maxbuffer=0"], &["cat"]);
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| server.connect("/")).collect();
+    let text = "x".repeat(900_000);
+
+    for client in &mut clients {
+        client.send(&Frame::new(TEXT, &text).unfinished());
+    }
+    for client in &mut clients {
+        client.send(&Frame::new(CONTINUATION, ""));
+        assert!(client.line() == text);
+    }
+    assert_eq!(count(&server, "buffers nearly full") + count(&server, "session ended"), 0);
+}
+
+/// A server with a file of settings: a program that reads nothing at `/deaf`, programs, a file and a script.
+struct Full {
+    tree: Tree,
+    server: Server,
+    loads: usize,
+}
+
+impl Full {
+    fn new(maxbuffer: &str) -> Self {
+        let tree = Tree::new();
+        tree.file("site/page.txt", "page").program("cgi/script", "#!/bin/sh\nprintf 'Status: 200\\n\\nscript'\n");
+        Self::write(&tree, maxbuffer);
+        let server = Server::serve(&["--config", &tree.path("wsd.toml"), "--pingms=0"]);
+        Self { tree, server, loads: 0 }
+    }
+
+    fn write(tree: &Tree, maxbuffer: &str) {
+        let (site, cgi) = (tree.path("site"), tree.path("cgi"));
+        let route = |path: &str, command: &str, more: &str| {
+            format!("[[route]]\npath = \"{path}\"\ncommand = [{command}]\n{more}\n")
+        };
+        let routes = [
+            route("/deaf", "\"sleep\", \"1000\"", "shared = true"),
+            route("/room", "\"cat\"", "shared = true"),
+            route("/own", "\"cat\"", ""),
+        ];
+        let top = format!("maxbuffer = {maxbuffer}\nstaticdir = \"{site}\"\ncgidir = \"{cgi}\"\n");
+        tree.file("wsd.toml", top + &routes.concat());
+    }
+
+    fn load(&mut self, maxbuffer: &str) {
+        Self::write(&self.tree, maxbuffer);
+        self.loads += 1;
+        self.server.signal(Signal::HUP);
+        self.server.expect_nth_log("settings loaded", self.loads);
+    }
+
+    /// Fills the inbox of the program that reads nothing; gives the clients that keep its room.
+    fn fill(&self) -> Vec<Client> {
+        let mut clients = Vec::new();
+        // The first would be cut off for what they said. What the last say is too little for that.
+        for attempt in 0.. {
+            assert!(attempt < 200, "it does not become full");
+            let size = if count(&self.server, "end=overload") == 0 { 40_000 } else { 2_000 };
+            match self.server.try_connect("/deaf", "") {
+                Ok(mut client) => {
+                    client.send(&Frame::new(TEXT, vec![b'x'; size]));
+                    clients.push(client);
+                }
+                Err(response) => {
+                    assert_eq!(response.status, 503, "{response}");
+                    break;
+                }
+            }
+        }
+        clients
+    }
+
+    fn assert_refuses(&self) {
+        let answers = ["/deaf", "/room", "/own"].map(|path| self.server.refusal(path, ""));
+        for answer in answers.into_iter().chain(["/page.txt", "/script"].map(|path| self.server.get(path, ""))) {
+            assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{answer}");
+            assert!(answer.text().contains("out of buffers"), "{answer}");
+        }
+        assert!(self.server.expect_log("why=maxbuffer").text.contains("session refused"));
+    }
+
+    fn serves(&self) -> bool {
+        let sessions = ["/room", "/own"].iter().all(|path| self.server.try_connect(path, "").is_ok());
+        sessions && ["/page.txt", "/script"].iter().all(|path| self.server.get(path, "").status == 200)
+    }
+}
+
+#[test]
+fn while_it_is_full_who_comes_is_answered_503_and_is_served_when_the_others_have_left() {
+    let full = Full::new("1048576");
+    let mut honest = full.server.connect("/own");
+    assert!(full.serves());
+
+    let clients = full.fill();
+
+    full.assert_refuses();
+    assert_answered(&mut honest, "still here");
+    drop(clients);
+    eventually("the next are served", || full.serves().then_some(()));
+    assert_answered(&mut honest, "still here");
+}
+
+#[test]
+fn the_limit_of_the_file_changes_at_once() {
+    let mut full = Full::new("1048576");
+    let _clients = full.fill();
+    full.assert_refuses();
+
+    for other in ["16777216", "0"] {
+        full.load(other);
+        assert!(full.serves(), "maxbuffer = {other}");
+        full.load("1000000");
+        full.assert_refuses();
+    }
+    assert_eq!(count(&full.server, "settings need a restart"), 0);
+}
