@@ -84,8 +84,8 @@ pub(crate) const LINE_BYTES_HELD: usize = 64 << 10;
 /// Bytes of a worker's stderr line in one line of the log; a longer one goes on in the next line of the log.
 pub(crate) const STDERR_LINE_BYTES_MAX: usize = 4 << 10;
 
-/// Milliseconds between the pings of a session by default (`--pingms`). Below the 60 s after which proxies drop a silent connection.
-pub(crate) const PING_MS: u64 = 30_000;
+/// Time between the pings of a session by default (`--pingms`). Below the 60 s after which proxies drop a silent connection.
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How often a session whose client cannot be read, because its worker takes no more, looks whether the client is gone.
 pub(crate) const PATROL_INTERVAL: Duration = Duration::from_millis(250);
@@ -188,9 +188,9 @@ pub(crate) const TLS_TIME_MAX: Duration = Duration::from_secs(10);
 /// How often the files of `--sslcert`, `--sslkey` and `--sslca` are looked at for a change.
 pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
 
-/// Seconds that a CGI script is given to answer by default (`--cgi-timeout`), and then for each silence in its answer; then
-/// 504, or a connection broken off within what it has begun.
-pub(crate) const CGI_SECS: &str = "60";
+/// Time that a CGI script may be silent by default (`--cgi-timeout`), before its answer and within it. After that wsd answers
+/// 504, or breaks off the answer that has begun.
+pub(crate) const CGI_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Bytes of the header of a CGI script's answer; with more it is answered 502.
 pub(crate) const CGI_HEAD_BYTES_MAX: usize = 64 << 10;

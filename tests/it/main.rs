@@ -49,6 +49,7 @@ mod redirect;
 mod reload;
 mod rooms;
 mod routes;
+mod settings;
 mod shutdown;
 mod subprotocol;
 mod switches;
