@@ -51,6 +51,7 @@ mod reload;
 mod rooms;
 mod routes;
 mod secrets;
+mod settings;
 mod shutdown;
 mod subprotocol;
 mod switches;

@@ -188,7 +188,7 @@ fn a_link_in_the_path_is_known_by_its_name() {
 fn help_tells_the_defaults_of_the_name() {
     let tree = Tree::new();
     let help = |name: &str| run_to_end(named(&tree, name, &["--help"])).stdout;
-    let own = ["Usage: wsd ", "default: 8080", "127.0.0.1 and ::1", "only those that wsd itself serves"];
+    let own = ["Usage: wsd ", "default: 8080", "loopback only", "only those that wsd itself serves"];
     let old = ["Usage: websocketd ", "default: 80, with --ssl 443", "all of this machine", "so by default"];
     let joined = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
     for (text, said, unsaid) in [(help("other"), own, old), (help("websocketd"), old, own)] {

@@ -83,8 +83,8 @@ fn a_flag_without_its_value_is_exit_2() {
 }
 
 #[test]
-fn a_limit_of_the_impossible_is_exit_1() {
-    assert_refused(&["--port=0", "--maxframesize=-1", "cat"], 1, &["--maxframesize"]);
+fn a_limit_below_0_is_exit_2() {
+    assert_refused(&["--port=0", "--maxframesize=-1", "cat"], 2, &["--maxframesize"]);
 }
 
 #[test]
@@ -128,9 +128,9 @@ fn levels_of_the_log_are_known_by_websocketds_names() {
 }
 
 #[test]
-fn a_level_that_is_none_is_exit_1() {
+fn an_unknown_level_is_exit_2() {
     for level in ["loud", "", "INFO", "Error", "info ", "0"] {
-        assert_refused(&["--port=0", "--loglevel", level, "cat"], 1, &["--loglevel"]);
+        assert_refused(&["--port=0", "--loglevel", level, "cat"], 2, &["--loglevel"]);
     }
 }
 

@@ -160,12 +160,12 @@ fn the_mode_is_what_the_umask_leaves_or_what_is_asked_for() {
 }
 
 #[test]
-fn a_mode_that_is_none_is_exit_1() {
+fn a_mode_that_is_none_is_exit_2() {
     let tree = Tree::new();
     for mode in ["0", "1000", "4755", "888", "rw", "", "+600", "-1", "0x1ff", " 600"] {
         let outcome = run(&[&flag(&tree), &format!("--socketmode={mode}"), "cat"]);
 
-        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{mode}: {outcome:?}");
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{mode}: {outcome:?}");
         assert!(outcome.stderr.contains("--socketmode"), "{mode}: {outcome:?}");
         assert!(!is_socket(&tree), "{mode}");
     }
