@@ -248,3 +248,6 @@ pub(crate) const LOG_WRITE_BYTES: usize = 64 << 10;
 
 /// What is to be told to a systemd that takes nothing (`NOTIFY_SOCKET`); beyond, it is left out.
 pub(crate) const MANAGER_QUEUE: usize = 64;
+
+#[cfg(test)]
+mod tests;

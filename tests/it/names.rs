@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use crate::harness::lines::Lines;
 use crate::harness::places::free_port;
 use crate::harness::server::{Outcome, Server, run_to_end, wsd};
+use crate::harness::skip::skip;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, upgrade_request};
 
@@ -227,7 +228,7 @@ fn without_a_port_it_is_that_of_http_or_https() {
     ] {
         let address = crate::harness::places::own_address();
         if let Err(error) = TcpListener::bind((address, port)) {
-            eprintln!("skipped: port {port} cannot be had: {error}");
+            skip(&format!("a free port {port} ({error})"));
             continue;
         }
         let address_flag = format!("--address={address}");

@@ -1,4 +1,4 @@
-//! Flags one by one: what is no value of theirs, what they cannot be put together with, and that each has a test.
+//! Flags one by one: what is no value of theirs, what they cannot be put together with, and that a test names each.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ fn flags() -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_flag_has_a_test() {
+fn every_flag_is_named_in_a_test() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     let text: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
@@ -37,7 +37,7 @@ fn every_flag_has_a_test() {
 
     for (flag, _) in flags {
         let is_named = ["=", "\"", " "].iter().any(|end| text.contains(&format!("\"{flag}{end}")));
-        assert!(is_named, "no test starts wsd with {flag}");
+        assert!(is_named, "no test names {flag}");
     }
 }
 
