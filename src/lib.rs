@@ -20,17 +20,20 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 10 | `fuzzing`, only for tests and fuzz targets |
-//! | 9 | `daemon`, `reload` |
-//! | 8 | `config` |
-//! | 7 | `server` |
-//! | 6 | `http` |
-//! | 5 | `session` |
-//! | 4 | `room` |
-//! | 3 | `worker`, `socket` |
-//! | 2 | `partner`, `client`: the two ends of a session |
-//! | 1 | `framing`, `admission`, `cli`, `backlog`, `buffers`, `stall`, `turn` |
-//! | 0 | `message`, `budget`, `close`, `limits`, `peer`, `shutdown`, `status`, `log`, `sys` |
+//! | 13 | `fuzzing`, only for tests and fuzz targets |
+//! | 12 | `daemon` |
+//! | 11 | `reload` |
+//! | 10 | `config` |
+//! | 9 | `server` |
+//! | 8 | `http` |
+//! | 7 | `session` |
+//! | 6 | `room` |
+//! | 5 | `worker`, `socket` |
+//! | 4 | `partner`: one end of a session |
+//! | 3 | `client`: the other end |
+//! | 2 | `framing`, `admission`, `cli`, `backlog`, `stall`, `turn` |
+//! | 1 | `message`, `buffers` |
+//! | 0 | `budget`, `close`, `limits`, `peer`, `shutdown`, `status`, `log`, `sys` |
 //!
 //! # The vocabulary
 //!

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue, Deserializer};
 use toml::{Spanned, Table};
 
-use super::Error;
+use super::error::Error;
 use crate::cli::{
     self, CommandLine, server::Flags, site::SiteFlags, site::read as subject, types::CommandWords, value::Flag,
 };

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, sync::Arc};
 
-use super::{Error, Plan, file, server};
+use super::{Plan, error::Error, file, server};
 use crate::{
     cli::{self, CommandLine},
     http::routes::Routes,

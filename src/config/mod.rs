@@ -1,6 +1,7 @@
 //! From flags to settings: layers command line, file and defaults, checks them, and builds what each room needs.
 
 mod banner;
+mod error;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -9,17 +10,18 @@ mod routes;
 mod secrets;
 mod site;
 
-use std::{collections::BTreeSet, fmt, num::NonZero};
+use std::{collections::BTreeSet, num::NonZero};
 
 use toml::Table;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    cli::{self, CommandLine, server::Flags, server::LevelWord, site::SiteFlags, value::Flag, value::is_on},
+    cli::{self, CommandLine, server::Flags, server::LevelWord, site::SiteFlags, value::is_on},
     http::routes::Routes,
     log,
     server::{listen, tls},
 };
+use error::Error;
 use file::File;
 use routes::Plan;
 
@@ -46,42 +48,6 @@ pub(crate) struct Settings {
     pub(crate) announces: bool,
     /// Whether to check the settings only.
     pub(crate) is_check: bool,
-}
-
-/// An error in the settings, with a hint, and with the values that it is about.
-#[derive(Debug)]
-pub(crate) struct Error {
-    message: String,
-    hint: String,
-    /// Bytes of the file at which the values start.
-    about: Vec<usize>,
-}
-
-impl Error {
-    fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: hint.into(), about: Vec::new() }
-    }
-
-    fn contradiction(one: &str, other: &str) -> Self {
-        Self::new(format!("{one} and {other} contradict each other"), "give one of them")
-    }
-
-    /// Adds a flag that the error is about; the first one counts.
-    fn about<'a, T: 'a>(self, flag: impl Into<Option<&'a Flag<T>>>) -> Self {
-        self.at(flag.into().and_then(|flag| flag.at))
-    }
-
-    /// Adds a byte of the file that the error is about.
-    fn at(mut self, at: impl Into<Option<usize>>) -> Self {
-        self.about.extend(at.into());
-        self
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\nhint: {}", self.message, self.hint)
-    }
 }
 
 /// Makes routes of the command line and the file, as often as the file changes.

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::Error;
+use super::error::Error;
 use crate::{
     cli::{CommandLine, server::ListenFlags, server::TlsFlags, value::Flag, value::is_on},
     limits::{PORT, TLS_PORT},

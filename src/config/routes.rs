@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc};
 
 use super::{
-    Error,
+    error::Error,
     file::{File, Route},
     secrets,
     site::{Recipe, serves, site},

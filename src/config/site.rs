@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsString, path::Path, sync::Arc, time::Duration};
 
-use super::Error;
+use super::error::Error;
 use crate::{
     admission::Admission,
     budget::Budget,

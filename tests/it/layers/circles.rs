@@ -11,7 +11,8 @@ type Arrows = BTreeMap<String, BTreeSet<String>>;
 /// within them. Unit tests do not count.
 pub(super) fn circles(folder: &str) -> (BTreeSet<String>, Vec<String>) {
     let sources: Vec<_> = sources(folder).iter().map(Source::without_tests).collect();
-    let sources: Vec<_> = sources.into_iter().filter(|source| !source.file.ends_with("/tests.rs")).collect();
+    let is_test = |source: &Source| source.file.contains("/tests/") || source.file.ends_with("/tests.rs");
+    let sources: Vec<_> = sources.into_iter().filter(|source| !is_test(source)).collect();
     let arrows = arrows(&sources);
     let reached: Arrows = arrows.keys().map(|file| (file.clone(), reached(&arrows, file))).collect();
     let (mut circles, mut within) = (BTreeSet::new(), Vec::new());

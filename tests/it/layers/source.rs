@@ -110,7 +110,9 @@ fn tree_paths(tree: &str) -> Vec<String> {
     let (start, rest) = tree.split_at(end);
     match rest.strip_prefix('{') {
         Some(list) if start.is_empty() || start.ends_with("::") => {
-            let paths = items(list).into_iter().flat_map(|item| tree_paths(item.trim()));
+            // The last item may have a comma, too.
+            let items = items(list).into_iter().map(str::trim).filter(|item| !item.is_empty());
+            let paths = items.flat_map(tree_paths);
             paths.map(|path| format!("{start}{path}")).collect()
         }
         _ => vec![start.to_owned()],
