@@ -37,26 +37,26 @@ use crate::{
     worker::descriptors::raise_limit,
 };
 
-/// Settings that make no sense.
-const BAD_REQUEST: u8 = 1;
-/// Flags that cannot be read.
-const BAD_FLAGS: u8 = 2;
+/// Invalid configuration.
+const INVALID_SETTINGS: u8 = 1;
+/// An invalid flag.
+const INVALID_FLAG: u8 = 2;
 /// Settings that cannot be carried out: an address in use.
 const CANNOT_START: u8 = 3;
 
 /// Does what the arguments say, the name of the program first, until a signal ends it; returns the exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let flags = match cli::parse(args) {
-        Ok(flags) => flags,
+    let command_line = match cli::parse(args) {
+        Ok(command_line) => command_line,
         Err(Answer::Text(text)) => {
             say(&mut io::stdout(), &text);
             return ExitCode::SUCCESS;
         }
-        Err(Answer::Wrong(text)) => return fail(BAD_FLAGS, &text.trim_end()),
+        Err(Answer::Wrong(text)) => return fail(INVALID_FLAG, &text.trim_end()),
     };
-    let settings = match config::settings(flags) {
+    let settings = match config::settings(command_line) {
         Ok(settings) => settings,
-        Err(error) => return fail(BAD_REQUEST, &error),
+        Err(error) => return fail(INVALID_SETTINGS, &error),
     };
     if settings.is_check {
         return match settings.tls.map(tls::open).transpose() {
@@ -64,7 +64,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 say(&mut io::stdout(), "the settings are good\n");
                 ExitCode::SUCCESS
             }
-            Err(error) => fail(BAD_REQUEST, &with_hint(&error, error.hint)),
+            Err(error) => fail(INVALID_SETTINGS, &with_hint(&error, error.hint)),
         };
     }
     let _log = log::start(settings.log);

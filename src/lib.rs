@@ -20,17 +20,21 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 10 | `fuzzing`, only for tests and fuzz targets |
-//! | 9 | `daemon`, `reload` |
-//! | 8 | `config` |
-//! | 7 | `server` |
-//! | 6 | `answer` above `http` |
-//! | 5 | `session` |
-//! | 4 | `room` |
-//! | 3 | `worker`, `socket` |
-//! | 2 | `partner`, `client`: the two ends of a session |
-//! | 1 | `framing`, `admission`, `cli`, `backlog`, `buffers`, `stall`, `turn` |
-//! | 0 | `message`, `budget`, `close`, `limits`, `peer`, `shutdown`, `status`, `log`, `sys` |
+//! | 14 | `fuzzing`, only for tests and fuzz targets |
+//! | 13 | `daemon` |
+//! | 12 | `reload` |
+//! | 11 | `config` |
+//! | 10 | `server` |
+//! | 9 | `answer` |
+//! | 8 | `http` |
+//! | 7 | `session` |
+//! | 6 | `room` |
+//! | 5 | `worker`, `socket` |
+//! | 4 | `partner`: one end of a session |
+//! | 3 | `client`: the other end |
+//! | 2 | `framing`, `admission`, `cli`, `backlog`, `stall`, `turn` |
+//! | 1 | `message`, `buffers`, `budget` |
+//! | 0 | `event`, `close`, `limits`, `peer`, `shutdown`, `status`, `log`, `sys` |
 //!
 //! # The vocabulary
 //!

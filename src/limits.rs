@@ -11,9 +11,9 @@ pub(crate) const FORKS_MAX: usize = 1024;
 /// 256 MiB: a thousand clients that each hold a quarter of a MiB.
 pub(crate) const BUFFER_BYTES_MAX: usize = 256 << 20;
 
-/// Seconds that a room waits for a client that takes nothing (`--slow=wait`) by default (`--slow-wait`); then it is cut off
-/// with 1013.
-pub(crate) const SLOW_WAIT_SECS: &str = "60";
+/// Time that a room waits for a client that takes nothing (`--slow=wait`) by default (`--slow-wait`); then it is cut off with
+/// 1013.
+pub(crate) const SLOW_WAIT: Duration = Duration::from_mins(1);
 
 /// Bytes of one read while `--maxbuffer` is nearly used up.
 pub(crate) const READ_BYTES_WHEN_FULL: usize = 4 << 10;
@@ -66,8 +66,8 @@ pub(crate) const LINE_BYTES_HELD: usize = 64 << 10;
 /// Bytes of a worker's stderr line in one line of the log; a longer one goes on in the next line of the log.
 pub(crate) const STDERR_LINE_BYTES_MAX: usize = 4 << 10;
 
-/// Milliseconds between the pings of a session by default (`--pingms`). Below the 60 s after which proxies drop a silent connection.
-pub(crate) const PING_MS: u64 = 30_000;
+/// Time between the pings of a session by default (`--pingms`). Below the 60 s after which proxies drop a silent connection.
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The ladder: what a worker is given to end by itself before each signal; `--closems` is added to each. websocketd's figures.
 pub(crate) const UNTIL_SIGINT: Duration = Duration::from_millis(100);
@@ -176,9 +176,9 @@ pub(crate) const TLS_TIME_MAX: Duration = Duration::from_secs(10);
 /// How often the files of `--sslcert`, `--sslkey` and `--sslca` are looked at for a change.
 pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
 
-/// Seconds that a CGI script is given to answer by default (`--cgi-timeout`), and then for each silence in its answer; then
-/// 504, or a connection broken off within what it has begun.
-pub(crate) const CGI_SECS: &str = "60";
+/// Time that a CGI script may be silent by default (`--cgi-timeout`), before its answer and within it. After that wsd answers
+/// 504, or breaks off the answer that has begun.
+pub(crate) const CGI_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Bytes of the header of a CGI script's answer; with more it is answered 502.
 pub(crate) const CGI_HEAD_BYTES_MAX: usize = 64 << 10;
@@ -242,3 +242,6 @@ pub(crate) const LOG_WRITE_BYTES: usize = 64 << 10;
 
 /// What is to be told to a systemd that takes nothing (`NOTIFY_SOCKET`); beyond, it is left out.
 pub(crate) const MANAGER_QUEUE: usize = 64;
+
+#[cfg(test)]
+mod tests;

@@ -11,9 +11,9 @@ use plotters::element::{EmptyElement, PathElement, Rectangle, Text};
 use plotters::prelude::IntoLogRange as _;
 use plotters::style::{Color as _, IntoFont as _, RGBColor, WHITE};
 
-use crate::Result;
 use crate::measure::Figure;
 use crate::report::{Line, Report, shown, shown_times};
+use crate::result::Result;
 use crate::server::Contender;
 
 /// Pixels: as wide as a README is shown.

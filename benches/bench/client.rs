@@ -5,25 +5,22 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::mem;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::net::{RecvFlags, recv};
 
-use crate::Result;
 use crate::count::{Check, Counter};
+use crate::result::Result;
 use crate::server::Server;
+use crate::settings::PATIENCE;
 use crate::text::{OPCODE_CLOSE, Talk, Wire, frame};
 
 /// Bytes for one read where a flood is expected: what stays in a core's cache.
 pub(crate) const FLOOD: usize = 256 << 10;
 /// Bytes for one read where there are many connections, or small messages only.
 pub(crate) const CALM: usize = 4 << 10;
-
-/// Silence after which a message counts as lost, or a server as stuck.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The key of RFC 6455, section 1.3, and the answer it calls for.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";

@@ -1,6 +1,6 @@
 //! Counts what arrives, without copying it and without reading more of it than frame headers.
 
-use crate::Result;
+use crate::result::Result;
 use crate::text::{OPCODE_CLOSE, Text, Wire};
 
 /// How closely what arrives is looked at.

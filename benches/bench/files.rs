@@ -6,12 +6,12 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Instant;
 
-use crate::Result;
-use crate::client::{FLOOD, PATIENCE, head_bytes};
+use crate::client::{FLOOD, head_bytes};
 use crate::count::Check;
 use crate::measure::{Figure, Sample, as_f64, measured};
-use crate::scenarios::Settings;
+use crate::result::Result;
 use crate::server::{Contender, Job, Server};
+use crate::settings::{PATIENCE, Settings};
 use crate::text::Text;
 
 /// Connections in [`small`]; one alone would mostly tell how fast the machine wakes a thread.

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use crate::Result;
 use crate::client::{self, CALM, Connection, FLOOD};
 use crate::count::Check;
 use crate::measure::{Figure, Sample, Times, as_f64, measured, multiplied};
-use crate::scenarios::Settings;
+use crate::result::Result;
 use crate::server::{Contender, Job, Server};
+use crate::settings::Settings;
 use crate::text::{HALF_IN_FLIGHT, OPCODE_TEXT, Talk, Text, Wire, frame};
 use crate::worker;
 

@@ -7,7 +7,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::Result;
+use crate::result::Result;
 
 /// Writes the program into `folder` and returns its path. On processors other than x86-64 it is a shell script.
 pub(crate) fn install(folder: &Path, line: &[u8]) -> Result<String> {

@@ -2,7 +2,7 @@
 //!
 //! One server runs at a time, each gets the same work on 127.0.0.1, and the turns go round, so that whatever else the
 //! machine does hits all alike. The way: `scenarios` is the table; `flows`, `rooms`, `sessions` and `files` do the work with
-//! `client` (built on `text` and `count`) against a `server`; `measure` puts clocks around it; `report` and `chart` show
+//! `client` (built on `text` and `count`) against a `server`, as the `settings` say; `measure` puts clocks around it; `report` and `chart` show
 //! medians. `worker` is the other side: this binary again, behind the server.
 
 mod chart;
@@ -13,16 +13,17 @@ mod flows;
 mod herald;
 mod measure;
 mod report;
+mod result;
 mod rooms;
 mod scenarios;
 mod server;
 mod sessions;
+mod settings;
 mod text;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::env;
-use std::error::Error;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -34,10 +35,10 @@ use clap::Parser as _;
 use crate::count::Check;
 use crate::measure::Sample;
 use crate::report::{Failure, Line, Machine, Report};
-use crate::scenarios::{Repeat, SCENARIOS, Scenario, Settings};
+use crate::result::Result;
+use crate::scenarios::{Repeat, SCENARIOS, Scenario};
 use crate::server::Contender;
-
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+use crate::settings::Settings;
 
 /// What was typed behind `cargo bench --`.
 #[derive(clap::Parser)]

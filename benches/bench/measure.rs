@@ -11,9 +11,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Serialize;
 
-use crate::Result;
-use crate::scenarios::Settings;
+use crate::result::Result;
 use crate::server::Server;
+use crate::settings::Settings;
 
 /// What a number means; all in base units: seconds, bytes, per second.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use crate::Result;
 use crate::client::{CALM, Connection, FLOOD, Watch};
 use crate::measure::{Sample, measured, multiplied};
-use crate::scenarios::Settings;
+use crate::result::Result;
 use crate::server::{Contender, Job, Server};
+use crate::settings::Settings;
 use crate::text::{OPCODE_TEXT, Talk, Text, Wire, frame};
 use crate::worker;
 

@@ -1,40 +1,10 @@
 //! The table of the benchmark: each scenario, who takes part, which figures it shows and what is asked of them.
 
-use std::path::Path;
-use std::time::Duration;
-
-use tempfile::TempDir;
-
-use crate::Result;
-use crate::count::Check;
 use crate::measure::{Figure, Sample};
+use crate::result::Result;
 use crate::server::Contender;
+use crate::settings::Settings;
 use crate::{files, flows, rooms, sessions};
-
-/// How long, how large and how strictly.
-pub(crate) struct Settings {
-    /// The time of one run, but for warming up.
-    pub(crate) time: Duration,
-    pub(crate) check: Check,
-    /// Only count system calls.
-    pub(crate) trace: bool,
-    pub(crate) idle_sessions: usize,
-    pub(crate) crowd_sessions: usize,
-    /// The benchmark's own binary, which is its workers too.
-    pub(crate) own_binary: String,
-    pub(crate) scratch: TempDir,
-}
-
-impl Settings {
-    pub(crate) fn scratch(&self) -> &Path {
-        self.scratch.path()
-    }
-
-    /// The command line of one of the benchmark's own workers.
-    pub(crate) fn worker<'n>(&'n self, name: &'n str) -> [&'n str; 3] {
-        [&self.own_binary, crate::worker::WORKER, name]
-    }
-}
 
 /// Something to do, and what it shows.
 pub(crate) struct Scenario {

@@ -16,8 +16,8 @@ use nix::unistd::Pid;
 use rustix::fs::{Advice, fadvise};
 use serde::Serialize;
 
-use crate::Result;
-use crate::client::PATIENCE;
+use crate::result::Result;
+use crate::settings::PATIENCE;
 
 /// A server under comparison.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]

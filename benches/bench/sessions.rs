@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::Result;
-use crate::client::{CALM, Connection, PATIENCE, Watch};
+use crate::client::{CALM, Connection, Watch};
 use crate::herald;
 use crate::measure::{Figure, Sample, as_f64, measured, median};
-use crate::scenarios::Settings;
+use crate::result::Result;
 use crate::server::{Contender, Job, Server, free_port};
+use crate::settings::{PATIENCE, Settings};
 use crate::text::{LINE_BYTES, Talk, Text, Wire};
 
 /// Sessions under way at once in [`fifty_at_a_time`].

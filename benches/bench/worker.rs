@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use crate::Result;
+use crate::result::Result;
 use crate::text::Text;
 
 /// The first argument that makes the binary a worker.

@@ -1,177 +1,160 @@
-//! The command line: text in, [`Flags`] out. Opens nothing, binds nothing.
+//! Reads the command line: text in, typed flags out. Opens nothing and binds nothing.
+//!
+//! Each subject has a struct of flags, which reads the command line and the keys of a TOML file. To add a flag, add a field
+//! with its help text there, and use it in `config`: help, completions, the manual page and the key follow.
 //!
 //! The spelling is that of Go's flag package, which websocketd uses: `-x` is `--x`, a boolean takes a value only after
 //! `=`, and everything from the first word that is no flag belongs to COMMAND.
 
-mod flags;
+#![expect(clippy::doc_markdown, reason = "the doc comments of flags are the text of `--help`")]
+#![expect(rustdoc::broken_intra_doc_links, reason = "brackets in the text of `--help` are no links")]
+
 mod generate;
-mod values;
+pub(crate) mod server;
+pub(crate) mod site;
+pub(crate) mod types;
+pub(crate) mod value;
 
-use std::{any::TypeId, ffi::OsString, num::NonZero, path::Path, time::Duration};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
-use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind};
+use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, ValueHint, error::ErrorKind};
 
-pub(crate) use flags::Flags;
-use values::boolean;
+use generate::{GeneratedWord, generate};
+use server::Flags;
+use types::{CommandWords, RouteWords};
+use value::{Flag, Value};
 
-/// The name that brings websocketd's defaults with it.
-const OLD_NAME: &str = "websocketd";
+/// Turns any program that reads standard input and writes standard output into a WebSocket service.
+///
+/// Each WebSocket connection gets its own process of COMMAND. Every line that the process prints becomes a message, and
+/// every message that it receives becomes a line on its standard input.
+#[derive(Parser)]
+#[command(
+    name = "wsd",
+    version,
+    override_usage = "wsd [FLAGS] COMMAND [ARGS]\n       wsd [FLAGS] --dir=DIR",
+    args_override_self = true,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    max_term_width = 80,
+    after_help = "Flags end at COMMAND; the words after it are its arguments.\nExit status: 0 stopped by a signal, 1 invalid \
+                  configuration, 2 invalid flag, 3 cannot start."
+)]
+struct Definition {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(flatten)]
+    run: RunFlags,
+    /// Print this help
+    #[arg(long, action = ArgAction::HelpShort, help_heading = "Other")]
+    help: Option<bool>,
+    /// Print the licence
+    #[arg(long, action = ArgAction::SetTrue, help_heading = "Other")]
+    license: bool,
+    /// Print the manual page, or the completions of the flags for a shell
+    #[arg(long, value_name = "WHAT", hide = true)]
+    generate: Option<Flag<GeneratedWord>>,
+    /// Print the version
+    #[arg(long, action = ArgAction::Version, help_heading = "Other")]
+    version: Option<bool>,
+}
 
-/// The text of the licence.
-const LICENSE: &str = include_str!("../../LICENSE");
+/// What to read, and whether to serve.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Routes")]
+pub(crate) struct RunFlags {
+    /// Read flags and routes from a TOML file, and again on SIGHUP
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// Check the flags and the file of --config, then exit
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) check: Option<Flag<bool>>,
+    /// Serve a program at a path, /PATH or /PATH/*; repeatable
+    #[arg(long, value_name = "/PATH=COMMAND")]
+    pub(crate) route: Vec<Flag<RouteWords>>,
+}
 
-/// What became of the arguments if not flags.
+/// A command line.
+#[derive(Clone, Debug)]
+pub(crate) struct CommandLine {
+    /// All flags, to be laid over those of a file.
+    matches: ArgMatches,
+    /// The flags that no file may have.
+    pub(crate) run: RunFlags,
+    /// COMMAND and its arguments.
+    pub(crate) command: Option<Flag<CommandWords>>,
+    /// Whether the program is named `websocketd`, whose defaults hold then.
+    pub(crate) is_websocketd: bool,
+}
+
+impl CommandLine {
+    /// Replaces flags of `below` with those of the command line.
+    pub(crate) fn over<T: FromArgMatches>(&self, mut below: T) -> T {
+        below.update_from_arg_matches(&self.matches).expect("each flag may be missing");
+        below
+    }
+
+    /// Whether the command line has the flag of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.matches.ids().any(|id| id.as_str().replace('_', "-") == name)
+    }
+}
+
+/// A result of reading the arguments that ends the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// Text for standard output, and success: `--help`, `--version`.
     Text(String),
-    /// What is wrong with them, for standard error.
+    /// An error for standard error.
     Wrong(String),
 }
 
 /// Reads the arguments, the name of the program first.
-pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Flags, Answer> {
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandLine, Answer> {
     let mut args = args.into_iter().peekable();
     let own_name = args.peek().and_then(|name| Path::new(name).file_name()).and_then(|name| name.to_str());
-    let is_websocketd = own_name == Some(OLD_NAME);
-    let mut definition = if is_websocketd { old_definition() } else { Flags::command() };
+    let is_websocketd = own_name == Some("websocketd");
+    let mut definition = if is_websocketd { old_definition() } else { Definition::command() };
     let (flags, command) = split(&definition, args);
-    let words = flags.iter().skip(1).cloned().collect();
     let matches = definition.try_get_matches_from_mut(flags).map_err(|error| answer(&error))?;
-    let mut flags = Flags::from_arg_matches(&matches).map_err(|error| answer(&error))?;
-    if flags.license {
-        return Err(Answer::Text(LICENSE.to_owned()));
+    let Definition { run, license, generate: asked, .. } =
+        Definition::from_arg_matches(&matches).map_err(|error| answer(&error))?;
+    if license {
+        return Err(Answer::Text(include_str!("../../LICENSE").to_owned()));
     }
-    if let Some(what) = &flags.generate {
-        return Err(generate::generate(definition, what));
+    if let Some(what) = asked {
+        let text = generate(definition, *what);
+        return Err(text.map_or_else(|error| Answer::Wrong(error.to_string()), Answer::Text));
     }
-    flags.command = command;
-    flags.words = words;
-    flags.is_websocketd = is_websocketd;
-    Ok(flags)
+    let command = (!command.is_empty()).then_some(Flag { value: CommandWords(command), at: None });
+    Ok(CommandLine { matches, run, command, is_websocketd })
 }
 
-/// The definition of the flags as it is under the name of websocketd: what is so by default is told as it is.
-fn old_definition() -> clap::Command {
-    Flags::command()
-        .name(OLD_NAME)
+/// Returns the definition of the flags under the name of websocketd, whose help tells other defaults.
+fn old_definition() -> Command {
+    Definition::command()
+        .name("websocketd")
         .override_usage("websocketd [FLAGS] COMMAND [ARGS]\n       websocketd [FLAGS] --dir=DIR")
         .mut_arg("port", |flag| flag.help("Port to listen on, not 0 [default: 80, with --ssl 443]"))
-        .mut_arg("address", |flag| flag.help("Address to listen on, may be repeated [default: all of this machine]"))
-        .mut_arg("anyorigin", |flag| flag.help("Pages of any origin; so by default, but then with a warning"))
+        .mut_arg("address", |flag| flag.help("Address to listen on; repeatable [default: all of this machine]"))
+        .mut_arg("anyorigin", |flag| flag.help("Let pages of any origin connect; so by default, but with a warning"))
 }
 
-/// The flags that `words` say, as if they were on a command line of their own; the last of several wins.
-pub(crate) fn parse_words(words: &[OsString]) -> Result<Flags, String> {
-    let words = std::iter::once(OsString::from("wsd")).chain(words.iter().cloned());
-    Flags::try_parse_from(words).map_err(|error| match answer(&error) {
-        Answer::Text(text) => text,
-        Answer::Wrong(text) => text.lines().next().unwrap_or_default().to_owned(),
-    })
+/// Lists the names of flags, which are their keys in a file.
+pub(crate) fn names<T: Args>() -> Vec<String> {
+    let definition = T::augment_args(Command::new("wsd"));
+    definition.get_arguments().filter_map(|flag| flag.get_long().map(str::to_owned)).collect()
 }
 
-/// What the value of a flag is like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// `true` or `false`.
-    Boolean,
-    /// A number.
-    Number,
-    /// Text.
-    Text,
-    /// Text, as often as wanted.
-    Texts,
+/// Returns the first argument of COMMAND that looks like a flag of wsd, such as `--port` or `--port=80`. Flags that many
+/// programs have, such as `--help`, do not count.
+pub(crate) fn misplaced(command: &CommandWords) -> Option<String> {
+    let names = names::<Flags>();
+    let flags = command.0.iter().skip(1).filter_map(|word| word.to_str()?.strip_prefix("--"));
+    let mut flags = flags.map(|body| body.split_once('=').map_or(body, |(name, _)| name));
+    flags.find(|flag| names.iter().any(|name| name == flag)).map(str::to_owned)
 }
-
-/// The kind of a flag; `None` if there is none of that name that a file of settings could have.
-pub(crate) fn kind_of(name: &str) -> Option<Kind> {
-    let definition = Flags::command();
-    let flag = definition.get_arguments().find(|flag| flag.get_long() == Some(name))?;
-    if NOT_IN_FILES.contains(&name) {
-        return None;
-    }
-    let value = flag.get_value_parser().type_id();
-    let is = |id: TypeId| value == id;
-    Some(if is(TypeId::of::<bool>()) {
-        Kind::Boolean
-    } else if is(TypeId::of::<u16>())
-        || is(TypeId::of::<u64>())
-        || is(TypeId::of::<i64>())
-        || is(TypeId::of::<Duration>())
-        || is(TypeId::of::<NonZero<usize>>())
-    {
-        Kind::Number
-    } else if matches!(flag.get_action(), clap::ArgAction::Append) {
-        Kind::Texts
-    } else {
-        Kind::Text
-    })
-}
-
-/// Flags that make no sense in a file of settings.
-const NOT_IN_FILES: [&str; 7] = ["config", "check", "route", "help", "version", "license", "generate"];
-
-/// Flags that are the whole server's, not a route's.
-const SERVER_FLAGS: [&str; 13] = [
-    "port",
-    "address",
-    "unixsocket",
-    "socketmode",
-    "redirport",
-    "ssl",
-    "sslcert",
-    "sslkey",
-    "sslca",
-    "loglevel",
-    "maxbuffer",
-    "threads",
-    "route",
-];
-
-/// Flags that say what is served, which no route takes over from the top of the file.
-const CONTENT_FLAGS: [&str; 4] = ["dir", "staticdir", "cgidir", "devconsole"];
-
-/// Whether the flag says what is served.
-pub(crate) fn is_content(name: &str) -> bool {
-    CONTENT_FLAGS.contains(&name)
-}
-
-/// Whether a route may have the flag.
-pub(crate) fn belongs_to_route(name: &str) -> bool {
-    kind_of(name).is_some() && !SERVER_FLAGS.contains(&name)
-}
-
-/// Whether a route takes the flag over from the top of the file, or from the command line.
-pub(crate) fn is_inherited(name: &str) -> bool {
-    belongs_to_route(name) && name != "maxforks" && !is_content(name)
-}
-
-/// The name that is most like `name`, of those of flags that `may_be` and `more`.
-pub(crate) fn nearest(name: &str, may_be: impl Fn(&str) -> bool, more: &[&'static str]) -> Option<String> {
-    let definition = Flags::command();
-    let flags = definition.get_arguments().filter_map(clap::Arg::get_long).filter(|name| may_be(name));
-    let scored = flags.chain(more.iter().copied()).map(|known| (strsim::jaro_winkler(name, known), known));
-    let best = scored.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
-    // Below that it is rather a word of its own: `server` and `reverselookup` have 0.71.
-    (best.0 > 0.8).then(|| best.1.to_owned())
-}
-
-/// The name of the flag that a word of [`Flags::words`] begins.
-pub(crate) fn name_of(word: &OsString) -> Option<&str> {
-    let body = word.to_str()?.strip_prefix("--")?;
-    Some(body.split_once('=').map_or(body, |(name, _)| name))
-}
-
-/// The first of COMMAND's words that is spelled like one of wsd's own flags, which it is not: `--port`, `--port=80`. What
-/// many programs have, such as `--help`, is not meant.
-pub(crate) fn misplaced(command: &[OsString]) -> Option<&str> {
-    let is_own = |word: &&OsString| name_of(word).and_then(kind_of).is_some();
-    let word = command.iter().skip(1).find(is_own)?;
-    name_of(word)
-}
-
-/// Flags that are asked and answered; asked with `false` they are not.
-const ANSWERED: [&str; 4] = ["h", "help", "version", "license"];
 
 fn answer(error: &clap::Error) -> Answer {
     let text = error.render().to_string();
@@ -181,8 +164,8 @@ fn answer(error: &clap::Error) -> Answer {
     }
 }
 
-/// Parts the flags, each in its long spelling, from COMMAND and its arguments.
-fn split(definition: &clap::Command, args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
+/// Separates the flags from COMMAND and its arguments, and gives each flag its long spelling.
+fn split(definition: &Command, args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
     let mut args = args.into_iter();
     let mut flags: Vec<OsString> = args.next().into_iter().collect();
     while let Some(word) = args.next() {
@@ -193,10 +176,11 @@ fn split(definition: &clap::Command, args: impl IntoIterator<Item = OsString>) -
         };
         let body = flag.strip_prefix("--").or_else(|| flag.strip_prefix('-')).unwrap_or(flag);
         let body = match body.split_once('=') {
-            Some((name, value)) if ANSWERED.contains(&name) => match boolean(value) {
-                Ok(true) => name,
-                Ok(false) => continue,
-                Err(_) => body,
+            // They print something, unless their value turns them off.
+            Some((name @ ("h" | "help" | "version" | "license"), value)) => match bool::of_word(value.as_ref()) {
+                Some(true) => name,
+                Some(false) => continue,
+                None => body,
             },
             _ => body,
         };
@@ -206,15 +190,12 @@ fn split(definition: &clap::Command, args: impl IntoIterator<Item = OsString>) -
                 && argument.get_action().takes_values()
                 && argument.get_num_args().is_none_or(|count| count.min_values() > 0)
         });
-        let next = if takes_next { args.next() } else { None };
-        flags.push(next.map_or_else(
-            || format!("--{body}").into(),
-            |value| {
-                let mut word = OsString::from(format!("--{body}="));
-                word.push(value);
-                word
-            },
-        ));
+        let mut word = OsString::from(format!("--{body}"));
+        if takes_next && let Some(value) = args.next() {
+            word.push("=");
+            word.push(value);
+        }
+        flags.push(word);
     }
     (flags, Vec::new())
 }

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::file::{Route, Setting};
+use super::{file::File, routes::routes};
 use crate::{
-    cli::{self, Flags},
+    cli::{self, CommandLine, server::Flags, site::SharingWord, types::CommandWords, value::is_on},
     http::origin::Policy,
     server::{
         listen::{self, Addresses},
@@ -13,47 +13,61 @@ use crate::{
     worker::environ::VERSION,
 };
 
-/// A few lines for the reader at the terminal.
-pub(super) fn banner(flags: &Flags, routes: &[Route], listen: &listen::Options, origin: &Policy) -> String {
+/// Returns a few lines for the reader at the terminal, and a warning in place of them where the log hides them.
+pub(super) fn banner(line: &CommandLine, file: &File, listen: &listen::Options, origin: &Policy) -> (String, String) {
+    let flags = line.over(file.flags.clone());
+    let (served, command) = (&flags.site.served, line.command.as_deref());
     let mut banner = format!("wsd {VERSION}\n");
-    let mut line = |what: &str, is: &str| {
+    let mut add = |what: &str, is: &str| {
         // Writing to a string cannot fail.
         let _ = writeln!(banner, "  {what:<8} {is}");
     };
-    if !flags.command.is_empty() {
-        let words: Vec<_> = flags.command.iter().map(|word| word.to_string_lossy()).collect();
-        let how = match flags.shared.as_deref() {
-            None | Some("false") => "one for each WebSocket",
-            Some("path") => "one for each path",
-            Some(_) => "one for all",
+    if let Some(command) = command {
+        let how = match flags.site.rooms.sharing() {
+            SharingWord::Off => "one for each WebSocket",
+            SharingWord::Path => "one for each path",
+            SharingWord::All => "one for all",
         };
-        line("program", &format!("{}, {how}", words.join(" ").escape_debug()));
+        add("program", &format!("{}, {how}", joined(command).escape_debug()));
     }
     let folders = [
-        ("programs", &flags.dir, ", by the path of the URL"),
-        ("scripts", &flags.cgidir, ", by CGI"),
-        ("files", &flags.staticdir, ""),
+        ("programs", &served.dir, ", by the path of the URL"),
+        ("scripts", &served.cgidir, ", by CGI"),
+        ("files", &served.staticdir, ""),
     ];
     for (what, folder, how) in folders {
         if let Some(folder) = folder {
-            line(what, &format!("in {}{how}", folder.display()));
+            add(what, &format!("in {}{how}", folder.display()));
         }
     }
-    for route in routes {
-        let of_folder = |setting: &Setting| matches!(&*setting.name, "dir" | "staticdir" | "cgidir");
-        let folders = route.settings.iter().filter(|setting| of_folder(setting)).flat_map(|setting| &setting.words);
-        let words: Vec<_> = route.command.iter().chain(folders).map(|word| word.to_string_lossy()).collect();
-        line("route", &format!("{} {}", route.path, words.join(" ").escape_debug()));
+    for route in routes(line, file) {
+        let served = &route.flags.served;
+        let folders = [("cgidir", &served.cgidir), ("dir", &served.dir), ("staticdir", &served.staticdir)];
+        let folders =
+            folders.iter().filter_map(|(flag, path)| Some(format!("--{flag}={}", path.as_deref()?.display())));
+        let words: Vec<_> = route.command.as_deref().map(joined).into_iter().chain(folders).collect();
+        add("route", &format!("{} {}", route.path.value, words.join(" ").escape_debug()));
     }
-    if flags.devconsole {
-        line("console", "where nothing else answers");
+    if is_on(&served.devconsole) {
+        add("console", "where nothing else answers");
     }
-    line("clients", &clients(flags, listen));
-    line("pages", pages(origin, flags));
-    if let Some(flag) = cli::misplaced(&flags.command) {
-        line("hint", &format!("--{flag} after COMMAND belongs to it; wsd's own flags stand before"));
+    let (pages, is_unasked) = match origin {
+        Policy::Same | Policy::Sameorigin => ("of the same origin; --origin admits others", false),
+        Policy::Listed { .. } => ("of the origins in --origin", false),
+        Policy::Any if is_on(&flags.site.pages.anyorigin) => ("of any origin", false),
+        Policy::Any => ("of ANY origin may connect; set --sameorigin, --origin or --anyorigin", true),
+    };
+    add("clients", &clients(&flags, listen));
+    add("pages", pages);
+    if let Some(flag) = command.and_then(cli::misplaced) {
+        add("hint", &format!("--{flag} after COMMAND belongs to it; flags of wsd must stand before COMMAND"));
     }
-    banner
+    (banner, if is_unasked { format!("wsd: warning: pages {pages}\n") } else { String::new() })
+}
+
+fn joined(command: &CommandWords) -> String {
+    let words: Vec<_> = command.0.iter().map(|word| word.to_string_lossy()).collect();
+    words.join(" ")
 }
 
 fn clients(flags: &Flags, listen: &listen::Options) -> String {
@@ -70,26 +84,8 @@ fn clients(flags: &Flags, listen: &listen::Options) -> String {
         let sockets = "that reach the sockets handed over";
         who = if listen.is_default { sockets.to_owned() } else { format!("{who}, or {sockets}") };
     }
-    if flags.sslca.as_ref().is_some_and(|file| !file.is_empty()) {
+    if flags.tls.sslca.as_ref().is_some_and(|file| !file.is_empty()) {
         who += ", with a certificate";
     }
     who
-}
-
-fn pages(origin: &Policy, flags: &Flags) -> &'static str {
-    match origin {
-        Policy::Same | Policy::Sameorigin => "of the same origin; --origin admits others",
-        Policy::Listed { .. } => "of the origins in --origin",
-        Policy::Any if flags.anyorigin => "of any origin",
-        Policy::Any => UNASKED,
-    }
-}
-
-/// What is said about pages when any may connect and nobody has asked for that.
-const UNASKED: &str = "of ANY origin, the whole web: --sameorigin, --origin or --anyorigin says what is meant";
-
-/// What is said in place of the banner where the level of the log leaves that out.
-pub(super) fn warning(flags: &Flags, origin: &Policy) -> String {
-    let is_unasked = pages(origin, flags) == UNASKED;
-    if is_unasked { format!("wsd: pages {UNASKED}\n") } else { String::new() }
 }

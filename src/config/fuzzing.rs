@@ -2,10 +2,10 @@
 
 use std::{ffi::OsString, sync::Arc};
 
-use super::{Error, Plan, file, merge, places};
+use super::{Plan, error::Error, file, server};
 use crate::{
     answer::routes::Routes,
-    cli::{self, Flags},
+    cli::{self, CommandLine},
 };
 
 /// The routes that a file of this text makes.
@@ -28,18 +28,14 @@ pub(crate) fn config(text: &str) {
     }
 }
 
-fn no_flags() -> Flags {
+fn no_flags() -> CommandLine {
     cli::parse([OsString::from("wsd")]).expect("no flags are good flags")
 }
 
 /// All that loading a file does but to look up the names of machines.
-fn load(plan: &mut Plan, command_line: &Flags, text: &str) -> Result<Routes, Error> {
-    let file = file::parse("wsd.toml".to_owned(), text)?;
-    let flags = merge(command_line, &file)?;
-    super::log_level(&flags.loglevel)?;
-    places::tls(&flags)?;
-    if flags.address.is_empty() {
-        places::listen(&flags)?;
-    }
-    plan.build(&flags, &file).map_err(|error| error.at(file.place_of(&error)))
+fn load(plan: &mut Plan, line: &CommandLine, text: &str) -> Result<Routes, Error> {
+    let mut file = file::parse("wsd.toml".to_owned(), text.to_owned())?;
+    file.flags.listen.address = None;
+    server(line, &file)?;
+    plan.build(line, &file)
 }

@@ -1,4 +1,4 @@
-//! The flags that say where to listen, and how safely.
+//! Checks where to listen, and with which certificates.
 
 use std::{
     ffi::OsString,
@@ -6,9 +6,9 @@ use std::{
     path::PathBuf,
 };
 
-use super::Error;
+use super::error::Error;
 use crate::{
-    cli::Flags,
+    cli::{CommandLine, server::ListenFlags, server::TlsFlags, value::Flag, value::is_on},
     limits::{PORT, TLS_PORT},
     server::{
         listen::{self, Addresses},
@@ -16,54 +16,51 @@ use crate::{
     },
 };
 
-/// Where to listen: as websocketd has it, a Unix socket alone if nothing else is named.
-pub(super) fn listen(flags: &Flags) -> Result<listen::Options, Error> {
-    let redirport = flags.redirport.filter(|&port| port != 0);
-    let names_tcp = flags.port.is_some() || named(flags).next().is_some() || redirport.is_some();
-    let unix = flags.unixsocket.clone().filter(|path| !path.is_empty());
-    let unix = unix.map(|path| Ok(unix::Options { path, mode: mode(flags)? })).transpose()?;
-    if unix.is_none() && flags.socketmode.is_some() {
-        return Err(Error::new("--socketmode without --unixsocket", "name the socket with --unixsocket=PATH"));
-    }
-    if unix.as_ref().is_some_and(|unix| unix.mode.is_some() && unix.path.as_encoded_bytes().starts_with(b"@")) {
-        return Err(Error::new("--socketmode: a socket such as @NAME has no file", "leave --socketmode out"));
-    }
-    let port = port(flags);
-    if redirport == Some(port) {
-        return Err(Error::new("--redirport and --port are the same", "give another port to one of them"));
-    }
-    let tcp = (names_tcp || unix.is_none()).then(|| addresses(flags)).transpose()?;
-    let is_default = !names_tcp && unix.is_none();
-    Ok(listen::Options { tcp: tcp.map(|addresses| (addresses, port)), unix, redirect_port: redirport, is_default })
-}
-
-/// The port; under the name of websocketd 0 is no free one, but HTTP's or HTTPS's.
-fn port(flags: &Flags) -> u16 {
-    match (flags.port, flags.is_websocketd, flags.ssl) {
+/// Returns where to listen: on a Unix socket alone, as websocketd does, if no flag names a port or an address.
+pub(super) fn listen(flags: &ListenFlags, tls: &TlsFlags, line: &CommandLine) -> Result<listen::Options, Error> {
+    let port = match (flags.port.as_deref(), line.is_websocketd, is_on(&tls.ssl)) {
+        // websocketd has no free port.
         (None | Some(0), true, false) => 80,
         (None | Some(0), true, true) => 443,
-        (Some(port), ..) => port,
+        (Some(port), ..) => *port,
         (None, false, false) => PORT,
         (None, false, true) => TLS_PORT,
+    };
+    let redirect_port = flags.redirport.as_deref().copied().filter(|port| *port != 0);
+    if redirect_port == Some(port) {
+        let message = "--redirport and --port are the same";
+        return Err(Error::new(message, "give another port to one of them").about(&flags.redirport).about(&flags.port));
+    }
+    let unix = unix(flags)?;
+    // Scripts pass on variables that may be empty: those name nothing.
+    let named: Vec<_> = flags.address.iter().flatten().filter(|text| !text.is_empty()).collect();
+    let names_tcp = flags.port.is_some() || !named.is_empty() || redirect_port.is_some();
+    let is_default = !names_tcp && unix.is_none();
+    let addresses = (names_tcp || is_default).then(|| addresses(&named, line)).transpose()?;
+    Ok(listen::Options { tcp: addresses.map(|addresses| (addresses, port)), unix, redirect_port, is_default })
+}
+
+fn unix(flags: &ListenFlags) -> Result<Option<unix::Options>, Error> {
+    let path = flags.unixsocket.as_deref().filter(|path| !path.is_empty());
+    let refused = |message, hint| Err(Error::new(message, hint).about(&flags.socketmode));
+    match (path, flags.socketmode.as_deref()) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => refused("--socketmode needs --unixsocket", "name the socket with --unixsocket=PATH"),
+        (Some(path), Some(_)) if path.as_encoded_bytes().starts_with(b"@") => {
+            refused("--socketmode needs a socket with a file, unlike @NAME", "leave --socketmode out")
+        }
+        (Some(path), mode) => Ok(Some(unix::Options { path: path.clone(), mode: mode.map(|mode| mode.0) })),
     }
 }
 
-/// What `--address` names. Scripts pass what may be empty: that is nothing.
-fn named(flags: &Flags) -> impl Iterator<Item = &String> {
-    flags.address.iter().filter(|text| !text.is_empty())
-}
-
-fn addresses(flags: &Flags) -> Result<Addresses, Error> {
-    if named(flags).next().is_none() {
-        return Ok(if flags.is_websocketd { Addresses::All } else { Addresses::Loopback });
-    }
+/// Resolves the values of `--address`.
+fn addresses(values: &[&Flag<String>], line: &CommandLine) -> Result<Addresses, Error> {
     let mut names: Vec<Vec<IpAddr>> = Vec::new();
-    for text in named(flags) {
+    for text in values {
         let addresses = resolve(text).ok_or_else(|| {
-            Error::new(
-                format!("--address: `{text}` is no address of a machine"),
-                "name an address of this machine, such as --address=127.0.0.1, or --address=:: for all",
-            )
+            let hint = "name an address of this machine, such as --address=127.0.0.1, or --address=:: for all";
+            let message = format!("cannot listen on `{}`: not an address or a known host name", text.value);
+            Error::new(message, hint).about(*text)
         })?;
         names.push(Vec::new());
         for address in addresses {
@@ -73,15 +70,19 @@ fn addresses(flags: &Flags) -> Result<Addresses, Error> {
         }
     }
     if names.concat().contains(&Ipv6Addr::UNSPECIFIED.into()) {
-        // One socket serves both kinds; another one would be in its way.
+        // One socket serves both families; a second one would be refused.
         for name in &mut names {
             name.retain(|address| *address != Ipv4Addr::UNSPECIFIED);
         }
     }
-    Ok(Addresses::These(names))
+    Ok(match line.is_websocketd {
+        _ if !names.is_empty() => Addresses::These(names),
+        false => Addresses::Loopback,
+        true => Addresses::All,
+    })
 }
 
-/// An address, an IPv6 address with or without brackets, or a name.
+/// Resolves an address, an IPv6 address with or without brackets, or a host name.
 fn resolve(text: &str) -> Option<Vec<IpAddr>> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     if let Ok(address) = bare.parse() {
@@ -91,27 +92,24 @@ fn resolve(text: &str) -> Option<Vec<IpAddr>> {
     Some(found).filter(|found| !found.is_empty())
 }
 
-/// The permissions in octal: 1 to 777.
-fn mode(flags: &Flags) -> Result<Option<u32>, Error> {
-    let Some(text) = &flags.socketmode else { return Ok(None) };
-    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| (1..=0o777).contains(mode) && !text.starts_with('+'));
-    mode.map(Some).ok_or_else(|| {
-        Error::new(format!("--socketmode: `{text}` is no mode of a file"), "it is octal, such as --socketmode=660")
-    })
-}
-
-/// The files of TLS: with `--ssl` certificate and key, without it none.
-pub(super) fn tls(flags: &Flags) -> Result<Option<tls::Options>, Error> {
-    // Scripts pass what may be empty: that is none, as for websocketd.
-    let path = |file: &Option<OsString>| file.as_ref().filter(|file| !file.is_empty()).map(PathBuf::from);
-    let (cert, key, ca) = (path(&flags.sslcert), path(&flags.sslkey), path(&flags.sslca));
-    match (flags.ssl, cert, key, ca) {
+/// Returns the files of TLS: with `--ssl` certificate and key, without it none.
+pub(super) fn tls(flags: &TlsFlags) -> Result<Option<tls::Options>, Error> {
+    // Scripts pass on variables that may be empty: those name no file, as for websocketd.
+    let named = |file: &Option<Flag<OsString>>| file.as_deref().filter(|file| !file.is_empty()).map(PathBuf::from);
+    match (is_on(&flags.ssl), named(&flags.sslcert), named(&flags.sslkey), named(&flags.sslca)) {
         (true, Some(cert), Some(key), ca) => Ok(Some(tls::Options { cert, key, ca })),
-        (true, ..) => Err(Error::new("--ssl needs both --sslcert and --sslkey", "name the certificate and its key")),
+        (true, ..) => {
+            let error = Error::new("--ssl needs both --sslcert and --sslkey", "name the certificate and its key");
+            Err(error.about(&flags.ssl))
+        }
         (false, None, None, None) => Ok(None),
         (false, cert, key, _) => {
-            let flag = cert.map(|_| "--sslcert").or(key.map(|_| "--sslkey")).unwrap_or("--sslca");
-            Err(Error::new(format!("{flag} without --ssl"), "add --ssl to speak TLS"))
+            let (flag, file) = match (cert, key) {
+                (Some(_), _) => ("--sslcert", &flags.sslcert),
+                (None, Some(_)) => ("--sslkey", &flags.sslkey),
+                (None, None) => ("--sslca", &flags.sslca),
+            };
+            Err(Error::new(format!("{flag} needs --ssl"), "add --ssl to speak TLS").about(file))
         }
     }
 }

@@ -1,11 +1,12 @@
-//! The routes: those of the file, those of `--route`, and what is served everywhere else.
+//! The routes: those of the file, those of `--route`, and the site that answers everywhere else.
 
-use std::{ffi::OsString, fs, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use super::{
-    Error,
-    file::{self, File},
-    secrets, site,
+    error::Error,
+    file::{File, Route},
+    secrets,
+    site::{Recipe, serves, site},
 };
 use crate::{
     admission::Admission,
@@ -16,10 +17,16 @@ use crate::{
         sources::Sources,
     },
     budget::Budget,
-    cli::{self, Flags},
+    cli::{
+        CommandLine,
+        server::Flags,
+        site::{RoomFlags, ServedFlags, SharingWord, SiteFlags},
+        value::Flag,
+    },
+    limits::{BUFFER_BYTES_MAX, FORKS_MAX},
 };
 
-/// What has been built, to be built again from other settings.
+/// The sites that are built, to be built again from other settings.
 #[derive(Debug)]
 pub(crate) struct Plan {
     admission: Admission,
@@ -31,11 +38,11 @@ pub(crate) struct Plan {
     gone: Vec<(Pattern, Admission)>,
 }
 
-/// A site, and what made it.
+/// A site, and what it was made of.
 #[derive(Clone, Debug)]
 struct Built {
     pattern: Option<Pattern>,
-    flags: Flags,
+    recipe: Recipe,
     site: Arc<Site>,
 }
 
@@ -47,37 +54,28 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// Makes routes of the flags and the file. A site that nothing has changed for stays what it is: its rooms go on.
-    pub(super) fn build(&mut self, flags: &Flags, file: &File) -> Result<Routes, Error> {
+    /// Makes routes of the command line and the file. A site whose recipe has not changed stays, and so do its rooms.
+    pub(super) fn build(&mut self, line: &CommandLine, file: &File) -> Result<Routes, Error> {
         let mut next = Self { admission: self.admission.clone(), budget: self.budget.clone(), ..Self::default() };
-        for table in tables(flags, file)? {
-            let pattern = Pattern::parse(&table.path).map_err(|why| {
-                let hint = "write a path as in /chat, or /tools/* for all that is below it";
-                Error::new(format!("{}path `{}`: {why}", table.place, table.path), hint)
+        for route in routes(line, file) {
+            next.add_route(self, line, &route).map_err(|error| match route.start {
+                None if error.about.is_empty() => Error { message: format!("--route: {}", error.message), ..error },
+                start => file.locate(error, start.unwrap_or_default()),
             })?;
-            if next.sites.iter().any(|built| built.pattern.as_ref() == Some(&pattern)) {
-                let message = format!("{}path `{}` comes twice", table.place, table.path);
-                return Err(Error::new(message, "give each route a path of its own"));
-            }
-            let own = of_route(flags, file, &table)?;
-            let admission = self.admission_of(&pattern).unwrap_or_else(|| self.admission.within(None));
-            next.add(self, Some(pattern), own, admission).map_err(|error| error.at(table.place_of(file, &error)))?;
         }
-        let has_routes = !next.sites.is_empty();
-        let own_of_rooms = of_rooms(|name| {
-            let is_on_command_line = flags.words.iter().any(|word| cli::name_of(word) == Some(name));
-            // With routes the top of the file is for them, and what has no program has no rooms.
-            if has_routes { is_on_command_line && (!flags.command.is_empty() || flags.dir.is_some()) } else { true }
-        });
-        let otherwise = Flags { words: Vec::new(), has_routes, own_of_rooms, maxforks: 0, ..flags.clone() };
-        next.add(self, None, otherwise, next.admission.clone())?;
-        next.guards = secrets::guards(&self.guards, next.sites.iter().map(|built| (&built.flags, &*built.site)));
+        let limit = next.add_otherwise(self, line, file).map_err(|error| file.locate(error, 0))?;
+        let Flags { tls, resources, .. } = line.over(file.flags.clone());
+        let config = line.run.config.as_deref();
+        let key = tls.sslkey.as_deref().filter(|key| !key.is_empty()).map(Path::new);
+        next.guards = secrets::guards(&self.guards, config, key, next.sites.iter().map(|built| &*built.site));
         let sources = next.sources()?;
         // From here on nothing can go wrong.
-        next.admission.resize(site::limit(flags.maxforks));
-        next.budget.resize(site::buffer_limit(flags));
+        next.admission.resize(limit);
+        let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.value);
+        next.budget.resize(Some(bytes_max).filter(|bytes| *bytes > 0));
         for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
-            built.site.launcher.admission.resize(built.flags.maxforks_of_route);
+            let limit = built.recipe.flags.served.maxforks.as_deref();
+            built.site.launcher.admission.resize(limit.and_then(|limit| limit.0));
         }
         let of_old = self.admissions().filter(|(pattern, _)| next.admission_of(pattern).is_none());
         next.gone = of_old.filter(|(_, admission)| !admission.is_idle()).collect();
@@ -87,121 +85,104 @@ impl Plan {
             }
         }
         *self = next;
-        Ok(self.routes(sources))
+        let table = self.sites.iter().filter_map(|built| Some((built.pattern.clone()?, Arc::clone(&built.site))));
+        let otherwise = self.sites.last().map(|built| Arc::clone(&built.site)).expect("there is always one");
+        Ok(Routes { table: table.collect(), otherwise, sources: Arc::new(sources) })
     }
 
-    fn add(
-        &mut self,
-        before: &Self,
-        pattern: Option<Pattern>,
-        flags: Flags,
-        admission: Admission,
-    ) -> Result<(), Error> {
-        let same = before.sites.iter().find(|built| built.pattern == pattern && built.flags == flags);
-        let site = match same {
+    fn add_route(&mut self, old: &Self, line: &CommandLine, route: &Route) -> Result<(), Error> {
+        let path = &*route.path;
+        let pattern = Pattern::parse(path).map_err(|why| {
+            let hint = "write a path as in /chat, or /tools/* for all that is below it";
+            Error::new(format!("invalid path `{path}`: {why}"), hint).about(&route.path)
+        })?;
+        if self.sites.iter().any(|built| built.pattern.as_ref() == Some(&pattern)) {
+            let message = format!("path `{path}` comes twice");
+            return Err(Error::new(message, "give each route a path of its own").about(&route.path));
+        }
+        // The command line overrides the file, but for what the route serves.
+        let mut flags = SiteFlags { served: route.flags.served.clone(), ..line.over(route.flags.clone()) };
+        drop_inherited(&mut flags.rooms, |at| route.start.is_some_and(|start| at >= Some(start)));
+        let recipe = Recipe { command: route.command.clone(), flags, is_websocketd: line.is_websocketd };
+        if !serves(&recipe) {
+            let message = "nothing to serve: the route has no `command`, `dir`, `staticdir` or `cgidir`";
+            let hint = "add a line such as command = [\"./counter\", \"10\"]";
+            return Err(Error::new(message, hint).about(&route.path));
+        }
+        let admission = old.admission_of(&pattern).unwrap_or_else(|| self.admission.within(None));
+        self.add(old, Some(pattern), recipe, admission)
+    }
+
+    /// Adds the site that answers where no route does, and returns the limit of all programs.
+    fn add_otherwise(&mut self, old: &Self, line: &CommandLine, file: &File) -> Result<Option<usize>, Error> {
+        let (command, flags) = (line.command.clone(), line.over(file.flags.site.clone()));
+        let mut recipe = Recipe { command, flags, is_websocketd: line.is_websocketd };
+        if !self.sites.is_empty() {
+            // The top of the file is for the routes, and the command line, too, unless it has a program.
+            let has_program = recipe.command.is_some() || recipe.flags.served.dir.is_some();
+            drop_inherited(&mut recipe.flags.rooms, |at| at.is_none() && has_program);
+        } else if !serves(&recipe) {
+            let message = "nothing to serve: no COMMAND, no --dir, no --staticdir, no --cgidir";
+            return Err(Error::new(message, "try `wsd --port=8080 cat`, and `wsd --help` for more"));
+        }
+        // The limit may change without another site.
+        let maxforks = recipe.flags.served.maxforks.take();
+        self.add(old, None, recipe, self.admission.clone())?;
+        Ok(maxforks.map_or(Some(FORKS_MAX), |limit| limit.value.0))
+    }
+
+    fn add(&mut self, old: &Self, pattern: Option<Pattern>, recipe: Recipe, admission: Admission) -> Result<(), Error> {
+        let site = match old.sites.iter().find(|built| built.pattern == pattern && built.recipe == recipe) {
             Some(built) => Arc::clone(&built.site),
-            None => Arc::new(site::site(&flags, admission, &self.budget)?),
+            None => Arc::new(site(&recipe, admission, &self.budget)?),
         };
-        self.sites.push(Built { pattern, flags, site });
+        self.sites.push(Built { pattern, recipe, site });
         Ok(())
     }
 
-    /// The fork slots of routes, by their paths.
+    /// Lists the fork slots of routes, by their paths.
     fn admissions(&self) -> impl Iterator<Item = (Pattern, Admission)> {
         let of_sites =
             self.sites.iter().filter_map(|built| Some((built.pattern.clone()?, built.site.launcher.admission.clone())));
         of_sites.chain(self.gone.iter().cloned())
     }
 
-    /// The fork slots of the route at this path, which a change of the route leaves to it.
+    /// Returns the fork slots of the route at this path: it keeps them when it changes.
     fn admission_of(&self, path: &Pattern) -> Option<Admission> {
         self.admissions().find_map(|(pattern, admission)| (pattern == *path).then_some(admission))
     }
 
-    /// What is never served; an error if the files of any would be some of them.
+    /// Returns the files that are never served; an error if a site serves programs as files.
     fn sources(&self) -> Result<Sources, Error> {
         let sources = Sources::of(self.sites.iter().map(|built| &*built.site), self.guards.clone());
         for files in self.sites.iter().filter_map(|built| built.site.files.as_ref()) {
             let real = fs::canonicalize(files.path());
             if let Some(programs) = real.ok().and_then(|real| sources.folder_of(&real)) {
                 let (files, programs) = (files.path().display(), programs.display());
-                return Err(Error::new(
-                    format!(
-                        "`{files}` of --staticdir lies within `{programs}` of --dir or --cgidir, whose text is secret"
-                    ),
-                    "keep programs and files in folders of their own",
-                ));
+                let why = format!("it lies in `{programs}` of --dir or --cgidir, whose text is secret");
+                let hint = "keep programs and files in folders of their own";
+                return Err(Error::new(format!("cannot serve `{files}` of --staticdir: {why}"), hint));
             }
         }
         Ok(sources)
     }
-
-    fn routes(&self, sources: Sources) -> Routes {
-        let table = self.sites.iter().filter_map(|built| Some((built.pattern.clone()?, Arc::clone(&built.site))));
-        let otherwise = self.sites.last().map(|built| Arc::clone(&built.site)).expect("there is always one");
-        Routes { table: table.collect(), otherwise, sources: Arc::new(sources) }
-    }
 }
 
-/// The routes of the file, and those of the command line, which win.
-pub(super) fn tables(flags: &Flags, file: &File) -> Result<Vec<file::Route>, Error> {
-    let on_command_line = of_flags(flags)?;
-    let is_replaced = |table: &&file::Route| on_command_line.iter().any(|own| own.path == table.path);
-    let of_file: Vec<_> = file.routes.iter().filter(|table| !is_replaced(table)).cloned().collect();
-    Ok([of_file, on_command_line].concat())
+/// Lists the routes of the file, and those of the command line, which replace them.
+pub(super) fn routes(line: &CommandLine, file: &File) -> Vec<Route> {
+    let is_replaced = |route: &&Route| line.run.route.iter().any(|own| own.0 == *route.path);
+    let own = line.run.route.iter().map(|own| Route {
+        start: None,
+        path: Flag { value: own.0.clone(), at: None },
+        command: Some(Flag { value: own.1.clone(), at: None }),
+        flags: SiteFlags { served: ServedFlags::default(), ..file.flags.site.clone() },
+    });
+    file.routes.iter().filter(|route| !is_replaced(route)).cloned().chain(own).collect()
 }
 
-/// The routes of `--route=/path=COMMAND ARGS`.
-fn of_flags(flags: &Flags) -> Result<Vec<file::Route>, Error> {
-    let parse = |text: &String| {
-        let (path, command) = text.split_once('=').unwrap_or((text, ""));
-        let command: Vec<OsString> = command.split_whitespace().map(Into::into).collect();
-        if command.is_empty() {
-            return Err(Error::new(
-                format!("--route: `{text}` has no command"),
-                "write a path and a command, as in --route='/count=./counter 10'",
-            ));
-        }
-        if text.contains(['\'', '"']) {
-            return Err(Error::new(
-                format!("--route: `{text}` has quotes, which mean nothing here: words end at blanks"),
-                "a file for --config has lists: command = [\"sh\", \"-c\", \"…\"]",
-            ));
-        }
-        Ok(file::Route {
-            place: "--route: ".to_owned(),
-            path: path.to_owned(),
-            command,
-            command_place: String::new(),
-            settings: Vec::new(),
-        })
-    };
-    flags.route.iter().map(parse).collect()
-}
-
-/// The flags of a route: those that it takes over from the command line and the top of the file, and its own.
-fn of_route(flags: &Flags, file: &File, table: &file::Route) -> Result<Flags, Error> {
-    let is_own = |name: &str| table.settings.iter().any(|setting| setting.name == name);
-    let mut words = Vec::new();
-    for word in super::merged_words(flags, file) {
-        if cli::name_of(&word).is_some_and(|name| cli::is_inherited(name) && !is_own(name)) {
-            words.push(word);
-        }
-    }
-    let own: Vec<_> = table.settings.iter().flat_map(|setting| setting.words.iter().cloned()).collect();
-    let parse = |words: &[OsString]| {
-        cli::parse_words(words).map_err(|why| Error::new(format!("{}{why}", table.place), "see `wsd --help`"))
-    };
-    words.extend(own.iter().cloned());
-    let mut route = parse(&words)?;
-    route.maxforks_of_route = if is_own("maxforks") { site::limit(parse(&own)?.maxforks) } else { None };
-    route.own_of_rooms = of_rooms(is_own);
-    route.command.clone_from(&table.command);
-    route.is_websocketd = flags.is_websocketd;
-    Ok(route)
-}
-
-/// Those of `eager` and `history` of which this is so.
-fn of_rooms(is_so: impl Fn(&str) -> bool) -> Vec<&'static str> {
-    ["eager", "history"].into_iter().filter(|name| is_so(name)).collect()
+/// Drops `--eager` and `--history` where they have no effect, if they were inherited. An own one is an error.
+fn drop_inherited(rooms: &mut RoomFlags, is_own: impl Fn(Option<usize>) -> bool) {
+    let sharing = rooms.sharing();
+    rooms.eager.take_if(|flag| sharing != SharingWord::All && !is_own(flag.at));
+    rooms.history.take_if(|flag| sharing == SharingWord::Off && !is_own(flag.at));
 }

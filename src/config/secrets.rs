@@ -1,23 +1,18 @@
 //! The files that are never served: those of settings and secrets that flags name, and those that COMMAND is made of.
 
-use std::{ffi::OsStr, iter::once, os::unix::ffi::OsStrExt, path::PathBuf, sync::Arc};
-
-use crate::{
-    answer::{
-        guard::{Guard, Namer},
-        scripts::Scripts,
-        site::Site,
-    },
-    cli::Flags,
+use std::{
+    ffi::OsStr,
+    iter::once,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
-/// The flags that name a file of settings or secrets, and what they name.
-fn of_flags(flags: &Flags) -> Vec<(Namer, PathBuf)> {
-    let named =
-        [("--config", flags.config.as_ref().map(|path| path.as_os_str())), ("--sslkey", flags.sslkey.as_deref())];
-    let path = |path: Option<&OsStr>| path.filter(|path| !path.is_empty()).map(PathBuf::from);
-    named.into_iter().filter_map(|(flag, named)| Some((Namer::Flag(flag), path(named)?))).collect()
-}
+use crate::answer::{
+    guard::{Guard, Namer},
+    scripts::Scripts,
+    site::Site,
+};
 
 /// The program, and all that its arguments may name: `server.py`, `--file=server.py`.
 fn of_command(site: &Site) -> Vec<(Namer, PathBuf)> {
@@ -30,16 +25,20 @@ fn of_command(site: &Site) -> Vec<(Namer, PathBuf)> {
     once(program.path.clone()).chain(named.map(PathBuf::from)).map(|path| (Namer::Command, path)).collect()
 }
 
-/// Guards all files that these flags and sites name, in the settings that come after `before`.
+/// Guards the files of `--config` and `--sslkey` and those that the sites name, in the settings that come after `before`.
 ///
 /// A guard that was there before is kept: it knows what has been at its path. That of a flag stays for good, since most of
 /// them have no effect before the next start: the old file is still in use.
 pub(super) fn guards<'a>(
     before: &[Arc<Guard>],
-    all: impl IntoIterator<Item = (&'a Flags, &'a Site)>,
+    config: Option<&Path>,
+    key: Option<&Path>,
+    sites: impl IntoIterator<Item = &'a Site>,
 ) -> Vec<Arc<Guard>> {
     let mut guards: Vec<_> = before.iter().filter(|guard| guard.namer() != Namer::Command).cloned().collect();
-    for (namer, path) in all.into_iter().flat_map(|(flags, site)| [of_flags(flags), of_command(site)].concat()) {
+    let of_flags = [("--config", config), ("--sslkey", key)];
+    let of_flags = of_flags.into_iter().filter_map(|(flag, path)| Some((Namer::Flag(flag), path?.to_owned())));
+    for (namer, path) in of_flags.chain(sites.into_iter().flat_map(of_command)) {
         if guards.iter().any(|guard| guard.path() == path) {
             continue;
         }

@@ -4,12 +4,13 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 
 use crate::harness::http::Connection;
 use crate::harness::server::{Server, address_of, run, run_to_end};
+use crate::harness::skip::skip;
 
-/// Whether this machine has IPv6's loopback address.
+/// Whether this machine has IPv6's loopback address; if not, the test is skipped.
 fn has_ipv6() -> bool {
     let has = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
     if !has {
-        eprintln!("skipped: no IPv6 loopback here");
+        skip("IPv6");
     }
     has
 }
@@ -168,7 +169,7 @@ fn without_a_port_it_is_8080_and_with_tls_8443() {
     {
         let address = crate::harness::places::own_address();
         if let Err(error) = TcpListener::bind((address, port)) {
-            eprintln!("skipped: port {port} cannot be had: {error}");
+            skip(&format!("a free port {port} ({error})"));
             continue;
         }
         let address_flag = format!("--address={address}");
@@ -203,7 +204,7 @@ fn with_names(arguments: &[&str]) -> Option<std::process::Command> {
         command
     };
     if !own_view("true").stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no view of the file system of its own is to be had");
+        skip("unshare --mount, which needs root");
         return None;
     }
     let mut command = own_view(env!("CARGO_BIN_EXE_wsd"));

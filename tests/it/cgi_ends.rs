@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal};
 use crate::harness::process::{gone_within, pid};
 use crate::harness::server::{Server, field, program, run};
 use crate::harness::tree::Tree;
-use crate::harness::{DEADLINE, eventually};
+use crate::harness::{DEADLINE, assert_in_time, eventually};
 
 /// A server of one script, `/script`, which is a shell's.
 fn shell(tree: &Tree, flags: &[&str], script: &str) -> Server {
@@ -351,7 +351,7 @@ fn the_end_of_the_server_ends_scripts() {
     server.signal(Signal::TERM);
 
     assert_eq!(server.wait().code(), Some(0));
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_in_time(start, Duration::from_secs(1));
     assert!(gone_within(script_pid, DEADLINE));
 }
 

@@ -1,8 +1,9 @@
 //! `--generate`: the manual page, and what completes the flags in a shell.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::harness::server::run;
+use crate::harness::skip::has;
 use crate::harness::tree::Tree;
 
 /// What `--generate` prints.
@@ -17,16 +18,6 @@ fn flags() -> Vec<String> {
     let help = run(&["--help"]).stdout;
     let flags = help.lines().filter_map(|line| line.strip_prefix("      --"));
     flags.map(|flag| flag.split([' ', '[']).next().unwrap().to_owned()).collect()
-}
-
-/// Whether there is such a shell here.
-fn has(shell: &str) -> bool {
-    let found = Command::new(shell).args(["-c", "true"]).stderr(Stdio::null()).status();
-    let has = found.is_ok_and(|status| status.success());
-    if !has {
-        eprintln!("skipped: no {shell} here");
-    }
-    has
 }
 
 #[test]

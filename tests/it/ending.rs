@@ -1,11 +1,11 @@
 //! The truth at the end: close codes, reasons, and who is told what.
 
-use std::time::Duration;
-
-use crate::harness::DEADLINE;
 use crate::harness::process::{gone_within, is_gone};
 use crate::harness::server::{Server, field};
+use crate::harness::skip::skip;
+use crate::harness::time::deadline;
 use crate::harness::websocket::{CLOSE, Close, Frame, TEXT};
+use crate::harness::{DEADLINE, SLACK};
 
 #[test]
 fn the_close_code_is_the_exit_status() {
@@ -136,7 +136,7 @@ fn the_log_counts_messages_and_seconds() {
     let line = server.expect_log("session ended").text;
     assert_eq!((field(&line, "in").unwrap(), field(&line, "out").unwrap()), ("3".to_owned(), "2".to_owned()), "{line}");
     let seconds: f64 = field(&line, "secs").unwrap().parse().unwrap();
-    assert!((0.0..DEADLINE.as_secs_f64()).contains(&seconds), "{line}");
+    assert!((0.0..deadline().as_secs_f64()).contains(&seconds), "{line}");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_program_that_closes_its_output_ends_its_session() {
 
     assert_eq!(lines, ["last"]);
     assert!(close.code.is_some());
-    assert!(gone_within(server.expect_worker(1), Duration::from_secs(5)));
+    assert!(gone_within(server.expect_worker(1), SLACK));
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn the_status_is_told_whoever_ignored_the_end_of_children() {
     let mut command = Command::new("env");
     command.arg("--ignore-signal=CHLD");
     if !Command::new("env").args(command.get_args()).arg("true").status().unwrap().success() {
-        return eprintln!("skipped: this env(1) cannot ignore signals");
+        return skip("env --ignore-signal");
     }
     command.arg(wsd(&[]).get_program()).args(["--port=0", "sh", "-c", "exit 3"]);
     let server = Server::spawn(command);
@@ -174,13 +174,11 @@ fn the_status_is_told_though_a_debugger_takes_note_of_it_first() {
     use crate::harness::{eventually, server::wsd};
     use nix::{errno::Errno, sys::ptrace, sys::wait, unistd::Pid};
 
-    let mut command = wsd(&["--port=0", "sh", "-c", "read line; exit 3"]);
-    command.env("TOKIO_WORKER_THREADS", "1");
-    let server = Server::spawn(command);
+    let server = Server::spawn(wsd(&["--port=0", "--threads=1", "sh", "-c", "read line; exit 3"]));
     let mut client = server.connect("/");
     let worker = Pid::from_raw(server.expect_worker(1).as_raw_nonzero().get());
     match ptrace::seize(worker, ptrace::Options::empty()) {
-        Err(Errno::EPERM | Errno::ENOSYS) => return eprintln!("skipped: nothing can be traced here"),
+        Err(Errno::EPERM | Errno::ENOSYS) => return skip("ptrace"),
         seized => seized.unwrap(),
     }
 

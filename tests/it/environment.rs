@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::harness::server::{Server, wsd};
+use crate::harness::skip::skip;
 use crate::harness::websocket::{Client, KEY, upgrade_request};
 
 /// The environment of a worker, as `env` prints it.
@@ -188,7 +189,7 @@ fn path_and_library_path_are_passed_by_default() {
 fn a_client_over_ipv6_is_seen_as_one() {
     let server = env(&[]);
     let Some(url) = server.output().into_iter().find(|url| url.contains('[')) else {
-        return eprintln!("skipped: no IPv6 loopback here");
+        return skip("IPv6");
     };
     let address = crate::harness::server::address_of(&url);
 

@@ -260,7 +260,7 @@ fn text_and_bytes_arrive_as_they_are() {
 
 #[test]
 fn long_messages_pass_both_ways_whole() {
-    let puppet = Puppet::new(&["--shared", "--maxframesize=3000000"]);
+    let puppet = Puppet::new(&["--shared", "--maxframesize=3000000", "--pingms=0"]);
     let mut clients = puppet.connect(1);
     let (client, _) = &mut clients[0];
     let (text, bytes) = ("é\n".repeat(900_000), vec![0xE9; 2_700_000]);

@@ -4,12 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::harness::eventually;
 use crate::harness::server::Server;
+use crate::harness::skip::has;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, Client, Close, Frame};
 
@@ -31,33 +32,24 @@ const EXAMPLES: [(&str, &str); 14] = [
     ("rooms.py", "python3"),
 ];
 
-/// The programs of the demos, which may be longer; `demos.rs` and `workers.rs` run them.
+/// The programs of the demos, which may be longer; `tests/browser/demos.rs` and `workers.rs` run them.
 const DEMOS: [&str; 6] = ["chat.py", "connect4.py", "keyvalue.py", "log.py", "news.py", "write-log.py"];
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
 }
 
-/// Starts an example behind `wsd`; `None`, and a word about it, where its interpreter is not installed.
+/// Starts an example behind `wsd`; where its interpreter is not installed, skips the test and returns `None`.
 fn start(name: &str, arguments: &[&str]) -> Option<Server> {
     start_with(&[], name, arguments)
 }
 
 fn start_with(flags: &[&str], name: &str, arguments: &[&str]) -> Option<Server> {
     let (_, interpreter) = EXAMPLES.iter().find(|(example, _)| *example == name).unwrap();
-    is_installed(interpreter).then(|| {
+    has(interpreter).then(|| {
         let path = path(name);
         Server::command(flags, &[&[path.to_str().unwrap()], arguments].concat())
     })
-}
-
-fn is_installed(program: &str) -> bool {
-    let found = Command::new("sh").args(["-c", "command -v \"$1\"", "sh", program]).stdout(Stdio::null()).status();
-    let is_installed = found.unwrap().success();
-    if !is_installed {
-        eprintln!("skipped: {program} is not installed");
-    }
-    is_installed
 }
 
 #[test]
@@ -96,7 +88,7 @@ fn every_counter_counts_to_ten_and_holds_nothing_back() {
         .into_iter()
         .filter_map(|name| start(name, &[]))
         .collect();
-    if is_installed("cc") {
+    if has("cc") {
         let compiled = tree.path("counter");
         assert!(
             Command::new("cc")

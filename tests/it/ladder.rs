@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::DEADLINE;
 use crate::harness::process::{gone_within, group_gone_within, is_gone, pid};
 use crate::harness::server::Server;
+use crate::harness::{DEADLINE, at_latest};
 
 #[test]
 fn a_worker_that_leaves_at_the_end_of_its_input_gets_no_signal() {
@@ -41,7 +41,7 @@ fn a_worker_goes_down_the_ladder_step_by_step() {
         assert!(server.expect_log("got TERM").at - start >= terminate, "{flags:?}");
         let ended = server.expect_log("session ended").at - start;
         assert!(ended >= kill, "{flags:?}: ended after {ended:?}");
-        assert!(ended < kill + Duration::from_secs(3), "{flags:?}: ended after {ended:?}");
+        assert!(ended < at_latest(kill), "{flags:?}: ended after {ended:?}");
         assert!(is_gone(server.expect_worker(1)));
     }
 }

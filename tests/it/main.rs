@@ -1,8 +1,7 @@
 //! Drives the real `wsd` over real sockets, with real programs behind it: a file a subject, a test a law.
 #![expect(clippy::unwrap_used, reason = "a test ends at its first surprise")]
-#![expect(clippy::print_stderr, reason = "a failure tells all that is known, and a skipped test says so")]
 
-mod harness;
+use wsd_harness as harness;
 
 mod addresses;
 mod backpressure;
@@ -41,7 +40,6 @@ mod names;
 mod newcomers;
 mod origin;
 mod origins;
-mod page;
 mod parting;
 mod passstderr;
 mod paths;
@@ -53,7 +51,10 @@ mod reload;
 mod rooms;
 mod routes;
 mod secrets;
+mod settings;
 mod shutdown;
+mod skips;
+mod slack;
 mod soak;
 mod subprotocol;
 mod switches;

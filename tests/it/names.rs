@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use crate::harness::lines::Lines;
 use crate::harness::places::free_port;
 use crate::harness::server::{Outcome, Server, run_to_end, wsd};
+use crate::harness::skip::skip;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, upgrade_request};
 
@@ -188,7 +189,7 @@ fn a_link_in_the_path_is_known_by_its_name() {
 fn help_tells_the_defaults_of_the_name() {
     let tree = Tree::new();
     let help = |name: &str| run_to_end(named(&tree, name, &["--help"])).stdout;
-    let own = ["Usage: wsd ", "default: 8080", "127.0.0.1 and ::1", "only those that wsd itself serves"];
+    let own = ["Usage: wsd ", "default: 8080", "loopback only", "only those that wsd itself serves"];
     let old = ["Usage: websocketd ", "default: 80, with --ssl 443", "all of this machine", "so by default"];
     let joined = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
     for (text, said, unsaid) in [(help("other"), own, old), (help("websocketd"), old, own)] {
@@ -227,7 +228,7 @@ fn without_a_port_it_is_that_of_http_or_https() {
     ] {
         let address = crate::harness::places::own_address();
         if let Err(error) = TcpListener::bind((address, port)) {
-            eprintln!("skipped: port {port} cannot be had: {error}");
+            skip(&format!("a free port {port} ({error})"));
             continue;
         }
         let address_flag = format!("--address={address}");

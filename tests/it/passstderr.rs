@@ -166,7 +166,7 @@ fn a_client_that_does_not_read_stops_both_streams_and_costs_no_memory() {
     const LINES: usize = 20_000;
     let tree = Tree::new();
     let flood = [&*program("flood-both.pl"), &LINES.to_string(), "1000", &tree.path("")];
-    let server = Server::command(&["--passstderr", "--loglevel=warn"], &flood);
+    let server = Server::command(&["--passstderr", "--loglevel=warn", "--pingms=0"], &flood);
     let before = peak_memory(server.pid());
     let mut client = server.connect("/");
 

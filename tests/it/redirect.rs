@@ -6,6 +6,7 @@ use crate::harness::certificates::Authority;
 use crate::harness::http::{Connection, Response};
 use crate::harness::places::free_port;
 use crate::harness::server::{Server, run};
+use crate::harness::skip::skip;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::upgrade_request;
 
@@ -180,7 +181,7 @@ fn the_default_port_of_a_scheme_is_left_out() {
         (443, &["--ssl", "--sslcert", &cert, "--sslkey", &key][..], "https://a.example/x"),
     ] {
         if let Err(error) = std::net::TcpListener::bind((address, port)) {
-            eprintln!("skipped: port {port} cannot be had: {error}");
+            skip(&format!("a free port {port} ({error})"));
             continue;
         }
         let (address, port) = (format!("--address={address}"), format!("--port={port}"));

@@ -381,9 +381,7 @@ fn a_storm_of_hangups_is_one_load_more() {
     let number = |number: usize| route("/", &format!("echo {number}; exec cat"), "");
     let tree = Tree::new();
     tree.file("wsd.toml", number(0));
-    let mut command = wsd(&["--port=0", "--config", &tree.path("wsd.toml")]);
-    command.env("TOKIO_WORKER_THREADS", "1");
-    let mut server = Server::spawn(command);
+    let mut server = Server::spawn(wsd(&["--port=0", "--threads=1", "--config", &tree.path("wsd.toml")]));
     let mut client = server.connect("/");
     assert_eq!(client.line(), "0");
     tree.remove("wsd.toml");

@@ -7,10 +7,13 @@ use rustix::process::Signal;
 use crate::harness::http::Connection;
 use crate::harness::process::{gone_within, is_gone, pid};
 use crate::harness::server::{Server, program};
-use crate::harness::{DEADLINE, eventually};
+use crate::harness::{DEADLINE, assert_in_time, eventually};
 
-/// How soon the server must be gone: well within five seconds.
-const SOON: Duration = Duration::from_secs(3);
+/// The longest ladder of a worker, 100, 250 and 500 ms; an unfinished request is given a second.
+const LADDER: Duration = Duration::from_secs(1);
+
+/// What everything is given to end; then wsd ends whatever is left.
+const DRAIN: Duration = Duration::from_secs(4);
 
 #[test]
 fn a_signal_closes_every_session_with_1001_and_exits_0() {
@@ -41,7 +44,7 @@ fn stubborn_workers_go_down_the_ladder_all_at_once() {
 
     // One after the other they would take eight times 850 ms.
     assert_eq!(server.wait().code(), Some(0));
-    assert!(start.elapsed() < SOON, "it took {:?}", start.elapsed());
+    assert_in_time(start, LADDER);
     assert!(workers.into_iter().all(is_gone));
 }
 
@@ -55,7 +58,7 @@ fn extra_time_for_workers_does_not_hold_up_the_end() {
     server.signal(Signal::TERM);
 
     assert_eq!(server.wait().code(), Some(0));
-    assert!(start.elapsed() < Duration::from_secs(5), "it took {:?}", start.elapsed());
+    assert_in_time(start, DRAIN);
     assert!(is_gone(worker));
 }
 
@@ -75,7 +78,7 @@ fn no_one_is_let_in_while_the_server_ends() {
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    let mut server = Server::start(&["--closems=2000"], "stubborn.sh");
+    let mut server = Server::start(&["--closems=60000"], "stubborn.sh");
     let mut client = server.connect("/");
     let worker = pid(&client.line());
     server.signal(Signal::TERM);
@@ -83,10 +86,10 @@ fn a_second_signal_ends_at_once() {
 
     let start = Instant::now();
     server.signal(Signal::TERM);
-    server.wait();
 
-    // The first step alone would have taken 2100 ms.
-    assert!(start.elapsed() < Duration::from_millis(1500), "it took {:?}", start.elapsed());
+    assert_eq!(server.wait().code(), Some(143));
+    // The first signal alone would end it after four seconds.
+    assert_in_time(start, Duration::ZERO);
     assert!(gone_within(worker, DEADLINE), "the worker was left");
 }
 
@@ -120,7 +123,7 @@ fn idle_and_unfinished_requests_do_not_hold_up_the_end() {
     server.signal(Signal::TERM);
 
     assert_eq!(server.wait().code(), Some(0));
-    assert!(start.elapsed() < SOON, "it took {:?}", start.elapsed());
+    assert_in_time(start, LADDER);
 }
 
 #[test]
@@ -133,7 +136,7 @@ fn a_client_that_does_not_read_does_not_hold_up_the_end() {
     server.signal(Signal::TERM);
 
     assert_eq!(server.wait().code(), Some(0));
-    assert!(start.elapsed() < Duration::from_secs(5), "it took {:?}", start.elapsed());
+    assert_in_time(start, DRAIN);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Flags one by one: what is no value of theirs, what they cannot be put together with, and that each has a test.
+//! Flags one by one: what is no value of theirs, what they cannot be put together with, and that a test names each.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ fn flags() -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_flag_has_a_test() {
+fn every_flag_is_named_in_a_test() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     let text: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
@@ -37,7 +37,7 @@ fn every_flag_has_a_test() {
 
     for (flag, _) in flags {
         let is_named = ["=", "\"", " "].iter().any(|end| text.contains(&format!("\"{flag}{end}")));
-        assert!(is_named, "no test starts wsd with {flag}");
+        assert!(is_named, "no test names {flag}");
     }
 }
 
@@ -83,8 +83,8 @@ fn a_flag_without_its_value_is_exit_2() {
 }
 
 #[test]
-fn a_limit_of_the_impossible_is_exit_1() {
-    assert_refused(&["--port=0", "--maxframesize=-1", "cat"], 1, &["--maxframesize"]);
+fn a_limit_below_0_is_exit_2() {
+    assert_refused(&["--port=0", "--maxframesize=-1", "cat"], 2, &["--maxframesize"]);
 }
 
 #[test]
@@ -128,9 +128,9 @@ fn levels_of_the_log_are_known_by_websocketds_names() {
 }
 
 #[test]
-fn a_level_that_is_none_is_exit_1() {
+fn an_unknown_level_is_exit_2() {
     for level in ["loud", "", "INFO", "Error", "info ", "0"] {
-        assert_refused(&["--port=0", "--loglevel", level, "cat"], 1, &["--loglevel"]);
+        assert_refused(&["--port=0", "--loglevel", level, "cat"], 2, &["--loglevel"]);
     }
 }
 

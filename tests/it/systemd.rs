@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use nix::time::{ClockId, clock_gettime};
 use rustix::process::Signal;
 
-use crate::harness::DEADLINE;
 use crate::harness::http::Connection;
 use crate::harness::server::{Server, program, run_to_end, wsd};
 use crate::harness::stream::Stream;
+use crate::harness::time::{SLACK, deadline, scaled};
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, upgrade_request};
 
@@ -54,7 +54,7 @@ impl Manager {
         let tree = Tree::new();
         let address = tree.path("notify");
         let socket = UnixDatagram::bind(&address).unwrap();
-        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        socket.set_read_timeout(Some(deadline())).unwrap();
         Self { socket, address, _tree: tree }
     }
 
@@ -320,7 +320,7 @@ fn a_reload_is_told_with_its_time_and_then_readiness() {
         // systemd asks for the time, by its monotonic clock, to know that the reload is the one it asked for.
         let microseconds: u128 = manager.expect("RELOADING")["MONOTONIC_USEC"].parse().unwrap();
         let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap()).as_micros();
-        assert!(microseconds <= now && now - microseconds < DEADLINE.as_micros(), "{microseconds} at {now}");
+        assert!(microseconds <= now && now - microseconds < deadline().as_micros(), "{microseconds} at {now}");
         manager.expect("READY");
     }
     client.text("still here");
@@ -329,18 +329,19 @@ fn a_reload_is_told_with_its_time_and_then_readiness() {
 
 #[test]
 fn a_watchdog_is_fed_in_time() {
-    const LIMIT: Duration = Duration::from_secs(2);
+    // It is fed every half of this, so the other half is what a busy machine may add.
+    let limit = 2 * scaled(SLACK);
     let manager = Manager::new();
     let mut command = manager.command(&["cat"]);
-    command.env("WATCHDOG_USEC", LIMIT.as_micros().to_string());
+    command.env("WATCHDOG_USEC", limit.as_micros().to_string());
     let _server = Server::spawn(command);
     manager.expect("READY");
 
     let mut last = Instant::now();
-    for _ in 0..3 {
+    for _ in 0..2 {
         let message = manager.message();
         assert_eq!(message.get("WATCHDOG").map(String::as_str), Some("1"), "{message:?}");
-        assert!(last.elapsed() < LIMIT, "{:?}", last.elapsed());
+        assert!(last.elapsed() < limit, "{:?}", last.elapsed());
         last = Instant::now();
     }
 }

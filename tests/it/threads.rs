@@ -10,9 +10,7 @@ use crate::harness::{
 
 /// A server whose event loop has so many threads.
 fn server(threads: usize, arguments: &[&str]) -> Server {
-    let mut command = wsd(arguments);
-    command.env("TOKIO_WORKER_THREADS", threads.to_string());
-    Server::spawn(command)
+    Server::spawn(wsd(&[&[&*format!("--threads={threads}")], arguments].concat()))
 }
 
 #[test]
@@ -105,35 +103,6 @@ fn a_session_that_was_busy_lets_its_thread_sleep() {
 
     // A thread that only asks the kernel again and again is running at every look.
     eventually("it sleeps", || (state(&server) == "S").then_some(()));
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn a_thread_does_not_sleep_between_quick_answers() {
-    const ROUNDS: usize = 200;
-    if std::thread::available_parallelism().is_ok_and(|count| count.get() == 1) {
-        return;
-    }
-    let server = server(1, &["--port=0", "cat"]);
-    let mut session = server.connect("/");
-
-    // Asleep, it is woken by each question and by each answer. Beside other tests answers are not always quick.
-    eventually("awake", || {
-        let before = sleeps(&server);
-        for number in 0..ROUNDS {
-            session.text(&format!("{number}"));
-            assert_eq!(session.line(), format!("{number}"));
-        }
-        (sleeps(&server) - before < ROUNDS / 2).then_some(())
-    });
-}
-
-/// How often the main thread has gone to sleep; see `proc_pid_status(5)`.
-#[cfg(target_os = "linux")]
-fn sleeps(server: &Server) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid().as_raw_nonzero())).unwrap();
-    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
-    count.trim().parse().unwrap()
 }
 
 /// What the main thread does; see `proc_pid_stat(5)`.

@@ -12,12 +12,12 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ProtocolVersion};
 
 use crate::harness::certificates::{Authority, Identity};
-use crate::harness::eventually;
 use crate::harness::http::{Connection, Response};
 use crate::harness::server::{Server, run};
 use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{CLOSE, Client, Close, Frame, TEXT, upgrade_request};
+use crate::harness::{assert_in_time, eventually};
 
 /// Writes what `--sslcert` and `--sslkey` of [`serve`] name.
 fn write(tree: &Tree, identity: &Identity) {
@@ -540,8 +540,7 @@ fn what_is_neither_tls_nor_http_ends_nothing() {
 
 #[test]
 fn a_handshake_that_takes_too_long_is_cut() {
-    // Ten seconds, give or take what a busy machine does.
-    let limit = Duration::from_millis(9500)..Duration::from_secs(14);
+    const LIMIT: Duration = Duration::from_secs(10);
     let (_tree, server) = start(&Authority::new(), &[], &["cat"]);
     let start = Instant::now();
     let (mut silent, mut unfinished) = (server.http(), server.http());
@@ -549,7 +548,9 @@ fn a_handshake_that_takes_too_long_is_cut() {
 
     for connection in [&mut silent, &mut unfinished] {
         assert_eq!(connection.rest(), b"");
-        assert!(limit.contains(&start.elapsed()), "{:?}", start.elapsed());
+        // The server may have begun to count a bit before the test did.
+        assert!(start.elapsed() >= LIMIT.mul_f64(0.95), "cut after {:?}", start.elapsed());
+        assert_in_time(start, LIMIT);
     }
 }
 
@@ -564,7 +565,7 @@ fn handshakes_under_way_do_not_hold_up_the_end() {
     server.signal(Signal::TERM);
 
     assert_eq!(server.wait().code(), Some(0));
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_in_time(start, Duration::from_secs(1));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::eventually;
 use crate::harness::lines::Lines;
+use crate::harness::skip::has;
 use crate::harness::tree::Tree;
 
 /// A program of `examples/`. Dropping it stops it.
@@ -23,11 +24,10 @@ struct Worker {
 }
 
 impl Worker {
-    /// `None`, and a word about it, where there is no Python.
+    /// Starts one; where there is no Python, skips the test and returns `None`.
     fn start(name: &str, arguments: &[&str]) -> Option<Self> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
-        if Command::new("python3").arg("--version").stdout(Stdio::null()).status().is_err() {
-            eprintln!("skipped: python3 is not installed");
+        if !has("python3") {
             return None;
         }
         let mut command = Command::new(path);
@@ -391,9 +391,8 @@ fn the_log_that_is_written_for_the_demo_can_be_followed() {
 
 #[test]
 fn the_key_value_store_refuses_what_is_no_key_and_no_command() {
-    let found = Command::new("redis-cli").arg("--version").stdout(Stdio::null()).status();
-    if found.is_err() {
-        return eprintln!("skipped: redis-cli is not installed");
+    if !has("redis-cli") {
+        return;
     }
     let Some(mut store) = Worker::start("keyvalue.py", &[]) else { return };
     assert_eq!(store.line(), "ready");

@@ -5,11 +5,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use crate::harness::DEADLINE;
+use crate::time::deadline;
 
 /// All lines of one stream so far, each with the moment it was read.
 #[derive(Default)]
-pub(crate) struct Lines {
+pub struct Lines {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -22,15 +22,16 @@ struct State {
 
 /// One line without its end. Bytes that are not UTF-8 show as U+FFFD.
 #[derive(Clone)]
-pub(crate) struct Line {
-    pub(crate) text: String,
+pub struct Line {
+    /// The text without its `\n`.
+    pub text: String,
     /// When the test read it: never earlier than what it tells of.
-    pub(crate) at: Instant,
+    pub at: Instant,
 }
 
 impl Lines {
     /// Reads `stream` to its end in the background.
-    pub(crate) fn of(stream: impl Read + Send + 'static) -> Arc<Self> {
+    pub fn of(stream: impl Read + Send + 'static) -> Arc<Self> {
         let lines = Arc::new(Self::default());
         let reader = Arc::clone(&lines);
         thread::spawn(move || {
@@ -49,18 +50,18 @@ impl Lines {
     }
 
     /// Waits for the `count`th line that holds `text`; `None` when the stream ends or the deadline passes without it.
-    pub(crate) fn wait_for(&self, text: &str, count: usize) -> Option<Line> {
-        let deadline = Instant::now() + DEADLINE;
+    pub fn wait_for(&self, text: &str, count: usize) -> Option<Line> {
+        let end = Instant::now() + deadline();
         let (mut seen, mut found) = (0, 0);
         loop {
             let state = self.state.lock().unwrap();
-            let wait = deadline.saturating_duration_since(Instant::now());
+            let wait = end.saturating_duration_since(Instant::now());
             let is_same = |state: &mut State| !state.is_ended && state.lines.len() == seen;
             let (state, _) = self.changed.wait_timeout_while(state, wait, is_same).unwrap();
             // Few at a time: the log does not wait for a reader that waits for a test.
             let news: Vec<Line> = state.lines[seen..].iter().take(1000).cloned().collect();
             drop(state);
-            if news.is_empty() || Instant::now() >= deadline {
+            if news.is_empty() || Instant::now() >= end {
                 return None;
             }
             seen += news.len();
@@ -74,21 +75,21 @@ impl Lines {
     }
 
     /// Waits until the stream has ended, then gives all it said. Fails the test at the deadline.
-    pub(crate) fn wait_for_end(&self) -> String {
+    pub fn wait_for_end(&self) -> String {
         let state = self.state.lock().unwrap();
-        let (state, _) = self.changed.wait_timeout_while(state, DEADLINE, |state| !state.is_ended).unwrap();
+        let (state, _) = self.changed.wait_timeout_while(state, deadline(), |state| !state.is_ended).unwrap();
         assert!(state.is_ended, "the stream is still open");
         drop(state);
         self.text()
     }
 
     /// The lines so far.
-    pub(crate) fn so_far(&self) -> Vec<String> {
+    pub fn so_far(&self) -> Vec<String> {
         self.state.lock().unwrap().lines.iter().map(|line| line.text.clone()).collect()
     }
 
     /// The lines so far as one text.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.so_far().iter().flat_map(|line| [line, "\n"]).collect()
     }
 }

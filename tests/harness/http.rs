@@ -5,57 +5,59 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::harness::DEADLINE;
-use crate::harness::stream::Stream;
+use crate::stream::Stream;
+use crate::time::deadline;
 
 /// One connection and what was read from it but not yet taken.
-pub(crate) struct Connection {
+pub struct Connection {
     stream: Stream,
     inbox: Vec<u8>,
     taken: usize,
 }
 
 /// What a server answered.
-pub(crate) struct Response {
-    pub(crate) status: u16,
+pub struct Response {
+    /// The code of the first line.
+    pub status: u16,
     /// The first line and the header lines, as they came.
-    pub(crate) head: String,
-    pub(crate) body: Vec<u8>,
+    pub head: String,
+    /// The body, its chunks put together.
+    pub body: Vec<u8>,
 }
 
 impl Connection {
     /// Connects. No read takes longer than the deadline.
-    pub(crate) fn open(address: SocketAddr) -> Self {
+    pub fn open(address: SocketAddr) -> Self {
         Self::try_open(address).unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"))
     }
 
     /// Connects, if the address answers.
-    pub(crate) fn try_open(address: SocketAddr) -> io::Result<Self> {
+    pub fn try_open(address: SocketAddr) -> io::Result<Self> {
         Stream::tcp(address).map(Self::over)
     }
 
     /// A connection over what is connected already.
-    pub(crate) fn over(stream: Stream) -> Self {
+    pub fn over(stream: Stream) -> Self {
         Self { stream, inbox: Vec::new(), taken: 0 }
     }
 
     /// Where this end is, as the server sees it.
-    pub(crate) fn local_address(&self) -> SocketAddr {
+    pub fn local_address(&self) -> SocketAddr {
         self.stream.local_address()
     }
 
     /// Sends all bytes.
-    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
     /// Sends all bytes, if the other side still takes them.
-    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.write_all(bytes.as_ref())
     }
 
     /// Sends as many of the bytes as the other side takes until it takes none for `patience`; gives their number.
-    pub(crate) fn send_until_blocked(&mut self, bytes: &[u8], patience: Duration) -> usize {
+    pub fn send_until_blocked(&mut self, bytes: &[u8], patience: Duration) -> usize {
         self.stream.set_write_timeout(Some(patience)).unwrap();
         let mut sent = 0;
         while sent < bytes.len() {
@@ -65,27 +67,27 @@ impl Connection {
                 Err(error) => panic!("cannot send: {error}"),
             }
         }
-        self.stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        self.stream.set_write_timeout(Some(deadline())).unwrap();
         sent
     }
 
     /// Says that nothing more will be sent, and goes on reading.
-    pub(crate) fn finish(&mut self) {
+    pub fn finish(&mut self) {
         self.stream.finish();
     }
 
     /// Ends the connection the rude way: with a reset.
-    pub(crate) fn reset(self) {
+    pub fn reset(self) {
         rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)).unwrap();
     }
 
     /// The socket, and what was read from it but not yet taken.
-    pub(crate) fn into_parts(mut self) -> (TcpStream, Vec<u8>) {
+    pub fn into_parts(mut self) -> (TcpStream, Vec<u8>) {
         (self.stream.into(), self.inbox.split_off(self.taken))
     }
 
     /// Takes the next `count` bytes; `None` when the connection ends first.
-    pub(crate) fn take(&mut self, count: usize) -> Option<Vec<u8>> {
+    pub fn take(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.inbox.len() - self.taken < count {
             if self.more() == 0 {
                 return None;
@@ -97,12 +99,12 @@ impl Connection {
     }
 
     /// Takes the next response, which must come. A response to HEAD has no body whatever its length says.
-    pub(crate) fn response(&mut self, method: &str) -> Response {
+    pub fn response(&mut self, method: &str) -> Response {
         self.try_response(method).expect("a response, but the connection ended")
     }
 
     /// Takes the next response; `None` when the connection ends before one.
-    pub(crate) fn try_response(&mut self, method: &str) -> Option<Response> {
+    pub fn try_response(&mut self, method: &str) -> Option<Response> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.extend(self.take(1)?);
@@ -124,7 +126,7 @@ impl Connection {
     }
 
     /// Takes everything up to the end of the connection.
-    pub(crate) fn rest(&mut self) -> Vec<u8> {
+    pub fn rest(&mut self) -> Vec<u8> {
         while self.more() > 0 {}
         let bytes = self.inbox[self.taken..].to_vec();
         self.taken = self.inbox.len();
@@ -132,13 +134,13 @@ impl Connection {
     }
 
     /// Whether nothing at all comes for `time`: no byte, and no end.
-    pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
+    pub fn is_silent_for(&mut self, time: Duration) -> bool {
         if self.taken < self.inbox.len() {
             return false;
         }
         self.stream.set_read_timeout(Some(time)).unwrap();
         let is_silent = matches!(uninterrupted(|| self.stream.peek(&mut [0])), Err(error) if is_timeout(&error));
-        self.stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        self.stream.set_read_timeout(Some(deadline())).unwrap();
         is_silent
     }
 
@@ -169,7 +171,7 @@ impl Connection {
                 count
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
-            Err(error) if is_timeout(&error) => panic!("nothing came within {DEADLINE:?}, not even the end"),
+            Err(error) if is_timeout(&error) => panic!("nothing came within {:?}, not even the end", deadline()),
             Err(error) => panic!("cannot receive: {error}"),
         }
     }
@@ -177,13 +179,13 @@ impl Connection {
 
 impl Response {
     /// The value of the first header of this name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         let headers = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
         headers.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
     /// The body as text.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }

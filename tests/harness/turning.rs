@@ -7,17 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, spawn};
 
-use crate::harness::tree::Tree;
+use crate::tree::Tree;
 
 /// Something in a tree that another thread replaces all the time. Dropped, that is over.
-pub(crate) struct Turning {
+pub struct Turning {
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Turning {
     /// Has the link `name` lead to each of `targets` in turn.
-    pub(crate) fn link(tree: &Tree, name: &str, targets: &[&str]) -> Self {
+    pub fn link(tree: &Tree, name: &str, targets: &[&str]) -> Self {
         let (link, fresh) = (tree.path(name), tree.path(&format!("{name}.fresh")));
         let targets: Vec<_> = targets.iter().map(|target| (*target).to_owned()).collect();
         let mut targets = targets.into_iter().cycle();
@@ -30,7 +30,7 @@ impl Turning {
     }
 
     /// Has the folder `name` and a link to `target` take each other's place.
-    pub(crate) fn folder(tree: &Tree, name: &str, target: &str) -> Self {
+    pub fn folder(tree: &Tree, name: &str, target: &str) -> Self {
         let (folder, link, aside) =
             (tree.path(name), tree.path(&format!("{name}.link")), tree.path(&format!("{name}.aside")));
         symlink(target, &link).unwrap();

@@ -9,16 +9,17 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::http::Connection;
-use crate::harness::lines::Lines;
-use crate::harness::server::address_of;
-use crate::harness::websocket::{Client, TEXT, upgrade_request};
-use crate::harness::{DEADLINE, within};
+use crate::http::Connection;
+use crate::lines::Lines;
+use crate::server::address_of;
+use crate::skip::skip;
+use crate::time::{DEADLINE, within};
+use crate::websocket::{Client, TEXT, upgrade_request};
 
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// A name of this machine that does not say so, as a server's on the network. Pages and scripts may be loaded from it.
-pub(crate) const NETWORK_NAME: &str = "wsd.test";
+pub const NETWORK_NAME: &str = "wsd.test";
 
 /// Browsers at a time; a test waits for its turn. Each is half a dozen processes that start at once, and on a small
 /// machine more of them keep each other waiting past the deadline.
@@ -28,7 +29,7 @@ static RUNNING: Mutex<usize> = Mutex::new(0);
 static ENDED: Condvar = Condvar::new();
 
 /// A page in a browser. Others of the same browser are as its other windows; it ends with the last of them.
-pub(crate) struct Browser {
+pub struct Browser {
     process: Rc<Process>,
     page: Client,
     calls: u64,
@@ -50,13 +51,12 @@ struct Process {
 struct Turn;
 
 impl Browser {
-    /// Starts one; `None` where none is installed, which CI does not let pass.
-    pub(crate) fn start() -> Option<Self> {
+    /// Starts one; where none is installed, skips the test and returns `None`.
+    pub fn start() -> Option<Self> {
         let turn = Turn::wait();
         let profile = TempDir::new().unwrap();
         let Some(mut child) = NAMES.iter().find_map(|name| launch(name, &profile)) else {
-            assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "no Chromium is installed, and CI needs one");
-            eprintln!("skipped: no Chromium is installed");
+            skip("Chromium");
             return None;
         };
         let said = Lines::of(child.stderr.take().unwrap());
@@ -69,7 +69,7 @@ impl Browser {
     }
 
     /// Opens another page.
-    pub(crate) fn another(&self) -> Self {
+    pub fn another(&self) -> Self {
         Self::page(Rc::clone(&self.process))
     }
 
@@ -93,7 +93,7 @@ impl Browser {
     }
 
     /// Opens a document, and waits until it has been loaded.
-    pub(crate) fn open(&mut self, url: &str) {
+    pub fn open(&mut self, url: &str) {
         let loader = self.call("Page.navigate", &json!({ "url": url }))["loaderId"].take();
         let loader = loader.as_str().unwrap();
         while !self.loaded.iter().any(|loaded| loaded == loader) {
@@ -102,7 +102,7 @@ impl Browser {
     }
 
     /// What a JavaScript expression gives on the page; a promise is waited for.
-    pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
+    pub fn evaluate(&mut self, expression: &str) -> Value {
         let parameters = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let answer = self.call("Runtime.evaluate", &parameters);
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
@@ -110,7 +110,7 @@ impl Browser {
     }
 
     /// Waits until a JavaScript expression is true on the page.
-    pub(crate) fn expect(&mut self, expression: &str) {
+    pub fn expect(&mut self, expression: &str) {
         let seen = within(DEADLINE, || (self.evaluate(expression) == true).then_some(()));
         if seen.is_none() {
             let text = self.evaluate("document.body.innerText");
@@ -119,12 +119,12 @@ impl Browser {
     }
 
     /// Waits until there is such an element and `text` in it.
-    pub(crate) fn expect_text(&mut self, selector: &str, text: &str) {
+    pub fn expect_text(&mut self, selector: &str, text: &str) {
         self.expect(&format!("document.querySelector({selector:?})?.textContent.includes({})", json!(text)));
     }
 
     /// Presses a key and lets it go.
-    pub(crate) fn press(&mut self, key: &str) {
+    pub fn press(&mut self, key: &str) {
         let (code, text) = match key {
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
@@ -143,7 +143,7 @@ impl Browser {
     }
 
     /// Presses Tab until this element has the focus.
-    pub(crate) fn tab_to(&mut self, selector: &str) {
+    pub fn tab_to(&mut self, selector: &str) {
         for _ in 0..20 {
             if self.evaluate(&format!("document.activeElement === document.querySelector('{selector}')")) == true {
                 return;
@@ -154,12 +154,12 @@ impl Browser {
     }
 
     /// Types text where the focus is.
-    pub(crate) fn write(&mut self, text: &str) {
+    pub fn write(&mut self, text: &str) {
         self.call("Input.insertText", &json!({ "text": text }));
     }
 
     /// Types text into a field, in the place of what it held, and presses Enter.
-    pub(crate) fn enter(&mut self, selector: &str, text: &str) {
+    pub fn enter(&mut self, selector: &str, text: &str) {
         self.evaluate(&format!(
             "(field => {{ field.focus(); field.select(); }})(document.querySelector({selector:?}))"
         ));
@@ -168,12 +168,12 @@ impl Browser {
     }
 
     /// Clicks an element, wherever it is.
-    pub(crate) fn click(&mut self, selector: &str) {
+    pub fn click(&mut self, selector: &str) {
         self.evaluate(&format!("document.querySelector({selector:?}).click()"));
     }
 
     /// Draws a line with the mouse over an element, through points that are parts of its width and height.
-    pub(crate) fn drag(&mut self, selector: &str, points: &[(f64, f64)]) {
+    pub fn drag(&mut self, selector: &str, points: &[(f64, f64)]) {
         let area = self.evaluate(&format!("document.querySelector({selector:?}).getBoundingClientRect().toJSON()"));
         let [x, y, width, height] = ["x", "y", "width", "height"].map(|side| area[side].as_f64().unwrap());
         let at = |(right, down): (f64, f64)| (x + right * width, y + down * height);
@@ -190,43 +190,43 @@ impl Browser {
     }
 
     /// Makes the window a phone's or any other's.
-    pub(crate) fn resize(&mut self, width: u32, height: u32) {
+    pub fn resize(&mut self, width: u32, height: u32) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": true });
         self.call("Emulation.setDeviceMetricsOverride", &size);
     }
 
     /// Prefers a colour scheme: `light` or `dark`.
-    pub(crate) fn prefer(&mut self, scheme: &str) {
+    pub fn prefer(&mut self, scheme: &str) {
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.call("Emulation.setEmulatedMedia", &features);
     }
 
     /// Lets the page come from a server whose certificate nobody vouches for.
-    pub(crate) fn trust_any_certificate(&mut self) {
+    pub fn trust_any_certificate(&mut self) {
         self.call("Security.setIgnoreCertificateErrors", &json!({ "ignore": true }));
     }
 
     /// Brings the page before all others. As long as none is hidden by this, each is as if it were in front.
-    pub(crate) fn bring_to_front(&mut self) {
+    pub fn bring_to_front(&mut self) {
         self.call("Page.bringToFront", &json!({}));
     }
 
     /// Hides the page behind `other`.
-    pub(crate) fn hide_behind(&mut self, other: &mut Self) {
+    pub fn hide_behind(&mut self, other: &mut Self) {
         self.call("Emulation.setFocusEmulationEnabled", &json!({ "enabled": false }));
         other.bring_to_front();
         self.expect("document.hidden");
     }
 
     /// Takes the network away from the page, or gives it back.
-    pub(crate) fn set_offline(&mut self, is_offline: bool) {
+    pub fn set_offline(&mut self, is_offline: bool) {
         let conditions =
             json!({ "offline": is_offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
         self.call("Network.emulateNetworkConditions", &conditions);
     }
 
     /// What the page complained of so far.
-    pub(crate) fn complaints(&self) -> &[String] {
+    pub fn complaints(&self) -> &[String] {
         &self.complaints
     }
 

@@ -5,21 +5,21 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process, test_kill_process_group};
 
-use crate::harness::within;
+use crate::time::within;
 
 /// The process of this number, which must be one.
-pub(crate) fn pid(number: &str) -> Pid {
+pub fn pid(number: &str) -> Pid {
     let number = number.trim().parse().ok().and_then(Pid::from_raw);
     number.expect("a process id")
 }
 
-/// Whether the process is gone within `time`.
-pub(crate) fn gone_within(pid: Pid, time: Duration) -> bool {
+/// Whether the process is gone within `time`, scaled.
+pub fn gone_within(pid: Pid, time: Duration) -> bool {
     within(time, || is_gone(pid).then_some(())).is_some()
 }
 
-/// Whether all processes of the group are gone within `time`.
-pub(crate) fn group_gone_within(group: Pid, time: Duration) -> bool {
+/// Whether all processes of the group are gone within `time`, scaled.
+pub fn group_gone_within(group: Pid, time: Duration) -> bool {
     within(time, || is_group_gone(group).then_some(())).is_some()
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn group_gone_within(group: Pid, time: Duration) -> bool {
 ///
 /// A process that has ended stays, as a zombie, until its parent reaps it. A zombie of `wsd` is not gone; one that was
 /// left to the system is, as when that reaps it is not for `wsd` to say.
-pub(crate) fn is_gone(pid: Pid) -> bool {
+pub fn is_gone(pid: Pid) -> bool {
     #[cfg(target_os = "linux")]
     if linux::is_foreign_zombie(pid) {
         return true;
@@ -46,50 +46,50 @@ fn is_group_gone(group: Pid) -> bool {
 
 /// What Linux tells of a process under `/proc`.
 #[cfg(target_os = "linux")]
-pub(crate) mod linux {
+pub mod linux {
     use std::fs;
     use std::time::Duration;
 
     use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
     /// The most memory the process ever held, in KiB.
-    pub(crate) fn peak_memory(pid: Pid) -> u64 {
+    pub fn peak_memory(pid: Pid) -> u64 {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         peak.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// The processor time the process used so far.
-    pub(crate) fn processor_time(pid: Pid) -> Duration {
+    pub fn processor_time(pid: Pid) -> Duration {
         let ticks: u64 = stat(pid)[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
         // 100 ticks a second: what Linux shows to programs on every common machine.
         Duration::from_millis(ticks * 10)
     }
 
     /// The group the process belongs to.
-    pub(crate) fn process_group(pid: Pid) -> Pid {
+    pub fn process_group(pid: Pid) -> Pid {
         super::pid(&stat(pid)[2])
     }
 
     /// The children of the process, those included that have ended and were not reaped.
-    pub(crate) fn children(parent: Pid) -> Vec<Pid> {
+    pub fn children(parent: Pid) -> Vec<Pid> {
         processes().into_iter().filter(|pid| try_stat(*pid).is_some_and(|stat| stat[1] == parent.to_string())).collect()
     }
 
     /// The processes of the group, those included that have ended and were not reaped.
-    pub(super) fn group(group: Pid) -> Vec<Pid> {
+    pub(crate) fn group(group: Pid) -> Vec<Pid> {
         processes().into_iter().filter(|pid| try_stat(*pid).is_some_and(|stat| stat[2] == group.to_string())).collect()
     }
 
     /// Whether the process has ended, and its parent, who is to reap it, is not `wsd`.
-    pub(super) fn is_foreign_zombie(pid: Pid) -> bool {
+    pub(crate) fn is_foreign_zombie(pid: Pid) -> bool {
         let Some(stat) = try_stat(pid) else { return false };
         let parent = fs::read_to_string(format!("/proc/{}/comm", stat[1])).unwrap_or_default();
         stat[0] == "Z" && parent.trim() != "wsd"
     }
 
     /// Lets the process open exactly `free` more descriptors, as if the system had no more to give.
-    pub(crate) fn leave_descriptors(pid: Pid, free: usize) {
+    pub fn leave_descriptors(pid: Pid, free: usize) {
         let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
         let open: Vec<u64> = open.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
         let mut unused = (0..).filter(|number| !open.contains(number));
@@ -98,7 +98,7 @@ pub(crate) mod linux {
     }
 
     /// Undoes [`leave_descriptors`].
-    pub(crate) fn restore_descriptors(pid: Pid) {
+    pub fn restore_descriptors(pid: Pid) {
         set_descriptor_limit(pid, getrlimit(Resource::Nofile).current);
     }
 

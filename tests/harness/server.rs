@@ -1,59 +1,62 @@
 //! A running `wsd`: started on a free port, watched on both streams, stopped and checked when the test is over.
 
+use std::env;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::http::{Connection, Response};
-use crate::harness::lines::{Line, Lines};
-use crate::harness::process::{group_gone_within, pid};
-use crate::harness::websocket::{Client, upgrade_request};
-use crate::harness::{DEADLINE, eventually, within};
+use crate::http::{Connection, Response};
+use crate::lines::{Line, Lines};
+use crate::process::{group_gone_within, pid};
+use crate::time::{DEADLINE, SLACK, eventually, within};
+use crate::websocket::{Client, upgrade_request};
 
 /// A `wsd` that is listening. Dropping it stops it, and fails the test when a worker of it is left.
-pub(crate) struct Server {
+pub struct Server {
     child: Child,
     command: String,
     output: Arc<Lines>,
     log: Arc<Lines>,
     /// Where it listens first: 127.0.0.1 unless the flags say otherwise; 0.0.0.0 when it is a Unix socket.
-    pub(crate) address: SocketAddr,
+    pub address: SocketAddr,
 }
 
 /// How one run of `wsd` ended that was not meant to serve.
 #[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) status: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+pub struct Outcome {
+    /// The exit status; `None` after a signal.
+    pub status: Option<i32>,
+    /// All of standard output.
+    pub stdout: String,
+    /// All of standard error.
+    pub stderr: String,
 }
 
 /// The command `wsd` with these arguments.
-pub(crate) fn wsd(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wsd"));
+pub fn wsd(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO_BIN_EXE_wsd").expect("cargo tells its tests where wsd is"));
     command.args(arguments);
     command
 }
 
 /// The path of a program in `tests/programs`.
-pub(crate) fn program(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(name);
+pub fn program(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("programs").join(name);
     assert!(path.exists(), "no such program: {}", path.display());
     path.to_str().unwrap().to_owned()
 }
 
 /// Runs `wsd` with these arguments to its end, which must come by itself.
-pub(crate) fn run(arguments: &[&str]) -> Outcome {
+pub fn run(arguments: &[&str]) -> Outcome {
     run_to_end(wsd(arguments))
 }
 
 /// Runs a `wsd` command to its end, which must come by itself.
-pub(crate) fn run_to_end(mut command: Command) -> Outcome {
+pub fn run_to_end(mut command: Command) -> Outcome {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (output, log) = (Lines::of(child.stdout.take().unwrap()), Lines::of(child.stderr.take().unwrap()));
     let status = within(DEADLINE, || child.try_wait().unwrap());
@@ -67,37 +70,37 @@ pub(crate) fn run_to_end(mut command: Command) -> Outcome {
 
 impl Server {
     /// Starts `wsd` with the flags and a program of `tests/programs` as its COMMAND.
-    pub(crate) fn start(flags: &[&str], name: &str) -> Self {
+    pub fn start(flags: &[&str], name: &str) -> Self {
         Self::command(flags, &[&program(name)])
     }
 
     /// Starts `wsd` with the flags and a line of shell as its COMMAND; `arguments` are its `$1` and so on.
-    pub(crate) fn shell(flags: &[&str], script: &str, arguments: &[&str]) -> Self {
+    pub fn shell(flags: &[&str], script: &str, arguments: &[&str]) -> Self {
         Self::command(flags, &[&["sh", "-c", script, "sh"], arguments].concat())
     }
 
     /// Starts `wsd` with the flags and a COMMAND with its arguments.
-    pub(crate) fn command(flags: &[&str], command: &[&str]) -> Self {
+    pub fn command(flags: &[&str], command: &[&str]) -> Self {
         Self::spawn(wsd(&[&["--port=0"], flags, command].concat()))
     }
 
     /// Starts `wsd` with the flags and no COMMAND.
-    pub(crate) fn serve(flags: &[&str]) -> Self {
+    pub fn serve(flags: &[&str]) -> Self {
         Self::command(flags, &[])
     }
 
     /// Starts a `wsd` command and waits until it is listening.
-    pub(crate) fn spawn(command: Command) -> Self {
+    pub fn spawn(command: Command) -> Self {
         Self::spawn_logging(command, Lines::of)
     }
 
     /// Starts a `wsd` command whose log nobody reads: the pipe it goes to is closed.
-    pub(crate) fn spawn_unheard(command: Command) -> Self {
+    pub fn spawn_unheard(command: Command) -> Self {
         Self::spawn_logging(command, |_| Lines::of(std::io::empty()))
     }
 
     /// Starts a `wsd` command whose log nobody reads: the pipe it goes to fills, and stays full.
-    pub(crate) fn spawn_unread(command: Command) -> Self {
+    pub fn spawn_unread(command: Command) -> Self {
         let (server, log) = Self::spawn_unread_yet(command);
         // Open for as long as the tests run.
         std::mem::forget(log);
@@ -105,7 +108,7 @@ impl Server {
     }
 
     /// Starts a `wsd` command, and gives the pipe that its log goes to: nobody has read of it.
-    pub(crate) fn spawn_unread_yet(command: Command) -> (Self, ChildStderr) {
+    pub fn spawn_unread_yet(command: Command) -> (Self, ChildStderr) {
         let mut pipe = None;
         let server = Self::spawn_logging(command, |log| {
             pipe = Some(log);
@@ -130,28 +133,28 @@ impl Server {
     }
 
     /// Opens a session on this path.
-    pub(crate) fn connect(&self, path: &str) -> Client {
+    pub fn connect(&self, path: &str) -> Client {
         self.connect_with(path, "")
     }
 
     /// Opens a session on this path with more header lines, each ending with `\r\n`.
-    pub(crate) fn connect_with(&self, path: &str, headers: &str) -> Client {
+    pub fn connect_with(&self, path: &str, headers: &str) -> Client {
         let client = self.try_connect(path, headers);
         client.unwrap_or_else(|response| panic!("no session:\n{response}"))
     }
 
     /// Asks for a session on this path, and gives what came instead when none was given.
-    pub(crate) fn try_connect(&self, path: &str, headers: &str) -> Result<Client, Response> {
+    pub fn try_connect(&self, path: &str, headers: &str) -> Result<Client, Response> {
         Client::open(self.address, &upgrade_request(&self.host(), path, headers))
     }
 
     /// Asks for a session that must be refused, and gives the answer.
-    pub(crate) fn refusal(&self, path: &str, headers: &str) -> Response {
+    pub fn refusal(&self, path: &str, headers: &str) -> Response {
         self.try_connect(path, headers).err().expect("a refusal, but a session was given")
     }
 
     /// Sends a request as it is written, on a connection of its own, and gives the answer.
-    pub(crate) fn request(&self, request: &str) -> Response {
+    pub fn request(&self, request: &str) -> Response {
         let method = request.split(' ').next().unwrap();
         let mut connection = self.http();
         connection.send(request);
@@ -159,70 +162,70 @@ impl Server {
     }
 
     /// Gets a path with more header lines, each ending with `\r\n`.
-    pub(crate) fn get(&self, path: &str, headers: &str) -> Response {
+    pub fn get(&self, path: &str, headers: &str) -> Response {
         self.request(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", self.host()))
     }
 
     /// A new connection on which nothing was said yet.
-    pub(crate) fn http(&self) -> Connection {
+    pub fn http(&self) -> Connection {
         Connection::open(self.address)
     }
 
     /// What a client writes into its Host header.
-    pub(crate) fn host(&self) -> String {
+    pub fn host(&self) -> String {
         self.address.to_string()
     }
 
     /// The process id of the server itself.
-    pub(crate) fn pid(&self) -> Pid {
+    pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
     /// Sends the server a signal.
-    pub(crate) fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
     }
 
     /// Waits until the server has ended.
-    pub(crate) fn wait(&mut self) -> ExitStatus {
+    pub fn wait(&mut self) -> ExitStatus {
         eventually("the server ends", || self.child.try_wait().unwrap())
     }
 
     /// Waits for the first log line that holds `text`.
-    pub(crate) fn expect_log(&self, text: &str) -> Line {
+    pub fn expect_log(&self, text: &str) -> Line {
         self.expect_nth_log(text, 1)
     }
 
     /// Waits for the `count`th log line that holds `text`.
-    pub(crate) fn expect_nth_log(&self, text: &str, count: usize) -> Line {
+    pub fn expect_nth_log(&self, text: &str, count: usize) -> Line {
         let line = self.log.wait_for(text, count);
         line.unwrap_or_else(|| panic!("{count} log lines with `{text}` did not come"))
     }
 
     /// Waits until the log has told of so many events, by a line each or by the number of those left out.
-    pub(crate) fn expect_events(&self, event: &str, count: u64) {
+    pub fn expect_events(&self, event: &str, count: u64) {
         eventually(&format!("{count} times `{event}`"), || (events(&self.log(), event) == count).then_some(()));
     }
 
     /// The process id of the worker of the `count`th session, from the log.
-    pub(crate) fn expect_worker(&self, count: usize) -> Pid {
+    pub fn expect_worker(&self, count: usize) -> Pid {
         let line = self.expect_nth_log("session started", count).text;
         pid(&field(&line, "pid").expect("a field pid"))
     }
 
     /// The process id of the worker of the `count`th room, from the log.
-    pub(crate) fn expect_room(&self, count: usize) -> Pid {
+    pub fn expect_room(&self, count: usize) -> Pid {
         let line = self.expect_nth_log("room started", count).text;
         pid(&field(&line, "pid").expect("a field pid"))
     }
 
     /// The process id of the worker that this client talks to, from the log.
-    pub(crate) fn expect_worker_of(&self, client: &mut Client) -> Pid {
+    pub fn expect_worker_of(&self, client: &mut Client) -> Pid {
         pid(&field(&self.expect_start_of(client), "pid").expect("a field pid"))
     }
 
     /// Waits for the log line of the end of this client's session.
-    pub(crate) fn expect_end_of(&self, client: &mut Client) -> String {
+    pub fn expect_end_of(&self, client: &mut Client) -> String {
         let peer = client.connection().local_address();
         let start = self.expect_log(&format!(" peer={peer} ")).text;
         let conn = field(&start, "conn").expect("a field conn");
@@ -235,17 +238,17 @@ impl Server {
     }
 
     /// The log so far.
-    pub(crate) fn log(&self) -> Vec<String> {
+    pub fn log(&self) -> Vec<String> {
         self.log.so_far()
     }
 
     /// Standard output so far.
-    pub(crate) fn output(&self) -> Vec<String> {
+    pub fn output(&self) -> Vec<String> {
         self.output.so_far()
     }
 
     /// Waits until standard output has so many lines, and gives them all.
-    pub(crate) fn expect_output(&self, count: usize) -> Vec<String> {
+    pub fn expect_output(&self, count: usize) -> Vec<String> {
         assert!(
             self.output.wait_for("", count).is_some(),
             "{count} lines did not come:
@@ -256,7 +259,7 @@ impl Server {
     }
 
     /// Stops the server as an administrator would, and gives the whole of its log.
-    pub(crate) fn stop(&mut self) -> String {
+    pub fn stop(&mut self) -> String {
         self.signal(Signal::TERM);
         self.wait();
         self.log.wait_for_end()
@@ -269,6 +272,10 @@ impl Server {
         started.filter_map(|line| field(&line, "pid")).map(|number| pid(&number)).collect()
     }
 
+    #[expect(
+        clippy::print_stderr,
+        reason = "a failure tells all that is known; libtest shows it below the test's name"
+    )]
     fn report(&self) {
         eprintln!(
             "--- {}\n--- standard output\n{}--- standard error\n{}---",
@@ -291,8 +298,7 @@ impl Drop for Server {
         if thread::panicking() {
             return self.report();
         }
-        let left: Vec<Pid> =
-            self.workers().into_iter().filter(|worker| !group_gone_within(*worker, Duration::from_secs(1))).collect();
+        let left: Vec<Pid> = self.workers().into_iter().filter(|worker| !group_gone_within(*worker, SLACK)).collect();
         if stopped.is_none() || !left.is_empty() {
             self.report();
             assert!(stopped.is_some(), "the server did not stop");
@@ -311,7 +317,7 @@ fn events(log: &[String], event: &str) -> u64 {
 }
 
 /// The value of a field of a log line, without the quotes it may stand in.
-pub(crate) fn field(line: &str, key: &str) -> Option<String> {
+pub fn field(line: &str, key: &str) -> Option<String> {
     let (_, rest) = line.split_once(&format!(" {key}="))?;
     match rest.strip_prefix('"') {
         Some(quoted) => {
@@ -328,7 +334,7 @@ fn is_escaped(text: &str) -> bool {
 }
 
 /// The address in a ready URL such as `http://127.0.0.1:43211/`; 0.0.0.0 for a Unix socket, which has none.
-pub(crate) fn address_of(url: &str) -> SocketAddr {
+pub fn address_of(url: &str) -> SocketAddr {
     if url.starts_with("unix:") {
         return SocketAddr::from(([0, 0, 0, 0], 0));
     }

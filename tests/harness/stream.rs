@@ -14,24 +14,24 @@ use rustix::net::{RecvFlags, getsockname};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
-use crate::harness::DEADLINE;
+use crate::time::deadline;
 
 /// A connected socket. No read and no write takes longer than the deadline unless another time is set.
-pub(crate) struct Stream {
+pub struct Stream {
     socket: File,
     tls: Option<Box<ClientConnection>>,
 }
 
 impl Stream {
     /// Over TCP.
-    pub(crate) fn tcp(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
+    pub fn tcp(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, deadline())?;
         stream.set_nodelay(true)?;
         Self::of(stream)
     }
 
     /// Over the Unix socket at this path; on Linux a path that begins with `@` is a name without a file.
-    pub(crate) fn unix(path: &str) -> io::Result<Self> {
+    pub fn unix(path: &str) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         if let Some(name) = path.strip_prefix('@') {
             use std::os::linux::net::SocketAddrExt;
@@ -43,14 +43,14 @@ impl Stream {
 
     fn of(socket: impl Into<OwnedFd>) -> io::Result<Self> {
         let stream = Self { socket: File::from(socket.into()), tls: None };
-        stream.set_read_timeout(Some(DEADLINE))?;
-        stream.set_write_timeout(Some(DEADLINE))?;
+        stream.set_read_timeout(Some(deadline()))?;
+        stream.set_write_timeout(Some(deadline()))?;
         Ok(stream)
     }
 
     /// The same within TLS, to a server that must be `localhost`. What the server does not like of the client's
     /// certificate shows in the first read only, as TLS 1.3 has it.
-    pub(crate) fn secure(mut self, config: &Arc<ClientConfig>) -> io::Result<Self> {
+    pub fn secure(mut self, config: &Arc<ClientConfig>) -> io::Result<Self> {
         let name = ServerName::try_from("localhost").unwrap();
         let mut tls = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
         while tls.is_handshaking() {
@@ -61,17 +61,17 @@ impl Stream {
     }
 
     /// What TLS has agreed on.
-    pub(crate) fn tls(&self) -> &ClientConnection {
+    pub fn tls(&self) -> &ClientConnection {
         self.tls.as_ref().expect("a connection within TLS")
     }
 
     /// The address of this end, as the server sees it.
-    pub(crate) fn local_address(&self) -> SocketAddr {
+    pub fn local_address(&self) -> SocketAddr {
         getsockname(&self.socket).unwrap().try_into().expect("a connection over TCP")
     }
 
     /// Says that nothing more will be sent.
-    pub(crate) fn finish(&mut self) {
+    pub fn finish(&mut self) {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
             tls.complete_io(&mut self.socket).unwrap();
@@ -79,16 +79,18 @@ impl Stream {
         rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write).unwrap();
     }
 
-    pub(crate) fn set_read_timeout(&self, time: Option<Duration>) -> io::Result<()> {
+    /// Sets how long a read may take.
+    pub fn set_read_timeout(&self, time: Option<Duration>) -> io::Result<()> {
         Ok(set_socket_timeout(&self.socket, Timeout::Recv, time)?)
     }
 
-    pub(crate) fn set_write_timeout(&self, time: Option<Duration>) -> io::Result<()> {
+    /// Sets how long a write may take.
+    pub fn set_write_timeout(&self, time: Option<Duration>) -> io::Result<()> {
         Ok(set_socket_timeout(&self.socket, Timeout::Send, time)?)
     }
 
     /// Reads, and leaves there what it read. Within TLS it is of no use: what is there may be no data.
-    pub(crate) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         assert!(self.tls.is_none());
         Ok(rustix::net::recv(&self.socket, buffer, RecvFlags::PEEK)?.0)
     }

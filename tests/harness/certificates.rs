@@ -9,43 +9,45 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 /// Who signs certificates.
-pub(crate) struct Authority {
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 /// A certificate and its key, both PEM.
-pub(crate) struct Identity {
-    pub(crate) certificate: String,
-    pub(crate) key: String,
+pub struct Identity {
+    /// The certificate alone, without its authority's.
+    pub certificate: String,
+    /// The private key.
+    pub key: String,
 }
 
 impl Authority {
     /// A new one, whom nobody trusts yet.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let mut params = params("wsd test authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap() }
     }
 
     /// Its own certificate, PEM.
-    pub(crate) fn pem(&self) -> String {
+    pub fn pem(&self) -> String {
         self.issuer.pem()
     }
 
     /// A certificate for `localhost` whose subject is this name, which may be any kind of string.
-    pub(crate) fn identity(&self, name: impl Into<DnValue>) -> Identity {
+    pub fn identity(&self, name: impl Into<DnValue>) -> Identity {
         self.sign(&params(name))
     }
 
     /// One whose time is over.
-    pub(crate) fn expired(&self) -> Identity {
+    pub fn expired(&self) -> Identity {
         let mut params = params("expired");
         (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1));
         self.sign(&params)
     }
 
     /// One whose time has not come.
-    pub(crate) fn early(&self) -> Identity {
+    pub fn early(&self) -> Identity {
         let mut params = params("early");
         params.not_before = date_time_ymd(3000, 1, 1);
         self.sign(&params)
@@ -58,7 +60,7 @@ impl Authority {
     }
 
     /// A client that trusts the authority and speaks these versions of TLS; with an identity it shows that when asked.
-    pub(crate) fn client(
+    pub fn client(
         &self,
         versions: &[&'static SupportedProtocolVersion],
         identity: Option<&Identity>,

@@ -3,69 +3,80 @@
 
 use std::net::SocketAddr;
 
-use crate::harness::http::{Connection, Response};
+use crate::http::{Connection, Response};
 
-pub(crate) const CONTINUATION: u8 = 0x0;
-pub(crate) const TEXT: u8 = 0x1;
-pub(crate) const BINARY: u8 = 0x2;
-pub(crate) const CLOSE: u8 = 0x8;
-pub(crate) const PING: u8 = 0x9;
-pub(crate) const PONG: u8 = 0xA;
+/// The opcode of a fragment of a message but its first.
+pub const CONTINUATION: u8 = 0x0;
+/// The opcode of a text message.
+pub const TEXT: u8 = 0x1;
+/// The opcode of a binary message.
+pub const BINARY: u8 = 0x2;
+/// The opcode of a Close frame.
+pub const CLOSE: u8 = 0x8;
+/// The opcode of a Ping.
+pub const PING: u8 = 0x9;
+/// The opcode of a Pong.
+pub const PONG: u8 = 0xA;
 
 /// The key of the example in RFC 6455, section 1.3.
-pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 /// The answer to [`KEY`].
-pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
 /// One frame.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Frame {
-    pub(crate) fin: bool,
+pub struct Frame {
+    /// Whether it is the last of its message.
+    pub fin: bool,
     /// The three reserved bits, as a number of 0 to 7.
-    pub(crate) rsv: u8,
-    pub(crate) opcode: u8,
-    pub(crate) payload: Vec<u8>,
+    pub rsv: u8,
+    /// The kind of frame.
+    pub opcode: u8,
+    /// The payload, unmasked.
+    pub payload: Vec<u8>,
 }
 
 /// How a session ended: the payload of a Close frame.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Close {
-    pub(crate) code: Option<u16>,
-    pub(crate) reason: String,
+pub struct Close {
+    /// The code, if there is one.
+    pub code: Option<u16>,
+    /// The reason; mostly empty.
+    pub reason: String,
 }
 
 /// One open session, seen from its client.
-pub(crate) struct Client {
+pub struct Client {
     connection: Connection,
 }
 
 impl Frame {
     /// A final frame.
-    pub(crate) fn new(opcode: u8, payload: impl AsRef<[u8]>) -> Self {
+    pub fn new(opcode: u8, payload: impl AsRef<[u8]>) -> Self {
         Self { fin: true, rsv: 0, opcode, payload: payload.as_ref().to_vec() }
     }
 
     /// A Close frame.
-    pub(crate) fn close(code: u16, reason: &str) -> Self {
+    pub fn close(code: u16, reason: &str) -> Self {
         Self::new(CLOSE, [&code.to_be_bytes(), reason.as_bytes()].concat())
     }
 
     /// The same frame, to be continued.
-    pub(crate) fn unfinished(mut self) -> Self {
+    pub fn unfinished(mut self) -> Self {
         self.fin = false;
         self
     }
 
     /// The same frame with reserved bits set.
-    pub(crate) fn with_reserved_bits(mut self, rsv: u8) -> Self {
+    pub fn with_reserved_bits(mut self, rsv: u8) -> Self {
         self.rsv = rsv;
         self
     }
 
     /// The bytes of the frame, masked as a client must.
-    pub(crate) fn masked(&self) -> Vec<u8> {
+    pub fn masked(&self) -> Vec<u8> {
         let mut bytes = self.header(0x80);
         bytes.extend(MASK);
         bytes.extend(self.payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
@@ -73,12 +84,12 @@ impl Frame {
     }
 
     /// The bytes of the frame without a mask, as only a server may send them.
-    pub(crate) fn unmasked(&self) -> Vec<u8> {
+    pub fn unmasked(&self) -> Vec<u8> {
         [self.header(0), self.payload.clone()].concat()
     }
 
     /// The whole frame of a server that `bytes` begin with, and its length there; `None` if its end has not come.
-    pub(crate) fn first_of(bytes: &[u8]) -> Option<(Self, usize)> {
+    pub fn first_of(bytes: &[u8]) -> Option<(Self, usize)> {
         let (&[first, second], rest) = bytes.split_first_chunk()?;
         assert!(second & 0x80 == 0, "the server masked a frame");
         let (length, rest) = match second {
@@ -111,7 +122,7 @@ impl Frame {
 }
 
 /// The bytes of a masked frame's header that claims a payload of `length` bytes, and none of the payload.
-pub(crate) fn claim(opcode: u8, length: u64) -> Vec<u8> {
+pub fn claim(opcode: u8, length: u64) -> Vec<u8> {
     let mut bytes = vec![0x80 | opcode, 0x80 | 0x7F];
     bytes.extend(length.to_be_bytes());
     bytes.extend(MASK);
@@ -119,7 +130,7 @@ pub(crate) fn claim(opcode: u8, length: u64) -> Vec<u8> {
 }
 
 /// An upgrade request for `path` with more header lines, each ending with `\r\n`.
-pub(crate) fn upgrade_request(host: &str, path: &str, headers: &str) -> String {
+pub fn upgrade_request(host: &str, path: &str, headers: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{headers}\r\n"
@@ -128,69 +139,69 @@ pub(crate) fn upgrade_request(host: &str, path: &str, headers: &str) -> String {
 
 impl Client {
     /// Asks for a session; an answer other than 101 is the error.
-    pub(crate) fn open(address: SocketAddr, request: &str) -> Result<Self, Response> {
+    pub fn open(address: SocketAddr, request: &str) -> Result<Self, Response> {
         Self::upgrade(Connection::open(address), request)
     }
 
     /// Asks for a session over a connection that is already there.
-    pub(crate) fn upgrade(mut connection: Connection, request: &str) -> Result<Self, Response> {
+    pub fn upgrade(mut connection: Connection, request: &str) -> Result<Self, Response> {
         connection.send(request);
         let response = connection.response("GET");
         if response.status == 101 { Ok(Self { connection }) } else { Err(response) }
     }
 
     /// The session of a connection whose 101 was already taken.
-    pub(crate) fn upgraded(connection: Connection) -> Self {
+    pub fn upgraded(connection: Connection) -> Self {
         Self { connection }
     }
 
     /// The connection under the session.
-    pub(crate) fn connection(&mut self) -> &mut Connection {
+    pub fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }
 
     /// The connection under the session, which is this one's no more.
-    pub(crate) fn into_connection(self) -> Connection {
+    pub fn into_connection(self) -> Connection {
         self.connection
     }
 
     /// Ends the TCP connection with a reset.
-    pub(crate) fn reset(self) {
+    pub fn reset(self) {
         self.connection.reset();
     }
 
     /// Sends bytes as they are.
-    pub(crate) fn raw(&mut self, bytes: impl AsRef<[u8]>) {
+    pub fn raw(&mut self, bytes: impl AsRef<[u8]>) {
         self.connection.send(bytes);
     }
 
     /// Sends a masked frame.
-    pub(crate) fn send(&mut self, frame: &Frame) {
+    pub fn send(&mut self, frame: &Frame) {
         self.connection.send(frame.masked());
     }
 
     /// Sends a text message in one frame.
-    pub(crate) fn text(&mut self, text: &str) {
+    pub fn text(&mut self, text: &str) {
         self.send(&Frame::new(TEXT, text));
     }
 
     /// Sends a binary message in one frame.
-    pub(crate) fn binary(&mut self, bytes: &[u8]) {
+    pub fn binary(&mut self, bytes: &[u8]) {
         self.send(&Frame::new(BINARY, bytes));
     }
 
     /// Sends a Close frame.
-    pub(crate) fn close(&mut self, code: u16) {
+    pub fn close(&mut self, code: u16) {
         self.send(&Frame::close(code, ""));
     }
 
     /// Takes the next frame, which must come.
-    pub(crate) fn frame(&mut self) -> Frame {
+    pub fn frame(&mut self) -> Frame {
         self.try_frame().expect("a frame, but the connection ended")
     }
 
     /// Takes the next frame; `None` at the end of the connection. Frames of a server have no mask, and this one insists.
-    pub(crate) fn try_frame(&mut self) -> Option<Frame> {
+    pub fn try_frame(&mut self) -> Option<Frame> {
         let head = self.connection.take(2)?;
         assert!(head[1] & 0x80 == 0, "the server masked a frame");
         let length = match head[1] {
@@ -205,7 +216,7 @@ impl Client {
     }
 
     /// Takes the next message with its opcode; a Close, Ping or Pong counts as one.
-    pub(crate) fn message(&mut self) -> Frame {
+    pub fn message(&mut self) -> Frame {
         let mut message = self.frame();
         while !message.fin {
             let next = self.frame();
@@ -217,14 +228,14 @@ impl Client {
     }
 
     /// Takes the next message, which must be text and valid UTF-8.
-    pub(crate) fn line(&mut self) -> String {
+    pub fn line(&mut self) -> String {
         let message = self.message();
         assert_eq!(message.opcode, TEXT, "instead of text came {message:?}");
         String::from_utf8(message.payload).expect("text in UTF-8")
     }
 
     /// Takes the bytes of binary messages until there are `count` of them; their borders are nobody's promise.
-    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         while bytes.len() < count {
             let message = self.message();
@@ -235,14 +246,14 @@ impl Client {
     }
 
     /// Takes the Close frame, which must be next.
-    pub(crate) fn expect_close(&mut self) -> Close {
+    pub fn expect_close(&mut self) -> Close {
         let frame = self.frame();
         assert_eq!(frame.opcode, CLOSE, "instead of a Close came {frame:?}");
         Close::of(&frame.payload)
     }
 
     /// Takes all text messages up to the Close, and the Close.
-    pub(crate) fn rest(&mut self) -> (Vec<String>, Close) {
+    pub fn rest(&mut self) -> (Vec<String>, Close) {
         let mut lines = Vec::new();
         loop {
             let message = self.message();
@@ -255,7 +266,7 @@ impl Client {
     }
 
     /// Takes whatever comes, up to the Close; gives the Close.
-    pub(crate) fn close_at_last(&mut self) -> Close {
+    pub fn close_at_last(&mut self) -> Close {
         loop {
             let frame = self.frame();
             if frame.opcode == CLOSE {
@@ -265,24 +276,24 @@ impl Client {
     }
 
     /// Waits for the end of the TCP connection. No frame may come before it.
-    pub(crate) fn expect_end(&mut self) {
+    pub fn expect_end(&mut self) {
         assert_eq!(self.try_frame(), None);
     }
 
     /// Waits for the end of the TCP connection, whatever comes before it.
-    pub(crate) fn drain(&mut self) {
+    pub fn drain(&mut self) {
         while self.try_frame().is_some() {}
     }
 }
 
 impl Close {
     /// A close with a code.
-    pub(crate) fn new(code: u16, reason: &str) -> Self {
+    pub fn new(code: u16, reason: &str) -> Self {
         Self { code: Some(code), reason: reason.to_owned() }
     }
 
     /// What the payload of a Close frame says.
-    pub(crate) fn of(payload: &[u8]) -> Self {
+    pub fn of(payload: &[u8]) -> Self {
         let (code, reason) = payload.split_at(payload.len().min(2));
         let code = code.try_into().ok().map(u16::from_be_bytes);
         Self { code, reason: String::from_utf8(reason.to_vec()).unwrap() }

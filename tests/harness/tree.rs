@@ -9,23 +9,23 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A directory with what a test puts into it.
-pub(crate) struct Tree {
+pub struct Tree {
     root: TempDir,
 }
 
 impl Tree {
     /// An empty one.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self { root: TempDir::new().unwrap() }
     }
 
     /// The path of `name` in it, as text for a command line.
-    pub(crate) fn path(&self, name: &str) -> String {
+    pub fn path(&self, name: &str) -> String {
         self.at(name).to_str().unwrap().to_owned()
     }
 
     /// Writes a file, and the directories above it.
-    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
         let path = self.at(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
@@ -36,7 +36,7 @@ impl Tree {
     ///
     /// Another process writes it: a descriptor open for writing in this one could be inherited by a child that another
     /// test is starting at the very moment, and a file open for writing cannot be executed (`ETXTBSY`).
-    pub(crate) fn program(&self, name: &str, content: &str) -> &Self {
+    pub fn program(&self, name: &str, content: &str) -> &Self {
         let path = self.at(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let mut shell = Command::new("sh");
@@ -48,40 +48,40 @@ impl Tree {
     }
 
     /// Makes an empty directory.
-    pub(crate) fn directory(&self, name: &str) -> &Self {
+    pub fn directory(&self, name: &str) -> &Self {
         fs::create_dir_all(self.at(name)).unwrap();
         self
     }
 
     /// Makes a symbolic link with this text to it, followed or not.
-    pub(crate) fn link(&self, name: &str, target: impl AsRef<std::path::Path>) -> &Self {
+    pub fn link(&self, name: &str, target: impl AsRef<std::path::Path>) -> &Self {
         symlink(target, self.at(name)).unwrap();
         self
     }
 
     /// Makes a named pipe. A program that opens it to read waits there until [`Tree::release`].
-    pub(crate) fn pipe(&self, name: &str) -> &Self {
+    pub fn pipe(&self, name: &str) -> &Self {
         assert!(Command::new("mkfifo").arg(self.at(name)).status().unwrap().success());
         self
     }
 
     /// Lets the program go on that waits for a line of the named pipe.
-    pub(crate) fn release(&self, pipe: &str) {
+    pub fn release(&self, pipe: &str) {
         fs::write(self.at(pipe), "go\n").unwrap();
     }
 
     /// What the file holds.
-    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+    pub fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.at(name)).unwrap()
     }
 
     /// Whether there is such a file.
-    pub(crate) fn holds(&self, name: &str) -> bool {
+    pub fn holds(&self, name: &str) -> bool {
         self.at(name).exists()
     }
 
     /// Removes a file.
-    pub(crate) fn remove(&self, name: &str) {
+    pub fn remove(&self, name: &str) {
         fs::remove_file(self.at(name)).unwrap();
     }
 

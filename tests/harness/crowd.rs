@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::harness::DEADLINE;
-use crate::harness::websocket::{Client, Frame};
+use crate::time::deadline;
+use crate::websocket::{Client, Frame};
 
 /// Clients by number. Numbers are given in the order of joining, and never again.
 #[derive(Default)]
-pub(crate) struct Crowd {
+pub struct Crowd {
     members: Vec<Option<Member>>,
 }
 
@@ -24,7 +24,7 @@ struct Member {
 
 impl Crowd {
     /// Takes a client in, and gives its number.
-    pub(crate) fn add(&mut self, client: Client) -> usize {
+    pub fn add(&mut self, client: Client) -> usize {
         let (stream, inbox) = client.into_connection().into_parts();
         stream.set_nonblocking(true).unwrap();
         self.members.push(Some(Member { stream, inbox }));
@@ -32,13 +32,13 @@ impl Crowd {
     }
 
     /// Sends a frame, or several.
-    pub(crate) fn send(&mut self, number: usize, mut frames: &[u8]) {
+    pub fn send(&mut self, number: usize, mut frames: &[u8]) {
         let mut stream = &self.members[number].as_ref().expect("a member").stream;
         while !frames.is_empty() {
             match stream.write(frames) {
                 Ok(count) => frames = &frames[count..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    wait(&mut [PollFd::new(stream, PollFlags::OUT)], DEADLINE);
+                    wait(&mut [PollFd::new(stream, PollFlags::OUT)], deadline());
                 }
                 Err(error) => panic!("cannot send: {error}"),
             }
@@ -46,24 +46,24 @@ impl Crowd {
     }
 
     /// Lets a client go: its connection ends with FIN or, if it has not read all, with a reset.
-    pub(crate) fn remove(&mut self, number: usize) {
+    pub fn remove(&mut self, number: usize) {
         self.members[number].take().expect("a member");
     }
 
     /// Lets a client go with a reset.
-    pub(crate) fn reset(&mut self, number: usize) {
+    pub fn reset(&mut self, number: usize) {
         let member = self.members[number].take().expect("a member");
         rustix::net::sockopt::set_socket_linger(&member.stream, Some(Duration::ZERO)).unwrap();
     }
 
     /// The numbers of those who are here.
-    pub(crate) fn numbers(&self) -> Vec<usize> {
+    pub fn numbers(&self) -> Vec<usize> {
         (0..self.members.len()).filter(|number| self.members[*number].is_some()).collect()
     }
 
     /// Waits up to `patience` for something to come, and hands over each frame with the number of its client, at its end
     /// `None`; a client that has ended is no longer here.
-    pub(crate) fn hear(&mut self, patience: Duration, on: &mut impl FnMut(usize, Option<Frame>)) {
+    pub fn hear(&mut self, patience: Duration, on: &mut impl FnMut(usize, Option<Frame>)) {
         let here = self.numbers();
         let streams = here.iter().map(|number| &self.members[*number].as_ref().unwrap().stream);
         let mut polled: Vec<_> = streams.map(|stream| PollFd::new(stream, PollFlags::IN)).collect();
@@ -92,18 +92,18 @@ impl Crowd {
     }
 
     /// Hears until `is_enough` says so; fails the test at the deadline.
-    pub(crate) fn hear_until(&mut self, what: &str, mut is_enough: impl FnMut(usize, Option<Frame>) -> bool) {
-        let deadline = Instant::now() + DEADLINE;
+    pub fn hear_until(&mut self, what: &str, mut is_enough: impl FnMut(usize, Option<Frame>) -> bool) {
+        let end = Instant::now() + deadline();
         let mut is_over = false;
         while !is_over {
-            assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
-            self.hear(DEADLINE, &mut |number, frame| is_over |= is_enough(number, frame));
+            assert!(Instant::now() < end, "not within {:?}: {what}", deadline());
+            self.hear(deadline(), &mut |number, frame| is_over |= is_enough(number, frame));
         }
     }
 }
 
 /// Lets this process, and the servers that it starts from now on, open this many descriptors at least.
-pub(crate) fn raise_descriptor_limit(wanted: u64) {
+pub fn raise_descriptor_limit(wanted: u64) {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     assert!(maximum.is_none_or(|maximum| maximum >= wanted), "no more than {maximum:?} descriptors are allowed");
     let current = current.map(|current| current.max(wanted));

@@ -1,0 +1,93 @@
+//! Flags of the server: those of the site, and those that no route may have.
+
+use std::ffi::OsString;
+
+use clap::{Args, ValueHint};
+use serde::Deserialize;
+
+use super::{
+    site::SiteFlags,
+    types::{Mode, Threads, repeated},
+    value::{Flag, words},
+};
+
+/// All flags that may stand at the top of a file, by subject.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Flags {
+    #[command(flatten)]
+    pub(crate) listen: ListenFlags,
+    #[command(flatten)]
+    pub(crate) tls: TlsFlags,
+    #[command(flatten)]
+    pub(crate) site: SiteFlags,
+    #[command(flatten)]
+    pub(crate) resources: ResourceFlags,
+    #[command(flatten)]
+    pub(crate) log: LogFlags,
+}
+
+/// Addresses and ports.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[command(next_help_heading = "Where to listen")]
+pub(crate) struct ListenFlags {
+    /// Port to listen on; 0 picks a free one [default: 8080, with --ssl 8443]
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<Flag<u16>>,
+    /// Address to listen on; repeatable [default: loopback only; 0.0.0.0 for all IPv4, :: for all]
+    #[arg(long, value_name = "ADDR")]
+    #[serde(default, deserialize_with = "repeated")]
+    pub(crate) address: Option<Vec<Flag<String>>>,
+    /// Listen on this Unix socket instead of TCP; add --port to use both; @NAME is abstract (Linux)
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) unixsocket: Option<Flag<OsString>>,
+    /// Permissions of the Unix socket, such as 660 [default: what the umask leaves]
+    #[arg(long, value_name = "OCTAL")]
+    pub(crate) socketmode: Option<Flag<Mode>>,
+    /// Redirect HTTP requests on this port to --port; 0 is no port
+    #[arg(long, value_name = "N")]
+    pub(crate) redirport: Option<Flag<u16>>,
+}
+
+/// TLS.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct TlsFlags {
+    /// Serve over TLS; needs --sslcert and --sslkey
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) ssl: Option<Flag<bool>>,
+    /// Certificate (PEM); wsd reloads it when it changes, and on SIGHUP
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) sslcert: Option<Flag<OsString>>,
+    /// Private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) sslkey: Option<Flag<OsString>>,
+    /// Require client certificates signed by one of these authorities (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) sslca: Option<Flag<OsString>>,
+}
+
+/// Memory and processors.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[command(next_help_heading = "Resources")]
+pub(crate) struct ResourceFlags {
+    /// Bytes that may wait in wsd for clients and programs; 0 is no limit [default: 268435456]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) maxbuffer: Option<Flag<usize>>,
+    /// Threads that serve, 1 to 512 [default: one for every two cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<Flag<Threads>>,
+}
+
+/// The log.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[command(next_help_heading = "Log")]
+pub(crate) struct LogFlags {
+    /// Log events of this level and above [default: access]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) loglevel: Option<Flag<LevelWord>>,
+}
+
+words! {
+    /// A level of the log, by websocketd's names and `warn`. websocketd's `info` hides the sessions, which nobody expects.
+    LevelWord { Debug = "debug" | "trace", Info = "access" | "info", Warn = "warn", Error = "error", Off = "fatal" | "none" }
+}

@@ -1,0 +1,151 @@
+//! The types of flags' values, other than words of a list.
+
+use std::ffi::{OsStr, OsString};
+use std::{num::NonZero, slice, time::Duration};
+
+use serde::{Deserialize, Deserializer};
+use toml::Value as Toml;
+
+use super::value::{Flag, Value};
+
+/// A duration in whole milliseconds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Millis(pub(crate) Duration);
+/// A duration in seconds, whole or not: `60`, `0.5`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Secs(pub(crate) Duration);
+/// A number of which 0 and below is no limit.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Limit(pub(crate) Option<usize>);
+/// A number of threads.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Threads(pub(crate) NonZero<usize>);
+/// Permissions of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Mode(pub(crate) u32);
+/// Texts that commas separate; in TOML a list as well.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Items(pub(crate) Vec<String>);
+/// A program and its arguments; never empty.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CommandWords(pub(crate) Vec<OsString>);
+/// A path, and the program to serve at it.
+#[derive(Clone, Debug)]
+pub(crate) struct RouteWords(pub(crate) String, pub(crate) CommandWords);
+
+/// Makes types of values: how a word spells a value of TOML, the values to expect, and how to read one.
+macro_rules! values {
+    ($($type:ty: $spelled:expr, $expected:literal, |$toml:ident| $read:expr;)*) => {$(
+        impl Value for $type {
+            fn expected() -> String {
+                $expected.to_owned()
+            }
+
+            fn of_toml($toml: &Toml) -> Option<Self> {
+                $read
+            }
+
+            fn of_word(word: &OsStr) -> Option<Self> {
+                Self::of_toml(&$spelled(word.to_str()?)?)
+            }
+        }
+    )*};
+}
+
+values! {
+    bool: boolean, "true or false", |toml| toml.as_bool();
+    u16: integer, "a number from 0 to 65535", |toml| toml.as_integer()?.try_into().ok();
+    usize: integer, "a whole number, 0 or more", |toml| toml.as_integer()?.try_into().ok();
+    Limit: integer, "a whole number", |toml| {
+        toml.as_integer().map(|limit| Self(limit.try_into().ok().filter(|limit| *limit > 0)))
+    };
+    Threads: integer, "a number from 1 to 512", |toml| {
+        let count = toml.as_integer()?.try_into().ok().filter(|count| *count <= 512)?;
+        NonZero::new(count).map(Self)
+    };
+    Millis: integer, "a whole number of milliseconds, 0 or more", |toml| {
+        toml.as_integer()?.try_into().ok().map(|millis| Self(Duration::from_millis(millis)))
+    };
+    Secs: number, "a number of seconds above 0, at most a year", |toml| {
+        let secs = toml.as_float().or_else(|| Some(f64::from(i32::try_from(toml.as_integer()?).ok()?)))?;
+        let secs = Duration::try_from_secs_f64(secs).ok()?;
+        (!secs.is_zero() && secs <= Duration::from_hours(24 * 365)).then_some(Self(secs))
+    };
+    Mode: text, "permissions in octal, 1 to 777, such as 660", |toml| {
+        let mode = u32::from_str_radix(toml.as_str().filter(|text| !text.starts_with('+'))?, 8).ok()?;
+        (1..=0o777).contains(&mode).then_some(Self(mode))
+    };
+    String: text, "text", |toml| toml.as_str().map(str::to_owned);
+    Items: text, "text or a list of texts", |toml| {
+        Some(Self(texts(toml)?.iter().flat_map(|text| text.split(',')).map(str::to_owned).collect()))
+    };
+    Vec<String>: text, "text or a list of texts", |toml| texts(toml);
+    CommandWords: text, "a list of texts, such as [\"./counter\", \"10\"]", |toml| {
+        let words: Vec<_> = toml.as_array().and_then(|_| texts(toml))?.into_iter().map(Into::into).collect();
+        (!words.is_empty()).then_some(Self(words))
+    };
+    RouteWords: text, "/PATH=COMMAND without quotes, such as '/count=./counter 10'; a file for --config has lists", |toml| {
+        let (path, command) = toml.as_str().filter(|text| !text.contains(['\'', '"']))?.split_once('=')?;
+        let words: Vec<_> = command.split_whitespace().map(Into::into).collect();
+        (!words.is_empty()).then(|| Self(path.to_owned(), CommandWords(words)))
+    };
+}
+
+/// A path. It may be empty, since scripts pass on variables that are: wsd takes that for no path.
+impl Value for OsString {
+    fn expected() -> String {
+        String::expected()
+    }
+
+    fn of_toml(toml: &Toml) -> Option<Self> {
+        toml.as_str().map(Into::into)
+    }
+
+    fn of_word(word: &OsStr) -> Option<Self> {
+        Some(word.to_owned())
+    }
+}
+
+/// Reads the key of a flag that may be repeated.
+pub(super) fn repeated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Flag<String>>>, D::Error> {
+    let Flag { value, at } = Flag::<Vec<String>>::deserialize(deserializer)?;
+    Ok(Some(value.into_iter().map(|value| Flag { value, at }).collect()))
+}
+
+/// Returns one text, or the texts of a list.
+fn texts(toml: &Toml) -> Option<Vec<String>> {
+    let list = toml.as_array().map_or_else(|| slice::from_ref(toml), Vec::as_slice);
+    list.iter().map(|text| text.as_str().map(str::to_owned)).collect()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "each text spells a text")]
+fn text(word: &str) -> Option<Toml> {
+    Some(Toml::String(word.to_owned()))
+}
+
+fn number(word: &str) -> Option<Toml> {
+    word.parse().ok().map(Toml::Float)
+}
+
+/// Reads one of Go's booleans.
+fn boolean(word: &str) -> Option<Toml> {
+    match word {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(Toml::Boolean(true)),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(Toml::Boolean(false)),
+        _ => None,
+    }
+}
+
+/// Reads one of Go's integers, except that a leading zero is not octal: `8080`, `0x1F90`, `8_080`.
+fn integer(word: &str) -> Option<Toml> {
+    let (sign, digits) = word.strip_prefix('-').map_or((1, word), |digits| (-1, digits));
+    let digits = digits.replace('_', "").to_ascii_lowercase();
+    let (radix, digits) = match digits.split_at_checked(2) {
+        Some(("0x", digits)) => (16, digits),
+        Some(("0o", digits)) => (8, digits),
+        Some(("0b", digits)) => (2, digits),
+        _ => (10, &*digits),
+    };
+    let is_number = digits.starts_with(|c: char| c.is_digit(radix));
+    i64::from_str_radix(digits, radix).ok().filter(|_| is_number).map(|number| Toml::Integer(sign * number))
+}

@@ -1,0 +1,62 @@
+//! The README's table of limits is checked against the values.
+
+use super::*;
+
+/// Returns the rows of the README's table, each as its cells.
+fn rows() -> Vec<Vec<&'static str>> {
+    let table =
+        include_str!("../../README.md").lines().skip_while(|line| *line != "| what | limit | beyond it |").skip(2);
+    let rows = table.take_while(|row| row.starts_with('|'));
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+fn number(number: usize) -> String {
+    let text = number.to_string();
+    let (thousands, rest) = text.split_at(text.len().saturating_sub(3));
+    if number < 10_000 { text } else { format!("{thousands},{rest}") }
+}
+
+fn bytes(bytes: usize) -> String {
+    if bytes.is_multiple_of(1 << 20) { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs())
+}
+
+#[test]
+fn the_readmes_limits_are_these() {
+    // The row, and what its second and third cells must name.
+    let table: [(&str, &[String], &[String]); 23] = [
+        ("programs at a time", &[number(FORKS_MAX)], &[]),
+        ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
+        ("a program's line", &[], &[bytes(LINE_BYTES_HELD), bytes(ROOM_MESSAGE_BYTES_MAX)]),
+        ("a line with `--framing=json`", &[bytes(COMMAND_BYTES_MAX)], &[]),
+        ("clients of a room", &[number(SEATS_MAX)], &[]),
+        ("what waits for a client of a room that takes no more", &[bytes(SEAT_BYTES_MAX)], &[]),
+        ("a client that takes nothing with `--slow=wait`", &[seconds(SLOW_WAIT)], &[]),
+        ("what waits anywhere in wsd", &[bytes(BUFFER_BYTES_MAX)], &[]),
+        ("a room's history", &[bytes(HISTORY_BYTES_MAX)], &[]),
+        ("a request's head", &[bytes(HEAD_BYTES_MAX), seconds(HEAD_TIME_MAX)], &[]),
+        ("headers of `--header` and the like on an answer", &[number(OWN_HEADERS_MAX)], &[]),
+        ("the handshake of TLS", &[seconds(TLS_TIME_MAX)], &[]),
+        ("an idle HTTP connection", &[seconds(IDLE_TIME_MAX)], &[]),
+        ("a client that takes nothing of an HTTP answer", &[seconds(ANSWER_STALL_MAX)], &[]),
+        ("a silent client", &[], &[]),
+        ("a CGI script's silence", &[seconds(CGI_TIMEOUT)], &[]),
+        ("the head of a CGI script's answer", &[bytes(CGI_HEAD_BYTES_MAX), format!("{CGI_HEADERS_MAX} headers")], &[]),
+        ("connections that are not sessions", &[number(CONNECTIONS_MAX)], &[]),
+        ("a client that does not answer a Close frame", &[seconds(CLOSE_ANSWER)], &[]),
+        ("a client that does not take the last output", &[seconds(LAST_OUTPUT_STALL)], &[]),
+        ("a value in the log", &[number(LOG_FIELD_CHARS_MAX), bytes(STDERR_LINE_BYTES_MAX)], &[]),
+        ("lines of one event and level in the log", &[LOG_LINES_A_SECOND_MAX.to_string()], &[]),
+        ("what waits for a reader of the log", &[bytes(LOG_BYTES_MAX)], &[]),
+    ];
+
+    let rows = rows();
+    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), table.each_ref().map(|(what, ..)| *what));
+    for (row, (_, in_limit, in_beyond)) in rows.iter().zip(table) {
+        assert!(in_limit.iter().all(|value| row[1].contains(value)), "{row:?}, but it is {in_limit:?}");
+        assert!(in_beyond.iter().all(|value| row[2].contains(value)), "{row:?}, but it is {in_beyond:?}");
+    }
+}

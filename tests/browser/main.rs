@@ -1,0 +1,10 @@
+//! Drives the real `wsd` with pages in a real browser: a file a subject, a test a law. Each is skipped without Chromium.
+#![expect(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
+use wsd_harness as harness;
+
+mod client;
+mod console;
+mod demos;
+mod page;
+mod subprotocol;
