@@ -28,7 +28,8 @@ use crate::{
     reload::{Reload, Subjects},
     server::{
         self, Door,
-        listen::{self, Listener, Listeners},
+        listen::{self, Listeners},
+        listener::Listener,
         systemd::Manager,
         tls,
     },

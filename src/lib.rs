@@ -20,21 +20,23 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 14 | `fuzzing`, only for tests and fuzz targets |
-//! | 13 | `daemon` |
-//! | 12 | `reload` |
-//! | 11 | `config` |
-//! | 10 | `server` |
-//! | 9 | `answer` |
-//! | 8 | `http` |
-//! | 7 | `session` |
-//! | 6 | `room` |
-//! | 5 | `worker`, `socket` |
-//! | 4 | `partner`: one end of a session |
-//! | 3 | `client`: the other end |
-//! | 2 | `framing`, `admission`, `cli`, `backlog`, `stall`, `turn` |
-//! | 1 | `message`, `buffers`, `budget` |
-//! | 0 | `event`, `close`, `limits`, `peer`, `shutdown`, `status`, `log`, `sys` |
+//! | 16 | `fuzzing`, only for tests and fuzz targets |
+//! | 15 | `daemon` |
+//! | 14 | `reload` |
+//! | 13 | `config` |
+//! | 12 | `server` |
+//! | 11 | `answer` |
+//! | 10 | `http` |
+//! | 9 | `session` |
+//! | 8 | `room` |
+//! | 7 | `worker`, `socket` |
+//! | 6 | `partner`: one end of a session |
+//! | 5 | `client`: the other end |
+//! | 4 | `framing`, `admission`, `cli`, `backlog`, `stall`, `turn` |
+//! | 3 | `message`, `buffers` |
+//! | 2 | `budget` |
+//! | 1 | `event`, `shutdown` |
+//! | 0 | `close`, `limits`, `peer`, `status`, `log`, `sys` |
 //!
 //! # The vocabulary
 //!

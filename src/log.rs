@@ -9,12 +9,9 @@
 mod line;
 mod queue;
 mod rates;
+mod stream;
 
-use std::{
-    fmt,
-    io::{self, Write as _},
-    sync::Arc,
-};
+use std::{fmt, io, sync::Arc};
 
 use tracing::{Event, Subscriber};
 use tracing_subscriber::{
@@ -25,6 +22,7 @@ use tracing_subscriber::{
 
 use line::Length;
 use queue::Queue;
+pub(crate) use stream::Stream;
 
 /// Events of which every line is logged, and no value cut: what the user's own program says, in portions that have a
 /// limit already, and where wsd listens.
@@ -37,25 +35,6 @@ pub(crate) struct Options {
     pub(crate) level: LevelFilter,
     /// Where their lines go.
     pub(crate) stream: Stream,
-}
-
-/// Where lines of the log go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stream {
-    /// Standard error.
-    Error,
-    /// Standard output, as websocketd has it.
-    Output,
-}
-
-impl Stream {
-    /// Writes whole lines. Nothing goes wrong if nobody listens there any more.
-    fn write(self, lines: &[u8]) {
-        let _ = match self {
-            Self::Error => io::stderr().lock().write_all(lines),
-            Self::Output => io::stdout().lock().write_all(lines).and_then(|()| io::stdout().flush()),
-        };
-    }
 }
 
 /// Logs from now on, and the last lines when the log is dropped.

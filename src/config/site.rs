@@ -19,7 +19,7 @@ use crate::{
     },
     limits::{CGI_TIMEOUT, MESSAGE_BYTES_MAX, OWN_HEADERS_MAX, PING_INTERVAL, SLOW_WAIT},
     room::{
-        RoomOptions, Slow,
+        options::{RoomOptions, Slow},
         registry::{Rooms, Sharing},
     },
     socket::SocketOptions,

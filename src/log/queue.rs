@@ -11,9 +11,9 @@ use std::{
 use tracing::Level;
 
 use super::{
-    Stream,
     line::{self, Length, Value},
     rates::{Fate, Rates},
+    stream::Stream,
 };
 use crate::limits::{LOG_BYTES_MAX, LOG_END, LOG_WRITE_BYTES};
 

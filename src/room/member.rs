@@ -8,12 +8,14 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Room, Slow, lock, seat::Seat};
+use super::{NoSeat, Room, history::History, lock::lock, options::Slow, seat::Seat};
 use crate::{
-    budget::Owner,
+    budget::{Kind as OwnerKind, Owner},
     client::Client,
     close::Close,
     event::Event,
+    framing::events,
+    limits::SEATS_MAX,
     message::{Draft, Kind},
     partner::{Partner, Said, Verdict},
     status::Status,
@@ -46,9 +48,31 @@ struct Lost {
 }
 
 impl Member {
-    pub(super) fn new(room: Arc<Room>, client: String, conn: u64, seat: Arc<Seat>, owner: Owner) -> Self {
+    /// Gives a client a seat. It gets the history first and then every message, none missing or double in between.
+    pub(super) fn join<'a>(
+        room: &Arc<Room>,
+        client: String,
+        conn: u64,
+        variables: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, NoSeat> {
+        let mut hub = lock(&room.hub);
+        if hub.is_over {
+            return Err(NoSeat::Over);
+        }
+        let mut inbox = lock(&room.inbox);
+        if hub.count() >= SEATS_MAX || inbox.has_old_news() {
+            return Err(NoSeat::Full);
+        }
+        if room.options.framing.names_clients() {
+            inbox.tell(|input| events::open(&client, variables, input));
+            room.pressure.host.wake();
+        }
+        drop(inbox);
+        let owner = Owner::new(&room.options.budget, OwnerKind::Client);
+        let make = |history: &History| Seat::new(history.batches(), Arc::clone(&room.pressure), owner.share());
+        let seat = hub.add(&client, make);
         let (said, posted, lost) = (Draft::default(), (0, 0), Lost::default());
-        Self { room, client, conn, seat, owner, said, posted, lost, has_left: false }
+        Ok(Self { room: Arc::clone(room), client, conn, seat, owner, said, posted, lost, has_left: false })
     }
 
     /// Hands the rest of the seat to the client, whose session ends with `verdict`.

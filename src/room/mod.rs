@@ -11,69 +11,35 @@ pub(crate) mod host;
 mod hub;
 mod inbox;
 mod invalid;
+mod lock;
 pub(crate) mod member;
+pub(crate) mod options;
 pub(crate) mod registry;
 mod seat;
 
 use std::{
     mem,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     task::Context,
-    time::Duration,
 };
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    budget::{Budget, Kind as OwnerKind, Owner},
-    framing::{
-        Framing,
-        events::{self, Receivers},
-    },
-    limits::SEATS_MAX,
+    budget::Owner,
+    framing::events::{self, Receivers},
     message::Draft,
     partner::Verdict,
 };
 use history::History;
 use hub::Hub;
 use inbox::Inbox;
-use member::Member;
-use seat::{Pressure, Seat};
-
-/// How rooms are run.
-#[derive(Clone, Debug)]
-pub(crate) struct RoomOptions {
-    /// How messages stand in the worker's streams.
-    pub(crate) framing: Framing,
-    /// What happens to clients that do not keep up.
-    pub(crate) slow: Slow,
-    /// The number of messages that a newcomer gets first (`--history`).
-    pub(crate) history: usize,
-    /// Whether the worker stays when the last client has left (`--eager`).
-    pub(crate) stays: bool,
-    /// Whether each client has a room of its own.
-    pub(crate) is_for_one: bool,
-    /// The time added to each wait before a signal (`--closems`).
-    pub(crate) patience: Duration,
-    /// How long a client that takes nothing is waited for, with [`Slow::Wait`] (`--slow-wait`).
-    pub(crate) slow_wait: Duration,
-    /// The budget that all that waits counts against (`--maxbuffer`).
-    pub(crate) budget: Budget,
-}
-
-/// What happens to a client whose seat is full (`--slow`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Slow {
-    /// wsd cuts it off, with 1013; the others notice nothing.
-    Close,
-    /// It misses the oldest messages.
-    Drop,
-    /// The worker waits for it, and so do all others.
-    Wait,
-}
+use lock::lock;
+use options::RoomOptions;
+use seat::Pressure;
 
 /// A room with its clients; the worker is with its [`host`].
 #[derive(Debug)]
@@ -112,32 +78,6 @@ impl Room {
             options,
             ended: CancellationToken::new(),
         })
-    }
-
-    /// Gives a client a seat. It gets the history first and then every message, none missing or double in between.
-    fn join<'a>(
-        self: &Arc<Self>,
-        client: String,
-        conn: u64,
-        variables: impl Iterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Member, NoSeat> {
-        let mut hub = lock(&self.hub);
-        if hub.is_over {
-            return Err(NoSeat::Over);
-        }
-        let mut inbox = lock(&self.inbox);
-        if hub.count() >= SEATS_MAX || inbox.has_old_news() {
-            return Err(NoSeat::Full);
-        }
-        if self.options.framing.names_clients() {
-            inbox.tell(|input| events::open(&client, variables, input));
-            self.pressure.host.wake();
-        }
-        drop(inbox);
-        let owner = Owner::new(&self.options.budget, OwnerKind::Client);
-        let make = |history: &History| Seat::new(history.batches(), Arc::clone(&self.pressure), owner.share());
-        let seat = hub.add(&client, make);
-        Ok(Member::new(Arc::clone(self), client, conn, seat, owner))
     }
 
     /// Takes a client's seat away, which was closed with this code and reason.
@@ -213,9 +153,4 @@ impl Room {
     fn take_inbox(&self) -> Vec<u8> {
         lock(&self.inbox).take()
     }
-}
-
-/// Locks; a panic elsewhere leaves nothing here half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

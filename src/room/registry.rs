@@ -12,7 +12,7 @@ use std::{
 
 use tokio::time::sleep;
 
-use super::{NoSeat, Room, RoomOptions, host, lock, member::Member};
+use super::{NoSeat, Room, host, lock::lock, member::Member, options::RoomOptions};
 use crate::{
     admission::{Admission, Permit},
     event::Event,
@@ -93,7 +93,7 @@ impl Rooms {
         }
         let (worker, permit) = launch.await.map_err(NotJoined::Launch)?;
         let room = Room::new(self.options.clone());
-        let member = room.join(client, connection.id, variables).map_err(|_| NotJoined::Full)?;
+        let member = Member::join(&room, client, connection.id, variables).map_err(|_| NotJoined::Full)?;
         if let Some(key) = &key {
             lock(&self.open).insert(key.clone(), Arc::clone(&room));
         }
@@ -122,7 +122,7 @@ impl Rooms {
         conn: u64,
     ) -> Option<Result<Member, NoSeat>> {
         let open = lock(&self.open);
-        Some(open.get(key?)?.join(client, conn, variables))
+        Some(Member::join(open.get(key?)?, client, conn, variables))
     }
 
     /// Waits for the end of a room that is over, if there is one: its worker has a fork slot until then. Who finds a room
@@ -249,7 +249,7 @@ fn pause_after(ran: Duration, before: Option<Duration>) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{budget::Budget, framing::Framing, room::Slow};
+    use crate::{budget::Budget, framing::Framing, room::options::Slow};
 
     #[test]
     fn a_worker_that_keeps_ending_is_started_less_and_less_often() {

@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-use super::{Slow, lock};
+use super::{lock::lock, options::Slow};
 use crate::{budget::Share, limits::SEAT_BYTES_MAX, message::Batch, partner::Verdict};
 
 /// Places for batches that an empty seat keeps: what a client needs that keeps up.

@@ -1,6 +1,7 @@
 //! The door: accepts connections until the end, whatever happens to one of them.
 
 pub(crate) mod listen;
+pub(crate) mod listener;
 mod subject;
 pub(crate) mod systemd;
 pub(crate) mod tls;
@@ -24,7 +25,7 @@ use crate::{
     shutdown::Shutdown,
     socket::stream::{Plain, Stream},
 };
-use listen::Listener;
+use listener::Listener;
 use tls::Certificates;
 
 /// Serves all who come to `listeners`, in tasks of `shutdown`, until it begins.

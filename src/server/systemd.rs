@@ -12,7 +12,7 @@ use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 
-use super::listen::{BindError, Listener};
+use super::listener::{BindError, Listener, set_options};
 use crate::limits::MANAGER_QUEUE;
 
 /// The name (`FileDescriptorName=`) of sockets whose clients are redirected.
@@ -45,7 +45,7 @@ fn take(handed: &mut ListenFd, index: usize) -> io::Result<Listener> {
     if let Ok(Some(listener)) = handed.take_tcp_listener(index) {
         check(&listener)?;
         listener.set_nonblocking(true)?;
-        super::listen::set_options(&listener)?;
+        set_options(&listener)?;
         return Ok(Listener::Tcp(TcpListener::from_std(listener)?));
     }
     let listener = handed.take_unix_listener(index).ok().flatten().ok_or_else(nothing)?;

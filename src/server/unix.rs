@@ -19,7 +19,7 @@ use rustix::fs::OFlags;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_to, listen, socket_with};
 use tokio::net::UnixListener;
 
-use super::listen::BindError;
+use super::listener::BindError;
 use crate::limits::{LISTEN_QUEUE, SOCKET_LOCK_LOOK, SOCKET_LOCK_MAX};
 
 /// `--unixsocket` and `--socketmode`.
@@ -191,19 +191,4 @@ fn make_room(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
 /// The name after the `@`.
 fn abstract_name(path: &OsStr) -> Option<&[u8]> {
     path.as_bytes().strip_prefix(b"@").filter(|_| cfg!(target_os = "linux"))
-}
-
-/// The path, or `@` and the name, that a socket is bound to.
-pub(super) fn name(listener: &UnixListener) -> String {
-    let Ok(address) = listener.local_addr() else { return String::new() };
-    if let Some(path) = address.as_pathname() {
-        return path.display().to_string();
-    }
-    #[cfg(target_os = "linux")]
-    if let Some(name) =
-        std::os::linux::net::SocketAddrExt::as_abstract_name(&std::os::unix::net::SocketAddr::from(address))
-    {
-        return format!("@{}", String::from_utf8_lossy(name));
-    }
-    String::new()
 }

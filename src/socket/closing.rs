@@ -13,9 +13,12 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Sending, Socket, reader::Event};
+use super::{
+    Socket,
+    reader::Event,
+    state::{Closing, Peer, Sending},
+};
 use crate::{
-    budget::Share,
     buffers,
     client::Client,
     close::Close,
@@ -26,32 +29,6 @@ use crate::{
 
 /// After the end of a session a client is read and forgotten until it ends, too, or is silent for this long.
 const LINGER_QUIET: Duration = Duration::from_secs(1);
-
-/// The state of a socket whose session is over.
-#[derive(Debug)]
-pub(super) struct Closing {
-    /// Bytes that wait for the client.
-    share: Share,
-}
-
-/// What the client may still say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Peer {
-    /// A Close frame, an answer to ours or its own.
-    Talks,
-    /// Anything: it broke the protocol.
-    Faulty,
-    /// Nothing: its Close frame has come.
-    Closed,
-    /// Nothing: the connection is over.
-    Gone,
-}
-
-impl Closing {
-    pub(super) fn new(share: Share) -> Self {
-        Self { share }
-    }
-}
 
 impl Socket {
     /// Gives the client time to take all that is its own and to answer, and closes the connection.

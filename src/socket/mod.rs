@@ -3,6 +3,7 @@
 mod closing;
 mod header;
 pub(crate) mod reader;
+mod state;
 pub(crate) mod stream;
 mod upkeep;
 mod writer;
@@ -30,8 +31,8 @@ use crate::{
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
 };
-use closing::{Closing, Peer};
 use reader::{Event, Reader};
+use state::{Closing, Peer, Sending};
 use stream::Stream;
 use upkeep::{Tick, Upkeep};
 
@@ -74,17 +75,6 @@ pub(crate) struct Socket {
     upkeep: Upkeep,
     closing: Option<Closing>,
     owner: Owner,
-}
-
-/// Whether data can still be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sending {
-    /// It can.
-    Open,
-    /// A Close frame has been, after which nothing may be sent (RFC 6455, section 5.5.1).
-    Closed,
-    /// The connection is broken. The read side tells what there is to say of it.
-    Broken,
 }
 
 impl Socket {

@@ -10,7 +10,7 @@ use std::{
 use rustix::io::ioctl_fionread;
 use tokio::net::unix::pipe::Sender;
 
-use super::widen;
+use super::pipe::widen;
 use crate::{backlog::Backlog, limits::PIPE_BYTES};
 
 /// The pipe to a worker's standard input, and what it has not taken yet.

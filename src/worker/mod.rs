@@ -6,28 +6,16 @@ pub(crate) mod environ;
 pub(crate) mod input;
 pub(crate) mod output;
 pub(crate) mod outputs;
+mod pipe;
 pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod spawn;
 pub(crate) mod stop;
 pub(crate) mod variable;
 
-use std::os::fd::AsFd;
-
-#[cfg(target_os = "linux")]
-use crate::limits::WIDE_PIPE_BYTES;
 use child::Child;
 use input::Input;
 use output::{Output, Stderr};
-
-/// Lets a pipe hold more, if the kernel does.
-#[cfg(target_os = "linux")]
-fn widen(pipe: impl AsFd) {
-    let _ = rustix::pipe::fcntl_setpipe_size(pipe, WIDE_PIPE_BYTES);
-}
-
-#[cfg(not(target_os = "linux"))]
-fn widen(_: impl AsFd) {}
 
 /// A running program and our ends of its standard streams.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::widen;
+use super::pipe::widen;
 use crate::{
     buffers,
     event::Event,

@@ -288,7 +288,8 @@ fn soak(clients: usize, time: Duration, budget: usize, is_secure: bool, threads:
     let log = server.log();
     let count = |text: &str| log.iter().filter(|line| line.contains(text)).count();
     let tell = |bytes: usize| format!("{}.{} MiB", bytes >> 20, (bytes >> 10) % 1024 * 10 / 1024);
-    eprintln!(
+    let _ = writeln!(
+        io::stderr(),
         "soak: {clients} clients for {time:?}, TLS: {is_secure}, threads: {threads:?}: peak {} above idle {}, budget {}; \
          sessions {}, overload {}, slow {}, refused {} (maxbuffer {}), nearly full {}; honest answers {answers}, slowest {slowest:?}",
         tell(peak),

@@ -1,0 +1,15 @@
+//! The size of pipes.
+
+use std::os::fd::AsFd;
+
+#[cfg(target_os = "linux")]
+use crate::limits::WIDE_PIPE_BYTES;
+
+/// Lets a pipe hold more, if the kernel does.
+#[cfg(target_os = "linux")]
+pub(super) fn widen(pipe: impl AsFd) {
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, WIDE_PIPE_BYTES);
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn widen(_: impl AsFd) {}
