@@ -4,6 +4,7 @@ use std::os::unix::net::UnixListener;
 
 use crate::harness::http::{Connection, Response};
 use crate::harness::server::{Server, wsd};
+use crate::harness::skip::skip;
 use crate::harness::tree::Tree;
 
 fn serve(tree: &Tree) -> Server {
@@ -301,7 +302,7 @@ fn a_device_is_as_if_it_were_not_there() {
     // `zero`, and one that no driver has.
     for (name, device) in [("zero", makedev(1, 5)), ("missing", makedev(4095, 4095))] {
         if mknodat(CWD, tree.path(name), FileType::CharacterDevice, Mode::from_raw_mode(0o644), device).is_err() {
-            return eprintln!("skipped: only root can make devices");
+            return skip("the right to make devices");
         }
     }
     let server = serve(&tree);
