@@ -344,13 +344,14 @@ fn a_change_that_needs_a_restart_is_reported_with_its_keys() {
     let route = route("/a", "echo new", "");
     let mut configured = Configured::with_flags(&format!("port = 1\nredirport = 0\n{route}"), &["--port=0"]);
 
-    // The command line has the port, so that of the file has no effect in either case.
+    // The command line has the port, so that of the file has no effect in either case. `maxbuffer` has one at once.
     configured.load(&format!("port = 2\nredirport = 0\nbinary = true\n{route}"));
-    configured.load(&format!("loglevel = \"info\"\naddress = [\"127.0.0.1\"]\n{route}"));
+    configured
+        .load(&format!("loglevel = \"info\"\naddress = [\"127.0.0.1\"]\nthreads = 2\nmaxbuffer = 10000000\n{route}"));
 
     let warned = configured.server.expect_log("settings need a restart").text;
     assert!(warned.contains(" WARN "), "{warned}");
-    assert_eq!(field(&warned, "keys").as_deref(), Some("address,loglevel,redirport"), "{warned}");
+    assert_eq!(field(&warned, "keys").as_deref(), Some("address,loglevel,redirport,threads"), "{warned}");
     let log = configured.server.stop();
     assert_eq!(log.matches("settings need a restart").count(), 1, "{log}");
 }

@@ -55,13 +55,16 @@ fn a_switch_is_true_or_false_and_nothing_else() {
 
 #[test]
 fn a_number_is_one_of_its_range() {
-    let table: [(&str, &[&str]); 7] = [
+    let table: [(&str, &[&str]); 10] = [
         ("--port", &["", "x", "-1", "65536", "1e3", "0x", "80 ", "8080.0", "99999999999999999999"]),
         ("--redirport", &["", "x", "-1", "65536"]),
         ("--maxforks", &["", "x", "1.5", "0x", "_", "99999999999999999999"]),
         ("--maxframesize", &["", "x", "1k", "1.5", "99999999999999999999"]),
         ("--closems", &["", "x", "-1", "1.5", "1s"]),
         ("--pingms", &["", "x", "-1", "1.5", "1s"]),
+        ("--threads", &["", "x", "0", "-1", "513", "1.5"]),
+        ("--maxbuffer", &["", "x", "-1", "1.5", "1M"]),
+        ("--slow-wait", &["", "x", "0", "-1", "1m"]),
         ("--cgi-timeout", &["", "x", "0", "-1", "1m"]),
     ];
     for (flag, values) in table {
