@@ -34,7 +34,7 @@ fn fetches(settings: &Settings, contender: Contender, file_bytes: usize, connect
     // nginx reads it as another user.
     fs::set_permissions(settings.scratch(), Permissions::from_mode(0o755))?;
     fs::write(folder.join("file.txt"), text.bytes())?;
-    let server = Server::start(contender, Job::Files(&folder), settings.scratch())?;
+    let server = Server::start(contender, Job::Files(&folder), settings)?;
     let request = format!("GET /file.txt HTTP/1.1\r\nHost: {}\r\n\r\n", server.address());
     let mut streams = Vec::new();
     for _ in 0..connections {

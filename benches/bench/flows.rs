@@ -17,7 +17,7 @@ use crate::worker;
 pub(crate) fn lines_out(settings: &Settings, contender: Contender) -> Result<Sample> {
     let talk = Talk::new(Wire::Text, &Text::lines());
     let program = settings.worker(worker::FLOOD);
-    let server = Server::start(contender, Job::Lines(&program), settings.scratch())?;
+    let server = Server::start(contender, Job::Lines(&program), settings)?;
     let mut client = Connection::open(&server, &talk, settings.check, FLOOD)?;
 
     // The first lines warm up, and tell how many fill the time.
@@ -42,7 +42,7 @@ pub(crate) fn lines_in(settings: &Settings, contender: Contender) -> Result<Samp
     let talk = Talk::new(Wire::Text, &Text::lines());
     let name = if settings.check == Check::Bytes { worker::SINK_CHECKED } else { worker::SINK };
     let program = settings.worker(name);
-    let server = Server::start(contender, Job::Lines(&program), settings.scratch())?;
+    let server = Server::start(contender, Job::Lines(&program), settings)?;
     let mut client = Connection::open(&server, &talk, settings.check, CALM)?;
 
     pour(&mut client, &talk, Instant::now() + settings.time / 4)?;
@@ -66,7 +66,7 @@ fn pour(client: &mut Connection, talk: &Talk, deadline: Instant) -> Result<u64> 
 /// Lines to `cat` and back, between 8 and 16 KiB of them under way at any time.
 pub(crate) fn pipelined(settings: &Settings, contender: Contender) -> Result<Sample> {
     let talk = Talk::new(Wire::Text, &Text::lines());
-    let server = Server::start(contender, Job::Lines(&["cat"]), settings.scratch())?;
+    let server = Server::start(contender, Job::Lines(&["cat"]), settings)?;
     let mut client = Connection::open(&server, &talk, settings.check, FLOOD)?;
 
     chase(&mut client, &talk, Instant::now() + settings.time / 4)?;
@@ -92,7 +92,7 @@ fn chase(client: &mut Connection, talk: &Talk, deadline: Instant) -> Result<u64>
 pub(crate) fn one_at_a_time(settings: &Settings, contender: Contender) -> Result<Sample> {
     let wire = if contender == Contender::Socat { Wire::Raw } else { Wire::Text };
     let talk = Talk::new(wire, &Text::lines());
-    let server = Server::start(contender, Job::Lines(&["cat"]), settings.scratch())?;
+    let server = Server::start(contender, Job::Lines(&["cat"]), settings)?;
     let mut client = Connection::open(&server, &talk, settings.check, CALM)?;
 
     ping_pong(&mut client, &talk, Instant::now() + settings.time / 4)?;
@@ -138,7 +138,7 @@ pub(crate) fn large_binary(settings: &Settings, contender: Contender) -> Result<
 fn large(settings: &Settings, contender: Contender, wire: Wire, message_bytes: usize) -> Result<Sample> {
     let talk = Talk::new(wire, &Text::of_one(message_bytes));
     let job = if wire == Wire::Binary { Job::Bytes(&["cat"]) } else { Job::Lines(&["cat"]) };
-    let server = Server::start(contender, job, settings.scratch())?;
+    let server = Server::start(contender, job, settings)?;
     let mut client = Connection::open(&server, &talk, settings.check, FLOOD)?;
     client.duplex()?;
 
@@ -164,7 +164,7 @@ pub(crate) const MANY: usize = 200;
 /// A line of each of many clients to `cat` and back, all of them under way at the same time.
 pub(crate) fn many(settings: &Settings, contender: Contender) -> Result<Sample> {
     let talk = Talk::new(Wire::Text, &Text::lines());
-    let server = Server::start(contender, Job::Lines(&["cat"]), settings.scratch())?;
+    let server = Server::start(contender, Job::Lines(&["cat"]), settings)?;
     let mut clients = Vec::new();
     for _ in 0..MANY {
         clients.push(Connection::open(&server, &talk, settings.check, CALM)?);
@@ -204,7 +204,7 @@ const FLOODS: usize = 2;
 pub(crate) fn beside_floods(settings: &Settings, contender: Contender) -> Result<Sample> {
     let talk = Talk::new(Wire::Text, &Text::lines());
     let program = settings.worker(worker::FLOOD);
-    let server = Server::start(contender, Job::Lines(&program), settings.scratch())?;
+    let server = Server::start(contender, Job::Lines(&program), settings)?;
     let mut quiet = Connection::open(&server, &talk, settings.check, CALM)?;
 
     request_lines(&mut quiet, Instant::now() + settings.time / 4)?;

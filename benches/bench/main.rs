@@ -56,6 +56,9 @@ struct Flags {
     /// Seconds of one run.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
+    /// Threads of wsd's event loop; without it wsd chooses.
+    #[arg(long)]
+    threads: Option<usize>,
     /// Given by `cargo bench`; without it (`cargo test --benches`) the run is a quick one.
     #[arg(long, hide = true)]
     bench: bool,
@@ -87,7 +90,7 @@ fn run(flags: &Flags) -> Result<ExitCode> {
     let versions: BTreeMap<Contender, String> = installed.collect();
     let scenarios: Vec<&Scenario> = SCENARIOS.iter().filter(|scenario| scenario.name.contains(&flags.only)).collect();
     sessions::raise_descriptor_limit()?;
-    let settings = settings(quick, seconds)?;
+    let settings = settings(quick, seconds, flags.threads)?;
 
     let mut results = Results::default();
     for round in 1..=rounds {
@@ -106,11 +109,12 @@ fn run(flags: &Flags) -> Result<ExitCode> {
     finish(&Report { machine, versions, rounds, seconds, quick, lines, failures: results.failures })
 }
 
-fn settings(quick: bool, seconds: f64) -> Result<Settings> {
+fn settings(quick: bool, seconds: f64, threads: Option<usize>) -> Result<Settings> {
     Ok(Settings {
         time: Duration::try_from_secs_f64(seconds)?,
         check: if quick { Check::Bytes } else { Check::Lengths },
         trace: false,
+        threads,
         idle_sessions: if quick { 100 } else { 1000 },
         crowd_sessions: if quick { 500 } else { 10_000 },
         own_binary: env::current_exe()?.to_str().ok_or("the path of the benchmark is not UTF-8")?.to_owned(),

@@ -29,7 +29,7 @@ const WARM_UP: u64 = 1_000_000;
 fn broadcast(settings: &Settings, contender: Contender, audience: u64) -> Result<Sample> {
     let talk = Talk::new(Wire::Text, &Text::broadcast());
     let program = settings.worker(worker::BROADCAST);
-    let server = Server::start(contender, Job::Shared(&program), settings.scratch())?;
+    let server = Server::start(contender, Job::Shared(&program), settings)?;
     let open = |_| Connection::open(&server, &talk, settings.check, CALM);
     let mut clients = (0..audience).map(open).collect::<Result<Vec<_>>>()?;
     let mut watch = Watch::new(clients.iter())?;
@@ -67,7 +67,7 @@ fn ask(clients: &mut [Connection], watch: &mut Watch, count: u64) -> Result<u64>
 /// One client after the other joins the room of `cat` and leaves it, while the first one stays.
 pub(crate) fn join_and_leave(settings: &Settings, contender: Contender) -> Result<Sample> {
     let talk = Talk::new(Wire::Text, &Text::broadcast());
-    let server = Server::start(contender, Job::Shared(&["cat"]), settings.scratch())?;
+    let server = Server::start(contender, Job::Shared(&["cat"]), settings)?;
     let open = || Connection::open(&server, &talk, settings.check, CALM);
     let mut first = open()?;
     let visit_until = |deadline| -> Result<u64> {

@@ -17,7 +17,7 @@ use rustix::fs::{Advice, fadvise};
 use serde::Serialize;
 
 use crate::result::Result;
-use crate::settings::PATIENCE;
+use crate::settings::{PATIENCE, Settings};
 
 /// A server under comparison.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -99,13 +99,16 @@ impl Contender {
     }
 
     /// The command line; `port` 0 is for wsd only, which takes a free one and says which.
-    fn command(self, job: Job, port: u16, scratch: &Path) -> Result<Command> {
+    fn command(self, job: Job, port: u16, settings: &Settings) -> Result<Command> {
         let mut command = Command::new(self.program());
         match self {
-            Self::Wsd => command.args(["--loglevel=error", "--maxforks=20000"]),
+            Self::Wsd => {
+                command.args(settings.threads.map(|threads| format!("--threads={threads}")));
+                command.args(["--loglevel=error", "--maxforks=20000"])
+            }
             Self::Websocketd => command.arg("--loglevel=fatal"),
             Self::Socat => return socat(command, job, port),
-            Self::Nginx => return nginx(command, job, port, scratch),
+            Self::Nginx => return nginx(command, job, port, settings.scratch()),
         };
         command.arg(format!("--port={port}")).arg("--address=127.0.0.1");
         match job {
@@ -166,13 +169,13 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts `contender` and waits until it can be connected to.
-    pub(crate) fn start(contender: Contender, job: Job, scratch: &Path) -> Result<Self> {
+    pub(crate) fn start(contender: Contender, job: Job, settings: &Settings) -> Result<Self> {
         if contender != Contender::Wsd {
-            let mut server = Self::spawn(contender, job, scratch, free_port()?)?;
+            let mut server = Self::spawn(contender, job, settings, free_port()?)?;
             server.wait_until_open()?;
             return Ok(server);
         }
-        let mut server = Self::spawn(contender, job, scratch, 0)?;
+        let mut server = Self::spawn(contender, job, settings, 0)?;
         let output = server.child.stdout.take().ok_or("no standard output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
@@ -183,12 +186,12 @@ impl Server {
     }
 
     /// Starts `contender` and does not wait for anything.
-    pub(crate) fn spawn(contender: Contender, job: Job, scratch: &Path, port: u16) -> Result<Self> {
+    pub(crate) fn spawn(contender: Contender, job: Job, settings: &Settings, port: u16) -> Result<Self> {
         let child = contender
-            .command(job, port, scratch)?
+            .command(job, port, settings)?
             .stdin(Stdio::null())
             .stdout(if port == 0 { Stdio::piped() } else { Stdio::null() })
-            .stderr(File::create(contender.log(scratch))?)
+            .stderr(File::create(contender.log(settings.scratch()))?)
             .spawn()?;
         Ok(Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)) })
     }

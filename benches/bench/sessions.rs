@@ -28,7 +28,7 @@ pub(crate) fn fifty_at_a_time(settings: &Settings, contender: Contender) -> Resu
 
 fn visits(settings: &Settings, contender: Contender, at_once: usize) -> Result<Sample> {
     let talk = one_line(contender);
-    let server = Server::start(contender, Job::Lines(&[&herald(settings)?]), settings.scratch())?;
+    let server = Server::start(contender, Job::Lines(&[&herald(settings)?]), settings)?;
     let run = |time| visit_until(settings, &server, &talk, at_once, Instant::now() + time);
 
     run(settings.time / 4)?;
@@ -90,7 +90,7 @@ pub(crate) fn start(settings: &Settings, contender: Contender) -> Result<Sample>
     while times.is_empty() || Instant::now() < deadline {
         let port = free_port()?;
         let start = Instant::now();
-        let server = Server::spawn(contender, Job::Lines(&[&herald]), settings.scratch(), port)?;
+        let server = Server::spawn(contender, Job::Lines(&[&herald]), settings, port)?;
         let mut client = loop {
             match Connection::begin(&server, &talk, settings.check, CALM) {
                 Ok(client) => break client,
@@ -116,7 +116,7 @@ const DESCRIPTORS_SLACK: usize = 8;
 /// Memory with no session, and with many that have each echoed a line and then are silent; then all end at once.
 pub(crate) fn idle(settings: &Settings, contender: Contender) -> Result<Sample> {
     let talk = Talk::new(Wire::Text, &Text::lines());
-    let server = Server::start(contender, Job::Lines(&["cat"]), settings.scratch())?;
+    let server = Server::start(contender, Job::Lines(&["cat"]), settings)?;
     let alone = server.memory_bytes()?;
     let descriptors = server.descriptors()?;
 
@@ -156,7 +156,7 @@ const DESCRIPTORS_SPARE: usize = 100;
 /// As many idle sessions as wanted, or as the limit of open files permits; each answers again once all are open.
 pub(crate) fn crowd(settings: &Settings, contender: Contender) -> Result<Sample> {
     let talk = Talk::new(Wire::Text, &Text::lines());
-    let server = Server::start(contender, Job::Lines(&["cat"]), settings.scratch())?;
+    let server = Server::start(contender, Job::Lines(&["cat"]), settings)?;
     let (memory, descriptors) = (server.memory_bytes()?, server.descriptors()?);
     let open = || -> Result<Connection> {
         let mut client = Connection::open(&server, &talk, settings.check, CALM)?;

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) check: Check,
     /// Only count system calls.
     pub(crate) trace: bool,
+    /// Threads of wsd's event loop; `None` is its own choice.
+    pub(crate) threads: Option<usize>,
     pub(crate) idle_sessions: usize,
     pub(crate) crowd_sessions: usize,
     /// The benchmark's own binary, which is its workers too.
