@@ -1,41 +1,41 @@
-//! Permits: how many workers there may be at a time.
+//! Permits, which limit the number of workers at a time.
 
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
-/// The fork slots (`--maxforks`): of wsd, and of a route.
+/// The fork slots (`--maxforks`) of wsd, or of wsd and a route.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     limits: Vec<Arc<Slots>>,
 }
 
-/// One limit, and how much of it is taken.
+/// One limit, and the number of its slots that are taken.
 #[derive(Debug)]
 struct Slots {
     limit: AtomicUsize,
     taken: AtomicUsize,
 }
 
-/// Held until a worker has ended and all that it said is logged.
+/// A slot of each limit. A worker holds it until it has ended and wsd has logged all its standard error.
 #[derive(Debug)]
 pub(crate) struct Permit {
     slots: Vec<Arc<Slots>>,
 }
 
 impl Admission {
-    /// At most `limit` workers; `None` is no limit.
+    /// Returns slots for at most `limit` workers; `None` is no limit.
     pub(crate) fn new(limit: Option<usize>) -> Self {
         Self { limits: vec![Slots::new(limit)] }
     }
 
-    /// The same, and at most `limit` of them.
+    /// Adds an inner limit: at most `limit` workers within the limits of `self`.
     pub(crate) fn within(&self, limit: Option<usize>) -> Self {
         Self { limits: self.limits.iter().cloned().chain([Slots::new(limit)]).collect() }
     }
 
-    /// Changes the innermost limit; workers that run already count.
+    /// Changes the innermost limit. Workers that run already count.
     pub(crate) fn resize(&self, limit: Option<usize>) {
         self.innermost().limit.store(limit.unwrap_or(usize::MAX), Ordering::Relaxed);
     }
@@ -54,7 +54,7 @@ impl Admission {
         self.limits.iter().any(|slots| slots.taken.load(Ordering::Relaxed) >= slots.limit.load(Ordering::Relaxed))
     }
 
-    /// A slot of each limit, unless all of one are taken.
+    /// Takes a slot of each limit; `None` if one limit has no slot left.
     pub(crate) fn admit(&self) -> Option<Permit> {
         let mut permit = Permit { slots: Vec::new() };
         for slots in &self.limits {

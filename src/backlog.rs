@@ -1,4 +1,4 @@
-//! What a writer has not taken yet: the one place where bytes wait, and so where backpressure starts.
+//! Bytes that a writer has not taken yet. Backpressure starts here.
 
 use std::{
     io,
@@ -10,15 +10,15 @@ use tokio::io::AsyncWrite;
 
 use crate::buffers;
 
-/// Bytes on their way to a writer.
+/// Bytes that wait for a writer.
 ///
-/// Its owner reads nothing new from the other side until [`Backlog::is_empty`] is true, so it never holds more than
-/// one read's worth, at the end of a session two. Empty, it holds no memory: its buffer is the thread's.
+/// Its user reads nothing new from the other side until [`Backlog::is_empty`] is true, so it holds the bytes of one read
+/// at most, and of two at the end of a session. An empty backlog holds no memory: its buffer belongs to the thread.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     bytes: Vec<u8>,
     start: usize,
-    /// The writer took everything but still holds some of it itself, as TLS does.
+    /// The writer has taken everything but still holds some of it itself, as TLS does.
     unflushed: bool,
 }
 
@@ -28,7 +28,7 @@ impl Backlog {
         self.bytes.len() - self.start
     }
 
-    /// Returns the bytes that it takes up.
+    /// Returns the bytes of memory that it takes up.
     pub(crate) fn held(&self) -> usize {
         self.bytes.capacity()
     }
@@ -38,7 +38,7 @@ impl Backlog {
         self.waiting() == 0 && !self.unflushed
     }
 
-    /// Returns the buffer, to append what is written next.
+    /// Returns the buffer, for appending the bytes to write next.
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         if self.bytes.capacity() == 0 {
             self.bytes = buffers::take();
@@ -46,9 +46,9 @@ impl Backlog {
         &mut self.bytes
     }
 
-    /// Writes as much of what waits as the writer takes.
+    /// Writes as many of the bytes that wait as the writer takes.
     ///
-    /// The task is woken when the writer takes more; [`Backlog::is_empty`] tells whether there is more.
+    /// The writer wakes the task of `cx` when it takes more. [`Backlog::is_empty`] tells whether bytes are left.
     pub(crate) fn write_on(&mut self, cx: &mut Context<'_>, writer: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         let had_some = self.waiting() > 0;
         while self.waiting() > 0 {
@@ -69,7 +69,7 @@ impl Backlog {
         if had_some || self.unflushed { self.flush(cx, writer) } else { Ok(()) }
     }
 
-    /// Has the writer pass on what it holds itself.
+    /// Makes the writer pass on the bytes that it holds itself.
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>, writer: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         self.unflushed = match Pin::new(writer).poll_flush(cx) {
             Poll::Ready(result) => result.map(|()| false)?,
@@ -78,12 +78,12 @@ impl Backlog {
         Ok(())
     }
 
-    /// Forgets all that waits.
+    /// Drops all bytes that wait.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Takes up no more than what waits: a buffer that was made for a whole read may hold a little for long.
+    /// Shrinks the buffer to the bytes that wait: a few bytes of a whole read may wait for long.
     fn fit(&mut self) {
         if self.bytes.capacity() > 2 * self.waiting() {
             self.bytes.drain(..self.start);

@@ -1,11 +1,11 @@
-//! The bytes that wait anywhere in wsd: counted, and bounded by `--maxbuffer`.
+//! Counts the bytes that wait anywhere in wsd, and limits them (`--maxbuffer`).
 //!
-//! Each limit of wsd holds for one client, one room or one connection. A stranger can have many of each, so their sum is
-//! bounded here. An owner of bytes that wait tells a [`Share`] how many it holds. When the sum comes near the bound, the
-//! owners that hold most are asked to give back: histories first, which forget half of their messages, and then clients,
-//! which are cut off.
+//! Every other limit of wsd holds for one client, one room or one connection. An attacker can have many of each, so this
+//! module limits their sum. An owner of bytes that wait reports its number to a [`Share`]. When the sum comes near the limit,
+//! the budget asks the owners that hold most to give back. Histories come first: they forget half of their messages. Then
+//! come clients: their sessions end.
 //!
-//! Lock order: the lock of the owners is the last that anyone takes, and nothing is called while it is held.
+//! Lock order: a thread takes the lock of the owners last, and calls nothing while it holds it.
 
 mod payload;
 mod upkeep;
@@ -24,13 +24,13 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-/// How long a search for owners that found too few is not repeated.
+/// The time after which a search may follow one that found too few owners.
 const SEARCH_PAUSE: Duration = Duration::from_millis(10);
 
-/// Bytes of a client that is never asked: an idle session takes as much that nobody counts.
-const INNOCENT_BYTES: usize = 4 << 10;
+/// The fewest bytes for which the budget asks a client: an idle session takes as much memory uncounted.
+const ASKED_BYTES_MIN: usize = 4 << 10;
 
-/// The bound and what counts against it; clones are the same one.
+/// The limit and the bytes that count against it. Clones share one budget.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget(Arc<State>);
 
@@ -38,7 +38,7 @@ pub(crate) struct Budget(Arc<State>);
 struct State {
     limit: AtomicUsize,
     used: AtomicUsize,
-    /// Of `used`, the bytes that owners have been asked for and still hold.
+    /// The part of `used` that the budget has asked for and owners still hold.
     asked: AtomicUsize,
     owners: Mutex<Owners>,
 }
@@ -48,24 +48,24 @@ struct Owners {
     known: HashMap<u64, Weak<Entry>>,
     /// When a search for each [`Kind`] last found too few.
     searched: [Option<Instant>; 3],
-    /// When the log last said that the bound is near.
+    /// When the budget last logged that the limit is near.
     logged: Option<Instant>,
-    /// When freed memory was last given back.
+    /// When the budget last gave freed memory back.
     trimmed: Option<Instant>,
 }
 
-/// What an owner does when it is asked to give back.
+/// The kind of an owner: how it gives bytes back when the budget asks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// It gives back half of what it holds. Asked first.
+    /// Gives back half of its bytes. The budget asks these first.
     History,
-    /// It ends, and gives back all.
+    /// Ends, and gives back all its bytes.
     Client,
-    /// It cannot give back anything, and is never asked.
+    /// Cannot give back anything; the budget never asks it.
     Program,
 }
 
-/// An owner of bytes that wait; clones are the same one.
+/// An owner of bytes that wait. Clones share one owner.
 #[derive(Clone, Debug)]
 pub(crate) struct Owner(Arc<Entry>);
 
@@ -74,14 +74,14 @@ struct Entry {
     id: u64,
     kind: Kind,
     budget: Budget,
-    /// The bytes that it would give back at best: its own, and those that others hold, too.
+    /// The most bytes that it could give back: its own, and those that it shares with other owners.
     weight: AtomicUsize,
-    /// The bytes that it has been asked for; 0 is not asked.
+    /// The bytes that the budget has asked it for; 0 if it has not.
     asked: AtomicUsize,
     waker: AtomicWaker,
 }
 
-/// The bytes of an owner in one place; dropped, they are given back.
+/// The bytes of an owner in one place. Dropping it gives them back.
 #[derive(Debug)]
 pub(crate) struct Share {
     owner: Owner,
@@ -90,7 +90,7 @@ pub(crate) struct Share {
 }
 
 impl Budget {
-    /// At most `limit` bytes; `None` is no limit.
+    /// Returns a budget of at most `limit` bytes; `None` is no limit.
     pub(crate) fn new(limit: Option<usize>) -> Self {
         let budget = Self(Arc::new(State {
             limit: AtomicUsize::new(0),
@@ -107,7 +107,7 @@ impl Budget {
         self.0.limit.store(limit.unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 
-    /// Whether so much waits that no new session or room may begin, and reads are to be small.
+    /// Whether the budget is nearly used up. Then no new session or room may begin, and reads must be small.
     pub(crate) fn is_full(&self) -> bool {
         self.used() > self.parts(15)
     }
@@ -116,7 +116,7 @@ impl Budget {
         self.0.used.load(Ordering::Relaxed)
     }
 
-    /// Sixteenths of the limit.
+    /// Returns so many sixteenths of the limit.
     fn parts(&self, sixteenths: usize) -> usize {
         self.0.limit.load(Ordering::Relaxed) / 16 * sixteenths
     }
@@ -133,8 +133,8 @@ impl Budget {
         }
     }
 
-    /// Asks owners to give back: at three quarters of the limit histories, down to five eighths; close to the limit clients,
-    /// down to seven eighths.
+    /// Asks owners to give back. Above three quarters of the limit it asks histories, down to five eighths. Above fifteen
+    /// sixteenths it asks clients, down to seven eighths.
     fn relieve(&self) {
         let excess = |sixteenths| {
             let left = self.used().saturating_sub(self.0.asked.load(Ordering::Relaxed));
@@ -150,19 +150,19 @@ impl Budget {
         }
     }
 
-    /// Asks owners of `kind`, the largest first, until they are to give back `excess` bytes.
+    /// Asks owners of `kind`, the largest first, until they have promised `excess` bytes.
     fn ask(&self, kind: Kind, excess: usize) {
         let mut promised = 0;
         for (weight, owner) in self.search(kind) {
             let amount = match kind {
                 Kind::History => weight.div_ceil(2),
-                _ if weight < INNOCENT_BYTES => 0,
+                _ if weight < ASKED_BYTES_MIN => 0,
                 _ => weight,
             };
             if promised >= excess || amount == 0 {
                 break;
             }
-            // In this order the sum of all that is asked for is never below 0.
+            // The addition comes first, so that the sum never falls below 0.
             self.0.asked.fetch_add(amount, Ordering::Relaxed);
             if owner.asked.compare_exchange(0, amount, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
                 promised += amount;
@@ -176,14 +176,14 @@ impl Budget {
         }
     }
 
-    /// The owners of `kind` and their bytes, the largest first; none if the last search found too few a moment ago.
+    /// Returns the owners of `kind` and their bytes, the largest first; none within [`SEARCH_PAUSE`] of a search in vain.
     fn search(&self, kind: Kind) -> Vec<(usize, Arc<Entry>)> {
         let owners = self.owners();
         if owners.searched[kind as usize].is_some_and(|searched| searched.elapsed() < SEARCH_PAUSE) {
             return Vec::new();
         }
         let all: Vec<_> = owners.known.values().filter_map(Weak::upgrade).collect();
-        // An owner that is dropped takes the lock.
+        // Dropping an owner takes the lock.
         drop(owners);
         let of_kind = all.into_iter().filter(|owner| owner.kind == kind);
         let mut found: Vec<_> = of_kind.map(|owner| (owner.weight.load(Ordering::Relaxed), owner)).collect();
@@ -197,7 +197,7 @@ impl Budget {
 }
 
 impl Owner {
-    /// An owner that holds nothing yet.
+    /// Returns an owner that holds nothing yet.
     pub(crate) fn new(budget: &Budget, kind: Kind) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let entry = Arc::new(Entry {
@@ -214,23 +214,23 @@ impl Owner {
         Self(entry)
     }
 
-    /// A place where it holds bytes: none so far.
+    /// Returns a share of this owner, with no bytes so far.
     pub(crate) fn share(&self) -> Share {
         Share { owner: self.clone(), own: 0, weight: 0 }
     }
 
-    /// The budget that its bytes count against.
+    /// Returns the budget that its bytes count against.
     pub(crate) fn budget(&self) -> &Budget {
         &self.0.budget
     }
 
-    /// Whether it is asked to give back; the task of `cx` is woken when it is.
+    /// Whether the budget asks it to give back. The budget wakes the task of `cx` when it does.
     pub(crate) fn is_asked(&self, cx: &mut Context<'_>) -> bool {
         self.0.waker.register(cx.waker());
         self.0.asked.load(Ordering::Relaxed) > 0
     }
 
-    /// Whether it was asked; it has given back by now, and may be asked again.
+    /// Notes that it has given back, so that the budget may ask again. Returns whether the budget had asked.
     pub(crate) fn settle(&self) -> bool {
         self.0.settle() > 0
     }
@@ -254,17 +254,17 @@ impl Drop for Entry {
 }
 
 impl Share {
-    /// The owner of the bytes.
+    /// Returns the owner of the bytes.
     pub(crate) fn owner(&self) -> &Owner {
         &self.owner
     }
 
-    /// The place holds `own` bytes now, and `shared` ones that are counted elsewhere, since others have them, too.
+    /// Sets the bytes in this place: `own`, and `shared`, which count elsewhere because other owners have them, too.
     pub(crate) fn set(&mut self, own: usize, shared: usize) {
         let weight = own + shared;
         if weight != self.weight {
             let before = mem::replace(&mut self.weight, weight);
-            // In this order the sum of all shares is never below 0.
+            // The addition comes first, so that the sum never falls below 0.
             self.owner.0.weight.fetch_add(weight, Ordering::Relaxed);
             self.owner.0.weight.fetch_sub(before, Ordering::Relaxed);
         }

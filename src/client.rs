@@ -1,4 +1,4 @@
-//! A client: whatever carries a visitor's messages. A WebSocket is one.
+//! A client of a session, such as a WebSocket.
 
 use std::{
     convert::Infallible,
@@ -13,21 +13,21 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// How one read of a client went.
+/// The result of one read of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
-    /// It said something, or showed that it is there. Its messages have been handed over.
+    /// It sent something: messages, which the read has handed over, or frames of the protocol.
     Some,
-    /// It will say nothing more.
+    /// It will send nothing more.
     End(Departure),
 }
 
-/// Why a client will say nothing more.
+/// Why a client will send nothing more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Departure {
-    /// It closed in good order, with this code, if any, and this reason.
+    /// It sent a close with this code, if any, and this reason.
     Closed(Option<u16>, String),
-    /// Its connection ended.
+    /// Its connection ended without a close.
     Left,
     /// It broke its protocol or a limit.
     Fault(Fault),
@@ -36,7 +36,7 @@ pub(crate) enum Departure {
 /// A rule that a client broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A rule of its protocol, told in a few words: 1002.
+    /// A rule of its protocol, in a few words: 1002.
     Protocol(&'static str),
     /// Text must be UTF-8: 1007.
     NotText,
@@ -45,7 +45,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// Returns the close that tells the client.
+    /// Returns the close to send to the client.
     pub(crate) fn close(self) -> Close {
         match self {
             Self::Protocol(rule) => Close::new(Close::PROTOCOL, rule),
@@ -57,54 +57,54 @@ impl Fault {
 
 /// The client's end of a session.
 ///
-/// A client answers its own protocol: it keeps its connection alive, and it closes it in good order. What it cannot send at
-/// once waits in it, and its session reads nothing more for it until that has gone.
+/// A client follows its own protocol: it keeps its connection alive and does the closing handshake. It holds the bytes that
+/// it cannot send at once, and its session reads nothing more from the partner until they have gone.
 pub(crate) trait Client {
     /// Reads once and hands every message that this completes to `on`.
     ///
-    /// The task of `cx` is woken when there is more to read. After [`Heard::End`] nothing may be read.
+    /// It wakes the task of `cx` when there is more to read. The session must not read after [`Heard::End`].
     fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Heard>;
 
-    /// Appends a piece of a message to what is sent next. A client that cannot be reached any more forgets it.
+    /// Appends a piece of a message, for [`Client::poll_flush`] to send. A client that cannot be reached any more drops it.
     fn append(&mut self, piece: Piece<'_>);
 
-    /// Appends messages that other clients are sent, too, without copying them.
+    /// Appends messages that it shares with other clients, without copying them.
     fn append_batch(&mut self, batch: &Arc<Batch>);
 
-    /// Sends what was appended. Ready once all has gone, or the client cannot be reached any more.
+    /// Sends what was appended. Ready once all has gone, or once the client cannot be reached any more.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Returns a number that changes whenever the client takes some of what waits for it.
+    /// Returns a number that changes whenever the client takes bytes that waited for it.
     fn progress(&self) -> u64;
 
-    /// Keeps the connection alive. Ready when nothing was heard of the client for too long.
+    /// Keeps the connection alive. Ready when the client has been silent for too long.
     ///
-    /// `is_read` tells whether the session reads the client at present: if it does not, silence proves nothing.
+    /// `is_read` is whether the session reads the client at present. If it does not, silence proves nothing.
     fn poll_upkeep(&mut self, cx: &mut Context<'_>, is_read: bool) -> Poll<()>;
 
-    /// Returns whether the connection is known to have ended, though nothing is read of it. If it is not, the client may be
-    /// sent something that makes its end known.
+    /// Whether the connection is known to have ended, although the session does not read it. If not, this may send something
+    /// to the client whose failure reveals the end.
     fn probe(&mut self, cx: &mut Context<'_>) -> bool;
 
-    /// Returns the bytes that wait here: those of this client, and those that other clients have, too.
+    /// Returns the bytes that wait here: those of this client, and those that it shares with other clients.
     fn held(&self) -> (usize, usize);
 
-    /// Forgets what the client says from now on: nobody is there to take it.
+    /// Drops the client's messages from now on, since the partner does not take them any more.
     fn forget_messages(&mut self);
 
-    /// Forgets what the client says from now on: its session is over. `is_reachable` is whether it may still take what
-    /// waits for it, and a close. What waits from now on counts for `owner`.
+    /// Drops the client's messages from now on, since its session is over. `is_reachable` is whether the client may still
+    /// take the bytes that wait for it, and a close. Bytes that wait from now on count for `owner`.
     fn begin_close(&mut self, owner: Owner, is_reachable: bool);
 
-    /// Puts a close behind all that waits, unless there is one already, and sends as much as is taken at once.
+    /// Appends a close behind all that waits, unless there is one already, and sends as much as the client takes at once.
     fn send_close(&mut self, cx: &mut Context<'_>, close: Option<Close>);
 
-    /// Sends what waits and reads what comes, while the partner is brought to its end. Never ready.
+    /// Sends what waits and reads what comes while the partner ends. Never ready.
     fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Infallible>;
 
-    /// Forgets what waits for the client, but for the rest of a message that it has in part.
+    /// Drops the messages that wait for the client, except the rest of one that it has in part.
     fn discard(&mut self);
 
-    /// Gives the client time to take what waits for it and to answer the close, and ends the connection in good order.
+    /// Gives the client time to take what waits for it and to answer the close, and then closes the connection.
     fn finish(self, shutdown: &Shutdown) -> impl Future<Output = ()> + Send;
 }

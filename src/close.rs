@@ -1,26 +1,26 @@
-//! Why a client is closed: the close codes and reasons of RFC 6455, section 7.4, which every kind of client is told.
+//! The close codes and reasons of RFC 6455, section 7.4, which wsd sends to every kind of client.
 
 use std::borrow::Cow;
 
 /// A close code and its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Close {
-    /// RFC 6455, section 7.4.1; `None` is a close without a code.
+    /// The code (RFC 6455, section 7.4.1); `None` is a close without one.
     pub(crate) code: Option<u16>,
-    /// At most 123 bytes.
+    /// The reason, at most 123 bytes.
     pub(crate) reason: Cow<'static, str>,
 }
 
 impl Close {
-    /// 1000: the purpose is fulfilled.
+    /// 1000: a normal end.
     pub(crate) const NORMAL: u16 = 1000;
-    /// 1001: the server goes down.
+    /// 1001: the server stops.
     pub(crate) const GOING_AWAY: u16 = 1001;
     /// 1002: the peer broke the protocol.
     pub(crate) const PROTOCOL: u16 = 1002;
-    /// 1005, never sent: the peer closed without a code.
+    /// 1005, which wsd never sends: the peer closed without a code.
     pub(crate) const NO_STATUS: u16 = 1005;
-    /// 1006, never sent: the connection ended without a close.
+    /// 1006, which wsd never sends: the connection ended without a close.
     pub(crate) const ABNORMAL: u16 = 1006;
     /// 1007: text that is not UTF-8.
     pub(crate) const INVALID: u16 = 1007;
@@ -31,12 +31,12 @@ impl Close {
     /// 1013: try again later (IANA's registry).
     pub(crate) const TRY_LATER: u16 = 1013;
 
-    /// A close with a code and a reason.
+    /// Returns a close with a code and a reason.
     pub(crate) fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { code: Some(code), reason: reason.into() }
     }
 
-    /// The answer to a client's close: its code, no reason.
+    /// Returns the answer to a client's close: its code, without a reason.
     pub(crate) fn echo(code: Option<u16>) -> Self {
         Self { code, reason: Cow::Borrowed("") }
     }

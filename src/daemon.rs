@@ -27,7 +27,7 @@ use crate::{
     log,
     reload::{Reload, Subjects},
     server::{
-        self, Door,
+        self, Acceptor,
         listen::{self, Listeners},
         listener::Listener,
         systemd::Manager,
@@ -38,14 +38,14 @@ use crate::{
     worker::descriptors::raise_limit,
 };
 
-/// Invalid configuration.
+/// The exit status for an invalid configuration.
 const INVALID_SETTINGS: u8 = 1;
-/// An invalid flag.
+/// The exit status for an invalid flag.
 const INVALID_FLAG: u8 = 2;
-/// Settings that cannot be carried out: an address in use.
+/// The exit status when wsd cannot start with its settings: an address is in use.
 const CANNOT_START: u8 = 3;
 
-/// Does what the arguments say, the name of the program first, until a signal ends it; returns the exit status.
+/// Runs wsd with `args`, the name of the program first, until a signal ends it. Returns the exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command_line = match cli::parse(args) {
         Ok(command_line) => command_line,
@@ -62,7 +62,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if settings.is_check {
         return match settings.tls.map(tls::open).transpose() {
             Ok(_) => {
-                say(&mut io::stdout(), "the settings are good\n");
+                say(&mut io::stdout(), "the settings are valid\n");
                 ExitCode::SUCCESS
             }
             Err(error) => fail(INVALID_SETTINGS, &with_hint(&error, error.hint)),
@@ -75,22 +75,22 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(CANNOT_START, &format!("cannot start the event loop: {error}")),
     };
-    // Whatever is still running when this returns is dropped with the runtime, and its workers are killed.
+    // The runtime drops tasks that still run when this returns, which kills their workers.
     let status = runtime.block_on(async {
         match start(settings) {
             Ok(running) => running.until_signalled().await,
             Err(failure) => fail(CANNOT_START, &failure),
         }
     });
-    // A name that is being looked up, or a file on a dead disk, is not waited for.
+    // wsd does not wait for longer: a name server or a disk may not answer.
     runtime.shutdown_timeout(BLOCKED_MAX);
     status
 }
 
 /// Makes an event loop on `threads` threads (`--threads`).
 ///
-/// By default that is one for every two cores: the programs behind the sessions need the other half. One thread needs
-/// nothing of what several need to share work.
+/// The default is one thread for every two cores: the programs need the other half. The event loop of one thread spares
+/// the cost of sharing work.
 fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
     let of_cores = || available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
     match threads.map_or_else(of_cores, NonZero::get) {
@@ -99,17 +99,17 @@ fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
     }
 }
 
-/// A server that serves.
+/// A running server.
 struct Running {
     signals: Signals,
     shutdown: Shutdown,
     manager: Manager,
     reload: Reload,
-    /// Removed at the end.
-    _socket_file: Option<server::unix::File>,
+    /// Dropping it removes the file of the Unix socket.
+    _socket_file: Option<server::unix::SocketFile>,
 }
 
-/// Opens everything, then lets clients in, then says so.
+/// Opens certificates and listeners, then serves clients, then reports that it is ready.
 fn start(settings: Settings) -> Result<Running, String> {
     let Settings { listen, tls, routes, loader, log, banner, warning, announces, .. } = settings;
     #[cfg(target_os = "linux")]
@@ -128,16 +128,16 @@ fn start(settings: Settings) -> Result<Running, String> {
     say(&mut io::stderr(), &told);
 
     let shutdown = Shutdown::default();
-    let door = Door::new(&shutdown);
+    let acceptor = Acceptor::new(&shutdown);
     let port = main.iter().find_map(Listener::port);
     routes.warn_of_secrets();
     routes.start_eager(&shutdown);
     let (routes, current) = watch::channel(Arc::new(routes));
     if let Some(port) = port {
         let way = Service { routes: current.clone(), redirect: Some(Target { scheme, port }) };
-        door.open(redirect, &way, None);
+        acceptor.open(redirect, &way, None);
     }
-    door.open(main, &Service { routes: current, redirect: None }, certificates.as_ref());
+    acceptor.open(main, &Service { routes: current, redirect: None }, certificates.as_ref());
     for url in &urls {
         Event::ServerReady { url }.emit();
     }
@@ -152,7 +152,7 @@ fn start(settings: Settings) -> Result<Running, String> {
 }
 
 impl Running {
-    /// Serves until a signal ends it, then waits for all to end in good order; a second signal is not waited for.
+    /// Serves until SIGINT or SIGTERM, then waits at most [`DRAIN`] for sessions to end. A second signal ends that wait.
     async fn until_signalled(mut self) -> ExitCode {
         let manager = self.manager.clone();
         let serve = async {
@@ -160,10 +160,10 @@ impl Running {
             loop {
                 tokio::select! {
                     signal = self.signals.next() => match signal {
-                        signal::HANGUP => self.reload.all(),
+                        signal::HANGUP => self.reload.load_all(),
                         _ => return,
                     },
-                    _ = looks.tick() => self.reload.look(),
+                    _ = looks.tick() => self.reload.check_certificates(),
                 }
             }
         };
@@ -197,7 +197,7 @@ fn fail(status: u8, message: &dyn Display) -> ExitCode {
     ExitCode::from(status)
 }
 
-/// Writes `text`; whether anybody listens does not matter.
+/// Writes `text`, and ignores errors: nobody may be reading.
 fn say(to: &mut dyn Write, text: &str) {
     let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
 }

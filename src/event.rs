@@ -1,7 +1,7 @@
-//! The list of events: everything that wsd tells its log, each with its level and its keys.
+//! The list of events: everything that wsd logs, each with its level and its keys.
 //!
-//! This is the one place where events are told, so whatever else wants to know of them, such as a counter, is told here. The
-//! table in the documentation is checked against this list.
+//! All events pass through this file, so further receivers of events, such as a counter, belong here. A test checks the
+//! table in the documentation against this list.
 
 use std::{fmt::Display, time::Duration};
 
@@ -9,21 +9,21 @@ use tracing::field::{DisplayValue, display};
 
 use crate::peer::Peer;
 
-/// Defines the events: a variant each, its level, its name in the log, and its keys in order. `None` is not logged.
+/// Defines the events: variant, level, name in the log, and keys in order. The log leaves out a key that is `None`.
 macro_rules! events {
     ($($(#[$doc:meta])* $level:ident $event:ident = $name:literal { $($field:ident $(as $key:literal)? : $type:ty),* })+) => {
-        /// Something that the log is told. Each field is a key.
+        /// An event for the log. Each field is a key.
         #[derive(Clone, Copy)]
         pub(crate) enum Event<'a> {
             $($(#[$doc])* $event { $($field: $type),* }),+
         }
 
         impl Event<'_> {
-            /// Tells the log.
+            /// Logs the event.
             pub(crate) fn emit(self) {
                 match self {
                     $(Self::$event { $($field),* } =>
-                        tracing::$level!($({ events!(@key $field $($key)?) } = $field.tell(),)* $name),)+
+                        tracing::$level!($({ events!(@key $field $($key)?) } = $field.into_value(),)* $name),)+
                 }
             }
         }
@@ -40,7 +40,7 @@ macro_rules! events {
 events! {
     /// wsd listens at an address.
     info ServerReady = "server ready" { url: &'a str }
-    /// wsd was told to end.
+    /// wsd got a signal to end.
     info ServerStopping = "server stopping" {}
 
     /// A session began; `pid` is its own process, if it has one.
@@ -49,108 +49,108 @@ events! {
     info SessionEnded = "session ended" {
         conn: u64, end: &'a str, status: Option<u16>, code: u16, secs: &'a str, input as "in": u64, output as "out": u64
     }
-    /// A request for a session, a script or a file was refused.
+    /// wsd refused a request for a session, a script or a file.
     warn SessionRefused = "session refused" {
         peer: Peer, why: &'a str, origin: Option<&'a str>, host: Option<&'a str>, hint: Option<&'a str>
     }
     /// A handshake of TLS failed.
     info ConnectionRefused = "connection refused" { peer: Peer, why: &'a str, cause: &'a dyn Display }
-    /// No connection can be accepted for now.
+    /// wsd cannot accept connections for now.
     warn ConnectionsWait = "connections wait" { cause: &'a dyn Display, hint: &'a str }
 
-    /// A room's worker was started.
+    /// wsd started a room's worker.
     info RoomStarted = "room started" { pid: i32, path: &'a str }
     /// A room's worker has ended.
     info RoomEnded = "room ended" { pid: i32, path: &'a str, status: u16, secs: &'a str }
     /// A slow client of a room missed messages.
     warn MessagesLost = "messages lost" { conn: u64, lost: u64, hint: &'a str }
 
-    /// A program could not be started.
+    /// wsd could not start a program.
     error WorkerNotStarted = "worker not started" {
         peer: Option<Peer>, program: &'a dyn Display, cause: &'a dyn Display, hint: Option<&'a str>
     }
-    /// An `--eager` program is started again after a pause.
+    /// wsd starts an `--eager` program again after a pause.
     warn WorkerRestarts = "worker starts again" { program: &'a dyn Display, secs: u64 }
     /// A line of a program's standard error.
     info WorkerStderr = "worker stderr" { conn: u64, line: &'a str }
     /// A program's output was not UTF-8.
     warn WorkerNotText = "worker output not UTF-8" { conn: u64, hint: &'a str }
-    /// A line of a program was not a command.
+    /// A program wrote an invalid line.
     warn LineSkipped = "worker line skipped" { conn: u64, line: &'a str, why: &'a str }
-    /// So many more lines were not commands.
+    /// A program wrote so many more invalid lines.
     warn LinesSkipped = "worker lines skipped" { conn: u64, lines: u64 }
-    /// A program goes on after SIGKILL.
+    /// A program still runs after SIGKILL.
     error WorkerOutlives = "worker outlives SIGKILL" { conn: u64, pid: i32 }
     /// A CGI script gave no answer, or not all of it.
     warn ScriptFailed = "script failed" { conn: u64, program: &'a dyn Display, cause: &'a str, status: u16 }
 
-    /// A secret file lies in a folder that is served; it is not.
+    /// A secret file lies in a served folder; wsd does not serve it.
     warn FileNotServed = "file not served" {
         file: &'a dyn Display, named: &'a str, folder: &'a dyn Display, hint: &'a str
     }
     /// The bytes that wait came near `--maxbuffer`.
     warn BuffersNearlyFull = "buffers nearly full" { bytes: usize, limit: usize, hint: &'a str }
 
-    /// The certificates were loaded again.
+    /// wsd loaded the certificates again.
     info CertificatesLoaded = "certificates loaded" {}
-    /// The certificates could not be loaded again.
+    /// wsd could not load the certificates again.
     error CertificatesNotLoaded = "certificates not loaded, the old ones stay" { cause: &'a dyn Display, hint: &'a str }
-    /// The file of settings was loaded again.
+    /// wsd loaded the file of settings again.
     info SettingsLoaded = "settings loaded" {}
-    /// The file of settings could not be loaded again.
+    /// wsd could not load the file of settings again.
     error SettingsNotLoaded = "settings not loaded, the old ones stay" { cause: &'a dyn Display }
-    /// Settings have changed that have no effect before the next start.
+    /// Settings have changed that take effect at the next start only.
     warn SettingsNeedRestart = "settings need a restart" { keys: &'a str, hint: &'a str }
 }
 
-/// A value of a key, as the log takes it.
-trait Tell {
-    /// The type that the log takes.
-    type Told;
+/// A type whose values the log takes.
+trait IntoValue {
+    /// The type that `tracing` takes.
+    type Value;
 
-    /// Returns the value for the log: a number is a number, all else is text.
-    fn tell(self) -> Self::Told;
+    /// Returns the value for the log: a number as a number, all else as text.
+    fn into_value(self) -> Self::Value;
 }
 
-macro_rules! tell_as_is {
+macro_rules! as_is {
     ($($type:ty),+) => {$(
-        impl Tell for $type {
-            type Told = Self;
+        impl IntoValue for $type {
+        type Value = Self;
 
-            fn tell(self) -> Self {
+        fn into_value(self) -> Self {
                 self
             }
         }
     )+};
 }
 
-tell_as_is!(u64, i32, u16, usize, &str);
+as_is!(u64, i32, u16, usize, &str);
 
-impl Tell for Peer {
-    type Told = DisplayValue<Self>;
+impl IntoValue for Peer {
+    type Value = DisplayValue<Self>;
 
-    fn tell(self) -> Self::Told {
+    fn into_value(self) -> Self::Value {
         display(self)
     }
 }
 
-impl<'a> Tell for &'a dyn Display {
-    type Told = DisplayValue<&'a dyn Display>;
+impl<'a> IntoValue for &'a dyn Display {
+    type Value = DisplayValue<&'a dyn Display>;
 
-    fn tell(self) -> Self::Told {
+    fn into_value(self) -> Self::Value {
         display(self)
     }
 }
 
-impl<T: Tell> Tell for Option<T> {
-    type Told = Option<T::Told>;
+impl<T: IntoValue> IntoValue for Option<T> {
+    type Value = Option<T::Value>;
 
-    fn tell(self) -> Self::Told {
-        self.map(T::tell)
+    fn into_value(self) -> Self::Value {
+        self.map(T::into_value)
     }
 }
 
-/// Returns a time as the log shows it.
+/// Returns a time as the log shows it: seconds with one decimal.
 pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64())
 }
@@ -159,7 +159,7 @@ pub(crate) fn seconds(time: Duration) -> String {
 mod tests {
     use super::*;
 
-    /// The table of events in the documentation: name, level and keys of each row.
+    /// Returns the name, level and keys of each row in the documentation's table of events.
     fn documented() -> Vec<(String, String, Vec<String>)> {
         let text = include_str!("../README.md");
         let rows = text.lines().skip_while(|line| *line != "| event | level | keys |").skip(2);
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_documented_events_are_those_that_there_are() {
-        // The log itself tells these: it leaves lines out of its own.
+        // The log itself writes these when it leaves out lines.
         let of_log = [("lines left out", "", &["event", "lines"][..]), ("lines lost", "error", &["lines"])];
         let mut want: Vec<_> = EVENTS
             .iter()

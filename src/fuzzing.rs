@@ -1,4 +1,4 @@
-//! Laws that hold for any input, one function for each target in `fuzz/`. A broken one panics.
+//! Properties that hold for any input: one function for each target in `fuzz/`, which panics if a property fails.
 
 use std::sync::LazyLock;
 
@@ -15,7 +15,7 @@ use crate::{
     socket::reader::{Event, Reader},
 };
 
-/// Frames of a client: the borders of reads do not matter, and a frame gives back what went into it.
+/// Checks the reader of frames: borders of reads do not matter, and a frame yields the payload that was put into it.
 pub fn frames(data: &[u8]) {
     let Some(([limit, cut], frames)) = data.split_first_chunk() else { return };
     let limit = if *limit == 0 { usize::MAX } else { usize::from(*limit) * 16 };
@@ -26,7 +26,7 @@ pub fn frames(data: &[u8]) {
     assert_eq!(events_of(usize::MAX, [&*masked(frames)]), [format!("Message {frames:?}")]);
 }
 
-/// A reader's events, the bytes of each, and the fault at the end.
+/// Returns a reader's events with their bytes, and the fault at the end.
 fn events_of<'a>(limit: usize, portions: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
     let mut reader = Reader::new(limit);
     let mut said = Vec::new();
@@ -47,7 +47,7 @@ fn events_of<'a>(limit: usize, portions: impl IntoIterator<Item = &'a [u8]>) -> 
     said
 }
 
-/// A message of bytes as a client sends it.
+/// Returns a binary message as a client sends it.
 fn masked(payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
     let mut frame = vec![0x82, 0x80 | 127];
@@ -57,10 +57,10 @@ fn masked(payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Lines of a program: the same messages whatever the borders of reads, those that the rule of lines says.
+/// Checks the decoders of lines: they follow the rule of lines, and borders of reads do not matter.
 pub fn lines(data: &[u8]) {
     let Some(([mode, cut], tail)) = data.split_first_chunk() else { return };
-    // So that a line may become too long to be held within a few bytes; not often, since that takes its time.
+    // Sometimes a long line comes first, so that a few bytes exceed the limit; rarely, since it takes time.
     let before = if mode % 8 == 7 { LINE_BYTES_HELD - usize::from(*mode / 8) } else { 0 };
     let output = [&vec![b'x'; before], tail].concat();
     let cut = (before + usize::from(*cut)).min(output.len());
@@ -79,7 +79,7 @@ pub fn lines(data: &[u8]) {
     }
 }
 
-/// The rule by itself.
+/// Returns the messages according to the rule of lines.
 fn wanted_lines(output: &[u8]) -> impl Iterator<Item = String> {
     output.split_inclusive(|&byte| byte == b'\n').map(|line| {
         let line = line.strip_suffix(b"\n").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -106,7 +106,7 @@ fn messages_of<'a>(framing: Framing, reads: impl IntoIterator<Item = &'a [u8]>) 
     messages
 }
 
-/// Commands of `--framing=json`: the same whatever the borders of reads; what is made of any message is one line.
+/// Checks `--framing=json`: borders of reads do not matter, and the event for any message is one line.
 pub fn json(data: &[u8]) {
     let Some((&cut, output)) = data.split_first() else { return };
     let (front, back) = output.split_at(usize::from(cut).min(output.len()));
@@ -123,7 +123,7 @@ pub fn json(data: &[u8]) {
         let mut event: serde_json::Map<_, _> = serde_json::from_slice(&line).expect("an object of JSON");
         assert_eq!(event.remove("client"), Some(text.as_ref().into()));
         assert_eq!(event.remove("event"), Some("message".into()));
-        // What an event says of a message is a command for the same one.
+        // Without these two keys, the event is a command that sends the same message.
         let line = serde_json::to_vec(&event).expect("an object of JSON");
         let command = Command::Send { kind, payload: payload.to_vec(), to: Receivers::All };
         assert_eq!(said(&[&line]), [format!("{command:?}")]);
@@ -146,12 +146,12 @@ fn said(reads: &[&[u8]]) -> Vec<String> {
     said
 }
 
-/// The head of a CGI script's answer.
+/// Checks the parser of the head of a CGI script's answer.
 pub fn cgi_head(data: &[u8]) {
     answer::fuzzing::cgi_head(data);
 }
 
-/// The target of a request, among routes.
+/// Checks how the target of a request finds its route.
 pub fn target(data: &[u8]) {
     static ROUTES: LazyLock<Routes> = LazyLock::new(|| {
         let folder = env!("CARGO_MANIFEST_DIR");
@@ -172,7 +172,7 @@ pub fn target(data: &[u8]) {
     answer::fuzzing::target(&ROUTES, data);
 }
 
-/// Origin, Host and `--origin`, a line each: what is stricter lets less in, and nothing depends on the case of a host.
+/// Checks Origin, Host and `--origin`, a line each: a stricter policy admits less, and the case of a host does not matter.
 pub fn origin(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.split('\n').map(|line| Some(line).filter(|line| !line.is_empty()));
@@ -203,7 +203,7 @@ pub fn origin(data: &[u8]) {
     }
 }
 
-/// A file of settings.
+/// Checks the parser of a file of settings.
 pub fn config(data: &[u8]) {
     if let Ok(text) = str::from_utf8(data) {
         config::fuzzing::config(text);

@@ -1,10 +1,10 @@
-//! The log: one line an event.
+//! The log: one line for each event.
 //!
-//! Lines are written by a thread of their own: a reader that stops reading stops nobody, it only misses lines.
+//! A thread of its own writes the lines: if a reader stops reading, wsd goes on, and the reader misses lines.
 //!
-//! A line is `TIME LEVEL event key=value …`. The event is one of those in the README; a value that is not a plain word
-//! is quoted, with control characters escaped, so that nobody outside can write a line of the log. Nor can anybody fill
-//! it: a long value is cut, and of many lines of one kind in a second most are counted.
+//! A line is `TIME LEVEL event key=value …`. The README lists the events. A value that is not a plain word is quoted, with
+//! control characters escaped, so that no client can forge a line. No client can fill the log either: wsd cuts long values,
+//! and beyond some lines of one event in a second it only counts them.
 
 mod line;
 mod queue;
@@ -24,35 +24,35 @@ use line::Length;
 use queue::Queue;
 pub(crate) use stream::Stream;
 
-/// Events of which every line is logged, and no value cut: what the user's own program says, in portions that have a
-/// limit already, and where wsd listens.
+/// Events that wsd always logs, with whole values: lines of the user's own program, whose length has a limit already, and
+/// the addresses that wsd listens at.
 const WHOLE: [&str; 2] = ["worker stderr", "server ready"];
 
-/// What is logged, and where.
+/// The settings of the log.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Options {
-    /// Events of this level and above.
+pub(crate) struct LogOptions {
+    /// The lowest level of an event that is logged.
     pub(crate) level: LevelFilter,
-    /// Where their lines go.
+    /// The stream that the lines go to.
     pub(crate) stream: Stream,
 }
 
-/// Logs from now on, and the last lines when the log is dropped.
-pub(crate) fn start(options: Options) -> Log {
+/// Starts the log. Dropping it writes the lines that still wait.
+pub(crate) fn start(options: LogOptions) -> Log {
     let queue = Queue::new(options.stream);
     let log = Log(Arc::clone(&queue));
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(options.level)
         .log_internal_errors(false)
         .event_format(Line(Arc::clone(&queue)))
-        .with_writer(move || Pen(Arc::clone(&queue)))
+        .with_writer(move || QueueWriter(Arc::clone(&queue)))
         .finish();
-    // Fails only if it was done before.
+    // Fails only if another subscriber is set already.
     let _ = tracing::subscriber::set_global_default(subscriber);
     log
 }
 
-/// The log; dropped, it waits until all lines have been written.
+/// The log. Dropping it waits until all lines are written, or for [`LOG_END`](crate::limits::LOG_END) at most.
 #[derive(Debug)]
 pub(crate) struct Log(Arc<Queue>);
 
@@ -63,9 +63,9 @@ impl Drop for Log {
 }
 
 /// Puts lines into the queue, each in one write.
-struct Pen(Arc<Queue>);
+struct QueueWriter(Arc<Queue>);
 
-impl io::Write for Pen {
+impl io::Write for QueueWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.0.push(line);
         Ok(line.len())
@@ -76,7 +76,7 @@ impl io::Write for Pen {
     }
 }
 
-/// Makes a line of an event; none, if it is only counted.
+/// Formats an event as a line, or leaves it out if the log only counts it.
 #[derive(Debug)]
 struct Line(Arc<Queue>);
 

@@ -1,4 +1,4 @@
-//! Messages: their types, the pieces in which long ones travel, and batches that many clients share.
+//! Messages: their types, the pieces of long ones, and batches that many clients share.
 
 use std::sync::OnceLock;
 
@@ -15,7 +15,7 @@ pub(crate) enum Kind {
     Binary,
 }
 
-/// A message of a worker, or a part of one: a *fragment* in the sense of RFC 6455, section 5.4.
+/// A message of a worker, or a part of one: a *fragment* of RFC 6455, section 5.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece<'a> {
     /// The type of the whole message.
@@ -24,7 +24,7 @@ pub(crate) struct Piece<'a> {
     pub(crate) first: bool,
     /// Whether this is the last piece of its message.
     pub(crate) last: bool,
-    /// In text, the pieces of a message together are UTF-8; a single piece may end inside a character.
+    /// The bytes. The pieces of a text message together are UTF-8; a single piece may end inside a character.
     pub(crate) payload: &'a [u8],
 }
 
@@ -35,11 +35,11 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// Messages in the making, one after the other.
+/// A list of messages that can still grow.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     payloads: Vec<u8>,
-    /// The type of each message, and where it ends.
+    /// The type of each message, and its end in `payloads`.
     ends: Vec<(Kind, usize)>,
 }
 
@@ -65,7 +65,7 @@ impl Draft {
         self.payloads.len()
     }
 
-    /// Returns the bytes that it takes up.
+    /// Returns the bytes of memory that it takes up.
     pub(crate) fn held(&self) -> usize {
         self.payloads.capacity() + self.ends.capacity() * size_of::<(Kind, usize)>()
     }
@@ -80,7 +80,7 @@ impl Draft {
         len_at(&self.ends, index)
     }
 
-    /// Makes a batch of the messages, which counts against `budget` until nobody has it any more.
+    /// Makes a batch of the messages, which counts against `budget` until the last owner drops it.
     pub(crate) fn share(mut self, budget: &Budget) -> Batch {
         if self.payloads.capacity() > 2 * self.payloads.len() {
             self.payloads.shrink_to_fit();
@@ -91,7 +91,7 @@ impl Draft {
     }
 }
 
-/// Messages that many clients share. Each kind of client encodes them once, and no client copies them.
+/// Messages that many clients share. wsd encodes them once and copies them for no client.
 #[derive(Debug)]
 pub(crate) struct Batch {
     payloads: Bytes,
@@ -121,7 +121,7 @@ impl Batch {
         len_at(&self.ends, index)
     }
 
-    /// Returns the messages as WebSockets carry them, which `encode` does when it is first asked.
+    /// Returns the messages as frames of a WebSocket. The first call makes them with `encode`.
     pub(crate) fn frames(&self, encode: impl FnOnce(&Self) -> Vec<u8>) -> Bytes {
         self.encoded.get_or_init(|| self.budget.bytes(encode(self))).clone()
     }

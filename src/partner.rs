@@ -1,4 +1,4 @@
-//! A partner: whatever answers a client. A process of the client's own is one, and so is a seat in a room.
+//! The partner of a client in its session: a process of its own, or its seat in a room.
 
 use std::{
     task::{Context, Poll},
@@ -7,29 +7,29 @@ use std::{
 
 use crate::{budget::Owner, client::Client, close::Close, message::Kind, status::Status};
 
-/// How one read of a partner went.
+/// The result of one read of a partner. Each variant has the number of messages that it handed to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
-    /// It said so many messages, which have been handed to the client.
+    /// Messages, with nothing more to tell.
     Some(u64),
-    /// So many messages, and there is likely more: others get their turn first.
+    /// Messages, and more are likely: the session yields first.
     Much(u64),
-    /// So many messages, and most likely these are the last: the close may leave together with them.
+    /// Messages that are most likely the last: the close may leave together with them.
     Last(u64),
-    /// It will say nothing more. So many messages were handed over that its end has completed.
+    /// The end of the partner, with the messages that it completed.
     End(u64, Verdict),
 }
 
-/// Why a partner will say nothing more.
+/// Why a partner will send nothing more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Its program has ended, or closed its output. The status is `None` while it is not known.
+    /// Its program has ended or has closed its output. The status is `None` while it is not known.
     Exit(Option<Status>),
-    /// The program ends this session, with this close.
+    /// The program closes this session, with this code and reason.
     Dismissed(Close),
-    /// The client did not keep up.
+    /// The client was too slow.
     Slow,
-    /// What the program said cannot be understood, for this reason.
+    /// The program's output breaks its framing, for this reason.
     Garbled(&'static str),
 }
 
@@ -38,43 +38,43 @@ pub(crate) trait Partner {
     /// Returns the id of the process, if the session has one of its own.
     fn pid(&self) -> Option<i32>;
 
-    /// Returns the owner of all that waits in the session.
+    /// Returns the owner of all bytes that wait in the session.
     fn owner(&self) -> &Owner;
 
-    /// Whether a client that closes is answered at once. If not, it is once the partner has taken what the client said, and
-    /// has ended: the client may rely on that.
-    fn lets_go_at_once(&self) -> bool;
+    /// Whether the session answers a client's close at once. If not, it answers once the partner has taken the client's
+    /// messages and has ended; the client may rely on that.
+    fn answers_close_at_once(&self) -> bool;
 
-    /// Reads once and hands what was said to `client`.
+    /// Reads once and hands the messages to `client`.
     ///
-    /// The task of `cx` is woken when there is more to read.
+    /// It wakes the task of `cx` when there is more to read.
     fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said>;
 
-    /// Notes that the client takes no more for now, so that nothing is read. Ready with [`Said::End`] when the session must
-    /// end all the same: what it is still to get has been handed to `client`.
+    /// Notes that the client takes no more for now; the session does not read the partner meanwhile. Ready with [`Said::End`]
+    /// when the session must end nevertheless, after it has handed the remaining messages to `client`.
     fn poll_blocked(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said>;
 
-    /// Returns how long the client may take nothing of what waits for it, and what happens then; `None` while that holds
-    /// nobody up.
+    /// Returns how long the client may take nothing of what waits for it, and the verdict after that. `None` if nobody waits
+    /// for the client.
     fn patience(&self) -> Option<(Duration, Verdict)>;
 
-    /// Appends a message of the client to what is written next.
+    /// Appends a message of the client, for [`Partner::poll_flush`] to write.
     fn write(&mut self, kind: Kind, payload: &[u8]);
 
-    /// Writes what was appended. Ready once all has been taken.
+    /// Writes the messages that were appended. Ready once the partner has taken all.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Returns a number that changes whenever the partner takes some of what the client said.
+    /// Returns a number that changes whenever the partner takes bytes of the client's messages.
     fn progress(&self) -> u64;
 
-    /// Returns the bytes that wait here: those of this client, and those that count elsewhere, too.
+    /// Returns the bytes that wait here: those of this client, and those that other owners count.
     fn held(&mut self) -> (usize, usize);
 
-    /// Does what can wait until nothing else is to be done: closes what has ended.
+    /// Closes streams that have ended. The session calls it when it has nothing else to do.
     fn tidy(&mut self);
 
-    /// Ends the partner, whose client was closed with `code` and `reason`. Returns how its process ended, if it has.
+    /// Ends the partner of a client that was closed with `code` and `reason`. Returns how its process ended, if it has one.
     ///
-    /// Everything that the client could ask for again is given back by then.
+    /// The client's own fork slot is free when it returns, so that the client may come again at once.
     fn end(&mut self, code: u16, reason: &str) -> impl Future<Output = Option<Status>> + Send;
 }

@@ -1,4 +1,4 @@
-//! Who is on the other side of a connection.
+//! The other side of a connection: its address, and TLS.
 
 use std::{
     fmt,
@@ -12,16 +12,16 @@ use std::{
 /// A client's connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
-    /// Counts up from 1 since wsd was started; `conn` in the log.
+    /// The number of the connection since the start of wsd, from 1; `conn` in the log.
     pub(crate) id: u64,
     /// The client's end.
     pub(crate) peer: Peer,
-    /// How it is encrypted; `None` is not at all.
+    /// Its encryption; `None` is a plain connection.
     pub(crate) tls: Option<Arc<Tls>>,
 }
 
 impl Connection {
-    /// The next connection, with its own number.
+    /// Returns the next connection, with its own number.
     pub(crate) fn new(peer: Peer, tls: Option<Tls>) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         Self { id: COUNT.fetch_add(1, Ordering::Relaxed) + 1, peer, tls: tls.map(Arc::new) }
@@ -29,34 +29,34 @@ impl Connection {
 }
 
 impl Connection {
-    /// No client's: a worker that was started without one.
+    /// Returns a stand-in for a worker that wsd started without a client.
     pub(crate) fn none() -> Self {
         Self { id: 0, peer: Peer::Unix, tls: None }
     }
 }
 
-/// What TLS has agreed on; the names are those of Apache's `mod_ssl`.
+/// The result of the handshake of TLS; the names are those of Apache's `mod_ssl`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tls {
     /// `SSL_PROTOCOL`, such as `TLSv1.3`.
     pub(crate) protocol: &'static str,
     /// `SSL_CIPHER`, by its name in IANA's registry.
     pub(crate) cipher: String,
-    /// `SSL_CLIENT_S_DN`: the subject of the client's certificate, which has been verified; `None` if there is none.
+    /// `SSL_CLIENT_S_DN`: the subject of the client's certificate, which wsd has verified; `None` without a certificate.
     pub(crate) client: Option<String>,
 }
 
 /// A client's end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
-    /// An address.
+    /// An address of TCP.
     Tcp(SocketAddr),
-    /// A Unix socket: who it is stays in the kernel.
+    /// A Unix socket, whose peer has no address.
     Unix,
 }
 
 impl Peer {
-    /// The address; an IPv4 address within IPv6 as IPv4.
+    /// Returns the address; an IPv4 address within IPv6 as IPv4.
     pub(crate) fn ip(self) -> Option<IpAddr> {
         match self {
             Self::Tcp(address) => Some(address.ip().to_canonical()),
@@ -64,12 +64,12 @@ impl Peer {
         }
     }
 
-    /// `REMOTE_ADDR`; websocketd's word for a Unix socket.
+    /// Returns the value of `REMOTE_ADDR`; websocketd's word for a Unix socket.
     pub(crate) fn address(self) -> String {
         self.ip().map_or_else(|| "unix-socket".to_owned(), |ip| ip.to_string())
     }
 
-    /// `REMOTE_PORT`.
+    /// Returns the value of `REMOTE_PORT`; empty for a Unix socket.
     pub(crate) fn port(self) -> String {
         match self {
             Self::Tcp(address) => address.port().to_string(),

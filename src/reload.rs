@@ -1,6 +1,6 @@
-//! What is read again while wsd serves: settings and certificates.
+//! Reads settings and certificates again while wsd serves.
 //!
-//! Disks may be slow: nobody but a thread of its own waits for them.
+//! Disks may be slow, so a thread of its own waits for them.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -18,15 +18,15 @@ use crate::{
     turn::run_blocking,
 };
 
-/// Reads again when it is told to.
+/// Reads settings and certificates again on request.
 pub(crate) struct Reload {
     subjects: Arc<Mutex<Subjects>>,
     has_certificates: bool,
-    /// A load is to begin that has read nothing yet.
+    /// Whether a load waits that has read nothing yet.
     is_due: Arc<AtomicBool>,
 }
 
-/// Where settings and certificates come from, and where they go.
+/// The sources of settings and certificates, and their receivers.
 pub(crate) struct Subjects {
     pub(crate) loader: Loader,
     pub(crate) routes: watch::Sender<Arc<Routes>>,
@@ -41,10 +41,10 @@ impl Reload {
         Self { subjects: Arc::new(Mutex::new(subjects)), has_certificates, is_due: Arc::default() }
     }
 
-    /// Settings and certificates. However often this is called, one load is under way at most, and one waits for its end.
-    pub(crate) fn all(&self) {
+    /// Loads settings and certificates. However often this is called, at most one load runs and one more waits for its end.
+    pub(crate) fn load_all(&self) {
         if self.is_due.swap(true, Ordering::AcqRel) {
-            // The load that waits will read what there is by then.
+            // The load that waits will read the newest files.
             return;
         }
         let (subjects, is_due) = (Arc::clone(&self.subjects), Arc::clone(&self.is_due));
@@ -59,8 +59,8 @@ impl Reload {
         }
     }
 
-    /// Certificates, if they have changed. If the last look is still under way, this one is not needed.
-    pub(crate) fn look(&self) {
+    /// Loads certificates if they have changed. Does nothing while the last check or a load runs.
+    pub(crate) fn check_certificates(&self) {
         if self.has_certificates {
             let subjects = Arc::clone(&self.subjects);
             run_blocking(move || subjects.try_lock().ok()?.certificates.as_mut().map(Reloader::look));
@@ -88,7 +88,7 @@ impl Subjects {
                 self.routes.send_replace(Arc::new(routes));
                 Event::SettingsLoaded {}.emit();
                 if !changed.is_empty() {
-                    let hint = "these have an effect when wsd is started again";
+                    let hint = "restart wsd to apply these keys";
                     Event::SettingsNeedRestart { keys: &changed.join(","), hint }.emit();
                 }
             }

@@ -1,4 +1,4 @@
-//! The end of wsd itself: one signal, many waiters, and a wait for all of them.
+//! The end of wsd itself: tells all tasks of it, and waits for them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-/// A handle on the end; clones are the same end.
+/// A handle on the end of wsd. Clones share one end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shutdown {
     token: CancellationToken,
@@ -19,7 +19,7 @@ pub(crate) struct Shutdown {
 }
 
 impl Shutdown {
-    /// Spawns a task that the end waits for.
+    /// Spawns a task that [`Shutdown::finish`] waits for.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
     }
@@ -34,7 +34,7 @@ impl Shutdown {
         self.token.is_cancelled()
     }
 
-    /// Begins the end and waits for all tasks; whether they ended within `limit`.
+    /// Begins the end and waits for all tasks. Returns whether they ended within `limit`.
     pub(crate) async fn finish(&self, limit: Duration) -> bool {
         self.token.cancel();
         self.tasks.close();
@@ -42,7 +42,7 @@ impl Shutdown {
     }
 }
 
-/// The signals that wsd listens to.
+/// The signals that wsd handles.
 #[derive(Debug)]
 pub(crate) struct Signals {
     sigterm: Signal,
@@ -50,7 +50,7 @@ pub(crate) struct Signals {
     sighup: Signal,
 }
 
-/// Their numbers (POSIX, `kill`).
+/// The numbers of these signals (POSIX, `kill`).
 pub(crate) mod signal {
     /// SIGHUP: load again.
     pub(crate) const HANGUP: u8 = 1;
@@ -61,7 +61,7 @@ pub(crate) mod signal {
 }
 
 impl Signals {
-    /// Begins to listen: from now on these signals do nothing by themselves.
+    /// Starts to handle these signals, in place of their default actions.
     pub(crate) fn listen() -> std::io::Result<Self> {
         let listen = tokio::signal::unix::signal;
         Ok(Self {

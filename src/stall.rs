@@ -1,4 +1,4 @@
-//! Watches for a side that has stopped taking what waits for it.
+//! Watches for a stall: a side that takes nothing of what waits for it.
 
 use std::{
     mem,
@@ -8,29 +8,29 @@ use std::{
 
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-/// Looks now and then whether a side still takes something.
+/// Checks at intervals whether a side still makes progress.
 #[derive(Debug)]
 pub(crate) struct StallWatch {
     looks: Interval,
     /// The side's progress at the last look.
     progress: u64,
-    /// Since when it has made none.
+    /// When it last made progress, or owed none.
     since: Instant,
 }
 
 impl StallWatch {
-    /// Looks every `period` from now on.
+    /// Returns a watch that looks every `period` from now on.
     pub(crate) fn new(period: Duration) -> Self {
         Self { looks: ticks(period), progress: 0, since: Instant::now() }
     }
 
-    /// Ready when it is time for a look.
+    /// Ready when the next look is due.
     pub(crate) fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.looks.poll_tick(cx));
         Poll::Ready(())
     }
 
-    /// Returns for how long the side has made no progress while `is_due`: as long as it is not, it owes none.
+    /// Returns how long the side has made no progress. Only time counts in which it owed some (`is_due`).
     pub(crate) fn stalled(&mut self, progress: u64, is_due: bool) -> Duration {
         let has_moved = mem::replace(&mut self.progress, progress) != progress;
         if has_moved || !is_due {
@@ -40,7 +40,7 @@ impl StallWatch {
     }
 }
 
-/// Returns a tick every `period` from now on; those that were missed are not made up for.
+/// Returns a timer that ticks every `period` from now on. It does not make up for missed ticks.
 pub(crate) fn ticks(period: Duration) -> Interval {
     let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,21 +1,21 @@
-//! How a process ended, as a shell would tell it.
+//! The exit status of a process, as a shell shows it.
 
 use std::fmt;
 
 /// The end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// It exited with this status, 0 to 255.
+    /// The process exited with this status, 0 to 255.
     Exit(u8),
-    /// This signal ended it.
+    /// This signal ended the process.
     Signal(u8),
 }
 
 impl Status {
-    /// Nobody knows: the kernel keeps no status, or somebody else has reaped it.
+    /// An unknown end: the kernel has kept no status, or another party has reaped the process.
     pub(crate) const UNKNOWN: Self = Self::Signal(0);
 
-    /// The status that a shell shows in `$?`: 128 and the signal's number for a signal (POSIX, 2.8.2).
+    /// Returns the status that a shell shows in `$?`: 128 and the signal's number for a signal (POSIX, 2.8.2).
     pub(crate) fn shell(self) -> u16 {
         match self {
             Self::Exit(status) => status.into(),

@@ -1,4 +1,4 @@
-//! All that the compiler cannot check: a process made the cheapest way that the kernel has, and a call of the allocator.
+//! All `unsafe` code: it starts a process in the cheapest way that the kernel has, and calls the allocator.
 #![expect(unsafe_code, reason = "the one place for it: each block says why it is sound")]
 
 #[cfg(target_os = "linux")]
@@ -23,44 +23,44 @@ mod execute {
         stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
     };
 
-    /// What a new process is to be.
+    /// The description of a new process.
     #[derive(Debug)]
     pub(crate) struct Image<'a> {
         /// The file to execute.
         pub(crate) path: &'a CStr,
-        /// Its arguments, `argv[0]` first.
+        /// The arguments, `argv[0]` first.
         pub(crate) args: &'a [CString],
-        /// Its environment, `NAME=value` each.
+        /// The environment, each entry as `NAME=value`.
         pub(crate) environment: &'a [CString],
-        /// The folder that it begins in; `None` is this process's.
+        /// The working folder; `None` is this process's.
         pub(crate) folder: Option<&'a CStr>,
-        /// Its limit of open files; `None` is this process's.
+        /// The limit of open files; `None` is this process's.
         pub(crate) descriptors: Option<Rlimit>,
-        /// Its standard input, output and error: descriptors above 2.
+        /// Standard input, output and error: descriptors above 2.
         pub(crate) standard: &'a [OwnedFd; 3],
     }
 
-    /// Bytes of the stack that a child has until it executes its program: a dozen calls without loops or buffers.
+    /// Bytes of the child's stack until it executes its program: it makes a dozen calls, without buffers.
     const STACK_BYTES: usize = 32 << 10;
 
-    /// The signals that are not at their default in this process. Asked once: handlers are there before any program.
+    /// The signals without their default action in this process. Read once: wsd sets its handlers before it starts a program.
     static SIGNALS: OnceLock<Vec<c_int>> = OnceLock::new();
 
-    /// What the child needs, made beforehand: it may not allocate.
+    /// The child's data. The parent allocates it, since the child may not allocate.
     struct Plan<'a> {
         image: &'a Image<'a>,
         args: Vec<*const c_char>,
         environment: Vec<*const c_char>,
         signals: &'a [c_int],
-        /// Why it could not be done.
+        /// The reason why the child failed.
         error: Option<Errno>,
     }
 
-    /// Starts a program as the leader of a process group, every signal at its default; returns when it has been executed.
+    /// Starts a program as the leader of a process group, every signal at its default; returns once the child executes it.
     ///
-    /// The way of glibc's `posix_spawn`, `clone(2)` with `CLONE_VM` and `CLONE_VFORK`: the child borrows this process's
-    /// memory, and the calling thread waits meanwhile. But that one sets each of the 64 signals in the child, asks for the
-    /// limit of open files six times, and maps and unmaps a stack: a fifth of the time until a small program has run.
+    /// It uses `clone(2)` with `CLONE_VM` and `CLONE_VFORK`, as glibc's `posix_spawn` does: the child borrows this process's
+    /// memory, and the calling thread waits. But `posix_spawn` sets each of the 64 signals in the child, asks for the limit
+    /// of open files six times, and maps and unmaps a stack: a fifth of the time that a small program takes.
     pub(crate) fn start(image: &Image<'_>) -> io::Result<Pid> {
         let mut plan = Plan {
             image,
@@ -69,14 +69,14 @@ mod execute {
             signals: SIGNALS.get_or_init(signals),
             error: None,
         };
-        // Of the units that a stack is aligned to on every processor.
+        // Every processor wants a stack aligned to 16 bytes at most.
         let mut stack = Vec::<u128>::with_capacity(STACK_BYTES / size_of::<u128>());
         let top = stack.spare_capacity_mut().as_mut_ptr_range().end;
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
         let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-        // SAFETY: the child has a stack of its own, and this thread, which owns all that is in `plan`, goes on only when
-        // the child has executed its program or ended (CLONE_VFORK). All signals are blocked in it until they are at their
-        // defaults, so that no handler of this process runs in it; but for two that libc sends to its own threads only.
+        // SAFETY: the child has a stack of its own. This thread owns `plan` and waits until the child has executed its
+        // program or ended (CLONE_VFORK). The child blocks all signals until they are at their defaults, so no handler of
+        // this process runs in it; the exceptions are two signals that libc sends to its own threads only.
         let pid = unsafe { libc::clone(child, top.cast(), flags, ptr::from_mut(&mut plan).cast()) };
         let failure = io::Error::last_os_error();
         mask.thread_set_mask().expect("it was this thread's mask before");
@@ -93,7 +93,7 @@ mod execute {
         }
     }
 
-    /// What the child does; a status if it fails. Only system calls: other threads may hold any lock.
+    /// Runs in the child; returns a status if it fails. It makes system calls only, since other threads may hold any lock.
     extern "C" fn child(plan: *mut c_void) -> c_int {
         // SAFETY: this is the plan of `start`, which does not touch it until the child is done.
         let plan = unsafe { &mut *plan.cast::<Plan<'_>>() };
@@ -107,15 +107,15 @@ mod execute {
             for &signal in self.signals {
                 set_action(signal, libc::SIG_DFL);
             }
-            // One that came when this was in wsd's group still (Ctrl-Z) would stop it here, and wsd with it, whatever comes to
-            // that group later. What is ignored does not wait any more.
+            // A SIGTSTP (Ctrl-Z) from the time when this child was in wsd's group would now stop the child, and wsd with it, and
+            // no signal to that group would continue them. Ignoring the signal discards a pending one.
             set_action(libc::SIGTSTP, libc::SIG_IGN);
             set_action(libc::SIGTSTP, libc::SIG_DFL);
             if let Some(folder) = self.image.folder {
                 chdir(folder)?;
             }
             if let Some(limit) = self.image.descriptors {
-                // Fails if somebody has lowered the hard limit since.
+                // Fails if somebody has lowered the hard limit meanwhile.
                 let _ = setrlimit(Resource::Nofile, limit);
             }
             let [stdin, stdout, stderr] = self.image.standard;
@@ -123,20 +123,20 @@ mod execute {
             dup2_stdout(stdout)?;
             dup2_stderr(stderr)?;
             let _ = SigSet::empty().thread_set_mask();
-            // SAFETY: both lists end with a null, and what they point to lives as long as the image.
+            // SAFETY: both lists end with a null, and their texts live as long as the image.
             unsafe { libc::execve(self.image.path.as_ptr(), self.args.as_ptr(), self.environment.as_ptr()) };
             Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::NOEXEC))
         }
     }
 
-    /// Has the kernel keep how each child ended, though whoever started this process ignored `SIGCHLD`: `sigaction(2)`.
+    /// Makes the kernel keep each child's status, even if the parent of wsd ignored `SIGCHLD` (`sigaction(2)`).
     pub(crate) fn keep_statuses() {
         set_action(libc::SIGCHLD, libc::SIG_DFL);
     }
 
-    /// Ignores a signal, or has the default done.
+    /// Sets the action of a signal: `SIG_IGN` or `SIG_DFL`.
     fn set_action(signal: c_int, action: libc::sighandler_t) {
-        // SAFETY: all of a `sigaction` may be zero, and neither of the two actions is a function.
+        // SAFETY: every field of a `sigaction` may be zero, and neither of the two actions is a function.
         unsafe {
             let mut new = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
             new.sa_sigaction = action;
@@ -144,16 +144,16 @@ mod execute {
         }
     }
 
-    /// As `execve(2)` takes them: with a null at the end.
+    /// Returns pointers to the texts with a null at the end, as `execve(2)` takes them.
     fn pointers(texts: &[CString]) -> Vec<*const c_char> {
         texts.iter().map(|text| text.as_ptr()).chain(once(ptr::null())).collect()
     }
 
-    /// Those that have a handler here or are ignored.
+    /// Returns the signals that this process handles or ignores.
     fn signals() -> Vec<c_int> {
         let is_changed = |&signal: &c_int| {
             let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-            // SAFETY: it writes an action or, for the two signals that are libc's own, leaves the zeros: the default.
+            // SAFETY: it writes an action, or leaves the zeros (the default) for the two signals that libc keeps for itself.
             let action = unsafe {
                 libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
                 action.assume_init()
@@ -164,8 +164,8 @@ mod execute {
     }
 }
 
-/// Gives freed memory back to the kernel, wherever in the heap it lies (`malloc_trim(3)`). Allocators other than glibc's do so
-/// by themselves.
+/// Gives freed memory anywhere in the heap back to the kernel (`malloc_trim(3)`). Allocators other than glibc's do so by
+/// themselves.
 pub(crate) fn give_back_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: the function takes no pointers, and may be called by any thread at any time.

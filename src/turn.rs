@@ -1,4 +1,4 @@
-//! Turns: a task that could go on for long lets the others have theirs, and what blocks stays out of their way.
+//! Turns: a task with much to do yields to the others, and blocking work runs on threads of its own.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -8,18 +8,18 @@ use std::{
 
 use tokio::task::{JoinHandle, spawn_blocking, yield_now};
 
-/// Ends the turn of a task that has more to do: it is polled again once all others that are ready have been, and once the
-/// kernel has been asked for more of them.
+/// Yields for a task that has more to do. The event loop first polls all other tasks that are ready and asks the kernel
+/// for further ones, and then polls this task again.
 ///
-/// A task that only woke itself would be polled 60 times before the kernel is asked again.
+/// If the task only woke itself, the event loop would poll it 60 times before it asks the kernel.
 pub(crate) fn yield_turn<T>(cx: &mut Context<'_>) -> Poll<T> {
     let _ = pin!(yield_now()).poll(cx);
     Poll::Pending
 }
 
-/// Does `work`, which blocks, on a thread that serves nobody; `None` if the system has no thread left.
+/// Runs `work`, which blocks, on a thread outside the event loop; `None` if the system has no thread left.
 pub(crate) fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<JoinHandle<T>> {
-    // The library panics in that case.
+    // tokio panics in that case.
     catch_unwind(AssertUnwindSafe(|| spawn_blocking(work))).ok()
 }
 
@@ -50,7 +50,7 @@ mod tests {
             ours.read_u8().await.expect("a byte");
             heard.store(true, Ordering::Relaxed);
         });
-        // The neighbour waits before there is anything to hear.
+        // The neighbour waits before there is anything to read.
         yield_now().await;
 
         theirs.write_all(b"x").expect("it takes one");

@@ -1,4 +1,4 @@
-//! A request, and what its answer needs to know besides.
+//! A request, with the facts that its answer needs.
 
 use std::sync::Arc;
 
@@ -14,29 +14,29 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// A request that is to be answered.
+/// A request that wsd is answering.
 #[derive(Debug)]
 pub(crate) struct Ask {
     pub(super) routes: Arc<Routes>,
-    /// What is served at its path.
+    /// The site at its path.
     pub(super) site: Arc<Site>,
-    /// The part of its path that led there.
+    /// The part of its path that matched the site.
     pub(super) base: Base,
     /// The client's connection.
     pub(super) connection: Connection,
-    /// The end of wsd.
+    /// The shutdown of wsd.
     pub(super) shutdown: Shutdown,
     pub(super) request: Parts,
     /// Its path, decoded.
     pub(super) path: Vec<u8>,
-    /// Its body, until it is taken.
+    /// Its body; `None` once a script has taken it.
     pub(super) body: Option<Incoming>,
-    /// Gives the connection when it is upgraded.
+    /// Yields the connection once it is upgraded; `None` if the request asks for no WebSocket.
     pub(super) upgrade: Option<OnUpgrade>,
 }
 
 impl Ask {
-    /// Finds what is served at the path of a request.
+    /// Finds the site at the path of a request.
     pub(super) fn new(
         routes: Arc<Routes>,
         connection: Connection,
@@ -50,12 +50,12 @@ impl Ask {
         Self { routes, site, base, connection, shutdown, request, path, body: Some(body), upgrade }
     }
 
-    /// Whether the path has one spelling only, so that it may lead to something.
+    /// Whether the path is canonical ([`is_clean`]); wsd serves nothing at any other path.
     pub(super) fn is_clean(&self) -> bool {
         is_clean(&self.path)
     }
 
-    /// Becomes the request that a local redirect means (RFC 3875, section 6.2.2): the same client, GET, no body.
+    /// Becomes the request of a local redirect (RFC 3875, section 6.2.2): same client, GET (or HEAD as before), no body.
     pub(super) fn redirect(&mut self, target: Uri) {
         self.request.uri = target;
         if self.request.method != Method::HEAD {

@@ -1,7 +1,7 @@
-//! Opens what lies in a folder: no link leads out of it or to what is hidden, whoever turns links meanwhile.
+//! Opens files in a folder. No link leads out of it or to a hidden file, even if somebody changes links meanwhile.
 //!
-//! Links are resolved first, which is where they may lead anywhere. The path that is left is checked and then opened with
-//! no link followed on the way, so that what was found out about the path is so for what is open.
+//! wsd first resolves the links, then checks the resolved path, and then opens it without following a link. So the checks
+//! hold for the file that is open.
 
 use std::{
     ffi::OsStr,
@@ -17,12 +17,12 @@ use rustix::{
 
 use crate::{http::path::Root, limits::LINK_TRIES_MAX};
 
-/// What is to be done with what is opened.
+/// The use of an opened file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Read it. Nothing waits for the other end of a FIFO.
+    /// To read it. The open does not wait for the other end of a FIFO.
     Read,
-    /// Look at it, to run it.
+    /// To read its metadata and run it.
     Run,
 }
 
@@ -38,24 +38,24 @@ impl Purpose {
     }
 }
 
-/// A file or folder that is open, and its path.
+/// An open file or folder, and its path.
 #[derive(Debug)]
 pub(super) struct Opened {
     /// The file.
     pub(super) file: fs::File,
-    /// Where it lies: absolute, free of links.
+    /// The path: absolute, without links.
     pub(super) path: PathBuf,
 }
 
-/// Opens `path`, which is relative and has no `..`. An error if it, or what a link in it leads to, lies outside of `root`
-/// or is hidden. May wait for a disk.
+/// Opens `path`, which is relative and has no `..`. Fails with `NotFound` if it, or the target of a link in it, lies outside
+/// of `root` or is hidden. May wait for a disk.
 pub(super) fn open(root: &Root, path: &Path, purpose: Purpose) -> io::Result<Opened> {
     let not_found = || io::Error::from(io::ErrorKind::NotFound);
     if has_hidden_name(path) {
         return Err(not_found());
     }
-    // One that cannot be looked up or has no end is one that is not there.
-    let told = |error: io::Error| match Errno::from_io_error(&error) {
+    // A path that loops, is too long or names a missing device counts as not found.
+    let as_not_found = |error: io::Error| match Errno::from_io_error(&error) {
         Some(Errno::LOOP | Errno::NAMETOOLONG | Errno::NXIO | Errno::NODEV) => not_found(),
         _ => error,
     };
@@ -64,27 +64,26 @@ pub(super) fn open(root: &Root, path: &Path, purpose: Purpose) -> io::Result<Ope
         let folder = openat(CWD, &real_root, folder_flags(), Mode::empty())?;
         match open_linkless(&folder, path, purpose.flags()) {
             Ok(file) => return Ok(Opened { file, path: join(&real_root, path) }),
-            // A link is on the way, or a file.
+            // A part of the path is a link or a file.
             Err(Errno::LOOP | Errno::NOTDIR) => {}
-            Err(errno) => return Err(told(errno.into())),
+            Err(errno) => return Err(as_not_found(errno.into())),
         }
-        let real = fs::canonicalize(real_root.join(path)).map_err(told)?;
+        let real = fs::canonicalize(real_root.join(path)).map_err(as_not_found)?;
         let inner = real.strip_prefix(&real_root).map_err(|_| not_found())?;
         if leads_to_hidden_name(inner) {
             return Err(not_found());
         }
         match open_linkless(&folder, inner, purpose.flags()) {
             Ok(file) => return Ok(Opened { file, path: join(&real_root, inner) }),
-            // Something has been put in its place meanwhile.
+            // Somebody has replaced a part of the path meanwhile: try again.
             Err(Errno::LOOP | Errno::NOTDIR | Errno::NOENT) => {}
-            Err(errno) => return Err(told(errno.into())),
+            Err(errno) => return Err(as_not_found(errno.into())),
         }
     }
     Err(not_found())
 }
 
-/// Opens `path` to read it if no link is on the way, and the kernel knows the way without asking a disk; `None` if it is
-/// otherwise.
+/// Opens `path` to read it, without the disk. `None` if a part is a link or not cached: [`open`] must be tried.
 #[cfg(target_os = "linux")]
 pub(super) fn open_cached(root: &Root, path: &Path) -> Option<io::Result<fs::File>> {
     use rustix::fs::{ResolveFlags, openat2};
@@ -93,10 +92,10 @@ pub(super) fn open_cached(root: &Root, path: &Path) -> Option<io::Result<fs::Fil
         return Some(Err(io::ErrorKind::NotFound.into()));
     }
     let folder = openat2(CWD, root.path(), folder_flags(), Mode::empty(), ResolveFlags::CACHED).ok()?;
-    match openat2(&folder, or_itself(path), Purpose::Read.flags(), Mode::empty(), LINKLESS | ResolveFlags::CACHED) {
+    match openat2(&folder, or_dot(path), Purpose::Read.flags(), Mode::empty(), LINKLESS | ResolveFlags::CACHED) {
         Ok(file) => Some(Ok(file.into())),
         Err(Errno::NOENT | Errno::NAMETOOLONG) => Some(Err(io::ErrorKind::NotFound.into())),
-        // A link, not cached, no such call, or something rare: whoever may wait shall find out.
+        // A link, not cached, no such call, or a rare error: `open` finds out.
         Err(_) => None,
     }
 }
@@ -110,10 +109,10 @@ pub(super) fn open_cached(_: &Root, _: &Path) -> Option<io::Result<fs::File>> {
 const LINKLESS: rustix::fs::ResolveFlags =
     rustix::fs::ResolveFlags::BENEATH.union(rustix::fs::ResolveFlags::NO_SYMLINKS);
 
-/// Opens `path` from `folder`; [`Errno::LOOP`] or [`Errno::NOTDIR`] if a link is on the way.
+/// Opens `path` from `folder`; fails with [`Errno::LOOP`] or [`Errno::NOTDIR`] if a part is a link.
 #[cfg(target_os = "linux")]
 fn open_linkless(folder: &OwnedFd, path: &Path, flags: OFlags) -> Result<fs::File, Errno> {
-    match rustix::fs::openat2(folder, or_itself(path), flags, Mode::empty(), LINKLESS) {
+    match rustix::fs::openat2(folder, or_dot(path), flags, Mode::empty(), LINKLESS) {
         // The kernel has no such call, or a sandbox forbids it.
         Err(Errno::NOSYS | Errno::PERM) => walk(folder, path, flags),
         opened => opened.map(fs::File::from),
@@ -125,7 +124,7 @@ fn open_linkless(folder: &OwnedFd, path: &Path, flags: OFlags) -> Result<fs::Fil
     walk(folder, path, flags)
 }
 
-/// Opens `path` from `folder` a name at a time.
+/// Opens `path` from `folder` name by name, where the kernel has no `openat2`.
 fn walk(folder: &OwnedFd, path: &Path, flags: OFlags) -> Result<fs::File, Errno> {
     let mut here = openat(folder, ".", folder_flags(), Mode::empty())?;
     let mut names = path.components().filter(|part| *part != Component::CurDir).peekable();
@@ -135,7 +134,7 @@ fn walk(folder: &OwnedFd, path: &Path, flags: OFlags) -> Result<fs::File, Errno>
         here = openat(&here, name, flags | OFlags::NOFOLLOW, Mode::empty())?;
     }
     let file = fs::File::from(here);
-    // Linux opens a link itself if it is only to be looked at.
+    // With `O_PATH` Linux opens a link itself.
     let is_link = file.metadata().is_ok_and(|metadata| metadata.is_symlink());
     if is_link { Err(Errno::LOOP) } else { Ok(file) }
 }
@@ -147,22 +146,22 @@ fn folder_flags() -> OFlags {
     flags
 }
 
-fn or_itself(path: &Path) -> &Path {
+fn or_dot(path: &Path) -> &Path {
     if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }
 
-/// `folder` and then `path`, without a slash at the end.
+/// Joins `folder` and `path`, without a slash at the end.
 fn join(folder: &Path, path: &Path) -> PathBuf {
     folder.join(path).components().collect()
 }
 
-/// Whether a name in `path` begins with a dot; `.well-known` may come first.
+/// Whether a name in `path` begins with a dot; a first name `.well-known` does not count.
 pub(super) fn has_hidden_name(path: &Path) -> bool {
     is_any_hidden(path, |name| name.starts_with(b"."))
 }
 
-/// The same of the path that a link leads to. A name that begins with two dots is not meant: Kubernetes mounts settings as
-/// links into a folder that is called like that.
+/// Whether the target of a link has a hidden name. Names that begin with two dots do not count: Kubernetes mounts settings
+/// as links into such a folder.
 fn leads_to_hidden_name(path: &Path) -> bool {
     is_any_hidden(path, |name| name.starts_with(b".") && !name.starts_with(b".."))
 }

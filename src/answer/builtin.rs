@@ -1,4 +1,4 @@
-//! Files that are built into wsd: the console, and the client for pages.
+//! Files that are built into wsd: the console, and the JavaScript client for pages.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -13,21 +13,21 @@ use hyper::{
 
 use crate::http::page::{Body, page, text_body};
 
-/// Scripts and styles from here only, connections to any WebSocket: the console's address field may name another.
+/// Allows scripts and styles of this server only, but any WebSocket: the console's address field may name another server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src ws: wss:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
     trusted-types 'none'";
 
 /// Path, content type and text.
-type File = (&'static str, &'static str, &'static str);
+type BuiltinFile = (&'static str, &'static str, &'static str);
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// The client for pages, which is always there.
-const CLIENT: File = ("/.wsd/client.js", SCRIPT, include_str!("../../static/wsd.js"));
+/// The JavaScript client for pages; wsd always serves it.
+const CLIENT: BuiltinFile = ("/.wsd/client.js", SCRIPT, include_str!("../../static/wsd.js"));
 
 /// The parts of the console's page.
-const CONSOLE_PARTS: [File; 9] = [
+const CONSOLE_PARTS: [BuiltinFile; 9] = [
     ("/.wsd/console.css", "text/css; charset=utf-8", include_str!("../../static/console.css")),
     ("/.wsd/console.js", SCRIPT, include_str!("../../static/console.js")),
     ("/.wsd/console-close.js", SCRIPT, include_str!("../../static/console-close.js")),
@@ -39,21 +39,21 @@ const CONSOLE_PARTS: [File; 9] = [
     ("/.wsd/console-text.js", SCRIPT, include_str!("../../static/console-text.js")),
 ];
 
-/// The console's page, which is at every path where nothing else is, and the same at all of them.
-const CONSOLE: File = ("", "text/html; charset=utf-8", include_str!("../../static/console.html"));
+/// The console's page; wsd serves it at every path that has nothing else.
+const CONSOLE: BuiltinFile = ("", "text/html; charset=utf-8", include_str!("../../static/console.html"));
 
-/// The answer to a request for the client.
+/// Answers a request for the client; `None` at any other path.
 pub(super) fn client(request: &Parts) -> Option<Response<Body>> {
     (request.uri.path() == CLIENT.0).then(|| respond(request, CLIENT))
 }
 
-/// The answer with the console, or a part of it.
+/// Answers with a part of the console, or at any other path with its page.
 pub(super) fn console(request: &Parts) -> Response<Body> {
     let part = CONSOLE_PARTS.into_iter().find(|(path, ..)| *path == request.uri.path());
     respond(request, part.unwrap_or(CONSOLE))
 }
 
-fn respond(request: &Parts, (_, kind, text): File) -> Response<Body> {
+fn respond(request: &Parts, (_, kind, text): BuiltinFile) -> Response<Body> {
     if !matches!(request.method, Method::GET | Method::HEAD) {
         let mut response = page(StatusCode::METHOD_NOT_ALLOWED, "This is read with GET or HEAD.");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));

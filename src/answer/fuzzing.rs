@@ -1,4 +1,4 @@
-//! Laws of this room for any input, for the fuzz targets: the head of a CGI script's answer, a target among routes.
+//! Properties that hold for any input, for the fuzz targets: the head of a CGI script's answer, a target among routes.
 
 use hyper::{
     HeaderMap, Request, Uri,
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::http::path::{decode, is_clean};
 
-/// A head ends where it ends, whatever follows, is not whole before, and says nothing that is not a script's to say.
+/// Checks a head: the bytes after it do not change it, no shorter part is complete, and it sets no header of wsd's own.
 pub(crate) fn cgi_head(output: &[u8]) {
     let Ok(Some((head, length))) = parse(output) else { return };
     let again = parse(&output[..length]).expect("it is a head by itself").expect("it is whole");
@@ -38,7 +38,7 @@ fn check_length(headers: &HeaderMap) {
     assert!(lengths.iter().all(|length| length.to_str().is_ok_and(|length| length.parse::<u64>().is_ok())));
 }
 
-/// A target is shared out between route, script and rest without a loss, and what is served for it leads nowhere else.
+/// Checks a target: route, script and rest together are the whole path, and a redirect of a folder stays in its route.
 pub(crate) fn target(routes: &Routes, target: &[u8]) {
     let Ok(uri) = Uri::try_from(target) else { return };
     let path = decode(uri.path());

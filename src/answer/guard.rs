@@ -1,4 +1,4 @@
-//! Files that are never served, though they may lie in a folder of files: keys, settings, the text of programs.
+//! Files that wsd never serves, though they may lie in a served folder: keys, settings, the source of programs.
 
 use std::{
     fs, io,
@@ -15,65 +15,65 @@ use rustix::fs::OFlags;
 use super::beneath::has_hidden_name;
 use crate::{event::Event, http::path::Root, limits::GUARDED_FILES_MAX};
 
-/// By whom a file is named that is never served.
+/// The argument that names a guarded file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Namer {
-    /// A flag that says where settings or secrets are: `--sslkey`.
+    /// A flag for settings or secrets, such as `--sslkey`.
     Flag(&'static str),
     /// COMMAND: a program, or one of its arguments.
     Command,
 }
 
-/// A file that is never served, under whatever name.
+/// A file that wsd never serves, under any name.
 ///
-/// Files are told apart by device and number, not by path. Another file may come to lie at the path at any time; those
-/// that were there before are not served either.
+/// A guard compares files by device and inode, not by path. Another file may replace the one at the path at any time; wsd
+/// does not serve the earlier ones either.
 #[derive(Debug)]
 pub(crate) struct Guard {
     path: PathBuf,
     namer: Namer,
     known: Mutex<Vec<Known>>,
-    is_told: AtomicBool,
+    has_warned: AtomicBool,
 }
 
-/// A file that is or was at the path of a guard. It is kept open: so no other can get its number.
+/// A file that is or was at the path of a guard. It stays open, so that no other file gets its inode number.
 #[derive(Debug)]
 struct Known {
     id: Id,
     _file: fs::File,
 }
 
-/// Device and number.
+/// Device and inode.
 type Id = (u64, u64);
 
 impl Guard {
-    /// Guards what is at `path` from now on; if that is no file, nothing.
+    /// Guards the file at `path` from now on; anything else than a file is ignored.
     pub(crate) fn new(path: PathBuf, namer: Namer) -> Self {
-        let guard = Self { path, namer, known: Mutex::default(), is_told: AtomicBool::new(false) };
-        guard.look(&mut guard.known.lock().unwrap_or_else(PoisonError::into_inner));
+        let guard = Self { path, namer, known: Mutex::default(), has_warned: AtomicBool::new(false) };
+        guard.refresh(&mut guard.known.lock().unwrap_or_else(PoisonError::into_inner));
         guard
     }
 
-    /// The path.
+    /// Returns the path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// By whom it is named.
+    /// Returns the argument that names the file.
     pub(crate) fn namer(&self) -> Namer {
         self.namer
     }
 
-    /// Whether it is this file that is not to be served.
-    pub(super) fn is(&self, file: &fs::Metadata) -> bool {
+    /// Whether `file` is or was at the path, so that wsd must not serve it.
+    pub(super) fn matches(&self, file: &fs::Metadata) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.look(&mut known);
+        let now = self.refresh(&mut known);
         let file = id(file);
         now == Some(file) || known.iter().any(|known| known.id == file)
     }
 
-    /// The file that is at the path now, which is `known` from then on.
-    fn look(&self, known: &mut Vec<Known>) -> Option<Id> {
+    /// Returns the file that is at the path now, and adds it to `known`.
+    fn refresh(&self, known: &mut Vec<Known>) -> Option<Id> {
         let now = fs::metadata(&self.path).ok().filter(fs::Metadata::is_file).map(|file| id(&file))?;
         if !known.iter().any(|known| known.id == now)
             && let Ok(found) = self.hold()
@@ -90,7 +90,7 @@ impl Guard {
         let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
         #[cfg(target_os = "linux")]
         {
-            // Nothing is read, so it need not be readable.
+            // wsd reads nothing of it, so it need not be readable.
             flags |= OFlags::PATH;
         }
         let flags = i32::try_from(flags.bits()).expect("flags of open(2)");
@@ -98,7 +98,7 @@ impl Guard {
         Ok(Known { id: id(&file.metadata()?), _file: file })
     }
 
-    /// Says once that the file lies in one of the folders that are served, if it does so where all is served.
+    /// Logs once that the file lies in one of the served `folders`, unless a name on its path there is hidden.
     pub(super) fn warn_of_place(&self, folders: &[&Root]) {
         let Ok(file) = fs::canonicalize(&self.path) else { return };
         let is_in = |folder: &&&Root| {
@@ -107,14 +107,14 @@ impl Guard {
             inner.is_some_and(|inner| !has_hidden_name(&inner)) && file.is_file()
         };
         if let Some(folder) = folders.iter().find(is_in)
-            && !self.is_told.swap(true, Ordering::Relaxed)
+            && !self.has_warned.swap(true, Ordering::Relaxed)
         {
             let (file, folder) = (self.path.display(), folder.path().display());
             let named = match self.namer {
                 Namer::Flag(flag) => flag,
                 Namer::Command => "COMMAND",
             };
-            let hint = "keep it outside of the folder of --staticdir";
+            let hint = "move it out of the folder of --staticdir";
             Event::FileNotServed { file: &file, named, folder: &folder, hint }.emit();
         }
     }

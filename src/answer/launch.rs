@@ -1,4 +1,4 @@
-//! Starts the program for a request: a fork slot, the environment, the process; or a refusal that tells why not.
+//! Starts the program for a request: takes a fork slot, builds the environment, starts the process. A refusal says why not.
 
 use hyper::{StatusCode, Version, http::request::Parts};
 
@@ -21,13 +21,13 @@ use crate::{
 /// Starts the programs of a site.
 #[derive(Debug)]
 pub(crate) struct Launcher {
-    /// How many workers there may be.
+    /// Limits the number of workers.
     pub(crate) admission: Admission,
-    /// How processes are run.
+    /// The options of processes.
     pub(crate) process: ProcessOptions,
-    /// What workers inherit of wsd's environment, and `SERVER_SOFTWARE`.
+    /// The part of wsd's environment that workers inherit, and `SERVER_SOFTWARE`.
     pub(crate) environ: EnvironOptions,
-    /// Finds the names of clients, if that is wanted.
+    /// Finds the names of clients; `None` without `--reverselookup`.
     pub(crate) lookup: Option<Lookup>,
 }
 
@@ -56,7 +56,7 @@ impl Launcher {
         Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "maxbuffer", text).with_hint("raise --maxbuffer"))
     }
 
-    /// Takes a fork slot.
+    /// Takes a fork slot, or refuses if none is free.
     pub(super) fn admit(&self) -> Result<Permit, Refusal> {
         self.check_budget()?;
         self.admission.admit().ok_or_else(|| {

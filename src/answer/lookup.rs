@@ -1,4 +1,4 @@
-//! `--reverselookup`: a client's name, if it can be had soon.
+//! `--reverselookup`: finds a client's host name within a time limit.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -9,20 +9,20 @@ use crate::{
     peer::Peer,
 };
 
-/// Finds the names of clients in the system's resolver.
+/// Finds the names of clients with the system's resolver.
 #[derive(Clone, Debug)]
 pub(crate) struct Lookup {
     slots: Arc<Semaphore>,
 }
 
 impl Lookup {
-    /// Look-ups for all clients.
+    /// Returns the look-up for all clients: at most [`LOOKUPS_MAX`] run at a time.
     pub(crate) fn new() -> Self {
         Self { slots: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
     }
 
-    /// The client's name, or its address if there is none or it takes too long. A slow resolver delays nobody by more
-    /// than [`LOOKUP_TIME_MAX`], and holds a limited number of threads.
+    /// Returns the client's name, or its address if it has none or the look-up takes longer than [`LOOKUP_TIME_MAX`]. A
+    /// slow resolver holds a limited number of threads.
     pub(super) async fn name(&self, peer: Peer) -> String {
         match peer.ip() {
             None => peer.address(),
@@ -38,7 +38,7 @@ impl Lookup {
             name
         });
         let name = timeout(LOOKUP_TIME_MAX, look).await.ok()?.ok()??;
-        // The name is what the owner of the address says: it may be anything.
+        // The owner of the address chooses the name, which may contain anything.
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'%');
         Some(name).filter(|name| !name.is_empty() && name.bytes().all(is_name))
     }

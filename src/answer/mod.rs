@@ -1,4 +1,4 @@
-//! The answers to HTTP requests: a file or a folder for each kind of answer.
+//! The answers to HTTP requests: a module for each kind of answer.
 
 mod ask;
 mod beneath;

@@ -1,4 +1,4 @@
-//! `--redirport`: a listener that says where the site is.
+//! `--redirport`: redirects requests to the site.
 
 use hyper::{
     Response, StatusCode,
@@ -8,17 +8,17 @@ use hyper::{
 
 use crate::http::page::{Body, page, text_body};
 
-/// Where the site is.
+/// The scheme and port of the site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     /// `http` or `https`.
     pub(crate) scheme: &'static str,
-    /// Its port.
+    /// The TCP port.
     pub(crate) port: u16,
 }
 
 impl Target {
-    /// 301 to the same host, path and query, with the site's scheme and port.
+    /// Returns a 301 to the same host, path and query, with the site's scheme and port; a 400 if `Host` is invalid.
     pub(super) fn respond(&self, request: &Parts) -> Response<Body> {
         let host = request.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
@@ -33,10 +33,10 @@ impl Target {
         }
     }
 
-    /// `None` if `host` is none.
+    /// Returns the URL of `target` at the site; `None` if `host` is not a host.
     fn location(&self, host: &str, target: &str) -> Option<String> {
         let authority: hyper::http::uri::Authority = host.parse().ok()?;
-        // A name in front of an `@` would make the host another one for some readers.
+        // Some clients would take a name before an `@` for the host.
         let host = Some(authority.host()).filter(|host| !host.is_empty() && !authority.as_str().contains('@'))?;
         let is_default = matches!((self.scheme, self.port), ("http", 80) | ("https", 443));
         let port = if is_default { String::new() } else { format!(":{}", self.port) };
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_keeps_host_path_and_query() {
+    fn the_location_keeps_host_path_and_query() {
         let table = [
             ("https", 443, "example.com", "/a?b=c", Some("https://example.com/a?b=c")),
             ("https", 8443, "example.com:80", "/", Some("https://example.com:8443/")),

@@ -1,4 +1,4 @@
-//! What is served at which path.
+//! Routes: the site for each path.
 
 use std::sync::Arc;
 
@@ -8,20 +8,20 @@ use crate::{shutdown::Shutdown, worker::environ::room_variables};
 /// The sites, by path.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    /// What the table of the settings says; no pattern comes twice.
+    /// The routes of the settings; no pattern occurs twice.
     pub(crate) table: Vec<(Pattern, Arc<Site>)>,
-    /// What is served at every other path.
+    /// The site for every other path.
     pub(crate) otherwise: Arc<Site>,
-    /// What is served at none of them.
+    /// The files that no site serves.
     pub(crate) sources: Arc<Sources>,
 }
 
-/// What of a path has led to a site.
+/// The part of a path that matched the pattern of a site.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Base {
-    /// Its bytes, decoded.
+    /// Its length in bytes, decoded.
     pub(crate) bytes: usize,
-    /// Whether the site has paths below it, too.
+    /// Whether the pattern matches paths below it, too.
     pub(crate) has_more: bool,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum Pattern {
 }
 
 impl Pattern {
-    /// Reads `/path` or `/path/*`; an error says what is wrong with it.
+    /// Parses `/path` or `/path/*`; an error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         if !text.starts_with('/') {
             return Err("a path begins with `/`");
@@ -53,14 +53,14 @@ impl Pattern {
         Ok(if is_prefix { Self::Below(path.to_owned()) } else { Self::Exact(path.to_owned()) })
     }
 
-    /// The path, without what may follow.
+    /// Returns the path, without the `/*`.
     fn path(&self) -> &str {
         match self {
             Self::Exact(path) | Self::Below(path) => path,
         }
     }
 
-    /// The bytes of `path` that the pattern takes, if it matches.
+    /// Returns the number of bytes of `path` that the pattern matches.
     fn matches(&self, path: &[u8]) -> Option<usize> {
         match self {
             Self::Exact(own) => (path == own.as_bytes()).then_some(own.len()),
@@ -73,7 +73,7 @@ impl Pattern {
 }
 
 impl Routes {
-    /// Starts the workers that are to run before any client; those that run already are left alone.
+    /// Starts the workers of eager sites, before any client; leaves running ones alone.
     pub(crate) fn start_eager(&self, shutdown: &Shutdown) {
         let all = self.table.iter().map(|(pattern, site)| (pattern.path(), site)).chain([("", &self.otherwise)]);
         for (path, site) in all {
@@ -85,17 +85,17 @@ impl Routes {
         }
     }
 
-    /// Says which files that are never served lie in a folder of `--staticdir`.
+    /// Logs which files that wsd never serves lie in a folder of `--staticdir`.
     pub(crate) fn warn_of_secrets(&self) {
         let sites = self.table.iter().map(|(_, site)| site).chain([&self.otherwise]);
         let folders: Vec<_> = sites.filter_map(|site| site.files.as_ref()).collect();
         self.sources.warn_of_places(&folders);
     }
 
-    /// The site for `path` (decoded), and what of the path led to it: the longest match.
+    /// Returns the site with the longest match for `path` (decoded), and the part that matched.
     pub(super) fn find(&self, path: &[u8]) -> (&Arc<Site>, Base) {
         let matches = self.table.iter().filter_map(|(pattern, site)| Some((site, pattern.matches(path)?, pattern)));
-        // `/a` comes before `/a/*` at the path `/a`.
+        // At the path `/a`, `/a` has precedence over `/a/*`.
         let best = matches.max_by_key(|(_, taken, pattern)| (*taken, matches!(pattern, Pattern::Exact(_))));
         best.map_or((&self.otherwise, Base::default()), |(site, bytes, pattern)| {
             (site, Base { bytes, has_more: matches!(pattern, Pattern::Below(_)) })

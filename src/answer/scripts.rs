@@ -1,4 +1,4 @@
-//! Which program a URL means.
+//! Finds the program for a URL.
 
 use std::{
     ffi::OsStr,
@@ -12,19 +12,19 @@ use crate::{
     worker::program::Program,
 };
 
-/// The programs that are served.
+/// The programs of a site.
 #[derive(Clone, Debug)]
 pub(crate) enum Scripts {
-    /// COMMAND: one program, whatever the path.
+    /// COMMAND: one program for every path.
     Command(Program),
     /// `--dir`: the path picks a file.
     Dir(Root),
 }
 
-/// A program, and how the path of the URL is shared out (RFC 3875, sections 4.1.5 and 4.1.13).
+/// A program, and how it splits the path of the URL (RFC 3875, sections 4.1.5 and 4.1.13).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Script<'a> {
-    /// What to run.
+    /// The program to run.
     pub(crate) program: Program,
     /// `SCRIPT_NAME`.
     pub(crate) name: &'a [u8],
@@ -33,7 +33,7 @@ pub(crate) struct Script<'a> {
 }
 
 impl Scripts {
-    /// The program for `path` (decoded), of which `base` bytes have led to these programs.
+    /// Finds the program for `path` (decoded), whose first `base` bytes matched the site.
     pub(crate) fn find<'a>(&self, path: &'a [u8], base: usize) -> Option<Script<'a>> {
         if !is_clean(path) {
             return None;
@@ -45,7 +45,7 @@ impl Scripts {
                 Some(Script { program: program.clone(), name, path_info })
             }
             Self::Dir(root) => {
-                let Found { file, named, taken } = find_file(root, path.get(base..)?)?;
+                let FoundFile { file, named, taken } = find_file(root, path.get(base..)?)?;
                 let (name, path_info) = path.split_at(base + taken);
                 Some(Script { program: Program::linkless(file, named.into(), None), name, path_info })
             }
@@ -55,17 +55,17 @@ impl Scripts {
 
 /// A file in a folder of programs.
 #[derive(Debug)]
-pub(super) struct Found {
-    /// Its path, absolute and free of links.
+pub(super) struct FoundFile {
+    /// Its path, absolute and without links.
     pub(super) file: PathBuf,
-    /// Its path as it was asked for.
+    /// Its path as requested, with links.
     pub(super) named: PathBuf,
-    /// The bytes of the URL's path that led to it.
+    /// The number of bytes of the URL's path that name it.
     pub(super) taken: usize,
 }
 
-/// The first file on the way along `path` (decoded, and clean: [`is_clean`]), unless it is hidden or lies outside of `root`.
-pub(super) fn find_file(root: &Root, path: &[u8]) -> Option<Found> {
+/// Finds the first file along `path` (decoded, and canonical: [`is_clean`]), unless it is hidden or lies outside of `root`.
+pub(super) fn find_file(root: &Root, path: &[u8]) -> Option<FoundFile> {
     let path = path.strip_prefix(b"/")?;
     let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([path.len()]);
     for end in ends {
@@ -73,7 +73,7 @@ pub(super) fn find_file(root: &Root, path: &[u8]) -> Option<Found> {
         let opened = beneath::open(root, inner, Purpose::Run).ok()?;
         let metadata = opened.file.metadata().ok()?;
         if metadata.is_file() {
-            return Some(Found { file: opened.path, named: root.path().join(inner), taken: 1 + end });
+            return Some(FoundFile { file: opened.path, named: root.path().join(inner), taken: 1 + end });
         }
         if !metadata.is_dir() {
             return None;

@@ -1,4 +1,4 @@
-//! Every request: one gate, then a list of answerers, of which the first that has something to say answers.
+//! Answers every request: the gate checks it, then the first module that has an answer for it gives it.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::{
     ask::Ask,
     builtin,
-    cgi::{self, answer::Answer},
+    cgi::{self, answer::HttpAnswer},
     files, redirect,
     routes::Routes,
     websocket,
@@ -25,15 +25,15 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// Redirects of CGI scripts from one to another within wsd (RFC 3875, section 6.2.2), against those that go round.
+/// The most local redirects (RFC 3875, section 6.2.2) that wsd follows for one request: scripts may redirect in a loop.
 const CGI_REDIRECTS_MAX: u32 = 8;
 
-/// What answers at a listener.
+/// Answers the requests of a listener.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
-    /// All that is served; the settings may be loaded again.
+    /// The current routes; a reload of the settings replaces them.
     pub(crate) routes: watch::Receiver<Arc<Routes>>,
-    /// Where a listener leads that only redirects.
+    /// The site that the listener redirects to, if it only redirects.
     pub(crate) redirect: Option<redirect::Target>,
 }
 
@@ -51,7 +51,7 @@ impl Service {
         mut request: Request<Incoming>,
     ) -> Response<Body> {
         if let Some(target) = request.uri().path_and_query().filter(|_| request.uri().authority().is_some()) {
-            // The form for proxies (RFC 9112, section 3.2.2): which server it names must be in no answer.
+            // The absolute form, for proxies (RFC 9112, section 3.2.2): no answer may contain the server that it names.
             *request.uri_mut() = target.clone().into();
         }
         let routes = Arc::clone(&self.routes.borrow());
@@ -69,49 +69,49 @@ impl Service {
             let site = Arc::clone(&ask.site);
             return site.headers.add(websocket::answer(ask).await);
         }
-        // Large beside it: a connection that becomes a session does not pay for it.
+        // Boxed, since it is large: a connection that becomes a session does not pay for it.
         Box::pin(answer(ask)).await
     }
 }
 
-/// Answers plain HTTP; a script may say that another request is to be answered instead.
+/// Answers plain HTTP; follows local redirects of scripts.
 async fn answer(mut ask: Ask) -> Response<Body> {
     for _ in 0..=CGI_REDIRECTS_MAX {
         match answer_once(&mut ask).await {
-            Answer::Document(response) => return ask.site.headers.add_beside(response),
-            Answer::Page(response) => return ask.site.headers.add(response),
-            Answer::LocalRedirect(target) => ask.redirect(target),
+            HttpAnswer::Document(response) => return ask.site.headers.add_beside(response),
+            HttpAnswer::Page(response) => return ask.site.headers.add(response),
+            HttpAnswer::LocalRedirect(target) => ask.redirect(target),
         }
     }
     let text = "The scripts redirect to each other without an end.";
     ask.site.headers.add(page::page(StatusCode::BAD_GATEWAY, text))
 }
 
-async fn answer_once(ask: &mut Ask) -> Answer {
+async fn answer_once(ask: &mut Ask) -> HttpAnswer {
     let site = Arc::clone(&ask.site);
     let path = ask.path.clone();
     let script = site.cgi.as_ref().filter(|_| ask.is_clean()).and_then(|cgi| cgi.find(&path, ask.base.bytes));
     let aim = if script.is_some() { Aim::Script } else { Aim::Page };
-    let visitor = match site.gate.admit(&ask.connection, &ask.request, aim) {
-        Ok(visitor) => visitor,
+    let client = match site.gate.admit(&ask.connection, &ask.request, aim) {
+        Ok(client) => client,
         Err(refusal) => {
             refusal.log(ask.connection.peer);
-            return Answer::Page(page::refused(&refusal));
+            return HttpAnswer::Page(page::refused(&refusal));
         }
     };
     if !ask.is_clean() {
-        return Answer::Page(page::not_found("There is nothing at such a path."));
+        return HttpAnswer::Page(page::not_found("There is nothing at such a path."));
     }
     if let Some(found) = script {
-        return cgi::answer(ask, &visitor, &found).await;
+        return cgi::answer(ask, &client, &found).await;
     }
     if let Some(response) = builtin::client(&ask.request) {
-        return Answer::Page(response);
+        return HttpAnswer::Page(response);
     }
     if let Some(response) = files::answer(ask).await {
-        return Answer::Page(response);
+        return HttpAnswer::Page(response);
     }
-    Answer::Page(match &site.scripts {
+    HttpAnswer::Page(match &site.scripts {
         _ if site.has_console => builtin::console(&ask.request),
         Some(_) => page::not_found("This is wsd, a WebSocket server: connect with a WebSocket."),
         None => page::not_found("This is wsd, a WebSocket server."),

@@ -1,4 +1,4 @@
-//! A site: what is served at a path, checked and ready.
+//! A site: the checked settings of a path.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::{
     socket::SocketOptions,
 };
 
-/// What the settings say of a path.
+/// The settings of a path.
 #[derive(Debug)]
 pub(crate) struct Site {
-    /// Who may ask.
+    /// Decides which requests wsd answers.
     pub(crate) gate: Gate,
     /// The programs behind WebSockets.
     pub(crate) scripts: Option<Scripts>,
-    /// The rooms, where clients share a program or it is told who speaks.
+    /// The rooms, if clients share a program or the program learns which client speaks.
     pub(crate) rooms: Option<Arc<Rooms>>,
     /// The scripts of `--cgidir`.
     pub(crate) cgi: Option<Cgi>,
@@ -24,13 +24,13 @@ pub(crate) struct Site {
     pub(crate) files: Option<Root>,
     /// Whether the page of `--devconsole` is shown.
     pub(crate) has_console: bool,
-    /// The subprotocols that may be chosen, the best first.
+    /// The subprotocols that wsd accepts.
     pub(crate) subprotocols: Vec<String>,
-    /// The headers that every answer has besides its own.
+    /// The user's headers, which wsd adds to every answer.
     pub(crate) headers: Headers,
     /// Whether the shared worker is started before any client.
     pub(crate) is_eager: bool,
-    /// How WebSockets are run.
+    /// The options of WebSockets.
     pub(crate) socket: SocketOptions,
     /// Starts programs.
     pub(crate) launcher: Launcher,

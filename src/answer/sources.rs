@@ -1,11 +1,11 @@
-//! What is never served, of whichever site: the text of programs, settings and secrets.
+//! Files that no site serves: the source of programs, settings and secrets.
 
 use std::{fs, path::Path, sync::Arc};
 
 use super::{guard::Guard, scripts::Scripts, site::Site};
 use crate::http::path::Root;
 
-/// What nobody is to read.
+/// The folders and files that no client may read.
 #[derive(Debug)]
 pub(crate) struct Sources {
     /// The folders of `--dir` and `--cgidir`.
@@ -15,7 +15,7 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// The folders of the programs of `sites`, and single files.
+    /// Collects the program folders of `sites`, and single files.
     pub(crate) fn of<'a>(sites: impl IntoIterator<Item = &'a Site>, guards: Vec<Arc<Guard>>) -> Self {
         let mut folders = Vec::new();
         for site in sites {
@@ -32,18 +32,18 @@ impl Sources {
         self.folders.is_empty()
     }
 
-    /// The folder of programs that `file` lies in or is; the path of `file` is absolute and free of links.
+    /// Returns the program folder that contains `file` or is it; `file` is absolute and without links.
     pub(crate) fn folder_of(&self, file: &Path) -> Option<&Path> {
         let holds = |folder: &&Root| fs::canonicalize(folder.path()).is_ok_and(|folder| file.starts_with(folder));
         self.folders.iter().find(holds).map(Root::path)
     }
 
-    /// Whether a file is not to be served, under whatever name.
+    /// Whether wsd must not serve `file`, under any name.
     pub(super) fn is_guarded(&self, file: &fs::Metadata) -> bool {
-        self.guards.iter().any(|guard| guard.is(file))
+        self.guards.iter().any(|guard| guard.matches(file))
     }
 
-    /// Says which of the files lie in a folder that is served, each once.
+    /// Logs which of the files lie in a served folder, each file once.
     pub(super) fn warn_of_places(&self, folders: &[&Root]) {
         for guard in &self.guards {
             guard.warn_of_place(folders);

@@ -1,4 +1,4 @@
-//! The answer to a request for a WebSocket: checks the handshake, starts the program, and only then says 101.
+//! Answers a request for a WebSocket: checks the handshake, starts the program, and only then sends the 101.
 
 use std::{ffi::OsStr, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
     budget::Owner,
     http::{
         connection::into_stream,
-        gate::{Aim, Visitor},
+        gate::{AdmittedClient, Aim},
         handshake,
         page::{self, Body, text_body},
         refusal::Refusal,
@@ -36,14 +36,14 @@ use crate::{
 };
 
 /// The partner of a session.
-enum Partner {
+enum SessionPartner {
     /// A process of its own.
     Process(Box<Process>),
     /// A seat in a room.
     Member(Member),
 }
 
-/// Answers a request for a WebSocket; with a 101, a session has begun.
+/// Answers a request for a WebSocket; a 101 begins a session.
 pub(super) async fn answer(mut ask: Ask) -> Response<Body> {
     match begin(&ask).await {
         Ok((response, partner)) => {
@@ -59,31 +59,31 @@ pub(super) async fn answer(mut ask: Ask) -> Response<Body> {
     }
 }
 
-/// Spawns the session, which begins once the 101 has been sent.
-fn run(ask: &mut Ask, partner: Partner) {
+/// Spawns the session, which begins once hyper has sent the 101.
+fn run(ask: &mut Ask, partner: SessionPartner) {
     let Some(upgrade) = ask.upgrade.take() else { return };
     let (site, connection, shutdown) = (Arc::clone(&ask.site), ask.connection.clone(), ask.shutdown.clone());
     let path = ask.request.uri.path().to_owned();
     ask.shutdown.spawn(async move {
-        // Fails if the client leaves before the 101; the worker is killed as it is dropped.
+        // Fails if the client leaves before the 101; dropping the process kills its worker.
         let Ok(upgraded) = upgrade.await else { return };
         let (stream, early) = into_stream(upgraded);
         let socket = |owner: &Owner| Socket::new(stream, early, &site.socket, owner.clone());
         match partner {
-            Partner::Process(process) => {
+            SessionPartner::Process(process) => {
                 session::run(&connection, &path, socket(process.owner()), *process, &shutdown).await;
             }
-            Partner::Member(member) => {
+            SessionPartner::Member(member) => {
                 session::run(&connection, &path, socket(member.owner()), member, &shutdown).await;
             }
         }
     });
 }
 
-/// Does all that can fail, in this order: the handshake, the gate, the path, the fork limit, the program.
-async fn begin(ask: &Ask) -> Result<(Response<Body>, Partner), Refusal> {
+/// Does every step that can fail, in this order: handshake, gate, path, fork limit, program.
+async fn begin(ask: &Ask) -> Result<(Response<Body>, SessionPartner), Refusal> {
     let accept = handshake::accept(&ask.request)?;
-    let Visitor { connection } = ask.site.gate.admit(&ask.connection, &ask.request, Aim::Session)?;
+    let AdmittedClient { connection } = ask.site.gate.admit(&ask.connection, &ask.request, Aim::Session)?;
     let script = ask.site.scripts.as_ref().and_then(|scripts: &Scripts| scripts.find(&ask.path, ask.base.bytes));
     let Some(script) = script else {
         return Err(Refusal::new(StatusCode::NOT_FOUND, "path", "There is no program at this path."));
@@ -104,21 +104,21 @@ async fn begin(ask: &Ask) -> Result<(Response<Body>, Partner), Refusal> {
         None => {
             let permit = launcher.admit()?;
             let (worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
-            Partner::Process(Box::new(Process::new(connection, worker, permit, &launcher.process)))
+            SessionPartner::Process(Box::new(Process::new(connection, worker, permit, &launcher.process)))
         }
         Some(rooms) => {
             launcher.check_budget()?;
             if launcher.admission.is_full() {
-                // The last client of a room may have left a moment ago.
+                // The room's last client may have just left: its end frees a fork slot.
                 rooms.ended(&ask.path).await;
             }
-            Partner::Member(join(ask, rooms, &script, id, &environment).await?)
+            SessionPartner::Member(join(ask, rooms, &script, id, &environment).await?)
         }
     };
     Ok((switching_protocols(&accept, subprotocol), partner))
 }
 
-/// Lets a client into a room, whose worker is started if it is the first.
+/// Joins a client to a room; the first client starts the room's worker.
 async fn join(
     ask: &Ask,
     rooms: &Arc<Rooms>,
@@ -143,7 +143,7 @@ async fn join(
         };
         launcher.start(ask.connection.peer, &script.program, environment, permit).await
     };
-    // A room for all is that of the route, whatever the path of its first client.
+    // A room for all has the path of the route, not that of its first client.
     let path = if rooms.sharing == Sharing::All { script.name } else { &*ask.path };
     let joined = rooms.join(path, id, variables, &ask.connection, &ask.shutdown, launch).await;
     let unavailable = |why, text| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why, text);

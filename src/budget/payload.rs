@@ -1,20 +1,20 @@
-//! Bytes that several owners share: counted once, until nobody has them any more.
+//! Counts bytes that several owners share once, until the last owner drops them.
 
 use bytes::Bytes;
 
 use super::Budget;
 
-/// Bytes that a shared payload costs beside its own: its vector, its counts and what the allocator rounds up.
+/// Bytes that a shared payload costs beside its own: its vector, its counts and the allocator's rounding.
 pub(super) const PAYLOAD_BYTES: usize = 128;
 
 impl Budget {
-    /// Makes `payload` shareable, and counts it until nobody has it any more.
+    /// Makes `payload` shareable, and counts it until the last owner drops it.
     pub(crate) fn bytes(&self, payload: Vec<u8>) -> Bytes {
         let size = payload.capacity();
         self.count(payload, size)
     }
 
-    /// Counts `payload`, which takes up `size` bytes, until nobody has it any more.
+    /// Counts `payload`, which takes up `size` bytes, until the last owner drops it.
     pub(crate) fn count(&self, payload: impl AsRef<[u8]> + Send + 'static, size: usize) -> Bytes {
         struct Counted<T> {
             payload: T,

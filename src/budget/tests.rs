@@ -2,14 +2,14 @@ use std::task::Waker;
 
 use super::{payload::PAYLOAD_BYTES, *};
 
-/// So much is worth asking for.
+/// The fewest bytes for which the budget asks.
 const K: usize = 4 << 10;
 
 fn is_asked(owner: &Owner) -> bool {
     owner.is_asked(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Owners that hold so many times [`K`] bytes each.
+/// Returns owners that hold `bytes` times [`K`] bytes each.
 fn owners<const N: usize>(budget: &Budget, kind: Kind, bytes: [usize; N]) -> [(Owner, Share); N] {
     bytes.map(|bytes| {
         let owner = Owner::new(budget, kind);
@@ -81,12 +81,12 @@ fn who_holds_next_to_nothing_is_never_asked() {
     let [program] = owners(&budget, Kind::Program, [99]);
     let [mut small, mut large] = owners(&budget, Kind::Client, [0, 0]);
 
-    small.1.set(INNOCENT_BYTES - 1, 0);
+    small.1.set(ASKED_BYTES_MIN - 1, 0);
     assert!(budget.is_full());
     assert!(!is_asked(&small.0));
 
     budget.owners().searched = [None; 3];
-    large.1.set(INNOCENT_BYTES, 0);
+    large.1.set(ASKED_BYTES_MIN, 0);
     assert!(is_asked(&large.0) && !is_asked(&small.0));
     drop(program);
 }

@@ -1,4 +1,4 @@
-//! What is done while the bound is near, besides asking owners: the log says so, and freed memory is given back.
+//! Logs that the limit is near, and gives freed memory back meanwhile.
 
 use std::{
     sync::atomic::Ordering,
@@ -9,14 +9,14 @@ use std::{
 use super::Budget;
 use crate::{event::Event, sys};
 
-/// How often the log says that the bound is near.
+/// The time between two lines of the log that say that the limit is near.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How often freed memory is given back while the bound is near.
+/// The time between two trims while the limit is near.
 const TRIM_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Budget {
-    /// Logs that the limit is near, unless that was said a moment ago.
+    /// Logs that the limit is near, unless it did within [`LOG_INTERVAL`].
     pub(super) fn log(&self) {
         let now = Instant::now();
         let mut owners = self.owners();
@@ -26,12 +26,12 @@ impl Budget {
         owners.logged = Some(now);
         drop(owners);
         let (bytes, limit) = (self.used(), self.0.limit.load(Ordering::Relaxed));
-        let hint = "histories are shortened, then clients cut off; --maxbuffer sets the limit";
+        let hint = "raise --maxbuffer; near it wsd shortens histories, then closes clients";
         Event::BuffersNearlyFull { bytes, limit, hint }.emit();
     }
 
-    /// Has the allocator give back what is free between what waits, unless it did a moment ago: of large messages that come and
-    /// go as much may be left as waits. That takes milliseconds, so it has a thread of its own.
+    /// Gives freed memory back to the kernel, unless it did within [`TRIM_INTERVAL`]: large messages may leave as much free
+    /// memory behind as waits. That takes milliseconds, so it runs on a thread of its own.
     pub(super) fn trim(&self) {
         let now = Instant::now();
         let mut owners = self.owners();
@@ -40,7 +40,7 @@ impl Budget {
         }
         owners.trimmed = Some(now);
         drop(owners);
-        // Without a thread the next time will do.
+        // If the system has no thread left, the next trim will do.
         let _ = thread::Builder::new().name("trim".to_owned()).spawn(sys::give_back_freed_memory);
     }
 }

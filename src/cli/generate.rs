@@ -9,11 +9,11 @@ use clap_mangen::Man;
 use super::value::words;
 
 words! {
-    /// What `--generate` prints.
+    /// The texts that `--generate` prints.
     GeneratedWord { Man = "man", Bash = "bash", Zsh = "zsh", Fish = "fish" }
 }
 
-/// Returns what `--generate` asks for.
+/// Returns the text that `--generate` asks for.
 pub(super) fn generate(definition: Command, what: GeneratedWord) -> io::Result<String> {
     let mut text = Vec::new();
     match what {
@@ -25,7 +25,7 @@ pub(super) fn generate(definition: Command, what: GeneratedWord) -> io::Result<S
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Returns a definition of the flags that are not hidden, and of COMMAND.
+/// Returns the definition that shells complete: the visible flags, and COMMAND.
 fn completed(definition: &Command) -> Command {
     let offered = definition.get_arguments().filter(|flag| !flag.is_hide_set()).cloned();
     let command = Arg::new("COMMAND").num_args(0..).trailing_var_arg(true).value_hint(ValueHint::CommandWithArguments);

@@ -1,14 +1,15 @@
-//! Reads the command line: text in, typed flags out. Opens nothing and binds nothing.
+//! Reads the command line and returns typed flags. Opens no file and no socket.
 //!
-//! Each subject has a struct of flags, which reads the command line and the keys of a TOML file. To add a flag, add a field
-//! with its help text there, and use it in `config`: help, completions, the manual page and the key follow.
+//! Each subject has a struct of flags. clap reads it from the command line, serde from a TOML file. To add a flag, add a field
+//! with its help text there and use it in `config`: help, completions, the manual page and the key follow.
 //!
-//! The spelling is that of Go's flag package, which websocketd uses: `-x` is `--x`, a boolean takes a value only after
-//! `=`, and everything from the first word that is no flag belongs to COMMAND.
+//! Flags are spelled as in Go's flag package, which websocketd uses: `-x` is `--x`, a boolean takes a value only after `=`,
+//! and COMMAND begins at the first word that is not a flag.
 
 #![expect(clippy::doc_markdown, reason = "the doc comments of flags are the text of `--help`")]
-#![expect(rustdoc::broken_intra_doc_links, reason = "brackets in the text of `--help` are no links")]
+#![expect(rustdoc::broken_intra_doc_links, reason = "brackets in the text of `--help` are not links")]
 
+mod error;
 mod generate;
 pub(crate) mod server;
 pub(crate) mod site;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, ValueHint, error::ErrorKind};
 
+use error::describe;
 use generate::{GeneratedWord, generate};
 use server::Flags;
 use types::{CommandWords, RouteWords};
@@ -60,7 +62,7 @@ struct Definition {
     version: Option<bool>,
 }
 
-/// What to read, and whether to serve.
+/// Flags of the command line only: the file, the routes, and the check.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Routes")]
 pub(crate) struct RunFlags {
@@ -78,30 +80,30 @@ pub(crate) struct RunFlags {
 /// A command line.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandLine {
-    /// All flags, to be laid over those of a file.
+    /// All flags; [`CommandLine::over`] lays them over those of a file.
     matches: ArgMatches,
-    /// The flags that no file may have.
+    /// The flags that no file may set.
     pub(crate) run: RunFlags,
     /// COMMAND and its arguments.
     pub(crate) command: Option<Flag<CommandWords>>,
-    /// Whether the program is named `websocketd`, whose defaults hold then.
+    /// Whether wsd was started under the name `websocketd`; then the defaults of websocketd apply.
     pub(crate) is_websocketd: bool,
 }
 
 impl CommandLine {
-    /// Replaces flags of `below` with those of the command line.
+    /// Returns `below`, overridden by the flags of the command line.
     pub(crate) fn over<T: FromArgMatches>(&self, mut below: T) -> T {
         below.update_from_arg_matches(&self.matches).expect("each flag may be missing");
         below
     }
 
-    /// Whether the command line has the flag of this name.
+    /// Whether the command line sets the flag of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.matches.ids().any(|id| id.as_str().replace('_', "-") == name)
     }
 }
 
-/// A result of reading the arguments that ends the program.
+/// A reason to exit instead of serving.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// Text for standard output, and success: `--help`, `--version`.
@@ -110,7 +112,7 @@ pub(crate) enum Answer {
     Wrong(String),
 }
 
-/// Reads the arguments, the name of the program first.
+/// Reads the arguments; the first is the name of the program.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandLine, Answer> {
     let mut args = args.into_iter().peekable();
     let own_name = args.peek().and_then(|name| Path::new(name).file_name()).and_then(|name| name.to_str());
@@ -131,24 +133,24 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandL
     Ok(CommandLine { matches, run, command, is_websocketd })
 }
 
-/// Returns the definition of the flags under the name of websocketd, whose help tells other defaults.
+/// Returns the definition of the flags for the name `websocketd`; its help shows the defaults of websocketd.
 fn old_definition() -> Command {
     Definition::command()
         .name("websocketd")
         .override_usage("websocketd [FLAGS] COMMAND [ARGS]\n       websocketd [FLAGS] --dir=DIR")
-        .mut_arg("port", |flag| flag.help("Port to listen on, not 0 [default: 80, with --ssl 443]"))
-        .mut_arg("address", |flag| flag.help("Address to listen on; repeatable [default: all of this machine]"))
-        .mut_arg("anyorigin", |flag| flag.help("Let pages of any origin connect; so by default, but with a warning"))
+        .mut_arg("port", |flag| flag.help("Listen on this port, not 0 [default: 80, with --ssl 443]"))
+        .mut_arg("address", |flag| flag.help("Listen on this address; repeatable [default: all of this machine]"))
+        .mut_arg("anyorigin", |flag| flag.help("Let pages of any origin connect [default, with a warning]"))
 }
 
-/// Lists the names of flags, which are their keys in a file.
+/// Lists the names of the flags of `T`. They are also the keys of a file.
 pub(crate) fn names<T: Args>() -> Vec<String> {
     let definition = T::augment_args(Command::new("wsd"));
     definition.get_arguments().filter_map(|flag| flag.get_long().map(str::to_owned)).collect()
 }
 
-/// Returns the first argument of COMMAND that looks like a flag of wsd, such as `--port` or `--port=80`. Flags that many
-/// programs have, such as `--help`, do not count.
+/// Returns the first argument of COMMAND that looks like a flag of wsd, such as `--port` or `--port=80`. Ignores flags that
+/// many programs have, such as `--help`.
 pub(crate) fn misplaced(command: &CommandWords) -> Option<String> {
     let names = names::<Flags>();
     let flags = command.0.iter().skip(1).filter_map(|word| word.to_str()?.strip_prefix("--"));
@@ -157,10 +159,11 @@ pub(crate) fn misplaced(command: &CommandWords) -> Option<String> {
 }
 
 fn answer(error: &clap::Error) -> Answer {
-    let text = error.render().to_string();
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Answer::Text(text.trim_end().to_owned() + "\n"),
-        _ => Answer::Wrong(text.strip_prefix("error: ").unwrap_or(&text).to_owned()),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            Answer::Text(error.render().to_string().trim_end().to_owned() + "\n")
+        }
+        _ => Answer::Wrong(describe(error)),
     }
 }
 
@@ -176,7 +179,7 @@ fn split(definition: &Command, args: impl IntoIterator<Item = OsString>) -> (Vec
         };
         let body = flag.strip_prefix("--").or_else(|| flag.strip_prefix('-')).unwrap_or(flag);
         let body = match body.split_once('=') {
-            // They print something, unless their value turns them off.
+            // These flags print a text and exit, unless their value is false.
             Some((name @ ("h" | "help" | "version" | "license"), value)) => match bool::of_word(value.as_ref()) {
                 Some(true) => name,
                 Some(false) => continue,

@@ -11,7 +11,7 @@ use super::{
     value::{Flag, words},
 };
 
-/// All flags that may stand at the top of a file, by subject.
+/// All flags that the top of a file may set, by subject.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Flags {
     #[command(flatten)]
@@ -30,20 +30,20 @@ pub(crate) struct Flags {
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Where to listen")]
 pub(crate) struct ListenFlags {
-    /// Port to listen on; 0 picks a free one [default: 8080, with --ssl 8443]
+    /// Listen on this port; 0 picks a free one [default: 8080, with --ssl 8443]
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<Flag<u16>>,
-    /// Address to listen on; repeatable [default: loopback only; 0.0.0.0 for all IPv4, :: for all]
+    /// Listen on this address; repeatable [default: loopback only; 0.0.0.0 for all IPv4, :: for all]
     #[arg(long, value_name = "ADDR")]
     #[serde(default, deserialize_with = "repeated")]
     pub(crate) address: Option<Vec<Flag<String>>>,
     /// Listen on this Unix socket instead of TCP; add --port to use both; @NAME is abstract (Linux)
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) unixsocket: Option<Flag<OsString>>,
-    /// Permissions of the Unix socket, such as 660 [default: what the umask leaves]
+    /// Set the permissions of the Unix socket, such as 660 [default: from the umask]
     #[arg(long, value_name = "OCTAL")]
     pub(crate) socketmode: Option<Flag<Mode>>,
-    /// Redirect HTTP requests on this port to --port; 0 is no port
+    /// Redirect HTTP requests on this port to --port; 0 redirects none
     #[arg(long, value_name = "N")]
     pub(crate) redirport: Option<Flag<u16>>,
 }
@@ -55,10 +55,10 @@ pub(crate) struct TlsFlags {
     /// Serve over TLS; needs --sslcert and --sslkey
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) ssl: Option<Flag<bool>>,
-    /// Certificate (PEM); wsd reloads it when it changes, and on SIGHUP
+    /// Use this certificate (PEM); wsd reloads it when it changes, and on SIGHUP
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) sslcert: Option<Flag<OsString>>,
-    /// Private key of the certificate (PEM)
+    /// Use this private key of the certificate (PEM)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) sslkey: Option<Flag<OsString>>,
     /// Require client certificates signed by one of these authorities (PEM)
@@ -70,10 +70,10 @@ pub(crate) struct TlsFlags {
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Resources")]
 pub(crate) struct ResourceFlags {
-    /// Bytes that may wait in wsd for clients and programs; 0 is no limit [default: 268435456]
+    /// Limit the bytes that wait in wsd for clients and programs; 0 is no limit [default: 268435456]
     #[arg(long, value_name = "BYTES")]
     pub(crate) maxbuffer: Option<Flag<usize>>,
-    /// Threads that serve, 1 to 512 [default: one for every two cores]
+    /// Serve with this many threads, 1 to 512 [default: one for every two cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<Flag<Threads>>,
 }
@@ -88,6 +88,6 @@ pub(crate) struct LogFlags {
 }
 
 words! {
-    /// A level of the log, by websocketd's names and `warn`. websocketd's `info` hides the sessions, which nobody expects.
+    /// A level of the log: websocketd's names and `warn`. `info` shows sessions here, although websocketd's `info` hides them.
     LevelWord { Debug = "debug" | "trace", Info = "access" | "info", Warn = "warn", Error = "error", Off = "fatal" | "none" }
 }

@@ -1,4 +1,4 @@
-//! Flags of a site: what to serve, to whom, and how. A route may have them, too.
+//! Flags of a site: what wsd serves, to which clients, and how. A route may set them, too.
 
 use std::ffi::OsString;
 
@@ -29,7 +29,7 @@ pub(crate) struct SiteFlags {
     pub(crate) answers: AnswerFlags,
 }
 
-/// What is served, and by how many programs: a route inherits none of it.
+/// The served programs and folders, and the limit of programs. A route inherits none of these flags.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "What to serve")]
 pub(crate) struct ServedFlags {
@@ -42,10 +42,10 @@ pub(crate) struct ServedFlags {
     /// Serve the CGI scripts in DIR to plain HTTP requests
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) cgidir: Option<Flag<OsString>>,
-    /// Serve a page to talk to the programs with, where nothing else answers
+    /// Serve a page for talking to the programs at each path that nothing else serves
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) devconsole: Option<Flag<bool>>,
-    /// Programs that may run at a time; 0 is no limit [default: 1024]
+    /// Limit the number of programs that run at a time; 0 is no limit [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) maxforks: Option<Flag<Limit>>,
 }
@@ -54,30 +54,30 @@ pub(crate) struct ServedFlags {
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Programs")]
 pub(crate) struct ProgramFlags {
-    /// How messages are delimited on stdin and stdout: chunks are raw bytes, json has client IDs [default: lines]
+    /// Choose how messages are delimited on stdin and stdout: chunks are raw bytes, json has client IDs [default: lines]
     #[arg(long, value_name = "HOW")]
     pub(crate) framing: Option<Flag<FramingWord>>,
-    /// Short for --framing=chunks
+    /// Send and receive raw bytes; short for --framing=chunks
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) binary: Option<Flag<bool>>,
-    /// Environment variables that programs inherit, separated by commas [default: PATH,LD_LIBRARY_PATH]
+    /// Pass these environment variables to programs, separated by commas [default: PATH,LD_LIBRARY_PATH]
     #[arg(long, value_name = "NAMES")]
     pub(crate) passenv: Option<Flag<Items>>,
-    /// Send standard error, too: each line of either stream is a JSON object with `stream` and `data`
+    /// Send standard error to clients, too: each line of either stream is a JSON object with `stream` and `data`
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) passstderr: Option<Flag<bool>>,
-    /// Extra milliseconds to wait before each of SIGINT, SIGTERM and SIGKILL [default: 0]
+    /// Wait this many extra milliseconds before each of SIGINT, SIGTERM and SIGKILL [default: 0]
     #[arg(long, value_name = "MS")]
     pub(crate) closems: Option<Flag<Millis>>,
-    /// Seconds that a CGI script may be silent, before its answer and within it [default: 60]
+    /// Stop a CGI script that prints nothing for this many seconds, before or within its response [default: 60]
     #[arg(long, value_name = "SECS")]
     pub(crate) cgi_timeout: Option<Flag<Secs>>,
-    /// Look up the names of clients for REMOTE_HOST
+    /// Look up the host names of clients for REMOTE_HOST
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) reverselookup: Option<Flag<bool>>,
 }
 
-/// Rooms: programs that several clients share.
+/// Rooms: each is a program that several clients share.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Rooms")]
 pub(crate) struct RoomFlags {
@@ -90,10 +90,10 @@ pub(crate) struct RoomFlags {
     /// Send each new client the last N messages of its room [default: 0]
     #[arg(long, value_name = "N")]
     pub(crate) history: Option<Flag<usize>>,
-    /// What to do when a client of a room falls behind: close it, drop its oldest messages, or wait for it [default: close]
+    /// Choose what to do when a client in a room falls behind: close it, drop its oldest messages, or wait [default: close]
     #[arg(long, value_name = "HOW")]
     pub(crate) slow: Option<Flag<SlowWord>>,
-    /// With --slow=wait, seconds until wsd closes a client that takes nothing [default: 60]
+    /// With --slow=wait, close a client that reads nothing for this many seconds [default: 60]
     #[arg(long, value_name = "SECS")]
     pub(crate) slow_wait: Option<Flag<Secs>>,
 }
@@ -109,18 +109,18 @@ impl RoomFlags {
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Connections")]
 pub(crate) struct ClientFlags {
-    /// Bytes of the longest message that a client may send; 0 is no limit [default: 1048576]
+    /// Limit each message of a client to this many bytes; 0 is no limit [default: 1048576]
     #[arg(long, value_name = "BYTES")]
     pub(crate) maxframesize: Option<Flag<usize>>,
-    /// Milliseconds between pings; 0 is no pings [default: 30000]
+    /// Ping each client at this interval, in milliseconds; 0 sends no pings [default: 30000]
     #[arg(long, value_name = "MS")]
     pub(crate) pingms: Option<Flag<Millis>>,
-    /// Subprotocols, separated by commas; wsd chooses the first that a client offers and that is one of them
+    /// Accept these subprotocols, separated by commas; wsd chooses the first of the client's that is among them
     #[arg(long, value_name = "NAMES")]
     pub(crate) subprotocol: Option<Flag<Items>>,
 }
 
-/// Pages that may connect.
+/// The pages whose scripts may connect.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Who may connect")]
 pub(crate) struct PageFlags {
@@ -135,37 +135,37 @@ pub(crate) struct PageFlags {
     pub(crate) anyorigin: Option<Flag<bool>>,
 }
 
-/// Headers of answers.
+/// Headers that wsd adds to its responses.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
-#[command(next_help_heading = "Answers")]
+#[command(next_help_heading = "Responses")]
 pub(crate) struct AnswerFlags {
-    /// Header of every answer; repeatable
+    /// Add this header to every response; repeatable
     #[arg(long, value_name = "HEADER")]
     #[serde(default, deserialize_with = "repeated")]
     pub(crate) header: Option<Vec<Flag<String>>>,
-    /// Header of answers that open a WebSocket; repeatable
+    /// Add this header to responses that open a WebSocket; repeatable
     #[arg(long, value_name = "HEADER")]
     #[serde(default, deserialize_with = "repeated")]
     pub(crate) header_ws: Option<Vec<Flag<String>>>,
-    /// Header of all other answers; repeatable
+    /// Add this header to all other responses; repeatable
     #[arg(long, value_name = "HEADER")]
     #[serde(default, deserialize_with = "repeated")]
     pub(crate) header_http: Option<Vec<Flag<String>>>,
 }
 
 words! {
-    /// How messages are delimited.
+    /// The delimiting of messages on stdin and stdout.
     FramingWord { Lines = "lines", Chunks = "chunks", Json = "json" }
 
-    /// Which clients share a program.
+    /// The clients that share a program.
     SharingWord { All = "all" | "true", Path = "path", Off = "false" }
 
-    /// What happens to a client of a room that falls behind.
+    /// The treatment of a client of a room that falls behind.
     SlowWord { Close = "close", Drop = "drop", Wait = "wait" }
 }
 
 impl SiteFlags {
-    /// Reads the flags of a table; `all` has those that the table inherits, too.
+    /// Reads the flags of a table. `all` holds the keys of the table and the keys that it inherits.
     pub(crate) fn read(table: &DeTable<'_>, all: &DeTable<'_>) -> Result<Self, Error> {
         Ok(Self {
             served: read(table)?,
@@ -178,7 +178,7 @@ impl SiteFlags {
     }
 }
 
-/// Reads the keys of one subject from a table, and ignores the others. A field has `_` where its key has `-`.
+/// Reads the keys of one subject from a table and ignores the others. A field is spelled with `_` where its key has `-`.
 pub(crate) fn read<T: DeserializeOwned>(table: &DeTable<'_>) -> Result<T, Error> {
     let field = |key: &Spanned<DeString<'_>>| Spanned::new(key.span(), key.get_ref().replace('-', "_").into());
     let fields = table.iter().map(|(key, value)| (field(key), value.clone())).collect();

@@ -1,4 +1,4 @@
-//! The types of flags' values, other than words of a list.
+//! The types of flag values, except words from a list.
 
 use std::ffi::{OsStr, OsString};
 use std::{num::NonZero, slice, time::Duration};
@@ -14,16 +14,16 @@ pub(crate) struct Millis(pub(crate) Duration);
 /// A duration in seconds, whole or not: `60`, `0.5`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Secs(pub(crate) Duration);
-/// A number of which 0 and below is no limit.
+/// A limit; 0 and negative numbers mean no limit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Limit(pub(crate) Option<usize>);
-/// A number of threads.
+/// A number of threads, 1 to 512.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Threads(pub(crate) NonZero<usize>);
-/// Permissions of a file.
+/// The permissions of a file, 1 to 0o777.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Mode(pub(crate) u32);
-/// Texts that commas separate; in TOML a list as well.
+/// Texts separated by commas; TOML may have a list instead.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Items(pub(crate) Vec<String>);
 /// A program and its arguments; never empty.
@@ -33,7 +33,7 @@ pub(crate) struct CommandWords(pub(crate) Vec<OsString>);
 #[derive(Clone, Debug)]
 pub(crate) struct RouteWords(pub(crate) String, pub(crate) CommandWords);
 
-/// Makes types of values: how a word spells a value of TOML, the values to expect, and how to read one.
+/// Implements [`Value`]: the function that turns a word into TOML, the expected values, and the reader of TOML.
 macro_rules! values {
     ($($type:ty: $spelled:expr, $expected:literal, |$toml:ident| $read:expr;)*) => {$(
         impl Value for $type {
@@ -84,14 +84,14 @@ values! {
         let words: Vec<_> = toml.as_array().and_then(|_| texts(toml))?.into_iter().map(Into::into).collect();
         (!words.is_empty()).then_some(Self(words))
     };
-    RouteWords: text, "/PATH=COMMAND without quotes, such as '/count=./counter 10'; a file for --config has lists", |toml| {
+    RouteWords: text, "/PATH=COMMAND without quotes, such as '/count=./counter 10'; for quotes use a file with --config", |toml| {
         let (path, command) = toml.as_str().filter(|text| !text.contains(['\'', '"']))?.split_once('=')?;
         let words: Vec<_> = command.split_whitespace().map(Into::into).collect();
         (!words.is_empty()).then(|| Self(path.to_owned(), CommandWords(words)))
     };
 }
 
-/// A path. It may be empty, since scripts pass on variables that are: wsd takes that for no path.
+/// A path. It may be empty, because scripts pass variables that are empty; wsd then treats the flag as absent.
 impl Value for OsString {
     fn expected() -> String {
         String::expected()
@@ -106,7 +106,7 @@ impl Value for OsString {
     }
 }
 
-/// Reads the key of a flag that may be repeated.
+/// Reads the key of a repeatable flag.
 pub(super) fn repeated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Flag<String>>>, D::Error> {
     let Flag { value, at } = Flag::<Vec<String>>::deserialize(deserializer)?;
     Ok(Some(value.into_iter().map(|value| Flag { value, at }).collect()))
@@ -127,7 +127,7 @@ fn number(word: &str) -> Option<Toml> {
     word.parse().ok().map(Toml::Float)
 }
 
-/// Reads one of Go's booleans.
+/// Reads a boolean as Go spells it.
 fn boolean(word: &str) -> Option<Toml> {
     match word {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(Toml::Boolean(true)),
@@ -136,7 +136,7 @@ fn boolean(word: &str) -> Option<Toml> {
     }
 }
 
-/// Reads one of Go's integers, except that a leading zero is not octal: `8080`, `0x1F90`, `8_080`.
+/// Reads an integer as Go spells it: `8080`, `0x1F90`, `8_080`. Unlike in Go, a leading zero is not octal.
 fn integer(word: &str) -> Option<Toml> {
     let (sign, digits) = word.strip_prefix('-').map_or((1, word), |digits| (-1, digits));
     let digits = digits.replace('_', "").to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! A flag: a value with its place, read from a word of the command line or from a value of TOML.
+//! A flag: a value and its place. Reads it from a word of the command line or from a value of TOML.
 
 use std::{ffi::OsStr, ops::Deref};
 
@@ -6,7 +6,7 @@ use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser,
 use serde::{Deserialize, Deserializer, de::Error};
 use toml::{Spanned, Value as Toml};
 
-/// A flag's value, with its place. Two are equal if their values are.
+/// A flag's value and its place. Two flags are equal if their values are.
 #[derive(Clone, Debug)]
 pub(crate) struct Flag<T> {
     /// The value.
@@ -17,10 +17,10 @@ pub(crate) struct Flag<T> {
 
 /// A type of values.
 pub(crate) trait Value: Clone + Send + Sync + 'static {
-    /// The valid words, if there is a list: help, completions and errors have them from here.
+    /// The valid words, if the type has a list. Help, completions and errors take them from here.
     const WORDS: &'static [&'static str] = &[];
 
-    /// Names the values, after "expected".
+    /// Names the valid values; an error puts "expected" before them.
     fn expected() -> String;
 
     /// Reads a value of TOML.
@@ -75,7 +75,7 @@ impl<'de, T: Value> Deserialize<'de> for Flag<T> {
     }
 }
 
-/// Defines enums whose values have words; a boolean of TOML is the value of that word.
+/// Defines enums whose values are spelled as words. In TOML, `true` and `false` may stand for the words of that name.
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($value:ident = $($word:literal)|+),+ })+) => {$(
         $(#[$doc])*

@@ -1,4 +1,4 @@
-//! The banner: what is served, from where, and who may connect.
+//! The banner: the served programs and folders, and the clients and pages that may connect.
 
 use std::fmt::Write;
 
@@ -7,14 +7,14 @@ use crate::{
     cli::{self, CommandLine, server::Flags, site::SharingWord, types::CommandWords, value::is_on},
     http::origin::Policy,
     server::{
-        listen::{self, Addresses},
+        listen::{Addresses, ListenOptions},
         systemd,
     },
     worker::environ::VERSION,
 };
 
-/// Returns a few lines for the reader at the terminal, and a warning in place of them where the log hides them.
-pub(super) fn banner(line: &CommandLine, file: &File, listen: &listen::Options, origin: &Policy) -> (String, String) {
+/// Returns the lines for the terminal, and the warning that wsd prints instead if it does not print them.
+pub(super) fn banner(line: &CommandLine, file: &File, listen: &ListenOptions, origin: &Policy) -> (String, String) {
     let flags = line.over(file.flags.clone());
     let (served, command) = (&flags.site.served, line.command.as_deref());
     let mut banner = format!("wsd {VERSION}\n");
@@ -55,12 +55,12 @@ pub(super) fn banner(line: &CommandLine, file: &File, listen: &listen::Options, 
         Policy::Same | Policy::Sameorigin => ("of the same origin; --origin admits others", false),
         Policy::Listed { .. } => ("of the origins in --origin", false),
         Policy::Any if is_on(&flags.site.pages.anyorigin) => ("of any origin", false),
-        Policy::Any => ("of ANY origin may connect; set --sameorigin, --origin or --anyorigin", true),
+        Policy::Any => ("of any website may connect; set --sameorigin, --origin or --anyorigin", true),
     };
     add("clients", &clients(&flags, listen));
     add("pages", pages);
     if let Some(flag) = command.and_then(cli::misplaced) {
-        add("hint", &format!("--{flag} after COMMAND belongs to it; flags of wsd must stand before COMMAND"));
+        add("hint", &format!("--{flag} after COMMAND goes to COMMAND; write flags of wsd before it"));
     }
     (banner, if is_unasked { format!("wsd: warning: pages {pages}\n") } else { String::new() })
 }
@@ -70,7 +70,7 @@ fn joined(command: &CommandWords) -> String {
     words.join(" ")
 }
 
-fn clients(flags: &Flags, listen: &listen::Options) -> String {
+fn clients(flags: &Flags, listen: &ListenOptions) -> String {
     let mut who = match &listen.tcp {
         None => "of this machine only, by the Unix socket".to_owned(),
         Some((Addresses::Loopback, _)) => "of this machine only; --address=0.0.0.0 admits others".to_owned(),

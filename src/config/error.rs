@@ -1,15 +1,15 @@
-//! An error in the settings, and where it stands.
+//! An error in the settings, and its place in the file.
 
 use std::fmt;
 
 use crate::cli::value::Flag;
 
-/// An error in the settings, with a hint, and with the values that it is about.
+/// An error in the settings: a message, a hint, and the values that it is about.
 #[derive(Debug)]
 pub(crate) struct Error {
     pub(super) message: String,
     pub(super) hint: String,
-    /// Bytes of the file at which the values start.
+    /// The offsets in the file at which the values start.
     pub(super) about: Vec<usize>,
 }
 
@@ -19,15 +19,15 @@ impl Error {
     }
 
     pub(super) fn contradiction(one: &str, other: &str) -> Self {
-        Self::new(format!("{one} and {other} contradict each other"), "give one of them")
+        Self::new(format!("cannot combine {one} and {other}"), "remove one of them")
     }
 
-    /// Adds a flag that the error is about; the first one counts.
+    /// Adds a flag that the error is about. The error names the line of the first one.
     pub(super) fn about<'a, T: 'a>(self, flag: impl Into<Option<&'a Flag<T>>>) -> Self {
         self.at(flag.into().and_then(|flag| flag.at))
     }
 
-    /// Adds a byte of the file that the error is about.
+    /// Adds an offset in the file that the error is about.
     pub(super) fn at(mut self, at: impl Into<Option<usize>>) -> Self {
         self.about.extend(at.into());
         self

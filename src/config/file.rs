@@ -1,4 +1,4 @@
-//! `--config`: reads flags and routes from a TOML file, and finds the line of an error.
+//! `--config`: reads flags and routes from a TOML file and finds the line of an error.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ pub(super) struct File {
 /// A `[[route]]` table, or a `--route`.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
-    /// The byte at which the table starts; `None` for `--route`.
+    /// The offset in the file at which the table starts; `None` for `--route`.
     pub(super) start: Option<usize>,
     pub(super) path: Flag<String>,
     pub(super) command: Option<Flag<CommandWords>>,
@@ -35,7 +35,7 @@ pub(super) struct Route {
     pub(super) flags: SiteFlags,
 }
 
-/// The keys of a route that are no flags.
+/// The keys of a route that are not flags.
 #[derive(Deserialize)]
 struct RouteKeys {
     path: Option<Flag<String>>,
@@ -43,8 +43,8 @@ struct RouteKeys {
 }
 
 impl File {
-    /// Adds file and line to an error, if it is about a value in the file. A value in the table that starts at `start`
-    /// goes before one above it.
+    /// Adds file and line to an error, if it is about a value in the file. Prefers a value in the table that starts at
+    /// `start` to a value above it.
     pub(super) fn locate(&self, error: Error, start: usize) -> Error {
         let at = error.about.iter().find(|at| **at >= start).or(error.about.first());
         let Some(before) = at.and_then(|at| self.text.get(..*at)) else { return error };
@@ -56,12 +56,14 @@ impl File {
         let text = self.text.clone();
         let table = DeTable::parse(&text).map_err(|error| {
             let at = error.span().map(|span| span.start);
-            Error::new(format!("invalid TOML: {}", error.message()), "the file must be TOML 1.0").at(at)
+            Error::new(format!("invalid TOML: {}", error.message()), "correct this line; the file must be TOML 1.0")
+                .at(at)
         })?;
         let top = table.get_ref();
         check(top, &cli::names::<Flags>(), &["route"], |key| {
             let is_of_route = ["path", "command"].contains(&key);
-            is_of_route.then(|| Error::new(format!("`{key}` is a key of a route"), "write `[[route]]` above it"))
+            let message = format!("cannot set `{key}` at the top of the file: it is a key of a route");
+            is_of_route.then(|| Error::new(message, "write `[[route]]` above it"))
         })?;
         let mut read = || {
             self.top = Table::deserialize(Deserializer::from(table.clone()))?;
@@ -87,12 +89,13 @@ impl File {
 pub(super) fn read(line: &CommandLine) -> Result<File, Error> {
     let Some(path) = &line.run.config else { return Ok(File::default()) };
     let name = path.display().to_string();
-    let text = fs::read_to_string(path)
-        .map_err(|cause| Error::new(format!("--config: cannot read `{name}`: {cause}"), "name a readable TOML file"))?;
+    let text = fs::read_to_string(path).map_err(|cause| {
+        Error::new(format!("cannot read `{name}` of --config: {cause}"), "name a readable TOML file")
+    })?;
     parse(name, text)
 }
 
-/// Reads and checks the text of the file of this name.
+/// Parses and checks `text`, the content of the file `name`.
 pub(super) fn parse(name: String, text: String) -> Result<File, Error> {
     let mut file = File { name, text, ..File::default() };
     file.fill().map_err(|error| file.locate(error, 0))?;
@@ -102,35 +105,36 @@ pub(super) fn parse(name: String, text: String) -> Result<File, Error> {
 fn read_route(table: &DeTable<'_>, top: &DeTable<'_>, start: usize) -> Result<Route, Error> {
     check(table, &cli::names::<SiteFlags>(), &["path", "command"], |key| {
         let is_of_server = cli::names::<Flags>().iter().any(|name| name == key);
-        let message = format!("`{key}` is for the whole server, not for a route");
+        let message = format!("cannot set `{key}` in a route: it is for the whole server");
         is_of_server.then(|| Error::new(message, "move it to the top of the file"))
     })?;
     let mut all = top.clone();
     all.extend(table.clone());
     let read = || Ok((subject::<RouteKeys>(table)?, SiteFlags::read(table, &all)?));
     let (RouteKeys { path, command }, flags) = read().map_err(|error| invalid(table, &error))?;
-    let missing = || Error::new("the route has no `path`", "add a line such as path = \"/chat\"").at(start);
+    let missing =
+        || Error::new("cannot serve the route: it has no `path`", "add a line such as path = \"/chat\"").at(start);
     Ok(Route { start: Some(start), path: path.ok_or_else(missing)?, command, flags })
 }
 
-/// Refuses keys that are neither flags nor one of `more`, with a better error if `known` has one.
+/// Refuses a key that is neither in `flags` nor in `more`. `known` may return a more precise error for it.
 fn check(table: &DeTable<'_>, flags: &[String], more: &[&str], known: fn(&str) -> Option<Error>) -> Result<(), Error> {
     let names: Vec<_> = flags.iter().map(String::as_str).chain(more.iter().copied()).collect();
     let Some(key) = table.keys().find(|key| !names.contains(&&**key.get_ref())) else { return Ok(()) };
     let scored = names.iter().map(|name| (strsim::jaro_winkler(key.get_ref(), name), name));
     let hint = match scored.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
-        // Below that it is another word: `server` and `reverselookup` have 0.71.
+        // With a lower score it is probably another word: `server` and `reverselookup` have 0.71.
         Some((score, name)) if score > 0.8 => format!("did you mean `{name}`?"),
-        _ => "the keys are the names of flags: see `wsd --help`".to_owned(),
+        _ => "use the name of a flag; `wsd --help` lists them".to_owned(),
     };
     let error = known(key.get_ref()).unwrap_or_else(|| Error::new(format!("unknown key `{}`", key.get_ref()), hint));
     Err(error.at(key.span().start))
 }
 
-/// Names the key whose value is not valid.
+/// Returns an error that names the key with the invalid value.
 fn invalid(table: &DeTable<'_>, error: &toml::de::Error) -> Error {
     let at = error.span().map(|span| span.start);
     let is_in = |value: &Spanned<DeValue<'_>>| at.is_some_and(|at| value.span().contains(&at));
     let key = table.iter().find(|(_, value)| is_in(value)).map_or("?", |(key, _)| key.get_ref());
-    Error::new(format!("invalid value for `{key}`: {}", error.message()), "see `wsd --help`").at(at)
+    Error::new(format!("invalid value for `{key}`: {}", error.message()), "look up the flag in `wsd --help`").at(at)
 }

@@ -1,4 +1,4 @@
-//! Laws of this room for any file of settings, for the fuzz targets.
+//! Laws that hold for every file of settings; the fuzz targets check them.
 
 use std::{ffi::OsString, sync::Arc};
 
@@ -8,12 +8,12 @@ use crate::{
     cli::{self, CommandLine},
 };
 
-/// The routes that a file of this text makes.
+/// Returns the routes that a file with this text defines.
 pub(crate) fn routes(text: &str) -> Result<Routes, String> {
     load(&mut Plan::default(), &no_flags(), text).map_err(|error| error.to_string())
 }
 
-/// A file is good or has its fault told, with a way out; loaded again, it changes nothing.
+/// Loads a file with this text. An invalid file gets an error with a hint; a valid file, loaded twice, keeps its routes.
 pub(crate) fn config(text: &str) {
     let (mut plan, flags) = (Plan::default(), no_flags());
     match load(&mut plan, &flags, text) {
@@ -32,7 +32,7 @@ fn no_flags() -> CommandLine {
     cli::parse([OsString::from("wsd")]).expect("no flags are good flags")
 }
 
-/// All that loading a file does but to look up the names of machines.
+/// Loads a file as wsd does, but looks up no host names.
 fn load(plan: &mut Plan, line: &CommandLine, text: &str) -> Result<Routes, Error> {
     let mut file = file::parse("wsd.toml".to_owned(), text.to_owned())?;
     file.flags.listen.address = None;

@@ -1,4 +1,4 @@
-//! From flags to settings: layers command line, file and defaults, checks them, and builds what each room needs.
+//! Turns flags into settings: layers command line, file and defaults, checks them, and builds the options of each module.
 
 mod banner;
 mod error;
@@ -18,39 +18,39 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::{
     answer::routes::Routes,
     cli::{self, CommandLine, server::Flags, server::LevelWord, site::SiteFlags, value::is_on},
-    log,
-    server::{listen, tls},
+    log::{self, LogOptions},
+    server::{listen::ListenOptions, tls::TlsOptions},
 };
 use error::Error;
 use file::File;
 use routes::Plan;
 
-/// The settings, each for the room that needs it.
+/// The settings, one for each module that needs some.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// Where to listen.
-    pub(crate) listen: listen::Options,
-    /// The certificates, if wsd is to speak TLS.
-    pub(crate) tls: Option<tls::Options>,
-    /// What to serve.
+    /// The addresses and sockets to listen on.
+    pub(crate) listen: ListenOptions,
+    /// The certificates; `None` without TLS.
+    pub(crate) tls: Option<TlsOptions>,
+    /// The routes to serve.
     pub(crate) routes: Routes,
-    /// Makes new routes when the file has changed.
+    /// Builds new routes when the file has changed.
     pub(crate) loader: Loader,
     /// The number of threads that serve (`--threads`); `None` is one for every two cores.
     pub(crate) threads: Option<NonZero<usize>>,
-    /// What to log, and where.
-    pub(crate) log: log::Options,
-    /// Tells the reader at the terminal what is served, and to whom.
+    /// The level and the stream of the log.
+    pub(crate) log: LogOptions,
+    /// Lines for the terminal: the served programs and folders, and the clients that may connect.
     pub(crate) banner: String,
-    /// Warns where there is no banner; may be empty.
+    /// A warning that wsd prints when it prints no banner; may be empty.
     pub(crate) warning: String,
-    /// Whether to print the ready URLs on standard output, which has no log then.
+    /// Whether wsd prints the ready URLs on standard output; then the log is on standard error.
     pub(crate) announces: bool,
-    /// Whether to check the settings only.
+    /// Whether wsd only checks the settings, then exits.
     pub(crate) is_check: bool,
 }
 
-/// Makes routes of the command line and the file, as often as the file changes.
+/// Builds routes from the command line and the file; builds them again when the file changes.
 #[derive(Debug)]
 pub(crate) struct Loader {
     command_line: CommandLine,
@@ -60,14 +60,14 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// Reads the file again and makes routes of it. After an error nothing has changed.
+    /// Reads the file again and builds its routes. After an error, the old routes stay.
     ///
-    /// Returns the routes, and the keys that differ from those at the start but need a restart.
+    /// Returns the routes, and the changed keys that need a restart.
     pub(crate) fn load(&mut self) -> Result<(Routes, Vec<String>), Error> {
         let file = file::read(&self.command_line)?;
         server(&self.command_line, &file)?;
         let routes = self.plan.build(&self.command_line, &file)?;
-        // The limit of all that waits has changed at once, like what a route may have.
+        // Changes to `maxbuffer`, and to the keys that a route may have, take effect at once.
         let at_once = [cli::names::<SiteFlags>(), ["route", "maxbuffer"].map(str::to_owned).to_vec()].concat();
         let differs = |key: &&String| file.top.get(*key) != self.top.get(*key) && !self.command_line.has(key);
         let keys: BTreeSet<_> = file.top.keys().chain(self.top.keys()).filter(|key| !at_once.contains(key)).collect();
@@ -80,7 +80,7 @@ impl Loader {
     }
 }
 
-/// Checks the command line and its file, and makes settings of them.
+/// Checks the command line and its file, and builds the settings.
 pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
     let file = file::read(&line)?;
     let (level, tls, listen) = server(&line, &file)?;
@@ -93,7 +93,7 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
         listen,
         tls,
         routes,
-        log: log::Options { level, stream: if line.is_websocketd { log::Stream::Output } else { log::Stream::Error } },
+        log: LogOptions { level, stream: if line.is_websocketd { log::Stream::Output } else { log::Stream::Error } },
         threads: line.over(file.flags.resources).threads.map(|threads| threads.value.0),
         announces: !line.is_websocketd,
         is_check: is_on(&line.run.check),
@@ -101,8 +101,8 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
     })
 }
 
-/// Makes the settings of the server itself, which need a restart to change.
-fn server(line: &CommandLine, file: &File) -> Result<(LevelFilter, Option<tls::Options>, listen::Options), Error> {
+/// Builds the settings of the server itself. They change only at a restart.
+fn server(line: &CommandLine, file: &File) -> Result<(LevelFilter, Option<TlsOptions>, ListenOptions), Error> {
     let Flags { listen, tls, log, .. } = line.over(file.flags.clone());
     let level = match log.loglevel.as_deref() {
         Some(LevelWord::Debug) => LevelFilter::DEBUG,

@@ -1,4 +1,4 @@
-//! Checks where to listen, and with which certificates.
+//! Checks the addresses, sockets and certificates to listen with.
 
 use std::{
     ffi::OsString,
@@ -11,15 +11,16 @@ use crate::{
     cli::{CommandLine, server::ListenFlags, server::TlsFlags, value::Flag, value::is_on},
     limits::{PORT, TLS_PORT},
     server::{
-        listen::{self, Addresses},
-        tls, unix,
+        listen::{Addresses, ListenOptions},
+        tls::TlsOptions,
+        unix::UnixOptions,
     },
 };
 
-/// Returns where to listen: on a Unix socket alone, as websocketd does, if no flag names a port or an address.
-pub(super) fn listen(flags: &ListenFlags, tls: &TlsFlags, line: &CommandLine) -> Result<listen::Options, Error> {
+/// Returns the places to listen on: as in websocketd, only the Unix socket if flags name one but no port and no address.
+pub(super) fn listen(flags: &ListenFlags, tls: &TlsFlags, line: &CommandLine) -> Result<ListenOptions, Error> {
     let port = match (flags.port.as_deref(), line.is_websocketd, is_on(&tls.ssl)) {
-        // websocketd has no free port.
+        // Under the name of websocketd, port 0 does not pick a free port.
         (None | Some(0), true, false) => 80,
         (None | Some(0), true, true) => 443,
         (Some(port), ..) => *port,
@@ -28,28 +29,30 @@ pub(super) fn listen(flags: &ListenFlags, tls: &TlsFlags, line: &CommandLine) ->
     };
     let redirect_port = flags.redirport.as_deref().copied().filter(|port| *port != 0);
     if redirect_port == Some(port) {
-        let message = "--redirport and --port are the same";
-        return Err(Error::new(message, "give another port to one of them").about(&flags.redirport).about(&flags.port));
+        let message = "cannot listen twice on one port: --redirport and --port are the same";
+        return Err(Error::new(message, "change one of them").about(&flags.redirport).about(&flags.port));
     }
     let unix = unix(flags)?;
-    // Scripts pass on variables that may be empty: those name nothing.
+    // Scripts pass variables that may be empty: wsd ignores an empty address.
     let named: Vec<_> = flags.address.iter().flatten().filter(|text| !text.is_empty()).collect();
     let names_tcp = flags.port.is_some() || !named.is_empty() || redirect_port.is_some();
     let is_default = !names_tcp && unix.is_none();
     let addresses = (names_tcp || is_default).then(|| addresses(&named, line)).transpose()?;
-    Ok(listen::Options { tcp: addresses.map(|addresses| (addresses, port)), unix, redirect_port, is_default })
+    Ok(ListenOptions { tcp: addresses.map(|addresses| (addresses, port)), unix, redirect_port, is_default })
 }
 
-fn unix(flags: &ListenFlags) -> Result<Option<unix::Options>, Error> {
+fn unix(flags: &ListenFlags) -> Result<Option<UnixOptions>, Error> {
     let path = flags.unixsocket.as_deref().filter(|path| !path.is_empty());
     let refused = |message, hint| Err(Error::new(message, hint).about(&flags.socketmode));
     match (path, flags.socketmode.as_deref()) {
         (None, None) => Ok(None),
-        (None, Some(_)) => refused("--socketmode needs --unixsocket", "name the socket with --unixsocket=PATH"),
-        (Some(path), Some(_)) if path.as_encoded_bytes().starts_with(b"@") => {
-            refused("--socketmode needs a socket with a file, unlike @NAME", "leave --socketmode out")
+        (None, Some(_)) => {
+            refused("cannot use --socketmode without --unixsocket", "name the socket with --unixsocket=PATH")
         }
-        (Some(path), mode) => Ok(Some(unix::Options { path: path.clone(), mode: mode.map(|mode| mode.0) })),
+        (Some(path), Some(_)) if path.as_encoded_bytes().starts_with(b"@") => {
+            refused("cannot use --socketmode with @NAME: that socket has no file", "remove --socketmode")
+        }
+        (Some(path), mode) => Ok(Some(UnixOptions { path: path.clone(), mode: mode.map(|mode| mode.0) })),
     }
 }
 
@@ -70,7 +73,7 @@ fn addresses(values: &[&Flag<String>], line: &CommandLine) -> Result<Addresses, 
         }
     }
     if names.concat().contains(&Ipv6Addr::UNSPECIFIED.into()) {
-        // One socket serves both families; a second one would be refused.
+        // One socket serves both families; the system would refuse a second one.
         for name in &mut names {
             name.retain(|address| *address != Ipv4Addr::UNSPECIFIED);
         }
@@ -92,14 +95,15 @@ fn resolve(text: &str) -> Option<Vec<IpAddr>> {
     Some(found).filter(|found| !found.is_empty())
 }
 
-/// Returns the files of TLS: with `--ssl` certificate and key, without it none.
-pub(super) fn tls(flags: &TlsFlags) -> Result<Option<tls::Options>, Error> {
-    // Scripts pass on variables that may be empty: those name no file, as for websocketd.
+/// Returns the certificate and the key if `--ssl` is set, otherwise `None`.
+pub(super) fn tls(flags: &TlsFlags) -> Result<Option<TlsOptions>, Error> {
+    // Scripts pass variables that may be empty: wsd ignores an empty file name, as websocketd does.
     let named = |file: &Option<Flag<OsString>>| file.as_deref().filter(|file| !file.is_empty()).map(PathBuf::from);
     match (is_on(&flags.ssl), named(&flags.sslcert), named(&flags.sslkey), named(&flags.sslca)) {
-        (true, Some(cert), Some(key), ca) => Ok(Some(tls::Options { cert, key, ca })),
+        (true, Some(cert), Some(key), ca) => Ok(Some(TlsOptions { cert, key, ca })),
         (true, ..) => {
-            let error = Error::new("--ssl needs both --sslcert and --sslkey", "name the certificate and its key");
+            let error =
+                Error::new("cannot serve over TLS without --sslcert and --sslkey", "name the certificate and its key");
             Err(error.about(&flags.ssl))
         }
         (false, None, None, None) => Ok(None),
@@ -109,7 +113,7 @@ pub(super) fn tls(flags: &TlsFlags) -> Result<Option<tls::Options>, Error> {
                 (None, Some(_)) => ("--sslkey", &flags.sslkey),
                 (None, None) => ("--sslca", &flags.sslca),
             };
-            Err(Error::new(format!("{flag} needs --ssl"), "add --ssl to speak TLS").about(file))
+            Err(Error::new(format!("cannot use {flag} without --ssl"), "add --ssl to serve over TLS").about(file))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The routes: those of the file, those of `--route`, and the site that answers everywhere else.
+//! Builds the routes of the file and of `--route`, and the site that answers every other path.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -26,19 +26,19 @@ use crate::{
     limits::{BUFFER_BYTES_MAX, FORKS_MAX},
 };
 
-/// The sites that are built, to be built again from other settings.
+/// The current sites. Builds the next ones from new settings.
 #[derive(Debug)]
 pub(crate) struct Plan {
     admission: Admission,
     budget: Budget,
     sites: Vec<Built>,
-    /// The files that are never served.
+    /// The files that wsd never serves.
     guards: Vec<Arc<Guard>>,
-    /// The fork slots of routes that are gone, as long as workers hold some: a route at the same path has them again.
+    /// The fork slots of removed routes while workers hold some: a new route at the same path takes them over.
     gone: Vec<(Pattern, Admission)>,
 }
 
-/// A site, and what it was made of.
+/// A site, its path, and its recipe.
 #[derive(Clone, Debug)]
 struct Built {
     pattern: Option<Pattern>,
@@ -54,7 +54,7 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// Makes routes of the command line and the file. A site whose recipe has not changed stays, and so do its rooms.
+    /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms.
     pub(super) fn build(&mut self, line: &CommandLine, file: &File) -> Result<Routes, Error> {
         let mut next = Self { admission: self.admission.clone(), budget: self.budget.clone(), ..Self::default() };
         for route in routes(line, file) {
@@ -69,7 +69,7 @@ impl Plan {
         let key = tls.sslkey.as_deref().filter(|key| !key.is_empty()).map(Path::new);
         next.guards = secrets::guards(&self.guards, config, key, next.sites.iter().map(|built| &*built.site));
         let sources = next.sources()?;
-        // From here on nothing can go wrong.
+        // Nothing below can fail.
         next.admission.resize(limit);
         let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.value);
         next.budget.resize(Some(bytes_max).filter(|bytes| *bytes > 0));
@@ -93,19 +93,19 @@ impl Plan {
     fn add_route(&mut self, old: &Self, line: &CommandLine, route: &Route) -> Result<(), Error> {
         let path = &*route.path;
         let pattern = Pattern::parse(path).map_err(|why| {
-            let hint = "write a path as in /chat, or /tools/* for all that is below it";
+            let hint = "write a path such as /chat, or /tools/* for every path below /tools";
             Error::new(format!("invalid path `{path}`: {why}"), hint).about(&route.path)
         })?;
         if self.sites.iter().any(|built| built.pattern.as_ref() == Some(&pattern)) {
-            let message = format!("path `{path}` comes twice");
-            return Err(Error::new(message, "give each route a path of its own").about(&route.path));
+            let message = format!("cannot serve the path `{path}` twice");
+            return Err(Error::new(message, "give each route its own path").about(&route.path));
         }
-        // The command line overrides the file, but for what the route serves.
+        // The command line overrides the file, except what the route serves.
         let mut flags = SiteFlags { served: route.flags.served.clone(), ..line.over(route.flags.clone()) };
         drop_inherited(&mut flags.rooms, |at| route.start.is_some_and(|start| at >= Some(start)));
         let recipe = Recipe { command: route.command.clone(), flags, is_websocketd: line.is_websocketd };
         if !serves(&recipe) {
-            let message = "nothing to serve: the route has no `command`, `dir`, `staticdir` or `cgidir`";
+            let message = "cannot serve the route: it has no `command`, `dir`, `staticdir` or `cgidir`";
             let hint = "add a line such as command = [\"./counter\", \"10\"]";
             return Err(Error::new(message, hint).about(&route.path));
         }
@@ -113,19 +113,19 @@ impl Plan {
         self.add(old, Some(pattern), recipe, admission)
     }
 
-    /// Adds the site that answers where no route does, and returns the limit of all programs.
+    /// Adds the site for paths without a route, and returns the limit of all programs.
     fn add_otherwise(&mut self, old: &Self, line: &CommandLine, file: &File) -> Result<Option<usize>, Error> {
         let (command, flags) = (line.command.clone(), line.over(file.flags.site.clone()));
         let mut recipe = Recipe { command, flags, is_websocketd: line.is_websocketd };
         if !self.sites.is_empty() {
-            // The top of the file is for the routes, and the command line, too, unless it has a program.
+            // The top of the file is for the routes. So is the command line, unless it names a program.
             let has_program = recipe.command.is_some() || recipe.flags.served.dir.is_some();
             drop_inherited(&mut recipe.flags.rooms, |at| at.is_none() && has_program);
         } else if !serves(&recipe) {
-            let message = "nothing to serve: no COMMAND, no --dir, no --staticdir, no --cgidir";
-            return Err(Error::new(message, "try `wsd --port=8080 cat`, and `wsd --help` for more"));
+            let message = "cannot serve anything: there is no COMMAND, --dir, --staticdir or --cgidir";
+            return Err(Error::new(message, "try `wsd --port=8080 cat`; `wsd --help` lists the flags"));
         }
-        // The limit may change without another site.
+        // A new limit does not need a new site.
         let maxforks = recipe.flags.served.maxforks.take();
         self.add(old, None, recipe, self.admission.clone())?;
         Ok(maxforks.map_or(Some(FORKS_MAX), |limit| limit.value.0))
@@ -140,27 +140,27 @@ impl Plan {
         Ok(())
     }
 
-    /// Lists the fork slots of routes, by their paths.
+    /// Lists the fork slots of routes and their paths.
     fn admissions(&self) -> impl Iterator<Item = (Pattern, Admission)> {
         let of_sites =
             self.sites.iter().filter_map(|built| Some((built.pattern.clone()?, built.site.launcher.admission.clone())));
         of_sites.chain(self.gone.iter().cloned())
     }
 
-    /// Returns the fork slots of the route at this path: it keeps them when it changes.
+    /// Returns the fork slots of the route at this path. A route keeps them when its settings change.
     fn admission_of(&self, path: &Pattern) -> Option<Admission> {
         self.admissions().find_map(|(pattern, admission)| (pattern == *path).then_some(admission))
     }
 
-    /// Returns the files that are never served; an error if a site serves programs as files.
+    /// Returns the files that wsd never serves; an error if a site would serve programs as files.
     fn sources(&self) -> Result<Sources, Error> {
         let sources = Sources::of(self.sites.iter().map(|built| &*built.site), self.guards.clone());
         for files in self.sites.iter().filter_map(|built| built.site.files.as_ref()) {
             let real = fs::canonicalize(files.path());
             if let Some(programs) = real.ok().and_then(|real| sources.folder_of(&real)) {
                 let (files, programs) = (files.path().display(), programs.display());
-                let why = format!("it lies in `{programs}` of --dir or --cgidir, whose text is secret");
-                let hint = "keep programs and files in folders of their own";
+                let why = format!("it is inside `{programs}` of --dir or --cgidir, whose programs stay secret");
+                let hint = "move the files to a folder without programs";
                 return Err(Error::new(format!("cannot serve `{files}` of --staticdir: {why}"), hint));
             }
         }
@@ -168,7 +168,7 @@ impl Plan {
     }
 }
 
-/// Lists the routes of the file, and those of the command line, which replace them.
+/// Lists the routes of the file and of the command line. A route of the command line replaces one at the same path.
 pub(super) fn routes(line: &CommandLine, file: &File) -> Vec<Route> {
     let is_replaced = |route: &&Route| line.run.route.iter().any(|own| own.0 == *route.path);
     let own = line.run.route.iter().map(|own| Route {
@@ -180,7 +180,7 @@ pub(super) fn routes(line: &CommandLine, file: &File) -> Vec<Route> {
     file.routes.iter().filter(|route| !is_replaced(route)).cloned().chain(own).collect()
 }
 
-/// Drops `--eager` and `--history` where they have no effect, if they were inherited. An own one is an error.
+/// Drops `--eager` and `--history` where they have no effect, if the route inherited them. Its own ones stay: an error.
 fn drop_inherited(rooms: &mut RoomFlags, is_own: impl Fn(Option<usize>) -> bool) {
     let sharing = rooms.sharing();
     rooms.eager.take_if(|flag| sharing != SharingWord::All && !is_own(flag.at));

@@ -1,4 +1,4 @@
-//! The files that are never served: those of settings and secrets that flags name, and those that COMMAND is made of.
+//! Lists the files that wsd never serves: the files of `--config` and `--sslkey`, and those that COMMAND names.
 
 use std::{
     ffi::OsStr,
@@ -14,7 +14,7 @@ use crate::answer::{
     site::Site,
 };
 
-/// The program, and all that its arguments may name: `server.py`, `--file=server.py`.
+/// Lists the program and each file that its arguments may name: `server.py`, `--file=server.py`.
 fn of_command(site: &Site) -> Vec<(Namer, PathBuf)> {
     let Some(Scripts::Command(program)) = &site.scripts else { return Vec::new() };
     let values = program.args.iter().filter_map(|arg| {
@@ -25,10 +25,10 @@ fn of_command(site: &Site) -> Vec<(Namer, PathBuf)> {
     once(program.path.clone()).chain(named.map(PathBuf::from)).map(|path| (Namer::Command, path)).collect()
 }
 
-/// Guards the files of `--config` and `--sslkey` and those that the sites name, in the settings that come after `before`.
+/// Guards the files of `--config`, of `--sslkey` and of the sites. `before` has the guards of the previous settings.
 ///
-/// A guard that was there before is kept: it knows what has been at its path. That of a flag stays for good, since most of
-/// them have no effect before the next start: the old file is still in use.
+/// Keeps a guard of the previous settings, because it knows the earlier files at its path. Never drops the guard of a flag:
+/// most changes need a restart, so wsd still uses the old file.
 pub(super) fn guards<'a>(
     before: &[Arc<Guard>],
     config: Option<&Path>,

@@ -1,4 +1,4 @@
-//! Builds one site: what is served, to whom, and how.
+//! Builds one site: its programs and folders, the clients that may use them, and the options.
 
 use std::{env, ffi::OsString, path::Path, sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-/// All that makes a site. Two sites of the same recipe are the same.
+/// The settings of a site. Equal recipes make equal sites.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Recipe {
     pub(super) command: Option<Flag<CommandWords>>,
@@ -45,8 +45,8 @@ pub(super) fn serves(Recipe { command, flags, .. }: &Recipe) -> bool {
     command.is_some() || folders.into_iter().flatten().any(|folder| !folder.is_empty())
 }
 
-/// Checks a recipe, and opens what it serves; `admission` limits the workers of the site, and `budget` the bytes that wait
-/// for them and their clients.
+/// Checks a recipe and opens its folders. `admission` limits the workers of the site; `budget` limits the bytes that wait for
+/// the workers and their clients.
 pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Result<Site, Error> {
     let flags = &recipe.flags;
     let (scripts, cgi, files) = served(recipe)?;
@@ -90,8 +90,8 @@ fn served(recipe: &Recipe) -> Result<Served, Error> {
         (None, Some(dir)) => Some(Scripts::Dir(dir)),
         (Some(words), None) => Some(Scripts::Command(command(words, recipe.flags.rooms.sharing())?)),
         (Some(words), Some(_)) => {
-            let message = format!("--dir and COMMAND (`{}`) contradict each other", words.0[0].display());
-            let hint = "give one of them; flags must stand before COMMAND";
+            let message = format!("cannot combine --dir and COMMAND (`{}`)", words.0[0].display());
+            let hint = "remove one of them; write flags before COMMAND";
             return Err(Error::new(message, hint).about(&flags.dir).about(words));
         }
     };
@@ -104,29 +104,29 @@ fn command(words: &Flag<CommandWords>, sharing: SharingWord) -> Result<Program, 
     let (name, args) = words.0.split_first().expect("never empty");
     let path = locate(name).ok_or_else(|| {
         let hint = if name.as_encoded_bytes().starts_with(b"-") {
-            "flags must stand before COMMAND"
+            "write flags before COMMAND"
         } else if name == "path" && sharing == SharingWord::All {
             "did you mean --shared=path?"
         } else if Path::new(name).is_dir() {
-            "that is a folder: --dir= serves the programs in one, --staticdir= the files"
+            "add --dir= to serve the programs in this folder, or --staticdir= to serve its files"
         } else if Path::new(name).is_file() {
-            "name a file in this folder with its path, as in ./counter, and make it executable: chmod +x"
+            "write a file of this folder as in ./counter, and make it executable: chmod +x"
         } else if Path::new(name).is_relative() && name.as_encoded_bytes().contains(&b'/') {
-            "a relative path begins at the folder in which wsd was started"
+            "write an absolute path, or one relative to the folder in which wsd was started"
         } else {
-            "give the path of an executable file, or a name that `command -v` finds"
+            "name an executable file by its path, or a program that `command -v` finds"
         };
         Error::new(format!("cannot find COMMAND `{}`", name.display()), hint).about(words)
     })?;
     Ok(Program::new(path, args.to_vec()))
 }
 
-/// Opens a folder. Scripts pass on variables that may be empty: those name no folder, as for websocketd.
+/// Opens a folder. Scripts pass variables that may be empty: wsd ignores an empty folder name, as websocketd does.
 fn root(name: &str, flag: Option<&Flag<OsString>>) -> Result<Option<Root>, Error> {
     let Some(folder) = flag.filter(|folder| !folder.is_empty()) else { return Ok(None) };
     Root::open(Path::new(&folder.value)).map(Some).map_err(|cause| {
-        let hint = format!("name a folder; a program, COMMAND, stands without {name}=");
-        Error::new(format!("{name}: cannot open the folder `{}`: {cause}", folder.display()), hint).about(folder)
+        let hint = format!("name an existing folder; to serve one program, write it as COMMAND, without {name}=");
+        Error::new(format!("cannot open the folder `{}` of {name}: {cause}", folder.display()), hint).about(folder)
     })
 }
 
@@ -144,8 +144,8 @@ fn origin(recipe: &Recipe) -> Result<Policy, Error> {
         (Some(list), sameorigin, false) => {
             let parse = |text: &String| {
                 Entry::parse(text).map_err(|why| {
-                    let hint = "an entry is [scheme://]host[:port], as in --origin=https://example.com,localhost:8080";
-                    Error::new(format!("--origin: `{text}` can never match: {why}"), hint).about(list)
+                    let hint = "write [scheme://]host[:port], as in --origin=https://example.com,localhost:8080";
+                    Error::new(format!("invalid origin `{text}` in --origin: {why}"), hint).about(list)
                 })
             };
             let entries = list.0.iter().map(parse).collect::<Result<_, _>>()?;
@@ -167,12 +167,13 @@ fn subprotocols(flag: Option<&Flag<Items>>) -> Result<Vec<String>, Error> {
 fn own_headers(flags: &AnswerFlags) -> Result<Headers, Error> {
     let read = |mut headers: Vec<_>, name, texts: Option<&Vec<Flag<String>>>| {
         for text in texts.into_iter().flatten() {
-            let invalid =
-                |why| Error::new(format!("{name}: `{}`: {why}", text.escape_debug()), "a header is `Name: value`");
+            let invalid = |why| {
+                Error::new(format!("invalid header `{}` in {name}: {why}", text.escape_debug()), "write `Name: value`")
+            };
             headers.push(headers::parse(text).map_err(|why| invalid(why).about(text))?);
             if headers.len() > OWN_HEADERS_MAX {
-                let message = format!("{name}: there are more than {OWN_HEADERS_MAX} headers for an answer");
-                return Err(Error::new(message, "name those that somebody reads").about(text));
+                let message = format!("cannot add more than {OWN_HEADERS_MAX} headers to a response with {name}");
+                return Err(Error::new(message, "remove headers that no client reads").about(text));
             }
         }
         Ok(headers)
@@ -207,7 +208,7 @@ fn socket_options(flags: &SiteFlags) -> SocketOptions {
     }
 }
 
-/// Makes the rooms, where clients share a program or it wants to know who speaks.
+/// Builds the rooms, if clients share a program or its framing names the clients.
 fn rooms(flags: &SiteFlags, scripts: Option<&Scripts>, process: &ProcessOptions) -> Result<Option<Arc<Rooms>>, Error> {
     let RoomFlags { shared, eager, history, slow, slow_wait } = &flags.rooms;
     let sharing = match flags.rooms.sharing() {
@@ -217,15 +218,16 @@ fn rooms(flags: &SiteFlags, scripts: Option<&Scripts>, process: &ProcessOptions)
     };
     let is_shared = sharing != Sharing::Alone;
     if is_on(eager) && sharing != Sharing::All {
-        let message = "--eager needs --shared: one program for all clients";
+        let message = "cannot use --eager without --shared: only one program for all clients starts before them";
         return Err(Error::new(message, "add --shared, without =path").about(eager));
     }
     if matches!(scripts, Some(Scripts::Dir(_))) && sharing == Sharing::All {
-        let error = Error::new("--shared and --dir contradict each other", "--shared=path has a room for each path");
+        let error = Error::new("cannot combine --shared and --dir", "write --shared=path for a room at each path");
         return Err(error.about(shared).about(&flags.served.dir));
     }
     if history.as_deref().is_some_and(|count| *count > 0) && !is_shared {
-        return Err(Error::new("--history needs --shared", "only a room has new clients").about(history));
+        let message = "cannot use --history without --shared: only a room has new clients";
+        return Err(Error::new(message, "add --shared or --shared=path").about(history));
     }
     if scripts.is_none() || !is_shared && !process.framing.names_clients() {
         return Ok(None);
@@ -248,7 +250,7 @@ fn rooms(flags: &SiteFlags, scripts: Option<&Scripts>, process: &ProcessOptions)
     Ok(Some(Rooms::new(sharing, options)))
 }
 
-/// Returns the variables that workers inherit, with their present values. `HTTPS` is never one: wsd sets it if it is so.
+/// Returns the variables that workers inherit, with their current values. Skips `HTTPS`: wsd sets it for TLS.
 fn inherited(names: Option<&Items>) -> Vec<Variable> {
     let default = ["PATH", if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" }];
     let names = names.map_or_else(|| default.to_vec(), |names| names.0.iter().map(|name| name.trim()).collect());

@@ -1,4 +1,4 @@
-//! `--framing=json`: an object of JSON on every line, for programs that want to know who speaks.
+//! `--framing=json`: an object of JSON on every line, for programs that distinguish their clients.
 //!
 //! To the program, in this order of keys:
 //!
@@ -9,7 +9,7 @@
 //! {"event":"close","client":"ID","code":1000,"reason":"…"}
 //! ```
 //!
-//! From the program: `text` or `binary`, to all, or with `to` or `except`; or `close`.
+//! From the program: `text` or `binary`, to all clients, or with `to` or `except`; or `close`.
 
 use data_encoding::BASE64;
 use memchr::memchr;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{limits::COMMAND_BYTES_MAX, message::Kind};
 
-/// Something that the program is told.
+/// An event for the program.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Event<'a> {
@@ -44,13 +44,13 @@ enum Content<'a> {
     Binary(String),
 }
 
-/// Appends the line that tells of a new client; `variables` are those of CGI.
+/// Appends an `open` event for a new client; `variables` are those of CGI.
 pub(crate) fn open<'a>(client: &str, variables: impl Iterator<Item = (&'a str, &'a str)>, input: &mut Vec<u8>) {
     let env = variables.map(|(name, value)| (name.to_owned(), value.into())).collect();
     append(&Event::Open { client, env }, input);
 }
 
-/// Appends the line that hands over a client's message; text is UTF-8.
+/// Appends a `message` event with a client's message; text is UTF-8.
 pub(crate) fn message(client: &str, kind: Kind, payload: &[u8], input: &mut Vec<u8>) {
     let content = match (kind, str::from_utf8(payload)) {
         (Kind::Text, Ok(text)) => Content::Text(text),
@@ -59,7 +59,7 @@ pub(crate) fn message(client: &str, kind: Kind, payload: &[u8], input: &mut Vec<
     append(&Event::Message { client, content }, input);
 }
 
-/// Appends the line that tells that a client is gone.
+/// Appends a `close` event for a client that is gone.
 pub(crate) fn close(client: &str, code: u16, reason: &str, input: &mut Vec<u8>) {
     append(&Event::Close { client, code, reason }, input);
 }
@@ -69,23 +69,23 @@ fn append(event: &Event<'_>, input: &mut Vec<u8>) {
     input.push(b'\n');
 }
 
-/// Something that the program wants done.
+/// A command of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// A message for some clients.
     Send { kind: Kind, payload: Vec<u8>, to: Receivers },
-    /// The end of one client's session.
+    /// A close for one client.
     Close { client: String, code: u16, reason: String },
 }
 
-/// Who gets a message.
+/// The receivers of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Receivers {
     /// Every client.
     All,
-    /// Every client but this one.
+    /// Every client except this one.
     Except(String),
-    /// These, each once.
+    /// These clients, each once.
     Only(Vec<String>),
 }
 
@@ -108,7 +108,7 @@ struct Line {
     reason: Option<String>,
 }
 
-/// Reads the value of a key that is there. A null is none: with `"to":null`, what was meant for one would go to all.
+/// Reads the value of a present key, and refuses a null: with `"to":null`, a message for one client would go to all.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
 }
@@ -120,11 +120,11 @@ enum Names {
     Several(Vec<String>),
 }
 
-/// Reads one line of the program; an error says why it is no command.
+/// Reads one line of the program. The error says why the line is invalid.
 fn command(line: &[u8]) -> Result<Command, String> {
     if !line.trim_ascii_start().starts_with(b"{") {
-        // A list would do for serde: its first value for the first key, and so on.
-        return Err("it is no object of JSON".to_owned());
+        // serde would also accept a list, and take its values in the order of the keys.
+        return Err("it is not a JSON object".to_owned());
     }
     let Line { text, binary, to, except, close, code, reason } =
         serde_json::from_slice(line).map_err(|error| null_in(line).unwrap_or_else(|| error.to_string()))?;
@@ -144,7 +144,7 @@ fn command(line: &[u8]) -> Result<Command, String> {
             }
             return Ok(Command::Close { client, code, reason });
         }
-        _ => return Err("it has not one of `text`, `binary` and `close`".to_owned()),
+        _ => return Err("it must have one of `text`, `binary` and `close`".to_owned()),
     };
     if code.is_some() || reason.is_some() {
         return Err("`code` and `reason` go with `close`".to_owned());
@@ -163,36 +163,36 @@ fn command(line: &[u8]) -> Result<Command, String> {
     Ok(Command::Send { kind, payload, to })
 }
 
-/// The key of a line that is null, if that is what is wrong with it.
+/// Returns the error for a line with a null value; `None` if there is no null.
 fn null_in(line: &[u8]) -> Option<String> {
     let keys: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(line).ok()?;
     let (key, _) = keys.iter().find(|(_, value)| value.is_null())?;
     Some(format!("`{key}` is null: leave the key out, or give it a value"))
 }
 
-/// What a line of the program's output is.
+/// A line of the program's output.
 #[derive(Debug)]
 pub(crate) enum Said<'a> {
     /// A command.
     Command(Command),
-    /// Not one: the beginning of the line, and why.
+    /// An invalid line: its beginning, and the reason.
     Invalid(&'a [u8], String),
 }
 
-/// Bytes of a line that is no command, for the log.
+/// Bytes of an invalid line that go to the log.
 const BEGINNING_BYTES: usize = 80;
 
-/// Cuts output into lines, each a command.
+/// Splits output into lines, and reads a command from each.
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
-    /// The front of a line whose end has not come; no more than [`COMMAND_BYTES_MAX`] of it and one read.
+    /// The front of an unfinished line: at most [`COMMAND_BYTES_MAX`] and one read.
     held: Vec<u8>,
-    /// The line is too long, and what is left of it is skipped.
+    /// Whether the current line is too long, so that its rest is skipped.
     is_skipping: bool,
 }
 
 impl Commands {
-    /// Takes the next bytes of the output and hands over what each line says, in order.
+    /// Takes the next bytes of the output and calls `on` with each line that they complete, in order.
     pub(crate) fn decode(&mut self, mut output: &[u8], on: &mut impl FnMut(Said<'_>)) {
         while let Some(end) = memchr(b'\n', output) {
             let (line, rest) = (&output[..end], &output[end + 1..]);
@@ -219,7 +219,7 @@ impl Commands {
         }
     }
 
-    /// Hands over a last line without a newline.
+    /// Calls `on` with a last line without a newline.
     pub(crate) fn finish(&mut self, on: &mut impl FnMut(Said<'_>)) {
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {

@@ -1,7 +1,7 @@
-//! Lines: a message is a line of text, `\n` ends it, a `\r` before that belongs to the end.
+//! Lines: a message is a line of text, which ends with `\n` or `\r\n`. A `\r` anywhere else is text.
 //!
-//! Source: websocketd's line rule; a `\r` anywhere else is text. What is not UTF-8 becomes U+FFFD, one for each maximal
-//! subpart (Unicode, section 3.9), since RFC 6455, section 8.1 lets a client drop the connection for it.
+//! Source: websocketd's line rule. Invalid UTF-8 becomes U+FFFD, one for each maximal subpart (Unicode, section 3.9), since
+//! RFC 6455, section 8.1 lets a client drop the connection because of it.
 
 use std::{borrow::Cow, mem};
 
@@ -18,16 +18,16 @@ pub(super) fn encode(message: &[u8], input: &mut Vec<u8>) {
     input.push(b'\n');
 }
 
-/// Cuts output into lines.
+/// Splits output into lines.
 ///
-/// A line is handed over whole, unless it is longer than [`LINE_BYTES_HELD`]: then in pieces as it comes, each of them
-/// whole characters, so that memory stays flat whatever the length.
+/// It emits a line whole up to [`LINE_BYTES_HELD`]. It emits a longer line in pieces of whole characters as it comes, so that
+/// memory does not grow with its length.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    /// The front of a line whose end is not in sight; within a line that has left in part, at most the 3 bytes of an
-    /// unfinished character or a `\r`.
+    /// The front of an unfinished line. If a part of the line has left, it is an unfinished character of at most 3 bytes,
+    /// or a `\r`.
     held: Vec<u8>,
-    /// A part of the line has left already.
+    /// Whether a part of the line has left.
     is_open: bool,
     has_replaced: bool,
 }
@@ -65,7 +65,7 @@ impl Lines {
         self.has_replaced
     }
 
-    /// Emits whole lines, each with its newline. UTF-8 is checked once for all: no character contains a newline.
+    /// Emits whole lines, each with its newline. Checks UTF-8 once for all lines: no character contains a newline.
     fn emit_lines(&mut self, lines: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
         let is_text = str::from_utf8(lines).is_ok();
         let mut start = 0;
@@ -87,7 +87,7 @@ impl Lines {
         emit(Piece { kind: Kind::Text, first, last: true, payload });
     }
 
-    /// Keeps the next bytes of an unfinished line, or emits them if the line has become too long to be kept.
+    /// Keeps the next bytes of an unfinished line, or emits them if the line is too long to keep.
     fn hold(&mut self, bytes: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
         if !self.is_open && self.held.len() + bytes.len() <= LINE_BYTES_HELD {
             return self.held.extend_from_slice(bytes);
@@ -104,7 +104,7 @@ impl Lines {
     }
 
     fn text<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        // This way is many times as fast.
+        // Many times faster than the lossy conversion.
         if str::from_utf8(bytes).is_ok() {
             return Cow::Borrowed(bytes);
         }
@@ -118,7 +118,7 @@ impl Lines {
     }
 }
 
-/// `held` and `more` in one slice, copied only if both have something.
+/// Joins `held` and `more` in one slice. Copies only if neither is empty.
 fn join<'a>(held: &'a mut Vec<u8>, more: &'a [u8]) -> &'a [u8] {
     if held.is_empty() {
         return more;
@@ -131,7 +131,7 @@ fn without_cr(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// The number of bytes at the end about which the next ones decide: an unfinished character, or a `\r`.
+/// Returns the number of bytes at the end that depend on the next ones: an unfinished character, or a `\r`.
 pub(crate) fn undecided(bytes: &[u8]) -> usize {
     if bytes.ends_with(b"\r") {
         return 1;
@@ -148,7 +148,7 @@ pub(crate) fn undecided(bytes: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    /// The messages of `reads`, each as its pieces.
+    /// Returns the messages of `reads`, each as its pieces.
     fn decode<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<Vec<u8>>> {
         let mut lines = Lines::default();
         let mut messages: Vec<Vec<Vec<u8>>> = Vec::new();

@@ -1,4 +1,4 @@
-//! Bytes of a worker's standard streams ↔ messages of a client. Pure: no I/O, no clock.
+//! Translates between bytes of a worker's standard streams and messages of a client. Pure: no I/O, no clock.
 
 mod chunks;
 pub(crate) mod events;
@@ -9,38 +9,38 @@ use crate::message::Piece;
 use lines::Lines;
 use streams::Stream;
 
-/// How messages stand in a worker's standard input and output.
+/// The format of messages in a worker's standard input and output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// A message is a line; websocketd's default.
+    /// A line for each message; websocketd's default.
     Lines,
-    /// Bytes as they come, without borders (`--binary`).
+    /// Bytes without borders of messages (`--binary`).
     Chunks,
-    /// An object of JSON a line, with who speaks (`--framing=json`); see [`events`].
+    /// An object of JSON on each line, which names the client (`--framing=json`); see [`events`].
     Json,
-    /// Lines in; out, the lines of both output streams as objects of JSON (`--passstderr`).
+    /// Input as lines; the lines of both output streams as objects of JSON (`--passstderr`).
     Streams,
-    /// Single bytes, of which `!` is not allowed: a framing of the tests' own, which can be broken.
+    /// Single bytes without `!`: a framing for tests, which output can break.
     #[cfg(test)]
     Picky,
 }
 
-/// Why a program's output cannot be read on: it breaks its framing.
+/// The rule of its framing that a program's output breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Garbled(pub(crate) &'static str);
 
 impl Framing {
-    /// Whether the program's standard error is sent to the client, too.
+    /// Whether wsd sends the program's standard error to the client, too.
     pub(crate) fn wants_stderr(self) -> bool {
         self == Self::Streams
     }
 
-    /// Whether the program is told who speaks, and says who is spoken to: it needs a room, be it for one client.
+    /// Whether messages name their client. Such a program needs a room, even for one client.
     pub(crate) fn names_clients(self) -> bool {
         self == Self::Json
     }
 
-    /// Appends a client's message to `input`, as the worker is to read it. (With [`Framing::Json`] a room does that.)
+    /// Appends a client's message to `input` in this format. ([`events::message`] does it for [`Framing::Json`].)
     pub(crate) fn encode(self, message: &[u8], input: &mut Vec<u8>) {
         match self {
             Self::Lines | Self::Streams | Self::Json => lines::encode(message, input),
@@ -50,7 +50,7 @@ impl Framing {
         }
     }
 
-    /// A decoder for one worker's output.
+    /// Returns a decoder for one worker's output.
     pub(crate) fn decoder(self) -> Decoder {
         match self {
             Self::Lines | Self::Json => Decoder::Lines(Lines::default()),
@@ -62,7 +62,7 @@ impl Framing {
     }
 }
 
-/// Cuts a worker's output into messages, whatever the borders of the reads.
+/// Splits a worker's output into messages. The borders of reads do not matter.
 #[derive(Debug)]
 pub(crate) enum Decoder {
     /// See [`Framing::Lines`].
@@ -77,10 +77,10 @@ pub(crate) enum Decoder {
 }
 
 impl Decoder {
-    /// Takes the next bytes of the output and hands over every piece they complete, in order.
+    /// Takes the next bytes of the output and calls `emit` with every piece that they complete, in order.
     ///
-    /// Fails where the output breaks the framing; the pieces before that have been handed over, and nothing can be read
-    /// after it.
+    /// Fails if the output breaks the framing, after it has emitted the pieces before that place. The decoder must not be used
+    /// after a failure.
     #[cfg_attr(not(test), expect(clippy::unnecessary_wraps, reason = "lines and chunks cannot be broken"))]
     pub(crate) fn decode(&mut self, output: &[u8], emit: &mut impl FnMut(Piece<'_>)) -> Result<(), Garbled> {
         match self {
@@ -93,14 +93,14 @@ impl Decoder {
         Ok(())
     }
 
-    /// Takes the next bytes of standard error, which only a framing that [wants it](Framing::wants_stderr) sends.
+    /// Takes the next bytes of standard error. Ignores them unless the framing [wants them](Framing::wants_stderr).
     pub(crate) fn decode_stderr(&mut self, output: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
         if let Self::Streams(_, stderr) = self {
             stderr.decode(output, emit);
         }
     }
 
-    /// Hands over what the end of the output completes: a last line without a newline. Fails where a message is cut.
+    /// Emits the messages that the end of the output completes: a last line without a newline. Fails if a message is cut.
     #[expect(clippy::unnecessary_wraps, reason = "lines and chunks cannot be cut")]
     pub(crate) fn finish(&mut self, emit: &mut impl FnMut(Piece<'_>)) -> Result<(), Garbled> {
         match self {
@@ -116,7 +116,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Whether bytes that are not UTF-8 have been replaced in text.
+    /// Whether the decoder has replaced bytes of text that are not UTF-8.
     pub(crate) fn has_replaced(&self) -> bool {
         matches!(self, Self::Lines(lines) if lines.has_replaced())
     }

@@ -1,7 +1,7 @@
-//! `--passstderr`: each line of either output stream is an object of JSON, in the very bytes that websocketd has.
+//! `--passstderr`: each line of either output stream becomes an object of JSON, byte for byte as in websocketd.
 //!
-//! `{"stream":"stdout","data":"…"}`, in this order and without spaces. The characters `<`, `>` and `&` and the line
-//! separators of Unicode are escaped, as Go's encoder does.
+//! `{"stream":"stdout","data":"…"}`, in this order and without spaces. As in Go's encoder, the characters `<`, `>` and `&`
+//! and the line separators of Unicode are escaped.
 
 use std::fmt::Write;
 
@@ -13,9 +13,9 @@ use crate::{
     message::{Kind, Piece},
 };
 
-/// Cuts the output of one stream into lines, and wraps each in an object.
+/// Splits the output of one stream into lines, and wraps each in an object.
 ///
-/// A line longer than [`EVENT_LINE_BYTES_MAX`] takes several messages: the streams must not wait for each other.
+/// A line longer than [`EVENT_LINE_BYTES_MAX`] becomes several messages: the streams must not wait for each other.
 #[derive(Debug)]
 pub(crate) struct Stream {
     name: &'static str,

@@ -1,4 +1,4 @@
-//! One HTTP connection: requests one after the other, until it is closed or becomes a WebSocket.
+//! One HTTP connection: serves requests one after the other, until it closes or becomes a WebSocket.
 
 use std::{
     convert::Infallible,
@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
 use super::{
-    pace::{Answer, Answering, Paced},
+    pace::{AnswerGuard, Answering, Paced},
     page::Body,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     socket::stream::Stream,
 };
 
-/// Serves `stream` until it is closed, or handed over to a session: `respond` answers each request.
+/// Serves `stream` until it closes or a session takes it over; `respond` answers each request.
 pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
     stream: Stream,
     budget: &Budget,
@@ -38,7 +38,7 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
         let response = respond(request);
         let share = owner.share();
         async move {
-            let answered = |body| Answered { body, fault: None, share, _answer: answer };
+            let answered = |body| CountedBody { body, fault: None, share, _answer: answer };
             Ok::<_, Infallible>(response.await.map(answered))
         }
     });
@@ -49,7 +49,7 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
         .serve_connection(TokioIo::new(paced), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    // Errors here are the client's: it broke HTTP, was too slow or went away. hyper has answered what can be answered.
+    // Errors here are the client's: it broke HTTP, was too slow or left. hyper has sent an error response where it could.
     tokio::select! {
         _ = connection.as_mut() => {}
         () = shutdown.begun() => {
@@ -59,20 +59,20 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
     }
 }
 
-/// The body of an answer: as long as there is more of it, the client need not send anything.
-struct Answered {
+/// The body of an answer. While it exists, the client may be silent.
+struct CountedBody {
     body: Body,
-    /// Why it breaks off; told in the next turn, so that what came before is written in this one.
+    /// The error of `body`, which hyper gets at the next poll: in this one it writes the data before it.
     fault: Option<io::Error>,
-    /// What waits for the client to take it.
+    /// Counts the data that waits for the client.
     share: Share,
-    _answer: Answer,
+    _answer: AnswerGuard,
 }
 
-/// Bytes of a part of an answer from which on it is counted as long as it waits.
+/// Bytes from which on a part of an answer counts against the budget while it waits.
 const COUNTED_BYTES_MIN: usize = 1 << 10;
 
-impl hyper::body::Body for Answered {
+impl hyper::body::Body for CountedBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -103,9 +103,9 @@ impl hyper::body::Body for Answered {
     }
 }
 
-impl Answered {
-    /// Counts a part of the answer until hyper has written it, and as much twice where the next are made: in the file's own
-    /// buffer and the one that it is read into, or on the way from a script.
+impl CountedBody {
+    /// Counts a part of the answer until hyper has written it. Counts as much twice for the source of the next parts: the
+    /// file's own buffer and the one that it is read into, or the way from a script.
     fn count(&mut self, data: Bytes) -> Bytes {
         if data.len() < COUNTED_BYTES_MIN {
             return data;
@@ -116,9 +116,9 @@ impl Answered {
     }
 }
 
-/// The connection under an upgraded one, and what the client sent of its first frames with the request.
+/// Returns the stream of an upgraded connection, and the bytes of frames that the client sent together with its request.
 pub(crate) fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     let parts = upgraded.downcast::<TokioIo<Paced>>().expect("every connection is served through Paced");
-    // A copy, most often of nothing: the buffer itself would keep hyper's 8 KiB for as long as the session.
+    // A copy, mostly an empty one: the buffer itself would hold hyper's 8 KiB for the whole session.
     (parts.io.into_inner().into_inner(), parts.read_buf.to_vec())
 }

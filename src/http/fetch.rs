@@ -1,12 +1,12 @@
-//! What a browser says of a request that it sends without an `Origin`: Fetch Metadata (`Sec-Fetch-*`). Pure.
+//! Fetch Metadata (`Sec-Fetch-*`): headers by which a browser describes a request without an `Origin`. Pure.
 
 use hyper::{HeaderMap, Method, header::ORIGIN, http::request::Parts};
 
-/// Whether a page of another site has the browser send this request and must not: for an image, a frame or a script it
-/// asks nobody, and sends no `Origin`.
+/// Whether a page of another site made the browser send this request, without an `Origin`: for an image, a frame or a
+/// script. wsd refuses such a request.
 ///
-/// Who follows a link to here comes from another site, too, but that is how the web works: a GET for a window of its own
-/// passes. Where there is an `Origin` it says more, and `Policy` decides.
+/// A user may follow a link from another site: a GET or HEAD for a window of its own is allowed. If there is an `Origin`,
+/// `Policy` decides.
 pub(super) fn is_of_other_site(request: &Parts) -> bool {
     let headers = &request.headers;
     let is_link = matches!(request.method, Method::GET | Method::HEAD)

@@ -1,4 +1,4 @@
-//! The gate: who may ask. Every request passes it, also one that a CGI script redirects to another path.
+//! The gate decides which requests wsd answers. It checks every one, also the local redirect of a CGI script.
 
 use hyper::{
     HeaderMap, StatusCode, Version,
@@ -13,34 +13,34 @@ use super::{
 };
 use crate::peer::Connection;
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aim {
     /// A session with a program.
     Session,
     /// A CGI script.
     Script,
-    /// What only is read: a file, the console, an error.
+    /// A page that is only read: a file, the console, an error.
     Page,
 }
 
 /// The rules of a site.
 #[derive(Clone, Debug)]
 pub(crate) struct Gate {
-    /// Which pages may ask.
+    /// The pages that may send requests.
     pub(crate) origin: Policy,
 }
 
-/// A client that may ask.
+/// A client whose request has passed the gate.
 #[derive(Clone, Debug)]
-pub(crate) struct Visitor {
+pub(crate) struct AdmittedClient {
     /// Its connection.
     pub(crate) connection: Connection,
 }
 
 impl Gate {
-    /// Lets the client of `connection` pass, or says why not.
-    pub(crate) fn admit(&self, connection: &Connection, request: &Parts, aim: Aim) -> Result<Visitor, Refusal> {
+    /// Admits the client of `connection`, or returns the refusal.
+    pub(crate) fn admit(&self, connection: &Connection, request: &Parts, aim: Aim) -> Result<AdmittedClient, Refusal> {
         check_host_count(request)?;
         self.check_origin(connection, &request.headers, aim)?;
         if aim == Aim::Script && self.origin != Policy::Any && fetch::is_of_other_site(request) {
@@ -48,7 +48,7 @@ impl Gate {
                 "Pages of other sites may not use this script. The server's log names the flag that would allow it.";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "site", text).with_hint("--anyorigin"));
         }
-        Ok(Visitor { connection: connection.clone() })
+        Ok(AdmittedClient { connection: connection.clone() })
     }
 
     fn check_origin(&self, connection: &Connection, headers: &HeaderMap, aim: Aim) -> Result<(), Refusal> {
@@ -80,7 +80,7 @@ impl Gate {
     }
 }
 
-/// Refuses a request of HTTP/1.1 that does not name its host exactly once (RFC 9112, section 3.2).
+/// Refuses an HTTP/1.1 request unless it has exactly one `Host` (RFC 9112, section 3.2).
 pub(crate) fn check_host_count(request: &Parts) -> Result<(), Refusal> {
     if request.version != Version::HTTP_11 || request.headers.get_all(HOST).iter().count() == 1 {
         return Ok(());
@@ -88,7 +88,7 @@ pub(crate) fn check_host_count(request: &Parts) -> Result<(), Refusal> {
     Err(Refusal::unlogged(StatusCode::BAD_REQUEST, "A request names its host once (RFC 9112, section 3.2)."))
 }
 
-/// Returns the values of a header in one text: several match nothing, as they should.
+/// Joins the values of a header; several values match no rule, on purpose.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let values: Vec<_> = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     (!values.is_empty()).then(|| values.join(", "))

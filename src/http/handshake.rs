@@ -1,4 +1,4 @@
-//! The opening handshake (RFC 6455, section 4.2), as far as the request alone tells. Pure.
+//! The opening handshake (RFC 6455, section 4.2): the checks of the request. Pure.
 
 use super::refusal::Refusal;
 use hyper::{
@@ -11,13 +11,13 @@ use hyper::{
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// Whether a request asks for a WebSocket: an `upgrade` among the tokens of all `Connection` headers, `websocket` among
-/// those of `Upgrade`, whatever the case (RFC 9110, section 7.8).
+/// Whether a request asks for a WebSocket: its `Connection` headers have the token `upgrade`, and its `Upgrade` headers the
+/// token `websocket`, in any case (RFC 9110, section 7.8).
 pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
     has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket")
 }
 
-/// The value of `Sec-WebSocket-Accept`, or why there is none.
+/// Checks a request and returns the value of `Sec-WebSocket-Accept`.
 pub(crate) fn accept(request: &Parts) -> Result<String, Refusal> {
     if request.method != Method::GET {
         let text = "A WebSocket is opened with GET (RFC 6455, section 4.1).";
@@ -44,7 +44,7 @@ pub(crate) fn accept(request: &Parts) -> Result<String, Refusal> {
     }
 }
 
-/// The first subprotocol that the client offers and that is `listed` (RFC 6455, section 4.2.2); `None` is none at all.
+/// Returns the client's first offer of a subprotocol that is `listed` (RFC 6455, section 4.2.2).
 pub(crate) fn subprotocol<'a>(headers: &'a HeaderMap, listed: &[String]) -> Option<&'a str> {
     let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
     offers.flat_map(|list| list.split(',')).map(str::trim).find(|offer| listed.iter().any(|name| name == offer))
@@ -56,14 +56,14 @@ pub(crate) fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_token_byte)
 }
 
-/// Whether a request announces a body (RFC 9112, section 6.3), even one that turns out to be empty.
+/// Whether a request announces a body (RFC 9112, section 6.3); a chunked body may still be empty.
 fn has_body(headers: &HeaderMap) -> bool {
     let is_zero = |length: &[u8]| length.trim_ascii().iter().all(|&digit| digit == b'0');
     headers.contains_key(TRANSFER_ENCODING)
         || headers.get_all(CONTENT_LENGTH).iter().any(|length| !is_zero(length.as_bytes()))
 }
 
-/// The value of a header that must come exactly once.
+/// Returns the value of a header; `None` unless it occurs exactly once.
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none()).map(|value| value.as_bytes().trim_ascii())
@@ -77,7 +77,7 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
         .any(|value| value.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// Whether `key` is the base64 of 16 bytes. What the unused bits of the last letter are is nobody's business.
+/// Whether `key` is the base64 of 16 bytes. The unused bits of the last letter may have any value.
 fn is_key(key: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     matches!(key.split_at_checked(22), Some((letters, b"==")) if letters.iter().all(is_letter))

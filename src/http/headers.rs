@@ -1,4 +1,4 @@
-//! Headers of the user's own on answers: `--header`, `--header-ws`, `--header-http`.
+//! The headers that the user adds to answers: `--header`, `--header-ws`, `--header-http`.
 
 use hyper::{
     HeaderMap, Response, StatusCode,
@@ -13,13 +13,13 @@ use super::page::Body;
 /// The headers, for the two kinds of answers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Headers {
-    /// For a 101: those of `--header` and of `--header-ws`.
+    /// Sent with a 101: from `--header` and `--header-ws`.
     pub(crate) websocket: HeaderMap,
-    /// For everything else, errors included: those of `--header` and of `--header-http`.
+    /// Sent with any other answer, errors included: from `--header` and `--header-http`.
     pub(crate) http: HeaderMap,
 }
 
-/// Those that HTTP and the handshake themselves need.
+/// Headers that only wsd sets, for HTTP and the handshake.
 const RESERVED: [HeaderName; 7] = [
     CONNECTION,
     CONTENT_LENGTH,
@@ -30,7 +30,7 @@ const RESERVED: [HeaderName; 7] = [
     SEC_WEBSOCKET_VERSION,
 ];
 
-/// Reads `Name: value`; an error says why it is no header that may be set.
+/// Parses `Name: value`; an error says why the user may not set this header.
 pub(crate) fn parse(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
     let (name, value) = text.split_once(':').ok_or("it is not `Name: value`")?;
     let name: HeaderName = name.parse().map_err(|_| "the name has a character that no header's name has")?;
@@ -42,7 +42,7 @@ pub(crate) fn parse(text: &str) -> Result<(HeaderName, HeaderValue), &'static st
 }
 
 impl Headers {
-    /// Adds the headers to the answer of a script, whose own of the same name stay, as with websocketd.
+    /// Adds the headers to the answer of a script; the script's headers of the same name stay, as with websocketd.
     pub(crate) fn add_beside(&self, mut response: Response<Body>) -> Response<Body> {
         for (name, value) in &self.http {
             response.headers_mut().append(name, value.clone());
@@ -50,7 +50,7 @@ impl Headers {
         response
     }
 
-    /// Adds the headers to an answer; they take the place of wsd's own of the same name.
+    /// Adds the headers to an answer; they replace wsd's headers of the same name.
     pub(crate) fn add(&self, mut response: Response<Body>) -> Response<Body> {
         let is_websocket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let own = if is_websocket { &self.websocket } else { &self.http };

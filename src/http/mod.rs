@@ -1,4 +1,4 @@
-//! HTTP: one connection, who may ask, and what all answers have in common.
+//! HTTP: a connection, the checks of its requests, and the parts that all answers share.
 
 pub(crate) mod connection;
 mod fetch;

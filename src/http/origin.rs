@@ -1,15 +1,15 @@
-//! Which pages may connect: a browser sends the page's origin, and nobody else protects its user. Pure.
+//! Checks which pages may connect. Browsers send the page's origin and rely on the server to refuse it. Pure.
 
 use std::net::IpAddr;
 
 /// The rule for the `Origin` header (RFC 6454).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Policy {
-    /// The page must come from this server; no `Origin` is no page. The default.
+    /// The default: the page must come from this server. A request without `Origin` is of no page and passes.
     Same,
-    /// `--sameorigin`: the same, and there must be an `Origin`.
+    /// `--sameorigin`: as `Same`, but the request must have an `Origin`.
     Sameorigin,
-    /// `--origin`: one of these; with `sameorigin` that rule must hold too.
+    /// `--origin`: an entry must match; with `sameorigin` that rule must hold, too.
     Listed {
         /// The entries of `--origin`.
         entries: Vec<Entry>,
@@ -29,11 +29,11 @@ pub(crate) enum Entry {
     Null,
     /// `[scheme://]host[:port]`.
     Server {
-        /// Such as `https` or `chrome-extension`; `None` is `http` and `https`.
+        /// Such as `https` or `chrome-extension`; `None` matches `http` and `https`.
         scheme: Option<String>,
         /// In lower case.
         host: String,
-        /// Which ports.
+        /// The ports that match.
         port: Port,
     },
 }
@@ -41,25 +41,25 @@ pub(crate) enum Entry {
 /// The ports of an [`Entry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Port {
-    /// The scheme's own: 80, 443, or none.
+    /// The scheme's default: 80, 443, or none.
     Default,
-    /// This one.
+    /// This port.
     Is(u16),
-    /// `*`.
+    /// `*`: any port.
     Any,
 }
 
-/// Why a request was refused.
+/// The header for which wsd refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The page may not connect.
+    /// `Origin`: the page may not connect.
     Origin,
-    /// The name in `Host` is not one of this machine's: perhaps a stranger's name that has been made to lead here.
+    /// `Host`: it is not a name of this machine. Perhaps a foreign site points its name here (DNS rebinding).
     Host,
 }
 
 impl Policy {
-    /// Whether a request with these headers may pass; `is_loopback` tells that it came in over the loopback interface.
+    /// Checks the headers of a request for a session; `is_loopback` says that it came over the loopback interface.
     pub(crate) fn check(&self, origin: Option<&str>, host: Option<&str>, is_loopback: bool) -> Result<(), Refusal> {
         let passes = match (self, origin) {
             (Self::Any, _) | (Self::Same, None) => true,
@@ -72,7 +72,7 @@ impl Policy {
         if passes { Ok(()) } else { Err(Refusal::Origin) }
     }
 
-    /// Whether a request for a script may pass, which browsers send without an `Origin`, too.
+    /// Checks the headers of a request for a CGI script; it may lack an `Origin`, even from a browser.
     pub(crate) fn check_script(
         &self,
         origin: Option<&str>,
@@ -83,8 +83,8 @@ impl Policy {
         if origin.is_none() { Ok(()) } else { self.check(origin, host, is_loopback) }
     }
 
-    /// Whether a request for what only is read may pass: over the loopback interface its Host must be this machine's,
-    /// whatever the Origin, which browsers send to other servers or not as they like. No Host is no browser.
+    /// Checks the headers of a request that only reads. Over the loopback interface its `Host`, if any, must name this
+    /// machine; a browser always sends one. `Origin` does not matter: browsers send it with some reads and not with others.
     pub(crate) fn check_file(&self, _: Option<&str>, host: Option<&str>, is_loopback: bool) -> Result<(), Refusal> {
         let is_strange = host.is_some_and(|host| !is_loopback_name(host));
         if *self == Self::Same && is_loopback && is_strange { Err(Refusal::Host) } else { Ok(()) }
@@ -92,7 +92,7 @@ impl Policy {
 }
 
 impl Entry {
-    /// Reads an entry; an error says why no origin could ever match it.
+    /// Parses an entry; an error says why no origin could match it.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         match text {
             "file://" => return Ok(Self::File),
@@ -106,9 +106,9 @@ impl Entry {
         };
         match scheme.as_deref() {
             Some("ws" | "wss") => {
-                return Err("the scheme of a page is http or https, whatever that of its WebSocket is");
+                return Err("the scheme of a page is http or https, not that of its WebSocket");
             }
-            Some(scheme) if !is_scheme(scheme) => return Err("that is no scheme"),
+            Some(scheme) if !is_scheme(scheme) => return Err("the scheme is invalid"),
             _ => {}
         }
         let (host, port) = split_port(rest);
@@ -151,8 +151,8 @@ impl Entry {
     }
 }
 
-/// Whether the page's host and port are those of the request. A missing port in `Host` is the default of the page's
-/// scheme: behind a proxy that ends TLS, wsd cannot know better.
+/// Whether the page's host and port are those of the request. Without a port in `Host`, the default of the page's scheme
+/// counts: behind a proxy that terminates TLS, wsd does not know the scheme of the request.
 fn is_same(origin: Option<&str>, host: Option<&str>) -> bool {
     let (Some((scheme, page_host, page_port)), Some(host)) = (origin.and_then(split), host) else { return false };
     let (host, port) = split_port(host);
@@ -160,12 +160,12 @@ fn is_same(origin: Option<&str>, host: Option<&str>) -> bool {
         None => default_port(scheme),
         Some(port) => port.parse().ok(),
     };
-    // Without a port, nothing tells a page of another scheme from one of this server.
+    // A page without a port has another scheme than HTTP's, so it is not of this server.
     page_host.eq_ignore_ascii_case(host) && page_port.is_some() && port == page_port
 }
 
-/// An `Origin` in scheme, host and port, which other schemes than HTTP's may lack; `None` for `null` and for what is no
-/// origin of a server.
+/// Splits an `Origin` into scheme, host and port. The port is `None` if a scheme other than HTTP's has none; the result is
+/// `None` for `null` and for anything that is no origin of a server.
 fn split(origin: &str) -> Option<(&str, &str, Option<u16>)> {
     let (scheme, rest) = origin.split_once("://")?;
     let (host, port) = split_port(rest);
@@ -176,7 +176,7 @@ fn split(origin: &str) -> Option<(&str, &str, Option<u16>)> {
     is_host(host).then_some((scheme, host, port))
 }
 
-/// `host[:port]` in its two parts; an IPv6 address is in brackets and keeps them.
+/// Splits `host[:port]`; an IPv6 address is in brackets and keeps them.
 fn split_port(text: &str) -> (&str, Option<&str>) {
     let after_address = text.rfind(']').unwrap_or(0);
     match text[after_address..].find(':') {
@@ -193,13 +193,13 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// RFC 3986, section 3.1.
+/// Whether `text` is a scheme (RFC 3986, section 3.1).
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
-/// Whether `host` is a name or an address, as a URL has it, and nothing more.
+/// Whether `host` is a name or an address in the form of a URL, and nothing more.
 fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         return address.parse::<std::net::Ipv6Addr>().is_ok();

@@ -1,4 +1,4 @@
-//! The pages that wsd writes itself: errors, in a few words that help.
+//! The pages that wsd itself writes: short errors with advice.
 
 use std::io;
 
@@ -17,7 +17,7 @@ const RETRY_AFTER_SECS: u32 = 1;
 /// The body of any answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// Returns a page of plain text: the status, and what to do about it. Nothing of the request is repeated in it.
+/// Returns a page of plain text: the status, then `text`. It repeats nothing of the request.
 pub(crate) fn page(status: StatusCode, text: &str) -> Response<Body> {
     let reason = status.canonical_reason().unwrap_or_default();
     let mut response = Response::new(text_body(format!("{} {reason}\n\n{text}\n", status.as_u16())));
@@ -43,12 +43,12 @@ pub(crate) fn refused(refusal: &Refusal) -> Response<Body> {
     response
 }
 
-/// Returns a 404, with what this server is.
+/// Returns a 404 page; `text` says what this server is.
 pub(crate) fn not_found(text: &str) -> Response<Body> {
     page(StatusCode::NOT_FOUND, text)
 }
 
-/// Returns a body that is all there.
+/// Returns a body that is complete in memory.
 pub(crate) fn text_body(text: impl Into<Bytes>) -> Body {
     Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
 }

@@ -1,4 +1,4 @@
-//! Paths of requests, and how they are kept inside a root.
+//! Paths of requests, and the root folders that they must not leave.
 
 use std::{
     borrow::Cow,
@@ -9,12 +9,12 @@ use std::{
 
 use percent_encoding::percent_decode_str;
 
-/// The path of a request, percent-decoded.
+/// Percent-decodes the path of a request.
 pub(crate) fn decode(path: &str) -> Cow<'_, [u8]> {
     percent_decode_str(path).into()
 }
 
-/// Whether `path` (decoded) is its own only spelling: no `.`, no `..`, no NUL, nothing empty but after the last slash.
+/// Whether `path` (decoded) is canonical: no `.`, no `..`, no NUL, no empty part except after the last slash.
 pub(crate) fn is_clean(path: &[u8]) -> bool {
     let inner = path.strip_prefix(b"/").unwrap_or(path);
     let inner = inner.strip_suffix(b"/").unwrap_or(inner);
@@ -22,12 +22,12 @@ pub(crate) fn is_clean(path: &[u8]) -> bool {
     matches!(path, b"" | b"/") || inner.split(|&byte| byte == b'/').all(is_clean)
 }
 
-/// A folder, absolute. If it is a link it may be turned to another folder at any time.
+/// The absolute path of a folder. If it is a link, somebody may point it to another folder at any time.
 #[derive(Clone, Debug)]
 pub(crate) struct Root(PathBuf);
 
 impl Root {
-    /// The folder at `path`, if that is one.
+    /// Checks that `path` is a folder; fails with `NotADirectory` if not.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         if !fs::metadata(path)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
@@ -35,12 +35,12 @@ impl Root {
         Ok(Self(std::path::absolute(path)?))
     }
 
-    /// Its path.
+    /// Returns the absolute path.
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The path that leads to `other` from this folder, if it lies within it: `/cgi-bin`, or nothing if it is the same.
+    /// Returns the path of `other` below this folder, such as `/cgi-bin`; empty if they are the same, `None` if it is outside.
     pub(crate) fn path_of(&self, other: &Self) -> Option<Vec<u8>> {
         let (root, other) = (fs::canonicalize(&self.0).ok()?, fs::canonicalize(&other.0).ok()?);
         let inner = other.strip_prefix(root).ok()?;

@@ -1,4 +1,4 @@
-//! The README's table of limits is checked against the values.
+//! Checks the README's table of limits against the values.
 
 use super::*;
 
@@ -26,31 +26,35 @@ fn seconds(time: Duration) -> String {
 
 #[test]
 fn the_readmes_limits_are_these() {
-    // The row, and what its second and third cells must name.
+    // The row, and the values that its second and third cells must contain.
     let table: [(&str, &[String], &[String]); 23] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("a program's line", &[], &[bytes(LINE_BYTES_HELD), bytes(ROOM_MESSAGE_BYTES_MAX)]),
         ("a line with `--framing=json`", &[bytes(COMMAND_BYTES_MAX)], &[]),
         ("clients of a room", &[number(SEATS_MAX)], &[]),
-        ("all that waits", &[bytes(BUFFER_BYTES_MAX)], &[]),
-        ("what waits for a client of a room that takes no more", &[bytes(SEAT_BYTES_MAX)], &[]),
-        ("a client of a room that takes nothing, with `--slow=wait`", &[seconds(SLOW_WAIT)], &[]),
+        ("bytes that wait in wsd", &[bytes(BUFFER_BYTES_MAX)], &[]),
+        ("bytes that wait for a client of a room", &[bytes(SEAT_BYTES_MAX)], &[]),
+        ("a client of a room that reads nothing, with `--slow=wait`", &[seconds(SLOW_WAIT)], &[]),
         ("a room's history", &[bytes(HISTORY_BYTES_MAX)], &[]),
         ("a request's head", &[bytes(HEAD_BYTES_MAX), seconds(HEAD_TIME_MAX)], &[]),
-        ("headers of `--header` and the like on an answer", &[number(OWN_HEADERS_MAX)], &[]),
-        ("the handshake of TLS", &[seconds(TLS_TIME_MAX)], &[]),
+        ("headers that flags add to a response", &[number(OWN_HEADERS_MAX)], &[]),
+        ("the TLS handshake", &[seconds(TLS_TIME_MAX)], &[]),
         ("an idle HTTP connection", &[seconds(IDLE_TIME_MAX)], &[]),
-        ("a client that takes nothing of an HTTP answer", &[seconds(ANSWER_STALL_MAX)], &[]),
+        ("an HTTP client that stops reading a response", &[seconds(ANSWER_STALL_MAX)], &[]),
         ("a silent client", &[], &[]),
         ("a CGI script's silence", &[seconds(CGI_TIMEOUT)], &[]),
-        ("the head of a CGI script's answer", &[bytes(CGI_HEAD_BYTES_MAX), format!("{CGI_HEADERS_MAX} headers")], &[]),
+        (
+            "the head of a CGI script's response",
+            &[bytes(CGI_HEAD_BYTES_MAX), format!("{CGI_HEADERS_MAX} headers")],
+            &[],
+        ),
         ("connections that are not sessions", &[number(CONNECTIONS_MAX)], &[]),
         ("a client that does not answer a Close frame", &[seconds(CLOSE_ANSWER)], &[]),
-        ("a client that does not take the last output", &[seconds(LAST_OUTPUT_STALL)], &[]),
+        ("a client that does not read the last output", &[seconds(LAST_OUTPUT_STALL)], &[]),
         ("a value in the log", &[number(LOG_FIELD_CHARS_MAX), bytes(STDERR_LINE_BYTES_MAX)], &[]),
         ("lines of one event and level in the log", &[LOG_LINES_A_SECOND_MAX.to_string()], &[]),
-        ("what waits for a reader of the log", &[bytes(LOG_BYTES_MAX)], &[]),
+        ("bytes that wait for a reader of the log", &[bytes(LOG_BYTES_MAX)], &[]),
     ];
 
     let rows = rows();

@@ -1,4 +1,4 @@
-//! The layout of a line, and how a value stands in it.
+//! The layout of a line, and of a value in it.
 
 use std::fmt::{self, Write as _};
 
@@ -10,16 +10,16 @@ use tracing_subscriber::fmt::{
 
 use crate::limits::LOG_FIELD_CHARS_MAX;
 
-/// Whether and where values are cut.
+/// The length of values in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Length {
-    /// After [`LOG_FIELD_CHARS_MAX`] characters: what comes from outside may be of any length.
+    /// At most [`LOG_FIELD_CHARS_MAX`] characters: a client's value may be of any length.
     Cut,
-    /// Nowhere.
+    /// Unlimited.
     Whole,
 }
 
-/// The name of an event.
+/// Returns the name of an event.
 pub(super) fn name(event: &Event<'_>) -> String {
     let mut name = Name(String::new());
     event.record(&mut name);
@@ -34,16 +34,16 @@ pub(super) fn write(to: &mut dyn fmt::Write, event: &Event<'_>, name: &str, leng
     fields.to.write_char('\n')
 }
 
-/// The line of an event that wsd's log has of itself.
+/// Returns a line about the log itself.
 pub(super) fn own(level: Level, name: &str, fields: fmt::Arguments<'_>) -> String {
     format!("{} {} {name} {fields}\n", time().unwrap_or_default(), level_word(level))
 }
 
-/// Now, in UTC, to the millisecond: `2026-11-21T08:00:00.123Z`.
+/// Returns the time in UTC with milliseconds: `2026-11-21T08:00:00.123Z`.
 fn time() -> Result<String, fmt::Error> {
     let mut time = String::new();
     SystemTime.format_time(&mut Writer::new(&mut time))?;
-    // The library has microseconds.
+    // `SystemTime` writes microseconds.
     time.truncate("2026-11-21T08:00:00.123".len());
     time.push('Z');
     Ok(time)
@@ -59,10 +59,10 @@ fn level_word(level: Level) -> &'static str {
     }
 }
 
-/// The field that is an event's name.
+/// The field that holds an event's name.
 const NAME: &str = "message";
 
-/// Takes the name out of an event's fields.
+/// Collects the name from an event's fields.
 struct Name(String);
 
 impl tracing::field::Visit for Name {
@@ -74,7 +74,7 @@ impl tracing::field::Visit for Name {
     }
 }
 
-/// Writes an event's fields, the name apart.
+/// Writes an event's fields, except the name.
 struct Fields<'a> {
     to: &'a mut dyn fmt::Write,
     length: Length,
@@ -94,7 +94,7 @@ impl tracing::field::Visit for Fields<'_> {
     }
 }
 
-/// A value as it stands in a line: a plain word as it is, all else quoted and escaped. One that is cut tells its length.
+/// A value in a line: a plain word as it is, all else quoted and escaped. The length of a cut value follows it.
 pub(super) struct Value<'a>(pub(super) &'a str, pub(super) Length);
 
 impl fmt::Display for Value<'_> {
@@ -127,7 +127,7 @@ impl fmt::Display for Value<'_> {
     }
 }
 
-/// Control characters, and those that turn a line around, or end it for some.
+/// Whether `c` is a control character, changes the direction of text, or ends a line for some readers.
 fn is_unprintable(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

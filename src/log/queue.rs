@@ -1,4 +1,4 @@
-//! The lines that wait for the thread that writes them: so many bytes at most, and a count of the rest.
+//! The queue of lines for the thread that writes them: limited in bytes, with a count of the lines beyond.
 
 use std::{
     collections::VecDeque,
@@ -12,57 +12,57 @@ use tracing::Level;
 
 use super::{
     line::{self, Length, Value},
-    rates::{Fate, Rates},
+    rates::{Decision, Rates},
     stream::Stream,
 };
 use crate::limits::{LOG_BYTES_MAX, LOG_END, LOG_WRITE_BYTES};
 
-/// The way to the thread that writes, which is started with the first line.
+/// The queue to the thread that writes. The first line starts that thread.
 #[derive(Debug)]
 pub(super) struct Queue {
     stream: Stream,
     state: Mutex<State>,
-    /// There is something to do for the thread, or it has ended.
+    /// Notified when the thread has something to do, or has ended.
     changed: Condvar,
-    /// Whether there is one: the system may have none left.
+    /// Whether the thread runs: the system may have no thread left.
     has_thread: OnceLock<bool>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whole lines, the first of which may have gone in part.
+    /// Lines, the first of which may have been written in part.
     bytes: VecDeque<u8>,
-    /// Lines for which there was no room.
+    /// The number of lines for which there was no room.
     lost: u64,
     rates: Rates,
-    /// The thread waits until there is something to do.
+    /// Whether the thread waits for something to do.
     is_idle: bool,
-    /// No line comes any more.
+    /// Whether no further line will come.
     is_over: bool,
     has_ended: bool,
 }
 
 impl Queue {
-    /// An empty queue to `stream`.
+    /// Returns an empty queue to `stream`.
     pub(super) fn new(stream: Stream) -> Arc<Self> {
         let (state, changed) = (Mutex::default(), Condvar::new());
         Arc::new(Self { stream, state, changed, has_thread: OnceLock::new() })
     }
 
-    /// Whether an event is to be logged now; if not, it is counted, and the count logged later.
+    /// Whether to log an event now. If not, the queue counts it, and logs the count later.
     pub(super) fn admits(&self, level: Level, name: &str) -> bool {
         let mut state = self.lock();
         let now = Instant::now();
         state.tell_left_out(Some(now));
-        let fate = state.rates.note(level, name, now);
-        if fate == Fate::First {
-            // The thread must know when the second is over.
+        let decision = state.rates.decide(level, name, now);
+        if decision == Decision::CountFirst {
+            // The thread must wait for the end of this second.
             self.wake(state);
         }
-        fate == Fate::Logged
+        decision == Decision::Log
     }
 
-    /// Hands a line over, with its newline. A reader that stops reading stops nobody, it only misses lines.
+    /// Adds a line, with its newline. Never blocks on the reader: if the queue is full, the line is lost and counted.
     pub(super) fn push(self: &Arc<Self>, line: &[u8]) {
         let mut state = self.lock();
         state.push(line);
@@ -73,7 +73,7 @@ impl Queue {
         }
     }
 
-    /// Has all that is there written; waits for that, but not for a reader who takes nothing.
+    /// Writes all lines that wait. Waits for the thread, but at most [`LOG_END`]: the reader may take nothing.
     pub(super) fn finish(&self) {
         let mut state = self.lock();
         state.tell_left_out(None);
@@ -86,7 +86,7 @@ impl Queue {
         }
     }
 
-    /// Writes all without the thread.
+    /// Writes all lines on this thread.
     fn write_here(&self, mut state: MutexGuard<'_, State>) {
         let mut bytes = Vec::new();
         state.take(&mut bytes, usize::MAX);
@@ -107,7 +107,7 @@ impl Queue {
         }
     }
 
-    /// Writes until no line comes any more.
+    /// Writes until no further line will come.
     fn write_all(&self) {
         let mut portion = Vec::with_capacity(LOG_WRITE_BYTES);
         while self.wait(&mut portion) {
@@ -117,7 +117,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Waits for bytes to write and puts them into `portion`; `false` if there are none any more.
+    /// Waits for bytes to write and puts them into `portion`; `false` if no further bytes will come.
     fn wait(&self, portion: &mut Vec<u8>) -> bool {
         let mut state = self.lock();
         loop {
@@ -147,8 +147,7 @@ impl Queue {
 }
 
 impl State {
-    /// Adds a line if there is room. Once there was none, there must be room for many, so that the count of the lost ones is
-    /// not told line by line.
+    /// Adds a line if there is room. After a lost line it waits for room for many, so that one count covers all lost lines.
     fn push(&mut self, line: &[u8]) {
         let room = LOG_BYTES_MAX.saturating_sub(self.bytes.len());
         if self.lost > 0 && room >= LOG_WRITE_BYTES {
@@ -166,7 +165,7 @@ impl State {
         self.bytes.extend(line::own(Level::ERROR, "lines lost", format_args!("lines={lines}")).as_bytes());
     }
 
-    /// See [`Rates::take_over`].
+    /// Adds a line for each count of [`Rates::take_over`].
     fn tell_left_out(&mut self, now: Option<Instant>) {
         for left_out in self.rates.take_over(now) {
             let event = Value(&left_out.name, Length::Cut);
@@ -175,7 +174,7 @@ impl State {
         }
     }
 
-    /// Moves up to `count` bytes to `portion`; whether there were any.
+    /// Moves up to `count` bytes to `portion`. Returns whether there were any.
     fn take(&mut self, portion: &mut Vec<u8>, count: usize) -> bool {
         portion.clear();
         if self.bytes.is_empty() && self.lost > 0 {

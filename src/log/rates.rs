@@ -1,6 +1,6 @@
-//! Counts instead of lines: of each kind of event the log has the first lines of a second, and the number of the others.
+//! The rate limit of the log: it logs the first events of one kind in a second, and the number of the others.
 //!
-//! Nobody outside can fill a disk then, or hide other events among thousands of one kind. Pure.
+//! So no client can fill a disk, or hide other events among thousands of one kind. Pure.
 
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,11 @@ use tracing::Level;
 
 use crate::limits::LOG_LINES_A_SECOND_MAX;
 
-/// What was logged lately, by kind. Names of events are constants, so there are few.
+/// The recent events by kind. Names of events are constants, so the list is short.
 #[derive(Debug, Default)]
 pub(super) struct Rates(Vec<Kind>);
 
-/// Events of one name and level, in a second that began with the first.
+/// The events of one name and level in a second, which began with the first.
 #[derive(Debug)]
 struct Kind {
     level: Level,
@@ -30,15 +30,15 @@ pub(super) struct LeftOut {
     pub(super) lines: u64,
 }
 
-/// What becomes of an event.
+/// Whether to log an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It is logged.
-    Logged,
-    /// It is the first of its second that is only counted.
-    First,
-    /// It is only counted.
-    Counted,
+pub(super) enum Decision {
+    /// Log it.
+    Log,
+    /// Count it only; it is the first such event in its second.
+    CountFirst,
+    /// Count it only.
+    Count,
 }
 
 impl Kind {
@@ -48,28 +48,28 @@ impl Kind {
 }
 
 impl Rates {
-    /// Takes note of an event. What was left out in a second that is over must have been taken.
-    pub(super) fn note(&mut self, level: Level, name: &str, now: Instant) -> Fate {
+    /// Counts an event, and decides whether to log it. Call [`Rates::take_over`] before, for the seconds that are over.
+    pub(super) fn decide(&mut self, level: Level, name: &str, now: Instant) -> Decision {
         let Some(kind) = self.0.iter_mut().find(|kind| kind.level == level && kind.name == name) else {
             self.0.push(Kind { level, name: name.to_owned(), began: now, logged: 1, left_out: 0 });
-            return Fate::Logged;
+            return Decision::Log;
         };
         if kind.logged < LOG_LINES_A_SECOND_MAX {
             kind.logged += 1;
-            return Fate::Logged;
+            return Decision::Log;
         }
         kind.left_out += 1;
-        if kind.left_out == 1 { Fate::First } else { Fate::Counted }
+        if kind.left_out == 1 { Decision::CountFirst } else { Decision::Count }
     }
 
-    /// Takes what was left out in the seconds that are over by `now`; all, if there is no such time.
+    /// Takes the counts of events that were left out in seconds that are over by `now`; all counts if `now` is `None`.
     pub(super) fn take_over(&mut self, now: Option<Instant>) -> Vec<LeftOut> {
         let over = self.0.extract_if(.., |kind| now.is_none_or(|now| kind.end() <= now));
         let left_out = over.map(|kind| LeftOut { level: kind.level, name: kind.name, lines: kind.left_out });
         left_out.filter(|left_out| left_out.lines > 0).collect()
     }
 
-    /// When the next second is over of which there is something to tell.
+    /// Returns the end of the next second in which an event was left out.
     pub(super) fn next_end(&self) -> Option<Instant> {
         self.0.iter().filter(|kind| kind.left_out > 0).map(Kind::end).min()
     }
@@ -84,20 +84,20 @@ mod tests {
         const SECOND: Duration = Duration::from_secs(1);
         let (mut rates, start) = (Rates::default(), Instant::now());
         for _ in 0..LOG_LINES_A_SECOND_MAX {
-            assert_eq!(rates.note(Level::WARN, "one", start), Fate::Logged);
+            assert_eq!(rates.decide(Level::WARN, "one", start), Decision::Log);
         }
         assert_eq!(rates.next_end(), None);
-        assert_eq!(rates.note(Level::WARN, "one", start), Fate::First);
-        assert_eq!(rates.note(Level::WARN, "one", start), Fate::Counted);
-        assert_eq!(rates.note(Level::WARN, "other", start), Fate::Logged, "another name");
-        assert_eq!(rates.note(Level::INFO, "one", start), Fate::Logged, "another level");
+        assert_eq!(rates.decide(Level::WARN, "one", start), Decision::CountFirst);
+        assert_eq!(rates.decide(Level::WARN, "one", start), Decision::Count);
+        assert_eq!(rates.decide(Level::WARN, "other", start), Decision::Log, "another name");
+        assert_eq!(rates.decide(Level::INFO, "one", start), Decision::Log, "another level");
         assert_eq!(rates.next_end(), Some(start + SECOND));
 
         assert_eq!(rates.take_over(Some(start + SECOND / 2)), [], "the second is not over");
         let told = rates.take_over(Some(start + SECOND));
 
         assert_eq!(told, [LeftOut { level: Level::WARN, name: "one".to_owned(), lines: 2 }]);
-        assert_eq!(rates.note(Level::WARN, "one", start + SECOND), Fate::Logged, "the next second");
+        assert_eq!(rates.decide(Level::WARN, "one", start + SECOND), Decision::Log, "the next second");
         assert_eq!(rates.take_over(None), []);
         assert!(rates.0.is_empty());
     }

@@ -1,18 +1,18 @@
-//! The standard streams as places of the log.
+//! The standard streams that the log can go to.
 
 use std::io::{self, Write as _};
 
-/// Where lines of the log go.
+/// The stream that lines of the log go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
     /// Standard error.
     Error,
-    /// Standard output, as websocketd has it.
+    /// Standard output, as in websocketd.
     Output,
 }
 
 impl Stream {
-    /// Writes whole lines. Nothing goes wrong if nobody listens there any more.
+    /// Writes whole lines. Ignores errors: nobody may be reading.
     pub(super) fn write(self, lines: &[u8]) {
         let _ = match self {
             Self::Error => io::stderr().lock().write_all(lines),

@@ -1,4 +1,4 @@
-//! The last messages of a room, for newcomers (`--history`).
+//! The last messages of a room, for new clients (`--history`).
 
 use std::{collections::VecDeque, mem, sync::Arc};
 
@@ -8,23 +8,23 @@ use crate::{
     message::{Batch, Draft, Kind},
 };
 
-/// Bytes that a message of a history counts for beside its own: where it ends is noted down, with as much to spare.
+/// Bytes that each message costs beside its own: the note of its end, and as much spare room.
 const MESSAGE_BYTES: usize = 16;
 
-/// Bytes of the chunks in which a history is kept, and so what is copied for a newcomer: less than 16 KiB. A chunk is kept
-/// as long as one of its messages is.
+/// Bytes of a chunk of the history, and so the most that wsd copies for a new client. wsd keeps a chunk as long as one of
+/// its messages.
 const CHUNK_BYTES: usize = 16 << 10;
 
-/// The last messages. They are kept in chunks that all newcomers share, so that one who comes costs a chunk, however many
-/// messages there are.
+/// The last messages. New clients share the chunks that hold them, so that each costs one chunk, however many messages there
+/// are.
 #[derive(Debug)]
 pub(super) struct History {
     messages_max: usize,
-    /// The chunks that do not grow any more, the oldest first.
+    /// The full chunks, the oldest first.
     chunks: VecDeque<Arc<Batch>>,
     /// The newest messages.
     last: Draft,
-    /// The messages at the front of the first chunk, or of `last` if there is none, that are forgotten.
+    /// The number of forgotten messages at the front of the first chunk, or of `last` if there is none.
     forgotten: usize,
     messages: usize,
     bytes: usize,
@@ -35,7 +35,7 @@ pub(super) struct History {
 }
 
 impl History {
-    /// At most `messages_max` messages, and [`HISTORY_BYTES_MAX`].
+    /// Returns an empty history of at most `messages_max` messages and [`HISTORY_BYTES_MAX`].
     pub(super) fn new(messages_max: usize, budget: &Budget) -> Self {
         let owner = Owner::new(budget, OwnerKind::History);
         Self {
@@ -51,12 +51,12 @@ impl History {
         }
     }
 
-    /// Returns the owner of its bytes, which is asked to [`History::halve`] it where memory is short.
+    /// Returns the owner of its bytes. When the budget asks that owner to give back, [`History::halve`] does it.
     pub(super) fn owner(&self) -> &Owner {
         &self.owner
     }
 
-    /// Adds messages. They are copied: a part of a batch would keep all of it.
+    /// Adds copies of messages: a reference to one message would keep its whole batch.
     pub(super) fn add(&mut self, batch: &Batch) {
         for (kind, payload) in batch.messages().skip(batch.count().saturating_sub(self.messages_max)) {
             self.push(kind, payload);
@@ -87,7 +87,7 @@ impl History {
         self.owner.settle();
     }
 
-    /// Forgets the oldest messages until so many messages and bytes are left at most.
+    /// Forgets the oldest messages until at most `messages_max` messages and `bytes_max` bytes are left.
     fn forget_beyond(&mut self, messages_max: usize, bytes_max: usize) {
         while self.messages > 0 && (self.messages > messages_max || self.size() > bytes_max) {
             self.forget();
@@ -116,7 +116,7 @@ impl History {
         }
     }
 
-    /// Returns the bytes of the messages, and those that it takes to note where each ends.
+    /// Returns the bytes of the messages and of the notes of their ends.
     fn size(&self) -> usize {
         self.bytes + self.messages * MESSAGE_BYTES
     }
@@ -173,7 +173,7 @@ mod tests {
             (2, "a;b;c;d;e,f;g", "fg"),
         ];
         for (limit, batches, want) in table {
-            // Letters that fill chunks, so that some begin in the middle of one, and some do not.
+            // Messages of several lengths, so that some begin inside a chunk and some at its front.
             for width in [1, CHUNK_BYTES / 3, CHUNK_BYTES] {
                 let mut history = new(limit);
                 for batch in batches.split(';') {
@@ -197,7 +197,7 @@ mod tests {
         for _ in 0..20 {
             add(&mut history, &[vec![0; 1 << 20]]);
         }
-        // What is noted down of each takes a bit of the last one.
+        // The notes of the ends take the room of the last one.
         assert_eq!(history.messages, (HISTORY_BYTES_MAX >> 20) - 1);
     }
 

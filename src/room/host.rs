@@ -1,4 +1,4 @@
-//! A room's worker: its output to the seats, the inbox to its input, and its end.
+//! Runs a room's worker: carries its output to the seats and the inbox to its input, and stops it.
 
 use std::{
     convert::Infallible,
@@ -36,16 +36,16 @@ use crate::{
     },
 };
 
-/// How often a worker is looked at that does not read what the last clients said.
+/// The time between two looks at a worker that does not read the input of the last clients.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// For how long it may read nothing of that.
-const LAST_WORDS_STALL_MAX: Duration = Duration::from_secs(5);
+/// The time that it may read nothing of that input.
+const LAST_INPUT_STALL_MAX: Duration = Duration::from_secs(5);
 
-/// Runs the worker of `room` to its end, and returns how it ended.
+/// Runs the worker of `room` to its end, and returns its status.
 ///
-/// That is when it closes its output, when the last client has left, or with wsd itself. `connection` stands for it in
-/// the log: the one that made the room, or none.
+/// The end is when the worker closes its output, when the last client has left, or when wsd ends. `connection` stands for
+/// the worker in the log: the connection that made the room, or none.
 pub(super) async fn run(
     room: Arc<Room>,
     worker: Worker,
@@ -69,13 +69,13 @@ pub(super) async fn run(
         connection: connection.clone(),
         input,
         outputs: Outputs::new(output, stderr, framing.wants_stderr()),
-        last_words: None,
+        last_input: None,
     };
     let garbled = tokio::select! {
         garbled = poll_fn(|cx| host.poll(cx)) => garbled,
         () = shutdown.begun() => None,
     };
-    room.close_doors();
+    room.refuse_members();
     let Host { mut input, mut outputs, connection, .. } = host;
     input.close();
     let drain = poll_fn(|cx| {
@@ -100,23 +100,23 @@ struct Host {
     input: Input,
     outputs: Outputs,
     parser: Parser,
-    /// The bytes that wait for the worker to take them, and those that it has said in part.
+    /// The bytes that wait for the worker, and those of an unfinished message from it.
     share: Share,
-    /// Runs while nobody is left and the worker does not read.
-    last_words: Option<StallWatch>,
+    /// Runs while no client is left and the worker does not read.
+    last_input: Option<StallWatch>,
 }
 
-/// What the worker's output is parsed by.
+/// The parser of the worker's output.
 enum Parser {
-    /// Messages for all, and the front of one that is not whole.
+    /// Parses messages for all clients; with the front of an unfinished message.
     Messages(Decoder, Vec<u8>),
-    /// Commands, and the lines that are none.
+    /// Parses commands; with a count of invalid lines.
     Commands(Commands, InvalidLines),
 }
 
 impl Host {
-    /// Ready when the worker has closed its output or broken its framing, or nobody is left and the last words have been
-    /// read.
+    /// Ready when the worker has closed its output or broken its framing, or when no client is left and the worker has read
+    /// the last input.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Garbled>> {
         self.room.relieve(cx);
         let polled = self.poll_both(cx);
@@ -134,7 +134,7 @@ impl Host {
         self.poll_input(cx).map(|()| None)
     }
 
-    /// Worker to seats; ready at the end of the output, or where it breaks the framing.
+    /// Carries output from the worker to the seats. Ready at the end of the output, or when it breaks the framing.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Garbled>> {
         for _ in 0..READS_PER_TURN {
             ready!(self.room.pressure.poll_none(cx));
@@ -147,7 +147,7 @@ impl Host {
         turn::yield_turn(cx)
     }
 
-    /// Reads once and delivers all messages that are in it; ready with the number of bytes read, 0 at the end.
+    /// Reads once and delivers all complete messages. Ready with the number of bytes read, 0 at the end.
     fn poll_output_once(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, Garbled>> {
         let portion = if self.room.options.budget.is_full() { READ_BYTES_WHEN_FULL } else { buffer.len() };
         let read = ready!(self.outputs.poll_read(cx, &mut buffer[..portion], &self.connection));
@@ -174,7 +174,7 @@ impl Host {
         Poll::Ready(decoded.map(|()| count))
     }
 
-    /// Delivers what the end of the output completes.
+    /// Delivers the messages that the end of the output completes.
     fn finish(&mut self) -> Result<(), Garbled> {
         let mut draft = Draft::default();
         let finished = match &mut self.parser {
@@ -189,13 +189,13 @@ impl Host {
         finished
     }
 
-    /// Inbox to worker; ready when nobody is left and all has been said.
+    /// Carries input from the inbox to the worker. Ready when no client is left and the inbox is empty.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.room.listen(cx);
         loop {
             self.input.send(cx);
             if !self.input.is_drained() {
-                return if self.room.is_over() { self.poll_last_words(cx) } else { Poll::Pending };
+                return if self.room.is_over() { self.poll_last_input(cx) } else { Poll::Pending };
             }
             let is_over = self.room.is_over();
             let said = self.room.take_inbox();
@@ -206,20 +206,20 @@ impl Host {
         }
     }
 
-    /// Ready when the worker has not read for a while, although nobody will say any more.
-    fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when no client is left and the worker has read nothing for [`LAST_INPUT_STALL_MAX`].
+    fn poll_last_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let unread = self.input.unread() as u64;
-        let watch = self.last_words.get_or_insert_with(|| StallWatch::new(LOOK_INTERVAL));
+        let watch = self.last_input.get_or_insert_with(|| StallWatch::new(LOOK_INTERVAL));
         loop {
             ready!(watch.poll_look(cx));
-            if watch.stalled(unread, true) >= LAST_WORDS_STALL_MAX {
+            if watch.stalled(unread, true) >= LAST_INPUT_STALL_MAX {
                 return Poll::Ready(());
             }
         }
     }
 }
 
-/// Adds a piece to the draft; a message in several is put together first.
+/// Adds a piece to the draft. Joins the pieces of a message in `part` first.
 fn collect(piece: Piece<'_>, part: &mut Vec<u8>, draft: &mut Draft) {
     if piece.first && piece.last {
         return draft.push(piece.kind, piece.payload);
@@ -230,7 +230,7 @@ fn collect(piece: Piece<'_>, part: &mut Vec<u8>, draft: &mut Draft) {
     }
 }
 
-/// Carries out a command; messages for all wait in the draft, in order.
+/// Carries out a command. Collects messages for all clients in the draft, and keeps the order.
 fn dispatch(room: &Room, connection: &Connection, said: Said<'_>, draft: &mut Draft, invalid: &mut InvalidLines) {
     match said {
         Said::Command(Command::Send { kind, payload, to: Receivers::All }) => draft.push(kind, &payload),

@@ -1,4 +1,4 @@
-//! Delivery: who sits in a room, and what each of them gets.
+//! The seats of a room, and the delivery of messages to them.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,17 +10,17 @@ use crate::{framing::events::Receivers, message::Batch, partner::Verdict};
 pub(super) struct Hub {
     seats: HashMap<String, Arc<Seat>>,
     history: History,
-    /// Whether nobody can join any more: the worker ends.
+    /// Whether no client can join any more, since the worker ends.
     pub(super) is_over: bool,
 }
 
 impl Hub {
-    /// A hub without seats.
+    /// Returns a hub without seats.
     pub(super) fn new(history: History) -> Self {
         Self { seats: HashMap::new(), history, is_over: false }
     }
 
-    /// Adds a seat, on which the history waits; `make` makes it.
+    /// Adds a seat, which `make` makes from the history.
     pub(super) fn add(&mut self, client: &str, make: impl FnOnce(&History) -> Seat) -> Arc<Seat> {
         let seat = Arc::new(make(&self.history));
         self.seats.insert(client.to_owned(), Arc::clone(&seat));
@@ -37,7 +37,7 @@ impl Hub {
         self.seats.len()
     }
 
-    /// Delivers messages; those that are not for a few only are kept in the history.
+    /// Delivers messages. Adds them to the history, unless they are for named clients only.
     pub(super) fn publish(&mut self, batch: &Arc<Batch>, to: &Receivers) {
         match to {
             Receivers::Only(clients) => {
@@ -56,14 +56,14 @@ impl Hub {
         }
     }
 
-    /// Ends one client's session, after what it is still to get.
+    /// Ends one client's session, after the messages on its seat.
     pub(super) fn dismiss(&self, client: &str, verdict: Verdict) {
         if let Some(seat) = self.seats.get(client) {
             seat.end(verdict);
         }
     }
 
-    /// Ends all sessions.
+    /// Ends all sessions, each after the messages on its seat.
     pub(super) fn dismiss_all(&self, verdict: &Verdict) {
         self.seats.values().for_each(|seat| seat.end(verdict.clone()));
     }

@@ -1,4 +1,4 @@
-//! The messages of clients that wait for a room's worker.
+//! The inbox of a room: clients' messages that wait for its worker.
 
 use std::{
     mem,
@@ -8,46 +8,46 @@ use std::{
 use crate::{
     budget::{Budget, Kind as OwnerKind, Owner, Share},
     framing::{Framing, events},
-    limits::{INBOX_BYTES_MAX, NEWS_BYTES_MAX},
+    limits::{INBOX_BYTES_MAX, PRESENCE_BYTES_MAX},
     message::Draft,
 };
 
-/// What waits for the worker's standard input: whole messages, in the order they came.
+/// Whole messages and events that wait for the worker's standard input, in order of arrival.
 #[derive(Debug)]
 pub(super) struct Inbox {
     bytes: Vec<u8>,
     owner: Owner,
     share: Share,
-    /// Of `bytes`, those that tell of clients that come and go.
-    news: usize,
-    /// How often the worker's side has taken what there was.
+    /// The part of `bytes` that is `open` and `close` events.
+    presence_bytes: usize,
+    /// How often the host has taken the bytes.
     taken: u64,
-    /// Sessions that have more to say than there is room for.
+    /// The tasks of sessions that wait for room.
     waiting: Vec<Waker>,
 }
 
 impl Inbox {
-    /// Nothing waits yet.
+    /// Returns an empty inbox.
     pub(super) fn new(budget: &Budget) -> Self {
         let owner = Owner::new(budget, OwnerKind::Program);
         let share = owner.share();
-        Self { bytes: Vec::new(), owner, share, news: 0, taken: 0, waiting: Vec::new() }
+        Self { bytes: Vec::new(), owner, share, presence_bytes: 0, taken: 0, waiting: Vec::new() }
     }
 
-    /// Adds a line that tells of a client. Never refused, so every client has exactly one `open` and one `close`.
-    pub(super) fn tell(&mut self, tell: impl FnOnce(&mut Vec<u8>)) {
+    /// Adds an `open` or `close` event. Never refuses it, so every client has exactly one of each.
+    pub(super) fn add_presence(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
         let before = self.bytes.len();
-        tell(&mut self.bytes);
-        self.news += self.bytes.len() - before;
+        append(&mut self.bytes);
+        self.presence_bytes += self.bytes.len() - before;
         self.share.set(self.bytes.capacity(), 0);
     }
 
-    /// Whether unread `open` and `close` events exceed [`NEWS_BYTES_MAX`]; no client may join then.
-    pub(super) fn has_old_news(&self) -> bool {
-        self.news > NEWS_BYTES_MAX
+    /// Whether unread `open` and `close` events exceed [`PRESENCE_BYTES_MAX`]; no client may join then.
+    pub(super) fn is_over_presence_limit(&self) -> bool {
+        self.presence_bytes > PRESENCE_BYTES_MAX
     }
 
-    /// Ready when there is room for messages; else the task of `cx` is woken when there may be.
+    /// Ready when there is room for messages. Otherwise wakes the task of `cx` when there may be.
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let bytes_max = if self.owner.budget().is_full() { 0 } else { INBOX_BYTES_MAX };
         if self.bytes.len() <= bytes_max {
@@ -59,7 +59,7 @@ impl Inbox {
         Poll::Pending
     }
 
-    /// Adds what a client has said, as the worker is to read it. Returns the number of bytes that were added.
+    /// Adds a client's messages in the worker's framing. Returns the number of bytes that it added.
     pub(super) fn post(&mut self, framing: Framing, client: &str, said: &Draft) -> usize {
         let before = self.bytes.len();
         for (kind, payload) in said.messages() {
@@ -73,16 +73,16 @@ impl Inbox {
         self.bytes.len() - before
     }
 
-    /// Takes all there is.
+    /// Takes all bytes, and wakes the sessions that wait for room.
     pub(super) fn take(&mut self) -> Vec<u8> {
         self.wake();
         self.taken += u64::from(!self.bytes.is_empty());
-        self.news = 0;
+        self.presence_bytes = 0;
         self.share.set(0, 0);
         mem::take(&mut self.bytes)
     }
 
-    /// Counts up whenever the worker's side takes what there is.
+    /// Returns how often the host has taken the bytes.
     pub(super) fn taken(&self) -> u64 {
         self.taken
     }

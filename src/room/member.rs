@@ -1,4 +1,4 @@
-//! A client's place in a room: the partner of its session.
+//! A client in a room: the partner of its session.
 
 use std::{
     sync::Arc,
@@ -21,10 +21,10 @@ use crate::{
     status::Status,
 };
 
-/// The time between two lines of the log that tell of messages which one slow client loses (`--slow=drop`).
+/// The time between two lines of the log about messages that one slow client loses (`--slow=drop`).
 const LOST_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A client's seat, and what it says to the worker. Dropped, it has left.
+/// A client's seat, and its messages to the worker. Dropping it leaves the room.
 #[derive(Debug)]
 pub(crate) struct Member {
     room: Arc<Room>,
@@ -32,15 +32,15 @@ pub(crate) struct Member {
     conn: u64,
     seat: Arc<Seat>,
     owner: Owner,
-    /// What the client said and the inbox had no room for.
+    /// The client's messages that the inbox had no room for.
     said: Draft,
-    /// Bytes of the client in the inbox, and how often that had been taken when they came there.
+    /// Bytes of the client in the inbox, and [`Inbox::taken`](super::inbox::Inbox::taken) when they were added.
     posted: (usize, u64),
     lost: Lost,
     has_left: bool,
 }
 
-/// What has been logged of the messages that a slow client has lost.
+/// The number of lost messages that was logged, and the time of the last such line.
 #[derive(Debug, Default)]
 struct Lost {
     logged: u64,
@@ -48,7 +48,7 @@ struct Lost {
 }
 
 impl Member {
-    /// Gives a client a seat. It gets the history first and then every message, none missing or double in between.
+    /// Gives a client a seat. The client gets the history first and then every message, each exactly once.
     pub(super) fn join<'a>(
         room: &Arc<Room>,
         client: String,
@@ -60,11 +60,11 @@ impl Member {
             return Err(NoSeat::Over);
         }
         let mut inbox = lock(&room.inbox);
-        if hub.count() >= SEATS_MAX || inbox.has_old_news() {
+        if hub.count() >= SEATS_MAX || inbox.is_over_presence_limit() {
             return Err(NoSeat::Full);
         }
         if room.options.framing.names_clients() {
-            inbox.tell(|input| events::open(&client, variables, input));
+            inbox.add_presence(|input| events::open(&client, variables, input));
             room.pressure.host.wake();
         }
         drop(inbox);
@@ -75,14 +75,14 @@ impl Member {
         Ok(Self { room: Arc::clone(room), client, conn, seat, owner, said, posted, lost, has_left: false })
     }
 
-    /// Hands the rest of the seat to the client, whose session ends with `verdict`.
+    /// Hands the remaining messages of the seat to the client, unless it is too slow, and ends its session with `verdict`.
     fn end_with(&self, verdict: Verdict, client: &mut impl Client) -> Said {
         let messages =
             if verdict == Verdict::Slow { 0 } else { self.seat.take_rest(|batch| client.append_batch(batch)) };
         Said::End(messages, verdict)
     }
 
-    /// Hands over what was said; ready once the inbox has it, whole. Once the session is to end it is forgotten.
+    /// Hands the client's messages to the inbox. Ready once the inbox has all of them. Drops them if the session must end.
     fn poll_post(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut inbox = lock(&self.room.inbox);
         if self.seat.verdict().is_some() {
@@ -98,7 +98,7 @@ impl Member {
         Poll::Ready(())
     }
 
-    /// Logs the messages that the client has lost since the last time, unless that was a moment ago.
+    /// Logs the number of newly lost messages, unless it did within [`LOST_LOG_INTERVAL`].
     fn log_lost(&mut self) {
         if self.lost.at.is_none_or(|at| at.elapsed() >= LOST_LOG_INTERVAL) {
             self.log_all_lost();
@@ -108,7 +108,7 @@ impl Member {
     fn log_all_lost(&mut self) {
         let lost = self.seat.lost() - self.lost.logged;
         if lost > 0 {
-            let hint = "--slow says what happens to slow clients";
+            let hint = "set --slow=wait or --slow=close to lose no messages";
             Event::MessagesLost { conn: self.conn, lost, hint }.emit();
             self.lost = Lost { logged: self.lost.logged + lost, at: Some(Instant::now()) };
         }
@@ -124,7 +124,7 @@ impl Partner for Member {
         &self.owner
     }
 
-    fn lets_go_at_once(&self) -> bool {
+    fn answers_close_at_once(&self) -> bool {
         false
     }
 
@@ -172,8 +172,8 @@ impl Partner for Member {
 
     fn tidy(&mut self) {}
 
-    /// Leaves the room. A worker that is told of clients is told the code and the reason. A client that had the worker alone
-    /// waits for its end, so that its fork slot is free.
+    /// Leaves the room. With [`Framing::Json`](crate::framing::Framing::Json) the worker gets the code and the reason. If the
+    /// client has the room to itself, this waits for the end of the worker, so that its fork slot is free.
     async fn end(&mut self, code: u16, reason: &str) -> Option<Status> {
         self.log_all_lost();
         self.has_left = true;

@@ -1,10 +1,10 @@
 //! A room: one worker, many clients. Every message of the worker goes to all, every message of a client to the worker.
 //!
-//! A client has a *seat*: the bounded queue of what it is still to get. This is the one place in wsd with queues; what a
-//! full one means is said by [`Slow`].
+//! Each client has a *seat*: a queue of limited size for the messages to it. No other client of wsd has such a queue.
+//! [`Slow`](options::Slow) decides what happens when it is full.
 //!
-//! Lock order: the registry's rooms, a room's hub, its inbox, a seat's queue. Each may be taken while those before it are
-//! held, and none while one after it is.
+//! Lock order: the registry's rooms, a room's hub, its inbox, a seat's queue. A thread may take each lock while it holds
+//! earlier ones, and never while it holds a later one.
 
 mod history;
 pub(crate) mod host;
@@ -41,7 +41,7 @@ use lock::lock;
 use options::RoomOptions;
 use seat::Pressure;
 
-/// A room with its clients; the worker is with its [`host`].
+/// A room with its clients. Its [`host`] has the worker.
 #[derive(Debug)]
 pub(crate) struct Room {
     options: RoomOptions,
@@ -49,20 +49,20 @@ pub(crate) struct Room {
     stays: AtomicBool,
     hub: Mutex<Hub>,
     inbox: Mutex<Inbox>,
-    /// Asked to shorten the history where memory is short.
+    /// The owner of the history. The budget asks it to shorten the history.
     history: Owner,
     /// Wakes the task of the worker.
     pressure: Arc<Pressure>,
-    /// The worker has been reaped.
+    /// Cancelled when the worker has been reaped.
     ended: CancellationToken,
 }
 
 /// Why a client cannot join a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoSeat {
-    /// The worker is at its end; a new room is wanted.
+    /// The worker ends; the client needs a new room.
     Over,
-    /// There are too many clients, or too many that the worker has not read of.
+    /// There are too many clients, or the worker has not read too many `open` and `close` events.
     Full,
 }
 
@@ -80,12 +80,12 @@ impl Room {
         })
     }
 
-    /// Takes a client's seat away, which was closed with this code and reason.
+    /// Removes the seat of a client that was closed with this code and reason.
     fn leave(&self, client: &str, code: u16, reason: &str) {
         let mut hub = lock(&self.hub);
         hub.remove(client);
         if self.options.framing.names_clients() {
-            lock(&self.inbox).tell(|input| events::close(client, code, reason, input));
+            lock(&self.inbox).add_presence(|input| events::close(client, code, reason, input));
         }
         if hub.count() == 0 && !self.stays.load(Ordering::Relaxed) {
             hub.is_over = true;
@@ -94,7 +94,7 @@ impl Room {
         self.pressure.host.wake();
     }
 
-    /// Delivers messages, and leaves an empty draft in their place.
+    /// Delivers the messages of a draft, and empties it.
     fn publish(&self, draft: &mut Draft, to: &Receivers) {
         let draft = mem::take(draft);
         if !draft.is_empty() {
@@ -103,12 +103,12 @@ impl Room {
         }
     }
 
-    /// Ends one client's session, after what it is still to get.
+    /// Ends one client's session, after the messages on its seat.
     fn dismiss(&self, client: &str, verdict: Verdict) {
         lock(&self.hub).dismiss(client, verdict);
     }
 
-    /// Shortens the history if memory is short; the task of `cx` is woken when it is.
+    /// Shortens the history if the budget asks for it. The budget wakes the task of `cx` when it does.
     fn relieve(&self, cx: &mut Context<'_>) {
         if self.history.is_asked(cx) {
             lock(&self.hub).shorten_history();
@@ -124,8 +124,8 @@ impl Room {
         self.pressure.host.wake();
     }
 
-    /// Lets nobody join from now on: the history is of no use any more.
-    fn close_doors(&self) {
+    /// Refuses new clients from now on, and drops the history.
+    fn refuse_members(&self) {
         let mut hub = lock(&self.hub);
         hub.is_over = true;
         hub.forget_history();
@@ -135,21 +135,21 @@ impl Room {
     fn end(&self, verdict: &Verdict) {
         self.ended.cancel();
         lock(&self.hub).dismiss_all(verdict);
-        // Clients that wait to say something need not.
+        // Sessions that wait for room in the inbox must notice the end.
         lock(&self.inbox).wake();
     }
 
-    /// Whether nobody is left, so that the room is over.
+    /// Whether the room accepts no clients any more: the last has left, or the worker ends.
     fn is_over(&self) -> bool {
         lock(&self.hub).is_over
     }
 
-    /// Has the task of `cx` woken when something has changed: more was said, somebody left, a seat has room again.
+    /// Registers the task of `cx`. The room wakes it on new input, when a client leaves, and when a seat has room again.
     fn listen(&self, cx: &mut Context<'_>) {
         self.pressure.host.register(cx.waker());
     }
 
-    /// Takes all that clients have said.
+    /// Takes all input that waits for the worker.
     fn take_inbox(&self) -> Vec<u8> {
         lock(&self.inbox).take()
     }

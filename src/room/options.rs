@@ -1,17 +1,17 @@
-//! How rooms are run.
+//! The settings of rooms.
 
 use std::time::Duration;
 
 use crate::{budget::Budget, framing::Framing};
 
-/// How rooms are run.
+/// The settings of the rooms of one program.
 #[derive(Clone, Debug)]
 pub(crate) struct RoomOptions {
-    /// How messages stand in the worker's streams.
+    /// The format of messages in the worker's streams.
     pub(crate) framing: Framing,
-    /// What happens to clients that do not keep up.
+    /// The policy for slow clients.
     pub(crate) slow: Slow,
-    /// The number of messages that a newcomer gets first (`--history`).
+    /// The number of earlier messages that a new client gets first (`--history`).
     pub(crate) history: usize,
     /// Whether the worker stays when the last client has left (`--eager`).
     pub(crate) stays: bool,
@@ -19,19 +19,19 @@ pub(crate) struct RoomOptions {
     pub(crate) is_for_one: bool,
     /// The time added to each wait before a signal (`--closems`).
     pub(crate) patience: Duration,
-    /// How long a client that takes nothing is waited for, with [`Slow::Wait`] (`--slow-wait`).
+    /// The time that the room waits for a client that takes nothing, with [`Slow::Wait`] (`--slow-wait`).
     pub(crate) slow_wait: Duration,
-    /// The budget that all that waits counts against (`--maxbuffer`).
+    /// The budget for all bytes that wait (`--maxbuffer`).
     pub(crate) budget: Budget,
 }
 
-/// What happens to a client whose seat is full (`--slow`).
+/// The policy for a client whose seat is full (`--slow`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slow {
-    /// wsd cuts it off, with 1013; the others notice nothing.
+    /// wsd closes the client with 1013; the others notice nothing.
     Close,
-    /// It misses the oldest messages.
+    /// The client misses the oldest messages.
     Drop,
-    /// The worker waits for it, and so do all others.
+    /// The worker waits for the client, and so do all other clients.
     Wait,
 }

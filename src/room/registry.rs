@@ -1,4 +1,4 @@
-//! The rooms there are, by path.
+//! The open rooms of a program, by path.
 
 use std::{
     collections::HashMap,
@@ -22,10 +22,10 @@ use crate::{
     worker::{Worker, program::Program, spawn::spawn, variable::Variable},
 };
 
-/// Who shares a worker.
+/// The clients that share a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
-    /// Nobody: each client has a room of its own. For programs that want to be told of clients.
+    /// None: each client has a room of its own. For programs that get events of their client.
     Alone,
     /// All clients (`--shared`).
     All,
@@ -36,38 +36,38 @@ pub(crate) enum Sharing {
 /// The rooms of one program.
 #[derive(Debug)]
 pub(crate) struct Rooms {
-    /// Who shares a worker.
+    /// The clients that share a worker.
     pub(crate) sharing: Sharing,
     options: RoomOptions,
     open: Mutex<HashMap<Vec<u8>, Arc<Room>>>,
-    /// Held by the client whose room is being started.
+    /// The lock of the client whose room is being started.
     starts: tokio::sync::Mutex<()>,
-    /// An `--eager` worker is being kept.
+    /// Whether a task keeps an `--eager` worker running.
     is_kept: AtomicBool,
-    /// The settings have changed: nobody comes any more.
+    /// Whether the settings have changed, so that no new client comes.
     is_retired: AtomicBool,
 }
 
-/// Why a client cannot be let in.
+/// Why a client cannot join.
 #[derive(Debug)]
 pub(crate) enum NotJoined<E> {
-    /// Too many clients, or too many that the worker has not read of.
+    /// There are too many clients, or the worker has not read too many `open` and `close` events.
     Full,
-    /// The worker is down, and will be started again.
+    /// The worker is down; wsd will start it again.
     Down,
-    /// The worker cannot be started.
+    /// wsd cannot start the worker.
     Launch(E),
 }
 
 impl Rooms {
-    /// No rooms yet.
+    /// Returns a registry without rooms.
     pub(crate) fn new(sharing: Sharing, options: RoomOptions) -> Arc<Self> {
         let (is_kept, is_retired) = (AtomicBool::new(false), AtomicBool::new(false));
         let starts = tokio::sync::Mutex::new(());
         Arc::new(Self { sharing, options, open: Mutex::default(), starts, is_kept, is_retired })
     }
 
-    /// Lets a client into the room of `path`. If there is none, `launch` starts its worker.
+    /// Joins a client to the room of `path`. If there is none, `launch` starts its worker.
     pub(crate) async fn join<'a, E>(
         self: &Arc<Self>,
         path: &[u8],
@@ -78,7 +78,7 @@ impl Rooms {
         launch: impl Future<Output = Result<(Worker, Permit), E>>,
     ) -> Result<Member, NotJoined<E>> {
         let key = self.key(path);
-        // One start at a time: of two first clients the second finds the room of the first.
+        // One start at a time, so that the second of two first clients finds the room of the first.
         let _turn = match &key {
             Some(key) if !self.has_room(key) => Some(self.starts.lock().await),
             _ => None,
@@ -113,7 +113,7 @@ impl Rooms {
         lock(&self.open).get(key).is_some_and(|room| !room.is_over())
     }
 
-    /// Lets a client into a room that is open.
+    /// Joins a client to an open room; `None` if there is none.
     fn join_open<'a>(
         &self,
         key: Option<&[u8]>,
@@ -125,8 +125,8 @@ impl Rooms {
         Some(Member::join(open.get(key?)?, client, conn, variables))
     }
 
-    /// Waits for the end of a room that is over, if there is one: its worker has a fork slot until then. Who finds a room
-    /// at `path` to join needs none.
+    /// Waits for the end of a room that is over, if there is one: its worker has a fork slot until then. Returns at once if
+    /// a client could join a room at `path`, since it needs no slot.
     pub(crate) async fn ended(&self, path: &[u8]) {
         let ending = {
             let open = lock(&self.open);
@@ -141,7 +141,7 @@ impl Rooms {
         }
     }
 
-    /// Starts the worker that all share, and again whenever it has ended (`--eager`); `path` is theirs in the log.
+    /// Starts the worker that all clients share, and again whenever it has ended (`--eager`). `path` is for the log.
     pub(crate) fn keep(
         self: &Arc<Self>,
         program: Program,
@@ -155,7 +155,7 @@ impl Rooms {
         }
         let (rooms, path, end) = (Arc::clone(self), path.to_owned(), shutdown.clone());
         let name = program.path.display().to_string();
-        // The first is started before anybody is let in.
+        // The first worker starts before wsd accepts clients.
         let launch = move || {
             let launch = |permit| spawn(&program, environment.clone()).map(|worker| (permit, worker));
             let launched = admission.admit().map(launch);
@@ -196,7 +196,7 @@ impl Rooms {
         shutdown.spawn(keep);
     }
 
-    /// Nobody comes any more: a worker that stays without clients ends when the last has left.
+    /// Notes that no new client comes: a worker that would stay without clients now ends when the last has left.
     pub(crate) fn retire(&self) {
         self.is_retired.store(true, Ordering::Relaxed);
         for room in lock(&self.open).values() {
@@ -204,7 +204,7 @@ impl Rooms {
         }
     }
 
-    /// Which room the clients of a path share, if they share one.
+    /// Returns the key of the room that the clients of a path share; `None` if each has its own.
     fn key(&self, path: &[u8]) -> Option<Vec<u8>> {
         match self.sharing {
             Sharing::Alone => None,
@@ -213,12 +213,12 @@ impl Rooms {
         }
     }
 
-    /// A room for all, open from now on.
+    /// Opens a room for all clients.
     fn open_shared(&self) -> Arc<Room> {
         let room = Room::new(self.options.clone());
         let mut open = lock(&self.open);
         open.insert(Vec::new(), Arc::clone(&room));
-        // Under the lock: either this sees that nobody comes any more, or `retire` sees the room.
+        // Under the lock: either this sees `is_retired`, or `retire` sees the room.
         if self.is_retired.load(Ordering::Relaxed) {
             room.release();
         }
@@ -238,7 +238,7 @@ fn not_started(program: &Program, cause: &dyn fmt::Display, hint: Option<&str>) 
     Event::WorkerNotStarted { peer: None, program: &program.path.display(), cause, hint }.emit();
 }
 
-/// The pause after a worker that ran for this long and had this pause before it, if it was not the first.
+/// Returns the pause after a worker that ran for `ran`; `before` is the pause before it, if it was not the first.
 fn pause_after(ran: Duration, before: Option<Duration>) -> Duration {
     match before {
         Some(before) if ran <= RESTART_MAX => (before * 2).min(RESTART_MAX),
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn a_worker_that_keeps_ending_is_started_less_and_less_often() {
         let mut pause = None;
-        // Each ran for so many seconds.
+        // The seconds that each worker ran, and the pause after it.
         let table = [(0, 1), (0, 2), (1, 4), (0, 8), (0, 16), (30, 30), (0, 30), (31, 1), (0, 2)];
         for (index, (ran, want)) in table.into_iter().enumerate() {
             pause = Some(pause_after(Duration::from_secs(ran), pause));

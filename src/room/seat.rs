@@ -1,4 +1,4 @@
-//! A client's seat: the bounded queue of what it is still to get.
+//! A client's seat: a queue of limited size for the messages to it.
 
 use std::{
     collections::VecDeque,
@@ -15,38 +15,38 @@ use futures_util::task::AtomicWaker;
 use super::{lock::lock, options::Slow};
 use crate::{budget::Share, limits::SEAT_BYTES_MAX, message::Batch, partner::Verdict};
 
-/// Places for batches that an empty seat keeps: what a client needs that keeps up.
+/// Places for batches that an empty seat keeps: a client that keeps up needs no more.
 const PLACES_KEPT: usize = 64;
 
-/// Bytes that a batch on a seat counts for beside its own: its place in the queue, and what its payload and its frames cost
-/// where no other client has it.
+/// Bytes that a batch on a seat costs beside its own: its place in the queue, and the overhead of its payload and frames if
+/// no other client has it.
 pub(super) const BATCH_BYTES: usize = 512;
 
 /// Bytes that a session takes from its seat at a time.
 const TAKEN_BYTES: usize = 128 << 10;
 
-/// Whether a room's worker has to wait for its seats.
+/// The backpressure of the seats on their room's worker.
 ///
-/// With [`Slow::Wait`] that is for clients; otherwise only for sessions that have not had a turn since their seat was
-/// filled, so that what the worker prints in one go cuts off nobody whose connection would have taken it.
+/// With [`Slow::Wait`] the worker waits for clients. Otherwise it waits only for sessions that have had no turn since their
+/// seat became full: a burst of output must not close a client whose connection would have taken it.
 #[derive(Debug)]
 pub(super) struct Pressure {
     slow: Slow,
-    /// Seats that are waited for.
+    /// The number of seats that the worker waits for.
     seats: AtomicUsize,
-    /// The task of the worker: woken when no seat is waited for any more.
+    /// The task of the worker. A seat wakes it when the worker need not wait for any seat.
     pub(super) host: AtomicWaker,
 }
 
 impl Pressure {
-    /// None, as there are no seats.
+    /// Returns the state without seats.
     pub(super) fn new(slow: Slow) -> Self {
         Self { slow, seats: AtomicUsize::new(0), host: AtomicWaker::new() }
     }
 
-    /// Ready when no seat is waited for.
+    /// Ready when the worker need not wait for any seat.
     pub(super) fn poll_none(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // In this order: a seat that has room from here on wakes the task.
+        // The task registers first, so that a seat that gets room meanwhile wakes it.
         self.host.register(cx.waker());
         if self.seats.load(Ordering::SeqCst) == 0 { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -62,28 +62,28 @@ pub(crate) struct Seat {
 
 #[derive(Debug)]
 struct Queue {
-    /// The history, which the client gets before anything else.
+    /// The history, which the client gets first.
     welcome: VecDeque<Arc<Batch>>,
     batches: VecDeque<Arc<Batch>>,
-    /// The bytes of `batches`: see [`size`].
+    /// The bytes of `batches`, by [`size`].
     bytes: usize,
     /// The bytes of `welcome`.
     welcome_bytes: usize,
     /// The bytes that count against `--maxbuffer`.
     share: Share,
-    /// The messages that the client missed.
+    /// The number of messages that the client has missed.
     lost: u64,
-    /// Why the session is to end.
+    /// Why the session must end.
     verdict: Option<Verdict>,
-    /// The client's connection takes no more, or is not known to.
+    /// Whether the client's connection takes no more, or is not known to.
     is_blocked: bool,
     has_left: bool,
-    /// It is one of [`Pressure::seats`].
+    /// Whether it is one of [`Pressure::seats`].
     is_waited_for: bool,
 }
 
 impl Seat {
-    /// A seat on which `welcome` waits, which does not count as lagging behind.
+    /// Returns a seat with `welcome`, which does not count towards a full seat.
     pub(super) fn new(welcome: impl Iterator<Item = Arc<Batch>>, pressure: Arc<Pressure>, share: Share) -> Self {
         let welcome: VecDeque<_> = welcome.collect();
         let mut queue = Queue {
@@ -94,7 +94,7 @@ impl Seat {
             share,
             lost: 0,
             verdict: None,
-            // Until the session begins, which a client may put off.
+            // Until the session begins, which a client may delay.
             is_blocked: true,
             has_left: false,
             is_waited_for: false,
@@ -103,7 +103,7 @@ impl Seat {
         Self { queue: Mutex::new(queue), session: AtomicWaker::new(), pressure }
     }
 
-    /// Puts messages on the seat. If it is full and the client takes no more, [`Slow`] says what happens.
+    /// Puts messages on the seat. If it is full and the client takes no more, [`Slow`] decides what happens.
     pub(super) fn offer(&self, batch: &Arc<Batch>) {
         self.change(|queue| {
             if queue.verdict.is_some() || queue.has_left {
@@ -126,7 +126,7 @@ impl Seat {
         self.session.wake();
     }
 
-    /// Ends the session, after what is on the seat.
+    /// Ends the session, after the messages on the seat.
     pub(super) fn end(&self, verdict: Verdict) {
         self.change(|queue| {
             queue.verdict.get_or_insert(verdict);
@@ -134,12 +134,12 @@ impl Seat {
         self.session.wake();
     }
 
-    /// Notes that the client is gone: nothing is put on the seat any more, and nobody waits for it.
+    /// Notes that the client is gone: the seat takes no more messages, and the worker does not wait for it.
     pub(super) fn leave(&self) {
         self.change(|queue| queue.has_left = true);
     }
 
-    /// Returns why the session is to end, if it is.
+    /// Returns why the session must end, if it must.
     pub(super) fn verdict(&self) -> Option<Verdict> {
         lock(&self.queue).verdict.clone()
     }
@@ -149,7 +149,7 @@ impl Seat {
         lock(&self.queue).is_waited_for
     }
 
-    /// Hands over all that waits, since the session ends. Returns the number of messages.
+    /// Hands over all messages, since the session ends. Returns their number.
     pub(super) fn take_rest(&self, mut on: impl FnMut(&Arc<Batch>)) -> u64 {
         self.change(|queue| {
             let mut messages = 0;
@@ -162,7 +162,7 @@ impl Seat {
         })
     }
 
-    /// Notes that the client's connection takes no more for now; the task of `cx` is woken when the seat has changed.
+    /// Notes that the client's connection takes no more for now. The seat wakes the task of `cx` when it has changed.
     pub(super) fn block(&self, cx: &mut Context<'_>) {
         self.session.register(cx.waker());
         self.change(|queue| queue.is_blocked = true);
@@ -173,8 +173,8 @@ impl Seat {
         lock(&self.queue).lost
     }
 
-    /// Hands over the next messages, up to [`TAKEN_BYTES`] and one batch more. Ready with their number when there were some,
-    /// and with the reason for the end of the session when all have been taken.
+    /// Hands over the next messages, up to [`TAKEN_BYTES`] and one batch more. Ready with their number if there were any, and
+    /// with the reason for the end of the session once the seat is empty.
     pub(super) fn poll_take(
         &self,
         cx: &mut Context<'_>,
@@ -199,7 +199,7 @@ impl Seat {
         })
     }
 
-    /// Changes the queue, and with it whether the seat is waited for.
+    /// Changes the queue, and updates whether the worker waits for the seat.
     fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
         let mut queue = lock(&self.queue);
         let result = change(&mut queue);
@@ -224,7 +224,7 @@ impl Queue {
         self.bytes >= SEAT_BYTES_MAX
     }
 
-    /// Counts what waits for a client that takes no more. What is about to be taken costs nothing to count.
+    /// Updates the share. It counts bytes only for a client that takes no more; another one takes them soon.
     fn count(&mut self) {
         if self.batches.is_empty() && self.batches.capacity() > PLACES_KEPT {
             self.batches = VecDeque::new();
@@ -237,7 +237,7 @@ impl Queue {
         }
     }
 
-    /// Ends the session at once.
+    /// Ends the session at once, and drops the messages.
     fn cut(&mut self) {
         (self.welcome, self.batches) = (VecDeque::new(), VecDeque::new());
         (self.bytes, self.welcome_bytes) = (0, 0);
@@ -255,7 +255,7 @@ impl Queue {
     }
 }
 
-/// Returns the bytes that a batch counts for on a seat: its messages, and what it takes to keep them.
+/// Returns the bytes that a batch costs on a seat: its messages and the overhead.
 fn size(batch: &Batch) -> usize {
     batch.len() + BATCH_BYTES
 }

@@ -1,4 +1,4 @@
-//! Where wsd listens: addresses, a Unix socket, sockets handed over by systemd.
+//! Listens on TCP addresses, on a Unix socket, and on sockets that systemd passes.
 
 use std::{
     io,
@@ -10,47 +10,48 @@ use tokio::net::TcpSocket;
 
 use super::{
     listener::{BindError, Listener, set_options},
-    systemd, unix,
+    systemd,
+    unix::{self, SocketFile, UnixOptions},
 };
 use crate::limits::LISTEN_QUEUE;
 
-/// Where to listen.
+/// The places to listen on.
 #[derive(Clone, Debug)]
-pub(crate) struct Options {
-    /// The addresses, and the port of all of them; 0 is any free one.
+pub(crate) struct ListenOptions {
+    /// The addresses and their common port; 0 stands for any free port.
     pub(crate) tcp: Option<(Addresses, u16)>,
     /// `--unixsocket`.
-    pub(crate) unix: Option<unix::Options>,
+    pub(crate) unix: Option<UnixOptions>,
     /// `--redirport`.
     pub(crate) redirect_port: Option<u16>,
-    /// Whether the flags name no place, so that sockets handed over take the place of the default.
+    /// Whether the flags name no place. Sockets that systemd passes then replace the default place.
     pub(crate) is_default: bool,
 }
 
 /// Addresses of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Addresses {
-    /// Those that nobody else can reach: 127.0.0.1, and `::1` where there is IPv6.
+    /// The addresses that no other machine can reach: 127.0.0.1, and `::1` where there is IPv6.
     Loopback,
     /// All of them.
     All,
-    /// These: for each name all that it has, of which some may not be there; what was given as an address stands alone.
+    /// The addresses of each name; at least one of each name must exist here. A given address is a list of one.
     These(Vec<Vec<IpAddr>>),
 }
 
-/// What wsd listens on.
+/// The sockets that wsd listens on.
 #[derive(Debug)]
 pub(crate) struct Listeners {
-    /// For what is served.
+    /// Sockets that serve the site.
     pub(crate) main: Vec<Listener>,
-    /// For redirects to it.
+    /// Sockets that only redirect to it.
     pub(crate) redirect: Vec<Listener>,
-    /// Removed when dropped.
-    pub(crate) file: Option<unix::File>,
+    /// The file of the Unix socket; dropping this removes the file.
+    pub(crate) file: Option<SocketFile>,
 }
 
-/// Listens on every place, or none.
-pub(crate) fn bind(options: &Options) -> Result<Listeners, BindError> {
+/// Listens on every place; after an error, on none.
+pub(crate) fn bind(options: &ListenOptions) -> Result<Listeners, BindError> {
     let (mut main, mut redirect) = systemd::listeners()?;
     let is_handed_over = !main.is_empty() || !redirect.is_empty();
     if let Some((addresses, port)) = &options.tcp
@@ -80,7 +81,7 @@ fn bind_tcp(addresses: &Addresses, port: u16) -> Result<Vec<Listener>, BindError
     match addresses {
         Addresses::Loopback => return bind_loopback(port),
         Addresses::All => bound.push(
-            // One socket for both families, where there are both.
+            // One socket serves IPv4 and IPv6 where the machine has both.
             bind_one(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)).or_else(|error| {
                 match error.cause.kind() {
                     io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
@@ -111,7 +112,7 @@ fn bind_tcp(addresses: &Addresses, port: u16) -> Result<Vec<Listener>, BindError
     Ok(bound)
 }
 
-/// Listens on both loopback addresses; without IPv6 on the one there is. A free port must be free on both.
+/// Listens on both loopback addresses; without IPv6, on 127.0.0.1 alone. Port 0 picks a port that is free on both.
 fn bind_loopback(port: u16) -> Result<Vec<Listener>, BindError> {
     const ATTEMPTS: usize = 16;
     let mut last = None;
@@ -134,7 +135,7 @@ fn bind_loopback(port: u16) -> Result<Vec<Listener>, BindError> {
 fn bind_one(address: SocketAddr) -> Result<Listener, BindError> {
     let bind = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // A restart must not wait until the connections of the last run are forgotten.
+        // A restart must not wait until the kernel forgets the connections of the last run.
         socket.set_reuseaddr(true)?;
         if address.is_ipv6() {
             sockopt::set_ipv6_v6only(&socket, !address.ip().is_unspecified())?;

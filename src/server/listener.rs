@@ -1,4 +1,4 @@
-//! One place where wsd listens, and why it may not be listened on.
+//! One socket that wsd listens on, and the error if it cannot.
 
 use std::{
     fmt, io,
@@ -11,16 +11,16 @@ use tokio::net::{TcpListener, UnixListener};
 
 use crate::{limits::TCP_KEEPALIVE, peer::Peer, socket::stream::Plain};
 
-/// One place to be reached at.
+/// A listening socket.
 #[derive(Debug)]
 pub(crate) enum Listener {
-    /// An address.
+    /// A TCP socket.
     Tcp(TcpListener),
     /// A Unix socket.
     Unix(UnixListener),
 }
 
-/// A place that cannot be listened on.
+/// The error of a place that wsd cannot listen on.
 #[derive(Debug)]
 pub(crate) struct BindError {
     /// An address, or a path.
@@ -29,19 +29,21 @@ pub(crate) struct BindError {
 }
 
 impl BindError {
-    /// What to do about it, if that is known.
+    /// Returns advice for the user, if wsd has any.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self.cause.kind() {
             io::ErrorKind::PermissionDenied if !self.place.contains('/') => {
                 Some("ports below 1024 need a privilege; try `--port=8080`")
             }
-            io::ErrorKind::AddrInUse => Some("another program listens there; for a port, `--port=0` picks a free one"),
-            io::ErrorKind::AddrNotAvailable => Some("`--address` must be an address of this machine"),
+            io::ErrorKind::AddrInUse => {
+                Some("stop the program that listens there, or listen elsewhere; `--port=0` picks a free port")
+            }
+            io::ErrorKind::AddrNotAvailable => Some("name an address of this machine with `--address`"),
             _ => None,
         }
     }
 
-    /// Whether this machine has no such address, as `::1` where IPv6 is off.
+    /// Whether this machine lacks the address, such as `::1` where IPv6 is off.
     pub(super) fn is_of_missing(&self) -> bool {
         let is_unknown = self.cause.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error());
         is_unknown || self.cause.kind() == io::ErrorKind::AddrNotAvailable
@@ -55,7 +57,7 @@ impl fmt::Display for BindError {
 }
 
 impl Listener {
-    /// The next connection. Cancel safe.
+    /// Accepts the next connection. Cancel safe.
     pub(super) async fn accept(&self) -> io::Result<(Plain, Peer)> {
         match self {
             Self::Tcp(listener) => {
@@ -65,7 +67,7 @@ impl Listener {
         }
     }
 
-    /// The port; `None` for a Unix socket.
+    /// Returns the port; `None` for a Unix socket.
     pub(crate) fn port(&self) -> Option<u16> {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
@@ -73,7 +75,7 @@ impl Listener {
         }
     }
 
-    /// How it is reached: a URL, or `unix:` and a path.
+    /// Returns the address that clients connect to: a URL, or `unix:` and a path.
     pub(crate) fn url(&self, scheme: &str) -> String {
         match self {
             Self::Tcp(listener) => {
@@ -86,7 +88,7 @@ impl Listener {
     }
 }
 
-/// The address by which this machine itself reaches one that stands for all.
+/// Replaces an unspecified address (`0.0.0.0`, `::`) by the loopback address, which this machine can connect to.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -96,14 +98,14 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Accepted connections inherit these: a lone message leaves at once, and a vanished peer is noticed.
+/// Sets options that accepted connections inherit: TCP sends a single message at once, and detects a lost peer.
 pub(super) fn set_options(socket: &impl AsFd) -> io::Result<()> {
     sockopt::set_tcp_nodelay(socket, true)?;
     sockopt::set_socket_keepalive(socket, true)?;
     Ok(sockopt::set_tcp_keepidle(socket, TCP_KEEPALIVE)?)
 }
 
-/// The path, or `@` and the name, that a socket is bound to.
+/// Returns the path, or `@` and the abstract name, that a socket is bound to.
 fn unix_name(listener: &UnixListener) -> String {
     let Ok(address) = listener.local_addr() else { return String::new() };
     if let Some(path) = address.as_pathname() {

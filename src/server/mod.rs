@@ -1,4 +1,4 @@
-//! The door: accepts connections until the end, whatever happens to one of them.
+//! Accepts connections until shutdown; an error of one connection does not stop the others.
 
 pub(crate) mod listen;
 pub(crate) mod listener;
@@ -28,33 +28,33 @@ use crate::{
 use listener::Listener;
 use tls::Certificates;
 
-/// Serves all who come to `listeners`, in tasks of `shutdown`, until it begins.
+/// Accepts the connections of all listeners, in tasks of `shutdown`, until the shutdown begins.
 #[derive(Clone, Debug)]
-pub(crate) struct Door {
+pub(crate) struct Acceptor {
     slots: Arc<Semaphore>,
     shutdown: Shutdown,
 }
 
-impl Door {
-    /// A door for a limited number of connections, whatever the number of listeners.
+impl Acceptor {
+    /// Returns an acceptor of at most [`CONNECTIONS_MAX`] connections at a time, over all listeners.
     pub(crate) fn new(shutdown: &Shutdown) -> Self {
         Self { slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)), shutdown: shutdown.clone() }
     }
 
-    /// Opens `listeners`: `service` answers, within TLS if there are certificates.
+    /// Starts to accept from `listeners`. `service` answers the requests, over TLS if there are certificates.
     pub(crate) fn open(&self, listeners: Vec<Listener>, service: &Service, certificates: Option<&Certificates>) {
         for listener in listeners {
-            let (door, service, certificates) = (self.clone(), service.clone(), certificates.cloned());
+            let (acceptor, service, certificates) = (self.clone(), service.clone(), certificates.cloned());
             self.shutdown.spawn(async move {
                 tokio::select! {
-                    () = door.accept(&listener, service, certificates) => {}
-                    () = door.shutdown.begun() => {}
+                    () = acceptor.accept(&listener, service, certificates) => {}
+                    () = acceptor.shutdown.begun() => {}
                 }
             });
         }
     }
 
-    /// Accepts for ever.
+    /// Accepts connections; does not return.
     async fn accept(&self, listener: &Listener, service: Service, certificates: Option<Certificates>) {
         loop {
             let (stream, peer) = next(listener).await;
@@ -85,7 +85,7 @@ async fn serve(stream: Stream, connection: Connection, service: Service, shutdow
     http::connection::serve(stream, &service.budget(), shutdown, respond).await;
 }
 
-/// Shakes hands, within a limit of time.
+/// Performs the TLS handshake within [`TLS_TIME_MAX`]. Logs a failure; a client that speaks plain HTTP gets a 400.
 async fn secure(mut stream: Plain, peer: Peer, certificates: &Certificates) -> Option<(Stream, Connection)> {
     let shake = async {
         if tls::is_plain_http(first_byte(&stream).await?) {
@@ -111,7 +111,7 @@ async fn secure(mut stream: Plain, peer: Peer, certificates: &Certificates) -> O
     }
 }
 
-/// The first byte of a connection, which stays there to be read.
+/// Peeks at the first byte of a connection; the next read still returns it.
 async fn first_byte(stream: &Plain) -> io::Result<u8> {
     let mut byte = [0];
     let peek = |fd: std::os::fd::BorrowedFd<'_>, byte: &mut [u8; 1]| match rustix::net::recv(fd, byte, RecvFlags::PEEK)
@@ -127,7 +127,7 @@ async fn first_byte(stream: &Plain) -> io::Result<u8> {
     Ok(byte[0])
 }
 
-/// The next connection. If there can be none, for want of descriptors or whatever else, it waits a little and tries again.
+/// Returns the next connection. After an error, such as too few descriptors, waits [`ACCEPT_PAUSE`] and tries again.
 async fn next(listener: &Listener) -> (Plain, Peer) {
     let mut has_warned = false;
     loop {
@@ -146,7 +146,7 @@ async fn next(listener: &Listener) -> (Plain, Peer) {
     }
 }
 
-/// Whether one client only is concerned, that went away or cannot be reached (`accept(2)`); the next may be at hand.
+/// Whether `accept(2)` failed for one client only, which left or is unreachable; the next call may succeed at once.
 fn is_of_client(error: &io::Error) -> bool {
     let of_network = [Errno::PROTO, Errno::NETDOWN, Errno::NETUNREACH, Errno::HOSTDOWN, Errno::HOSTUNREACH];
     is_one_of(error, &[Errno::CONNABORTED, Errno::INTR, Errno::PERM]) || is_one_of(error, &of_network)

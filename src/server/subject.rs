@@ -1,4 +1,4 @@
-//! The subject of a client's certificate as text, whichever way it is encoded. Pure.
+//! Renders the subject of a client's certificate as text, whatever its string type. Pure.
 
 use x509_parser::{
     asn1_rs::{Any, Tag, ToDer},
@@ -6,7 +6,7 @@ use x509_parser::{
     x509::{AttributeTypeAndValue, X509Name},
 };
 
-/// A name as `mod_ssl` shows it: `C=FR, CN=Ada`, with what could pose as another part escaped (RFC 4514, section 2.4).
+/// Renders a name like `mod_ssl`: `C=FR, CN=Ada`. Escapes what would forge another part (RFC 4514, section 2.4).
 pub(super) fn distinguished_name(name: &X509Name<'_>) -> String {
     name.iter_attributes().map(part).collect::<Vec<_>>().join(", ")
 }
@@ -18,8 +18,7 @@ fn part(attribute: &AttributeTypeAndValue<'_>) -> String {
     format!("{kind}={}", text(value).map_or_else(|| hexadecimal(value), |text| escape(&text)))
 }
 
-/// The characters of a string of any type (RFC 5280, section 4.1.2.4, and X.680, section 41); `None` if it is no string, or
-/// a broken one.
+/// Decodes a string of any type (RFC 5280, section 4.1.2.4, and X.680, section 41); `None` if it is no valid string.
 fn text(value: &Any<'_>) -> Option<String> {
     let bytes = value.as_bytes();
     match value.tag() {
@@ -30,7 +29,7 @@ fn text(value: &Any<'_>) -> Option<String> {
         | Tag::VisibleString
         | Tag::GeneralString
         | Tag::GraphicString => String::from_utf8(bytes.to_vec()).ok(),
-        // Everybody writes Latin-1 and nobody T.61, as OpenSSL has it.
+        // In practice this type holds Latin-1 and not T.61; OpenSSL reads it so, too.
         Tag::TeletexString => Some(bytes.iter().copied().map(char::from).collect()),
         Tag::BmpString => {
             let (units, rest) = bytes.as_chunks::<2>();
@@ -51,7 +50,7 @@ fn escape(text: &str) -> String {
     for (at, c) in text.char_indices() {
         match c {
             ',' | '+' | '"' | '\\' | '<' | '>' | ';' => escaped.extend(['\\', c]),
-            // It would pose as `hexadecimal`.
+            // A leading `#` marks a value in hexadecimal.
             '#' if at == 0 => escaped.push_str("\\#"),
             c if c.is_control() => escaped.extend(c.escape_default()),
             c => escaped.push(c),
@@ -60,7 +59,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// A value that is no text: `#` and its encoding (RFC 4514, section 2.4).
+/// Renders a value that is no text: `#` and its encoding in hexadecimal (RFC 4514, section 2.4).
 fn hexadecimal(value: &Any<'_>) -> String {
     let encoded = value.to_der_vec_raw().unwrap_or_default();
     format!("#{}", data_encoding::HEXLOWER.encode(&encoded))
@@ -72,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    /// A `CN` whose value is of this tag, shown.
+    /// Renders a `CN` whose value has this tag.
     fn shown(tag: u8, value: &[u8]) -> String {
         let der =
             |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).expect("a short one")], content].concat();
@@ -93,7 +92,7 @@ mod tests {
             (0x1B, b"Ada", "CN=Ada"),
             (0x1C, b"\0\0\0Z\0\x01\xF6\0", "CN=Z😀"),
             (0x1E, b"\0Z\0\xEB\xD8\x3D\xDE\0", "CN=Zë😀"),
-            // Nothing poses as something else, and nothing is lost.
+            // Special characters are escaped; invalid strings are shown in hexadecimal.
             (0x1E, b"\0E\0,\0 \0C\0N\0=\0A", "CN=E\\, CN=A"),
             (0x0C, b"#0c01", "CN=\\#0c01"),
             (0x0C, b"a\n\0b", "CN=a\\n\\u{0}b"),

@@ -1,4 +1,4 @@
-//! systemd: sockets handed over (`sd_listen_fds(3)`), and what it is told (`sd_notify(3)`).
+//! systemd: the sockets it passes (`sd_listen_fds(3)`) and the states that wsd reports to it (`sd_notify(3)`).
 
 use std::{
     convert::Infallible,
@@ -15,17 +15,17 @@ use tokio::net::{TcpListener, UnixListener};
 use super::listener::{BindError, Listener, set_options};
 use crate::limits::MANAGER_QUEUE;
 
-/// The name (`FileDescriptorName=`) of sockets whose clients are redirected.
+/// The name (`FileDescriptorName=`) of sockets whose clients wsd redirects.
 pub(super) const REDIRECT: &str = "redirect";
 
-/// Whether there are sockets handed over that [`listeners`] would take.
+/// Whether systemd passed sockets to this process that [`listeners`] would take.
 pub(crate) fn hands_over() -> bool {
     let count = env::var("LISTEN_FDS").ok().and_then(|count| count.parse::<u32>().ok());
     let process = env::var("LISTEN_PID").unwrap_or_default();
     count.is_some_and(|count| count > 0) && (process.is_empty() || process == std::process::id().to_string())
 }
 
-/// The sockets handed over, those for what is served and those for redirects.
+/// Takes the sockets that systemd passed: first those that serve, then those that only redirect ([`REDIRECT`]).
 pub(super) fn listeners() -> Result<(Vec<Listener>, Vec<Listener>), BindError> {
     let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
     let names: Vec<_> = names.split(':').collect();
@@ -54,7 +54,7 @@ fn take(handed: &mut ListenFd, index: usize) -> io::Result<Listener> {
     Ok(Listener::Unix(UnixListener::from_std(listener)?))
 }
 
-/// Refuses a socket on which nobody listens: with `Accept=yes` systemd hands over connections.
+/// Refuses a socket that does not listen: with `Accept=yes` systemd passes connections instead.
 fn check(socket: &impl AsFd) -> io::Result<()> {
     if rustix::net::sockopt::socket_acceptconn(socket)? {
         Ok(())
@@ -63,58 +63,58 @@ fn check(socket: &impl AsFd) -> io::Result<()> {
     }
 }
 
-/// What is told to systemd, by a thread of its own: systemd may be busy for long, and wsd does not wait for it.
+/// Reports states to systemd from a thread of its own: systemd may be busy for long, and wsd does not wait for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Manager {
-    /// `None` without systemd: there is nobody to tell.
+    /// `None` without systemd.
     sender: Option<SyncSender<Vec<NotifyState<'static>>>>,
 }
 
 impl Manager {
-    /// Needs a runtime, whose end waits a little for what was told last.
+    /// Starts the thread. Needs a tokio runtime; the end of the runtime waits a little for the last report.
     pub(crate) fn start() -> Self {
         if env::var_os("NOTIFY_SOCKET").is_none() {
             return Self { sender: None };
         }
-        let (sender, told) = sync_channel::<Vec<NotifyState<'static>>>(MANAGER_QUEUE);
+        let (sender, states) = sync_channel::<Vec<NotifyState<'static>>>(MANAGER_QUEUE);
         tokio::task::spawn_blocking(move || {
-            for state in told {
-                // If it is not heard, that is no error.
+            for state in states {
+                // A lost report is no error.
                 let _ = sd_notify::notify(&state);
             }
         });
         Self { sender: Some(sender) }
     }
 
-    /// Tells that wsd serves.
+    /// Reports that wsd serves.
     pub(crate) fn ready(&self) {
-        self.tell(vec![NotifyState::Ready]);
+        self.send(vec![NotifyState::Ready]);
     }
 
-    /// Tells that the settings are being loaded again; [`Manager::ready`] tells that they have been.
+    /// Reports that wsd reloads its settings; [`Manager::ready`] reports that it has done so.
     pub(crate) fn reloading(&self) {
         let now = NotifyState::monotonic_usec_now().ok();
-        self.tell([NotifyState::Reloading].into_iter().chain(now).collect());
+        self.send([NotifyState::Reloading].into_iter().chain(now).collect());
     }
 
-    /// Tells that wsd ends.
+    /// Reports that wsd stops.
     pub(crate) fn stopping(&self) {
-        self.tell(vec![NotifyState::Stopping]);
+        self.send(vec![NotifyState::Stopping]);
     }
 
-    /// Tells now and then that wsd is alive, if systemd watches that.
+    /// Reports that wsd is alive, twice within the limit of systemd's watchdog. Does nothing if there is no watchdog.
     pub(crate) async fn feed_watchdog(&self) -> Infallible {
         let Some(limit) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
         let mut feed = tokio::time::interval((limit / 2).max(Duration::from_millis(1)));
         loop {
             feed.tick().await;
-            self.tell(vec![NotifyState::Watchdog]);
+            self.send(vec![NotifyState::Watchdog]);
         }
     }
 
-    fn tell(&self, state: Vec<NotifyState<'static>>) {
+    fn send(&self, state: Vec<NotifyState<'static>>) {
         if let Some(sender) = &self.sender {
-            // If even the queue is full, it is left out.
+            // A full queue drops the report.
             let _ = sender.try_send(state);
         }
     }

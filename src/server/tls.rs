@@ -1,4 +1,4 @@
-//! TLS: certificates, loaded and loaded again, and the handshake.
+//! TLS: loads and reloads certificates, and describes the handshake.
 
 use std::{
     fmt, fs,
@@ -25,62 +25,62 @@ use crate::{event::Event, peer::Tls};
 
 /// The files of `--sslcert`, `--sslkey` and `--sslca`, all PEM.
 #[derive(Clone, Debug)]
-pub(crate) struct Options {
-    /// The certificate, and those between it and the root.
+pub(crate) struct TlsOptions {
+    /// The server's certificate, then the intermediate ones.
     pub(crate) cert: PathBuf,
     /// Its private key.
     pub(crate) key: PathBuf,
-    /// The roots of clients' certificates; with these a client must have one.
+    /// The roots of clients' certificates; if given, every client must present a certificate.
     pub(crate) ca: Option<PathBuf>,
 }
 
-/// Why certificates cannot be used.
+/// The error of certificates that wsd cannot use.
 #[derive(Debug)]
 pub(crate) struct TlsError {
-    what: String,
-    /// What to do about it.
+    message: String,
+    /// Advice for the user.
     pub(crate) hint: &'static str,
 }
 
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&self.message)
     }
 }
 
-/// The certificates of now, which may be others later.
+/// The current certificates; a reload replaces them.
 #[derive(Clone, Debug)]
 pub(crate) struct Certificates {
     current: watch::Receiver<Arc<ServerConfig>>,
 }
 
 impl Certificates {
-    /// What accepts the next connection.
+    /// Returns an acceptor for the next connection, with the current certificates.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.current.borrow()))
     }
 }
 
-/// Loads the certificates again when they have changed.
+/// Reloads the certificates.
 #[derive(Debug)]
 pub(crate) struct Reloader {
-    options: Options,
+    options: TlsOptions,
     current: watch::Sender<Arc<ServerConfig>>,
     seen: Vec<Option<Stamp>>,
 }
 
-/// What changes when a file does: when it was written, how long it is, and which file it is.
+/// Identifies a version of a file: modification time, length in bytes, inode.
 type Stamp = (SystemTime, u64, u64);
 
-/// Loads the certificates, or tells what is wrong with them.
-pub(crate) fn open(options: Options) -> Result<(Certificates, Reloader), TlsError> {
+/// Loads and checks the certificates.
+pub(crate) fn open(options: TlsOptions) -> Result<(Certificates, Reloader), TlsError> {
     let seen = stamps(&options);
     let (sender, current) = watch::channel(load(&options)?);
     Ok((Certificates { current }, Reloader { options, current: sender, seen }))
 }
 
 impl Reloader {
-    /// Loads the files again; new connections get the new certificates. If they are bad, the old ones stay.
+    /// Reloads the files. New connections get the new certificates; if these are invalid, wsd logs it and keeps the old ones.
     pub(crate) fn reload(&mut self) {
         self.seen = stamps(&self.options);
         match load(&self.options) {
@@ -92,7 +92,7 @@ impl Reloader {
         }
     }
 
-    /// The same if one of the files has changed since the last look.
+    /// Reloads the files if one has changed since the last call.
     pub(crate) fn look(&mut self) {
         if stamps(&self.options) != self.seen {
             self.reload();
@@ -100,7 +100,7 @@ impl Reloader {
     }
 }
 
-fn stamps(options: &Options) -> Vec<Option<Stamp>> {
+fn stamps(options: &TlsOptions) -> Vec<Option<Stamp>> {
     use std::os::unix::fs::MetadataExt;
 
     let stamp = |path: &PathBuf| {
@@ -110,12 +110,12 @@ fn stamps(options: &Options) -> Vec<Option<Stamp>> {
     [Some(&options.cert), Some(&options.key), options.ca.as_ref()].into_iter().flatten().map(stamp).collect()
 }
 
-fn load(options: &Options) -> Result<Arc<ServerConfig>, TlsError> {
+fn load(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
     let certs = read_certs("--sslcert", &options.cert)?;
     check_dates(&options.cert, &certs[0])?;
     let key = PrivateKeyDer::from_pem_file(&options.key).map_err(|cause| TlsError {
-        what: format!("--sslkey: cannot read a private key from `{}`: {cause}", options.key.display()),
-        hint: "it must be a PEM file with an unencrypted private key",
+        message: format!("cannot read a private key from `{}` of --sslkey: {cause}", options.key.display()),
+        hint: "name a PEM file with an unencrypted private key",
     })?;
     let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
@@ -126,8 +126,8 @@ fn load(options: &Options) -> Result<Arc<ServerConfig>, TlsError> {
             let mut roots = RootCertStore::empty();
             let (added, _) = roots.add_parsable_certificates(read_certs("--sslca", path)?);
             let no_root = || TlsError {
-                what: format!("--sslca: no usable certificate in `{}`", path.display()),
-                hint: "it must be a PEM file with the certificates that sign those of your clients",
+                message: format!("cannot use `{}` of --sslca: it has no usable certificate", path.display()),
+                hint: "name a PEM file with the certificates of the authorities that sign those of your clients",
             };
             let verifier =
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(aws_lc_rs::default_provider()));
@@ -136,41 +136,46 @@ fn load(options: &Options) -> Result<Arc<ServerConfig>, TlsError> {
         }
     };
     let mut config = builder.with_single_cert(certs, key).map_err(|cause| TlsError {
-        what: format!("--sslkey: `{}` does not belong to --sslcert: {cause}", options.key.display()),
+        message: format!("cannot use `{}` of --sslkey with --sslcert: {cause}", options.key.display()),
         hint: "name the private key that the certificate was made with",
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
-/// At least one certificate.
+/// Reads the certificates of a PEM file; fails if it has none.
 fn read_certs(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let bad = |cause: &dyn fmt::Display| TlsError {
-        what: format!("{flag}: cannot read certificates from `{}`: {cause}", path.display()),
-        hint: "it must be a readable PEM file with lines like -----BEGIN CERTIFICATE-----",
+        message: format!("cannot read certificates from `{}` of {flag}: {cause}", path.display()),
+        hint: "name a readable PEM file with lines like -----BEGIN CERTIFICATE-----",
     };
     let certs = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|cause| bad(&cause))?;
-    if certs.is_empty() { Err(bad(&"there is none in it")) } else { Ok(certs) }
+    if certs.is_empty() { Err(bad(&"it has none")) } else { Ok(certs) }
 }
 
-/// Refuses a certificate that no client would accept: not yet valid, or not any more.
+/// Refuses a certificate that is not yet valid or has expired: no client would accept it.
 fn check_dates(path: &Path, cert: &CertificateDer<'_>) -> Result<(), TlsError> {
     let Ok((_, parsed)) = parse_x509_certificate(cert) else {
-        let what = format!("--sslcert: the first certificate in `{}` is no X.509 certificate", path.display());
-        return Err(TlsError { what, hint: "the server's own certificate comes first in the file" });
+        let message =
+            format!("cannot use `{}` of --sslcert: it does not begin with an X.509 certificate", path.display());
+        return Err(TlsError { message, hint: "put the server's own certificate first in the file" });
     };
     let validity = parsed.validity();
     if validity.is_valid() {
         return Ok(());
     }
-    let what =
-        format!("--sslcert: `{}` is valid from {} to {} only", path.display(), validity.not_before, validity.not_after);
-    Err(TlsError { what, hint: "renew the certificate, and check the clock" })
+    let message = format!(
+        "cannot use `{}` of --sslcert: it is valid from {} to {} only",
+        path.display(),
+        validity.not_before,
+        validity.not_after
+    );
+    Err(TlsError { message, hint: "renew the certificate, or correct the clock of this machine" })
 }
 
-/// What a handshake has agreed on.
+/// Returns the result of a handshake: protocol, cipher, and the subject of the client's certificate.
 pub(crate) fn describe(connection: &ServerConnection) -> Tls {
     let protocol = match connection.protocol_version() {
         Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
@@ -185,11 +190,11 @@ pub(crate) fn describe(connection: &ServerConnection) -> Tls {
     }
 }
 
-/// The answer to plain HTTP where TLS was expected.
+/// The response to plain HTTP on a TLS port.
 pub(crate) const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
     connection: close\r\ncontent-length: 62\r\n\r\n400 Bad Request\n\nThis port speaks TLS: use https:// or wss://\n";
 
-/// Whether a failed handshake began like HTTP: TLS does not begin with a letter.
+/// Whether the first byte of a connection is one of plain HTTP: TLS does not begin with a letter.
 pub(crate) fn is_plain_http(first: u8) -> bool {
     first.is_ascii_uppercase()
 }

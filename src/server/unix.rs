@@ -1,4 +1,4 @@
-//! Unix sockets: never takes a living one over, replaces a dead one, removes its own, one wsd at a time.
+//! Unix sockets: wsd replaces a stale file but none in use, removes its own, and locks the path while it does so.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -24,26 +24,26 @@ use crate::limits::{LISTEN_QUEUE, SOCKET_LOCK_LOOK, SOCKET_LOCK_MAX};
 
 /// `--unixsocket` and `--socketmode`.
 #[derive(Clone, Debug)]
-pub(crate) struct Options {
-    /// A path; on Linux a name after `@` is one without a file (unix(7), "abstract").
+pub(crate) struct UnixOptions {
+    /// A path. On Linux `@name` is an abstract socket, which has no file (unix(7)).
     pub(crate) path: OsString,
-    /// The permissions of the file; `None` is what the umask leaves.
+    /// The permissions of the file; `None` leaves them to the umask.
     pub(crate) mode: Option<u32>,
 }
 
-/// The file of a Unix socket of ours: removed when dropped, unless it is another's by then.
+/// The file of a Unix socket that wsd made. Dropping this removes the file, unless another file has replaced it.
 #[derive(Debug)]
-pub(crate) struct File {
+pub(crate) struct SocketFile {
     path: PathBuf,
     /// Device and inode.
     identity: (u64, u64),
 }
 
-impl Drop for File {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         let lock = Lock::take(&self.path);
         if lock.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse) {
-            // A server that starts there finds ours dead and replaces it.
+            // A starting server holds the lock: it finds this socket stale and replaces it.
             return;
         }
         if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
@@ -52,17 +52,16 @@ impl Drop for File {
     }
 }
 
-/// The right to make and remove the socket at a path, which one wsd has at a time: a locked file beside it, which is gone
-/// when the right is given back.
+/// A locked file beside the socket: only the wsd that holds it makes or removes the socket. Dropping this removes the file.
 ///
-/// Otherwise a second start could find a stale socket, and remove the new one that a first start has put there meanwhile.
+/// Without it a second start could find a stale socket, and then remove the new socket of a first start.
 struct Lock {
     path: PathBuf,
     _file: fs::File,
 }
 
 impl Lock {
-    /// Takes the right; `AddrInUse` if another does not give it back.
+    /// Takes the lock; fails with `AddrInUse` if another process holds it for longer than [`SOCKET_LOCK_MAX`].
     fn take(socket: &Path) -> io::Result<Self> {
         let mut path = socket.as_os_str().to_owned();
         path.push(".wsd-lock");
@@ -70,7 +69,7 @@ impl Lock {
         let about = |cause: io::Error| io::Error::new(cause.kind(), format!("{}: {cause}", path.display()));
         let deadline = Instant::now() + SOCKET_LOCK_MAX;
         loop {
-            // Nobody else can open it, and so lock it; nothing that lies there already is followed, waited for or changed.
+            // Mode 0600 keeps other users from locking it. A link is not followed, a FIFO not waited for, a file not changed.
             let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
             let mut options = fs::OpenOptions::new();
             options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags.bits().cast_signed());
@@ -87,7 +86,7 @@ impl Lock {
                 Err(fs::TryLockError::Error(cause)) => return Err(about(cause)),
             }
             let metadata = file.metadata().map_err(about)?;
-            // The one before may have removed the file after it was opened here.
+            // The last holder may have removed the file after this process opened it.
             if identity(&path).is_ok_and(|identity| identity == (metadata.dev(), metadata.ino())) {
                 return Ok(Self { path, _file: file });
             }
@@ -97,7 +96,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Still locked: what is removed is this file and no later one.
+        // The lock is still held, so the path names this file and no later one.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -106,19 +105,19 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// Listens on a Unix socket. Nobody can connect before its permissions are as they should be.
-pub(super) fn bind(options: &Options) -> Result<(UnixListener, Option<File>), BindError> {
+/// Listens on a Unix socket. No client can connect before its permissions are set.
+pub(super) fn bind(options: &UnixOptions) -> Result<(UnixListener, Option<SocketFile>), BindError> {
     try_bind(options).map_err(|cause| BindError { place: options.path.to_string_lossy().into_owned(), cause })
 }
 
-fn try_bind(options: &Options) -> io::Result<(UnixListener, Option<File>)> {
+fn try_bind(options: &UnixOptions) -> io::Result<(UnixListener, Option<SocketFile>)> {
     let socket =
         socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
     let file = match abstract_name(&options.path) {
         #[cfg(target_os = "linux")]
         Some(name) => {
             bind_to(&socket, &SocketAddrUnix::new_abstract_name(name)?)?;
-            open(&socket)?;
+            start_listening(&socket)?;
             None
         }
         _ => Some(bind_file(&socket, options)?),
@@ -127,30 +126,30 @@ fn try_bind(options: &Options) -> io::Result<(UnixListener, Option<File>)> {
     Ok((UnixListener::from_std(listener)?, file))
 }
 
-/// Lets clients in.
-fn open(socket: &OwnedFd) -> io::Result<()> {
+/// Lets clients connect.
+fn start_listening(socket: &OwnedFd) -> io::Result<()> {
     Ok(listen(socket, LISTEN_QUEUE.try_into().unwrap_or(i32::MAX))?)
 }
 
-fn bind_file(socket: &OwnedFd, options: &Options) -> io::Result<File> {
+fn bind_file(socket: &OwnedFd, options: &UnixOptions) -> io::Result<SocketFile> {
     let path = PathBuf::from(&options.path);
     let address = SocketAddrUnix::new(&*path)?;
     let lock = Lock::take(&path)?;
-    make_room(&path, &address)?;
+    remove_stale(&path, &address)?;
     #[cfg(target_os = "linux")]
     if let Some(mode) = options.mode {
-        // The file is made with these, as far as the umask leaves them: at no time with more.
+        // The kernel makes the file with this mode less the umask: at no time with wider permissions.
         rustix::fs::fchmod(socket, rustix::fs::Mode::from_raw_mode(mode))?;
     }
     bind_to(socket, &address)?;
-    let file = File { identity: identity(&path)?, path };
-    let is_open = options.mode.map_or(Ok(()), |mode| set_mode(&file.path, mode)).and_then(|()| open(socket));
-    // Only now: whoever looks at a socket that nobody listens on takes it for one that was left behind.
+    let file = SocketFile { identity: identity(&path)?, path };
+    let is_open = options.mode.map_or(Ok(()), |mode| set_mode(&file.path, mode)).and_then(|()| start_listening(socket));
+    // Not earlier: another wsd would take a socket that does not listen yet for a stale one.
     drop(lock);
     is_open.map(|()| file)
 }
 
-/// Gives a socket the permissions that the umask has kept from it; never a file that has taken its place.
+/// Adds the permissions that the umask removed. Changes the socket only, never a file that replaced it.
 #[cfg(target_os = "linux")]
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     use std::os::{fd::AsRawFd, unix::fs::PermissionsExt};
@@ -172,23 +171,23 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
-/// Removes a socket that a server left behind; refuses to touch anything else.
-fn make_room(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
+/// Removes a stale socket; fails if anything else is at the path.
+fn remove_stale(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     if !metadata.file_type().is_socket() {
         return Err(io::Error::other("there is a file that is no socket; it is left alone"));
     }
-    // Without waiting: a server that is too busy to accept is one, too.
+    // The probe does not block: a server too busy to accept counts as running.
     let probe =
         socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
     match rustix::net::connect(&probe, address) {
         Err(rustix::io::Errno::CONNREFUSED) => fs::remove_file(path),
-        // Whatever else it says, somebody is there.
+        // Any other result means that a server is there.
         _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "it is in use by a running server")),
     }
 }
 
-/// The name after the `@`.
+/// Returns the name after the `@`; `None` for a path.
 fn abstract_name(path: &OsStr) -> Option<&[u8]> {
     path.as_bytes().strip_prefix(b"@").filter(|_| cfg!(target_os = "linux"))
 }

@@ -1,7 +1,7 @@
-//! The loop of every session: the partner's messages to the client, the client's to the partner.
+//! The loop of every session: carries messages between the client and its partner.
 //!
-//! It reads what is available from one side, hands it to the other, and has that send it. What the other side does not take
-//! waits there, and until it has gone nothing more is read: a slow reader slows its writer, and memory stays flat.
+//! It reads one side and hands the messages to the other, which sends them. The bytes that the other side does not take wait
+//! there, and the loop reads nothing more until they have gone. This is backpressure, and it limits memory.
 
 use std::{
     task::{Context, Poll, ready},
@@ -18,17 +18,17 @@ use crate::{
     turn,
 };
 
-/// How often a side that takes nothing is looked at.
+/// The time between two looks at a side that takes nothing.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// For how long the partner may take nothing of what a vanished client left, before that is given up: a client gone is
-/// noticed within a second.
+/// The time that the partner may take nothing of the last messages of a vanished client, before wsd drops them. wsd notices a
+/// vanished client within a second.
 const GONE_STALL_MAX: Duration = Duration::from_millis(490);
 
-/// The same of what a client left that closed in good order.
+/// That time if the client closed with a Close frame.
 const CLOSED_STALL_MAX: Duration = Duration::from_secs(5);
 
-/// A client and its partner, while both have something to say.
+/// A session that carries messages both ways.
 #[derive(Debug)]
 pub(super) struct Session<C, P> {
     pub(super) client: C,
@@ -36,19 +36,19 @@ pub(super) struct Session<C, P> {
     pub(super) counts: Counts,
     /// The bytes that wait on either side.
     pub(super) share: Share,
-    /// The client took nothing for so long that it is not waited for any more.
+    /// Whether the session has stopped waiting for the client, which took nothing for too long.
     pub(super) has_given_up: bool,
-    /// Why the client will say nothing more; the partner is still owed what it said before.
+    /// Why the client will send nothing more. The partner must still take its earlier messages.
     departure: Option<Departure>,
-    /// What waits is the last that the partner said: it may leave together with the close.
+    /// Whether the partner's last messages wait, to leave together with the close.
     holds_back: bool,
-    /// Runs while the partner takes nothing, so that the client cannot be read.
+    /// Runs while the partner takes nothing, so that the session does not read the client.
     partner_watch: Option<StallWatch>,
-    /// Runs while the client takes nothing, so that the partner cannot be read.
+    /// Runs while the client takes nothing, so that the session does not read the partner.
     client_watch: Option<StallWatch>,
 }
 
-/// Messages that a session has carried.
+/// The numbers of messages that a session has carried.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     /// From the client.
@@ -58,7 +58,7 @@ pub(super) struct Counts {
 }
 
 impl<C: Client, P: Partner> Session<C, P> {
-    /// A session in which nothing was said yet.
+    /// Returns a session without messages so far.
     pub(super) fn new(client: C, partner: P) -> Self {
         Self {
             share: partner.owner().share(),
@@ -73,7 +73,7 @@ impl<C: Client, P: Partner> Session<C, P> {
         }
     }
 
-    /// Carries messages both ways. Ready with the reason once either side is over and all owed has been carried.
+    /// Carries messages both ways. Ready with the reason once either side is over and its messages have been carried.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         if self.partner.owner().is_asked(cx) {
             return Poll::Ready(End::Overload);
@@ -94,7 +94,7 @@ impl<C: Client, P: Partner> Session<C, P> {
         Poll::Pending
     }
 
-    /// Partner to client.
+    /// Carries messages from the partner to the client.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..READS_PER_TURN {
             let said = if !self.holds_back && self.client.poll_flush(cx).is_pending() {
@@ -109,7 +109,7 @@ impl<C: Client, P: Partner> Session<C, P> {
             match said {
                 Said::Some(_) => {}
                 Said::Much(_) => break,
-                // A client that leaves gets at once what it still can.
+                // A client that leaves gets the messages at once, while it still can.
                 Said::Last(_) => self.holds_back = self.departure.is_none(),
                 Said::End(_, verdict) => {
                     return Poll::Ready(self.departure.take().map_or(End::Partner(verdict), End::Client));
@@ -122,7 +122,7 @@ impl<C: Client, P: Partner> Session<C, P> {
         turn::yield_turn(cx)
     }
 
-    /// Client to partner.
+    /// Carries messages from the client to the partner.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..READS_PER_TURN {
             if self.partner.poll_flush(cx).is_pending() {
@@ -139,7 +139,7 @@ impl<C: Client, P: Partner> Session<C, P> {
                 partner.write(kind, payload);
             }));
             if let Heard::End(departure) = heard {
-                if partner.lets_go_at_once() {
+                if partner.answers_close_at_once() {
                     client.send_close(cx, End::Client(departure.clone()).close(None));
                 }
                 self.departure = Some(departure);

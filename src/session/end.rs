@@ -1,4 +1,4 @@
-//! Why a session ended: the word in the log, and the close for the client.
+//! The reason for which a session ended: its word in the log, and the close for the client.
 
 use std::borrow::Cow;
 
@@ -12,13 +12,13 @@ use crate::{
 /// The first reason for which a session ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The partner will say nothing more.
+    /// The partner will send nothing more.
     Partner(Verdict),
-    /// The client will say nothing more.
+    /// The client will send nothing more.
     Client(Departure),
-    /// Nothing was heard of the client for two ping intervals.
+    /// The client was silent for two ping intervals.
     Silent,
-    /// The client held most of what waited when `--maxbuffer` was nearly used up.
+    /// The client held most of the bytes that waited when `--maxbuffer` was nearly used up.
     Overload,
     /// wsd itself ends.
     Shutdown,
@@ -42,11 +42,11 @@ impl End {
         }
     }
 
-    /// Returns the close for this end, given how the process ended if that is known by now; `None` where no client is left
-    /// to be told.
+    /// Returns the close for this end; `status` is that of the process, if it is known by now. `None` if no client is left
+    /// to get it.
     ///
-    /// A status is told as 1000 for 0, and else as 4000 and what a shell shows in `$?` (4000 to 4999 are for private use:
-    /// RFC 6455, section 7.4.2).
+    /// The code for a status is 1000 for 0, and otherwise 4000 plus the number that a shell shows in `$?` (4000 to 4999 are
+    /// for private use: RFC 6455, section 7.4.2).
     pub(crate) fn close(&self, status: Option<Status>) -> Option<Close> {
         match self {
             Self::Partner(Verdict::Exit(known)) => Some(match known.or(status) {
@@ -64,17 +64,17 @@ impl End {
         }
     }
 
-    /// Returns the reason that the client gave.
+    /// Returns the reason in the client's close; empty if there is none.
     pub(super) fn reason(&self) -> &str {
         if let Self::Client(Departure::Closed(_, reason)) = self { reason } else { "" }
     }
 
-    /// Returns the status of the process, if the partner told it with its end.
+    /// Returns the status of the process, if the partner's end had one.
     pub(super) fn status(&self) -> Option<Status> {
         if let Self::Partner(Verdict::Exit(status)) = self { *status } else { None }
     }
 
-    /// Whether what waits for the client is no use to it any more.
+    /// Whether to drop the messages that wait for the client.
     pub(super) fn is_cut(&self) -> bool {
         matches!(self, Self::Partner(Verdict::Slow) | Self::Overload)
     }

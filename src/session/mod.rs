@@ -19,7 +19,7 @@ use crate::{
 use carry::{Counts, Session};
 use end::End;
 
-/// Runs a session to its end: the same for every kind of client and every kind of partner.
+/// Runs a session to its end, for any kind of client and partner.
 pub(crate) async fn run(
     connection: &Connection,
     path: &str,
@@ -34,11 +34,11 @@ pub(crate) async fn run(
         end = poll_fn(|cx| session.poll(cx)) => end,
         () = shutdown.begun() => End::Shutdown,
     };
-    // Rare, and large beside the session: an idle one does not pay for it.
+    // This future is large; in a box it adds nothing to the memory of an idle session.
     Box::pin(close(session, &end, conn, began, shutdown)).await;
 }
 
-/// Ends the partner, tells the client why, and takes leave of it.
+/// Ends the partner, sends the client a close, and does the closing handshake.
 async fn close(session: Session<impl Client, impl Partner>, end: &End, conn: u64, began: Instant, shutdown: &Shutdown) {
     let Session { mut client, mut partner, counts, share, has_given_up, .. } = session;
     drop(share);
@@ -50,7 +50,7 @@ async fn close(session: Session<impl Client, impl Partner>, end: &End, conn: u64
         send_close(&mut client, end.close(None)).await;
     }
     let (code, reason) = (code(end.close(end.status()).as_ref()), end.reason());
-    // Of a process that has ended already, the last output and the close leave in one piece.
+    // Biased: if the process has ended already, the last output and the close leave together.
     let status = tokio::select! {
         biased;
         status = partner.end(code, reason) => status,
@@ -60,7 +60,7 @@ async fn close(session: Session<impl Client, impl Partner>, end: &End, conn: u64
     let close = end.close(status);
     let code = self::code(close.as_ref());
     send_close(&mut client, close).await;
-    // The client does not wait for the rest.
+    // Drops the partner before the client's handshake, which may take long.
     drop(partner);
     let Counts { input, output } = counts;
     let (end, status, secs) = (end.word(), status.map(Status::shell), &event::seconds(began.elapsed()));
@@ -68,7 +68,7 @@ async fn close(session: Session<impl Client, impl Partner>, end: &End, conn: u64
     client.finish(shutdown).await;
 }
 
-/// Tells the client why, behind all that waits, as far as that is taken at once.
+/// Appends the close behind all that waits, and sends as much as the client takes at once.
 async fn send_close(client: &mut impl Client, close: Option<Close>) {
     let mut close = Some(close);
     poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! The laws of the session loop, with scripted ends and a paused clock: no process, no socket.
+//! Tests the session loop with a scripted client and partner and a paused clock, without a process or a socket.
 
 mod ends;
 
@@ -27,7 +27,7 @@ use crate::{
 };
 use ends::{End, Line, ScriptedClient, ScriptedPartner};
 
-/// A session under way, whose ends the test holds.
+/// A running session, whose client and partner the test controls.
 struct Stage {
     client: ScriptedClient,
     partner: End<Verdict>,
@@ -37,7 +37,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// A session whose process, if it has one, ends with `status`; `set` sets its ends up.
+    /// Starts a session whose process, if it has one, ends with `status`. `set` prepares the client and the partner.
     fn begin(status: Option<Status>, set: impl FnOnce(&ScriptedClient, &End<Verdict>)) -> Self {
         let (client, partner) = (ScriptedClient::default(), End::default());
         set(&client, &partner);
@@ -48,7 +48,7 @@ impl Stage {
         Self { client, partner, budget, shutdown, task }
     }
 
-    /// Waits for the end of the session. Returns what the client was told, and how long that took.
+    /// Waits for the end of the session. Returns the texts that the client got, and the time that it took.
     async fn end(self) -> (Vec<String>, Duration) {
         let began = Instant::now();
         self.task.await.expect("the session does not panic");
@@ -56,7 +56,7 @@ impl Stage {
     }
 }
 
-/// Lets the session do all that it can without time going by.
+/// Lets the session do all that it can while the clock stands still.
 async fn settle() {
     for _ in 0..20 {
         yield_now().await;
@@ -148,7 +148,7 @@ async fn a_partner_is_given_time_to_take_what_a_client_left() {
     for (departure, least, most) in [(closed, 5000, 5500), (Departure::Left, 450, 1000)] {
         let stage = Stage::begin(None, |client, partner| {
             partner.take_nothing();
-            client.say(Line::LastWords("last words", departure.clone()));
+            client.say(Line::MessageAndEnd("last message", departure.clone()));
         });
         let (_, time) = stage.end().await;
         assert!((least..most).contains(&time.as_millis()), "{departure:?}: {time:?}");
@@ -159,7 +159,7 @@ async fn a_partner_is_given_time_to_take_what_a_client_left() {
 async fn a_slow_partner_takes_all_that_a_client_left() {
     let stage = Stage::begin(None, |client, partner| {
         partner.take_nothing();
-        client.say(Line::LastWords("last words", Departure::Left));
+        client.say(Line::MessageAndEnd("last message", Departure::Left));
     });
     sleep(Duration::from_millis(300)).await;
     stage.partner.take_again();
@@ -167,7 +167,7 @@ async fn a_slow_partner_takes_all_that_a_client_left() {
 
     stage.end().await;
 
-    assert_eq!(partner.taken(), ["last words", "end 1006 "]);
+    assert_eq!(partner.taken(), ["last message", "end 1006 "]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! The closing handshake (RFC 6455, section 7): the last frames, the Close frames, and a connection closed in good order.
+//! The closing handshake (RFC 6455, section 7): sends the last frames, exchanges Close frames, and closes the connection.
 
 use std::{
     future::poll_fn,
@@ -27,40 +27,40 @@ use crate::{
     turn,
 };
 
-/// After the end of a session a client is read and forgotten until it ends, too, or is silent for this long.
+/// The silence after which wsd stops reading a client whose session has ended.
 const LINGER_QUIET: Duration = Duration::from_secs(1);
 
 impl Socket {
-    /// Gives the client time to take all that is its own and to answer, and closes the connection.
+    /// Gives the client time to take all that waits for it and to answer the close, and closes the connection.
     pub(super) async fn close_in_order(mut self, shutdown: &Shutdown) {
-        let in_order = async {
+        let handshake = async {
             self.send_rest().await;
             match self.peer {
-                Peer::Talks => {
+                Peer::Open => {
                     let _ = timeout(CLOSE_ANSWER, poll_fn(|cx| self.poll_peer(cx))).await;
                 }
                 Peer::Faulty | Peer::Closed => {}
                 Peer::Gone => return,
             }
-            // The server ends first, and then reads until the client has ended, too (RFC 6455, section 7.1.1): closing a
-            // connection with unread bytes would reset it, and the client might never see why.
+            // wsd closes its side first, and then reads until the client has closed, too (RFC 6455, section 7.1.1). Closing
+            // a connection with unread bytes would reset it, and the client might not see the close.
             let _ = timeout(CLOSE_ANSWER, poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx))).await;
             let _ = timeout(CLOSE_ANSWER, self.drain()).await;
         };
-        let in_haste = async {
+        let shutdown_limit = async {
             shutdown.begun().await;
             sleep(SHUTDOWN_ANSWER).await;
         };
         tokio::select! {
-            () = in_order => {}
-            () = in_haste => {}
+            () = handshake => {}
+            () = shutdown_limit => {}
         }
     }
 
-    /// Sends what waits, as far as the kernel takes it now.
+    /// Sends what waits, as far as the kernel takes it, and updates the share. Gives up a client that is gone.
     pub(super) fn send_on(&mut self, cx: &mut Context<'_>) {
         self.send(cx);
-        if self.peer == Peer::Gone || self.owner.is_asked(cx) || self.is_open == Sending::Broken {
+        if self.peer == Peer::Gone || self.owner.is_asked(cx) || self.sending == Sending::Broken {
             self.give_up();
             self.owner.settle();
         }
@@ -70,14 +70,14 @@ impl Socket {
         }
     }
 
-    /// Forgets a client that cannot be reached.
+    /// Gives up a client that cannot be reached: drops the frames that wait for it.
     pub(super) fn give_up(&mut self) {
         self.peer = Peer::Gone;
-        self.is_open = Sending::Broken;
-        self.forget_unsent();
+        self.sending = Sending::Broken;
+        self.outgoing.clear();
     }
 
-    /// Reads the client; ready when it has nothing more to say.
+    /// Reads the client. Ready when it will send nothing more.
     pub(super) fn poll_peer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..READS_PER_TURN {
             match self.peer {
@@ -87,13 +87,13 @@ impl Socket {
                         self.peer = Peer::Gone;
                     }
                 }
-                Peer::Talks => ready!(self.poll_close(cx)),
+                Peer::Open => ready!(self.poll_close(cx)),
             }
         }
         turn::yield_turn(cx)
     }
 
-    /// Reads once, and looks for a Close frame alone.
+    /// Reads once, and handles nothing but a Close frame.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         buffers::with_read(|buffer| {
             let count = ready!(self.poll_fill(cx, buffer));
@@ -117,20 +117,20 @@ impl Socket {
         })
     }
 
-    /// Reads once and forgets; ready with whether the connection goes on.
+    /// Reads once and drops the bytes. Ready with whether the connection goes on.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         buffers::with_read(|buffer| self.poll_fill(cx, buffer)).map(|count| count > 0)
     }
 
     /// Sends what waits, as long as the client takes any of it.
     async fn send_rest(&mut self) {
-        let stall_max = if self.peer == Peer::Talks { LAST_OUTPUT_STALL } else { CLOSE_ANSWER };
-        while self.peer != Peer::Gone && !self.is_sent() {
+        let stall_max = if self.peer == Peer::Open { LAST_OUTPUT_STALL } else { CLOSE_ANSWER };
+        while self.peer != Peer::Gone && !self.outgoing.is_empty() {
             let some = poll_fn(|cx| {
                 let before = self.progress;
                 self.send_on(cx);
                 let _ = self.poll_peer(cx);
-                let is_over = self.peer == Peer::Gone || self.is_sent();
+                let is_over = self.peer == Peer::Gone || self.outgoing.is_empty();
                 if is_over || self.progress != before { Poll::Ready(()) } else { Poll::Pending }
             });
             if timeout(stall_max, some).await.is_err() {
@@ -139,8 +139,8 @@ impl Socket {
         }
     }
 
-    /// Reads a client until it ends, or falls silent for a while; of one that has sent its Close frame, after which
-    /// nothing may follow, only what is there.
+    /// Reads a client until it ends or is silent for [`LINGER_QUIET`]. After its Close frame nothing may follow, so then
+    /// this reads only the bytes that are there.
     async fn drain(&mut self) {
         loop {
             let is_closed = self.peer == Peer::Closed;

@@ -1,4 +1,4 @@
-//! What a frame begins with, and its mask (RFC 6455, sections 5.2 and 5.3).
+//! The header of a frame, and its mask (RFC 6455, sections 5.2 and 5.3).
 
 use std::io::Cursor;
 
@@ -12,10 +12,10 @@ use crate::client::Fault;
 /// The longest header: two bytes, eight of length, four of mask (RFC 6455, section 5.2).
 pub(super) const HEADER_BYTES_MAX: usize = 14;
 
-/// A header at the front of `bytes`, the length of its payload and its own size; `None` if it is not whole.
+/// Parses a header at the front of `bytes`. Returns it with the length of its payload and its own size; `None` if it is cut.
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<(FrameHeader, u64, usize)>, Fault> {
     if let [first @ (0x81 | 0x82), length @ 0x80..=0xFD, a, b, c, d, ..] = *bytes {
-        // A short message in one frame: a tenth of the time of a flood was spent on how the library reads these.
+        // A short message in one frame. The library's parser would take a tenth of the time of a flood of these.
         let opcode = OpCode::Data(if first == 0x81 { Data::Text } else { Data::Binary });
         let header =
             FrameHeader { is_final: true, rsv1: false, rsv2: false, rsv3: false, opcode, mask: Some([a, b, c, d]) };
@@ -27,7 +27,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(FrameHeader, u64, usize)>, F
     Ok(parsed.map(|(header, length)| (header, length, size)))
 }
 
-/// Takes the mask off (RFC 6455, section 5.3), eight bytes at a time, and tells whether all are ASCII, and so UTF-8.
+/// Unmasks a payload (RFC 6455, section 5.3), eight bytes at a time. Returns whether all bytes are ASCII, and so UTF-8.
 pub(super) fn unmask(payload: &mut [u8], mask: [u8; 4]) -> bool {
     let [a, b, c, d] = mask;
     let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);

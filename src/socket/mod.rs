@@ -1,7 +1,8 @@
-//! A client over a WebSocket (RFC 6455), on any byte stream: frames in, frames out, and the duties of the protocol.
+//! A client over a WebSocket (RFC 6455), on any byte stream: reads frames, sends frames, and follows the protocol.
 
 mod closing;
 mod header;
+mod outgoing;
 pub(crate) mod reader;
 mod state;
 pub(crate) mod stream;
@@ -9,20 +10,16 @@ mod upkeep;
 mod writer;
 
 use std::{
-    collections::VecDeque,
     convert::Infallible,
-    io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::{
-    backlog::Backlog,
     budget::Owner,
     buffers,
     client::{Client, Departure, Heard},
@@ -31,46 +28,37 @@ use crate::{
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
 };
+use outgoing::Outgoing;
 use reader::{Event, Reader};
 use state::{Closing, Peer, Sending};
 use stream::Stream;
 use upkeep::{Tick, Upkeep};
 
-/// Shared frames in one write: `writev` takes 1024 on Linux; more than 64 gain nothing.
-const SLICES_MAX: usize = 64;
-
-/// Places for shared frames that an empty queue keeps: what a client needs that keeps up.
-const PLACES_KEPT: usize = 64;
-
-/// How a WebSocket is run.
+/// The settings of a WebSocket.
 #[derive(Clone, Debug)]
 pub(crate) struct SocketOptions {
-    /// Bytes of one message of a client, at most (`--maxframesize`).
+    /// Bytes at most of one message of a client (`--maxframesize`).
     pub(crate) message_bytes_max: usize,
-    /// The time between two Pings; `None` is none at all (`--pingms`).
+    /// The time between two Pings (`--pingms`); `None` is no Pings.
     pub(crate) ping_interval: Option<Duration>,
 }
 
 /// The server's end of a WebSocket, after the handshake.
 ///
-/// It holds no buffers while nothing flows: reads go into a buffer of the thread, writes come from one, and only what is
-/// cut by the end of a read or refused by the kernel is kept.
+/// An idle socket holds no buffers: it reads into a buffer of the thread and writes from another. It keeps only an unfinished
+/// message of the client, and frames that the kernel does not take.
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: Stream,
     reader: Reader,
-    /// Bytes that came with the handshake; read before anything else.
+    /// Bytes that came with the handshake; the socket reads them first.
     early: Vec<u8>,
-    /// Frames on their way, before all of `shared`.
-    out: Backlog,
-    /// Frames that other clients are sent, too; the first `sent` bytes of the first have gone.
-    shared: VecDeque<Bytes>,
-    sent: usize,
-    /// Whether the client did not take all at the last attempt.
+    outgoing: Outgoing,
+    /// Whether frames were left after the last attempt to send.
     is_blocked: bool,
-    /// Counts the writes of what it had not taken that it took something of.
+    /// The number of attempts at which the client took some of the frames that were left.
     progress: u64,
-    is_open: Sending,
+    sending: Sending,
     peer: Peer,
     upkeep: Upkeep,
     closing: Option<Closing>,
@@ -78,27 +66,25 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// A socket over `stream`. `early` are bytes that the client sent before it had the answer to its handshake; `owner`
-    /// is asked how much may be read.
+    /// Returns a socket over `stream`. `early` are bytes that the client sent before the answer to its handshake. The budget
+    /// of `owner` limits the bytes of a read.
     pub(crate) fn new(stream: Stream, early: Vec<u8>, options: &SocketOptions, owner: Owner) -> Self {
         Self {
             stream,
             reader: Reader::new(options.message_bytes_max),
             early,
-            out: Backlog::default(),
-            shared: VecDeque::new(),
-            sent: 0,
+            outgoing: Outgoing::default(),
             is_blocked: false,
             progress: 0,
-            is_open: Sending::Open,
-            peer: Peer::Talks,
+            sending: Sending::Open,
+            peer: Peer::Open,
             upkeep: Upkeep::new(options.ping_interval),
             closing: None,
             owner,
         }
     }
 
-    /// Reads what is there, into `buffer`; ready with the number of bytes, 0 at the end.
+    /// Reads once into `buffer`. Ready with the number of bytes, 0 at the end or after an error.
     fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
         let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { buffer.len() };
         let buffer = &mut buffer[..portion];
@@ -113,85 +99,27 @@ impl Socket {
         Poll::Ready(if read.is_err() { 0 } else { buffer.filled().len() })
     }
 
-    /// Whether nothing waits to be sent.
-    fn is_sent(&self) -> bool {
-        self.out.is_empty() && self.shared.is_empty()
-    }
-
-    /// Sends what waits, as far as the kernel takes it. A client that cannot be written to is forgotten.
+    /// Sends what waits, as far as the kernel takes it. If the connection is broken, drops what waits.
     fn send(&mut self, cx: &mut Context<'_>) {
-        let before = (self.out.waiting(), self.shared.len(), self.sent);
-        if self.is_open != Sending::Broken && self.try_send(cx).is_err() {
-            self.is_open = Sending::Broken;
-            self.forget_unsent();
+        let before = self.outgoing.position();
+        if self.sending != Sending::Broken && self.outgoing.send(cx, &mut self.stream).is_err() {
+            self.sending = Sending::Broken;
+            self.outgoing.clear();
         }
-        if self.is_blocked && before != (self.out.waiting(), self.shared.len(), self.sent) {
-            // A client that takes what waited lives, though no Ping can be sent in between.
+        if self.is_blocked && before != self.outgoing.position() {
+            // A client that takes frames which waited is alive, although no Ping can go between them.
             self.progress += 1;
             self.upkeep.hear();
         }
-        self.is_blocked = !self.is_sent();
-    }
-
-    fn try_send(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        self.out.write_on(cx, &mut self.stream)?;
-        if !self.out.is_empty() || self.shared.is_empty() {
-            return Ok(());
-        }
-        if let Poll::Ready(sent) = self.poll_send_shared(cx) {
-            sent?;
-            // Over TLS the stream may still hold some of it.
-            self.out.flush(cx, &mut self.stream)?;
-        }
-        Ok(())
-    }
-
-    /// Writes shared frames; ready when all have gone.
-    fn poll_send_shared(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.shared.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            for (slice, frame) in slices.iter_mut().zip(&self.shared) {
-                *slice = IoSlice::new(frame);
-            }
-            slices[0] = IoSlice::new(&self.shared[0][self.sent..]);
-            let count = self.shared.len().min(SLICES_MAX);
-            let mut taken = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]))?;
-            if taken == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            taken += std::mem::take(&mut self.sent);
-            while self.shared.front().is_some_and(|frame| taken >= frame.len()) {
-                taken -= self.shared.pop_front().map_or(0, |frame| frame.len());
-            }
-            self.sent = taken;
-        }
-        if self.shared.capacity() > PLACES_KEPT {
-            self.shared = VecDeque::new();
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Appends a frame behind all that waits.
-    fn append_frame(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.shared.is_empty() {
-            return write(self.out.buffer());
-        }
-        let mut frame = Vec::new();
-        write(&mut frame);
-        self.shared.push_back(frame.into());
+        self.is_blocked = !self.outgoing.is_empty();
     }
 
     /// Appends a Close frame, the last frame that may be sent.
     fn append_close(&mut self, close: &Close) {
-        if self.is_open == Sending::Open {
-            self.append_frame(|frames| writer::close(close, frames));
-            self.is_open = Sending::Closed;
+        if self.sending == Sending::Open {
+            self.outgoing.append(|frames| writer::close(close, frames));
+            self.sending = Sending::Closed;
         }
-    }
-
-    fn forget_unsent(&mut self) {
-        self.out.clear();
-        (self.shared, self.sent) = (VecDeque::new(), 0);
     }
 }
 
@@ -204,13 +132,13 @@ impl Client for Socket {
                 self.peer = Peer::Gone;
                 return Poll::Ready(Heard::End(Departure::Left));
             }
-            let must_wait = self.is_open != Sending::Open || !self.is_sent();
+            let must_wait = self.sending != Sending::Open || !self.outgoing.is_empty();
             let mut closed = None;
-            let Self { reader, upkeep, out, .. } = self;
+            let Self { reader, upkeep, outgoing, .. } = self;
             let mut on = |event: Event<'_>| match event {
                 Event::Message(kind, payload) => on(kind, payload),
                 Event::Ping(payload) if must_wait => upkeep.delay_pong(payload),
-                Event::Ping(payload) => writer::pong(payload, out.buffer()),
+                Event::Ping(payload) => writer::pong(payload, outgoing.buffer()),
                 Event::Pong => {}
                 Event::Close(code, reason) => closed = Some((code, reason.to_owned())),
             };
@@ -226,7 +154,7 @@ impl Client for Socket {
                 }
                 (None, Ok(())) => Heard::Some,
             };
-            if self.out.waiting() > 0 {
+            if self.outgoing.has_own() {
                 self.send(cx);
             }
             Poll::Ready(heard)
@@ -234,27 +162,27 @@ impl Client for Socket {
     }
 
     fn append(&mut self, piece: Piece<'_>) {
-        if self.is_open == Sending::Open {
-            self.append_frame(|frames| writer::piece(piece, frames));
+        if self.sending == Sending::Open {
+            self.outgoing.append(|frames| writer::piece(piece, frames));
         }
     }
 
     fn append_batch(&mut self, batch: &Arc<Batch>) {
-        if self.is_open == Sending::Open {
-            self.shared.push_back(batch.frames(writer::batch));
+        if self.sending == Sending::Open {
+            self.outgoing.append_shared(batch.frames(writer::batch));
         }
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.send(cx);
-        if self.is_open != Sending::Open {
+        if self.sending != Sending::Open {
             return Poll::Ready(());
         }
-        if self.is_sent() && self.upkeep.is_late() {
-            self.upkeep.append_late(self.out.buffer());
+        if self.outgoing.is_empty() && self.upkeep.is_late() {
+            self.upkeep.append_late(self.outgoing.buffer());
             self.send(cx);
         }
-        if self.is_sent() { Poll::Ready(()) } else { Poll::Pending }
+        if self.outgoing.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn progress(&self) -> u64 {
@@ -268,33 +196,32 @@ impl Client for Socket {
             }
             match ready!(self.upkeep.poll_tick(cx)) {
                 Tick::Gone => return Poll::Ready(()),
-                Tick::Ping if self.is_open != Sending::Open => {}
-                Tick::Ping if !self.is_sent() => self.upkeep.delay_ping(),
+                Tick::Ping if self.sending != Sending::Open => {}
+                Tick::Ping if !self.outgoing.is_empty() => self.upkeep.delay_ping(),
                 Tick::Ping => {
-                    writer::ping(self.out.buffer());
+                    writer::ping(self.outgoing.buffer());
                     self.send(cx);
                 }
             }
         }
     }
 
-    /// A client that left while its own sending was stuck cannot tell: its FIN waits behind what is not read. Its kernel
-    /// answers anything sent to it with a reset. A Pong asks nothing of one that is there.
+    /// The end of a client may stay hidden: its FIN waits behind its bytes that wsd does not read. So wsd sends a Pong: a
+    /// client that is there ignores it, and the kernel of one that is gone answers it with a reset.
     fn probe(&mut self, cx: &mut Context<'_>) -> bool {
         if self.stream.is_gone() {
             return true;
         }
-        if self.is_open == Sending::Open && self.is_sent() {
-            writer::probe(self.out.buffer());
+        if self.sending == Sending::Open && self.outgoing.is_empty() {
+            writer::probe(self.outgoing.buffer());
             self.send(cx);
         }
         false
     }
 
     fn held(&self) -> (usize, usize) {
-        let own = self.reader.held() + self.early.len() + self.out.held() + self.stream.held();
-        let queue = self.shared.capacity() * size_of::<Bytes>();
-        (own + queue, self.shared.iter().map(Bytes::len).sum())
+        let (own, shared) = self.outgoing.held();
+        (self.reader.held() + self.early.len() + own + self.stream.held(), shared)
     }
 
     fn forget_messages(&mut self) {
@@ -325,7 +252,7 @@ impl Client for Socket {
     }
 
     fn discard(&mut self) {
-        self.shared.truncate(usize::from(self.sent > 0));
+        self.outgoing.discard();
     }
 
     async fn finish(self, shutdown: &Shutdown) {

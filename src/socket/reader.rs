@@ -1,7 +1,7 @@
-//! Frames in: checks them, takes the mask off, joins fragments. Pure; fails at the first byte that cannot be right.
+//! Reads frames: checks them, unmasks them, joins fragments. Pure. Fails at the first invalid byte.
 //!
-//! The headers are read by tungstenite. Its messages are not used: each would be an allocation, and each session would
-//! keep a buffer. Here a message that came whole stays where it was read.
+//! tungstenite parses the headers. wsd does not use its messages: each would take an allocation, and each session would
+//! keep a buffer. Here a message that one read brings whole stays in the buffer of that read.
 
 use tokio_tungstenite::tungstenite::protocol::frame::{
     FrameHeader,
@@ -11,33 +11,33 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 use super::header::{HEADER_BYTES_MAX, parse, unmask};
 use crate::{client::Fault, limits::MESSAGE_BYTES_MAX, message::Kind};
 
-/// Something a client said.
+/// A message or a control frame of a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event<'a> {
     /// A whole message; text is UTF-8.
     Message(Kind, &'a [u8]),
-    /// A Ping frame, to be answered with the same payload (RFC 6455, section 5.5.3).
+    /// A Ping frame; the answer must have the same payload (RFC 6455, section 5.5.3).
     Ping(&'a [u8]),
     /// A Pong frame.
     Pong,
-    /// A Close frame with its code, if it has one, and its reason. Nothing after it is read.
+    /// A Close frame with its code, if it has one, and its reason. The reader ignores all bytes after it.
     Close(Option<u16>, &'a str),
 }
 
-/// Reads a client's frames, in whatever portions they come.
+/// Reads a client's frames. The borders of portions do not matter.
 #[derive(Debug)]
 pub(crate) struct Reader {
     message_bytes_max: usize,
-    /// The front of a header that the end of a portion cut.
+    /// The front of an unfinished header.
     header: Vec<u8>,
-    /// The frame whose payload is cut by the end of a portion.
+    /// The frame with an unfinished payload.
     frame: Option<Frame>,
-    /// The data message whose last frame has not come, or the one frame of it that is cut.
+    /// The unfinished data message.
     message: Option<Message>,
-    /// The payload so far of a control frame that is cut.
+    /// The payload so far of an unfinished control frame.
     control: Vec<u8>,
     is_closed: bool,
-    /// Messages are read, checked and forgotten.
+    /// Whether the reader drops data messages after it has checked their headers.
     is_forgetting: bool,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Reader {
 struct Frame {
     opcode: OpCode,
     is_final: bool,
-    /// The mask, turned so that it begins with the next byte of the payload.
+    /// The mask, rotated so that it begins with the next byte of the payload.
     mask: [u8; 4],
     left: usize,
 }
@@ -59,7 +59,7 @@ struct Message {
 }
 
 impl Reader {
-    /// A reader that takes messages of up to `message_bytes_max` bytes.
+    /// Returns a reader for messages of up to `message_bytes_max` bytes.
     pub(crate) fn new(message_bytes_max: usize) -> Self {
         Self {
             message_bytes_max,
@@ -72,7 +72,7 @@ impl Reader {
         }
     }
 
-    /// Forgets the message that has come in part, and every message from now on: only control frames still matter.
+    /// Drops the unfinished message, and every message from now on. Control frames still become events.
     pub(crate) fn forget_messages(&mut self) {
         self.is_forgetting = true;
         if let Some(message) = &mut self.message {
@@ -81,12 +81,12 @@ impl Reader {
         }
     }
 
-    /// Bytes that it takes up to keep what has come in part: those that are to come of its frame, too.
+    /// Returns the bytes of memory of an unfinished message, including those reserved for the rest of its frame.
     pub(crate) fn held(&self) -> usize {
         self.message.as_ref().map_or(0, |message| message.payload.capacity())
     }
 
-    /// Takes the next bytes and hands over each event they complete, in order. Payloads are unmasked in place.
+    /// Takes the next bytes and calls `on` with each event that they complete, in order. Unmasks payloads in place.
     pub(crate) fn read(&mut self, bytes: &mut [u8], on: &mut impl FnMut(Event<'_>)) -> Result<(), Fault> {
         let mut rest = bytes;
         while !self.is_closed {
@@ -111,7 +111,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes a header off the front of `bytes`; `None` if it is not whole yet, all bytes are taken then.
+    /// Parses a header at the front of `bytes`, and returns the bytes after it. Keeps an unfinished header, for `None`.
     fn read_header<'a>(&mut self, bytes: &'a mut [u8]) -> Result<Option<(Frame, &'a mut [u8])>, Fault> {
         let before = self.header.len();
         let parsed = if before == 0 {
@@ -133,7 +133,7 @@ impl Reader {
         Ok(Some((frame, &mut bytes[size - before..])))
     }
 
-    /// Checks all that a header can tell (RFC 6455, sections 5.1, 5.2, 5.4, 5.5).
+    /// Checks a header (RFC 6455, sections 5.1, 5.2, 5.4, 5.5).
     fn check(&mut self, header: &FrameHeader, length: u64) -> Result<Frame, Fault> {
         if header.rsv1 || header.rsv2 || header.rsv3 {
             return Err(Fault::Protocol("reserved bit set"));
@@ -231,7 +231,7 @@ impl Reader {
         }
         let message = self.message.get_or_insert_with(|| Message { kind, payload: Vec::new(), checked: 0 });
         if begins && let Some(frame) = &self.frame {
-            // All at once, so that it need not grow; memory is taken as it is written to. A vast claim may be a lie.
+            // Reserves the frame at once, up to a limit: a claimed length may be a lie. Unwritten pages cost no memory.
             message.payload.reserve_exact((payload.len() + frame.left).min(MESSAGE_BYTES_MAX));
         }
         message.extend(payload, is_ascii)?;
@@ -245,7 +245,7 @@ impl Reader {
 }
 
 impl Message {
-    /// Takes the next bytes; text is checked as it comes.
+    /// Appends the next bytes, and checks text as far as it has come.
     fn extend(&mut self, payload: &[u8], is_ascii: bool) -> Result<(), Fault> {
         let is_at_character = self.checked == self.payload.len();
         self.payload.extend_from_slice(payload);
@@ -261,13 +261,13 @@ impl Message {
         Ok(())
     }
 
-    /// Checks that text does not end within a character.
+    /// Checks that text does not end inside a character.
     fn finish(&self) -> Result<(), Fault> {
         if self.kind == Kind::Text && self.checked < self.payload.len() { Err(Fault::NotText) } else { Ok(()) }
     }
 }
 
-/// Code and reason in a Close frame's payload (RFC 6455, section 5.5.1).
+/// Reads code and reason from a Close frame's payload (RFC 6455, section 5.5.1).
 fn close_body(payload: &[u8]) -> Result<(Option<u16>, &str), Fault> {
     match payload {
         [] => Ok((None, "")),
@@ -282,8 +282,8 @@ fn close_body(payload: &[u8]) -> Result<(Option<u16>, &str), Fault> {
     }
 }
 
-/// Whether a peer may send `code` in a Close frame: those of the RFC's table and of IANA's registry that are not for local
-/// use, and those for libraries and private use.
+/// Whether a peer may send `code` in a Close frame. It may send codes of the RFC's table and of IANA's registry that are not
+/// for local use, and codes for libraries and private use.
 fn is_allowed(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }

@@ -1,15 +1,15 @@
-//! The states of a WebSocket: whether it can be sent to, and what its client may still say.
+//! The states of a WebSocket: whether wsd may still send, and which frames the client may still send.
 
 use crate::budget::Share;
 
-/// Whether data can still be sent.
+/// Whether wsd may still send frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sending {
-    /// It can.
+    /// It may.
     Open,
-    /// A Close frame has been, after which nothing may be sent (RFC 6455, section 5.5.1).
+    /// It may not, since it has sent a Close frame (RFC 6455, section 5.5.1).
     Closed,
-    /// The connection is broken. The read side tells what there is to say of it.
+    /// The connection is broken. The next read reports the end.
     Broken,
 }
 
@@ -20,16 +20,16 @@ pub(super) struct Closing {
     pub(super) share: Share,
 }
 
-/// What the client may still say.
+/// The bytes that may still come from the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
-    /// A Close frame, an answer to ours or its own.
-    Talks,
-    /// Anything: it broke the protocol.
+    /// Frames, and at last a Close frame.
+    Open,
+    /// Anything, since it broke the protocol.
     Faulty,
-    /// Nothing: its Close frame has come.
+    /// Nothing, since its Close frame has come.
     Closed,
-    /// Nothing: the connection is over.
+    /// Nothing, since the connection is over.
     Gone,
 }
 

@@ -17,13 +17,13 @@ use crate::limits::TLS_BYTES;
 /// An accepted connection.
 #[derive(Debug)]
 pub(crate) enum Stream {
-    /// As it came.
+    /// Without TLS.
     Plain(Plain),
-    /// Within TLS, after its handshake.
+    /// With TLS, after its handshake.
     Tls(Box<TlsStream<Plain>>),
 }
 
-/// An accepted connection as the kernel has it.
+/// An accepted connection of the kernel.
 #[derive(Debug)]
 pub(crate) enum Plain {
     /// TCP.
@@ -37,9 +37,9 @@ trait Bytes: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Bytes for T {}
 
 impl Stream {
-    /// Whether the peer has closed its side or reset the connection, as far as the kernel knows by now.
+    /// Whether the kernel knows that the peer has closed its side or reset the connection.
     ///
-    /// Tells so while there are unread bytes, too: that is its use. Not a promise for the other answer.
+    /// It can be true while unread bytes are left. If it is false, the peer may still be gone.
     pub(crate) fn is_gone(&self) -> bool {
         match self {
             Self::Plain(stream) => stream.is_gone(),
@@ -47,7 +47,7 @@ impl Stream {
         }
     }
 
-    /// Bytes that it holds itself until the peer takes them: with TLS what is encrypted.
+    /// Returns an upper bound of the encrypted bytes that TLS holds until the peer takes them; 0 without TLS.
     pub(crate) fn held(&self) -> usize {
         match self {
             Self::Tls(stream) if stream.get_ref().1.wants_write() => TLS_BYTES,
@@ -81,8 +81,8 @@ impl Plain {
     }
 }
 
-/// Hands every call on to the stream within.
-macro_rules! hand_on {
+/// Delegates every call to the inner stream.
+macro_rules! delegate {
     ($($stream:ty),+) => {$(
         impl AsyncRead for $stream {
             fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -118,4 +118,4 @@ macro_rules! hand_on {
     )+};
 }
 
-hand_on!(Stream, Plain);
+delegate!(Stream, Plain);

@@ -1,4 +1,4 @@
-//! Keeps a WebSocket alive: Pings at intervals, Pongs, and when a silent client counts as gone.
+//! Keeps a WebSocket alive: Pings at intervals, Pongs, and the limit of silence.
 
 use std::{
     mem,
@@ -11,45 +11,45 @@ use tokio::time::Interval;
 use super::writer;
 use crate::stall::ticks;
 
-/// What is to be sent, and how long nothing was heard.
+/// The Pings and Pongs to send, and the silence of the client.
 #[derive(Debug)]
 pub(super) struct Upkeep {
     pings: Option<Interval>,
     silence: Silence,
     /// The payload of the last Ping that came while other frames waited (RFC 6455, section 5.5.3 asks for no more).
     late_pong: Option<Vec<u8>>,
-    /// Whether a Ping is due that other frames hold up.
+    /// Whether a Ping is due that waits for other frames.
     is_ping_late: bool,
 }
 
-/// The ping intervals in which nothing was heard of a client. Pure: it is told of ticks, it has no clock.
+/// Counts the ping intervals in which a client was silent. Pure: its caller reports the ticks.
 #[derive(Debug, Default)]
 struct Silence {
     was_heard: bool,
     ticks: u32,
 }
 
-/// What to do at the end of an interval.
+/// The duty at the end of an interval.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Tick {
     /// Send a Ping.
     Ping,
-    /// Nothing was heard for two intervals: the client is gone.
+    /// End the session: the client was silent for two intervals.
     Gone,
 }
 
 impl Upkeep {
-    /// Sends a Ping every `interval`; `None` is never.
+    /// Returns the state for a Ping every `interval`; `None` is never.
     pub(super) fn new(interval: Option<Duration>) -> Self {
         Self { pings: interval.map(ticks), silence: Silence::default(), late_pong: None, is_ping_late: false }
     }
 
-    /// Notes that something came of the client, or that it took something.
+    /// Notes that the client sent or took something.
     pub(super) fn hear(&mut self) {
         self.silence.was_heard = true;
     }
 
-    /// Ready at the end of each interval.
+    /// Ready at the end of each interval, with the duty that is due.
     pub(super) fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Tick> {
         match &mut self.pings {
             Some(pings) => pings.poll_tick(cx).map(|_| self.silence.tick()),
@@ -57,7 +57,7 @@ impl Upkeep {
         }
     }
 
-    /// Keeps the answer to a Ping until other frames have gone.
+    /// Keeps the answer to a Ping until other frames have gone. It replaces an earlier one.
     pub(super) fn delay_pong(&mut self, payload: &[u8]) {
         self.late_pong = Some(payload.to_vec());
     }
@@ -67,12 +67,12 @@ impl Upkeep {
         self.is_ping_late = true;
     }
 
-    /// Whether frames were kept.
+    /// Whether Pings or Pongs were kept.
     pub(super) fn is_late(&self) -> bool {
         self.late_pong.is_some() || self.is_ping_late
     }
 
-    /// Appends the frames that were kept.
+    /// Appends the kept frames.
     pub(super) fn append_late(&mut self, frames: &mut Vec<u8>) {
         if let Some(payload) = self.late_pong.take() {
             writer::pong(&payload, frames);

@@ -1,4 +1,4 @@
-//! Frames out: appends them to a buffer, from which one write carries many.
+//! Writes frames: appends them to a buffer, so that one write carries many.
 
 use tokio_tungstenite::tungstenite::protocol::frame::{
     FrameHeader,
@@ -20,7 +20,7 @@ pub(super) fn piece(piece: Piece<'_>, frames: &mut Vec<u8>) {
     frame(OpCode::Data(data), piece.last, piece.payload, frames);
 }
 
-/// Makes frames of messages that many clients share.
+/// Returns the frames of messages that many clients share.
 pub(super) fn batch(batch: &Batch) -> Vec<u8> {
     let mut frames = Vec::with_capacity(batch.len() + 4 * batch.messages().count());
     for (kind, payload) in batch.messages() {
@@ -34,13 +34,13 @@ pub(super) fn ping(frames: &mut Vec<u8>) {
     frame(OpCode::Control(Control::Ping), true, b"", frames);
 }
 
-/// Appends a Pong frame that answers nothing (RFC 6455, section 5.5.3): it asks nothing of a client that is there, and
-/// the kernel of one that is gone answers it with a reset.
+/// Appends a Pong frame without a Ping (RFC 6455, section 5.5.3). A client that is there ignores it; the kernel of one that
+/// is gone answers it with a reset.
 pub(super) fn probe(frames: &mut Vec<u8>) {
     pong(b"wsd", frames);
 }
 
-/// Appends the answer to a Ping frame: its payload, at most 125 bytes.
+/// Appends the answer to a Ping frame, with its payload of at most 125 bytes.
 pub(super) fn pong(payload: &[u8], frames: &mut Vec<u8>) {
     frame(OpCode::Control(Control::Pong), true, payload, frames);
 }

@@ -1,4 +1,4 @@
-//! A worker's process: signalled, waited for, reaped.
+//! A worker's process: signals it, waits for it, and reaps it.
 
 use std::io;
 
@@ -10,37 +10,37 @@ use crate::status::Status;
 
 /// A process that leads a process group.
 ///
-/// It is reaped when it is dropped, and not before its group has been swept, even when it has ended: until then its id,
-/// which is the group's too, can mean nothing else. Dropped before [`stop`](super::stop::stop), it and its group are killed.
+/// Dropping it reaps the process, and never before its group has been killed: until it is reaped, its id, which is also the
+/// group's, cannot name another process. Dropping it before [`stop`](super::stop::stop) kills it and its group.
 #[derive(Debug)]
 pub(crate) struct Child {
     pid: Pid,
-    /// It has ended, and its group has been killed.
+    /// Whether it has ended and its group has been killed.
     is_swept: bool,
 }
 
 impl Child {
-    /// The process `pid`, just started as the leader of a process group.
+    /// Wraps the process `pid`, which leads a process group and is not reaped.
     pub(super) fn new(pid: Pid) -> Self {
         Self { pid, is_swept: false }
     }
 
-    /// The process's id, and its group's.
+    /// Returns the id of the process and of its group.
     pub(crate) fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()
     }
 
     /// Sends a signal to every process of the group.
     pub(crate) fn signal(&self, signal: Signal) {
-        // Fails only if no process is left, or none that may be signalled: set-user-ID programs.
+        // Fails only if no process is left, or none that wsd may signal: set-user-ID programs.
         let _ = kill_process_group(self.pid, signal);
-        // The process itself may have gone to another group; unreaped, its id is still its own.
+        // The process itself may have moved to another group. Until it is reaped, its id is still its own.
         if getpgid(Some(self.pid)) != Ok(self.pid) {
             let _ = kill_process(self.pid, signal);
         }
     }
 
-    /// How the process itself ended, if it has; it stays unreaped.
+    /// Returns the status of the process itself, if it has ended. Does not reap it.
     pub(crate) fn status(&self) -> Option<Status> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         match waitid(WaitId::Pid(self.pid), options) {
@@ -49,7 +49,7 @@ impl Child {
         }
     }
 
-    /// Resolves once the process itself has ended, with how it did; it stays unreaped. Cancel safe.
+    /// Resolves with the status of the process itself once it has ended. Does not reap it. Cancel safe.
     #[cfg(target_os = "linux")]
     #[expect(deprecated, reason = "what an `OwnedFd` names stays open, which is all that the new, unsafe way asks for")]
     pub(crate) async fn ended(&self) -> io::Result<Status> {
@@ -59,9 +59,9 @@ impl Child {
             time::sleep,
         };
 
-        use crate::limits::UNTRACED;
+        use crate::limits::TRACED_LOOK;
 
-        // Most often it has, by the time that the end of its output is known here.
+        // Usually the process has ended by the time that wsd reads the end of its output.
         if let Some(status) = self.status() {
             return Ok(status);
         }
@@ -71,12 +71,12 @@ impl Child {
             if let Some(status) = self.status() {
                 return Ok(status);
             }
-            // A debugger is told first (`ptrace(2)`).
-            sleep(UNTRACED).await;
+            // The kernel tells a debugger first (`ptrace(2)`).
+            sleep(TRACED_LOOK).await;
         }
     }
 
-    /// Resolves once the process itself has ended, with how it did; it stays unreaped. Cancel safe.
+    /// Resolves with the status of the process itself once it has ended. Does not reap it. Cancel safe.
     #[cfg(not(target_os = "linux"))]
     pub(crate) async fn ended(&self) -> io::Result<Status> {
         use tokio::signal::unix::{SignalKind, signal};
@@ -106,8 +106,8 @@ impl Drop for Child {
             return;
         }
         self.signal(Signal::KILL);
-        // A killed process ends at once, but one stuck in the kernel must not hold up the thread that drops it.
-        // Without a thread to be had it stays a zombie until wsd ends.
+        // A killed process ends at once, but one stuck in the kernel must not block the thread that drops it.
+        // If the system has no thread left, the process stays a zombie until wsd ends.
         let _ = std::thread::Builder::new().spawn(reap);
     }
 }

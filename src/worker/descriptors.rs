@@ -1,7 +1,7 @@
-//! The limit of open files: as high as it may be for wsd, for its workers as it was.
+//! The limit of open files: raised for wsd, and set back for its workers.
 //!
-//! A session takes four to five descriptors, and the usual limit of 1024 would end at some two hundred. Programs that
-//! use `select` rely on that limit, or walk through all descriptors below it, so workers get it back.
+//! A session takes four to five descriptors, so the usual limit of 1024 would allow about two hundred sessions. Some
+//! programs rely on that limit: they use `select`, or close all descriptors below it. So workers get it back.
 
 #[cfg(target_os = "linux")]
 use std::sync::OnceLock;
@@ -12,13 +12,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 #[cfg(target_os = "linux")]
 static BEFORE: OnceLock<Rlimit> = OnceLock::new();
 
-/// Raises the soft limit to the hard one, for this process.
+/// Raises the soft limit of this process to the hard one.
 #[cfg(target_os = "linux")]
 pub(crate) fn raise_limit() {
     let before = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: before.maximum, maximum: before.maximum };
     if before.current != before.maximum && setrlimit(Resource::Nofile, raised).is_ok() {
-        // Done once, before the first worker.
+        // wsd does this once, before it starts the first worker.
         let _ = BEFORE.set(before);
     }
 }
@@ -26,7 +26,7 @@ pub(crate) fn raise_limit() {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn raise_limit() {}
 
-/// The limit that wsd was started with, if that was raised: what its workers get.
+/// Returns the limit for workers, which wsd had at its start; `None` if it was not raised.
 #[cfg(target_os = "linux")]
 pub(super) fn limit_before() -> Option<Rlimit> {
     BEFORE.get().copied()

@@ -8,7 +8,7 @@ use crate::peer::{Connection, Tls};
 /// The name and the version of wsd as `SERVER_SOFTWARE` and `--version` show them.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What every environment has in common.
+/// The part that all environments share.
 #[derive(Clone, Debug)]
 pub(crate) struct EnvironOptions {
     /// `SERVER_SOFTWARE`.
@@ -17,14 +17,14 @@ pub(crate) struct EnvironOptions {
     pub(crate) inherited: Vec<Variable>,
 }
 
-/// What the environment of one worker is made of besides.
+/// The facts of one request, for the environment of its worker.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     /// `UNIQUE_ID`.
     pub(crate) id: &'a str,
     /// The client.
     pub(crate) connection: &'a Connection,
-    /// Its name; its address, if the name is not known.
+    /// The client's name; its address, if the name is not known.
     pub(crate) remote_host: &'a str,
     /// The request's protocol, such as `HTTP/1.1`.
     pub(crate) protocol: &'a str,
@@ -42,13 +42,13 @@ pub(crate) struct Facts<'a> {
     pub(crate) query: &'a str,
     /// The request's headers: names in lower case, in the order they came.
     pub(crate) headers: &'a [(&'a str, &'a [u8])],
-    /// The subprotocol that was chosen.
+    /// The subprotocol that wsd chose.
     pub(crate) subprotocol: Option<&'a str>,
-    /// What only CGI has.
+    /// The facts for CGI scripts only.
     pub(crate) content: Content<'a>,
 }
 
-/// What a CGI script is told besides.
+/// The facts of a request for CGI scripts only.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Content<'a> {
     /// `CONTENT_LENGTH`; empty if there is no body, or its length is not known.
@@ -59,13 +59,13 @@ pub(crate) struct Content<'a> {
     pub(crate) script_file: Option<&'a Path>,
 }
 
-/// The variables, in no order; no name comes twice.
+/// Returns the variables for the worker of one request, in no order. No name comes twice.
 pub(crate) fn variables(options: &EnvironOptions, facts: &Facts<'_>) -> Vec<Variable> {
     let tls = facts.connection.tls.as_deref();
     let peer = facts.connection.peer;
     let host = header(facts.headers, "host").unwrap_or_default();
     let (server_name, server_port) = split_host(host, if tls.is_some() { "443" } else { "80" });
-    // For websocketd it is the whole path; for CGI it goes with PATH_INFO (RFC 3875, section 4.1.6).
+    // websocketd sets it to the whole path; in CGI it exists only with PATH_INFO (RFC 3875, section 4.1.6).
     let has_none = facts.content.script_file.is_some() && facts.path_info.is_empty();
     let translated = if has_none { b"" } else { facts.path };
     let (address, port) = (peer.address(), peer.port());
@@ -86,7 +86,7 @@ pub(crate) fn variables(options: &EnvironOptions, facts: &Facts<'_>) -> Vec<Vari
         ("UNIQUE_ID", facts.id.as_bytes()),
         ("CONTENT_LENGTH", facts.content.length.as_bytes()),
         ("CONTENT_TYPE", facts.content.kind.as_bytes()),
-        // Set, but empty: websocketd's programs may rely on them.
+        // Set but empty, since programs for websocketd may rely on them.
         ("AUTH_TYPE", b""),
         ("REMOTE_IDENT", b""),
         ("REMOTE_USER", b""),
@@ -99,8 +99,8 @@ pub(crate) fn variables(options: &EnvironOptions, facts: &Facts<'_>) -> Vec<Vari
     with_inherited(options, own.collect())
 }
 
-/// The same for a worker that many clients share: of the request that started it nothing but the path, whose `script_name`
-/// is the part that named the program.
+/// Returns the variables for a worker that many clients share. The request that started it adds only its path, of which
+/// `script_name` is the part that named the program.
 pub(crate) fn room_variables(options: &EnvironOptions, script_name: &[u8], path_info: &[u8]) -> Vec<Variable> {
     let path = if script_name == b"/" { path_info.to_vec() } else { [script_name, path_info].concat() };
     let id = unique_id();
@@ -115,9 +115,9 @@ pub(crate) fn room_variables(options: &EnvironOptions, script_name: &[u8], path_
     with_inherited(options, own.map(|(name, value)| Variable::new(name, value)).into())
 }
 
-/// `SERVER_SOFTWARE`, what is inherited, and `own`.
+/// Adds `SERVER_SOFTWARE` and the inherited variables to `own`.
 fn with_inherited(options: &EnvironOptions, own: Vec<Variable>) -> Vec<Variable> {
-    // What is inherited may replace the first variable only: nobody's environment poses as the request.
+    // An inherited variable may replace SERVER_SOFTWARE only, so that it cannot pose as a fact of the request.
     let mut variables = own;
     let is_known = |variables: &[Variable], new: &Variable| variables.iter().any(|known| known.name() == new.name());
     let software = Variable::new("SERVER_SOFTWARE", &options.software);
@@ -129,7 +129,7 @@ fn with_inherited(options: &EnvironOptions, own: Vec<Variable>) -> Vec<Variable>
     variables
 }
 
-/// As Apache's `mod_ssl` names them.
+/// Returns the variables of TLS, by their names in Apache's `mod_ssl`.
 fn tls_variables(tls: &Tls) -> impl Iterator<Item = (&str, &[u8])> {
     let verified: &[u8] = if tls.client.is_some() { b"SUCCESS" } else { b"NONE" };
     let client = tls.client.as_ref().map(|subject| ("SSL_CLIENT_S_DN", subject.as_bytes()));
@@ -142,10 +142,10 @@ fn tls_variables(tls: &Tls) -> impl Iterator<Item = (&str, &[u8])> {
     always.into_iter().chain(client)
 }
 
-/// `HTTP_*`: one variable for each name, repeated headers joined.
+/// Returns the `HTTP_*` variables: one for each name, with repeated headers joined.
 ///
-/// Left out: `Proxy`, which many programs would take for their proxy setting (httpoxy, CVE-2016-5385), and names with an
-/// underscore, which could pose as another header. What a body is like has variables of its own.
+/// Leaves out `Proxy`, which many programs would take for their proxy setting (httpoxy, CVE-2016-5385), and names with an
+/// underscore, which could pose as another header. The length and type of a body have variables of their own.
 fn header_variables(headers: &[(&str, &[u8])]) -> Vec<Variable> {
     let mut variables: Vec<Variable> = Vec::with_capacity(headers.len());
     for (name, value) in headers {
@@ -165,13 +165,13 @@ fn header_variables(headers: &[(&str, &[u8])]) -> Vec<Variable> {
     variables
 }
 
-/// The first header of that name.
+/// Returns the value of the first header of that name.
 fn header<'a>(headers: &[(&str, &'a [u8])], name: &str) -> Option<&'a [u8]> {
     headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
 }
 
-/// `Host` in its name and its port. With a port, an IPv6 address loses its brackets; without one it keeps them; what is
-/// neither a name nor an address is nothing. All this is as websocketd has it.
+/// Splits `Host` into its name and its port. With a port, an IPv6 address loses its brackets; without one it keeps them.
+/// Returns empty values for an invalid host. All this is as in websocketd.
 fn split_host<'a>(host: &'a [u8], default_port: &'a str) -> (&'a [u8], &'a [u8]) {
     let Some(at) = host.iter().rposition(|&byte| byte == b':').filter(|_| !host.ends_with(b"]")) else {
         return (host, default_port.as_bytes());
@@ -184,7 +184,7 @@ fn split_host<'a>(host: &'a [u8], default_port: &'a str) -> (&'a [u8], &'a [u8])
     }
 }
 
-/// 128 random bits in hexadecimal: not to be guessed, so that programs may use it as a name for the session.
+/// Returns 128 random bits in hexadecimal. Nobody can guess them, so programs may use them as a name for the session.
 pub(crate) fn unique_id() -> String {
     let mut bits = [0; 16];
     getrandom::fill(&mut bits).expect("the system has random numbers");

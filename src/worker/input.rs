@@ -13,9 +13,9 @@ use tokio::net::unix::pipe::Sender;
 use super::pipe::widen;
 use crate::{backlog::Backlog, limits::PIPE_BYTES};
 
-/// The pipe to a worker's standard input, and what it has not taken yet.
+/// The pipe to a worker's standard input, and the bytes that the worker has not taken yet.
 ///
-/// A worker that closed its standard input takes everything and forgets it: it may have much to say still.
+/// If a worker has closed its standard input, wsd drops further input and goes on: the worker may still write output.
 #[derive(Debug)]
 pub(crate) struct Input {
     pipe: Option<Sender>,
@@ -26,28 +26,28 @@ pub(crate) struct Input {
 impl Input {
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&pipe, true)?;
-        // What the standard library has just made is a pipe: it need not be looked at.
+        // Unchecked, since the standard library has just made this pipe.
         Ok(Self { pipe: Some(Sender::from_owned_fd_unchecked(pipe)?), untaken: Backlog::default(), is_wide: false })
     }
 
-    /// Whether all that was sent is in the pipe.
+    /// Whether the pipe has taken all that was appended.
     pub(crate) fn is_drained(&self) -> bool {
         self.untaken.is_empty()
     }
 
-    /// Returns the bytes that wait here for the worker to take them.
+    /// Returns the bytes that wait here for the worker.
     pub(crate) fn held(&self) -> usize {
         self.untaken.held()
     }
 
-    /// Returns the buffer to append to what is written next; [`Input::send`] writes it.
+    /// Returns the buffer, for appending the bytes that [`Input::send`] writes.
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         self.untaken.buffer()
     }
 
-    /// Writes what was appended, as far as the pipe has room.
+    /// Writes the bytes that were appended, as far as the pipe has room.
     ///
-    /// A pipe that cannot hold a large message is widened: the worker then takes it in fewer steps.
+    /// Widens a pipe that cannot hold a large message, so that the worker takes it in fewer steps.
     pub(crate) fn send(&mut self, cx: &mut Context<'_>) {
         let is_large = self.untaken.waiting() > PIPE_BYTES;
         let Some(pipe) = &mut self.pipe else { return self.untaken.clear() };
@@ -59,7 +59,7 @@ impl Input {
         }
     }
 
-    /// Writes all of `bytes`, as fast as the worker takes them.
+    /// Writes all of `bytes`. Resolves once the pipe has taken them.
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
         self.buffer().extend_from_slice(bytes);
         poll_fn(|cx| {
@@ -69,13 +69,13 @@ impl Input {
         .await;
     }
 
-    /// Returns the bytes that the worker has not read: those in the pipe and those that it had no room for.
+    /// Returns the bytes that the worker has not read: those in the pipe and those that wait here.
     pub(crate) fn unread(&self) -> usize {
         let in_pipe = self.pipe.as_ref().and_then(|pipe| ioctl_fionread(pipe).ok()).unwrap_or(0);
         self.untaken.waiting() + usize::try_from(in_pipe).unwrap_or(usize::MAX)
     }
 
-    /// Closes the pipe: the worker reads an end of file once it has read all that is in it.
+    /// Closes the pipe and drops the bytes that wait here. The worker reads an end of file after all that is in the pipe.
     pub(crate) fn close(&mut self) {
         self.pipe = None;
         self.untaken.clear();

@@ -1,4 +1,4 @@
-//! A worker: the process behind a session, with what goes into it and what comes out.
+//! A worker: the process behind a session or a room, with its input and its output.
 
 pub(crate) mod child;
 pub(crate) mod descriptors;
@@ -17,7 +17,7 @@ use child::Child;
 use input::Input;
 use output::{Output, Stderr};
 
-/// A running program and our ends of its standard streams.
+/// A running program and wsd's ends of its standard streams.
 #[derive(Debug)]
 pub(crate) struct Worker {
     /// The process, leader of its process group.

@@ -1,4 +1,4 @@
-//! A worker's standard output, and its standard error, which goes to the log line by line.
+//! A worker's standard output, and its standard error, which wsd logs line by line.
 
 use std::{
     future::poll_fn,
@@ -37,9 +37,9 @@ impl Output {
         Ok(Self { pipe: receiver(pipe)?, is_wide: false })
     }
 
-    /// Reads into `buffer`; 0 bytes are the end of the output.
+    /// Reads once into `buffer`. Ready with the number of bytes, 0 at the end of the output.
     ///
-    /// A pipe that was found full is widened: much output then comes in fewer steps.
+    /// Widens a pipe that it finds full, so that much output takes fewer reads.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
         let count = ready!(poll_read(&mut self.pipe, cx, buffer));
         if count >= PIPE_BYTES && !mem::replace(&mut self.is_wide, true) {
@@ -48,14 +48,14 @@ impl Output {
         Poll::Ready(count)
     }
 
-    /// Whether every process that could write has closed its end: what there is to read is the last.
+    /// Whether every process that could write has closed its end, so that the bytes in the pipe are the last.
     pub(crate) fn is_ending(&self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         let ready = pin!(self.pipe.ready(Interest::READABLE)).poll(&mut cx);
         matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
-    /// Reads all there is, through `buffer`, and forgets it; ready at the end of the output.
+    /// Reads all output through `buffer`, and drops it. Ready at the end of the output.
     pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<()> {
         for _ in 0..READS_PER_TURN {
             if ready!(self.poll_read(cx, buffer)) == 0 {
@@ -71,7 +71,7 @@ impl Output {
 pub(crate) struct Stderr {
     pipe: Option<Receiver>,
     is_over: bool,
-    /// The front of a line whose end has not come.
+    /// The front of an unfinished line.
     held: Vec<u8>,
 }
 
@@ -80,10 +80,10 @@ impl Stderr {
         Ok(Self { pipe: Some(receiver(pipe)?), is_over: false, held: Vec::new() })
     }
 
-    /// Reads once into `buffer` and logs what came, line by line; 0 bytes are the end.
+    /// Reads once into `buffer` and logs each line. Ready with the number of bytes, 0 at the end.
     ///
-    /// A line longer than [`STDERR_LINE_BYTES_MAX`] takes several lines of the log. A last line without a newline is
-    /// logged at the end.
+    /// A line longer than [`STDERR_LINE_BYTES_MAX`] becomes several lines of the log. It logs a last line without a newline
+    /// at the end.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -100,7 +100,7 @@ impl Stderr {
         Poll::Ready(count)
     }
 
-    /// Logs all that has come, reading through `buffer`; ready at the end of it.
+    /// Reads all standard error through `buffer`, and logs it. Ready at its end.
     pub(crate) fn poll_log(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], connection: &Connection) -> Poll<()> {
         for _ in 0..READS_PER_TURN {
             if ready!(self.poll_read(cx, buffer, connection)) == 0 {
@@ -110,8 +110,8 @@ impl Stderr {
         turn::yield_turn(cx)
     }
 
-    /// Logs what a worker that has ended left behind. A process that got away may hold it open for ever: as soon as there
-    /// is nothing to read for a while, it is not waited for.
+    /// Logs the rest of a worker that has ended. An orphan may hold the pipe open for ever, so this stops after
+    /// [`STDERR_REST`] without output, and after [`STDERR_REST_MAX`] in any case.
     pub(crate) async fn log_to_the_end(&mut self, connection: &Connection) {
         let rest = async {
             loop {
@@ -123,12 +123,12 @@ impl Stderr {
         self.log_rest(connection);
     }
 
-    /// Whether it has been read to its end.
+    /// Whether wsd has read it to its end.
     pub(crate) fn is_over(&self) -> bool {
         self.is_over
     }
 
-    /// Closes the pipe if it has ended, in a session that goes on.
+    /// Closes the pipe if it has ended. For a session that goes on.
     pub(crate) fn tidy(&mut self) {
         if self.is_over {
             self.pipe = None;
@@ -150,7 +150,7 @@ impl Stderr {
             }
             let (front, rest) = bytes.split_at(end.unwrap_or(room));
             self.held.extend_from_slice(front);
-            // A line too long goes on with the next character, not within one.
+            // A long line is split between characters.
             let kept_bytes = if end.is_some() { 0 } else { undecided(&self.held) };
             let line = mem::take(&mut self.held);
             let (line, kept) = line.split_at(line.len() - kept_bytes);
@@ -166,16 +166,16 @@ fn log_line(line: &[u8], connection: &Connection) {
     Event::WorkerStderr { conn: connection.id, line: &String::from_utf8_lossy(line) }.emit();
 }
 
-/// What the standard library has just made is a pipe: it need not be looked at.
+/// Makes a receiver, unchecked, since the standard library has just made this pipe.
 fn receiver(pipe: OwnedFd) -> io::Result<Receiver> {
     rustix::io::ioctl_fionbio(&pipe, true)?;
     Receiver::from_owned_fd_unchecked(pipe)
 }
 
-/// Reads once; 0 bytes are the end. Closing the pipe then can wait until the client has been told.
+/// Reads once; 0 bytes are the end. The pipe stays open then: wsd first sends the client its close.
 fn poll_read(pipe: &mut Receiver, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
     let mut buffer = ReadBuf::new(buffer);
-    // A pipe fails in no way that means anything but its end.
+    // Any error of a pipe means its end.
     let _ = ready!(Pin::new(pipe).poll_read(cx, &mut buffer));
     Poll::Ready(buffer.filled().len())
 }

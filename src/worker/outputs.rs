@@ -1,18 +1,18 @@
-//! What a worker says on both of its output streams.
+//! Both output streams of a worker.
 
 use std::task::{Context, Poll};
 
 use super::output::{Output, Stderr};
 use crate::peer::Connection;
 
-/// Standard output, and standard error, which goes to the log and may be wanted besides (`--passstderr`).
+/// Standard output, and standard error, which wsd logs and may send to the client, too (`--passstderr`).
 #[derive(Debug)]
 pub(crate) struct Outputs {
     output: Output,
     stderr: Stderr,
-    /// Whether standard error is not only for the log.
+    /// Whether [`Outputs::poll_read`] gives standard error, too.
     wants_stderr: bool,
-    /// The stream to be read next: one that never ends must not hide the other.
+    /// The stream to read next. They take turns, so that a flood on one does not hide the other.
     turn: Source,
     is_output_over: bool,
 }
@@ -27,12 +27,12 @@ pub(crate) enum Source {
 }
 
 impl Outputs {
-    /// Both streams; `wants_stderr` is whether [`Outputs::poll_read`] gives standard error, too.
+    /// Joins both streams; `wants_stderr` is whether [`Outputs::poll_read`] gives standard error, too.
     pub(crate) fn new(output: Output, stderr: Stderr, wants_stderr: bool) -> Self {
         Self { output, stderr, wants_stderr, turn: Source::Stderr, is_output_over: false }
     }
 
-    /// Reads once into `buffer`, and tells how many bytes came from where; `None` is the end of all that is wanted.
+    /// Reads once into `buffer`. Ready with the stream and the number of bytes; `None` at the end of all wanted streams.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -57,12 +57,12 @@ impl Outputs {
         if is_over { Poll::Ready(None) } else { Poll::Pending }
     }
 
-    /// Whether standard output has ended: what there is to read of it is the last.
+    /// See [`Output::is_ending`].
     pub(crate) fn is_ending(&self) -> bool {
         self.output.is_ending()
     }
 
-    /// Logs what came on standard error, unless [`Outputs::poll_read`] gives it.
+    /// Reads standard error and logs it, unless [`Outputs::poll_read`] gives it.
     pub(crate) fn log(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], connection: &Connection) {
         if !self.wants_stderr {
             let _ = self.stderr.poll_log(cx, buffer, connection);
@@ -74,7 +74,7 @@ impl Outputs {
         self.stderr.tidy();
     }
 
-    /// Reads all there is: standard error for the log, standard output for nobody.
+    /// Reads both streams: logs standard error, and drops standard output.
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], connection: &Connection) {
         let _ = self.stderr.poll_log(cx, buffer, connection);
         let _ = self.output.poll_discard(cx, buffer);

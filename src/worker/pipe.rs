@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 #[cfg(target_os = "linux")]
 use crate::limits::WIDE_PIPE_BYTES;
 
-/// Lets a pipe hold more, if the kernel does.
+/// Widens a pipe to [`WIDE_PIPE_BYTES`], if the kernel allows it.
 #[cfg(target_os = "linux")]
 pub(super) fn widen(pipe: impl AsFd) {
     let _ = rustix::pipe::fcntl_setpipe_size(pipe, WIDE_PIPE_BYTES);

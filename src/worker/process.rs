@@ -1,4 +1,4 @@
-//! A process of a client's own: the partner of a session without a room.
+//! A process for one client: the partner of a session without a room.
 
 use std::{
     convert::Infallible,
@@ -28,14 +28,14 @@ use crate::{
     status::Status,
 };
 
-/// How processes are run.
+/// The settings of such processes.
 #[derive(Clone, Debug)]
 pub(crate) struct ProcessOptions {
-    /// How messages stand in the program's streams (`--framing`).
+    /// The format of messages in the program's streams (`--framing`).
     pub(crate) framing: Framing,
     /// The time added to each wait before a signal (`--closems`).
     pub(crate) patience: Duration,
-    /// The budget that all that waits counts against (`--maxbuffer`).
+    /// The budget for all bytes that wait (`--maxbuffer`).
     pub(crate) budget: Budget,
 }
 
@@ -49,13 +49,13 @@ pub(crate) struct Process {
     framing: Framing,
     decoder: Decoder,
     patience: Duration,
-    /// Given back once the process has ended and all that it said is logged: the client may come again at once.
+    /// The fork slot, given back once the process has ended and its standard error is logged.
     permit: Option<Permit>,
     owner: Owner,
 }
 
 impl Process {
-    /// The process of `connection`, just started.
+    /// Wraps the process that wsd has just started for `connection`.
     pub(crate) fn new(connection: Connection, worker: Worker, permit: Permit, options: &ProcessOptions) -> Self {
         let Worker { child, input, output, stderr } = worker;
         let &ProcessOptions { framing, patience, ref budget } = options;
@@ -72,7 +72,7 @@ impl Process {
         }
     }
 
-    /// Hands what the end of the output completes to the client.
+    /// Hands the client the messages that the end of the output completes.
     fn finish_output(&mut self, client: &mut impl Client) -> Said {
         let mut messages = 0;
         let finished = self.decoder.finish(&mut |piece| send(piece, client, &mut messages));
@@ -89,7 +89,7 @@ impl Partner for Process {
         &self.owner
     }
 
-    fn lets_go_at_once(&self) -> bool {
+    fn answers_close_at_once(&self) -> bool {
         true
     }
 
@@ -112,7 +112,7 @@ impl Partner for Process {
                 }
             };
             if self.decoder.has_replaced() && !had_replaced {
-                let hint = "--binary sends bytes as they are";
+                let hint = "add --binary to send bytes unchanged";
                 Event::WorkerNotText { conn: self.connection.id, hint }.emit();
             }
             Poll::Ready(match decoded {
@@ -160,7 +160,7 @@ impl Partner for Process {
     async fn end(&mut self, _: u16, _: &str) -> Option<Status> {
         self.input.close();
         let Self { child, outputs, connection, .. } = self;
-        // The output is read to its end, so that the process is not stuck in a write.
+        // Reads the output meanwhile, so that the process does not block in a write.
         let drain = poll_fn(|cx| {
             buffers::with_read(|buffer| outputs.drain(cx, buffer, connection));
             Poll::<Infallible>::Pending

@@ -1,4 +1,4 @@
-//! What to run: a program's file and its arguments.
+//! A program: its file and its arguments.
 
 use std::{
     env,
@@ -10,46 +10,46 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-/// A program, found.
+/// A program to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Program {
     /// The file to execute.
     pub(crate) path: PathBuf,
     /// Its arguments.
     pub(crate) args: Vec<OsString>,
-    /// What it is told to be called (`argv[0]`); `None` is its path.
+    /// The name that it gets as `argv[0]`; `None` is its path.
     pub(crate) name: Option<OsString>,
-    /// The folder that it is started in; `None` is wsd's own.
+    /// The folder that wsd starts it in; `None` is wsd's own.
     pub(crate) folder: Option<PathBuf>,
-    /// Whether no link may be on the way to it when it is started.
+    /// Whether its path must be free of links when wsd starts it.
     is_linkless: bool,
 }
 
 impl Program {
-    /// The program at `path`, started as a shell would start it.
+    /// Returns the program at `path`, for a start as in a shell.
     pub(crate) fn new(path: PathBuf, args: Vec<OsString>) -> Self {
         Self { path, args, name: None, folder: None, is_linkless: false }
     }
 
-    /// The program at `path`, which is absolute and free of links, and is not started if that has changed meanwhile.
+    /// Returns the program at `path`, which is absolute and free of links. wsd does not start it if that has changed.
     pub(crate) fn linkless(path: PathBuf, name: OsString, folder: Option<PathBuf>) -> Self {
         Self { path, args: Vec::new(), name: Some(name), folder, is_linkless: true }
     }
 
-    /// An error if a link is on the way to it where none may be.
+    /// Fails if its path has a link where none may be.
     pub(super) fn check_links(&self) -> io::Result<()> {
         let is_as_found = !self.is_linkless || fs::canonicalize(&self.path)? == self.path;
         if is_as_found { Ok(()) } else { Err(io::Error::other("a link has been put on the way to it")) }
     }
 
-    /// What it is told to be called, and its arguments.
+    /// Returns `argv`: its name and its arguments.
     pub(super) fn argv(&self) -> impl Iterator<Item = &OsStr> {
         let name = self.name.as_deref().unwrap_or(self.path.as_os_str());
         once(name).chain(self.args.iter().map(OsString::as_os_str))
     }
 }
 
-/// The executable file that `name` means: `name` itself if it contains a `/`, else the first in `PATH`.
+/// Finds an executable file: `name` itself if it contains a `/`, else the first of that name in `PATH`.
 pub(crate) fn locate(name: &OsStr) -> Option<PathBuf> {
     if name.as_encoded_bytes().contains(&b'/') {
         return Some(PathBuf::from(name)).filter(|path| is_executable(path));

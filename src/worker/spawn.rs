@@ -30,7 +30,7 @@ use super::{
 use crate::sys;
 use crate::{limits::STARTS_MAX, turn::run_blocking};
 
-/// The turns of those who start a program on a thread of its own.
+/// The turns of tasks that start a program on a thread of its own.
 static STARTS: Semaphore = Semaphore::const_new(STARTS_MAX);
 
 /// Why a program could not be started.
@@ -48,21 +48,23 @@ impl LaunchError {
         self.0.raw_os_error() == Some(errno.raw_os_error())
     }
 
-    /// What to do about it, if that is known.
+    /// Returns advice for the user, if there is any.
     pub(crate) fn hint(&self, program: &Program) -> Option<&'static str> {
         match self.0.kind() {
             io::ErrorKind::NotFound if has_windows_lines(&program.path) => {
-                Some("the first line ends with a carriage return, which Windows writes and Unix takes for a part of it")
+                Some("remove the carriage return at the end of the first line; an editor for Windows wrote it")
             }
-            io::ErrorKind::NotFound => Some("the file, or the interpreter that its first line names, does not exist"),
+            io::ErrorKind::NotFound => {
+                Some("check that the file exists, and the interpreter that its first line names")
+            }
             _ if self.is(Errno::ACCESS) => Some("make it executable: chmod +x"),
-            _ if self.is(Errno::NOEXEC) => Some("a script must begin with a line such as #!/bin/sh"),
+            _ if self.is(Errno::NOEXEC) => Some("begin the script with a line such as #!/bin/sh"),
             _ => None,
         }
     }
 }
 
-/// Whether the first line of a file ends with `\r\n`. One that names an interpreter has 256 bytes at most.
+/// Whether the first line of a file ends with `\r\n`. Reads 256 bytes: a line that names an interpreter is not longer.
 fn has_windows_lines(path: &Path) -> bool {
     let mut front = Vec::new();
     let read = File::open(path).and_then(|file| file.take(256).read_to_end(&mut front));
@@ -75,16 +77,16 @@ impl fmt::Display for LaunchError {
     }
 }
 
-/// Starts `program` with `environment` and nothing else, in a process group of its own.
+/// Starts `program` in a process group of its own, with the variables in `environment` and no others.
 ///
-/// Blocks for the 0.1 to 0.3 ms that it takes to start a process.
+/// Blocks for the 0.1 to 0.3 ms of starting a process.
 pub(crate) fn spawn(program: &Program, environment: Vec<Variable>) -> Result<Worker, LaunchError> {
     start(program, environment).map_err(LaunchError)
 }
 
-/// The same on a thread of its own: whatever else is under way goes on, at the price of two changes between threads.
+/// Starts `program` as [`spawn`] does, on a thread of its own. Other tasks go on; it costs two switches between threads.
 ///
-/// `permit` is held until the worker has been started, and handed back with it, though nobody may wait for it any more.
+/// Holds `permit` until the worker has started, even if the caller drops this future. Returns it with the worker.
 pub(crate) async fn spawn_aside<P: Send + 'static>(
     program: &Program,
     environment: Vec<Variable>,
@@ -97,7 +99,7 @@ pub(crate) async fn spawn_aside<P: Send + 'static>(
         spawn(&program, environment).map(|worker| (worker, permit))
     };
     match run_blocking(start) {
-        // An error: wsd ends.
+        // The task fails only when wsd ends.
         Some(started) => started.await.unwrap_or_else(|_| Err(LaunchError(io::ErrorKind::Interrupted.into()))),
         None => Err(LaunchError(Errno::AGAIN.into())),
     }
@@ -166,7 +168,7 @@ mod tests {
 
     use super::*;
 
-    /// Tells where it was given back.
+    /// Sends the id of the thread that drops it.
     struct Permit(Sender<ThreadId>);
 
     impl Drop for Permit {

@@ -1,6 +1,6 @@
-//! The ladder: how a worker is brought to its end, from a closed standard input to SIGKILL.
+//! Stops a worker in steps, from a closed standard input to SIGKILL.
 //!
-//! | after | plus | the group gets |
+//! | wait | plus | then the group gets |
 //! |---|---|---|
 //! | 0 | | end of file on standard input |
 //! | 100 ms | `--closems` | SIGINT |
@@ -20,10 +20,10 @@ use crate::{
     status::Status,
 };
 
-/// Waits for the worker to end, its input being closed, and helps it along: see the table above.
+/// Waits for the worker to end after its input is closed, and signals it as in the table above. Returns its status.
 ///
-/// At the end whatever is left of its group is killed; it is left to be reaped. `patience` (`--closems`) is added to each
-/// wait.
+/// At the end it kills the rest of the worker's group. It does not reap the worker. `patience` (`--closems`) is added to
+/// each wait.
 pub(crate) async fn stop(child: &mut Child, patience: Duration, connection: &Connection) -> Status {
     let status = end(child, patience, connection).await;
     child.sweep();
@@ -31,30 +31,30 @@ pub(crate) async fn stop(child: &mut Child, patience: Duration, connection: &Con
 }
 
 async fn end(child: &Child, patience: Duration, connection: &Connection) -> Status {
-    let ladder = [(UNTIL_SIGINT, Signal::INT), (UNTIL_SIGTERM, Signal::TERM), (UNTIL_SIGKILL, Signal::KILL)];
-    for (wait, signal) in ladder {
+    let steps = [(UNTIL_SIGINT, Signal::INT), (UNTIL_SIGTERM, Signal::TERM), (UNTIL_SIGKILL, Signal::KILL)];
+    for (wait, signal) in steps {
         if let Some(status) = ended(child, wait + patience).await {
             return status;
         }
         child.signal(signal);
     }
-    let mut is_told = false;
+    let mut is_logged = false;
     loop {
         if let Some(status) = ended(child, UNTIL_STUCK).await {
             return status;
         }
-        if !std::mem::replace(&mut is_told, true) {
+        if !std::mem::replace(&mut is_logged, true) {
             Event::WorkerOutlives { conn: connection.id, pid: child.pid() }.emit();
         }
     }
 }
 
-/// How the worker ended, if it does within `wait`.
+/// Waits up to `wait` for the worker to end. Returns its status if it has ended.
 pub(crate) async fn ended(child: &Child, wait: Duration) -> Option<Status> {
     match timeout(wait, child.ended()).await {
         Ok(Ok(status)) => Some(status),
         Ok(Err(_)) => {
-            // No descriptor is left to wait with.
+            // wsd has no descriptor left to wait with.
             if child.status().is_none() {
                 tokio::time::sleep(wait).await;
             }

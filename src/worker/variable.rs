@@ -13,10 +13,10 @@ pub(crate) struct Variable {
 }
 
 impl Variable {
-    /// The variable of this name, which has no `=` in it.
+    /// Returns the variable `name`, which must not contain a `=`.
     pub(crate) fn new(name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         let (name, value) = (name.as_ref(), value.as_ref());
-        // And the NUL at its end.
+        // Two bytes more: the `=`, and the NUL at the end.
         let mut text = Vec::with_capacity(name.len() + value.len() + 2);
         text.extend_from_slice(name);
         text.push(b'=');
@@ -32,12 +32,12 @@ impl Variable {
         OsStr::from_bytes(&self.text[self.name_bytes + 1..])
     }
 
-    /// Puts `more` behind the value.
+    /// Appends `more` to the value.
     pub(super) fn append(&mut self, more: &[u8]) {
         self.text.extend_from_slice(more);
     }
 
-    /// The text; an error if there is a NUL in it.
+    /// Returns the text. Fails if it contains a NUL.
     pub(super) fn into_text(self) -> Result<CString, NulError> {
         CString::new(self.text)
     }

@@ -115,11 +115,11 @@ fn a_missing_program_is_refused_on_its_line() {
 
 #[test]
 fn a_route_serves_exactly_one_thing() {
-    assert_refused("\n[[route]]\npath = \"/a\"\n", 3, &["nothing to serve"]);
+    assert_refused("\n[[route]]\npath = \"/a\"\n", 3, &["cannot serve the route"]);
     assert_refused(
         "\n[[route]]\npath = \"/a\"\nshared = true\n",
         3,
-        &["nothing to serve", "\nhint: add a line such as command"],
+        &["cannot serve the route", "\nhint: add a line such as command"],
     );
     assert_refused("[[route]]\npath = \"/a\"\ncommand = [\"cat\"]\ndir = \"/\"\n", 4, &["COMMAND", "--dir"]);
 }
@@ -174,9 +174,12 @@ fn what_the_top_says_of_rooms_is_for_the_routes_that_have_some() {
     }
     // A program that is named beside such a flag is meant by it.
     let outcome = check(&tree, &routes, &["--check", "--history=5", "cat"]);
-    assert!(outcome.status == Some(1) && outcome.stderr.contains("--history needs --shared"), "{outcome:?}");
+    assert!(
+        outcome.status == Some(1) && outcome.stderr.contains("cannot use --history without --shared"),
+        "{outcome:?}"
+    );
     let outcome = check(&tree, "history = 5\n", &["--check", "cat"]);
-    assert!(outcome.status == Some(1) && outcome.stderr.contains("wsd.toml:1: --history needs"), "{outcome:?}");
+    assert!(outcome.status == Some(1) && outcome.stderr.contains("wsd.toml:1: cannot use --history"), "{outcome:?}");
 }
 
 #[test]

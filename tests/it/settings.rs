@@ -59,7 +59,7 @@ fn each_flag_is_a_key_of_the_file() {
 
         let refused = error(&format!("{ROUTE}{key} = {{ x = 1 }}\n"), &[]);
         let want = if SERVER_ONLY.contains(&&*key) {
-            format!("4: `{key}` is for the whole server, not for a route")
+            format!("4: cannot set `{key}` in a route: it is for the whole server")
         } else {
             format!("4: invalid value for `{key}`: expected ")
         };
@@ -80,10 +80,12 @@ fn the_words_of_a_flag_are_the_same_everywhere() {
         ("loglevel", &["debug", "trace", "access", "info", "warn", "error", "fatal", "none"]),
     ] {
         let listed = format!("[possible values: {}]", words.join(", "));
+        let (last, others) = words.split_last().unwrap();
+        let hint = format!("\nhint: use {} or {last}\n", others.join(", "));
         let own_help = help.split(&format!(" --{flag}")).nth(1).and_then(|text| text.split(" --").next()).unwrap();
         assert!(own_help.contains(&listed), "{own_help}");
         let refused = run(&[&format!("--{flag}=wrong"), "cat"]);
-        assert!(refused.status == Some(2) && refused.stderr.contains(&listed), "{refused:?}");
+        assert!(refused.status == Some(2) && refused.stderr.ends_with(&hint), "{refused:?}");
         let refused = error(&format!("{flag} = \"wrong\"\n"), &[]);
         assert!(refused.contains(&format!("expected {}, got `wrong`", words.join(" or "))), "{refused}");
 
@@ -104,14 +106,14 @@ fn an_error_is_on_the_line_of_the_value_that_it_is_about() {
     let table: [(&str, &str, &[&str], &str); 9] = [
         // The keys of the second route, the keys of the top, the command line, and the error.
         ("slow = \"never\"", "slow = \"drop\"", &[], "8: invalid value for `slow`"),
-        ("framing = \"json\"", "binary = true", &[], "8: --binary and --framing contradict"),
-        ("framing = \"json\"", "", &["--binary"], "8: --binary and --framing contradict"),
-        ("", "framing = \"json\"\nbinary = true", &[], "2: --binary and --framing contradict"),
-        ("header = \"--slow and `--binary`\"", "slow = \"drop\"\nbinary = true", &[], "9: --header: "),
-        ("origin = [\n\"a.example\",\n\"a b\"]", "", &[], "8: --origin: `a b` can never match"),
+        ("framing = \"json\"", "binary = true", &[], "8: cannot combine --binary and --framing"),
+        ("framing = \"json\"", "", &["--binary"], "8: cannot combine --binary and --framing"),
+        ("", "framing = \"json\"\nbinary = true", &[], "2: cannot combine --binary and --framing"),
+        ("header = \"--slow and `--binary`\"", "slow = \"drop\"\nbinary = true", &[], "9: invalid header "),
+        ("origin = [\n\"a.example\",\n\"a b\"]", "", &[], "8: invalid origin `a b` in --origin: "),
         ("subprotocol = \"a b\"", "subprotocol = \"chat\"", &[], "8: invalid subprotocol name `a b`"),
-        ("eager = true", "eager = true", &[], "8: --eager needs --shared"),
-        ("history = 5", "", &["--route=/c=cat"], "8: --history needs --shared"),
+        ("eager = true", "eager = true", &[], "8: cannot use --eager without --shared"),
+        ("history = 5", "", &["--route=/c=cat"], "8: cannot use --history without --shared"),
     ];
     for (own, top, flags, want) in table {
         let refused = error(&format!("{top}\n{two}{own}\n"), flags);
@@ -120,7 +122,7 @@ fn an_error_is_on_the_line_of_the_value_that_it_is_about() {
     }
     // Such a route has no line of its own, but inherits from the file.
     let refused = error("origin = \"a b\"\n", &["--route=/c=cat"]);
-    assert!(refused.starts_with("1: --origin: `a b`"), "{refused}");
+    assert!(refused.starts_with("1: invalid origin `a b`"), "{refused}");
     let refused = error("slow = \"drop\"\n", &["--route=/c=no-such-program"]);
     assert!(refused.starts_with("wsd: --route: cannot find COMMAND `no-such-program`"), "{refused}");
 }

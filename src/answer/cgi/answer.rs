@@ -1,4 +1,4 @@
-//! What a CGI script answered: the head of its output (RFC 3875, section 6). Pure.
+//! Parses the head of a CGI script's output (RFC 3875, section 6). Pure.
 
 use hyper::{
     HeaderMap, Response, StatusCode, Uri,
@@ -8,14 +8,14 @@ use hyper::{
 use crate::http::page::Body;
 use crate::limits::CGI_HEADERS_MAX;
 
-/// What is to be done about a request, according to its script.
+/// The answer to a plain HTTP request.
 #[derive(Debug)]
-pub(in crate::answer) enum Answer {
-    /// It is answered with this, which the script said.
+pub(in crate::answer) enum HttpAnswer {
+    /// A response that the script wrote.
     Document(Response<Body>),
-    /// It is answered with this, which wsd says.
+    /// A response of wsd's own.
     Page(Response<Body>),
-    /// It is answered as a request for this would be.
+    /// The script asks wsd to answer as if the request were for this target.
     LocalRedirect(Uri),
 }
 
@@ -24,14 +24,14 @@ pub(in crate::answer) enum Answer {
 pub(in crate::answer) enum Head {
     /// Status and headers; the rest of the output is the body.
     Document(StatusCode, HeaderMap),
-    /// See [`Answer::LocalRedirect`].
+    /// See [`HttpAnswer::LocalRedirect`].
     LocalRedirect(Uri),
 }
 
-/// The head at the front of `output` and its length; `None` while it is not whole; an error if it is none.
+/// Parses the head at the start of `output`; returns it and its length in bytes, or `None` while it is incomplete.
 pub(in crate::answer) fn parse(output: &[u8]) -> Result<Option<(Head, usize)>, &'static str> {
-    let mut room = [httparse::EMPTY_HEADER; CGI_HEADERS_MAX];
-    let (length, headers) = match httparse::parse_headers(output, &mut room) {
+    let mut slots = [httparse::EMPTY_HEADER; CGI_HEADERS_MAX];
+    let (length, headers) = match httparse::parse_headers(output, &mut slots) {
         Ok(httparse::Status::Partial) => return Ok(None),
         Ok(httparse::Status::Complete(parsed)) => parsed,
         Err(httparse::Error::TooManyHeaders) => return Err("the script's answer has more than 100 headers"),
@@ -47,7 +47,7 @@ pub(in crate::answer) fn parse(output: &[u8]) -> Result<Option<(Head, usize)>, &
 }
 
 fn head(mut headers: HeaderMap) -> Result<Head, &'static str> {
-    // What the connection is like is not the script's to say.
+    // wsd controls the connection, not the script.
     for name in [CONNECTION, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("keep-alive")] {
         headers.remove(name);
     }
@@ -73,7 +73,7 @@ fn head(mut headers: HeaderMap) -> Result<Head, &'static str> {
         (status, _) => {
             let status = status.unwrap_or(StatusCode::OK);
             if status == StatusCode::NO_CONTENT {
-                // It has none (RFC 9110, section 8.6). In a 304 it is that of the 200 which the client knows.
+                // A 204 has no length (RFC 9110, section 8.6). In a 304 it is that of the 200 that the client has cached.
                 headers.remove(CONTENT_LENGTH);
             }
             Ok(Head::Document(status, headers))
@@ -81,7 +81,7 @@ fn head(mut headers: HeaderMap) -> Result<Head, &'static str> {
     }
 }
 
-/// `200 OK`, or `200`; 1xx is not a script's to say.
+/// Parses `200 OK` or `200`; a script must not send 1xx.
 fn parse_status(status: &HeaderValue) -> Option<StatusCode> {
     let code = status.to_str().ok()?.split_ascii_whitespace().next()?;
     code.parse().ok().filter(|status: &StatusCode| !status.is_informational())
@@ -96,7 +96,7 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
 mod tests {
     use super::*;
 
-    fn told(output: &str) -> String {
+    fn summary(output: &str) -> String {
         match parse(output.as_bytes()) {
             Ok(None) => "more".to_owned(),
             Ok(Some((Head::Document(status, headers), length))) => {
@@ -133,7 +133,7 @@ mod tests {
             ("\n", "bad"),
         ];
         for (output, want) in table {
-            assert_eq!(told(output), want, "{output:?}");
+            assert_eq!(summary(output), want, "{output:?}");
         }
     }
 }

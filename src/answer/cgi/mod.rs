@@ -6,11 +6,11 @@ mod run;
 mod talk;
 
 use super::ask::Ask;
-use crate::http::gate::Visitor;
-use answer::Answer;
-use folder::Found;
+use crate::http::gate::AdmittedClient;
+use answer::HttpAnswer;
+use folder::CgiScript;
 
-/// Answers with the script that was found for a request.
-pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor, found: &Found<'_>) -> Answer {
-    run::run(ask, visitor, found).await
+/// Answers a request with the script found for it.
+pub(super) async fn answer(ask: &mut Ask, client: &AdmittedClient, found: &CgiScript<'_>) -> HttpAnswer {
+    run::run(ask, client, found).await
 }

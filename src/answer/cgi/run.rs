@@ -1,4 +1,4 @@
-//! One run of a CGI script: the request's body goes in, the answer comes out, and no process is left.
+//! One run of a CGI script: writes the request's body to it, sends its answer, and leaves no process behind.
 
 use std::{
     future::poll_fn,
@@ -17,15 +17,15 @@ use tokio::sync::oneshot;
 
 use super::{
     super::{ask::Ask, launch::Launch, scripts::Script},
-    answer::{Answer, text},
-    folder::Found,
-    talk::{Failure, Outcome, Told, talk},
+    answer::{HttpAnswer, text},
+    folder::CgiScript,
+    talk::{Delivery, Failure, Outcome, talk},
 };
 use crate::{
     admission::Permit,
     buffers,
     event::Event,
-    http::{gate::Visitor, page, refusal::Refusal},
+    http::{gate::AdmittedClient, page, refusal::Refusal},
     peer::Connection,
     worker::{
         Worker,
@@ -37,22 +37,22 @@ use crate::{
     },
 };
 
-/// Runs the script that was found for a request.
-pub(super) async fn run(ask: &mut Ask, visitor: &Visitor, found: &Found<'_>) -> Answer {
+/// Runs the script found for a request, and returns its answer.
+pub(super) async fn run(ask: &mut Ask, client: &AdmittedClient, found: &CgiScript<'_>) -> HttpAnswer {
     let body = ask.body.take();
-    match start(ask, visitor, found).await {
-        Ok((worker, permit)) => talk_with(ask, found, worker, permit, body).await,
+    match start(ask, client, found).await {
+        Ok((worker, permit)) => talk_with(ask, found.file.clone(), worker, permit, body).await,
         Err(refusal) => {
             refusal.log(ask.connection.peer);
-            Answer::Page(page::refused(&refusal))
+            HttpAnswer::Page(page::refused(&refusal))
         }
     }
 }
 
-async fn start(ask: &Ask, visitor: &Visitor, found: &Found<'_>) -> Result<(Worker, Permit), Refusal> {
+async fn start(ask: &Ask, client: &AdmittedClient, found: &CgiScript<'_>) -> Result<(Worker, Permit), Refusal> {
     let launcher = &ask.site.launcher;
     let permit = launcher.admit()?;
-    // It is started in its own folder (RFC 3875, section 7.2).
+    // A script starts in its own folder (RFC 3875, section 7.2).
     let folder = found.file.parent().map(Path::to_owned);
     let program = Program::linkless(found.file.clone(), found.file_name.clone(), folder);
     let script = Script { program, name: found.name, path_info: found.info };
@@ -62,7 +62,7 @@ async fn start(ask: &Ask, visitor: &Visitor, found: &Found<'_>) -> Result<(Worke
         script_file: Some(&found.file),
     };
     let launch = Launch {
-        connection: &visitor.connection,
+        connection: &client.connection,
         request: &ask.request,
         script: &script,
         path: &ask.path,
@@ -71,11 +71,11 @@ async fn start(ask: &Ask, visitor: &Visitor, found: &Found<'_>) -> Result<(Worke
         subprotocol: None,
     };
     let environment = launcher.environment(launch).await;
-    launcher.start(visitor.connection.peer, &script.program, environment, permit).await
+    launcher.start(client.connection.peer, &script.program, environment, permit).await
 }
 
-/// Has the script answer, in a task of its own: it is brought to its end though the client may leave.
-async fn talk_with(ask: &Ask, found: &Found<'_>, worker: Worker, permit: Permit, body: Option<Incoming>) -> Answer {
+/// Lets the script answer, in a task of its own that ends the script even if the client leaves.
+async fn talk_with(ask: &Ask, file: PathBuf, worker: Worker, permit: Permit, body: Option<Incoming>) -> HttpAnswer {
     let (tell, told) = oneshot::channel();
     let options = &ask.site.launcher.process;
     let run = Run {
@@ -83,26 +83,26 @@ async fn talk_with(ask: &Ask, found: &Found<'_>, worker: Worker, permit: Permit,
         worker,
         body,
         permit,
-        file: found.file.clone(),
+        file,
         time_max: ask.site.cgi.as_ref().map_or(Duration::MAX, |cgi| cgi.time_max),
         patience: options.patience,
     };
     let (connection, shutdown) = (ask.connection.clone(), ask.shutdown.clone());
     ask.shutdown.spawn(async move {
         tokio::select! {
-            // The script is killed as it is dropped.
+            // Dropping `run` kills the script.
             () = shutdown.begun() => {}
             () = run.run(tell, &connection) => {}
         }
     });
     match told.await.unwrap_or(Err(StatusCode::BAD_GATEWAY)) {
         Ok(answer) => answer,
-        Err(status @ StatusCode::BAD_REQUEST) => Answer::Page(page::page(status, "The body of the request is broken.")),
-        Err(status) => Answer::Page(page::page(status, "The script gave no answer. The server's log tells why.")),
+        Err(code @ StatusCode::BAD_REQUEST) => HttpAnswer::Page(page::page(code, "The body of the request is broken.")),
+        Err(code) => HttpAnswer::Page(page::page(code, "The script gave no answer. The server's log tells why.")),
     }
 }
 
-/// A script under way.
+/// A running script.
 struct Run {
     worker: Worker,
     body: Option<Incoming>,
@@ -114,28 +114,28 @@ struct Run {
 }
 
 impl Run {
-    /// Brings the script to its end; what it answers goes to `tell` as soon as its head is whole.
+    /// Runs the script to its end; sends its answer to `tell` as soon as the head is complete.
     async fn run(self, tell: oneshot::Sender<Outcome>, connection: &Connection) {
         let Self { worker, body, is_head, permit, file, time_max, patience } = self;
         let Worker { mut child, mut input, mut output, mut stderr } = worker;
-        let beside = feed_and_log(body, &mut input, &mut stderr, connection);
+        let body_broken = feed_and_log(body, &mut input, &mut stderr, connection);
         let mut tell = Some(tell);
         let talked = tokio::select! {
-            // The rest of the request will not come.
-            () = beside => Err(Failure::Request),
+            // The body of the request broke off.
+            () = body_broken => Err(Failure::Request),
             talked = talk(&mut output, &child, is_head, time_max, &mut tell) => talked,
         };
-        // Its input is closed once the whole body is in it. What was cut short must not end like what is whole.
+        // wsd closes the input after a whole body only: a truncated one must not look complete to the script.
         let status = stop(&mut child, patience, connection).await;
         drop(child);
         stderr.log_to_the_end(connection).await;
-        // What a redirect leads to may be a script, too.
+        // Frees the fork slot: a local redirect may start another script.
         drop(permit);
         let outcome = match talked {
-            Ok(Told::All) => return,
-            Ok(Told::Redirect(target)) => Ok(Answer::LocalRedirect(target)),
+            Ok(Delivery::All) => return,
+            Ok(Delivery::Redirect(target)) => Ok(HttpAnswer::LocalRedirect(target)),
             Err(failure) => {
-                let (code, cause) = failure.told(status);
+                let (code, cause) = failure.status_and_cause(status);
                 let (conn, status) = (connection.id, status.shell());
                 Event::ScriptFailed { conn, program: &file.display(), cause, status }.emit();
                 Err(code)
@@ -147,8 +147,8 @@ impl Run {
     }
 }
 
-/// Hands the request's body to the script, and the script's complaints to the log; ready if the body breaks off, of which
-/// the script must not take the front for the whole.
+/// Writes the request's body to the script, and the script's standard error to the log. Returns if the body breaks off;
+/// the input then stays open, so that the script does not take a part for the whole.
 async fn feed_and_log(body: Option<Incoming>, input: &mut Input, stderr: &mut Stderr, connection: &Connection) {
     let feed = async {
         let mut body = body;

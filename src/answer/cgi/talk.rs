@@ -1,4 +1,4 @@
-//! What a script says: read from its standard output, told to the client as soon as it can be.
+//! Reads a script's answer from its standard output, and sends it to the client as it comes.
 
 use std::{
     future::poll_fn,
@@ -15,7 +15,7 @@ use http_body_util::{
 use hyper::{HeaderMap, Response, StatusCode, Uri, header::CONTENT_LENGTH};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::answer::{Answer, Head, parse, text};
+use super::answer::{Head, HttpAnswer, parse, text};
 use crate::{
     buffers,
     limits::{CGI_HEAD_BYTES_MAX, UNTIL_SIGINT},
@@ -23,30 +23,30 @@ use crate::{
     worker::{child::Child, output::Output, stop::ended},
 };
 
-/// Why a script's answer is not one.
+/// The reason that a script's answer is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// It said nothing.
+    /// It wrote nothing.
     Silent,
-    /// It said something else.
-    Rubbish(&'static str),
+    /// It wrote something else than an answer; this says what is wrong.
+    Malformed(&'static str),
     /// It did not answer in time.
     Late,
-    /// It ended before all had come that its Content-Length tells of.
+    /// It wrote less than its Content-Length.
     Short,
-    /// It was killed within an answer that tells no length.
+    /// It was killed within an answer without a Content-Length.
     Killed,
-    /// It is not to blame: the request's body broke off, or made no sense.
+    /// The client's fault: the request's body broke off or was invalid.
     Request,
 }
 
 impl Failure {
-    /// The status of the answer, and the cause for the log.
-    pub(super) fn told(self, status: Status) -> (StatusCode, &'static str) {
+    /// Returns the status of the answer, and the cause for the log.
+    pub(super) fn status_and_cause(self, status: Status) -> (StatusCode, &'static str) {
         match self {
             Self::Silent if status != Status::Exit(0) => (StatusCode::INTERNAL_SERVER_ERROR, "the script failed"),
             Self::Silent => (StatusCode::BAD_GATEWAY, "the script said nothing"),
-            Self::Rubbish(why) => (StatusCode::BAD_GATEWAY, why),
+            Self::Malformed(why) => (StatusCode::BAD_GATEWAY, why),
             Self::Late => (StatusCode::GATEWAY_TIMEOUT, "the script was silent for too long: see --cgi-timeout"),
             Self::Short => (StatusCode::BAD_GATEWAY, "the script's answer is shorter than its Content-Length"),
             Self::Killed => (StatusCode::BAD_GATEWAY, "the script was killed within its answer"),
@@ -55,22 +55,22 @@ impl Failure {
     }
 }
 
-/// The script's answer, or the status that tells why there is none.
-pub(super) type Outcome = Result<Answer, StatusCode>;
+/// The script's answer, or the status of wsd's error page.
+pub(super) type Outcome = Result<HttpAnswer, StatusCode>;
 
-/// What a script had to say.
-pub(super) enum Told {
-    /// All has been told, or nobody is left to tell it to.
+/// The result of a valid answer.
+pub(super) enum Delivery {
+    /// The client has all of it, or has left.
     All,
-    /// To be told once the script has ended.
+    /// A local redirect, which wsd follows once the script has ended.
     Redirect(Uri),
 }
 
-/// The body of an answer, to be filled. Dropped before its end it is broken off, so that nobody takes a part for the whole.
+/// Sends the body of an answer. Dropping it before [`AnswerBody::end`] aborts the body: no client takes a part for the whole.
 struct AnswerBody(Option<Sender<Bytes, io::Error>>);
 
 impl AnswerBody {
-    /// Hands `data` on once the client takes it; whether it still does.
+    /// Sends `data` once the client reads it; returns false if the client has left.
     async fn send(&mut self, data: Bytes) -> bool {
         match &mut self.0 {
             Some(sender) => sender.send_data(data).await.is_ok(),
@@ -78,7 +78,7 @@ impl AnswerBody {
         }
     }
 
-    /// Tells the client that this was all.
+    /// Completes the body.
     fn end(mut self) {
         self.0 = None;
     }
@@ -92,27 +92,27 @@ impl Drop for AnswerBody {
     }
 }
 
-/// Reads the answer of `script`; a document goes to `tell` as soon as its head is whole.
+/// Reads the answer of `script`; sends a document to `tell` as soon as its head is complete.
 pub(super) async fn talk(
     output: &mut Output,
     script: &Child,
     is_head: bool,
     time_max: Duration,
     tell: &mut Option<oneshot::Sender<Outcome>>,
-) -> Result<Told, Failure> {
-    let Some(waiting) = tell.as_mut() else { return Ok(Told::All) };
+) -> Result<Delivery, Failure> {
+    let Some(waiting) = tell.as_mut() else { return Ok(Delivery::All) };
     let head = tokio::select! {
         head = timeout(time_max, read_head(output)) => head,
         // The client has left.
-        () = waiting.closed() => return Ok(Told::All),
+        () = waiting.closed() => return Ok(Delivery::All),
     };
     let (status, headers, rest) = match head.unwrap_or(Err(Failure::Late))? {
-        (Head::LocalRedirect(target), _) => return Ok(Told::Redirect(target)),
+        (Head::LocalRedirect(target), _) => return Ok(Delivery::Redirect(target)),
         (Head::Document(status, headers), rest) => (status, headers, rest),
     };
     let promised = if is_head { Some(0) } else { promised_bytes(status, &headers) };
     let (sender, body) = Channel::new(1);
-    // Dropped with the body: when it is whole, or the client has left.
+    // hyper drops `reads` with the body: when it is complete, or the client has left.
     let (mut reader, reads) = oneshot::channel::<()>();
     let body = body.map_frame(move |frame| {
         let _ = &reads;
@@ -121,16 +121,16 @@ pub(super) async fn talk(
     let mut response = Response::new(body.boxed_unsync());
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    if tell.take().is_none_or(|tell| tell.send(Ok(Answer::Document(response))).is_err()) {
-        return Ok(Told::All);
+    if tell.take().is_none_or(|tell| tell.send(Ok(HttpAnswer::Document(response))).is_err()) {
+        return Ok(Delivery::All);
     }
     tokio::select! {
-        copied = copy(output, script, rest, AnswerBody(Some(sender)), promised, time_max) => copied.map(|()| Told::All),
-        () = reader.closed() => Ok(Told::All),
+        sent = copy(output, script, rest, AnswerBody(Some(sender)), promised, time_max) => sent.map(|()| Delivery::All),
+        () = reader.closed() => Ok(Delivery::All),
     }
 }
 
-/// What the head says of the length of the body.
+/// Returns the length of the body in bytes, if the head announces it.
 fn promised_bytes(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
     match status {
         StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Some(0),
@@ -138,7 +138,7 @@ fn promised_bytes(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
     }
 }
 
-/// Reads until the head is whole; returns what came after it, too.
+/// Reads until the head is complete; returns the bytes after it, too.
 async fn read_head(output: &mut Output) -> Result<(Head, Bytes), Failure> {
     let mut head = Vec::new();
     loop {
@@ -147,7 +147,7 @@ async fn read_head(output: &mut Output) -> Result<(Head, Bytes), Failure> {
             return Err(if head.is_empty() {
                 Failure::Silent
             } else {
-                Failure::Rubbish("the answer ends within its head")
+                Failure::Malformed("the answer ends within its head")
             });
         }
         head.extend_from_slice(&more);
@@ -156,13 +156,13 @@ async fn read_head(output: &mut Output) -> Result<(Head, Bytes), Failure> {
                 return Ok((parsed, Bytes::from(head).slice(length..)));
             }
             Ok(None) if head.len() <= CGI_HEAD_BYTES_MAX => {}
-            Ok(_) => return Err(Failure::Rubbish("the head of the answer is too long")),
-            Err(why) => return Err(Failure::Rubbish(why)),
+            Ok(_) => return Err(Failure::Malformed("the head of the answer is too long")),
+            Err(why) => return Err(Failure::Malformed(why)),
         }
     }
 }
 
-/// Reads some of the output, through the thread's buffer; nothing is the end.
+/// Reads a part of the output, through the thread's buffer; empty at the end.
 async fn read(output: &mut Output) -> Vec<u8> {
     poll_fn(|cx| {
         buffers::with_read(|buffer| {
@@ -173,8 +173,8 @@ async fn read(output: &mut Output) -> Vec<u8> {
     .await
 }
 
-/// Hands the body on, as fast as the client takes it, until it ends or the client has left. The script may be silent for
-/// `time_max`; the time that the client takes is not its own. A body that is not whole is broken off.
+/// Sends the body as fast as the client reads it, until it ends or the client has left. The script may be silent for
+/// `time_max`; the client's time does not count. Aborts an incomplete body.
 async fn copy(
     output: &mut Output,
     script: &Child,
@@ -203,8 +203,8 @@ async fn copy(
     }
 }
 
-/// Whether a script whose output is over was killed. One that goes on without its output is not waited for.
+/// Whether a script that closed its output was killed. Waits for its end only a little: it may run on without output.
 async fn is_killed(script: &Child) -> bool {
-    // The kernel closes what a process has open a moment before it tells how the process ended.
+    // The kernel closes the files of a process a moment before it reports how the process ended.
     matches!(ended(script, UNTIL_SIGINT).await, Some(Status::Signal(1..)))
 }

@@ -1,7 +1,7 @@
-//! The folder behind `--staticdir`: nothing outside of it is opened, and nobody waits for a disk but who asked for it.
+//! The folder of `--staticdir`: wsd opens nothing outside of it, and only the request for a file waits for its disk.
 //!
-//! What is in the kernel's caches is opened and read at once; a thread for it would cost several times as much. What is
-//! not is left to a thread that may wait.
+//! wsd opens and reads a file at once if the kernel has it cached; a thread would cost several times as much. Otherwise a
+//! thread does so, which may wait.
 
 use std::{
     fs, io,
@@ -24,30 +24,30 @@ use super::super::{
 };
 use crate::{http::path::Root, limits::FILE_READ_BYTES};
 
-/// A folder out of which no path leads.
+/// A served folder; no path leads out of it.
 #[derive(Debug)]
 pub(super) struct Folder {
     root: Root,
-    /// What is as if it were not there.
+    /// The files that count as not found.
     sources: Arc<Sources>,
 }
 
 /// An open file or folder.
-type Opened = (Arc<fs::File>, fs::Metadata);
+type OpenFile = (Arc<fs::File>, fs::Metadata);
 
 impl Folder {
     pub(super) fn new(root: Root, sources: Arc<Sources>) -> Self {
         Self { root, sources }
     }
 
-    /// Opens `path`, which is relative. Whatever must not be served is as if it were not there.
-    async fn open(self: Arc<Self>, path: PathBuf) -> io::Result<Opened> {
+    /// Opens `path`, which is relative. Fails with `NotFound` if wsd must not serve it.
+    async fn open(self: Arc<Self>, path: PathBuf) -> io::Result<OpenFile> {
         self.try_open(path)
             .await
             .map_err(|error| if is_odd_file(&error) { io::ErrorKind::NotFound.into() } else { error })
     }
 
-    async fn try_open(self: Arc<Self>, path: PathBuf) -> io::Result<Opened> {
+    async fn try_open(self: Arc<Self>, path: PathBuf) -> io::Result<OpenFile> {
         if self.sources.has_no_folder()
             && let Some(opened) = beneath::open_cached(&self.root, &path)
         {
@@ -63,8 +63,8 @@ impl Folder {
         .await?
     }
 
-    /// Looks at what was opened: a FIFO would be waited for, a device might do anything.
-    fn check(&self, file: fs::File) -> io::Result<Opened> {
+    /// Refuses a guarded file, and all but files and folders: a FIFO would block, a device might do anything.
+    fn check(&self, file: fs::File) -> io::Result<OpenFile> {
         let metadata = file.metadata()?;
         let is_fit = metadata.is_file() || metadata.is_dir();
         if is_fit && !self.sources.is_guarded(&metadata) {
@@ -75,20 +75,20 @@ impl Folder {
     }
 }
 
-/// Whether this is how the system refuses to open a socket, or a device that is not there.
+/// Whether `error` is that of opening a socket or a missing device.
 fn is_odd_file(error: &io::Error) -> bool {
     use rustix::io::Errno;
 
     [Errno::NXIO, Errno::NODEV, Errno::OPNOTSUPP].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// The way by which the library reads the folder, for one request.
+/// The library's access to the folder, for one request.
 ///
-/// The library asks what a path is before it opens it: what was opened for the first is kept for the second.
+/// The library asks for a path's metadata before it opens the path: `last` keeps the opened file for the second call.
 #[derive(Clone, Debug)]
 pub(super) struct Access {
     folder: Arc<Folder>,
-    last: Arc<Mutex<Option<(PathBuf, Opened)>>>,
+    last: Arc<Mutex<Option<(PathBuf, OpenFile)>>>,
 }
 
 impl Access {
@@ -96,7 +96,7 @@ impl Access {
         Self { folder: Arc::clone(folder), last: Arc::default() }
     }
 
-    async fn find(self, path: PathBuf) -> io::Result<Opened> {
+    async fn find(self, path: PathBuf) -> io::Result<OpenFile> {
         if let Some((last, opened)) = &*self.last.lock().unwrap_or_else(PoisonError::into_inner)
             && *last == path
         {
@@ -128,13 +128,13 @@ impl Backend for Access {
     }
 }
 
-/// An open file of the folder, as long as it was when it was opened.
+/// An open file of the folder. Its length is that at the time of opening.
 #[derive(Debug)]
 pub(super) struct File {
     opened: Arc<fs::File>,
     metadata: fs::Metadata,
     position: u64,
-    /// The next bytes, where a disk must be asked for them.
+    /// The read of the next bytes from a disk.
     read: Option<JoinHandle<io::Result<Vec<u8>>>>,
 }
 
@@ -190,7 +190,7 @@ impl AsyncSeek for File {
     }
 }
 
-/// Reads at `position` what the kernel has in memory; `None` if a disk must be asked, or the kernel cannot tell.
+/// Reads cached bytes at `position`; `None` if that needs a disk, or the kernel cannot tell.
 #[cfg(target_os = "linux")]
 fn read_cached(file: &fs::File, buffer: &mut [u8], position: u64) -> Option<usize> {
     use rustix::io::{ReadWriteFlags, preadv2};

@@ -1,4 +1,4 @@
-//! The files of `--staticdir`: nothing outside of it, nothing hidden, no program's source.
+//! Serves the files of `--staticdir`: none outside of it, none hidden, no program's source.
 
 mod folder;
 
@@ -25,7 +25,7 @@ use crate::{
 };
 use folder::{Access, Folder};
 
-/// Answers with a file, if there is a folder of them; a file that is not there leaves the answer to the console.
+/// Answers with a file. `None` if the site has no folder, or if the file is missing and the site has a console.
 pub(super) async fn answer(ask: &Ask) -> Option<Response<Body>> {
     let root = ask.site.files.as_ref()?;
     if let Err(refusal) = ask.site.launcher.check_budget() {
@@ -45,7 +45,7 @@ pub(in crate::answer) struct Files {
 }
 
 impl Files {
-    /// The files in `root`, except `sources`.
+    /// Serves the files in `root`, except `sources`.
     pub(in crate::answer) fn new(root: Root, sources: Arc<Sources>) -> Self {
         Self { folder: Arc::new(Folder::new(root, sources)) }
     }
@@ -65,11 +65,11 @@ impl Files {
         }
     }
 
-    /// Mends what the library makes of ranges.
+    /// Serves a file, and corrects the library's treatment of ranges.
     async fn serve_part(&self, request: Request<()>) -> Response<Body> {
         let mut request = self.check_if_range(request).await;
         if request.headers().get(RANGE).is_some_and(|range| !range.as_bytes().starts_with(b"bytes=")) {
-            // An unknown unit is to be ignored (RFC 9110, section 14.2).
+            // A server ignores an unknown unit (RFC 9110, section 14.2).
             request.headers_mut().remove(RANGE);
         }
         let is_suffix = |range: &HeaderValue| {
@@ -99,8 +99,8 @@ impl Files {
         }
     }
 
-    /// Takes `Range` away if `If-Range` says that the client has another version (RFC 9110, section 13.1.5), which the
-    /// library does not look at.
+    /// Removes `Range` if `If-Range` names another version of the file (RFC 9110, section 13.1.5); the library ignores that
+    /// header.
     async fn check_if_range(&self, mut request: Request<()>) -> Request<()> {
         if let Some(validator) = request.headers_mut().remove(IF_RANGE)
             && request.headers().contains_key(RANGE)
@@ -130,14 +130,14 @@ fn with_file_headers(mut response: Response<Body>) -> Response<Body> {
         }
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // A page under work must not be an old one; the validators make asking cheap.
+    // A page in development must not be stale; the validators make asking cheap.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     response
 }
 
-/// Parts the raw path of a request behind `base` bytes of the decoded one.
+/// Splits the raw path of a request after `base` bytes of the decoded path.
 pub(in crate::answer) fn split_base(path: &str, base: usize) -> (&str, &str) {
-    // By bytes: a client may send UTF-8 as it is.
+    // Counts bytes, not characters: a client may send raw UTF-8.
     let bytes = path.as_bytes();
     let mut at = 0;
     for _ in 0..base {
@@ -151,7 +151,7 @@ fn is_hex(digits: &[u8]) -> bool {
     digits.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// The answer of a folder of files that is found behind `base`.
+/// Answers with a file of a folder whose route matched `base`.
 pub(in crate::answer) async fn respond_with_file(
     files: &Files,
     mut request: Request<()>,
@@ -161,7 +161,7 @@ pub(in crate::answer) async fn respond_with_file(
     let (front, rest) = split_base(target.path(), base.bytes);
     let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
     if base.has_more && rest.is_empty() && !front.is_empty() {
-        // The links of a page in the folder begin at the folder.
+        // The relative links of a page in the folder need the slash.
         let mut response = Response::new(text_body(""));
         *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
         if let Ok(location) = HeaderValue::try_from(format!("{front}/{query}")) {

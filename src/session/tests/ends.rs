@@ -1,4 +1,4 @@
-//! Scripted ends of a session: a client and a partner that do what a test tells them, and note what they are told.
+//! A scripted client and a scripted partner: they send what a test sets, and record what they get.
 
 use std::{
     collections::VecDeque,
@@ -18,7 +18,7 @@ use crate::{
     status::Status,
 };
 
-/// The side of a session that a test holds; clones are the same one.
+/// The test's handle on one side of a session. Clones share one side.
 #[derive(Clone, Debug)]
 pub(super) struct End<T>(Arc<Mutex<State<T>>>);
 
@@ -30,11 +30,11 @@ impl<T> Default for End<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    /// What it says next.
+    /// The lines that it sends next.
     says: VecDeque<Line<T>>,
-    /// What it was told and has taken.
+    /// The texts that it has taken.
     taken: Vec<String>,
-    /// What it was told and has not taken.
+    /// The texts that wait for it to take them.
     waiting: Vec<String>,
     takes_nothing: bool,
     is_gone: bool,
@@ -44,14 +44,14 @@ struct State<T> {
     reads: usize,
 }
 
-/// Something that an end says: a message, or why it says nothing more.
+/// A line of the script: a message, or the reason of the end.
 #[derive(Clone, Debug)]
 pub(super) enum Line<T> {
     Message(&'static str),
     /// A message that is most likely the last.
     Last(&'static str),
     /// A message and the end in one read.
-    LastWords(&'static str, T),
+    MessageAndEnd(&'static str, T),
     End(T),
 }
 
@@ -96,12 +96,12 @@ impl<T: Clone> End<T> {
         self.change(|state| state.patience = Some((patience, verdict)));
     }
 
-    /// Returns what it was told and has taken.
+    /// Returns the texts that it has taken.
     pub(super) fn taken(&self) -> Vec<String> {
         self.state().taken.clone()
     }
 
-    /// Returns how often it has said something.
+    /// Returns how often the session has read a line of it.
     pub(super) fn reads(&self) -> usize {
         self.state().reads
     }
@@ -138,14 +138,14 @@ impl<T: Clone> End<T> {
         }
         let waiting = std::mem::take(&mut state.waiting);
         if !waiting.is_empty() {
-            // What leaves in one piece is one line.
+            // Texts that leave in one piece become one text.
             state.taken.push(waiting.join("+"));
         }
         Poll::Ready(())
     }
 }
 
-/// The client's end.
+/// The client's side.
 pub(super) type ScriptedClient = End<Departure>;
 
 impl Client for ScriptedClient {
@@ -155,7 +155,7 @@ impl Client for ScriptedClient {
                 on(Kind::Text, text.as_bytes());
                 Heard::Some
             }
-            Line::LastWords(text, departure) => {
+            Line::MessageAndEnd(text, departure) => {
                 on(Kind::Text, text.as_bytes());
                 Heard::End(departure)
             }
@@ -220,7 +220,7 @@ impl Client for ScriptedClient {
     }
 }
 
-/// The partner's end.
+/// The partner's side.
 #[derive(Debug)]
 pub(super) struct ScriptedPartner {
     pub(super) end: End<Verdict>,
@@ -243,19 +243,19 @@ impl Partner for ScriptedPartner {
         &self.owner
     }
 
-    fn lets_go_at_once(&self) -> bool {
+    fn answers_close_at_once(&self) -> bool {
         false
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said> {
         let line = std::task::ready!(self.end.poll_say(cx));
-        if let Line::Message(text) | Line::Last(text) | Line::LastWords(text, _) = &line {
+        if let Line::Message(text) | Line::Last(text) | Line::MessageAndEnd(text, _) = &line {
             client.append(Piece::whole(Kind::Text, text.as_bytes()));
         }
         Poll::Ready(match line {
             Line::Message(_) => Said::Some(1),
             Line::Last(_) => Said::Last(1),
-            Line::LastWords(_, verdict) => Said::End(1, verdict),
+            Line::MessageAndEnd(_, verdict) => Said::End(1, verdict),
             Line::End(verdict) => Said::End(0, verdict),
         })
     }

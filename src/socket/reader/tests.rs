@@ -1,4 +1,4 @@
-//! The reader by itself: whole streams, cut at every place.
+//! Tests the reader alone, with streams that are cut at every place.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What a reader makes of portions: an event a line, and the fault at the end.
+/// Returns the events that a reader finds in portions, each as a text, and the fault at the end.
 fn read<'a>(limit: usize, portions: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
     let mut reader = Reader::new(limit);
     let mut said = Vec::new();

@@ -1,0 +1,50 @@
+//! Describes an error of the command line: a message, and a hint on the next line.
+
+use std::error::Error;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+/// Returns the message and the hint of an error that clap found.
+pub(super) fn describe(error: &clap::Error) -> String {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.as_str(),
+        Some(ContextValue::Strings(texts)) => texts.first().map_or("", String::as_str),
+        _ => "",
+    };
+    let (flag, value) = (name(text(ContextKind::InvalidArg)), text(ContextKind::InvalidValue));
+    let look_up = || format!("look up {flag} in `wsd --help`");
+    let (message, hint) = match error.kind() {
+        ErrorKind::UnknownArgument => {
+            let hint = match text(ContextKind::SuggestedArg) {
+                "" => "use a flag that `wsd --help` lists".to_owned(),
+                similar => format!("did you mean `{}`?", name(similar)),
+            };
+            (format!("unknown flag `{flag}`"), hint)
+        }
+        ErrorKind::TooManyValues => (format!("unexpected value `{value}` for {flag}"), format!("write {flag} alone")),
+        ErrorKind::InvalidValue if value.is_empty() => (format!("cannot use {flag} without a value"), look_up()),
+        ErrorKind::InvalidValue => match error.get(ContextKind::ValidValue) {
+            Some(ContextValue::Strings(words)) => (format!("invalid value `{value}` for {flag}"), one_of(words)),
+            _ => (format!("invalid value `{value}` for {flag}"), look_up()),
+        },
+        ErrorKind::ValueValidation => {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            (format!("invalid value `{value}` for {flag}{cause}"), look_up())
+        }
+        _ => return error.render().to_string().trim_start_matches("error: ").to_owned(),
+    };
+    format!("{message}\nhint: {hint}")
+}
+
+/// Returns the name of a flag without its value: `--slow` for `--slow <HOW>`, `--shared` for `--shared[=<HOW>]`.
+fn name(usage: &str) -> &str {
+    usage.split([' ', '[', '=']).next().unwrap_or(usage)
+}
+
+/// Names the words that are valid.
+fn one_of(words: &[String]) -> String {
+    match words.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("use {} or {last}", others.join(", ")),
+        _ => format!("use {}", words.concat()),
+    }
+}
