@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-# A chat for everybody in one process: unique nicknames, who is here, the last messages for newcomers, /nick and /me.
+# A chat in one process: unique nicknames, a list of members, the last messages for new clients, /nick and /me.
 # wsd --shared --framing=json ./examples/chat.py
 #
-# A client is told one JSON object a message: welcome, join, leave, nick, message, action or error. What it sends is
-# what was typed. The nickname it would like stands in the address: /chat?nick=Ada.
+# Each message to a client is one JSON object: welcome, join, leave, nick, message, action or error. A client sends the
+# typed text. It asks for a nickname in the address: /chat?nick=Ada.
 import json
 import signal
 import sys
@@ -45,7 +45,7 @@ def fold(name):
 
 
 def enter(client, wanted):
-    """Gives a newcomer the name it wants, with a number where it is taken."""
+    """Gives a new client the name it wants, with a number if the name is taken."""
     wanted = wanted if is_name(wanted) else "guest"
     taken = {fold(name) for name in names.values()}
     numbered = (f"{wanted[:NAME_MAX - 5]}-{number}" for number in count(2))

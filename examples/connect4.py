@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-# Connect Four, many games at once: players are paired as they come, others watch by a link, and all rules are here.
+# Connect Four, many games at once: it pairs players in the order of arrival, lets others watch, and has all rules.
 # wsd --shared --framing=json ./examples/connect4.py
 #
-# A client sends the number of a column, 1 to 7, or `again`; with /connect4?watch=ID it only watches. It is told one
-# JSON object a message: waiting, seat (its player and game), board (after each change, to all of a game) or error.
+# A client sends the number of a column, 1 to 7, or `again`; with /connect4?watch=ID it only watches. Each message to a
+# client is one JSON object: waiting, seat (its player and game), board (to all of a game, after each change) or error.
 import json
 import secrets
 import signal

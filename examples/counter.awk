@@ -1,5 +1,5 @@
 #!/usr/bin/awk -f
-# Counts to ten, half a second apart; fflush, as awk holds back what goes to a pipe.
+# Counts to ten, half a second apart; fflush, because awk buffers output to a pipe.
 # wsd --port 8080 ./examples/counter.awk
 BEGIN {
     for (number = 1; number <= 10; number++) {

@@ -1,4 +1,4 @@
-/* Counts to ten, half a second apart: the classic. Line buffered, as C holds back what goes to a pipe. */
+/* Counts to ten, half a second apart; setvbuf, because C buffers output to a pipe. */
 /* cc -O2 -o counter examples/counter.c && wsd --port 8080 ./counter */
 #include <stdio.h>
 #include <time.h>

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Counts to ten, half a second apart; console.log to a pipe is synchronous, so nothing is held back.
+// Counts to ten, half a second apart; console.log writes to a pipe at once, so it needs no flush.
 // wsd --port 8080 ./examples/counter.js
 const { setTimeout: sleep } = require('node:timers/promises');
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env perl
-# Counts to ten, half a second apart; autoflush, as Perl holds back what goes to a pipe.
+# Counts to ten, half a second apart; autoflush, because Perl buffers output to a pipe.
 # wsd --port 8080 ./examples/counter.pl
 use v5.14;
 use warnings;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# Counts to ten, half a second apart; flush=True, as Python holds back what goes to a pipe.
+# Counts to ten, half a second apart; flush=True, because Python buffers output to a pipe.
 # wsd --port 8080 ./examples/counter.py
 import signal
 import time

@@ -1,5 +1,5 @@
 #!/usr/bin/env ruby
-# Counts to ten, half a second apart; sync, as Ruby holds back what goes to a pipe.
+# Counts to ten, half a second apart; sync, because Ruby buffers output to a pipe.
 # wsd --port 8080 ./examples/counter.rb
 $stdout.sync = true
 

@@ -1,4 +1,4 @@
 #!/bin/sh
-# Sends every line back as it came; cat -u writes what it has read at once.
+# Sends every line back unchanged; cat -u writes at once what it has read.
 # wsd --port 8080 ./examples/echo.sh
 exec cat -u

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Follows a log file, also when it is rotated: its last ten lines, then each new one as it is written.
+# Follows a log file, also when it is rotated: prints its last ten lines, then each new line.
 # wsd --port 8080 ./examples/follow.sh /var/log/syslog
 #
-# tail never ends by itself; wsd stops it when the client has left.
+# tail never exits by itself; wsd stops it when the client has left.
 if [ $# -ne 1 ]; then
     echo "usage: follow.sh FILE" >&2
     exit 2

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-# A key-value store, redis-cli behind a page: it understands set KEY VALUE, get KEY and subscribe KEY.
+# A key-value store that uses redis-cli. A client sends set KEY VALUE, get KEY or subscribe KEY.
 # wsd ./examples/keyvalue.py
 #
-# `wsd redis-cli` would do as well, but it hands all of Redis, FLUSHALL and CONFIG too, to every client. Here a key is
-# one plain word under `wsd:`, a value is data on redis-cli's standard input and lasts an hour, and nothing else gets
-# through. The Redis is the one of $REDIS_URL (with --passenv=PATH,REDIS_URL), or else that of this machine.
+# `wsd redis-cli` would give every client all of Redis, with FLUSHALL and CONFIG. This program passes on nothing but keys
+# and values: a key is one plain word under `wsd:`, a value goes to redis-cli's standard input and lasts an hour. It uses
+# the Redis of $REDIS_URL (with --passenv=PATH,REDIS_URL), otherwise that of this machine.
 import os
 import re
 import shutil

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-# Follows a log file through a filter: each line it is sent is the words that a line of the log must contain.
+# Follows a log file through a filter: a client sends the words that each line must contain.
 # wsd ./examples/log.py /var/log/syslog
 #
-# It prints one JSON object a line: {"filter": "…"} where a new filter begins, and {"line": "…"}.
+# It prints one JSON object a line: {"filter": "…"} when a new filter begins, and {"line": "…"} for each match.
 import json
 import os
 import signal

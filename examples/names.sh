@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tells who says what, who comes and who leaves: jq makes of each event what is to be done about it.
+# Prefixes each message with its sender, and announces joins and leaves: jq turns each event into commands.
 # wsd --shared --framing=json ./examples/names.sh
 exec jq -c --unbuffered '
     .client[:4] as $name

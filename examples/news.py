@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# The classic exchange of events: greets with one, and tells back each that comes. An event is a line of JSON.
+# Exchanges events: sends one as a greeting, and returns each event that it gets. An event is a line of JSON.
 # wsd ./examples/news.py
 import json
 import signal

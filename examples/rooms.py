@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# Many rooms in one process: who comes to ?tea hears and is heard by those of ?tea only.
+# Many rooms in one process: clients of ?tea get messages from clients of ?tea only.
 # wsd --shared --framing=json ./examples/rooms.py
 import json
 import signal

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# Writes the made-up log of a web shop, about a line a second; after 1,000 lines it starts a new file, as rotation does.
+# Writes the invented log of a web shop, about a line a second; after 1,000 lines it starts a new file, as rotation does.
 # ./examples/write-log.py shop.log
 import os
 import random

@@ -9,7 +9,7 @@ use std::{
 use super::beneath::{self, Purpose};
 use crate::{
     http::path::{Root, is_clean},
-    worker::program::Program,
+    worker::{program::Program, stdio::Stdio},
 };
 
 /// The programs of a site.
@@ -17,8 +17,8 @@ use crate::{
 pub(crate) enum Scripts {
     /// COMMAND: one program for every path.
     Command(Program),
-    /// `--dir`: the path picks a file.
-    Dir(Root),
+    /// `--dir`: the path picks a file, whose standard streams are connected so.
+    Dir(Root, Stdio),
 }
 
 /// A program, and how it splits the path of the URL (RFC 3875, sections 4.1.5 and 4.1.13).
@@ -44,10 +44,12 @@ impl Scripts {
                 let name = if name.is_empty() { b"/" } else { name };
                 Some(Script { program: program.clone(), name, path_info })
             }
-            Self::Dir(root) => {
+            &Self::Dir(ref root, stdio) => {
                 let FoundFile { file, named, taken } = find_file(root, path.get(base..)?)?;
                 let (name, path_info) = path.split_at(base + taken);
-                Some(Script { program: Program::linkless(file, named.into(), None), name, path_info })
+                let mut program = Program::linkless(file, named.into(), None);
+                program.stdio = stdio;
+                Some(Script { program, name, path_info })
             }
         }
     }

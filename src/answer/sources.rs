@@ -19,7 +19,7 @@ impl Sources {
     pub(crate) fn of<'a>(sites: impl IntoIterator<Item = &'a Site>, guards: Vec<Arc<Guard>>) -> Self {
         let mut folders = Vec::new();
         for site in sites {
-            if let Some(Scripts::Dir(root)) = &site.scripts {
+            if let Some(Scripts::Dir(root, _)) = &site.scripts {
                 folders.push(root.clone());
             }
             folders.extend(site.cgi.as_ref().map(|cgi| cgi.root().clone()));

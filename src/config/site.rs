@@ -27,6 +27,7 @@ use crate::{
         environ::{self, EnvironOptions},
         process::ProcessOptions,
         program::{Program, locate},
+        stdio::Stdio,
         variable::Variable,
     },
 };
@@ -87,7 +88,7 @@ fn served(recipe: &Recipe) -> Result<Served, Error> {
     let staticdir = root("--staticdir", flags.staticdir.as_ref())?;
     let scripts = match (&recipe.command, dir) {
         (None, None) => None,
-        (None, Some(dir)) => Some(Scripts::Dir(dir)),
+        (None, Some(dir)) => Some(Scripts::Dir(dir, Stdio::default())),
         (Some(words), None) => Some(Scripts::Command(command(words, recipe.flags.rooms.sharing())?)),
         (Some(words), Some(_)) => {
             let message = format!("cannot combine --dir and COMMAND (`{}`)", words.0[0].display());
@@ -221,7 +222,7 @@ fn rooms(flags: &SiteFlags, scripts: Option<&Scripts>, process: &ProcessOptions)
         let message = "cannot use --eager without --shared: only one program for all clients starts before them";
         return Err(Error::new(message, "add --shared, without =path").about(eager));
     }
-    if matches!(scripts, Some(Scripts::Dir(_))) && sharing == Sharing::All {
+    if matches!(scripts, Some(Scripts::Dir(..))) && sharing == Sharing::All {
         let error = Error::new("cannot combine --shared and --dir", "write --shared=path for a room at each path");
         return Err(error.about(shared).about(&flags.served.dir));
     }

@@ -10,6 +10,7 @@ mod pipe;
 pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod spawn;
+pub(crate) mod stdio;
 pub(crate) mod stop;
 pub(crate) mod variable;
 

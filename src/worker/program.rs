@@ -10,6 +10,8 @@ use std::{
 
 use rustix::fs::{Access, access};
 
+use super::stdio::Stdio;
+
 /// A program to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Program {
@@ -21,6 +23,8 @@ pub(crate) struct Program {
     pub(crate) name: Option<OsString>,
     /// The folder that wsd starts it in; `None` is wsd's own.
     pub(crate) folder: Option<PathBuf>,
+    /// How its standard streams reach wsd.
+    pub(crate) stdio: Stdio,
     /// Whether its path must be free of links when wsd starts it.
     is_linkless: bool,
 }
@@ -28,12 +32,12 @@ pub(crate) struct Program {
 impl Program {
     /// Returns the program at `path`, for a start as in a shell.
     pub(crate) fn new(path: PathBuf, args: Vec<OsString>) -> Self {
-        Self { path, args, name: None, folder: None, is_linkless: false }
+        Self { path, args, name: None, folder: None, stdio: Stdio::default(), is_linkless: false }
     }
 
     /// Returns the program at `path`, which is absolute and free of links. wsd does not start it if that has changed.
     pub(crate) fn linkless(path: PathBuf, name: OsString, folder: Option<PathBuf>) -> Self {
-        Self { path, args: Vec::new(), name: Some(name), folder, is_linkless: true }
+        Self { path, args: Vec::new(), name: Some(name), folder, stdio: Stdio::default(), is_linkless: true }
     }
 
     /// Fails if its path has a link where none may be.

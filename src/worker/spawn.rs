@@ -18,14 +18,7 @@ use tokio::sync::Semaphore;
 
 #[cfg(target_os = "linux")]
 use super::descriptors::limit_before;
-use super::{
-    Worker,
-    child::Child,
-    input::Input,
-    output::{Output, Stderr},
-    program::Program,
-    variable::Variable,
-};
+use super::{Worker, child::Child, program::Program, stdio::Streams, variable::Variable};
 #[cfg(target_os = "linux")]
 use crate::sys;
 use crate::{limits::STARTS_MAX, turn::run_blocking};
@@ -107,17 +100,9 @@ pub(crate) async fn spawn_aside<P: Send + 'static>(
 
 fn start(program: &Program, environment: Vec<Variable>) -> io::Result<Worker> {
     program.check_links()?;
-    let (child_stdin, stdin) = io::pipe()?;
-    let (stdout, child_stdout) = io::pipe()?;
-    let (stderr, child_stderr) = io::pipe()?;
-    let standard = [child_stdin.into(), child_stdout.into(), child_stderr.into()];
+    let (Streams { input, output, stderr }, standard) = program.stdio.open()?;
     let child = Child::new(execute(program, environment, &standard)?);
-    Ok(Worker {
-        child,
-        input: Input::new(stdin.into())?,
-        output: Output::new(stdout.into())?,
-        stderr: Stderr::new(stderr.into())?,
-    })
+    Ok(Worker { child, input, output, stderr })
 }
 
 #[cfg(target_os = "linux")]
