@@ -3,7 +3,7 @@
 //! Every other limit of wsd holds for one client, one room or one connection. An attacker can have many of each, so this
 //! module limits their sum. An owner of bytes that wait reports its number to a [`Share`]. When the sum comes near the limit,
 //! the budget asks the owners that hold most to give back. Histories come first: they forget half of their messages. Then
-//! come clients: their sessions end.
+//! come clients: their sessions end. Where clients hold too little, rooms come, whose worker does not read: they end.
 //!
 //! Lock order: a thread takes the lock of the owners last, and calls nothing while it holds it.
 
@@ -61,8 +61,8 @@ pub(crate) enum Kind {
     History,
     /// Ends, and gives back all its bytes.
     Client,
-    /// Cannot give back anything; the budget never asks it.
-    Program,
+    /// Ends with all its sessions, and gives back all that waits for its worker. The budget asks these last.
+    Room,
 }
 
 /// An owner of bytes that wait. Clones share one owner.
@@ -109,7 +109,17 @@ impl Budget {
 
     /// Whether the budget is nearly used up. Then no new session or room may begin, and reads must be small.
     pub(crate) fn is_full(&self) -> bool {
-        self.used() > self.parts(15)
+        let is_full = self.used() > self.parts(15);
+        if is_full {
+            // Otherwise nobody would be asked while nothing changes.
+            self.relieve();
+        }
+        is_full
+    }
+
+    /// Whether so many bytes more stay within the limit.
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
+        self.used().saturating_add(bytes) <= self.0.limit.load(Ordering::Relaxed)
     }
 
     fn used(&self) -> usize {
@@ -134,7 +144,7 @@ impl Budget {
     }
 
     /// Asks owners to give back. Above three quarters of the limit it asks histories, down to five eighths. Above fifteen
-    /// sixteenths it asks clients, down to seven eighths.
+    /// sixteenths it asks clients, and then rooms, down to seven eighths.
     fn relieve(&self) {
         let excess = |sixteenths| {
             let left = self.used().saturating_sub(self.0.asked.load(Ordering::Relaxed));
@@ -147,6 +157,9 @@ impl Budget {
         }
         if excess(15) > 0 {
             self.ask(Kind::Client, excess(14));
+        }
+        if excess(15) > 0 {
+            self.ask(Kind::Room, excess(14));
         }
     }
 
@@ -208,9 +221,7 @@ impl Owner {
             asked: AtomicUsize::new(0),
             waker: AtomicWaker::new(),
         });
-        if kind != Kind::Program {
-            budget.owners().known.insert(entry.id, Arc::downgrade(&entry));
-        }
+        budget.owners().known.insert(entry.id, Arc::downgrade(&entry));
         Self(entry)
     }
 
@@ -247,9 +258,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.settle();
-        if self.kind != Kind::Program {
-            self.budget.owners().known.remove(&self.id);
-        }
+        self.budget.owners().known.remove(&self.id);
     }
 }
 

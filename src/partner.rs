@@ -29,6 +29,8 @@ pub(crate) enum Verdict {
     Dismissed(Close),
     /// The client was too slow.
     Slow,
+    /// The client or its room held most of the bytes that waited when `--maxbuffer` was nearly used up.
+    Overload,
     /// The program's output breaks its framing, for this reason.
     Garbled(&'static str),
 }

@@ -1,6 +1,12 @@
 //! Answers a request for a WebSocket: checks the handshake, starts the program, and only then sends the 101.
 
-use std::{ffi::OsStr, sync::Arc};
+use std::{
+    ffi::OsStr,
+    future::{pending, poll_fn},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use hyper::{
     Response, StatusCode,
@@ -28,12 +34,16 @@ use crate::{
     },
     session,
     socket::Socket,
+    stall::StallWatch,
     worker::{
         environ::{Content, room_variables, unique_id},
         process::Process,
         variable::Variable,
     },
 };
+
+/// The time between two looks at a room that waits for a client without a session.
+const UNSENT_LOOK: Duration = Duration::from_millis(250);
 
 /// The partner of a session.
 enum SessionPartner {
@@ -65,8 +75,13 @@ fn run(ask: &mut Ask, partner: SessionPartner) {
     let (site, connection, shutdown) = (Arc::clone(&ask.site), ask.connection.clone(), ask.shutdown.clone());
     let path = ask.request.uri.path().to_owned();
     ask.shutdown.spawn(async move {
+        let upgraded = tokio::select! {
+            biased;
+            upgraded = upgrade => upgraded,
+            () = given_up(&partner) => return,
+        };
         // Fails if the client leaves before the 101; dropping the process kills its worker.
-        let Ok(upgraded) = upgrade.await else { return };
+        let Ok(upgraded) = upgraded else { return };
         let (stream, early) = into_stream(upgraded);
         let socket = |owner: &Owner| Socket::new(stream, early, &site.socket, owner.clone());
         match partner {
@@ -78,6 +93,24 @@ fn run(ask: &mut Ask, partner: SessionPartner) {
             }
         }
     });
+}
+
+/// Resolves when wsd waits no longer for a client that does not take the 101: the budget asks for the bytes on its seat, or
+/// its room cuts it off as too slow (`--slow`, `--slow-wait`).
+async fn given_up(partner: &SessionPartner) {
+    let SessionPartner::Member(member) = partner else { return pending().await };
+    let mut watch = StallWatch::new(UNSENT_LOOK);
+    poll_fn(|cx| {
+        while watch.poll_look(cx).is_ready() {
+            let patience = member.patience();
+            let stalled = watch.stalled(0, patience.is_some());
+            if patience.is_some_and(|(limit, _)| stalled >= limit) {
+                return Poll::Ready(());
+            }
+        }
+        if member.owner().is_asked(cx) || member.is_cut_off(cx) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// Does every step that can fail, in this order: handshake, gate, path, fork limit, program.

@@ -78,7 +78,8 @@ fn nothing_is_left_when_all_are_gone() {
 #[test]
 fn who_holds_next_to_nothing_is_never_asked() {
     let budget = Budget::new(Some(100 * K));
-    let [program] = owners(&budget, Kind::Program, [99]);
+    let mut many = owners(&budget, Kind::Client, [0; 97]);
+    many.iter_mut().for_each(|(_, share)| share.set(ASKED_BYTES_MIN - 1, 0));
     let [mut small, mut large] = owners(&budget, Kind::Client, [0, 0]);
 
     small.1.set(ASKED_BYTES_MIN - 1, 0);
@@ -88,5 +89,35 @@ fn who_holds_next_to_nothing_is_never_asked() {
     budget.owners().searched = [None; 3];
     large.1.set(ASKED_BYTES_MIN, 0);
     assert!(is_asked(&large.0) && !is_asked(&small.0));
-    drop(program);
+}
+
+#[test]
+fn rooms_are_asked_when_clients_hold_too_little() {
+    let budget = Budget::new(Some(1600 * K));
+    let [room] = owners(&budget, Kind::Room, [800]);
+    let [client] = owners(&budget, Kind::Client, [750]);
+    assert!(is_asked(&client.0) && !is_asked(&room.0), "the client's bytes are enough");
+    drop(client);
+
+    let [_other] = owners(&budget, Kind::Room, [750]);
+
+    assert!(is_asked(&room.0));
+}
+
+#[test]
+fn a_full_budget_asks_again_when_someone_looks() {
+    let budget = Budget::new(Some(100 * K));
+    let [room] = owners(&budget, Kind::Room, [0]);
+    let [mut client] = owners(&budget, Kind::Client, [99]);
+    assert!(is_asked(&client.0));
+    // A search that found too few a moment ago.
+    budget.owners().searched = [Some(Instant::now()); 3];
+    client.0.settle();
+    assert!(budget.is_full() && !is_asked(&client.0));
+
+    budget.owners().searched = [None; 3];
+
+    assert!(budget.is_full() && is_asked(&client.0));
+    client.1.set(0, 0);
+    drop(room);
 }

@@ -124,7 +124,7 @@ pub(crate) struct ClientFlags {
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Who may connect")]
 pub(crate) struct PageFlags {
-    /// Let pages of these origins connect, separated by commas: [scheme://]host[:port]; port * is any
+    /// Let only pages of these origins connect, separated by commas: [scheme://]host[:port]; port * is any
     #[arg(long, value_name = "ORIGINS")]
     pub(crate) origin: Option<Flag<Items>>,
     /// Let only pages of the same origin connect, and no client without an Origin header

@@ -59,6 +59,17 @@ pub(crate) fn message(client: &str, kind: Kind, payload: &[u8], input: &mut Vec<
     append(&Event::Message { client, content }, input);
 }
 
+/// Returns the bytes that [`message`] appends at most.
+pub(crate) fn message_bytes(client: &str, kind: Kind, payload: &[u8]) -> usize {
+    let content = match kind {
+        Kind::Text => {
+            payload.iter().map(|byte| if *byte < 0x20 { 6 } else { 1 + usize::from(b"\"\\".contains(byte)) }).sum()
+        }
+        Kind::Binary => payload.len().div_ceil(3) * 4,
+    };
+    content + client.len() + r#"{"event":"message","client":"","binary":""}"#.len() + 1
+}
+
 /// Appends a `close` event for a client that is gone.
 pub(crate) fn close(client: &str, code: u16, reason: &str, input: &mut Vec<u8>) {
     append(&Event::Close { client, code, reason }, input);

@@ -12,7 +12,7 @@ use std::{
 use super::{Room, invalid::InvalidLines};
 use crate::{
     admission::Permit,
-    budget::{Kind as OwnerKind, Owner, Share},
+    budget::Share,
     buffers,
     close::Close,
     event::{self, Event},
@@ -64,20 +64,24 @@ pub(super) async fn run(
         } else {
             Parser::Messages(framing.decoder(), Vec::new())
         },
-        share: Owner::new(&room.options.budget, OwnerKind::Program).share(),
+        share: room.owner.share(),
         room: Arc::clone(&room),
         connection: connection.clone(),
         input,
         outputs: Outputs::new(output, stderr, framing.wants_stderr()),
         last_input: None,
     };
-    let garbled = tokio::select! {
-        garbled = poll_fn(|cx| host.poll(cx)) => garbled,
+    let verdict = tokio::select! {
+        verdict = poll_fn(|cx| host.poll(cx)) => verdict,
         () = shutdown.begun() => None,
     };
     room.refuse_members();
-    let Host { mut input, mut outputs, connection, .. } = host;
-    input.close();
+    let Host { input, mut outputs, connection, parser, share, .. } = host;
+    drop((input, parser, share));
+    if verdict == Some(Verdict::Overload) {
+        room.take_inbox();
+        room.owner.settle();
+    }
     let drain = poll_fn(|cx| {
         buffers::with_read(|buffer| outputs.drain(cx, buffer, &connection));
         Poll::<Infallible>::Pending
@@ -90,7 +94,7 @@ pub(super) async fn run(
     outputs.log_to_the_end(&connection).await;
     drop(permit);
     Event::RoomEnded { pid, path, status: status.shell(), secs: &event::seconds(began.elapsed()) }.emit();
-    room.end(&garbled.map_or(Verdict::Exit(Some(status)), |Garbled(why)| Verdict::Garbled(why)));
+    room.end(&verdict.unwrap_or(Verdict::Exit(Some(status))));
     status
 }
 
@@ -115,20 +119,23 @@ enum Parser {
 }
 
 impl Host {
-    /// Ready when the worker has closed its output or broken its framing, or when no client is left and the worker has read
-    /// the last input.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Garbled>> {
+    /// Ready when the worker has closed its output, or when no client is left and the worker has read the last input. Ready
+    /// with a verdict when the worker has broken its framing, or when the budget asks the room to give back.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Verdict>> {
         self.room.relieve(cx);
+        if self.room.owner.is_asked(cx) {
+            return Poll::Ready(Some(Verdict::Overload));
+        }
         let polled = self.poll_both(cx);
         let in_part = if let Parser::Messages(_, part) = &self.parser { part.capacity() } else { 0 };
         self.share.set(self.input.held() + in_part, 0);
         polled
     }
 
-    fn poll_both(&mut self, cx: &mut Context<'_>) -> Poll<Option<Garbled>> {
+    fn poll_both(&mut self, cx: &mut Context<'_>) -> Poll<Option<Verdict>> {
         buffers::with_read(|buffer| self.outputs.log(cx, buffer, &self.connection));
         if let Poll::Ready(ended) = self.poll_output(cx) {
-            return Poll::Ready(ended.err());
+            return Poll::Ready(ended.err().map(|Garbled(why)| Verdict::Garbled(why)));
         }
         self.outputs.tidy();
         self.poll_input(cx).map(|()| None)
@@ -202,7 +209,8 @@ impl Host {
             if said.is_empty() {
                 return if is_over { Poll::Ready(()) } else { Poll::Pending };
             }
-            self.input.buffer().extend_from_slice(&said);
+            // The input is drained, so nothing of its buffer is lost.
+            *self.input.buffer() = said;
         }
     }
 

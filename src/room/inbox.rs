@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    budget::{Budget, Kind as OwnerKind, Owner, Share},
+    budget::{Owner, Share},
     framing::{Framing, events},
     limits::{INBOX_BYTES_MAX, PRESENCE_BYTES_MAX},
     message::Draft,
@@ -16,7 +16,6 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Inbox {
     bytes: Vec<u8>,
-    owner: Owner,
     share: Share,
     /// The part of `bytes` that is `open` and `close` events.
     presence_bytes: usize,
@@ -28,10 +27,8 @@ pub(super) struct Inbox {
 
 impl Inbox {
     /// Returns an empty inbox.
-    pub(super) fn new(budget: &Budget) -> Self {
-        let owner = Owner::new(budget, OwnerKind::Program);
-        let share = owner.share();
-        Self { bytes: Vec::new(), owner, share, presence_bytes: 0, taken: 0, waiting: Vec::new() }
+    pub(super) fn new(owner: &Owner) -> Self {
+        Self { bytes: Vec::new(), share: owner.share(), presence_bytes: 0, taken: 0, waiting: Vec::new() }
     }
 
     /// Adds an `open` or `close` event. Never refuses it, so every client has exactly one of each.
@@ -49,7 +46,7 @@ impl Inbox {
 
     /// Ready when there is room for messages. Otherwise wakes the task of `cx` when there may be.
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let bytes_max = if self.owner.budget().is_full() { 0 } else { INBOX_BYTES_MAX };
+        let bytes_max = if self.share.owner().budget().is_full() { 0 } else { INBOX_BYTES_MAX };
         if self.bytes.len() <= bytes_max {
             return Poll::Ready(());
         }
@@ -59,9 +56,18 @@ impl Inbox {
         Poll::Pending
     }
 
-    /// Adds a client's messages in the worker's framing. Returns the number of bytes that it added.
-    pub(super) fn post(&mut self, framing: Framing, client: &str, said: &Draft) -> usize {
+    /// Adds a client's messages in the worker's framing. Returns the number of bytes that it added; `None`, and adds nothing,
+    /// if the budget has no room for them.
+    pub(super) fn post(&mut self, framing: Framing, client: &str, said: &Draft) -> Option<usize> {
         let before = self.bytes.len();
+        if framing.names_clients() {
+            // Escapes may make six bytes of one.
+            let bytes = said.messages().map(|(kind, payload)| events::message_bytes(client, kind, payload)).sum();
+            if !self.share.owner().budget().fits(bytes) {
+                return None;
+            }
+            self.bytes.reserve_exact(bytes);
+        }
         for (kind, payload) in said.messages() {
             if framing.names_clients() {
                 events::message(client, kind, payload, &mut self.bytes);
@@ -70,7 +76,7 @@ impl Inbox {
             }
         }
         self.share.set(self.bytes.capacity(), 0);
-        self.bytes.len() - before
+        Some(self.bytes.len() - before)
     }
 
     /// Takes all bytes, and wakes the sessions that wait for room.

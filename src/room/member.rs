@@ -1,6 +1,7 @@
 //! A client in a room: the partner of its session.
 
 use std::{
+    mem,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -75,10 +76,19 @@ impl Member {
         Ok(Self { room: Arc::clone(room), client, conn, seat, owner, said, posted, lost, has_left: false })
     }
 
+    /// Whether the room has cut off a client whose session has not begun. The seat wakes the task of `cx` when it has changed.
+    pub(crate) fn is_cut_off(&self, cx: &mut Context<'_>) -> bool {
+        self.seat.block(cx);
+        self.seat.verdict().is_some()
+    }
+
     /// Hands the remaining messages of the seat to the client, unless it is too slow, and ends its session with `verdict`.
     fn end_with(&self, verdict: Verdict, client: &mut impl Client) -> Said {
-        let messages =
-            if verdict == Verdict::Slow { 0 } else { self.seat.take_rest(|batch| client.append_batch(batch)) };
+        let messages = if matches!(verdict, Verdict::Slow | Verdict::Overload) {
+            0
+        } else {
+            self.seat.take_rest(|batch| client.append_batch(batch))
+        };
         Said::End(messages, verdict)
     }
 
@@ -90,7 +100,12 @@ impl Member {
             return Poll::Ready(());
         }
         ready!(inbox.poll_room(cx));
-        let bytes = inbox.post(self.room.options.framing, &self.client, &std::mem::take(&mut self.said));
+        let said = mem::take(&mut self.said);
+        let Some(bytes) = inbox.post(self.room.options.framing, &self.client, &said) else {
+            drop(inbox);
+            self.seat.end(Verdict::Overload);
+            return Poll::Ready(());
+        };
         let before = if self.posted.1 == inbox.taken() { self.posted.0 } else { 0 };
         self.posted = (before + bytes, inbox.taken());
         drop(inbox);

@@ -29,7 +29,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    budget::Owner,
+    budget::{Kind as OwnerKind, Owner},
     framing::events::{self, Receivers},
     message::Draft,
     partner::Verdict,
@@ -51,6 +51,8 @@ pub(crate) struct Room {
     inbox: Mutex<Inbox>,
     /// The owner of the history. The budget asks it to shorten the history.
     history: Owner,
+    /// The owner of all that waits for the worker. The budget asks it to end the room when no client holds much.
+    owner: Owner,
     /// Wakes the task of the worker.
     pressure: Arc<Pressure>,
     /// Cancelled when the worker has been reaped.
@@ -69,11 +71,13 @@ pub(crate) enum NoSeat {
 impl Room {
     fn new(options: RoomOptions) -> Arc<Self> {
         let history = History::new(options.history, &options.budget);
+        let owner = Owner::new(&options.budget, OwnerKind::Room);
         Arc::new(Self {
             stays: AtomicBool::new(options.stays),
             history: history.owner().clone(),
             hub: Mutex::new(Hub::new(history)),
-            inbox: Mutex::new(Inbox::new(&options.budget)),
+            inbox: Mutex::new(Inbox::new(&owner)),
+            owner,
             pressure: Arc::new(Pressure::new(options.slow)),
             options,
             ended: CancellationToken::new(),

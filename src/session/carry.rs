@@ -76,7 +76,7 @@ impl<C: Client, P: Partner> Session<C, P> {
     /// Carries messages both ways. Ready with the reason once either side is over and its messages have been carried.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         if self.partner.owner().is_asked(cx) {
-            return Poll::Ready(End::Overload);
+            return Poll::Ready(End::Partner(Verdict::Overload));
         }
         let polled = self.poll_sides(cx);
         let ((client, client_shared), (partner, partner_shared)) = (self.client.held(), self.partner.held());

@@ -18,8 +18,6 @@ pub(crate) enum End {
     Client(Departure),
     /// The client was silent for two ping intervals.
     Silent,
-    /// The client held most of the bytes that waited when `--maxbuffer` was nearly used up.
-    Overload,
     /// wsd itself ends.
     Shutdown,
 }
@@ -30,6 +28,7 @@ impl End {
         match self {
             Self::Partner(Verdict::Exit(_) | Verdict::Dismissed(_)) => "exit",
             Self::Partner(Verdict::Slow) => "slow",
+            Self::Partner(Verdict::Overload) => "overload",
             Self::Partner(Verdict::Garbled(_)) => "garbled",
             Self::Client(Departure::Closed(..)) => "closed",
             Self::Client(Departure::Left) => "left",
@@ -37,7 +36,6 @@ impl End {
             Self::Client(Departure::Fault(Fault::NotText)) => "utf8",
             Self::Client(Departure::Fault(Fault::TooBig)) => "oversize",
             Self::Silent => "silent",
-            Self::Overload => "overload",
             Self::Shutdown => "shutdown",
         }
     }
@@ -58,7 +56,7 @@ impl End {
             Self::Partner(Verdict::Garbled(why)) => Some(Close::new(Close::SERVER_ERROR, *why)),
             Self::Client(Departure::Closed(code, _)) => Some(Close::echo(*code)),
             Self::Client(Departure::Fault(fault)) => Some(fault.close()),
-            Self::Overload => Some(Close::new(Close::TRY_LATER, "server is out of buffers")),
+            Self::Partner(Verdict::Overload) => Some(Close::new(Close::TRY_LATER, "server is out of buffers")),
             Self::Shutdown => Some(Close::new(Close::GOING_AWAY, "server is stopping")),
             Self::Client(Departure::Left) | Self::Silent => None,
         }
@@ -76,6 +74,6 @@ impl End {
 
     /// Whether to drop the messages that wait for the client.
     pub(super) fn is_cut(&self) -> bool {
-        matches!(self, Self::Partner(Verdict::Slow) | Self::Overload)
+        matches!(self, Self::Partner(Verdict::Slow | Verdict::Overload))
     }
 }

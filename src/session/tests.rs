@@ -213,7 +213,7 @@ async fn the_end_of_wsd_is_told_before_the_partner_has_ended() {
 async fn the_session_that_holds_most_ends_when_memory_is_short() {
     let stage = Stage::begin(None, |client, _| client.hold(100_000));
     settle().await;
-    let mut share = Owner::new(&stage.budget, OwnerKind::Program).share();
+    let mut share = Owner::new(&stage.budget, OwnerKind::Room).share();
 
     share.set(59_000, 0);
 

@@ -115,3 +115,15 @@ fn a_line_over_the_limit_is_skipped_and_the_next_one_counts() {
     assert_eq!(said, [false, true]);
     assert!(commands.held.is_empty());
 }
+
+#[test]
+fn the_bytes_of_a_message_are_known_before_it_is_encoded() {
+    for text in ["", "plain", "\u{1}\n\t\u{1f}", "\"\\\"", "äöü\u{2028}", "\u{7f}/"] {
+        for kind in [Kind::Text, Kind::Binary] {
+            let mut input = Vec::new();
+            message("client", kind, text.as_bytes(), &mut input);
+            let most = message_bytes("client", kind, text.as_bytes());
+            assert!((input.len()..=input.len() + 4 * text.len() + 4).contains(&most), "{text:?} {kind:?}: {most}");
+        }
+    }
+}
