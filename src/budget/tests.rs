@@ -79,7 +79,9 @@ fn nothing_is_left_when_all_are_gone() {
 fn who_holds_next_to_nothing_is_never_asked() {
     let budget = Budget::new(Some(100 * K));
     let mut many = owners(&budget, Kind::Client, [0; 97]);
-    many.iter_mut().for_each(|(_, share)| share.set(ASKED_BYTES_MIN - 1, 0));
+    for (_, share) in &mut many {
+        share.set(ASKED_BYTES_MIN - 1, 0);
+    }
     let [mut small, mut large] = owners(&budget, Kind::Client, [0, 0]);
 
     small.1.set(ASKED_BYTES_MIN - 1, 0);
