@@ -248,3 +248,35 @@ fn bodies_that_no_script_reads_are_counted_and_the_largest_are_cut_off() {
     let growth = (peak_memory(server.pid()) - before) << 10;
     assert!(growth < 16 * MIB as u64, "memory grew by {growth} bytes");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn unfinished_lines_of_programs_are_counted() {
+    use crate::harness::process::linux::peak_memory;
+    let rooms: &[&str] = &["--shared=path"];
+    // The flags, the bytes of each line, the programs: 18 MiB and more, were there no limit.
+    let table = [
+        ("own, lines", &[][..], 60_000, 300),
+        ("own, --passstderr", &["--passstderr"], 1_000_000, 20),
+        ("rooms of lines", rooms, 60_000, 300),
+        ("rooms of json", &["--shared=path", "--framing=json"], 4_100_000, 5),
+    ];
+    for (what, flags, bytes, programs) in table {
+        let server = Server::shell(
+            &[&["--pingms=0", "--maxbuffer=1048576"], flags].concat(),
+            &format!("head -c {bytes} /dev/zero | tr '\\0' x\nexec sleep 1000"),
+            &[],
+        );
+        let _first = server.connect("/first");
+        let before = peak_memory(server.pid());
+
+        let mut clients = Vec::new();
+        for number in 0..programs {
+            clients.extend(server.try_connect(&format!("/{number}"), "").ok());
+        }
+
+        server.expect_log("why=maxbuffer");
+        let growth = (peak_memory(server.pid()) - before) << 10;
+        assert!(growth < 14 * MIB as u64, "{what}: memory grew by {growth} bytes");
+    }
+}
