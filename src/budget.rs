@@ -13,12 +13,13 @@ mod upkeep;
 use std::{
     cmp::Reverse,
     collections::HashMap,
+    future::poll_fn,
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    task::Context,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -239,6 +240,11 @@ impl Owner {
     pub(crate) fn is_asked(&self, cx: &mut Context<'_>) -> bool {
         self.0.waker.register(cx.waker());
         self.0.asked.load(Ordering::Relaxed) > 0
+    }
+
+    /// Waits until the budget asks it to give back.
+    pub(crate) async fn asked(&self) {
+        poll_fn(|cx| if self.is_asked(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
     /// Notes that it has given back, so that the budget may ask again. Returns whether the budget had asked.

@@ -41,6 +41,10 @@ fn check_length(headers: &HeaderMap) {
 /// Checks a target: route, script and rest together are the whole path, and a redirect of a folder stays in its route.
 pub(crate) fn target(routes: &Routes, target: &[u8]) {
     let Ok(uri) = Uri::try_from(target) else { return };
+    if uri.path_and_query().is_none() {
+        // The service answers 400.
+        return;
+    }
     let path = decode(uri.path());
     let (site, base) = routes.find(&path);
     let (front, rest) = split_base(uri.path(), base.bytes);

@@ -50,11 +50,16 @@ impl Service {
         shutdown: Shutdown,
         mut request: Request<Incoming>,
     ) -> Response<Body> {
-        if let Some(target) = request.uri().path_and_query().filter(|_| request.uri().authority().is_some()) {
+        let routes = Arc::clone(&self.routes.borrow());
+        let Some(target) = request.uri().path_and_query() else {
+            // The authority form, for CONNECT to a proxy (RFC 9112, section 3.2.3).
+            let response = page::page(StatusCode::BAD_REQUEST, "The target of the request has no path.");
+            return routes.otherwise.headers.add(response);
+        };
+        if request.uri().authority().is_some() {
             // The absolute form, for proxies (RFC 9112, section 3.2.2): no answer may contain the server that it names.
             *request.uri_mut() = target.clone().into();
         }
-        let routes = Arc::clone(&self.routes.borrow());
         if let Some(target) = self.redirect {
             let (request, _) = request.into_parts();
             let response = match check_host_count(&request) {

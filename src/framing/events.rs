@@ -230,6 +230,11 @@ impl Commands {
         }
     }
 
+    /// Returns the bytes of memory that an unfinished line takes up.
+    pub(crate) fn held(&self) -> usize {
+        self.held.capacity()
+    }
+
     /// Calls `on` with a last line without a newline.
     pub(crate) fn finish(&mut self, on: &mut impl FnMut(Said<'_>)) {
         let held = std::mem::take(&mut self.held);

@@ -61,6 +61,10 @@ impl Lines {
         }
     }
 
+    pub(super) fn held(&self) -> usize {
+        self.held.capacity()
+    }
+
     pub(super) fn has_replaced(&self) -> bool {
         self.has_replaced
     }

@@ -116,6 +116,17 @@ impl Decoder {
         Ok(())
     }
 
+    /// Returns the bytes of memory that unfinished lines take up.
+    pub(crate) fn held(&self) -> usize {
+        match self {
+            Self::Lines(lines) => lines.held(),
+            Self::Chunks => 0,
+            Self::Streams(stdout, stderr) => stdout.held() + stderr.held(),
+            #[cfg(test)]
+            Self::Picky => 0,
+        }
+    }
+
     /// Whether the decoder has replaced bytes of text that are not UTF-8.
     pub(crate) fn has_replaced(&self) -> bool {
         matches!(self, Self::Lines(lines) if lines.has_replaced())

@@ -55,6 +55,10 @@ impl Stream {
         }
     }
 
+    pub(super) fn held(&self) -> usize {
+        self.held.capacity()
+    }
+
     fn emit(&self, line: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
         let mut object = format!("{{\"stream\":\"{}\",\"data\":\"", self.name);
         for chunk in line.utf8_chunks() {

@@ -8,7 +8,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn, upgrade::Upgraded};
+use hyper::{
+    Request, Response,
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::service_fn,
+    upgrade::Upgraded,
+};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
@@ -24,6 +30,8 @@ use crate::{
 };
 
 /// Serves `stream` until it closes or a session takes it over; `respond` answers each request.
+///
+/// A request with a body has the [`Owner`] of the connection's bytes among its extensions.
 pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
     stream: Stream,
     budget: &Budget,
@@ -33,7 +41,10 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
     let answering = Answering::default();
     let owner = Owner::new(budget, Kind::Client);
     let paced = Paced::new(stream, answering.clone(), owner.clone());
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        if !request.body().is_end_stream() {
+            request.extensions_mut().insert(owner.clone());
+        }
         let answer = answering.begin();
         let response = respond(request);
         let share = owner.share();

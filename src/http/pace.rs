@@ -192,6 +192,8 @@ impl AsyncWrite for Paced {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper does not read while a script holds up the body of a request, but flushes whenever it has a turn.
+        self.check_budget(cx)?;
         let done = Pin::new(&mut self.stream).poll_flush(cx);
         self.pace_write(cx, done)
     }

@@ -104,7 +104,7 @@ struct Host {
     input: Input,
     outputs: Outputs,
     parser: Parser,
-    /// The bytes that wait for the worker, and those of an unfinished message from it.
+    /// The bytes that wait for the worker, and those of an unfinished line or message from it.
     share: Share,
     /// Runs while no client is left and the worker does not read.
     last_input: Option<StallWatch>,
@@ -127,7 +127,10 @@ impl Host {
             return Poll::Ready(Some(Verdict::Overload));
         }
         let polled = self.poll_both(cx);
-        let in_part = if let Parser::Messages(_, part) = &self.parser { part.capacity() } else { 0 };
+        let in_part = match &self.parser {
+            Parser::Messages(decoder, part) => decoder.held() + part.capacity(),
+            Parser::Commands(commands, _) => commands.held(),
+        };
         self.share.set(self.input.held() + in_part, 0);
         polled
     }

@@ -18,9 +18,10 @@ use tokio::{
 
 use crate::{
     answer::service::Service,
+    budget::{Kind, Owner, Share},
     event::Event,
     http,
-    limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_TIME_MAX},
+    limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_BYTES, TLS_TIME_MAX},
     peer::{Connection, Peer},
     shutdown::Shutdown,
     socket::stream::{Plain, Stream},
@@ -64,10 +65,14 @@ impl Acceptor {
                 match certificates {
                     None => serve(Stream::Plain(stream), Connection::new(peer, None), service, &shutdown).await,
                     Some(certificates) => {
+                        let mut share = Owner::new(&service.budget(), Kind::Client).share();
+                        let owner = share.owner().clone();
                         let secured = tokio::select! {
-                            secured = secure(stream, peer, &certificates) => secured,
+                            secured = secure(stream, peer, &certificates, &mut share) => secured,
+                            () = owner.asked() => None,
                             () = shutdown.begun() => None,
                         };
+                        drop((share, owner));
                         if let Some((stream, connection)) = secured {
                             serve(stream, connection, service, &shutdown).await;
                         }
@@ -86,9 +91,18 @@ async fn serve(stream: Stream, connection: Connection, service: Service, shutdow
 }
 
 /// Performs the TLS handshake within [`TLS_TIME_MAX`]. Logs a failure; a client that speaks plain HTTP gets a 400.
-async fn secure(mut stream: Plain, peer: Peer, certificates: &Certificates) -> Option<(Stream, Connection)> {
+///
+/// `share` counts the largest message of a handshake from the first byte on: the bytes that rustls holds are not known.
+async fn secure(
+    mut stream: Plain,
+    peer: Peer,
+    certificates: &Certificates,
+    share: &mut Share,
+) -> Option<(Stream, Connection)> {
     let shake = async {
-        if tls::is_plain_http(first_byte(&stream).await?) {
+        let first = first_byte(&stream).await?;
+        share.set(TLS_BYTES, 0);
+        if tls::is_plain_http(first) {
             stream.write_all(tls::PLAIN_HTTP).await?;
             stream.shutdown().await?;
             return Err(io::Error::other("plain HTTP on a port of TLS"));

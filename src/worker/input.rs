@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use rustix::io::ioctl_fionread;
 use tokio::net::unix::pipe::Sender;
 
@@ -59,11 +60,14 @@ impl Input {
         }
     }
 
-    /// Writes all of `bytes`. Resolves once the pipe has taken them.
-    pub(crate) async fn write(&mut self, bytes: &[u8]) {
-        self.buffer().extend_from_slice(bytes);
+    /// Writes all of `bytes`. Resolves once the pipe has taken them. Tells `count` how many bytes wait here.
+    pub(crate) async fn write(&mut self, bytes: Bytes, mut count: impl FnMut(usize)) {
+        self.buffer().extend_from_slice(&bytes);
+        // Not held twice while they wait.
+        drop(bytes);
         poll_fn(|cx| {
             self.send(cx);
+            count(self.held());
             if self.is_drained() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;

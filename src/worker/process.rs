@@ -150,7 +150,7 @@ impl Partner for Process {
     }
 
     fn held(&mut self) -> (usize, usize) {
-        (self.input.held(), 0)
+        (self.input.held() + self.decoder.held(), 0)
     }
 
     fn tidy(&mut self) {

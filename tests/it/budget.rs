@@ -278,3 +278,69 @@ fn a_client_that_does_not_take_the_101_loses_its_seat_to_the_budget() {
     server.expect_nth_log("buffers nearly full", 1);
     eventually("the next are served", || server.try_connect("/next", "").ok());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn bodies_that_no_script_reads_are_counted_and_the_largest_are_cut_off() {
+    use crate::harness::process::linux::peak_memory;
+    const CLIENTS: usize = 200;
+    let tree = Tree::new();
+    tree.program("cgi/deaf", "#!/bin/sh\necho >> started\nexec sleep 1000\n");
+    let server = Server::serve(&["--cgidir", &tree.path("cgi"), "--maxbuffer=4194304"]);
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| server.http()).collect();
+    for client in &mut clients {
+        client.send("POST /deaf HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n\r\n");
+    }
+    eventually("all scripts run", || {
+        (tree.holds("cgi/started") && tree.read("cgi/started").len() == CLIENTS).then_some(())
+    });
+    let before = peak_memory(server.pid());
+
+    // The pipe of a script takes 64 KiB. Behind it, 22 MiB would wait in wsd, were there no limit.
+    for _ in 0..8 {
+        for client in &mut clients {
+            // A client that was cut off cannot send.
+            let _ = client.try_send(vec![b'x'; 30_000]);
+        }
+    }
+
+    // At most as many are left as have 40 KiB each.
+    eventually("the others are cut off", || {
+        let cut = clients.iter_mut().filter_map(|client| client.try_send("x").err()).count();
+        (cut >= CLIENTS - (4 * MIB) / (40 << 10)).then_some(())
+    });
+    let growth = (peak_memory(server.pid()) - before) << 10;
+    assert!(growth < 16 * MIB as u64, "memory grew by {growth} bytes");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn unfinished_lines_of_programs_are_counted() {
+    use crate::harness::process::linux::peak_memory;
+    let rooms: &[&str] = &["--shared=path"];
+    // The flags, the bytes of each line, the programs: 18 MiB and more, were there no limit.
+    let table = [
+        ("own, lines", &[][..], 60_000, 300),
+        ("own, --passstderr", &["--passstderr"], 1_000_000, 20),
+        ("rooms of lines", rooms, 60_000, 300),
+        ("rooms of json", &["--shared=path", "--framing=json"], 4_100_000, 5),
+    ];
+    for (what, flags, bytes, programs) in table {
+        let server = Server::shell(
+            &[&["--pingms=0", "--maxbuffer=1048576"], flags].concat(),
+            &format!("head -c {bytes} /dev/zero | tr '\\0' x\nexec sleep 1000"),
+            &[],
+        );
+        let _first = server.connect("/first");
+        let before = peak_memory(server.pid());
+
+        let mut clients = Vec::new();
+        for number in 0..programs {
+            clients.extend(server.try_connect(&format!("/{number}"), "").ok());
+        }
+
+        server.expect_log("why=maxbuffer");
+        let growth = (peak_memory(server.pid()) - before) << 10;
+        assert!(growth < 14 * MIB as u64, "{what}: memory grew by {growth} bytes");
+    }
+}

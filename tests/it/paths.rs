@@ -64,3 +64,23 @@ fn a_script_that_points_to_an_unclean_path_is_a_404() {
     }
     assert_eq!(server.get("/there?/a/b.txt", "").text(), "a file");
 }
+
+#[test]
+fn a_target_without_a_path_is_a_400() {
+    let tree = Tree::new();
+    tree.program("cgi/a", SCRIPT).file("site/index.html", "index");
+    let servers = [
+        Server::command(&[], &["cat"]),
+        Server::serve(&["--staticdir", &tree.path("site")]),
+        Server::serve(&["--cgidir", &tree.path("cgi")]),
+    ];
+    for server in &servers {
+        for target in ["GET evil:443", "GET evil", "CONNECT evil:443"] {
+            let response =
+                server.request(&format!("{target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+
+            assert_eq!(response.status, 400, "{target}:\n{response}");
+            assert!(response.text().contains("has no path"), "{target}:\n{response}");
+        }
+    }
+}

@@ -12,6 +12,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ProtocolVersion};
 
 use crate::harness::certificates::{Authority, Identity};
+use crate::harness::crowd::raise_descriptor_limit;
 use crate::harness::http::{Connection, Response};
 use crate::harness::server::{Server, run};
 use crate::harness::stream::Stream;
@@ -552,6 +553,39 @@ fn a_handshake_that_takes_too_long_is_cut() {
         assert!(start.elapsed() >= LIMIT.mul_f64(0.95), "cut after {:?}", start.elapsed());
         assert_in_time(start, LIMIT);
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn handshakes_that_do_not_end_stay_within_maxbuffer() {
+    use crate::harness::process::linux::peak_memory;
+    const CLIENTS: usize = 800;
+    const MIB: usize = 1 << 20;
+    raise_descriptor_limit(4096);
+    let authority = Authority::new();
+    let (_tree, server) = start(&authority, &["--maxbuffer=1048576"], &["cat"]);
+    let before = peak_memory(server.pid());
+    // A ClientHello of 65,000 bytes, in 5 records; the last has only its head.
+    let mut hello = vec![1, 0, 0xFD, 0xE8, 3, 3];
+    hello.resize(64_000, b'A');
+    let record = |part: &[u8]| [&[22, 3, 1, 0x3E, 0x80][..], part].concat();
+    let mut records: Vec<u8> = hello.chunks(16_000).flat_map(record).collect();
+    records.extend([22, 3, 1, 0x3E, 0x80]);
+
+    // 53 MB, were there no limit.
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| server.http()).collect();
+    for client in &mut clients {
+        let _ = client.try_send(&records);
+    }
+
+    eventually("most are cut off", || {
+        let cut = clients.iter_mut().filter_map(|client| client.try_send("A").err()).count();
+        (cut >= CLIENTS - MIB / (64 << 10)).then_some(())
+    });
+    let growth = (peak_memory(server.pid()) - before) << 10;
+    assert!(growth < (1 + 32) * MIB as u64, "memory grew by {growth} bytes");
+    drop(clients);
+    secure(&server, &authority.client(&[&TLS13], None));
 }
 
 #[test]

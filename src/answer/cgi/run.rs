@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     admission::Permit,
+    budget::{Owner, Share},
     buffers,
     event::Event,
     http::{gate::AdmittedClient, page, refusal::Refusal},
@@ -82,6 +83,7 @@ async fn talk_with(ask: &Ask, file: PathBuf, worker: Worker, permit: Permit, bod
         is_head: ask.request.method == Method::HEAD,
         worker,
         body,
+        share: ask.request.extensions.get::<Owner>().map(Owner::share),
         permit,
         file,
         time_max: ask.site.cgi.as_ref().map_or(Duration::MAX, |cgi| cgi.time_max),
@@ -106,6 +108,8 @@ async fn talk_with(ask: &Ask, file: PathBuf, worker: Worker, permit: Permit, bod
 struct Run {
     worker: Worker,
     body: Option<Incoming>,
+    /// Counts the part of the body that waits for the script; `None` without a body.
+    share: Option<Share>,
     is_head: bool,
     permit: Permit,
     file: PathBuf,
@@ -116,9 +120,9 @@ struct Run {
 impl Run {
     /// Runs the script to its end; sends its answer to `tell` as soon as the head is complete.
     async fn run(self, tell: oneshot::Sender<Outcome>, connection: &Connection) {
-        let Self { worker, body, is_head, permit, file, time_max, patience } = self;
+        let Self { worker, body, share, is_head, permit, file, time_max, patience } = self;
         let Worker { mut child, mut input, mut output, mut stderr } = worker;
-        let body_broken = feed_and_log(body, &mut input, &mut stderr, connection);
+        let body_broken = feed_and_log(body, share, &mut input, &mut stderr, connection);
         let mut tell = Some(tell);
         let talked = tokio::select! {
             // The body of the request broke off.
@@ -149,13 +153,18 @@ impl Run {
 
 /// Writes the request's body to the script, and the script's standard error to the log. Returns if the body breaks off;
 /// the input then stays open, so that the script does not take a part for the whole.
-async fn feed_and_log(body: Option<Incoming>, input: &mut Input, stderr: &mut Stderr, connection: &Connection) {
+async fn feed_and_log(
+    mut body: Option<Incoming>,
+    mut share: Option<Share>,
+    input: &mut Input,
+    stderr: &mut Stderr,
+    connection: &Connection,
+) {
     let feed = async {
-        let mut body = body;
         while let Some(Some(frame)) = next_frame(&mut body).await {
             let Ok(frame) = frame else { return };
-            if let Some(data) = frame.data_ref() {
-                input.write(data).await;
+            if let Ok(data) = frame.into_data() {
+                input.write(data, |held| share.iter_mut().for_each(|share| share.set(held, 0))).await;
             }
         }
         input.close();
