@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use crate::harness::eventually;
 use crate::harness::server::{Server, field};
 use crate::harness::tree::Tree;
-use crate::harness::websocket::{CONTINUATION, Client, Close, Frame, TEXT};
+use crate::harness::websocket::{CONTINUATION, Client, Close, Frame, TEXT, upgrade_request};
 
 const MIB: usize = 1 << 20;
 
@@ -213,4 +213,54 @@ fn the_limit_of_the_file_changes_at_once() {
         full.assert_refuses();
     }
     assert_eq!(count(&full.server, "settings need a restart"), 0);
+}
+
+/// The growth of wsd's memory for each of `count` idle sessions, in KiB, with paths of about `length` bytes.
+#[cfg(target_os = "linux")]
+fn idle_memory(sharing: &str, count: u64, length: usize) -> u64 {
+    use crate::harness::process::linux::peak_memory;
+    let server = Server::command(&[sharing, "--pingms=0"], &["cat"]);
+    let before = peak_memory(server.pid());
+    let path = "a".repeat(length);
+    let clients: Vec<_> = (0..count).map(|number| server.connect(&format!("/{number}/{path}"))).collect();
+    let growth = peak_memory(server.pid()) - before;
+    drop(clients);
+    growth / count
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_idle_session_does_not_keep_its_path() {
+    let (short, long) = (idle_memory("--shared", 300, 1), idle_memory("--shared", 300, 31_000));
+
+    assert!(long < short + 10, "{short} KiB a session with short paths, {long} KiB with long ones");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_room_keeps_its_path_once() {
+    let (short, long) = (idle_memory("--shared=path", 60, 1), idle_memory("--shared=path", 60, 31_000));
+
+    assert!(long < short + 2 * 31, "{short} KiB a room with short paths, {long} KiB with long ones");
+}
+
+#[test]
+fn clients_of_rooms_with_long_paths_make_way() {
+    let server = Server::command(&["--shared=path", "--pingms=0", "--maxbuffer=1048576"], &["cat"]);
+    let path = "a".repeat(31_000);
+    let mut honest = server.connect("/honest");
+
+    // wsd answers some with 503, and closes others before their answer.
+    let hostile = (0..60).map(|number| {
+        let mut connection = server.http();
+        connection.send(upgrade_request(&server.host(), &format!("/{number}/{path}"), ""));
+        connection.try_response("GET");
+        connection
+    });
+    let hostile: Vec<_> = hostile.collect();
+
+    server.expect_log("end=overload");
+    assert_answered(&mut honest, "still here");
+    eventually("the next are served", || server.try_connect("/next", "").ok());
+    drop(hostile);
 }
