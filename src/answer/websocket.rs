@@ -86,10 +86,10 @@ fn run(ask: &mut Ask, partner: SessionPartner) {
         let socket = |owner: &Owner| Socket::new(stream, early, &site.socket, owner.clone());
         match partner {
             SessionPartner::Process(process) => {
-                session::run(&connection, &path, socket(process.owner()), *process, &shutdown).await;
+                session::run(&connection, path, socket(process.owner()), *process, &shutdown).await;
             }
             SessionPartner::Member(member) => {
-                session::run(&connection, &path, socket(member.owner()), member, &shutdown).await;
+                session::run(&connection, path, socket(member.owner()), member, &shutdown).await;
             }
         }
     });

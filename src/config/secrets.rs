@@ -14,15 +14,21 @@ use crate::answer::{
     site::Site,
 };
 
-/// Lists the program and each file that its arguments may name: `server.py`, `--file=server.py`.
+/// Lists the program and each file that its arguments may name: `server.py`, `--file=server.py`, `-fserver.py`.
 fn of_command(site: &Site) -> Vec<(Namer, PathBuf)> {
     let Some(Scripts::Command(program)) = &site.scripts else { return Vec::new() };
-    let values = program.args.iter().filter_map(|arg| {
-        let at = arg.as_bytes().iter().position(|byte| *byte == b'=')?;
-        Some(OsStr::from_bytes(&arg.as_bytes()[at + 1..]))
-    });
-    let named = program.args.iter().map(AsRef::as_ref).chain(values).filter(|name: &&OsStr| !name.is_empty());
+    let named = program.args.iter().flat_map(|arg| names(arg.as_bytes())).map(OsStr::from_bytes);
     once(program.path.clone()).chain(named.map(PathBuf::from)).map(|path| (Namer::Command, path)).collect()
+}
+
+/// Returns the names of files that an argument may have: itself, its part after `=`, and its part after a short option.
+fn names(arg: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let value = arg.iter().position(|byte| *byte == b'=').map(|at| &arg[at + 1..]);
+    let attached = match arg {
+        [b'-', option, rest @ ..] if *option != b'-' => Some(rest),
+        _ => None,
+    };
+    [Some(arg), value, attached].into_iter().flatten().filter(|name| !name.is_empty())
 }
 
 /// Guards the files of `--config`, of `--sslkey` and of the sites. `before` has the guards of the previous settings.

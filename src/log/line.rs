@@ -127,9 +127,13 @@ impl fmt::Display for Value<'_> {
     }
 }
 
-/// Whether `c` is a control character, changes the direction of text, or ends a line for some readers.
+/// Whether `c` is a control character, has no width, changes the direction of text, or ends a line for some readers.
 fn is_unprintable(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(
+            c,
+            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+        )
 }
 
 #[cfg(test)]
@@ -152,6 +156,15 @@ mod tests {
         ];
         for (value, want) in table {
             assert_eq!(Value(value, Length::Cut).to_string(), want, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn characters_that_show_nothing_or_move_text_are_escaped() {
+        let controls = ['\u{AD}', '\u{61C}', '\u{180E}', '\u{2028}', '\u{2029}', '\u{FEFF}'].into_iter();
+        for c in controls.chain('\u{200B}'..='\u{200F}').chain('\u{202A}'..='\u{202E}').chain('\u{2060}'..='\u{206F}') {
+            let want = format!("\"a\\u{{{:x}}}b\"", u32::from(c));
+            assert_eq!(Value(&format!("a{c}b"), Length::Cut).to_string(), want);
         }
     }
 

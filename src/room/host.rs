@@ -51,12 +51,11 @@ pub(super) async fn run(
     worker: Worker,
     permit: Permit,
     connection: &Connection,
-    path: &str,
     shutdown: &Shutdown,
 ) -> Status {
     let Worker { mut child, input, output, stderr } = worker;
     let (pid, began) = (child.pid(), Instant::now());
-    Event::RoomStarted { pid, path }.emit();
+    Event::RoomStarted { pid, path: &String::from_utf8_lossy(&room.path) }.emit();
     let framing = room.options.framing;
     let mut host = Host {
         parser: if framing.names_clients() {
@@ -93,6 +92,7 @@ pub(super) async fn run(
     drop(child);
     outputs.log_to_the_end(&connection).await;
     drop(permit);
+    let path = &String::from_utf8_lossy(&room.path);
     Event::RoomEnded { pid, path, status: status.shell(), secs: &event::seconds(began.elapsed()) }.emit();
     room.end(&verdict.unwrap_or(Verdict::Exit(Some(status))));
     status
@@ -104,7 +104,7 @@ struct Host {
     input: Input,
     outputs: Outputs,
     parser: Parser,
-    /// The bytes that wait for the worker, and those of an unfinished line or message from it.
+    /// The bytes that wait for the worker, those of an unfinished line or message from it, and those of the path.
     share: Share,
     /// Runs while no client is left and the worker does not read.
     last_input: Option<StallWatch>,
@@ -131,7 +131,7 @@ impl Host {
             Parser::Messages(decoder, part) => decoder.held() + part.capacity(),
             Parser::Commands(commands, _) => commands.held(),
         };
-        self.share.set(self.input.held() + in_part, 0);
+        self.share.set(self.input.held() + in_part + self.room.path.len(), 0);
         polled
     }
 

@@ -178,11 +178,12 @@ impl Partner for Member {
         lock(&self.room.inbox).taken()
     }
 
+    /// Counts the room's path as shared: wsd frees it when the last client leaves.
     fn held(&mut self) -> (usize, usize) {
         if self.posted.0 > 0 && self.posted.1 != lock(&self.room.inbox).taken() {
             self.posted.0 = 0;
         }
-        (self.said.held(), self.posted.0)
+        (self.said.held(), self.posted.0 + self.room.path.len())
     }
 
     fn tidy(&mut self) {}

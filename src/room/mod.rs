@@ -45,6 +45,8 @@ use seat::Pressure;
 #[derive(Debug)]
 pub(crate) struct Room {
     options: RoomOptions,
+    /// The path in the log. It may have 32 KiB, and a room in the registry shares it with its key.
+    path: Arc<[u8]>,
     /// Whether the worker stays when the last client has left.
     stays: AtomicBool,
     hub: Mutex<Hub>,
@@ -69,7 +71,7 @@ pub(crate) enum NoSeat {
 }
 
 impl Room {
-    fn new(options: RoomOptions) -> Arc<Self> {
+    fn new(options: RoomOptions, path: Arc<[u8]>) -> Arc<Self> {
         let history = History::new(options.history, &options.budget);
         let owner = Owner::new(&options.budget, OwnerKind::Room);
         Arc::new(Self {
@@ -80,6 +82,7 @@ impl Room {
             owner,
             pressure: Arc::new(Pressure::new(options.slow)),
             options,
+            path,
             ended: CancellationToken::new(),
         })
     }

@@ -39,7 +39,7 @@ pub(crate) struct Rooms {
     /// The clients that share a worker.
     pub(crate) sharing: Sharing,
     options: RoomOptions,
-    open: Mutex<HashMap<Vec<u8>, Arc<Room>>>,
+    open: Mutex<HashMap<Arc<[u8]>, Arc<Room>>>,
     /// The lock of the client whose room is being started.
     starts: tokio::sync::Mutex<()>,
     /// Whether a task keeps an `--eager` worker running.
@@ -92,15 +92,15 @@ impl Rooms {
             return Err(NotJoined::Down);
         }
         let (worker, permit) = launch.await.map_err(NotJoined::Launch)?;
-        let room = Room::new(self.options.clone());
+        let known = key.clone().filter(|key| **key == *path);
+        let room = Room::new(self.options.clone(), known.unwrap_or_else(|| path.into()));
         let member = Member::join(&room, client, connection.id, variables).map_err(|_| NotJoined::Full)?;
         if let Some(key) = &key {
-            lock(&self.open).insert(key.clone(), Arc::clone(&room));
+            lock(&self.open).insert(Arc::clone(key), Arc::clone(&room));
         }
         let (rooms, connection, end) = (Arc::clone(self), connection.clone(), shutdown.clone());
-        let path = String::from_utf8_lossy(path).into_owned();
         shutdown.spawn(async move {
-            host::run(Arc::clone(&room), worker, permit, &connection, &path, &end).await;
+            host::run(Arc::clone(&room), worker, permit, &connection, &end).await;
             if let Some(key) = &key {
                 rooms.forget(key, &room);
             }
@@ -153,7 +153,7 @@ impl Rooms {
         if self.is_kept.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (rooms, path, end) = (Arc::clone(self), path.to_owned(), shutdown.clone());
+        let (rooms, path, end) = (Arc::clone(self), Arc::<[u8]>::from(path.as_bytes()), shutdown.clone());
         let name = program.path.display().to_string();
         // The first worker starts before wsd accepts clients.
         let launch = move || {
@@ -166,16 +166,17 @@ impl Rooms {
             }
             None
         };
-        let first = launch().map(|(permit, worker)| (permit, worker, self.open_shared()));
+        let first = launch().map(|(permit, worker)| (permit, worker, self.open_shared(&path)));
         let keep = async move {
             let (mut first, mut pause) = (first, None);
             while !rooms.is_retired.load(Ordering::Relaxed) && !end.has_begun() {
                 let mut ran = None;
-                let next =
-                    first.take().or_else(|| launch().map(|(permit, worker)| (permit, worker, rooms.open_shared())));
+                let next = first
+                    .take()
+                    .or_else(|| launch().map(|(permit, worker)| (permit, worker, rooms.open_shared(&path))));
                 if let Some((permit, worker, room)) = next {
                     let began = Instant::now();
-                    host::run(Arc::clone(&room), worker, permit, &Connection::none(), &path, &end).await;
+                    host::run(Arc::clone(&room), worker, permit, &Connection::none(), &end).await;
                     rooms.forget(&[], &room);
                     ran = Some(began.elapsed());
                     if rooms.is_retired.load(Ordering::Relaxed) || end.has_begun() {
@@ -205,19 +206,19 @@ impl Rooms {
     }
 
     /// Returns the key of the room that the clients of a path share; `None` if each has its own.
-    fn key(&self, path: &[u8]) -> Option<Vec<u8>> {
+    fn key(&self, path: &[u8]) -> Option<Arc<[u8]>> {
         match self.sharing {
             Sharing::Alone => None,
-            Sharing::All => Some(Vec::new()),
-            Sharing::Path => Some(path.to_vec()),
+            Sharing::All => Some(Arc::default()),
+            Sharing::Path => Some(path.into()),
         }
     }
 
-    /// Opens a room for all clients.
-    fn open_shared(&self) -> Arc<Room> {
-        let room = Room::new(self.options.clone());
+    /// Opens a room for all clients. `path` is for the log.
+    fn open_shared(&self, path: &Arc<[u8]>) -> Arc<Room> {
+        let room = Room::new(self.options.clone(), Arc::clone(path));
         let mut open = lock(&self.open);
-        open.insert(Vec::new(), Arc::clone(&room));
+        open.insert(Arc::default(), Arc::clone(&room));
         // Under the lock: either this sees `is_retired`, or `retire` sees the room.
         if self.is_retired.load(Ordering::Relaxed) {
             room.release();
@@ -275,10 +276,10 @@ mod tests {
             budget: Budget::new(None),
         };
         let rooms = Rooms::new(Sharing::All, options);
-        assert!(!rooms.open_shared().is_over());
+        assert!(!rooms.open_shared(&Arc::default()).is_over());
 
         rooms.retire();
 
-        assert!(rooms.open_shared().is_over());
+        assert!(rooms.open_shared(&Arc::default()).is_over());
     }
 }

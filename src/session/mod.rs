@@ -19,16 +19,18 @@ use crate::{
 use carry::{Counts, Session};
 use end::End;
 
-/// Runs a session to its end, for any kind of client and partner.
+/// Runs a session to its end, for any kind of client and partner. `path` is for the log.
 pub(crate) async fn run(
     connection: &Connection,
-    path: &str,
+    path: String,
     client: impl Client + Send,
     partner: impl Partner + Send,
     shutdown: &Shutdown,
 ) {
     let (conn, began) = (connection.id, Instant::now());
-    Event::SessionStarted { conn, peer: connection.peer, pid: partner.pid(), path }.emit();
+    Event::SessionStarted { conn, peer: connection.peer, pid: partner.pid(), path: &path }.emit();
+    // A path may have 32 KiB, and an idle session must not keep them.
+    drop(path);
     let mut session = Session::new(client, partner);
     let end = tokio::select! {
         end = poll_fn(|cx| session.poll(cx)) => end,

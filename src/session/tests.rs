@@ -44,7 +44,7 @@ impl Stage {
         let (budget, shutdown) = (Budget::new(Some(160_000)), Shutdown::default());
         let (own, other) = (client.clone(), ScriptedPartner::new(&partner, status, &budget));
         let end = shutdown.clone();
-        let task = tokio::spawn(async move { super::run(&Connection::none(), "/", own, other, &end).await });
+        let task = tokio::spawn(async move { super::run(&Connection::none(), "/".to_owned(), own, other, &end).await });
         Self { client, partner, budget, shutdown, task }
     }
 
@@ -230,7 +230,7 @@ async fn output_that_breaks_its_framing_ends_the_session_with_1011() {
     let process = Process::new(Connection::none(), worker, permit, &options);
     let client = ScriptedClient::default();
 
-    super::run(&Connection::none(), "/", client.clone(), process, &Shutdown::default()).await;
+    super::run(&Connection::none(), "/".to_owned(), client.clone(), process, &Shutdown::default()).await;
 
     assert_eq!(client.taken().join("+"), "a+b+close 1011 a byte that is not allowed");
 }

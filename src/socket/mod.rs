@@ -92,6 +92,9 @@ impl Socket {
             let count = self.early.len().min(buffer.len());
             buffer[..count].copy_from_slice(&self.early[..count]);
             self.early.drain(..count);
+            if self.early.is_empty() {
+                self.early = Vec::new();
+            }
             return Poll::Ready(count);
         }
         let mut buffer = ReadBuf::new(buffer);
@@ -221,7 +224,7 @@ impl Client for Socket {
 
     fn held(&self) -> (usize, usize) {
         let (own, shared) = self.outgoing.held();
-        (self.reader.held() + self.early.len() + own + self.stream.held(), shared)
+        (self.reader.held() + self.early.capacity() + own + self.stream.held(), shared)
     }
 
     fn forget_messages(&mut self) {

@@ -7,7 +7,7 @@ use crate::harness::http::Connection;
 use crate::harness::server::{Server, field};
 use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
-use crate::harness::websocket::{CONTINUATION, Client, Close, Frame, TEXT, upgrade_request};
+use crate::harness::websocket::{CONTINUATION, Client, Close, Frame, PONG, TEXT, upgrade_request};
 
 const MIB: usize = 1 << 20;
 
@@ -343,4 +343,65 @@ fn unfinished_lines_of_programs_are_counted() {
         let growth = (peak_memory(server.pid()) - before) << 10;
         assert!(growth < 14 * MIB as u64, "{what}: memory grew by {growth} bytes");
     }
+}
+
+/// The growth of wsd's memory for each of `count` idle sessions, in KiB, with paths of about `length` bytes and with `early`
+/// behind their requests.
+#[cfg(target_os = "linux")]
+fn idle_memory(sharing: &str, count: u64, length: usize, early: &[u8]) -> u64 {
+    use crate::harness::process::linux::peak_memory;
+    let server = Server::command(&[sharing, "--pingms=0"], &["cat"]);
+    let before = peak_memory(server.pid());
+    let path = "a".repeat(length);
+    let open = |number| {
+        let mut connection = server.http();
+        let request = upgrade_request(&server.host(), &format!("/{number}/{path}"), "");
+        connection.send([request.as_bytes(), early].concat());
+        assert_eq!(connection.response("GET").status, 101);
+        connection
+    };
+    let connections: Vec<_> = (0..count).map(open).collect();
+    let growth = peak_memory(server.pid()) - before;
+    drop(connections);
+    growth / count
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_idle_session_keeps_neither_its_path_nor_its_early_bytes() {
+    let pongs = Frame::new(PONG, "").masked().repeat(4000);
+    let memory = |length, early: &[u8]| idle_memory("--shared", 300, length, early);
+    let (short, long, early) = (memory(1, b""), memory(31_000, b""), memory(1, &pongs));
+
+    assert!(long < short + 10, "{short} KiB a session with short paths, {long} KiB with long ones");
+    assert!(early < short + 10, "{short} KiB a session without early bytes, {early} KiB with them");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_room_keeps_its_path_once() {
+    let (short, long) = (idle_memory("--shared=path", 60, 1, b""), idle_memory("--shared=path", 60, 31_000, b""));
+
+    assert!(long < short + 2 * 31, "{short} KiB a room with short paths, {long} KiB with long ones");
+}
+
+#[test]
+fn clients_of_rooms_with_long_paths_make_way() {
+    let server = Server::command(&["--shared=path", "--pingms=0", "--maxbuffer=1048576"], &["cat"]);
+    let path = "a".repeat(31_000);
+    let mut honest = server.connect("/honest");
+
+    // wsd answers some with 503, and closes others before their answer.
+    let hostile = (0..60).map(|number| {
+        let mut connection = server.http();
+        connection.send(upgrade_request(&server.host(), &format!("/{number}/{path}"), ""));
+        connection.try_response("GET");
+        connection
+    });
+    let hostile: Vec<_> = hostile.collect();
+
+    server.expect_log("end=overload");
+    assert_answered(&mut honest, "still here");
+    eventually("the next are served", || server.try_connect("/next", "").ok());
+    drop(hostile);
 }

@@ -147,6 +147,19 @@ fn a_file_that_an_argument_names_behind_its_own_flag_is_not_served() {
 }
 
 #[test]
+fn a_file_that_is_attached_to_a_short_option_is_not_served() {
+    for argument in ["-fsite/counter.awk", "-asite/counter.awk", "-f=site/counter.awk"] {
+        let tree = site();
+        tree.file("site/counter.awk", SECRET);
+        let server = serve(&tree, &["sh", "-c", "cat", "sh", argument]);
+
+        assert_secret(&tree, "counter.awk", |path, headers| server.get(path, headers));
+        let line = server.expect_log("file not served file=site/counter.awk ").text;
+        assert_eq!(field(&line, "named").as_deref(), Some("COMMAND"), "{argument}");
+    }
+}
+
+#[test]
 fn the_scripts_of_one_route_are_not_among_the_files_of_another() {
     let tree = site();
     tree.file("site/server.sh", SECRET);
