@@ -23,7 +23,7 @@ use crate::{
     limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_TIME_MAX},
     peer::{Connection, Peer},
     shutdown::Shutdown,
-    socket::stream::{Plain, Stream},
+    socket::stream::{Followed, Plain, Stream},
 };
 use listener::Listener;
 use tls::Certificates;
@@ -93,7 +93,7 @@ async fn secure(mut stream: Plain, peer: Peer, certificates: &Certificates) -> O
             stream.shutdown().await?;
             return Err(io::Error::other("plain HTTP on a port of TLS"));
         }
-        certificates.acceptor().accept(stream).await
+        certificates.acceptor().accept(Followed::new(stream)).await
     };
     match timeout(TLS_TIME_MAX, shake).await {
         Ok(Ok(stream)) => {

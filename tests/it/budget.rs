@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use crate::harness::eventually;
 use crate::harness::server::{Server, field};
 use crate::harness::tree::Tree;
-use crate::harness::websocket::{CONTINUATION, Client, Close, Frame, TEXT, upgrade_request};
+use crate::harness::websocket::{CONTINUATION, Client, Close, Frame, PONG, TEXT, upgrade_request};
 
 const MIB: usize = 1 << 20;
 
@@ -215,31 +215,42 @@ fn the_limit_of_the_file_changes_at_once() {
     assert_eq!(count(&full.server, "settings need a restart"), 0);
 }
 
-/// The growth of wsd's memory for each of `count` idle sessions, in KiB, with paths of about `length` bytes.
+/// The growth of wsd's memory for each of `count` idle sessions, in KiB, with paths of about `length` bytes and with `early`
+/// behind their requests.
 #[cfg(target_os = "linux")]
-fn idle_memory(sharing: &str, count: u64, length: usize) -> u64 {
+fn idle_memory(sharing: &str, count: u64, length: usize, early: &[u8]) -> u64 {
     use crate::harness::process::linux::peak_memory;
     let server = Server::command(&[sharing, "--pingms=0"], &["cat"]);
     let before = peak_memory(server.pid());
     let path = "a".repeat(length);
-    let clients: Vec<_> = (0..count).map(|number| server.connect(&format!("/{number}/{path}"))).collect();
+    let open = |number| {
+        let mut connection = server.http();
+        let request = upgrade_request(&server.host(), &format!("/{number}/{path}"), "");
+        connection.send([request.as_bytes(), early].concat());
+        assert_eq!(connection.response("GET").status, 101);
+        connection
+    };
+    let connections: Vec<_> = (0..count).map(open).collect();
     let growth = peak_memory(server.pid()) - before;
-    drop(clients);
+    drop(connections);
     growth / count
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_idle_session_does_not_keep_its_path() {
-    let (short, long) = (idle_memory("--shared", 300, 1), idle_memory("--shared", 300, 31_000));
+fn an_idle_session_keeps_neither_its_path_nor_its_early_bytes() {
+    let pongs = Frame::new(PONG, "").masked().repeat(4000);
+    let memory = |length, early: &[u8]| idle_memory("--shared", 300, length, early);
+    let (short, long, early) = (memory(1, b""), memory(31_000, b""), memory(1, &pongs));
 
     assert!(long < short + 10, "{short} KiB a session with short paths, {long} KiB with long ones");
+    assert!(early < short + 10, "{short} KiB a session without early bytes, {early} KiB with them");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_room_keeps_its_path_once() {
-    let (short, long) = (idle_memory("--shared=path", 60, 1), idle_memory("--shared=path", 60, 31_000));
+    let (short, long) = (idle_memory("--shared=path", 60, 1, b""), idle_memory("--shared=path", 60, 31_000, b""));
 
     assert!(long < short + 2 * 31, "{short} KiB a room with short paths, {long} KiB with long ones");
 }
