@@ -170,6 +170,9 @@ pub(crate) const LOG_END: Duration = Duration::from_secs(1);
 /// Bytes at most that TLS holds for a client that takes no more: a limit of rustls.
 pub(crate) const TLS_BYTES: usize = 64 << 10;
 
+/// Bytes at most that TLS holds of a client while a part of a record is missing: a record of 16 KiB with its overhead.
+pub(crate) const TLS_RECORD_BYTES: usize = 18 << 10;
+
 /// The time that a client has for the handshake of TLS.
 pub(crate) const TLS_TIME_MAX: Duration = Duration::from_secs(10);
 

@@ -168,6 +168,7 @@ impl AsyncRead for Paced {
             }
             return Poll::Ready(result);
         }
+        self.count();
         if self.waiting == Waiting::Nothing { Poll::Pending } else { self.timer.poll(cx) }
     }
 }

@@ -24,7 +24,7 @@ use crate::{
     limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_BYTES, TLS_TIME_MAX},
     peer::{Connection, Peer},
     shutdown::Shutdown,
-    socket::stream::{Plain, Stream},
+    socket::stream::{Followed, Plain, Stream},
 };
 use listener::Listener;
 use tls::Certificates;
@@ -92,22 +92,22 @@ async fn serve(stream: Stream, connection: Connection, service: Service, shutdow
 
 /// Performs the TLS handshake within [`TLS_TIME_MAX`]. Logs a failure; a client that speaks plain HTTP gets a 400.
 ///
-/// `share` counts the largest message of a handshake from the first byte on: the bytes that rustls holds are not known.
+/// `counted` holds the largest message of a handshake from the first byte on: the bytes that rustls holds are not known.
 async fn secure(
     mut stream: Plain,
     peer: Peer,
     certificates: &Certificates,
-    share: &mut Share,
+    counted: &mut Share,
 ) -> Option<(Stream, Connection)> {
     let shake = async {
         let first = first_byte(&stream).await?;
-        share.set(TLS_BYTES, 0);
+        counted.set(TLS_BYTES, 0);
         if tls::is_plain_http(first) {
             stream.write_all(tls::PLAIN_HTTP).await?;
             stream.shutdown().await?;
             return Err(io::Error::other("plain HTTP on a port of TLS"));
         }
-        certificates.acceptor().accept(stream).await
+        certificates.acceptor().accept(Followed::new(stream)).await
     };
     match timeout(TLS_TIME_MAX, shake).await {
         Ok(Ok(stream)) => {

@@ -4,6 +4,7 @@ mod closing;
 mod header;
 mod outgoing;
 pub(crate) mod reader;
+mod records;
 mod state;
 pub(crate) mod stream;
 mod upkeep;

@@ -12,6 +12,7 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+use super::records::Records;
 use crate::limits::TLS_BYTES;
 
 /// An accepted connection.
@@ -20,7 +21,7 @@ pub(crate) enum Stream {
     /// Without TLS.
     Plain(Plain),
     /// With TLS, after its handshake.
-    Tls(Box<TlsStream<Plain>>),
+    Tls(Box<TlsStream<Followed>>),
 }
 
 /// An accepted connection of the kernel.
@@ -30,6 +31,13 @@ pub(crate) enum Plain {
     Tcp(TcpStream),
     /// A Unix socket.
     Unix(UnixStream),
+}
+
+/// An accepted connection that TLS reads. It follows the records, since rustls does not tell what it holds of one.
+#[derive(Debug)]
+pub(crate) struct Followed {
+    plain: Plain,
+    records: Records,
 }
 
 trait Bytes: AsyncRead + AsyncWrite + Unpin {}
@@ -43,15 +51,19 @@ impl Stream {
     pub(crate) fn is_gone(&self) -> bool {
         match self {
             Self::Plain(stream) => stream.is_gone(),
-            Self::Tls(stream) => stream.get_ref().0.is_gone(),
+            Self::Tls(stream) => stream.get_ref().0.plain.is_gone(),
         }
     }
 
-    /// Returns an upper bound of the encrypted bytes that TLS holds until the peer takes them; 0 without TLS.
+    /// Returns an upper bound of the encrypted bytes that TLS holds until the peer takes them or sends the rest of a record;
+    /// 0 without TLS.
     pub(crate) fn held(&self) -> usize {
         match self {
-            Self::Tls(stream) if stream.get_ref().1.wants_write() => TLS_BYTES,
-            _ => 0,
+            Self::Plain(_) => 0,
+            Self::Tls(stream) => {
+                let (followed, tls) = stream.get_ref();
+                followed.records.held() + if tls.wants_write() { TLS_BYTES } else { 0 }
+            }
         }
     }
 
@@ -81,15 +93,41 @@ impl Plain {
     }
 }
 
-/// Delegates every call to the inner stream.
-macro_rules! delegate {
+impl Followed {
+    /// Follows a connection from its first byte.
+    pub(crate) fn new(plain: Plain) -> Self {
+        Self { plain, records: Records::default() }
+    }
+
+    fn bytes(self: Pin<&mut Self>) -> Pin<&mut dyn Bytes> {
+        Pin::new(&mut self.get_mut().plain)
+    }
+}
+
+impl AsyncRead for Followed {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Self { plain, records } = self.get_mut();
+        let before = to.filled().len();
+        let read = Pin::new(plain).poll_read(cx, to);
+        records.pass(&to.filled()[before..]);
+        read
+    }
+}
+
+/// Delegates every read to the inner stream.
+macro_rules! delegate_reads {
     ($($stream:ty),+) => {$(
         impl AsyncRead for $stream {
             fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
                 self.bytes().poll_read(cx, to)
             }
         }
+    )+};
+}
 
+/// Delegates every write to the inner stream.
+macro_rules! delegate_writes {
+    ($($stream:ty),+) => {$(
         impl AsyncWrite for $stream {
             fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
                 self.bytes().poll_write(cx, bytes)
@@ -118,4 +156,5 @@ macro_rules! delegate {
     )+};
 }
 
-delegate!(Stream, Plain);
+delegate_reads!(Stream, Plain);
+delegate_writes!(Stream, Plain, Followed);

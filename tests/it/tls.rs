@@ -1,7 +1,9 @@
 //! TLS: the versions and certificates that are taken, those that are not, and new ones without a restart.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -663,4 +665,28 @@ fn a_hangup_without_certificates_ends_nothing() {
         assert_eq!(client.line(), "still here");
         server.connect("/").close(1000);
     }
+}
+
+#[test]
+fn parts_of_records_count_against_the_budget() {
+    let authority = Authority::new();
+    let (_tree, server) = start(&authority, &["--shared", "--pingms=0", "--maxbuffer=1048576"], &["cat"]);
+    let config = authority.client(&[&TLS13], None);
+    let mut honest = connect(&server, &config);
+
+    // A header that announces 16,640 bytes, and most of them.
+    let part = [&[23, 3, 3, 0x41, 0][..], &vec![b'x'; 16_600]].concat();
+    let hostile = (0..60).filter_map(|_| {
+        let stream = try_secure(&server, &config).ok()?;
+        let mut bare = File::from(stream.as_fd().try_clone_to_owned().unwrap());
+        let client = Client::upgrade(Connection::over(stream), &upgrade_request(&host(&server), "/", "")).ok()?;
+        bare.write_all(&part).unwrap();
+        Some(client)
+    });
+    let hostile: Vec<_> = hostile.collect();
+
+    server.expect_log("end=overload");
+    honest.text("still here");
+    assert_eq!(honest.line(), "still here");
+    drop(hostile);
 }
