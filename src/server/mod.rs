@@ -21,7 +21,7 @@ use crate::{
     budget::{Kind, Owner, Share},
     event::Event,
     http,
-    limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_BYTES, TLS_TIME_MAX},
+    limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_BYTES, TLS_PAUSE, TLS_TIME_MAX},
     peer::{Connection, Peer},
     shutdown::Shutdown,
     socket::stream::{Followed, Plain, Stream},
@@ -92,6 +92,7 @@ async fn serve(stream: Stream, connection: Connection, service: Service, shutdow
 
 /// Performs the TLS handshake within [`TLS_TIME_MAX`]. Logs a failure; a client that speaks plain HTTP gets a 400.
 ///
+/// It waits with the first byte unread while the budget is nearly used up: what the kernel holds costs wsd nothing.
 /// `counted` holds the largest message of a handshake from the first byte on: the bytes that rustls holds are not known.
 async fn secure(
     mut stream: Plain,
@@ -101,6 +102,9 @@ async fn secure(
 ) -> Option<(Stream, Connection)> {
     let shake = async {
         let first = first_byte(&stream).await?;
+        while counted.owner().budget().is_full() {
+            sleep(TLS_PAUSE).await;
+        }
         counted.set(TLS_BYTES, 0);
         if tls::is_plain_http(first) {
             stream.write_all(tls::PLAIN_HTTP).await?;

@@ -170,7 +170,7 @@ impl Connection {
                 self.inbox.extend_from_slice(&buffer[..count]);
                 count
             }
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
+            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => 0,
             Err(error) if is_timeout(&error) => panic!("nothing came within {:?}, not even the end", deadline()),
             Err(error) => panic!("cannot receive: {error}"),
         }

@@ -679,9 +679,12 @@ fn parts_of_records_count_against_the_budget() {
     let hostile = (0..60).filter_map(|_| {
         let stream = try_secure(&server, &config).ok()?;
         let mut bare = File::from(stream.as_fd().try_clone_to_owned().unwrap());
-        let client = Client::upgrade(Connection::over(stream), &upgrade_request(&host(&server), "/", "")).ok()?;
-        bare.write_all(&part).unwrap();
-        Some(client)
+        let mut connection = Connection::over(stream);
+        // The budget may cut it off meanwhile.
+        connection.try_send(upgrade_request(&host(&server), "/", "")).ok()?;
+        let is_upgraded = connection.try_response("GET")?.status == 101;
+        bare.write_all(&part).ok()?;
+        is_upgraded.then_some(connection)
     });
     let hostile: Vec<_> = hostile.collect();
 
