@@ -192,6 +192,9 @@ pub(crate) const CGI_HEAD_BYTES_MAX: usize = 64 << 10;
 /// Headers of a CGI script's answer; beyond, wsd answers 502.
 pub(crate) const CGI_HEADERS_MAX: usize = 100;
 
+/// Bytes that a running CGI script with a body counts for beside that body: its streams, its request and its task.
+pub(crate) const CGI_BYTES: usize = 32 << 10;
+
 /// The time for a look-up of a client's name (`--reverselookup`); then wsd uses its address instead.
 pub(crate) const LOOKUP_TIME_MAX: Duration = Duration::from_secs(1);
 

@@ -27,6 +27,7 @@ use crate::{
     buffers,
     event::Event,
     http::{gate::AdmittedClient, page, refusal::Refusal},
+    limits::CGI_BYTES,
     peer::Connection,
     worker::{
         Worker,
@@ -83,7 +84,11 @@ async fn talk_with(ask: &Ask, file: PathBuf, worker: Worker, permit: Permit, bod
         is_head: ask.request.method == Method::HEAD,
         worker,
         body,
-        share: ask.request.extensions.get::<Owner>().map(Owner::share),
+        share: ask.request.extensions.get::<Owner>().map(|owner| {
+            let mut share = owner.share();
+            share.set(CGI_BYTES, 0);
+            share
+        }),
         permit,
         file,
         time_max: ask.site.cgi.as_ref().map_or(Duration::MAX, |cgi| cgi.time_max),
@@ -108,7 +113,7 @@ async fn talk_with(ask: &Ask, file: PathBuf, worker: Worker, permit: Permit, bod
 struct Run {
     worker: Worker,
     body: Option<Incoming>,
-    /// Counts the part of the body that waits for the script; `None` without a body.
+    /// Counts the run itself, and the part of the body that waits for the script; `None` without a body.
     share: Option<Share>,
     is_head: bool,
     permit: Permit,
@@ -164,7 +169,7 @@ async fn feed_and_log(
         while let Some(Some(frame)) = next_frame(&mut body).await {
             let Ok(frame) = frame else { return };
             if let Ok(data) = frame.into_data() {
-                input.write(data, |held| share.iter_mut().for_each(|share| share.set(held, 0))).await;
+                input.write(data, |held| share.iter_mut().for_each(|share| share.set(CGI_BYTES + held, 0))).await;
             }
         }
         input.close();
