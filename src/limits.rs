@@ -177,7 +177,7 @@ pub(crate) const TLS_RECORD_BYTES: usize = 18 << 10;
 pub(crate) const TLS_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The time between two looks whether a handshake of TLS may begin while the budget is nearly used up.
-pub(crate) const TLS_PAUSE: Duration = Duration::from_millis(10);
+pub(crate) const TLS_PAUSE: Duration = Duration::from_millis(100);
 
 /// The time between two looks for a change in the files of `--sslcert`, `--sslkey` and `--sslca`.
 pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);

@@ -42,7 +42,7 @@ use crate::{
     },
 };
 
-/// The time between two looks at a room that waits for a client without a session.
+/// The time until a client without a session is late, and between two looks whether its room waits for it.
 const UNSENT_LOOK: Duration = Duration::from_millis(250);
 
 /// The partner of a session.
@@ -100,15 +100,18 @@ fn run(ask: &mut Ask, partner: SessionPartner) {
 async fn given_up(partner: &SessionPartner) {
     let SessionPartner::Member(member) = partner else { return pending().await };
     let mut watch = StallWatch::new(UNSENT_LOOK);
+    let mut is_late = false;
     poll_fn(|cx| {
         while watch.poll_look(cx).is_ready() {
+            is_late = true;
             let patience = member.patience();
             let stalled = watch.stalled(0, patience.is_some());
             if patience.is_some_and(|(limit, _)| stalled >= limit) {
                 return Poll::Ready(());
             }
         }
-        if member.owner().is_asked(cx) || member.is_cut_off(cx) { Poll::Ready(()) } else { Poll::Pending }
+        // Before that, the session is about to begin and sends the client a Close frame that tells the reason.
+        if is_late && (member.owner().is_asked(cx) || member.is_cut_off(cx)) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }

@@ -77,10 +77,8 @@ pub(super) async fn run(
     room.refuse_members();
     let Host { input, mut outputs, connection, parser, share, .. } = host;
     drop((input, parser, share));
-    if verdict == Some(Verdict::Overload) {
-        room.take_inbox();
-        room.owner.settle();
-    }
+    room.take_inbox();
+    room.owner.settle();
     let drain = poll_fn(|cx| {
         buffers::with_read(|buffer| outputs.drain(cx, buffer, &connection));
         Poll::<Infallible>::Pending

@@ -66,7 +66,7 @@ impl Inbox {
             if !self.share.owner().budget().fits(bytes) {
                 return None;
             }
-            self.bytes.reserve_exact(bytes);
+            self.bytes.reserve(bytes);
         }
         for (kind, payload) in said.messages() {
             if framing.names_clients() {
@@ -81,7 +81,7 @@ impl Inbox {
 
     /// Takes all bytes, and wakes the sessions that wait for room.
     pub(super) fn take(&mut self) -> Vec<u8> {
-        self.wake();
+        self.waiting.drain(..).for_each(Waker::wake);
         self.taken += u64::from(!self.bytes.is_empty());
         self.presence_bytes = 0;
         self.share.set(0, 0);
@@ -91,10 +91,5 @@ impl Inbox {
     /// Returns how often the host has taken the bytes.
     pub(super) fn taken(&self) -> u64 {
         self.taken
-    }
-
-    /// Wakes the sessions that wait for room.
-    pub(super) fn wake(&mut self) {
-        self.waiting.drain(..).for_each(Waker::wake);
     }
 }

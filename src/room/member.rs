@@ -76,10 +76,11 @@ impl Member {
         Ok(Self { room: Arc::clone(room), client, conn, seat, owner, said, posted, lost, has_left: false })
     }
 
-    /// Whether the room has cut off a client whose session has not begun. The seat wakes the task of `cx` when it has changed.
+    /// Whether the room has cut off a client whose session has not begun, as too slow. The seat wakes the task of `cx` when
+    /// it has changed.
     pub(crate) fn is_cut_off(&self, cx: &mut Context<'_>) -> bool {
         self.seat.block(cx);
-        self.seat.verdict().is_some()
+        self.seat.verdict() == Some(Verdict::Slow)
     }
 
     /// Hands the remaining messages of the seat to the client, unless it is too slow, and ends its session with `verdict`.

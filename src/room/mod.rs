@@ -142,8 +142,8 @@ impl Room {
     fn end(&self, verdict: &Verdict) {
         self.ended.cancel();
         lock(&self.hub).dismiss_all(verdict);
-        // Sessions that wait for room in the inbox must notice the end.
-        lock(&self.inbox).wake();
+        // Nobody reads the inbox any more. Sessions that wait for room in it must notice the end.
+        lock(&self.inbox).take();
     }
 
     /// Whether the room accepts no clients any more: the last has left, or the worker ends.

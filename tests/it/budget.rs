@@ -1,13 +1,15 @@
 //! `--maxbuffer`: all that waits anywhere in wsd stays within it, at the cost of those who hold most.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 
-use crate::harness::eventually;
 use crate::harness::http::Connection;
 use crate::harness::server::{Server, field};
 use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{CONTINUATION, Client, Close, Frame, PONG, TEXT, upgrade_request};
+use crate::harness::{assert_in_time, eventually};
 
 const MIB: usize = 1 << 20;
 
@@ -255,28 +257,55 @@ fn a_message_that_its_json_makes_too_large_for_the_budget_is_refused() {
     assert_eq!(count(&server, "session ended"), 1);
 }
 
+/// Clients of a Unix socket that ask for a file and for a session, and take nothing: for some of these sizes the socket has no
+/// room for the 101. `path` returns the room of each.
+fn untaken(socket: &str, path: impl Fn(usize) -> String) -> Vec<Connection> {
+    let open = |number| {
+        let bytes = 150_000 + number * 8_000;
+        let mut connection = Connection::over(Stream::unix(socket).unwrap());
+        let request = format!("GET /large HTTP/1.1\r\nHost: localhost\r\nRange: bytes=0-{bytes}\r\n\r\n");
+        connection.send(request + &upgrade_request("localhost", &path(number), ""));
+        connection
+    };
+    (0..20).map(open).collect()
+}
+
+/// A server with a large file that also listens on a Unix socket.
+fn with_unix_socket(flags: &[&str], script: &str) -> (Tree, String, Server) {
+    let tree = Tree::new();
+    tree.file("site/large", vec![b'x'; 4 * MIB]);
+    let socket = tree.path("socket");
+    let (site, unix) = (format!("--staticdir={}", tree.path("site")), format!("--unixsocket={socket}"));
+    let server = Server::command(&[flags, &["--port=0", "--pingms=0", &site, &unix]].concat(), &["sh", "-c", script]);
+    (tree, socket, server)
+}
+
 #[test]
 fn a_client_that_does_not_take_the_101_loses_its_seat_to_the_budget() {
-    let tree = Tree::new();
-    let socket = tree.path("socket");
-    tree.file("site/large", vec![b'x'; 4 * MIB]);
     let script = "sleep 1; head -c 900000 /dev/zero | tr '\\0' x | fold -w 1000; echo; exec sleep 1000";
-    let flags = ["--shared=path", "--pingms=0", "--maxbuffer=4194304"];
-    let (site, unix) = (format!("--staticdir={}", tree.path("site")), format!("--unixsocket={socket}"));
-    let server = Server::command(&[&flags[..], &["--port=0", &site, &unix]].concat(), &["sh", "-c", script]);
-    let mut stuck = Vec::new();
+    let (_tree, socket, server) = with_unix_socket(&["--shared=path", "--maxbuffer=4194304"], script);
 
-    // What fits into the socket's buffer differs from kernel to kernel; some of these sizes leave no room for the 101.
-    for room in 0..20 {
-        let bytes = 150_000 + room * 8_000;
-        let mut connection = Connection::over(Stream::unix(&socket).unwrap());
-        let request = format!("GET /large HTTP/1.1\r\nHost: localhost\r\nRange: bytes=0-{bytes}\r\n\r\n");
-        connection.send(request + &upgrade_request("localhost", &format!("/{room}"), ""));
-        stuck.push(connection);
+    let _untaken = untaken(&socket, |number| format!("/{number}"));
+
+    server.expect_log("buffers nearly full");
+    eventually("the next are served", || server.try_connect("/next", "").ok());
+}
+
+#[test]
+fn slow_wait_holds_for_a_client_that_does_not_take_the_101() {
+    let script = "read -r _; while :; do head -c 100000 /dev/zero | tr '\\0' x | fold -w 1000; done";
+    let (_tree, socket, server) = with_unix_socket(&["--shared", "--slow=wait", "--slow-wait=1"], script);
+    let mut honest = server.connect("/");
+    let _untaken = untaken(&socket, |_| "/".to_owned());
+    let start = Instant::now();
+
+    honest.text("begin");
+    // Far more than the seats of the others take.
+    for _ in 0..20_000 {
+        honest.line();
     }
 
-    server.expect_nth_log("buffers nearly full", 1);
-    eventually("the next are served", || server.try_connect("/next", "").ok());
+    assert_in_time(start, Duration::from_secs(10));
 }
 
 #[cfg(target_os = "linux")]
