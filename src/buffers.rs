@@ -1,12 +1,8 @@
 //! The buffers of a thread. A session borrows them to read or to write, so an idle session needs none.
 
-use std::{cell::RefCell, hint, mem};
+use std::{cell::RefCell, mem};
 
-use crate::limits::READ_BYTES;
-
-/// Half of the freed memory that a thread's allocator keeps for the next message: a session that carries one of the largest
-/// messages both ways holds more than 4 MiB, since vectors grow by doubling.
-const FREED_BYTES_KEPT: usize = 4 << 20;
+use crate::{limits::READ_BYTES, sys::FREED_BYTES_KEPT};
 
 /// Bytes of the largest buffer to write from that a thread keeps: the memory of a giant message must not stay for ever.
 const WRITE_BYTES_KEPT: usize = 2 * READ_BYTES;
@@ -23,18 +19,9 @@ thread_local! {
 ///
 /// A block larger than the allocator keeps comes zeroed from the kernel; pages of it that nobody touches cost no memory.
 fn untouched() -> Vec<u8> {
-    let mut buffer = vec![0; 2 * FREED_BYTES_KEPT];
+    let mut buffer = vec![0; FREED_BYTES_KEPT];
     buffer.truncate(READ_BYTES);
     buffer
-}
-
-/// Makes the allocator keep freed memory for the next message, up to twice [`FREED_BYTES_KEPT`] a thread.
-///
-/// glibc gives freed memory at the end of a heap back to the kernel, and takes it again, page by page, for the next large
-/// message: a third of the time of an echo of 1 MiB. The amount that it keeps follows the largest block that was ever freed
-/// (mallopt(3), `M_MMAP_THRESHOLD`). wsd never touches that block, so it costs no memory. Other allocators ignore it.
-pub(crate) fn keep_freed_memory() {
-    drop(hint::black_box(Vec::<u8>::with_capacity(FREED_BYTES_KEPT)));
 }
 
 /// Calls `work` with the thread's buffer to read into, [`READ_BYTES`] long. `work` must not call this function again.

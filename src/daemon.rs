@@ -19,7 +19,6 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     answer::{redirect::Target, service::Service},
-    buffers,
     cli::{self, Answer},
     config::{self, Settings},
     event::Event,
@@ -69,7 +68,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         };
     }
     let _log = log::start(settings.log);
-    buffers::keep_freed_memory();
+    sys::keep_freed_memory();
     raise_limit();
     let runtime = match runtime(settings.threads) {
         Ok(runtime) => runtime,

@@ -10,6 +10,9 @@ use crate::measure::{Figure, Sample, median};
 use crate::scenarios::{Goal, Row, Scenario};
 use crate::server::Contender;
 
+/// The part of a figure that a run may miss because of noise.
+const NOISE: f64 = 0.1;
+
 /// Everything that a run of the benchmark found out.
 #[derive(Serialize)]
 pub(crate) struct Report {
@@ -44,7 +47,6 @@ pub(crate) struct Line {
     /// wsd against websocketd.
     pub(crate) times: Option<f64>,
     pub(crate) must: Option<Verdict>,
-    pub(crate) aim: Option<Verdict>,
     /// Processor seconds and system calls of the server for one message, where the line is the first of its scenario.
     pub(crate) cpu: BTreeMap<Contender, f64>,
     pub(crate) calls: BTreeMap<Contender, f64>,
@@ -102,14 +104,13 @@ impl Line {
         let own = results.get(&Contender::Wsd).map(|rounds| rounds.median);
         let theirs = results.get(&Contender::Websocketd).map(|rounds| rounds.median);
         let times = own.zip(theirs).map(|(own, theirs)| own / theirs).filter(|times| times.is_finite());
-        let (must, aim) = row.goal.map(|goal| goal.judge(row.figure, own, theirs)).unzip();
+        let must = row.goal.map(|goal| goal.judge(row.figure, own, theirs));
         Self {
             label: row.label,
             figure: row.figure,
             results,
             times,
             must,
-            aim,
             cpu: beside(Figure::Cpu),
             calls: beside(Figure::Calls),
         }
@@ -123,26 +124,22 @@ fn rounds(samples: &[Sample], figure: Figure) -> Option<Rounds> {
 }
 
 impl Goal {
-    /// What must be reached and what is aimed at, and whether wsd's `own` figure does, beside websocketd's, `theirs`.
-    fn judge(self, figure: Figure, own: Option<f64>, theirs: Option<f64>) -> (Verdict, Verdict) {
+    /// Returns whether wsd's `own` figure reaches the goal, beside websocketd's, `theirs`, but for [`NOISE`].
+    fn judge(self, figure: Figure, own: Option<f64>, theirs: Option<f64>) -> Verdict {
         let ratio = |value: Option<f64>| Some(value? / theirs?);
-        let verdict = |asked: f64| match self {
-            Self::TimesAtLeast { .. } => Verdict {
-                asked: format!("{asked} ×"),
-                times: Some(asked),
-                reached: ratio(own).map(|times| times >= asked),
-            },
-            Self::TimesAtMost { .. } => Verdict {
-                asked: format!("{asked} ×"),
-                times: Some(asked),
-                reached: ratio(own).map(|times| times <= asked),
-            },
-            Self::AtMost { .. } => {
-                Verdict { asked: shown(figure, asked), times: ratio(Some(asked)), reached: own.map(|own| own <= asked) }
-            }
+        let (must, value) = match self {
+            Self::TimesAtLeast(must) | Self::TimesAtMost(must) => (must, ratio(own)),
+            Self::AtLeast(must) | Self::AtMost(must) => (must, own),
         };
-        let (Self::TimesAtLeast { must, aim } | Self::TimesAtMost { must, aim } | Self::AtMost { must, aim }) = self;
-        (verdict(must), verdict(aim))
+        let reached = |value: f64| match self {
+            Self::TimesAtLeast(_) | Self::AtLeast(_) => value >= must * (1.0 - NOISE),
+            Self::TimesAtMost(_) | Self::AtMost(_) => value <= must * (1.0 + NOISE),
+        };
+        let (asked, times) = match self {
+            Self::TimesAtLeast(_) | Self::TimesAtMost(_) => (format!("{must} ×"), Some(must)),
+            Self::AtLeast(_) | Self::AtMost(_) => (shown(figure, must), ratio(Some(must))),
+        };
+        Verdict { asked, times, reached: value.map(reached) }
     }
 }
 
@@ -190,8 +187,7 @@ impl Report {
     }
 
     fn cells(&self) -> Vec<Vec<String>> {
-        let mut heads =
-            vec!["work", "websocketd", "wsd", "×", "must", "", "aim", "", "CPU a message", "calls a message"];
+        let mut heads = vec!["work", "websocketd", "wsd", "×", "must", "", "CPU a message", "calls a message"];
         let besides =
             [Contender::Socat, Contender::Nginx].map(|contender| (contender, self.versions.contains_key(&contender)));
         let besides: Vec<Contender> =
@@ -205,11 +201,9 @@ impl Report {
             };
             let mut row = vec![line.label.to_owned(), result(Contender::Websocketd), result(Contender::Wsd)];
             row.push(line.times.map_or_else(String::new, shown_times));
-            for verdict in [&line.must, &line.aim] {
-                row.push(verdict.as_ref().map_or_else(String::new, |verdict| verdict.asked.clone()));
-                let reached = verdict.as_ref().and_then(|verdict| verdict.reached).filter(|_| !self.quick);
-                row.push(reached.map_or("", |reached| if reached { "yes" } else { "no" }).to_owned());
-            }
+            row.push(line.must.as_ref().map_or_else(String::new, |must| must.asked.clone()));
+            let reached = line.must.as_ref().and_then(|must| must.reached).filter(|_| !self.quick);
+            row.push(reached.map_or("", |reached| if reached { "yes" } else { "no" }).to_owned());
             row.push(pair(&line.cpu, |cpu| shown(Figure::Cpu, cpu)));
             row.push(pair(&line.calls, |calls| shown(Figure::Calls, calls)));
             row.extend(besides.iter().map(|&contender| result(contender)));

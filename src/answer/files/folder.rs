@@ -1,7 +1,7 @@
 //! The folder of `--staticdir`: wsd opens nothing outside of it, and only the request for a file waits for its disk.
 //!
-//! wsd opens and reads a file at once if the kernel has it cached; a thread would cost several times as much. Otherwise a
-//! thread does so, which may wait.
+//! wsd opens and reads a file at once if the kernel has it cached; with a thread for each, wsd would serve less than half as
+//! many files of 1 KiB a second. Otherwise a thread does so, which may wait.
 
 use std::{
     fs, io,
