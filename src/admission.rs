@@ -1,9 +1,14 @@
 //! Permits, which limit the number of workers at a time.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
+
+use tokio_util::sync::CancellationToken;
 
 /// The fork slots (`--maxforks`) of wsd, or of wsd and a route.
 #[derive(Clone, Debug)]
@@ -16,12 +21,24 @@ pub(crate) struct Admission {
 struct Slots {
     limit: AtomicUsize,
     taken: AtomicUsize,
+    /// The taken slots that others may have, the oldest offer first.
+    offers: Mutex<VecDeque<Arc<Offer>>>,
 }
 
 /// A slot of each limit. A worker holds it until it has ended and wsd has logged all its standard error.
 #[derive(Debug)]
 pub(crate) struct Permit {
     slots: Vec<Arc<Slots>>,
+    offer: Option<Arc<Offer>>,
+}
+
+/// The slot of a worker that no client uses.
+#[derive(Debug, Default)]
+struct Offer {
+    /// Cancelled when another program needs the slot.
+    wanted: CancellationToken,
+    /// Cancelled when the slot is free, or a client uses the worker again.
+    gone: CancellationToken,
 }
 
 impl Admission {
@@ -49,14 +66,25 @@ impl Admission {
         self.limits.last().expect("there is always one")
     }
 
-    /// Whether all slots of a limit are taken.
-    pub(crate) fn is_full(&self) -> bool {
-        self.limits.iter().any(|slots| slots.taken.load(Ordering::Relaxed) >= slots.limit.load(Ordering::Relaxed))
+    /// Takes a slot of each limit, if necessary from workers that no client uses: wsd stops them first. `None` if all slots of
+    /// a limit are in use.
+    pub(crate) async fn claim(&self) -> Option<Permit> {
+        loop {
+            if let Some(permit) = self.admit() {
+                return Some(permit);
+            }
+            let full = self.limits.iter().filter(|slots| slots.is_full());
+            let offers: Option<Vec<_>> = full.map(|slots| slots.offers().front().cloned()).collect();
+            for offer in offers? {
+                offer.wanted.cancel();
+                offer.gone.cancelled().await;
+            }
+        }
     }
 
     /// Takes a slot of each limit; `None` if one limit has no slot left.
     pub(crate) fn admit(&self) -> Option<Permit> {
-        let mut permit = Permit { slots: Vec::new() };
+        let mut permit = Permit { slots: Vec::new(), offer: None };
         for slots in &self.limits {
             let limit = slots.limit.load(Ordering::Relaxed);
             let one_more = |taken| (taken < limit).then_some(taken + 1);
@@ -69,7 +97,40 @@ impl Admission {
 
 impl Slots {
     fn new(limit: Option<usize>) -> Arc<Self> {
-        Arc::new(Self { limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)), taken: AtomicUsize::new(0) })
+        Arc::new(Self {
+            limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)),
+            taken: AtomicUsize::new(0),
+            offers: Mutex::default(),
+        })
+    }
+
+    fn is_full(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed)
+    }
+
+    fn offers(&self) -> MutexGuard<'_, VecDeque<Arc<Offer>>> {
+        self.offers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Permit {
+    /// Offers the slot to other programs. The token is cancelled when one needs it.
+    pub(crate) fn offer(&mut self) -> CancellationToken {
+        let offer = self.offer.get_or_insert_with(|| {
+            let offer = Arc::<Offer>::default();
+            self.slots.iter().for_each(|slots| slots.offers().push_back(Arc::clone(&offer)));
+            offer
+        });
+        offer.wanted.clone()
+    }
+
+    /// Withdraws the offer.
+    pub(crate) fn withdraw(&mut self) {
+        let Some(offer) = self.offer.take() else { return };
+        for slots in &self.slots {
+            slots.offers().retain(|known| !Arc::ptr_eq(known, &offer));
+        }
+        offer.gone.cancel();
     }
 }
 
@@ -78,5 +139,6 @@ impl Drop for Permit {
         for slots in &self.slots {
             slots.taken.fetch_sub(1, Ordering::Relaxed);
         }
+        self.withdraw();
     }
 }

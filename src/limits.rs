@@ -11,6 +11,9 @@ pub(crate) const FORKS_MAX: usize = 1024;
 /// 256 MiB: a thousand clients that each hold a quarter of a MiB.
 pub(crate) const BUFFER_BYTES_MAX: usize = 256 << 20;
 
+/// Time that a shared program stays by default (`--linger`) after its last client has left: enough to load a page again.
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
+
 /// Time that a room waits by default (`--slow-wait`) for a client that takes nothing (`--slow=wait`); then wsd closes that
 /// client with 1013.
 pub(crate) const SLOW_WAIT: Duration = Duration::from_mins(1);

@@ -56,10 +56,10 @@ impl Launcher {
         Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "maxbuffer", text).with_hint("raise --maxbuffer"))
     }
 
-    /// Takes a fork slot, or refuses if none is free.
-    pub(super) fn admit(&self) -> Result<Permit, Refusal> {
+    /// Takes a fork slot, or refuses if all are in use.
+    pub(super) async fn admit(&self) -> Result<Permit, Refusal> {
         self.check_budget()?;
-        self.admission.admit().ok_or_else(|| {
+        self.admission.claim().await.ok_or_else(|| {
             let text = "As many programs are running as are allowed. Try again later.";
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "maxforks", text).with_hint("raise --maxforks")
         })

@@ -138,16 +138,12 @@ async fn begin(ask: &Ask) -> Result<(Response<Body>, SessionPartner), Refusal> {
     let environment = launcher.environment(launch).await;
     let partner = match &ask.site.rooms {
         None => {
-            let permit = launcher.admit()?;
+            let permit = launcher.admit().await?;
             let (worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
             SessionPartner::Process(Box::new(Process::new(connection, worker, permit, &launcher.process)))
         }
         Some(rooms) => {
             launcher.check_budget()?;
-            if launcher.admission.is_full() {
-                // The room's last client may have just left: its end frees a fork slot.
-                rooms.ended(&ask.path).await;
-            }
             SessionPartner::Member(join(ask, rooms, &script, id, &environment).await?)
         }
     };
@@ -171,7 +167,7 @@ async fn join(
         .collect();
     let variables = of_client.iter().map(|(name, value)| (&**name, &**value));
     let launch = async {
-        let permit = launcher.admit()?;
+        let permit = launcher.admit().await?;
         let environment = match rooms.sharing {
             Sharing::Alone => environment.to_vec(),
             Sharing::All => room_variables(&launcher.environ, script.name, b""),

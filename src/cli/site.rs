@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, Deserializer, Error};
 
 use super::{
-    types::{Items, Limit, Millis, Secs, repeated},
+    types::{Items, Limit, Millis, Secs, SecsFromZero, repeated},
     value::{Flag, words},
 };
 
@@ -90,6 +90,9 @@ pub(crate) struct RoomFlags {
     /// Send each new client the last N messages of its room [default: 0]
     #[arg(long, value_name = "N")]
     pub(crate) history: Option<Flag<usize>>,
+    /// Keep a shared program and its history for this many seconds after its last client has left [default: 5]
+    #[arg(long, value_name = "SECS")]
+    pub(crate) linger: Option<Flag<SecsFromZero>>,
     /// Choose what to do when a client in a room falls behind: close it, drop its oldest messages, or wait [default: close]
     #[arg(long, value_name = "HOW")]
     pub(crate) slow: Option<Flag<SlowWord>>,

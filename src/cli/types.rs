@@ -14,6 +14,9 @@ pub(crate) struct Millis(pub(crate) Duration);
 /// A duration in seconds, whole or not: `60`, `0.5`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Secs(pub(crate) Duration);
+/// A number of seconds, 0 to a year.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SecsFromZero(pub(crate) Duration);
 /// A limit; 0 and negative numbers mean no limit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Limit(pub(crate) Option<usize>);
@@ -67,10 +70,9 @@ values! {
         toml.as_integer()?.try_into().ok().map(|millis| Self(Duration::from_millis(millis)))
     };
     Secs: number, "a number of seconds above 0, at most a year", |toml| {
-        let secs = toml.as_float().or_else(|| Some(f64::from(i32::try_from(toml.as_integer()?).ok()?)))?;
-        let secs = Duration::try_from_secs_f64(secs).ok()?;
-        (!secs.is_zero() && secs <= Duration::from_hours(24 * 365)).then_some(Self(secs))
+        seconds(toml).filter(|secs| !secs.is_zero()).map(Self)
     };
+    SecsFromZero: number, "a number of seconds, at most a year", |toml| seconds(toml).map(Self);
     Mode: text, "permissions in octal, 1 to 777, such as 660", |toml| {
         let mode = u32::from_str_radix(toml.as_str().filter(|text| !text.starts_with('+'))?, 8).ok()?;
         (1..=0o777).contains(&mode).then_some(Self(mode))
@@ -104,6 +106,12 @@ impl Value for OsString {
     fn of_word(word: &OsStr) -> Option<Self> {
         Some(word.to_owned())
     }
+}
+
+/// Reads a number of seconds, at most a year.
+fn seconds(toml: &Toml) -> Option<Duration> {
+    let secs = toml.as_float().or_else(|| Some(f64::from(i32::try_from(toml.as_integer()?).ok()?)))?;
+    Duration::try_from_secs_f64(secs).ok().filter(|secs| *secs <= Duration::from_hours(24 * 365))
 }
 
 /// Reads the key of a repeatable flag.

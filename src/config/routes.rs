@@ -180,9 +180,10 @@ pub(super) fn routes(line: &CommandLine, file: &File) -> Vec<Route> {
     file.routes.iter().filter(|route| !is_replaced(route)).cloned().chain(own).collect()
 }
 
-/// Drops `--eager` and `--history` where they have no effect, if the route inherited them. Its own ones stay: an error.
+/// Drops `--eager`, `--history` and `--linger` where they have no effect, if the route inherited them. Its own ones stay: an error.
 fn drop_inherited(rooms: &mut RoomFlags, is_own: impl Fn(Option<usize>) -> bool) {
     let sharing = rooms.sharing();
     rooms.eager.take_if(|flag| sharing != SharingWord::All && !is_own(flag.at));
     rooms.history.take_if(|flag| sharing == SharingWord::Off && !is_own(flag.at));
+    rooms.linger.take_if(|flag| sharing == SharingWord::Off && !is_own(flag.at));
 }

@@ -17,7 +17,7 @@ use crate::{
         origin::{Entry, Policy},
         path::Root,
     },
-    limits::{CGI_TIMEOUT, MESSAGE_BYTES_MAX, OWN_HEADERS_MAX, PING_INTERVAL, SLOW_WAIT},
+    limits::{CGI_TIMEOUT, LINGER, MESSAGE_BYTES_MAX, OWN_HEADERS_MAX, PING_INTERVAL, SLOW_WAIT},
     room::{
         options::{RoomOptions, Slow},
         registry::{Rooms, Sharing},
@@ -211,7 +211,7 @@ fn socket_options(flags: &SiteFlags) -> SocketOptions {
 
 /// Builds the rooms, if clients share a program or its framing names the clients.
 fn rooms(flags: &SiteFlags, scripts: Option<&Scripts>, process: &ProcessOptions) -> Result<Option<Arc<Rooms>>, Error> {
-    let RoomFlags { shared, eager, history, slow, slow_wait } = &flags.rooms;
+    let RoomFlags { shared, eager, history, linger, slow, slow_wait } = &flags.rooms;
     let sharing = match flags.rooms.sharing() {
         SharingWord::Off => Sharing::Alone,
         SharingWord::All => Sharing::All,
@@ -230,6 +230,10 @@ fn rooms(flags: &SiteFlags, scripts: Option<&Scripts>, process: &ProcessOptions)
         let message = "cannot use --history without --shared: only a room has new clients";
         return Err(Error::new(message, "add --shared or --shared=path").about(history));
     }
+    if linger.is_some() && !is_shared {
+        let message = "cannot use --linger without --shared: a program of its own ends with its client";
+        return Err(Error::new(message, "add --shared or --shared=path").about(linger));
+    }
     if scripts.is_none() || !is_shared && !process.framing.names_clients() {
         return Ok(None);
     }
@@ -242,7 +246,11 @@ fn rooms(flags: &SiteFlags, scripts: Option<&Scripts>, process: &ProcessOptions)
         framing: process.framing,
         slow,
         history: history.as_deref().map_or(0, |count| *count),
-        stays: is_on(eager),
+        linger: match linger.as_deref() {
+            _ if !is_shared => Some(Duration::ZERO),
+            _ if is_on(eager) => None,
+            secs => Some(secs.map_or(LINGER, |secs| secs.0)),
+        },
         is_for_one: !is_shared,
         patience: process.patience,
         slow_wait: slow_wait.as_deref().map_or(SLOW_WAIT, |secs| secs.0),

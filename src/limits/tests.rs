@@ -27,7 +27,7 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_readmes_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 23] = [
+    let table: [(&str, &[String], &[String]); 24] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("a program's line", &[], &[bytes(LINE_BYTES_HELD), bytes(ROOM_MESSAGE_BYTES_MAX)]),
@@ -36,6 +36,7 @@ fn the_readmes_limits_are_these() {
         ("bytes that wait in wsd", &[bytes(BUFFER_BYTES_MAX)], &[]),
         ("bytes that wait for a client of a room", &[bytes(SEAT_BYTES_MAX)], &[]),
         ("a client of a room that reads nothing, with `--slow=wait`", &[seconds(SLOW_WAIT)], &[]),
+        ("a shared program without clients", &[seconds(LINGER)], &[]),
         ("a room's history", &[bytes(HISTORY_BYTES_MAX)], &[]),
         ("a request's head", &[bytes(HEAD_BYTES_MAX), seconds(HEAD_TIME_MAX)], &[]),
         ("headers that flags add to a response", &[number(OWN_HEADERS_MAX)], &[]),

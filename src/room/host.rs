@@ -4,14 +4,16 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     mem,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use super::{Room, invalid::InvalidLines};
+use tokio::time::{Instant, sleep_until};
+
+use super::{Room, hub::Idle, invalid::InvalidLines, lock::lock};
 use crate::{
-    admission::Permit,
     budget::Share,
     buffers,
     close::Close,
@@ -44,15 +46,9 @@ const LAST_INPUT_STALL_MAX: Duration = Duration::from_secs(5);
 
 /// Runs the worker of `room` to its end, and returns its status.
 ///
-/// The end is when the worker closes its output, when the last client has left, or when wsd ends. `connection` stands for
+/// The end is when the worker closes its output, when the last client has left for long enough, or when wsd ends. `connection` stands for
 /// the worker in the log: the connection that made the room, or none.
-pub(super) async fn run(
-    room: Arc<Room>,
-    worker: Worker,
-    permit: Permit,
-    connection: &Connection,
-    shutdown: &Shutdown,
-) -> Status {
+pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection, shutdown: &Shutdown) -> Status {
     let Worker { mut child, input, output, stderr } = worker;
     let (pid, began) = (child.pid(), Instant::now());
     Event::RoomStarted { pid, path: &String::from_utf8_lossy(&room.path) }.emit();
@@ -69,6 +65,7 @@ pub(super) async fn run(
         input,
         outputs: Outputs::new(output, stderr, framing.wants_stderr()),
         last_input: None,
+        linger: None,
     };
     let verdict = tokio::select! {
         verdict = poll_fn(|cx| host.poll(cx)) => verdict,
@@ -89,7 +86,6 @@ pub(super) async fn run(
     };
     drop(child);
     outputs.log_to_the_end(&connection).await;
-    drop(permit);
     let path = &String::from_utf8_lossy(&room.path);
     Event::RoomEnded { pid, path, status: status.shell(), secs: &event::seconds(began.elapsed()) }.emit();
     room.end(&verdict.unwrap_or(Verdict::Exit(Some(status))));
@@ -106,7 +102,12 @@ struct Host {
     share: Share,
     /// Runs while no client is left and the worker does not read.
     last_input: Option<StallWatch>,
+    /// Waits for the end of the time without clients.
+    linger: Option<Linger>,
 }
+
+/// The time at which a room without clients ends, and a future that resolves then or when the fork slot is wanted.
+type Linger = (Instant, Pin<Box<dyn Future<Output = ()> + Send>>);
 
 /// The parser of the worker's output.
 enum Parser {
@@ -139,7 +140,30 @@ impl Host {
             return Poll::Ready(ended.err().map(|Garbled(why)| Verdict::Garbled(why)));
         }
         self.outputs.tidy();
+        self.linger(cx);
         self.poll_input(cx).map(|()| None)
+    }
+
+    /// Ends the room if it has been without clients for long enough, or if another program needs its fork slot.
+    fn linger(&mut self, cx: &mut Context<'_>) {
+        let idle = lock(&self.room.hub).idle.clone();
+        let Some(Idle { until, wanted }) = idle else {
+            self.linger = None;
+            return;
+        };
+        if self.linger.as_ref().is_none_or(|(known, _)| *known != until) {
+            self.linger = Some((
+                until,
+                Box::pin(async move {
+                    tokio::select! { () = sleep_until(until) => {}, () = wanted.cancelled() => {} }
+                }),
+            ));
+        }
+        if self.linger.as_mut().is_some_and(|(_, end)| end.as_mut().poll(cx).is_ready()) {
+            // The next round makes a new future, should a client have come and gone meanwhile.
+            self.linger = None;
+            lock(&self.room.hub).end_idle(until);
+        }
     }
 
     /// Carries output from the worker to the seats. Ready at the end of the output, or when it breaks the framing.

@@ -1,35 +1,84 @@
 //! The seats of a room, and the delivery of messages to them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{history::History, seat::Seat};
-use crate::{framing::events::Receivers, message::Batch, partner::Verdict};
+use crate::{admission::Permit, framing::events::Receivers, message::Batch, partner::Verdict};
 
 /// The seats of a room and its history.
 #[derive(Debug)]
 pub(super) struct Hub {
     seats: HashMap<String, Arc<Seat>>,
     history: History,
+    /// The worker's fork slot. The hub offers it to other programs while there is no client.
+    permit: Option<Permit>,
+    /// The time that the worker stays without clients; `None` is for ever.
+    linger: Option<Duration>,
+    /// The end of that time, while there is no client.
+    pub(super) idle: Option<Idle>,
     /// Whether no client can join any more, since the worker ends.
     pub(super) is_over: bool,
 }
 
+/// A room that its last client has left.
+#[derive(Clone, Debug)]
+pub(super) struct Idle {
+    /// The time at which the room ends.
+    pub(super) until: Instant,
+    /// Cancelled when another program needs the fork slot.
+    pub(super) wanted: CancellationToken,
+}
+
 impl Hub {
     /// Returns a hub without seats.
-    pub(super) fn new(history: History) -> Self {
-        Self { seats: HashMap::new(), history, is_over: false }
+    pub(super) fn new(history: History, linger: Option<Duration>, permit: Permit) -> Self {
+        Self { seats: HashMap::new(), history, permit: Some(permit), linger, idle: None, is_over: false }
     }
 
     /// Adds a seat, which `make` makes from the history.
     pub(super) fn add(&mut self, client: &str, make: impl FnOnce(&History) -> Seat) -> Arc<Seat> {
         let seat = Arc::new(make(&self.history));
         self.seats.insert(client.to_owned(), Arc::clone(&seat));
+        if self.idle.take().is_some()
+            && let Some(permit) = &mut self.permit
+        {
+            permit.withdraw();
+        }
         seat
     }
 
-    /// Removes a seat.
+    /// Removes a seat. Without seats, the worker ends when its time is over.
     pub(super) fn remove(&mut self, client: &str) {
         self.seats.remove(client);
+        self.become_idle();
+    }
+
+    /// Sets the time that the worker stays without clients.
+    pub(super) fn set_linger(&mut self, linger: Duration) {
+        self.linger = Some(linger);
+        self.become_idle();
+    }
+
+    fn become_idle(&mut self) {
+        if self.seats.is_empty()
+            && let (Some(permit), Some(linger)) = (&mut self.permit, self.linger)
+        {
+            self.idle = Some(Idle { until: Instant::now() + linger, wanted: permit.offer() });
+            self.is_over |= linger.is_zero();
+        }
+    }
+
+    /// Ends the room, unless a client has come since it was to end at `until`.
+    pub(super) fn end_idle(&mut self, until: Instant) {
+        self.is_over |= self.idle.as_ref().is_some_and(|idle| idle.until == until);
+    }
+
+    /// Frees the fork slot, since the worker has ended.
+    pub(super) fn free_slot(&mut self) {
+        self.permit = None;
     }
 
     /// Returns the number of seats.
@@ -68,9 +117,11 @@ impl Hub {
         self.seats.values().for_each(|seat| seat.end(verdict.clone()));
     }
 
-    /// Forgets the history.
-    pub(super) fn forget_history(&mut self) {
+    /// Refuses new clients, forgets the history, and offers the fork slot, since the worker ends.
+    pub(super) fn close(&mut self) {
+        self.is_over = true;
         self.history.clear();
+        self.permit.as_mut().map(Permit::offer);
     }
 
     /// Forgets the older half of the history.

@@ -66,12 +66,12 @@ impl Member {
         }
         if room.options.framing.names_clients() {
             inbox.add_presence(|input| events::open(&client, variables, input));
-            room.pressure.host.wake();
         }
         drop(inbox);
         let owner = Owner::new(&room.options.budget, OwnerKind::Client);
         let make = |history: &History| Seat::new(history.batches(), Arc::clone(&room.pressure), owner.share());
         let seat = hub.add(&client, make);
+        room.pressure.host.wake();
         let (said, posted, lost) = (Draft::default(), (0, 0), Lost::default());
         Ok(Self { room: Arc::clone(room), client, conn, seat, owner, said, posted, lost, has_left: false })
     }

@@ -19,16 +19,15 @@ mod seat;
 
 use std::{
     mem,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     task::Context,
+    time::Duration,
 };
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    admission::Permit,
     budget::{Kind as OwnerKind, Owner},
     framing::events::{self, Receivers},
     message::Draft,
@@ -47,8 +46,6 @@ pub(crate) struct Room {
     options: RoomOptions,
     /// The path in the log. It may have 32 KiB, and a room in the registry shares it with its key.
     path: Arc<[u8]>,
-    /// Whether the worker stays when the last client has left.
-    stays: AtomicBool,
     hub: Mutex<Hub>,
     inbox: Mutex<Inbox>,
     /// The owner of the history. The budget asks it to shorten the history.
@@ -71,13 +68,12 @@ pub(crate) enum NoSeat {
 }
 
 impl Room {
-    fn new(options: RoomOptions, path: Arc<[u8]>) -> Arc<Self> {
+    fn new(options: RoomOptions, path: Arc<[u8]>, permit: Permit) -> Arc<Self> {
         let history = History::new(options.history, &options.budget);
         let owner = Owner::new(&options.budget, OwnerKind::Room);
         Arc::new(Self {
-            stays: AtomicBool::new(options.stays),
             history: history.owner().clone(),
-            hub: Mutex::new(Hub::new(history)),
+            hub: Mutex::new(Hub::new(history, options.linger, permit)),
             inbox: Mutex::new(Inbox::new(&owner)),
             owner,
             pressure: Arc::new(Pressure::new(options.slow)),
@@ -93,9 +89,6 @@ impl Room {
         hub.remove(client);
         if self.options.framing.names_clients() {
             lock(&self.inbox).add_presence(|input| events::close(client, code, reason, input));
-        }
-        if hub.count() == 0 && !self.stays.load(Ordering::Relaxed) {
-            hub.is_over = true;
         }
         drop(hub);
         self.pressure.host.wake();
@@ -122,24 +115,20 @@ impl Room {
         }
     }
 
-    /// Lets the worker end when the last client has left.
+    /// Ends the worker as soon as it has no clients.
     fn release(&self) {
-        self.stays.store(false, Ordering::Relaxed);
-        let mut hub = lock(&self.hub);
-        hub.is_over |= hub.count() == 0;
-        drop(hub);
+        lock(&self.hub).set_linger(Duration::ZERO);
         self.pressure.host.wake();
     }
 
     /// Refuses new clients from now on, and drops the history.
     fn refuse_members(&self) {
-        let mut hub = lock(&self.hub);
-        hub.is_over = true;
-        hub.forget_history();
+        lock(&self.hub).close();
     }
 
-    /// Ends all sessions, since the worker has ended.
+    /// Frees the fork slot and ends all sessions, since the worker has ended.
     fn end(&self, verdict: &Verdict) {
+        lock(&self.hub).free_slot();
         self.ended.cancel();
         lock(&self.hub).dismiss_all(verdict);
         // Nobody reads the inbox any more. Sessions that wait for room in it must notice the end.

@@ -13,8 +13,9 @@ pub(crate) struct RoomOptions {
     pub(crate) slow: Slow,
     /// The number of earlier messages that a new client gets first (`--history`).
     pub(crate) history: usize,
-    /// Whether the worker stays when the last client has left (`--eager`).
-    pub(crate) stays: bool,
+    /// The time that the worker and the history stay when the last client has left (`--linger`); `None` is for ever
+    /// (`--eager`).
+    pub(crate) linger: Option<Duration>,
     /// Whether each client has a room of its own.
     pub(crate) is_for_one: bool,
     /// The time added to each wait before a signal (`--closems`).

@@ -88,19 +88,19 @@ impl Rooms {
             Some(Err(NoSeat::Full)) => return Err(NotJoined::Full),
             Some(Err(NoSeat::Over)) | None => {}
         }
-        if self.options.stays {
+        if self.options.linger.is_none() {
             return Err(NotJoined::Down);
         }
         let (worker, permit) = launch.await.map_err(NotJoined::Launch)?;
         let known = key.clone().filter(|key| **key == *path);
-        let room = Room::new(self.options.clone(), known.unwrap_or_else(|| path.into()));
+        let room = Room::new(self.options.clone(), known.unwrap_or_else(|| path.into()), permit);
         let member = Member::join(&room, client, connection.id, variables).map_err(|_| NotJoined::Full)?;
         if let Some(key) = &key {
             lock(&self.open).insert(Arc::clone(key), Arc::clone(&room));
         }
         let (rooms, connection, end) = (Arc::clone(self), connection.clone(), shutdown.clone());
         shutdown.spawn(async move {
-            host::run(Arc::clone(&room), worker, permit, &connection, &end).await;
+            host::run(Arc::clone(&room), worker, &connection, &end).await;
             if let Some(key) = &key {
                 rooms.forget(key, &room);
             }
@@ -123,22 +123,6 @@ impl Rooms {
     ) -> Option<Result<Member, NoSeat>> {
         let open = lock(&self.open);
         Some(Member::join(open.get(key?)?, client, conn, variables))
-    }
-
-    /// Waits for the end of a room that is over, if there is one: its worker has a fork slot until then. Returns at once if
-    /// a client could join a room at `path`, since it needs no slot.
-    pub(crate) async fn ended(&self, path: &[u8]) {
-        let ending = {
-            let open = lock(&self.open);
-            let wanted = self.key(path).and_then(|key| open.get(&key));
-            match wanted {
-                Some(room) if !room.is_over() => None,
-                _ => open.values().find(|room| room.is_over()).map(|room| room.ended.clone()),
-            }
-        };
-        if let Some(ended) = ending {
-            ended.cancelled().await;
-        }
     }
 
     /// Starts the worker that all clients share, and again whenever it has ended (`--eager`). `path` is for the log.
@@ -166,17 +150,17 @@ impl Rooms {
             }
             None
         };
-        let first = launch().map(|(permit, worker)| (permit, worker, self.open_shared(&path)));
+        let first = launch().map(|(permit, worker)| (worker, self.open_shared(&path, permit)));
         let keep = async move {
             let (mut first, mut pause) = (first, None);
             while !rooms.is_retired.load(Ordering::Relaxed) && !end.has_begun() {
                 let mut ran = None;
                 let next = first
                     .take()
-                    .or_else(|| launch().map(|(permit, worker)| (permit, worker, rooms.open_shared(&path))));
-                if let Some((permit, worker, room)) = next {
+                    .or_else(|| launch().map(|(permit, worker)| (worker, rooms.open_shared(&path, permit))));
+                if let Some((worker, room)) = next {
                     let began = Instant::now();
-                    host::run(Arc::clone(&room), worker, permit, &Connection::none(), &end).await;
+                    host::run(Arc::clone(&room), worker, &Connection::none(), &end).await;
                     rooms.forget(&[], &room);
                     ran = Some(began.elapsed());
                     if rooms.is_retired.load(Ordering::Relaxed) || end.has_begun() {
@@ -215,8 +199,8 @@ impl Rooms {
     }
 
     /// Opens a room for all clients. `path` is for the log.
-    fn open_shared(&self, path: &Arc<[u8]>) -> Arc<Room> {
-        let room = Room::new(self.options.clone(), Arc::clone(path));
+    fn open_shared(&self, path: &Arc<[u8]>, permit: Permit) -> Arc<Room> {
+        let room = Room::new(self.options.clone(), Arc::clone(path), permit);
         let mut open = lock(&self.open);
         open.insert(Arc::default(), Arc::clone(&room));
         // Under the lock: either this sees `is_retired`, or `retire` sees the room.
@@ -269,17 +253,18 @@ mod tests {
             framing: Framing::Lines,
             slow: Slow::Close,
             history: 0,
-            stays: true,
+            linger: None,
             is_for_one: false,
             patience: Duration::ZERO,
             slow_wait: Duration::ZERO,
             budget: Budget::new(None),
         };
         let rooms = Rooms::new(Sharing::All, options);
-        assert!(!rooms.open_shared(&Arc::default()).is_over());
+        let permit = || Admission::new(None).admit().expect("a slot");
+        assert!(!rooms.open_shared(&Arc::default(), permit()).is_over());
 
         rooms.retire();
 
-        assert!(rooms.open_shared(&Arc::default()).is_over());
+        assert!(rooms.open_shared(&Arc::default(), permit()).is_over());
     }
 }

@@ -34,6 +34,7 @@ mod laggards;
 mod launch;
 mod layers;
 mod limits;
+mod linger;
 mod log;
 mod lookup;
 mod names;

@@ -226,7 +226,7 @@ fn the_next_client_gets_a_fresh_program() {
 
 #[test]
 fn the_next_client_need_not_wait_for_the_end_of_the_old_program() {
-    let server = Server::start(&["--shared", "--closems=5000"], "stubborn.sh");
+    let server = Server::start(&["--shared", "--linger=0", "--closems=5000"], "stubborn.sh");
     let mut first = server.connect("/");
     let old = pid(&first.line());
     first.close(1000);
@@ -244,9 +244,12 @@ fn the_next_client_waits_for_the_fork_slot_of_the_program_that_is_ending() {
     let tree = Tree::new();
     let stubborn = "trap '' INT; echo $$; cat; exec sleep 1000";
     let command = format!("command = [\"sh\", \"-c\", \"{stubborn}\"]");
-    tree.file("wsd.toml", format!("[[route]]\npath = \"/route\"\nshared = true\nmaxforks = 1\n{command}\n"));
+    tree.file(
+        "wsd.toml",
+        format!("[[route]]\npath = \"/route\"\nshared = true\nlinger = 0\nmaxforks = 1\n{command}\n"),
+    );
     let table = [
-        (Server::shell(&["--shared", "--maxforks=1"], stubborn, &[]), "/", "/"),
+        (Server::shell(&["--shared", "--linger=0", "--maxforks=1"], stubborn, &[]), "/", "/"),
         (Server::shell(&["--shared=path", "--maxforks=1"], stubborn, &[]), "/lobby", "/blue"),
         (Server::serve(&["--config", &tree.path("wsd.toml")]), "/route", "/route"),
     ];

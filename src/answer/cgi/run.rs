@@ -53,7 +53,7 @@ pub(super) async fn run(ask: &mut Ask, client: &AdmittedClient, found: &CgiScrip
 
 async fn start(ask: &Ask, client: &AdmittedClient, found: &CgiScript<'_>) -> Result<(Worker, Permit), Refusal> {
     let launcher = &ask.site.launcher;
-    let permit = launcher.admit()?;
+    let permit = launcher.admit().await?;
     // A script starts in its own folder (RFC 3875, section 7.2).
     let folder = found.file.parent().map(Path::to_owned);
     let program = Program::linkless(found.file.clone(), found.file_name.clone(), folder);

@@ -1,0 +1,181 @@
+//! `--linger`: a room outlives its last client for a while, so that a page that is loaded again finds everything as it was.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+
+use crate::harness::process::{gone_within, is_gone, pid};
+use crate::harness::server::Server;
+use crate::harness::tree::Tree;
+use crate::harness::websocket::Client;
+use crate::harness::{DEADLINE, assert_in_time};
+
+/// Answers every line with its process id and that line.
+const ECHO: &str = "while read -r line; do echo $$ $line; done";
+
+/// Sends a line, and returns the process that answers.
+fn ask(client: &mut Client, line: &str) -> Pid {
+    client.text(line);
+    let answer = client.line();
+    let (worker, echo) = answer.split_once(' ').expect("two words");
+    assert_eq!(echo, line);
+    pid(worker)
+}
+
+/// Leaves, and waits until wsd has noticed; `visit` counts the sessions.
+fn leave(server: &Server, mut client: Client, visit: usize) {
+    client.close(1000);
+    client.close_at_last();
+    server.expect_nth_log("session ended", visit);
+}
+
+#[test]
+fn after_a_reload_program_and_history_are_still_there() {
+    let server = Server::shell(&["--shared", "--history=10"], ECHO, &[]);
+    let mut client = server.connect("/");
+    let worker = ask(&mut client, "before");
+    leave(&server, client, 1);
+
+    let mut client = server.connect("/");
+
+    assert_eq!(client.line(), format!("{worker} before"));
+    assert_eq!(ask(&mut client, "after"), worker);
+}
+
+#[test]
+fn a_room_ends_when_its_time_without_clients_is_over() {
+    let server = Server::shell(&["--shared", "--linger=0.7"], ECHO, &[]);
+    let mut client = server.connect("/");
+    let worker = ask(&mut client, "one");
+
+    let before = Instant::now();
+    leave(&server, client, 1);
+
+    assert!(gone_within(worker, DEADLINE));
+    assert!(before.elapsed() >= Duration::from_millis(700), "gone after {:?}", before.elapsed());
+    server.expect_log("room ended");
+    assert_ne!(ask(&mut server.connect("/"), "two"), worker);
+}
+
+#[test]
+fn a_client_that_comes_back_stops_the_clock() {
+    let server = Server::shell(&["--shared", "--linger=0.5"], ECHO, &[]);
+    let mut client = server.connect("/");
+    let worker = ask(&mut client, "one");
+    leave(&server, client, 1);
+    let mut client = server.connect("/");
+
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(1) {
+        assert_eq!(ask(&mut client, "still there?"), worker);
+    }
+
+    leave(&server, client, 2);
+    assert!(gone_within(worker, DEADLINE));
+}
+
+#[test]
+fn a_room_that_does_not_linger_ends_with_its_last_client() {
+    let server = Server::shell(&["--shared", "--linger=0", "--history=10"], ECHO, &[]);
+    let mut client = server.connect("/");
+    let worker = ask(&mut client, "one");
+    leave(&server, client, 1);
+
+    let mut client = server.connect("/");
+
+    assert_ne!(ask(&mut client, "two"), worker);
+}
+
+#[test]
+fn a_lingering_room_gives_its_fork_slot_to_another_program() {
+    let server = Server::shell(&["--shared=path", "--linger=1000", "--maxforks=2"], ECHO, &[]);
+    let (mut first, mut second) = (server.connect("/first"), server.connect("/second"));
+    let (one, two) = (ask(&mut first, "one"), ask(&mut second, "two"));
+    leave(&server, first, 1);
+    leave(&server, second, 2);
+
+    let start = Instant::now();
+    let mut third = server.connect("/third");
+    assert_in_time(start, DEADLINE);
+
+    ask(&mut third, "three");
+    assert!(is_gone(one) && !is_gone(two), "the room that waited for longest ends");
+    assert_eq!(ask(&mut server.connect("/second"), "again"), two);
+}
+
+#[test]
+fn a_cgi_script_gets_the_slot_of_a_lingering_room() {
+    let tree = Tree::new();
+    tree.program("cgi/hello", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello\\n'\n");
+    let server =
+        Server::shell(&["--shared", "--linger=1000", "--maxforks=1", "--cgidir", &tree.path("cgi")], ECHO, &[]);
+    let mut client = server.connect("/");
+    ask(&mut client, "one");
+    leave(&server, client, 1);
+
+    assert_eq!(server.get("/hello", "").text(), "hello\n");
+}
+
+#[test]
+fn a_room_with_clients_keeps_its_fork_slot() {
+    let server = Server::shell(&["--shared=path", "--linger=1000", "--maxforks=1"], ECHO, &[]);
+    let mut client = server.connect("/first");
+    ask(&mut client, "one");
+    leave(&server, client, 1);
+    let mut client = server.connect("/first");
+
+    let refusal = server.try_connect("/second", "").err().expect("a refusal");
+
+    assert_eq!(refusal.status, 429, "{refusal}");
+    ask(&mut client, "still here");
+}
+
+#[test]
+fn a_lingering_room_of_old_settings_ends_at_once() {
+    let tree = Tree::new();
+    let settings = |history: u32| {
+        format!(
+            "[[route]]\npath = '/'\nshared = true\nlinger = 1000\nhistory = {history}\ncommand = ['sh', '-c', '{ECHO}']\n"
+        )
+    };
+    tree.file("wsd.toml", settings(1));
+    let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
+    let mut client = server.connect("/");
+    let worker = ask(&mut client, "one");
+    leave(&server, client, 1);
+
+    tree.file("wsd.toml", settings(2));
+    server.signal(Signal::HUP);
+
+    assert!(gone_within(worker, DEADLINE));
+    assert_ne!(ask(&mut server.connect("/"), "two"), worker);
+}
+
+#[test]
+fn a_lingering_room_does_not_delay_the_end_of_the_server() {
+    let mut server = Server::shell(&["--shared", "--linger=1000"], ECHO, &[]);
+    let mut client = server.connect("/");
+    let worker = ask(&mut client, "one");
+    leave(&server, client, 1);
+
+    server.signal(Signal::TERM);
+
+    assert!(server.wait().success());
+    assert!(is_gone(worker));
+}
+
+#[test]
+fn a_program_is_told_of_a_client_that_leaves_a_lingering_room() {
+    let server = Server::shell(
+        &["--shared", "--framing=json", "--history=10"],
+        "while read -r line; do echo \"$line\" >&2; done",
+        &[],
+    );
+    let client = server.connect("/");
+    leave(&server, client, 1);
+    server.expect_log(r#"\"event\":\"close\""#);
+
+    let _client = server.connect("/");
+
+    assert_eq!(server.log().iter().filter(|line| line.contains("room started")).count(), 1);
+}
