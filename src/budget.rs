@@ -7,7 +7,7 @@
 //!
 //! Lock order: a thread takes the lock of the owners last, and calls nothing while it holds it.
 
-mod payload;
+pub(crate) mod payload;
 mod upkeep;
 
 use std::{
@@ -93,14 +93,12 @@ pub(crate) struct Share {
 impl Budget {
     /// Returns a budget of at most `limit` bytes; `None` is no limit.
     pub(crate) fn new(limit: Option<usize>) -> Self {
-        let budget = Self(Arc::new(State {
-            limit: AtomicUsize::new(0),
+        Self(Arc::new(State {
+            limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)),
             used: AtomicUsize::new(0),
             asked: AtomicUsize::new(0),
             owners: Mutex::default(),
-        }));
-        budget.resize(limit);
-        budget
+        }))
     }
 
     /// Changes the limit.
@@ -247,17 +245,16 @@ impl Owner {
         poll_fn(|cx| if self.is_asked(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
-    /// Notes that it has given back, so that the budget may ask again. Returns whether the budget had asked.
-    pub(crate) fn settle(&self) -> bool {
-        self.0.settle() > 0
+    /// Notes that it has given back, so that the budget may ask again.
+    pub(crate) fn settle(&self) {
+        self.0.settle();
     }
 }
 
 impl Entry {
-    fn settle(&self) -> usize {
+    fn settle(&self) {
         let asked = self.asked.swap(0, Ordering::Relaxed);
         self.budget.0.asked.fetch_sub(asked, Ordering::Relaxed);
-        asked
     }
 }
 

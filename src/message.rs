@@ -1,10 +1,10 @@
 //! Messages: their types, the pieces of long ones, and batches that many clients share.
 
-use std::sync::OnceLock;
+use std::{ops::Deref, sync::OnceLock};
 
 use bytes::Bytes;
 
-use crate::budget::Budget;
+use crate::budget::{Budget, payload::Counted};
 
 /// The two data types of RFC 6455, section 5.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,12 @@ impl Draft {
 
     /// Returns the messages, in order.
     pub(crate) fn messages(&self) -> impl Iterator<Item = (Kind, &[u8])> {
-        messages(&self.payloads, &self.ends)
+        let mut start = 0;
+        self.ends.iter().map(move |&(kind, end)| {
+            let payload = &self.payloads[start..end];
+            start = end;
+            (kind, payload)
+        })
     }
 
     /// Returns the bytes of the messages.
@@ -77,7 +82,7 @@ impl Draft {
 
     /// Returns the bytes of the message at `index`.
     pub(crate) fn len_at(&self, index: usize) -> usize {
-        len_at(&self.ends, index)
+        self.ends[index].1 - if index == 0 { 0 } else { self.ends[index - 1].1 }
     }
 
     /// Makes a batch of the messages, which counts against `budget` until the last owner drops it.
@@ -85,57 +90,32 @@ impl Draft {
         if self.payloads.capacity() > 2 * self.payloads.len() {
             self.payloads.shrink_to_fit();
         }
-        let size = self.held();
-        let payloads = budget.count(self.payloads, size);
-        Batch { payloads, ends: self.ends.into(), budget: budget.clone(), encoded: OnceLock::new() }
+        let counted = budget.hold(self.held());
+        self.ends.shrink_to_fit();
+        Batch { messages: self, budget: budget.clone(), encoded: OnceLock::new(), _counted: counted }
     }
 }
 
 /// Messages that many clients share. wsd encodes them once and copies them for no client.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    payloads: Bytes,
-    ends: Box<[(Kind, usize)]>,
+    messages: Draft,
     budget: Budget,
     encoded: OnceLock<Bytes>,
+    _counted: Counted,
 }
 
 impl Batch {
-    /// Returns the number of messages.
-    pub(crate) fn count(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Returns the bytes of the messages.
-    pub(crate) fn len(&self) -> usize {
-        self.payloads.len()
-    }
-
-    /// Returns the messages, in order.
-    pub(crate) fn messages(&self) -> impl Iterator<Item = (Kind, &[u8])> {
-        messages(&self.payloads, &self.ends)
-    }
-
-    /// Returns the bytes of the message at `index`.
-    pub(crate) fn len_at(&self, index: usize) -> usize {
-        len_at(&self.ends, index)
-    }
-
     /// Returns the messages as frames of a WebSocket. The first call makes them with `encode`.
     pub(crate) fn frames(&self, encode: impl FnOnce(&Self) -> Vec<u8>) -> Bytes {
         self.encoded.get_or_init(|| self.budget.bytes(encode(self))).clone()
     }
 }
 
-fn len_at(ends: &[(Kind, usize)], index: usize) -> usize {
-    ends[index].1 - if index == 0 { 0 } else { ends[index - 1].1 }
-}
+impl Deref for Batch {
+    type Target = Draft;
 
-fn messages<'a>(payloads: &'a [u8], ends: &'a [(Kind, usize)]) -> impl Iterator<Item = (Kind, &'a [u8])> {
-    let mut start = 0;
-    ends.iter().map(move |&(kind, end)| {
-        let payload = &payloads[start..end];
-        start = end;
-        (kind, payload)
-    })
+    fn deref(&self) -> &Draft {
+        &self.messages
+    }
 }

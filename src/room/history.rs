@@ -30,14 +30,12 @@ pub(super) struct History {
     bytes: usize,
     /// The bytes of `chunks`, forgotten messages included.
     chunk_bytes: usize,
-    owner: Owner,
     share: Share,
 }
 
 impl History {
     /// Returns an empty history of at most `messages_max` messages and [`HISTORY_BYTES_MAX`].
     pub(super) fn new(messages_max: usize, budget: &Budget) -> Self {
-        let owner = Owner::new(budget, OwnerKind::History);
         Self {
             messages_max,
             chunks: VecDeque::new(),
@@ -46,14 +44,13 @@ impl History {
             messages: 0,
             bytes: 0,
             chunk_bytes: 0,
-            share: owner.share(),
-            owner,
+            share: Owner::new(budget, OwnerKind::History).share(),
         }
     }
 
     /// Returns the owner of its bytes. When the budget asks that owner to give back, [`History::halve`] does it.
     pub(super) fn owner(&self) -> &Owner {
-        &self.owner
+        self.share.owner()
     }
 
     /// Adds copies of messages: a reference to one message would keep its whole batch.
@@ -69,7 +66,7 @@ impl History {
         self.messages += 1;
         self.bytes += payload.len();
         if self.last.len() >= CHUNK_BYTES {
-            let chunk = mem::take(&mut self.last).share(self.owner.budget());
+            let chunk = mem::take(&mut self.last).share(self.share.owner().budget());
             self.chunk_bytes += chunk.len();
             self.chunks.push_back(Arc::new(chunk));
         }
@@ -78,13 +75,13 @@ impl History {
     /// Forgets the older half of the bytes.
     pub(super) fn halve(&mut self) {
         self.forget_beyond(self.messages_max, self.size() / 2);
-        self.owner.settle();
+        self.share.owner().settle();
     }
 
     /// Forgets all.
     pub(super) fn clear(&mut self) {
         self.forget_beyond(0, 0);
-        self.owner.settle();
+        self.share.owner().settle();
     }
 
     /// Forgets the oldest messages until at most `messages_max` messages and `bytes_max` bytes are left.
@@ -136,7 +133,7 @@ impl History {
     fn copy<'a>(&self, messages: impl Iterator<Item = (Kind, &'a [u8])>) -> Arc<Batch> {
         let mut draft = Draft::default();
         messages.for_each(|(kind, payload)| draft.push(kind, payload));
-        Arc::new(draft.share(self.owner.budget()))
+        Arc::new(draft.share(self.share.owner().budget()))
     }
 }
 
