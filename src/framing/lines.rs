@@ -12,12 +12,6 @@ use crate::{
     message::{Kind, Piece},
 };
 
-/// Appends a client's message to a worker's input: its bytes and a newline.
-pub(super) fn encode(message: &[u8], input: &mut Vec<u8>) {
-    input.extend_from_slice(message);
-    input.push(b'\n');
-}
-
 /// Splits output into lines.
 ///
 /// It emits a line whole up to [`LINE_BYTES_HELD`]. It emits a longer line in pieces of whole characters as it comes, so that
@@ -150,7 +144,7 @@ pub(crate) fn undecided(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Framing, *};
 
     /// Returns the messages of `reads`, each as its pieces.
     fn decode<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<Vec<u8>>> {
@@ -242,7 +236,7 @@ mod tests {
     fn a_message_becomes_a_line() {
         let mut input = Vec::new();
         for message in [&b"a"[..], b"", b"b\nc"] {
-            encode(message, &mut input);
+            Framing::Lines.encode(message, &mut input);
         }
         assert_eq!(input, b"a\n\nb\nc\n");
     }

@@ -1,11 +1,10 @@
 //! Translates between bytes of a worker's standard streams and messages of a client. Pure: no I/O, no clock.
 
-mod chunks;
 pub(crate) mod events;
 pub(crate) mod lines;
 mod streams;
 
-use crate::message::Piece;
+use crate::message::{Kind, Piece};
 use lines::Lines;
 use streams::Stream;
 
@@ -14,7 +13,7 @@ use streams::Stream;
 pub(crate) enum Framing {
     /// A line for each message; websocketd's default.
     Lines,
-    /// Bytes without borders of messages (`--binary`).
+    /// Bytes without borders of messages (`--binary`). Each read of the output is one binary message.
     Chunks,
     /// An object of JSON on each line, which names the client (`--framing=json`); see [`events`].
     Json,
@@ -42,11 +41,9 @@ impl Framing {
 
     /// Appends a client's message to `input` in this format. ([`events::message`] does it for [`Framing::Json`].)
     pub(crate) fn encode(self, message: &[u8], input: &mut Vec<u8>) {
-        match self {
-            Self::Lines | Self::Streams | Self::Json => lines::encode(message, input),
-            Self::Chunks => chunks::encode(message, input),
-            #[cfg(test)]
-            Self::Picky => chunks::encode(message, input),
+        input.extend_from_slice(message);
+        if self != Self::Chunks {
+            input.push(b'\n');
         }
     }
 
@@ -85,7 +82,7 @@ impl Decoder {
     pub(crate) fn decode(&mut self, output: &[u8], emit: &mut impl FnMut(Piece<'_>)) -> Result<(), Garbled> {
         match self {
             Self::Lines(lines) => lines.decode(output, emit),
-            Self::Chunks => chunks::decode(output, emit),
+            Self::Chunks => emit(Piece::whole(Kind::Binary, output)),
             Self::Streams(stdout, _) => stdout.decode(output, emit),
             #[cfg(test)]
             Self::Picky => return picky::decode(output, emit),
