@@ -8,7 +8,10 @@ use std::{
 
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-/// Checks at intervals whether a side still makes progress.
+/// The time between two looks at a side that takes nothing.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Checks every [`LOOK_INTERVAL`] whether a side still makes progress.
 #[derive(Debug)]
 pub(crate) struct StallWatch {
     looks: Interval,
@@ -19,9 +22,9 @@ pub(crate) struct StallWatch {
 }
 
 impl StallWatch {
-    /// Returns a watch that looks every `period` from now on.
-    pub(crate) fn new(period: Duration) -> Self {
-        Self { looks: ticks(period), progress: 0, since: Instant::now() }
+    /// Returns a watch that begins now.
+    pub(crate) fn new() -> Self {
+        Self { looks: ticks(LOOK_INTERVAL), progress: 0, since: Instant::now() }
     }
 
     /// Ready when the next look is due.

@@ -5,7 +5,6 @@ use std::{
     future::{pending, poll_fn},
     sync::Arc,
     task::Poll,
-    time::Duration,
 };
 
 use hyper::{
@@ -41,9 +40,6 @@ use crate::{
         variable::Variable,
     },
 };
-
-/// The time until a client without a session is late, and between two looks whether its room waits for it.
-const UNSENT_LOOK: Duration = Duration::from_millis(250);
 
 /// The partner of a session.
 enum SessionPartner {
@@ -99,7 +95,8 @@ fn run(ask: &mut Ask, partner: SessionPartner) {
 /// its room cuts it off as too slow (`--slow`, `--slow-wait`).
 async fn given_up(partner: &SessionPartner) {
     let SessionPartner::Member(member) = partner else { return pending().await };
-    let mut watch = StallWatch::new(UNSENT_LOOK);
+    let mut watch = StallWatch::new();
+    // A client is late from the first look on.
     let mut is_late = false;
     poll_fn(|cx| {
         while watch.poll_look(cx).is_ready() {

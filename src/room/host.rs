@@ -38,10 +38,7 @@ use crate::{
     },
 };
 
-/// The time between two looks at a worker that does not read the input of the last clients.
-const LOOK_INTERVAL: Duration = Duration::from_millis(250);
-
-/// The time that it may read nothing of that input.
+/// The time that a worker may read nothing of the input of the last clients.
 const LAST_INPUT_STALL_MAX: Duration = Duration::from_secs(5);
 
 /// Runs the worker of `room` to its end, and returns its status.
@@ -242,7 +239,7 @@ impl Host {
     /// Ready when no client is left and the worker has read nothing for [`LAST_INPUT_STALL_MAX`].
     fn poll_last_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let unread = self.input.unread() as u64;
-        let watch = self.last_input.get_or_insert_with(|| StallWatch::new(LOOK_INTERVAL));
+        let watch = self.last_input.get_or_insert_with(StallWatch::new);
         loop {
             ready!(watch.poll_look(cx));
             if watch.stalled(unread, true) >= LAST_INPUT_STALL_MAX {

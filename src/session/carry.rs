@@ -18,9 +18,6 @@ use crate::{
     turn,
 };
 
-/// The time between two looks at a side that takes nothing.
-const LOOK_INTERVAL: Duration = Duration::from_millis(250);
-
 /// The time that the partner may take nothing of the last messages of a vanished client, before wsd drops them. wsd notices a
 /// vanished client within a second.
 const GONE_STALL_MAX: Duration = Duration::from_millis(490);
@@ -98,7 +95,7 @@ impl<C: Client, P: Partner> Session<C, P> {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..READS_PER_TURN {
             let said = if !self.holds_back && self.client.poll_flush(cx).is_pending() {
-                self.client_watch.get_or_insert_with(|| StallWatch::new(LOOK_INTERVAL));
+                self.client_watch.get_or_insert_with(StallWatch::new);
                 ready!(self.partner.poll_blocked(cx, &mut self.client))
             } else {
                 self.client_watch = None;
@@ -126,7 +123,7 @@ impl<C: Client, P: Partner> Session<C, P> {
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..READS_PER_TURN {
             if self.partner.poll_flush(cx).is_pending() {
-                self.partner_watch.get_or_insert_with(|| StallWatch::new(LOOK_INTERVAL));
+                self.partner_watch.get_or_insert_with(StallWatch::new);
                 return Poll::Pending;
             }
             self.partner_watch = None;
