@@ -7,20 +7,10 @@ use std::{
 };
 
 use crate::{
-    budget::Owner,
     close::Close,
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
 };
-
-/// The result of one read of a client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// It sent something: messages, which the read has handed over, or frames of the protocol.
-    Some,
-    /// It will send nothing more.
-    End(Departure),
-}
 
 /// Why a client will send nothing more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,26 +34,16 @@ pub(crate) enum Fault {
     TooBig,
 }
 
-impl Fault {
-    /// Returns the close to send to the client.
-    pub(crate) fn close(self) -> Close {
-        match self {
-            Self::Protocol(rule) => Close::new(Close::PROTOCOL, rule),
-            Self::NotText => Close::new(Close::INVALID, "text is not UTF-8"),
-            Self::TooBig => Close::new(Close::TOO_BIG, "message too big"),
-        }
-    }
-}
-
 /// The client's end of a session.
 ///
 /// A client follows its own protocol: it keeps its connection alive and does the closing handshake. It holds the bytes that
 /// it cannot send at once, and its session reads nothing more from the partner until they have gone.
 pub(crate) trait Client {
-    /// Reads once and hands every message that this completes to `on`.
+    /// Reads once and hands every message that this completes to `on`. Ready with a departure if the client will send nothing
+    /// more; the session must not read after it.
     ///
-    /// It wakes the task of `cx` when there is more to read. The session must not read after [`Heard::End`].
-    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Heard>;
+    /// It wakes the task of `cx` when there is more to read.
+    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Option<Departure>>;
 
     /// Appends a piece of a message, for [`Client::poll_flush`] to send. A client that cannot be reached any more drops it.
     fn append(&mut self, piece: Piece<'_>);
@@ -93,11 +73,11 @@ pub(crate) trait Client {
     fn forget_messages(&mut self);
 
     /// Drops the client's messages from now on, since its session is over. `is_reachable` is whether the client may still
-    /// take the bytes that wait for it, and a close. Bytes that wait from now on count for `owner`.
-    fn begin_close(&mut self, owner: Owner, is_reachable: bool);
+    /// take the bytes that wait for it, and a close. From now on the client itself counts the bytes that wait for it.
+    fn begin_close(&mut self, is_reachable: bool);
 
     /// Appends a close behind all that waits, unless there is one already, and sends as much as the client takes at once.
-    fn send_close(&mut self, cx: &mut Context<'_>, close: Option<Close>);
+    fn send_close(&mut self, cx: &mut Context<'_>, close: Option<&Close>);
 
     /// Sends what waits and reads what comes while the partner ends. Never ready.
     fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Infallible>;

@@ -79,7 +79,7 @@ fn run(ask: &mut Ask, partner: SessionPartner) {
         // Fails if the client leaves before the 101; dropping the process kills its worker.
         let Ok(upgraded) = upgraded else { return };
         let (stream, early) = into_stream(upgraded);
-        let socket = |owner: &Owner| Socket::new(stream, early, &site.socket, owner.clone());
+        let socket = |owner: &Owner| Socket::new(stream, early, &site.socket, owner);
         match partner {
             SessionPartner::Process(process) => {
                 session::run(&connection, path, socket(process.owner()), *process, &shutdown).await;

@@ -11,7 +11,7 @@ use std::{
 use super::end::End;
 use crate::{
     budget::Share,
-    client::{Client, Departure, Heard},
+    client::{Client, Departure},
     limits::READS_PER_TURN,
     partner::{Partner, Said, Verdict},
     stall::StallWatch,
@@ -30,7 +30,10 @@ const CLOSED_STALL_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Session<C, P> {
     pub(super) client: C,
     pub(super) partner: P,
-    pub(super) counts: Counts,
+    /// The number of messages from the client.
+    pub(super) input: u64,
+    /// The number of messages to the client.
+    pub(super) output: u64,
     /// The bytes that wait on either side.
     pub(super) share: Share,
     /// Whether the session has stopped waiting for the client, which took nothing for too long.
@@ -45,15 +48,6 @@ pub(super) struct Session<C, P> {
     client_watch: Option<StallWatch>,
 }
 
-/// The numbers of messages that a session has carried.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    /// From the client.
-    pub(super) input: u64,
-    /// To the client.
-    pub(super) output: u64,
-}
-
 impl<C: Client, P: Partner> Session<C, P> {
     /// Returns a session without messages so far.
     pub(super) fn new(client: C, partner: P) -> Self {
@@ -61,7 +55,8 @@ impl<C: Client, P: Partner> Session<C, P> {
             share: partner.owner().share(),
             client,
             partner,
-            counts: Counts::default(),
+            input: 0,
+            output: 0,
             has_given_up: false,
             departure: None,
             holds_back: false,
@@ -102,7 +97,7 @@ impl<C: Client, P: Partner> Session<C, P> {
                 ready!(self.partner.poll_read(cx, &mut self.client))
             };
             let (Said::Some(messages) | Said::Much(messages) | Said::Last(messages) | Said::End(messages, _)) = said;
-            self.counts.output += messages;
+            self.output += messages;
             match said {
                 Said::Some(_) => {}
                 Said::Much(_) => break,
@@ -130,14 +125,15 @@ impl<C: Client, P: Partner> Session<C, P> {
             if let Some(departure) = self.departure.take() {
                 return Poll::Ready(End::Client(departure));
             }
-            let Self { client, partner, counts, .. } = self;
-            let heard = ready!(client.poll_read(cx, &mut |kind, payload| {
-                counts.input += 1;
+            let Self { client, partner, input, .. } = self;
+            let departure = ready!(client.poll_read(cx, &mut |kind, payload| {
+                *input += 1;
                 partner.write(kind, payload);
             }));
-            if let Heard::End(departure) = heard {
+            if let Some(departure) = departure {
                 if partner.answers_close_at_once() {
-                    client.send_close(cx, End::Client(departure.clone()).close(None));
+                    let (_, close) = End::Client(departure.clone()).report(None);
+                    client.send_close(cx, close.as_ref());
                 }
                 self.departure = Some(departure);
             }

@@ -1,7 +1,7 @@
 //! A session: a client and its partner, from the first message to the close.
 
 mod carry;
-pub(crate) mod end;
+mod end;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +16,7 @@ use crate::{
     shutdown::Shutdown,
     status::Status,
 };
-use carry::{Counts, Session};
+use carry::Session;
 use end::End;
 
 /// Runs a session to its end, for any kind of client and partner. `path` is for the log.
@@ -42,39 +42,36 @@ pub(crate) async fn run(
 
 /// Ends the partner, sends the client a close, and does the closing handshake.
 async fn close(session: Session<impl Client, impl Partner>, end: &End, conn: u64, began: Instant, shutdown: &Shutdown) {
-    let Session { mut client, mut partner, counts, share, has_given_up, .. } = session;
+    let Session { mut client, mut partner, input, output, share, has_given_up, .. } = session;
     drop(share);
-    client.begin_close(partner.owner().clone(), !has_given_up && *end != End::Silent);
+    client.begin_close(!has_given_up && *end != End::Silent);
     if end.is_cut() {
         client.discard();
     }
+    let (_, close) = end.report(None);
     if *end == End::Shutdown {
-        send_close(&mut client, end.close(None)).await;
+        send_close(&mut client, close.as_ref()).await;
     }
-    let (code, reason) = (code(end.close(end.status()).as_ref()), end.reason());
     // Biased: if the process has ended already, the last output and the close leave together.
     let status = tokio::select! {
         biased;
-        status = partner.end(code, reason) => status,
+        status = partner.end(code(close.as_ref()), end.reason()) => status,
         never = poll_fn(|cx| client.poll_closing(cx)) => match never {},
     };
     let status = status.or(end.status());
-    let close = end.close(status);
-    let code = self::code(close.as_ref());
-    send_close(&mut client, close).await;
+    let (word, close) = end.report(status);
+    send_close(&mut client, close.as_ref()).await;
     // Drops the partner before the client's handshake, which may take long.
     drop(partner);
-    let Counts { input, output } = counts;
-    let (end, status, secs) = (end.word(), status.map(Status::shell), &event::seconds(began.elapsed()));
-    Event::SessionEnded { conn, end, status, code, secs, input, output }.emit();
+    let (code, status, secs) = (code(close.as_ref()), status.map(Status::shell), &event::seconds(began.elapsed()));
+    Event::SessionEnded { conn, end: word, status, code, secs, input, output }.emit();
     client.finish(shutdown).await;
 }
 
 /// Appends the close behind all that waits, and sends as much as the client takes at once.
-async fn send_close(client: &mut impl Client, close: Option<Close>) {
-    let mut close = Some(close);
+async fn send_close(client: &mut impl Client, close: Option<&Close>) {
     poll_fn(|cx| {
-        client.send_close(cx, close.take().flatten());
+        client.send_close(cx, close);
         Poll::Ready(())
     })
     .await;

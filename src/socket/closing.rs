@@ -13,11 +13,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{
-    Socket,
-    reader::Event,
-    state::{Closing, Peer, Sending},
-};
+use super::{Peer, Sending, Socket, reader::Event};
 use crate::{
     buffers,
     client::Client,
@@ -60,14 +56,12 @@ impl Socket {
     /// Sends what waits, as far as the kernel takes it, and updates the share. Gives up a client that is gone.
     pub(super) fn send_on(&mut self, cx: &mut Context<'_>) {
         self.send(cx);
-        if self.peer == Peer::Gone || self.owner.is_asked(cx) || self.sending == Sending::Broken {
+        if self.peer == Peer::Gone || self.share.owner().is_asked(cx) || self.sending == Sending::Broken {
             self.give_up();
-            self.owner.settle();
+            self.share.owner().settle();
         }
         let (own, shared) = self.held();
-        if let Some(Closing { share }) = &mut self.closing {
-            share.set(own, shared);
-        }
+        self.share.set(own, shared);
     }
 
     /// Gives up a client that cannot be reached: drops the frames that wait for it.

@@ -5,7 +5,6 @@ mod header;
 mod outgoing;
 pub(crate) mod reader;
 mod records;
-mod state;
 pub(crate) mod stream;
 mod upkeep;
 mod writer;
@@ -21,9 +20,9 @@ use std::{
 use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::{
-    budget::Owner,
+    budget::{Owner, Share},
     buffers,
-    client::{Client, Departure, Heard},
+    client::{Client, Departure},
     close::Close,
     limits::READ_BYTES_WHEN_FULL,
     message::{Batch, Kind, Piece},
@@ -31,7 +30,6 @@ use crate::{
 };
 use outgoing::Outgoing;
 use reader::{Event, Reader};
-use state::{Closing, Peer, Sending};
 use stream::Stream;
 use upkeep::{Tick, Upkeep};
 
@@ -42,6 +40,30 @@ pub(crate) struct SocketOptions {
     pub(crate) message_bytes_max: usize,
     /// The time between two Pings (`--pingms`); `None` is no Pings.
     pub(crate) ping_interval: Option<Duration>,
+}
+
+/// Whether wsd may still send frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    /// It may.
+    Open,
+    /// It may not, since it has sent a Close frame (RFC 6455, section 5.5.1).
+    Closed,
+    /// The connection is broken. The next read reports the end.
+    Broken,
+}
+
+/// The bytes that may still come from the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    /// Frames, and at last a Close frame.
+    Open,
+    /// Anything, since it broke the protocol.
+    Faulty,
+    /// Nothing, since its Close frame has come.
+    Closed,
+    /// Nothing, since the connection is over.
+    Gone,
 }
 
 /// The server's end of a WebSocket, after the handshake.
@@ -62,14 +84,14 @@ pub(crate) struct Socket {
     sending: Sending,
     peer: Peer,
     upkeep: Upkeep,
-    closing: Option<Closing>,
-    owner: Owner,
+    /// The bytes that wait for the client while it closes. Before that, the session counts them.
+    share: Share,
 }
 
 impl Socket {
     /// Returns a socket over `stream`. `early` are bytes that the client sent before the answer to its handshake. The budget
     /// of `owner` limits the bytes of a read.
-    pub(crate) fn new(stream: Stream, early: Vec<u8>, options: &SocketOptions, owner: Owner) -> Self {
+    pub(crate) fn new(stream: Stream, early: Vec<u8>, options: &SocketOptions, owner: &Owner) -> Self {
         Self {
             stream,
             reader: Reader::new(options.message_bytes_max),
@@ -80,14 +102,13 @@ impl Socket {
             sending: Sending::Open,
             peer: Peer::Open,
             upkeep: Upkeep::new(options.ping_interval),
-            closing: None,
-            owner,
+            share: owner.share(),
         }
     }
 
     /// Reads once into `buffer`. Ready with the number of bytes, 0 at the end or after an error.
     fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
-        let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { buffer.len() };
+        let portion = if self.share.owner().budget().is_full() { READ_BYTES_WHEN_FULL } else { buffer.len() };
         let buffer = &mut buffer[..portion];
         if !self.early.is_empty() {
             let count = self.early.len().min(buffer.len());
@@ -128,13 +149,13 @@ impl Socket {
 }
 
 impl Client for Socket {
-    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Heard> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Option<Departure>> {
         buffers::with_read(|buffer| {
             let count = ready!(self.poll_fill(cx, buffer));
             self.upkeep.hear();
             if count == 0 {
                 self.peer = Peer::Gone;
-                return Poll::Ready(Heard::End(Departure::Left));
+                return Poll::Ready(Some(Departure::Left));
             }
             let must_wait = self.sending != Sending::Open || !self.outgoing.is_empty();
             let mut closed = None;
@@ -147,21 +168,21 @@ impl Client for Socket {
                 Event::Close(code, reason) => closed = Some((code, reason.to_owned())),
             };
             let read = reader.read(&mut buffer[..count], &mut on);
-            let heard = match (closed, read) {
+            let departure = match (closed, read) {
                 (Some((code, reason)), _) => {
                     self.peer = Peer::Closed;
-                    Heard::End(Departure::Closed(code, reason))
+                    Some(Departure::Closed(code, reason))
                 }
                 (None, Err(fault)) => {
                     self.peer = Peer::Faulty;
-                    Heard::End(Departure::Fault(fault))
+                    Some(Departure::Fault(fault))
                 }
-                (None, Ok(())) => Heard::Some,
+                (None, Ok(())) => None,
             };
             if self.outgoing.has_own() {
                 self.send(cx);
             }
-            Poll::Ready(heard)
+            Poll::Ready(departure)
         })
     }
 
@@ -210,14 +231,15 @@ impl Client for Socket {
         }
     }
 
-    /// The end of a client may stay hidden: its FIN waits behind its bytes that wsd does not read. So wsd sends a Pong: a
-    /// client that is there ignores it, and the kernel of one that is gone answers it with a reset.
+    /// The end of a client may stay hidden: its FIN waits behind its bytes that wsd does not read. So wsd sends a Pong
+    /// without a Ping (RFC 6455, section 5.5.3): a client that is there ignores it, and the kernel of one that is gone answers
+    /// it with a reset.
     fn probe(&mut self, cx: &mut Context<'_>) -> bool {
         if self.stream.is_gone() {
             return true;
         }
         if self.sending == Sending::Open && self.outgoing.is_empty() {
-            writer::probe(self.outgoing.buffer());
+            writer::pong(b"wsd", self.outgoing.buffer());
             self.send(cx);
         }
         false
@@ -232,19 +254,17 @@ impl Client for Socket {
         self.reader.forget_messages();
     }
 
-    fn begin_close(&mut self, owner: Owner, is_reachable: bool) {
+    fn begin_close(&mut self, is_reachable: bool) {
         self.reader.forget_messages();
-        owner.settle();
-        self.closing = Some(Closing::new(owner.share()));
-        self.owner = owner;
+        self.share.owner().settle();
         if !is_reachable {
             self.give_up();
         }
     }
 
-    fn send_close(&mut self, cx: &mut Context<'_>, close: Option<Close>) {
+    fn send_close(&mut self, cx: &mut Context<'_>, close: Option<&Close>) {
         if let Some(close) = close {
-            self.append_close(&close);
+            self.append_close(close);
         }
         self.send(cx);
     }

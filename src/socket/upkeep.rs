@@ -15,18 +15,13 @@ use crate::stall::ticks;
 #[derive(Debug)]
 pub(super) struct Upkeep {
     pings: Option<Interval>,
-    silence: Silence,
+    was_heard: bool,
+    /// The intervals in a row in which the client was silent.
+    silent_ticks: u32,
     /// The payload of the last Ping that came while other frames waited (RFC 6455, section 5.5.3 asks for no more).
     late_pong: Option<Vec<u8>>,
     /// Whether a Ping is due that waits for other frames.
     is_ping_late: bool,
-}
-
-/// Counts the ping intervals in which a client was silent. Pure: its caller reports the ticks.
-#[derive(Debug, Default)]
-struct Silence {
-    was_heard: bool,
-    ticks: u32,
 }
 
 /// The duty at the end of an interval.
@@ -41,20 +36,27 @@ pub(super) enum Tick {
 impl Upkeep {
     /// Returns the state for a Ping every `interval`; `None` is never.
     pub(super) fn new(interval: Option<Duration>) -> Self {
-        Self { pings: interval.map(ticks), silence: Silence::default(), late_pong: None, is_ping_late: false }
+        let pings = interval.map(ticks);
+        Self { pings, was_heard: false, silent_ticks: 0, late_pong: None, is_ping_late: false }
     }
 
     /// Notes that the client sent or took something.
     pub(super) fn hear(&mut self) {
-        self.silence.was_heard = true;
+        self.was_heard = true;
     }
 
     /// Ready at the end of each interval, with the duty that is due.
     pub(super) fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Tick> {
         match &mut self.pings {
-            Some(pings) => pings.poll_tick(cx).map(|_| self.silence.tick()),
+            Some(pings) => pings.poll_tick(cx).map(|_| self.tick()),
             None => Poll::Pending,
         }
+    }
+
+    /// Notes that an interval is over.
+    fn tick(&mut self) -> Tick {
+        self.silent_ticks = if mem::take(&mut self.was_heard) { 0 } else { self.silent_ticks + 1 };
+        if self.silent_ticks >= 2 { Tick::Gone } else { Tick::Ping }
     }
 
     /// Keeps the answer to a Ping until other frames have gone. It replaces an earlier one.
@@ -83,14 +85,6 @@ impl Upkeep {
     }
 }
 
-impl Silence {
-    /// Notes that an interval is over.
-    fn tick(&mut self) -> Tick {
-        self.ticks = if mem::take(&mut self.was_heard) { 0 } else { self.ticks + 1 };
-        if self.ticks >= 2 { Tick::Gone } else { Tick::Ping }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,10 +99,10 @@ mod tests {
             ("one that falls silent", &[true, false, false], Tick::Gone),
         ];
         for (what, heard, want) in table {
-            let mut silence = Silence::default();
+            let mut upkeep = Upkeep::new(None);
             let last = heard.iter().map(|&heard| {
-                silence.was_heard |= heard;
-                silence.tick()
+                upkeep.was_heard |= heard;
+                upkeep.tick()
             });
             assert_eq!(last.last(), Some(want), "{what}");
         }

@@ -22,7 +22,7 @@ pub(super) fn piece(piece: Piece<'_>, frames: &mut Vec<u8>) {
 
 /// Returns the frames of messages that many clients share.
 pub(super) fn batch(batch: &Batch) -> Vec<u8> {
-    let mut frames = Vec::with_capacity(batch.len() + 4 * batch.messages().count());
+    let mut frames = Vec::with_capacity(batch.len() + 4 * batch.count());
     for (kind, payload) in batch.messages() {
         piece(Piece::whole(kind, payload), &mut frames);
     }
@@ -34,13 +34,7 @@ pub(super) fn ping(frames: &mut Vec<u8>) {
     frame(OpCode::Control(Control::Ping), true, b"", frames);
 }
 
-/// Appends a Pong frame without a Ping (RFC 6455, section 5.5.3). A client that is there ignores it; the kernel of one that
-/// is gone answers it with a reset.
-pub(super) fn probe(frames: &mut Vec<u8>) {
-    pong(b"wsd", frames);
-}
-
-/// Appends the answer to a Ping frame, with its payload of at most 125 bytes.
+/// Appends a Pong frame with the payload of a Ping frame, at most 125 bytes.
 pub(super) fn pong(payload: &[u8], frames: &mut Vec<u8>) {
     frame(OpCode::Control(Control::Pong), true, payload, frames);
 }
@@ -56,10 +50,7 @@ pub(super) fn close(close: &Close, frames: &mut Vec<u8>) {
 }
 
 fn frame(opcode: OpCode, is_final: bool, payload: &[u8], frames: &mut Vec<u8>) {
-    header(opcode, is_final).format(payload.len() as u64, frames).expect("a vector takes all");
+    let header = FrameHeader { is_final, opcode, rsv1: false, rsv2: false, rsv3: false, mask: None };
+    header.format(payload.len() as u64, frames).expect("a vector takes all");
     frames.extend_from_slice(payload);
-}
-
-fn header(opcode: OpCode, is_final: bool) -> FrameHeader {
-    FrameHeader { is_final, opcode, rsv1: false, rsv2: false, rsv3: false, mask: None }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     budget::{Budget, Kind as OwnerKind, Owner},
-    client::{Client, Departure, Heard},
+    client::{Client, Departure},
     close::Close,
     message::{Batch, Kind, Piece},
     partner::{Partner, Said, Verdict},
@@ -149,17 +149,17 @@ impl<T: Clone> End<T> {
 pub(super) type ScriptedClient = End<Departure>;
 
 impl Client for ScriptedClient {
-    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Heard> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Option<Departure>> {
         self.poll_say(cx).map(|line| match line {
             Line::Message(text) | Line::Last(text) => {
                 on(Kind::Text, text.as_bytes());
-                Heard::Some
+                None
             }
             Line::MessageAndEnd(text, departure) => {
                 on(Kind::Text, text.as_bytes());
-                Heard::End(departure)
+                Some(departure)
             }
-            Line::End(departure) => Heard::End(departure),
+            Line::End(departure) => Some(departure),
         })
     }
 
@@ -193,13 +193,13 @@ impl Client for ScriptedClient {
 
     fn forget_messages(&mut self) {}
 
-    fn begin_close(&mut self, _: Owner, is_reachable: bool) {
+    fn begin_close(&mut self, is_reachable: bool) {
         if !is_reachable {
             self.change(|state| state.waiting.push("given up".to_owned()));
         }
     }
 
-    fn send_close(&mut self, cx: &mut Context<'_>, close: Option<Close>) {
+    fn send_close(&mut self, cx: &mut Context<'_>, close: Option<&Close>) {
         if let Some(close) = close {
             self.tell(format!("close {} {}", close.code.unwrap_or_default(), close.reason));
         }
