@@ -21,7 +21,7 @@ use tokio::{
 use crate::{
     budget::{Owner, Share},
     limits::{ANSWER_STALL_MAX, HEAD_TIME_MAX, HTTP_BUFFER_BYTES_MAX, IDLE_TIME_MAX},
-    socket::stream::Stream,
+    socket::stream::{self, Stream},
 };
 
 /// A connection whose reads and writes fail with [`io::ErrorKind::TimedOut`] when the client is too slow.
@@ -125,7 +125,7 @@ impl Paced {
     }
 
     fn count(&mut self) {
-        self.share.set(self.received + self.stream.held(), 0);
+        self.share.set(self.received + stream::held(&self.stream), 0);
     }
 
     /// Fails with [`io::ErrorKind::OutOfMemory`] if the budget needs the memory of this connection.
@@ -226,7 +226,7 @@ mod tests {
         let (own, client) = UnixStream::pair().expect("a pair of sockets");
         let answering = Answering::default();
         let owner = Owner::new(&Budget::new(None), Kind::Client);
-        (Paced::new(Stream::Plain(Plain::Unix(own)), answering.clone(), owner), client, answering)
+        (Paced::new(Stream::Left(Plain::Right(own)), answering.clone(), owner), client, answering)
     }
 
     /// Checks that `done` times out after `limit` of the paused clock; timers round to milliseconds.

@@ -61,9 +61,9 @@ impl Listener {
     pub(super) async fn accept(&self) -> io::Result<(Plain, Peer)> {
         match self {
             Self::Tcp(listener) => {
-                listener.accept().await.map(|(stream, address)| (Plain::Tcp(stream), Peer::Tcp(address)))
+                listener.accept().await.map(|(stream, address)| (Plain::Left(stream), Peer::Tcp(address)))
             }
-            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| (Plain::Unix(stream), Peer::Unix)),
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| (Plain::Right(stream), Peer::Unix)),
         }
     }
 

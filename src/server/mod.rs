@@ -63,7 +63,7 @@ impl Acceptor {
             let (service, certificates, shutdown) = (service.clone(), certificates.clone(), self.shutdown.clone());
             self.shutdown.spawn(async move {
                 match certificates {
-                    None => serve(Stream::Plain(stream), Connection::new(peer, None), service, &shutdown).await,
+                    None => serve(Stream::Left(stream), Connection::new(peer, None), service, &shutdown).await,
                     Some(certificates) => {
                         let mut share = Owner::new(&service.budget(), Kind::Client).share();
                         let owner = share.owner().clone();
@@ -116,7 +116,7 @@ async fn secure(
     match timeout(TLS_TIME_MAX, shake).await {
         Ok(Ok(stream)) => {
             let tls = tls::describe(stream.get_ref().1);
-            Some((Stream::Tls(Box::new(stream)), Connection::new(peer, Some(tls))))
+            Some((Stream::Right(Box::new(stream)), Connection::new(peer, Some(tls))))
         }
         Ok(Err(cause)) => {
             Event::ConnectionRefused { peer, why: "tls", cause: &cause }.emit();
@@ -139,8 +139,8 @@ async fn first_byte(stream: &Plain) -> io::Result<u8> {
         Err(errno) => Err(io::Error::from(errno)),
     };
     match stream {
-        Plain::Tcp(stream) => stream.async_io(Interest::READABLE, || peek(stream.as_fd(), &mut byte)).await?,
-        Plain::Unix(stream) => stream.async_io(Interest::READABLE, || peek(stream.as_fd(), &mut byte)).await?,
+        Plain::Left(tcp) => tcp.async_io(Interest::READABLE, || peek(tcp.as_fd(), &mut byte)).await?,
+        Plain::Right(unix) => unix.async_io(Interest::READABLE, || peek(unix.as_fd(), &mut byte)).await?,
     }
     Ok(byte[0])
 }

@@ -30,7 +30,7 @@ use crate::{
 };
 use outgoing::Outgoing;
 use reader::{Event, Reader};
-use stream::Stream;
+use stream::{Stream, is_gone};
 use upkeep::{Tick, Upkeep};
 
 /// The settings of a WebSocket.
@@ -235,7 +235,7 @@ impl Client for Socket {
     /// without a Ping (RFC 6455, section 5.5.3): a client that is there ignores it, and the kernel of one that is gone answers
     /// it with a reset.
     fn probe(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.stream.is_gone() {
+        if is_gone(&self.stream) {
             return true;
         }
         if self.sending == Sending::Open && self.outgoing.is_empty() {
@@ -247,7 +247,7 @@ impl Client for Socket {
 
     fn held(&self) -> (usize, usize) {
         let (own, shared) = self.outgoing.held();
-        (self.reader.held() + self.early.capacity() + own + self.stream.held(), shared)
+        (self.reader.held() + self.early.capacity() + own + stream::held(&self.stream), shared)
     }
 
     fn forget_messages(&mut self) {
