@@ -68,10 +68,10 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
         verdict = poll_fn(|cx| host.poll(cx)) => verdict,
         () = shutdown.begun() => None,
     };
-    room.refuse_members();
+    lock(&room.hub).close();
     let Host { input, mut outputs, connection, parser, share, .. } = host;
     drop((input, parser, share));
-    room.take_inbox();
+    lock(&room.inbox).take();
     room.owner.settle();
     let drain = poll_fn(|cx| {
         buffers::with_read(|buffer| outputs.drain(cx, buffer, &connection));
@@ -118,7 +118,9 @@ impl Host {
     /// Ready when the worker has closed its output, or when no client is left and the worker has read the last input. Ready
     /// with a verdict when the worker has broken its framing, or when the budget asks the room to give back.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Verdict>> {
-        self.room.relieve(cx);
+        if self.room.history.is_asked(cx) {
+            lock(&self.room.hub).history.halve();
+        }
         if self.room.owner.is_asked(cx) {
             return Poll::Ready(Some(Verdict::Overload));
         }
@@ -220,14 +222,15 @@ impl Host {
 
     /// Carries input from the inbox to the worker. Ready when no client is left and the inbox is empty.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.room.listen(cx);
+        // The room wakes this task on new input, when a client leaves, and when a seat has room again.
+        self.room.pressure.host.register(cx.waker());
         loop {
             self.input.send(cx);
             if !self.input.is_drained() {
                 return if self.room.is_over() { self.poll_last_input(cx) } else { Poll::Pending };
             }
             let is_over = self.room.is_over();
-            let said = self.room.take_inbox();
+            let said = lock(&self.room.inbox).take();
             if said.is_empty() {
                 return if is_over { Poll::Ready(()) } else { Poll::Pending };
             }
@@ -271,7 +274,7 @@ fn dispatch(room: &Room, connection: &Connection, said: Said<'_>, draft: &mut Dr
         }
         Said::Command(Command::Close { client, code, reason }) => {
             room.publish(draft, &Receivers::All);
-            room.dismiss(&client, Verdict::Dismissed(Close::new(code, reason)));
+            lock(&room.hub).dismiss(&client, Verdict::Dismissed(Close::new(code, reason)));
         }
         Said::Invalid(beginning, why) => invalid.add(connection, beginning, &why),
     }

@@ -12,7 +12,8 @@ use crate::{admission::Permit, framing::events::Receivers, message::Batch, partn
 #[derive(Debug)]
 pub(super) struct Hub {
     seats: HashMap<String, Arc<Seat>>,
-    history: History,
+    /// The messages for new clients.
+    pub(super) history: History,
     /// The worker's fork slot. The hub offers it to other programs while there is no client.
     permit: Option<Permit>,
     /// The time that the worker stays without clients; `None` is for ever.
@@ -122,10 +123,5 @@ impl Hub {
         self.is_over = true;
         self.history.clear();
         self.permit.as_mut().map(Permit::offer);
-    }
-
-    /// Forgets the older half of the history.
-    pub(super) fn shorten_history(&mut self) {
-        self.history.halve();
     }
 }

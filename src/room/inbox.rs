@@ -20,7 +20,7 @@ pub(super) struct Inbox {
     /// The part of `bytes` that is `open` and `close` events.
     presence_bytes: usize,
     /// How often the host has taken the bytes.
-    taken: u64,
+    pub(super) taken: u64,
     /// The tasks of sessions that wait for room.
     waiting: Vec<Waker>,
 }
@@ -86,10 +86,5 @@ impl Inbox {
         self.presence_bytes = 0;
         self.share.set(0, 0);
         mem::take(&mut self.bytes)
-    }
-
-    /// Returns how often the host has taken the bytes.
-    pub(super) fn taken(&self) -> u64 {
-        self.taken
     }
 }

@@ -107,8 +107,8 @@ impl Member {
             self.seat.end(Verdict::Overload);
             return Poll::Ready(());
         };
-        let before = if self.posted.1 == inbox.taken() { self.posted.0 } else { 0 };
-        self.posted = (before + bytes, inbox.taken());
+        let before = if self.posted.1 == inbox.taken { self.posted.0 } else { 0 };
+        self.posted = (before + bytes, inbox.taken);
         drop(inbox);
         self.room.pressure.host.wake();
         Poll::Ready(())
@@ -127,6 +127,15 @@ impl Member {
             let hint = "set --slow=wait or --slow=close to lose no messages";
             Event::MessagesLost { conn: self.conn, lost, hint }.emit();
             self.lost = Lost { logged: self.lost.logged + lost, at: Some(Instant::now()) };
+        }
+    }
+
+    /// Leaves the room, unless it has. With [`Framing::Json`](crate::framing::Framing::Json) the worker gets the code and the
+    /// reason.
+    fn leave(&mut self, code: u16, reason: &str) {
+        if !mem::replace(&mut self.has_left, true) {
+            self.seat.leave();
+            self.room.leave(&self.client, code, reason);
         }
     }
 }
@@ -176,12 +185,12 @@ impl Partner for Member {
     }
 
     fn progress(&self) -> u64 {
-        lock(&self.room.inbox).taken()
+        lock(&self.room.inbox).taken
     }
 
     /// Counts the room's path as shared: wsd frees it when the last client leaves.
     fn held(&mut self) -> (usize, usize) {
-        if self.posted.0 > 0 && self.posted.1 != lock(&self.room.inbox).taken() {
+        if self.posted.0 > 0 && self.posted.1 != lock(&self.room.inbox).taken {
             self.posted.0 = 0;
         }
         (self.said.held(), self.posted.0 + self.room.path.len())
@@ -189,13 +198,11 @@ impl Partner for Member {
 
     fn tidy(&mut self) {}
 
-    /// Leaves the room. With [`Framing::Json`](crate::framing::Framing::Json) the worker gets the code and the reason. If the
-    /// client has the room to itself, this waits for the end of the worker, so that its fork slot is free.
+    /// Leaves the room. If the client has the room to itself, this waits for the end of the worker, so that its fork slot is
+    /// free.
     async fn end(&mut self, code: u16, reason: &str) -> Option<Status> {
         self.log_all_lost();
-        self.has_left = true;
-        self.seat.leave();
-        self.room.leave(&self.client, code, reason);
+        self.leave(code, reason);
         if self.room.options.is_for_one {
             self.room.ended.cancelled().await;
         }
@@ -205,9 +212,6 @@ impl Partner for Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        if !self.has_left {
-            self.seat.leave();
-            self.room.leave(&self.client, Close::ABNORMAL, "");
-        }
+        self.leave(Close::ABNORMAL, "");
     }
 }

@@ -20,7 +20,6 @@ mod seat;
 use std::{
     mem,
     sync::{Arc, Mutex},
-    task::Context,
     time::Duration,
 };
 
@@ -103,27 +102,10 @@ impl Room {
         }
     }
 
-    /// Ends one client's session, after the messages on its seat.
-    fn dismiss(&self, client: &str, verdict: Verdict) {
-        lock(&self.hub).dismiss(client, verdict);
-    }
-
-    /// Shortens the history if the budget asks for it. The budget wakes the task of `cx` when it does.
-    fn relieve(&self, cx: &mut Context<'_>) {
-        if self.history.is_asked(cx) {
-            lock(&self.hub).shorten_history();
-        }
-    }
-
     /// Ends the worker as soon as it has no clients.
     fn release(&self) {
         lock(&self.hub).set_linger(Duration::ZERO);
         self.pressure.host.wake();
-    }
-
-    /// Refuses new clients from now on, and drops the history.
-    fn refuse_members(&self) {
-        lock(&self.hub).close();
     }
 
     /// Frees the fork slot and ends all sessions, since the worker has ended.
@@ -138,15 +120,5 @@ impl Room {
     /// Whether the room accepts no clients any more: the last has left, or the worker ends.
     fn is_over(&self) -> bool {
         lock(&self.hub).is_over
-    }
-
-    /// Registers the task of `cx`. The room wakes it on new input, when a client leaves, and when a seat has room again.
-    fn listen(&self, cx: &mut Context<'_>) {
-        self.pressure.host.register(cx.waker());
-    }
-
-    /// Takes all input that waits for the worker.
-    fn take_inbox(&self) -> Vec<u8> {
-        lock(&self.inbox).take()
     }
 }

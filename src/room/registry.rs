@@ -83,7 +83,8 @@ impl Rooms {
             Some(key) if !self.has_room(key) => Some(self.starts.lock().await),
             _ => None,
         };
-        match self.join_open(key.as_deref(), client.clone(), variables.clone(), connection.id) {
+        let open = key.as_ref().and_then(|key| lock(&self.open).get(key).cloned());
+        match open.map(|room| Member::join(&room, client.clone(), connection.id, variables.clone())) {
             Some(Ok(member)) => return Ok(member),
             Some(Err(NoSeat::Full)) => return Err(NotJoined::Full),
             Some(Err(NoSeat::Over)) | None => {}
@@ -113,18 +114,6 @@ impl Rooms {
         lock(&self.open).get(key).is_some_and(|room| !room.is_over())
     }
 
-    /// Joins a client to an open room; `None` if there is none.
-    fn join_open<'a>(
-        &self,
-        key: Option<&[u8]>,
-        client: String,
-        variables: impl Iterator<Item = (&'a str, &'a str)>,
-        conn: u64,
-    ) -> Option<Result<Member, NoSeat>> {
-        let open = lock(&self.open);
-        Some(Member::join(open.get(key?)?, client, conn, variables))
-    }
-
     /// Starts the worker that all clients share, and again whenever it has ended (`--eager`). `path` is for the log.
     pub(crate) fn keep(
         self: &Arc<Self>,
@@ -139,33 +128,31 @@ impl Rooms {
         }
         let (rooms, path, end) = (Arc::clone(self), Arc::<[u8]>::from(path.as_bytes()), shutdown.clone());
         let name = program.path.display().to_string();
-        // The first worker starts before wsd accepts clients.
+        let opener = Arc::clone(self);
         let launch = move || {
-            let launch = |permit| spawn(&program, environment.clone()).map(|worker| (permit, worker));
-            let launched = admission.admit().map(launch);
+            let launched = admission.admit().map(|permit| (permit, spawn(&program, environment.clone())));
             match launched {
-                Some(Ok(launched)) => return Some(launched),
-                Some(Err(cause)) => not_started(&program, &cause, cause.hint(&program)),
+                Some((permit, Ok(worker))) => return Some((worker, opener.open_shared(&path, permit))),
+                Some((_, Err(cause))) => not_started(&program, &cause, cause.hint(&program)),
                 None => not_started(&program, &"as many programs run as are allowed", Some("raise --maxforks")),
             }
             None
         };
-        let first = launch().map(|(permit, worker)| (worker, self.open_shared(&path, permit)));
-        let keep = async move {
-            let (mut first, mut pause) = (first, None);
-            while !rooms.is_retired.load(Ordering::Relaxed) && !end.has_begun() {
+        // The first worker starts before wsd accepts clients.
+        let mut first = launch();
+        shutdown.spawn(async move {
+            let is_over = || rooms.is_retired.load(Ordering::Relaxed) || end.has_begun();
+            let mut pause = None;
+            while !is_over() {
                 let mut ran = None;
-                let next = first
-                    .take()
-                    .or_else(|| launch().map(|(permit, worker)| (worker, rooms.open_shared(&path, permit))));
-                if let Some((worker, room)) = next {
+                if let Some((worker, room)) = first.take().or_else(&launch) {
                     let began = Instant::now();
                     host::run(Arc::clone(&room), worker, &Connection::none(), &end).await;
                     rooms.forget(&[], &room);
-                    ran = Some(began.elapsed());
-                    if rooms.is_retired.load(Ordering::Relaxed) || end.has_begun() {
+                    if is_over() {
                         return;
                     }
+                    ran = Some(began.elapsed());
                 }
                 let next_pause = pause_after(ran.unwrap_or_default(), pause);
                 if ran.is_some() {
@@ -177,8 +164,7 @@ impl Rooms {
                 }
                 pause = Some(next_pause);
             }
-        };
-        shutdown.spawn(keep);
+        });
     }
 
     /// Notes that no new client comes: a worker that would stay without clients now ends when the last has left.
