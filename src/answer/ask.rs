@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
-use hyper::{Method, Uri, body::Incoming, header, http::request::Parts, upgrade::OnUpgrade};
+use hyper::{Method, Uri, Version, body::Incoming, header, http::request::Parts, upgrade::OnUpgrade};
 
 use super::{
     routes::{Base, Routes},
+    scripts::Script,
     site::Site,
 };
 use crate::{
     http::path::{decode, is_clean},
     peer::Connection,
     shutdown::Shutdown,
+    worker::{
+        environ::{Content, Facts, variables},
+        variable::Variable,
+    },
 };
 
 /// A request that wsd is answering.
@@ -53,6 +58,40 @@ impl Ask {
     /// Whether the path is canonical ([`is_clean`]); wsd serves nothing at any other path.
     pub(super) fn is_clean(&self) -> bool {
         is_clean(&self.path)
+    }
+
+    /// Returns the environment of a program that answers it. `id` is `UNIQUE_ID`, and `content` is the body that a CGI script
+    /// reads.
+    pub(super) async fn environment(
+        &self,
+        connection: &Connection,
+        script: &Script<'_>,
+        id: &str,
+        content: Content<'_>,
+        subprotocol: Option<&str>,
+    ) -> Vec<Variable> {
+        let (launcher, request) = (&self.site.launcher, &self.request);
+        let remote_host = match &launcher.lookup {
+            Some(lookup) => lookup.name(connection.peer).await,
+            None => connection.peer.address(),
+        };
+        let headers: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let facts = Facts {
+            id,
+            connection,
+            remote_host: &remote_host,
+            protocol: if request.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
+            method: request.method.as_str(),
+            target: request.uri.path_and_query().map_or("/", |target| target.as_str()),
+            script_name: script.name,
+            path_info: script.path_info,
+            path: &self.path,
+            query: request.uri.query().unwrap_or_default(),
+            headers: &headers,
+            subprotocol,
+            content,
+        };
+        variables(&launcher.environ, &facts)
     }
 
     /// Becomes the request of a local redirect (RFC 3875, section 6.2.2): same client, GET (or HEAD as before), no body.

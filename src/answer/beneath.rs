@@ -54,9 +54,9 @@ pub(super) fn open(root: &Root, path: &Path, purpose: Purpose) -> io::Result<Ope
     if has_hidden_name(path) {
         return Err(not_found());
     }
-    // A path that loops, is too long or names a missing device counts as not found.
+    // A path that loops, is too long or names a socket or a missing device counts as not found.
     let as_not_found = |error: io::Error| match Errno::from_io_error(&error) {
-        Some(Errno::LOOP | Errno::NAMETOOLONG | Errno::NXIO | Errno::NODEV) => not_found(),
+        Some(Errno::LOOP | Errno::NAMETOOLONG | Errno::NXIO | Errno::NODEV | Errno::OPNOTSUPP) => not_found(),
         _ => error,
     };
     for _ in 0..LINK_TRIES_MAX {

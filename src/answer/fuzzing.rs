@@ -1,5 +1,7 @@
 //! Properties that hold for any input, for the fuzz targets: the head of a CGI script's answer, a target among routes.
 
+use std::sync::Arc;
+
 use hyper::{
     HeaderMap, Request, Uri,
     header::{CONNECTION, CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING, UPGRADE},
@@ -8,7 +10,7 @@ use tokio::runtime::Builder;
 
 use super::{
     cgi::answer::{Head, parse},
-    files::{Files, respond_with_file, split_base},
+    files::{folder::Folder, respond_with_file, split_base},
     routes::Routes,
 };
 use crate::http::path::{decode, is_clean};
@@ -58,14 +60,14 @@ pub(crate) fn target(routes: &Routes, target: &[u8]) {
         return;
     }
     if let Some(found) = site.cgi.as_ref().and_then(|cgi| cgi.find(&path, base.bytes)) {
-        assert_eq!([found.name, found.info].concat(), *path);
+        assert_eq!([found.name, found.path_info].concat(), *path);
     }
     let Some(root) = &site.files else { return };
-    let files = Files::new(root.clone(), routes.sources.clone());
+    let folder = Arc::new(Folder::new(root.clone(), routes.sources.clone()));
     let mut request = Request::new(());
     *request.uri_mut() = uri.clone();
     let runtime = Builder::new_current_thread().build().expect("an event loop");
-    let response = runtime.block_on(respond_with_file(&files, request, base));
+    let response = runtime.block_on(respond_with_file(&folder, request, base));
     assert!(!response.status().is_server_error(), "{}", response.status());
     if let Some(location) = response.headers().get(LOCATION).map(|location| location.as_bytes().to_vec()) {
         assert!(location.starts_with(b"/") && !location.starts_with(b"//"), "{}", location.escape_ascii());

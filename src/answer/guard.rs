@@ -30,8 +30,10 @@ pub(crate) enum Namer {
 /// does not serve the earlier ones either.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    path: PathBuf,
-    namer: Namer,
+    /// The path of the file.
+    pub(crate) path: PathBuf,
+    /// The argument that names the file.
+    pub(crate) namer: Namer,
     known: Mutex<Vec<Known>>,
     has_warned: AtomicBool,
 }
@@ -52,16 +54,6 @@ impl Guard {
         let guard = Self { path, namer, known: Mutex::default(), has_warned: AtomicBool::new(false) };
         guard.refresh(&mut guard.known.lock().unwrap_or_else(PoisonError::into_inner));
         guard
-    }
-
-    /// Returns the path.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Returns the argument that names the file.
-    pub(crate) fn namer(&self) -> Namer {
-        self.namer
     }
 
     /// Whether `file` is or was at the path, so that wsd must not serve it.

@@ -1,19 +1,15 @@
-//! Starts the program for a request: takes a fork slot, builds the environment, starts the process. A refusal says why not.
+//! Starts the program for a request: takes a fork slot, starts the process. A refusal says why not.
 
-use hyper::{StatusCode, Version, http::request::Parts};
+use hyper::StatusCode;
 
-use super::{lookup::Lookup, scripts::Script};
+use super::lookup::Lookup;
 use crate::{
     admission::{Admission, Permit},
     event::Event,
     http::refusal::Refusal,
-    peer::{Connection, Peer},
+    peer::Peer,
     worker::{
-        Worker,
-        environ::{Content, EnvironOptions, Facts, variables},
-        process::ProcessOptions,
-        program::Program,
-        spawn::spawn_aside,
+        Worker, environ::EnvironOptions, process::ProcessOptions, program::Program, spawn::spawn_aside,
         variable::Variable,
     },
 };
@@ -29,21 +25,6 @@ pub(crate) struct Launcher {
     pub(crate) environ: EnvironOptions,
     /// Finds the names of clients; `None` without `--reverselookup`.
     pub(crate) lookup: Option<Lookup>,
-}
-
-/// A client's request for a program.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Launch<'a> {
-    pub(super) connection: &'a Connection,
-    pub(super) request: &'a Parts,
-    pub(super) script: &'a Script<'a>,
-    /// The path, decoded.
-    pub(super) path: &'a [u8],
-    /// `UNIQUE_ID`.
-    pub(super) id: &'a str,
-    /// The body that a CGI script reads.
-    pub(super) content: Content<'a>,
-    pub(super) subprotocol: Option<&'a str>,
 }
 
 impl Launcher {
@@ -63,32 +44,6 @@ impl Launcher {
             let text = "As many programs are running as are allowed. Try again later.";
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "maxforks", text).with_hint("raise --maxforks")
         })
-    }
-
-    /// Returns the environment of a program.
-    pub(super) async fn environment(&self, launch: Launch<'_>) -> Vec<Variable> {
-        let Launch { connection, request, script, path, id, content, subprotocol } = launch;
-        let remote_host = match &self.lookup {
-            Some(lookup) => lookup.name(connection.peer).await,
-            None => connection.peer.address(),
-        };
-        let headers: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        let facts = Facts {
-            id,
-            connection,
-            remote_host: &remote_host,
-            protocol: if request.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
-            method: request.method.as_str(),
-            target: request.uri.path_and_query().map_or("/", |target| target.as_str()),
-            script_name: script.name,
-            path_info: script.path_info,
-            path,
-            query: request.uri.query().unwrap_or_default(),
-            headers: &headers,
-            subprotocol,
-            content,
-        };
-        variables(&self.environ, &facts)
     }
 
     /// Starts a program in its fork slot.

@@ -85,11 +85,11 @@ impl Routes {
         }
     }
 
-    /// Logs which files that wsd never serves lie in a folder of `--staticdir`.
+    /// Logs which files that wsd never serves lie in a folder of `--staticdir`, each file once.
     pub(crate) fn warn_of_secrets(&self) {
         let sites = self.table.iter().map(|(_, site)| site).chain([&self.otherwise]);
         let folders: Vec<_> = sites.filter_map(|site| site.files.as_ref()).collect();
-        self.sources.warn_of_places(&folders);
+        self.sources.guards.iter().for_each(|guard| guard.warn_of_place(&folders));
     }
 
     /// Returns the site with the longest match for `path` (decoded), and the part that matched.

@@ -108,7 +108,7 @@ async fn answer_once(ask: &mut Ask) -> HttpAnswer {
         return HttpAnswer::Page(page::not_found("There is nothing at such a path."));
     }
     if let Some(found) = script {
-        return cgi::answer(ask, &client, &found).await;
+        return cgi::run::answer(ask, &client, found).await;
     }
     if let Some(response) = builtin::client(&ask.request) {
         return HttpAnswer::Page(response);

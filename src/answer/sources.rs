@@ -11,7 +11,7 @@ pub(crate) struct Sources {
     /// The folders of `--dir` and `--cgidir`.
     folders: Vec<Root>,
     /// Single files.
-    guards: Vec<Arc<Guard>>,
+    pub(super) guards: Vec<Arc<Guard>>,
 }
 
 impl Sources {
@@ -22,7 +22,7 @@ impl Sources {
             if let Some(Scripts::Dir(root, _)) = &site.scripts {
                 folders.push(root.clone());
             }
-            folders.extend(site.cgi.as_ref().map(|cgi| cgi.root().clone()));
+            folders.extend(site.cgi.as_ref().map(|cgi| cgi.root.clone()));
         }
         Self { folders, guards }
     }
@@ -41,12 +41,5 @@ impl Sources {
     /// Whether wsd must not serve `file`, under any name.
     pub(super) fn is_guarded(&self, file: &fs::Metadata) -> bool {
         self.guards.iter().any(|guard| guard.matches(file))
-    }
-
-    /// Logs which of the files lie in a served folder, each file once.
-    pub(super) fn warn_of_places(&self, folders: &[&Root]) {
-        for guard in &self.guards {
-            guard.warn_of_place(folders);
-        }
     }
 }

@@ -1,7 +1,6 @@
 //! Answers a request for a WebSocket: checks the handshake, starts the program, and only then sends the 101.
 
 use std::{
-    ffi::OsStr,
     future::{pending, poll_fn},
     sync::Arc,
     task::Poll,
@@ -14,7 +13,6 @@ use hyper::{
 
 use super::{
     ask::Ask,
-    launch::Launch,
     scripts::{Script, Scripts},
 };
 use crate::{
@@ -123,16 +121,7 @@ async fn begin(ask: &Ask) -> Result<(Response<Body>, SessionPartner), Refusal> {
     };
     let subprotocol = handshake::subprotocol(&ask.request.headers, &ask.site.subprotocols);
     let (id, launcher) = (unique_id(), &ask.site.launcher);
-    let launch = Launch {
-        connection: &connection,
-        request: &ask.request,
-        script: &script,
-        path: &ask.path,
-        id: &id,
-        content: Content::default(),
-        subprotocol,
-    };
-    let environment = launcher.environment(launch).await;
+    let environment = ask.environment(&connection, &script, &id, Content::default(), subprotocol).await;
     let partner = match &ask.site.rooms {
         None => {
             let permit = launcher.admit().await?;
@@ -160,7 +149,7 @@ async fn join(
     let of_client: Vec<_> = environment
         .iter()
         .filter(|variable| !inherited.iter().any(|known| known.name() == variable.name()))
-        .map(|variable| (text(variable.name()), text(variable.value())))
+        .map(|variable| (variable.name().to_string_lossy(), variable.value().to_string_lossy()))
         .collect();
     let variables = of_client.iter().map(|(name, value)| (&**name, &**value));
     let launch = async {
@@ -181,10 +170,6 @@ async fn join(
         NotJoined::Full => unavailable("full", "The room is full. Try again later."),
         NotJoined::Down => unavailable("down", "The program is being started again. Try again soon."),
     })
-}
-
-fn text(text: &OsStr) -> String {
-    text.to_string_lossy().into_owned()
 }
 
 fn switching_protocols(accept: &str, subprotocol: Option<&str>) -> Response<Body> {

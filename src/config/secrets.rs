@@ -41,14 +41,14 @@ pub(super) fn guards<'a>(
     key: Option<&Path>,
     sites: impl IntoIterator<Item = &'a Site>,
 ) -> Vec<Arc<Guard>> {
-    let mut guards: Vec<_> = before.iter().filter(|guard| guard.namer() != Namer::Command).cloned().collect();
+    let mut guards: Vec<_> = before.iter().filter(|guard| guard.namer != Namer::Command).cloned().collect();
     let of_flags = [("--config", config), ("--sslkey", key)];
     let of_flags = of_flags.into_iter().filter_map(|(flag, path)| Some((Namer::Flag(flag), path?.to_owned())));
     for (namer, path) in of_flags.chain(sites.into_iter().flat_map(of_command)) {
-        if guards.iter().any(|guard| guard.path() == path) {
+        if guards.iter().any(|guard| guard.path == path) {
             continue;
         }
-        let known = before.iter().find(|guard| guard.path() == path && guard.namer() == namer).cloned();
+        let known = before.iter().find(|guard| guard.path == path && guard.namer == namer).cloned();
         guards.push(known.unwrap_or_else(|| Arc::new(Guard::new(path, namer))));
     }
     guards

@@ -1,31 +1,19 @@
 //! A folder of CGI scripts: finds the script for a path.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{path::Path, time::Duration};
 
-use super::super::scripts::find_file;
-use crate::http::path::Root;
+use super::super::scripts::{Script, find_file};
+use crate::{http::path::Root, worker::program::Program};
 
 /// A folder of CGI scripts.
 #[derive(Clone, Debug)]
 pub(crate) struct Cgi {
-    root: Root,
-    /// The path of the folder below that of `--staticdir`, if it lies in there.
+    /// The path of the folder.
+    pub(in crate::answer) root: Root,
+    /// The part of that path below `--staticdir`, if the folder lies in there.
     prefix: Option<Vec<u8>>,
     /// How long a script may be silent (`--cgi-timeout`).
     pub(super) time_max: Duration,
-}
-
-/// A script, and how it splits the path of the URL.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct CgiScript<'a> {
-    /// The file, absolute and without links.
-    pub(crate) file: PathBuf,
-    /// The file name in the request; the file itself may have another if this is a link.
-    pub(crate) file_name: OsString,
-    /// `SCRIPT_NAME`.
-    pub(crate) name: &'a [u8],
-    /// `PATH_INFO`.
-    pub(crate) info: &'a [u8],
 }
 
 impl Cgi {
@@ -36,17 +24,16 @@ impl Cgi {
         Self { root, prefix, time_max }
     }
 
-    /// Returns the folder.
-    pub(in crate::answer) fn root(&self) -> &Root {
-        &self.root
-    }
-
     /// Finds the script for `path` (decoded), whose first `base` bytes matched the site.
-    pub(in crate::answer) fn find<'a>(&self, path: &'a [u8], base: usize) -> Option<CgiScript<'a>> {
+    pub(in crate::answer) fn find<'a>(&self, path: &'a [u8], base: usize) -> Option<Script<'a>> {
         let find_after = |start: usize| {
-            let script = find_file(&self.root, path.get(start..)?)?;
-            let (name, info) = path.split_at(start + script.taken);
-            Some(CgiScript { file: script.file, file_name: script.named.file_name()?.to_owned(), name, info })
+            let found = find_file(&self.root, path.get(start..)?)?;
+            let (name, path_info) = path.split_at(start + found.taken);
+            // A script starts in its own folder (RFC 3875, section 7.2).
+            let folder = found.file.parent().map(Path::to_owned);
+            // The file itself may have another name than in the request, if that is a link.
+            let file_name = found.named.file_name()?.to_owned();
+            Some(Script { program: Program::linkless(found.file, file_name, folder), name, path_info })
         };
         let within_site = || {
             let prefix =

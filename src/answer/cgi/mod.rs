@@ -2,15 +2,5 @@
 
 pub(super) mod answer;
 pub(crate) mod folder;
-mod run;
+pub(super) mod run;
 mod talk;
-
-use super::ask::Ask;
-use crate::http::gate::AdmittedClient;
-use answer::HttpAnswer;
-use folder::CgiScript;
-
-/// Answers a request with the script found for it.
-pub(super) async fn answer(ask: &mut Ask, client: &AdmittedClient, found: &CgiScript<'_>) -> HttpAnswer {
-    run::run(ask, client, found).await
-}

@@ -58,14 +58,6 @@ impl Failure {
 /// The script's answer, or the status of wsd's error page.
 pub(super) type Outcome = Result<HttpAnswer, StatusCode>;
 
-/// The result of a valid answer.
-pub(super) enum Delivery {
-    /// The client has all of it, or has left.
-    All,
-    /// A local redirect, which wsd follows once the script has ended.
-    Redirect(Uri),
-}
-
 /// Sends the body of an answer. Dropping it before [`AnswerBody::end`] aborts the body: no client takes a part for the whole.
 struct AnswerBody(Option<Sender<Bytes, io::Error>>);
 
@@ -92,22 +84,23 @@ impl Drop for AnswerBody {
     }
 }
 
-/// Reads the answer of `script`; sends a document to `tell` as soon as its head is complete.
+/// Reads the answer of `script`; sends a document to `tell` as soon as its head is complete. Returns the target of a local
+/// redirect, which wsd follows once the script has ended; `None` if the client has the whole answer, or has left.
 pub(super) async fn talk(
     output: &mut Output,
     script: &Child,
     is_head: bool,
     time_max: Duration,
     tell: &mut Option<oneshot::Sender<Outcome>>,
-) -> Result<Delivery, Failure> {
-    let Some(waiting) = tell.as_mut() else { return Ok(Delivery::All) };
+) -> Result<Option<Uri>, Failure> {
+    let Some(waiting) = tell.as_mut() else { return Ok(None) };
     let head = tokio::select! {
         head = timeout(time_max, read_head(output)) => head,
         // The client has left.
-        () = waiting.closed() => return Ok(Delivery::All),
+        () = waiting.closed() => return Ok(None),
     };
     let (status, headers, rest) = match head.unwrap_or(Err(Failure::Late))? {
-        (Head::LocalRedirect(target), _) => return Ok(Delivery::Redirect(target)),
+        (Head::LocalRedirect(target), _) => return Ok(Some(target)),
         (Head::Document(status, headers), rest) => (status, headers, rest),
     };
     let promised = if is_head { Some(0) } else { promised_bytes(status, &headers) };
@@ -122,11 +115,11 @@ pub(super) async fn talk(
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     if tell.take().is_none_or(|tell| tell.send(Ok(HttpAnswer::Document(response))).is_err()) {
-        return Ok(Delivery::All);
+        return Ok(None);
     }
     tokio::select! {
-        sent = copy(output, script, rest, AnswerBody(Some(sender)), promised, time_max) => sent.map(|()| Delivery::All),
-        () = reader.closed() => Ok(Delivery::All),
+        sent = copy(output, script, rest, AnswerBody(Some(sender)), promised, time_max) => sent.map(|()| None),
+        () = reader.closed() => Ok(None),
     }
 }
 

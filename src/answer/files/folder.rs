@@ -26,7 +26,7 @@ use crate::{http::path::Root, limits::FILE_READ_BYTES};
 
 /// A served folder; no path leads out of it.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(in crate::answer) struct Folder {
     root: Root,
     /// The files that count as not found.
     sources: Arc<Sources>,
@@ -36,18 +36,13 @@ pub(super) struct Folder {
 type OpenFile = (Arc<fs::File>, fs::Metadata);
 
 impl Folder {
-    pub(super) fn new(root: Root, sources: Arc<Sources>) -> Self {
+    /// Serves the files in `root`, except `sources`.
+    pub(in crate::answer) fn new(root: Root, sources: Arc<Sources>) -> Self {
         Self { root, sources }
     }
 
     /// Opens `path`, which is relative. Fails with `NotFound` if wsd must not serve it.
     async fn open(self: Arc<Self>, path: PathBuf) -> io::Result<OpenFile> {
-        self.try_open(path)
-            .await
-            .map_err(|error| if is_odd_file(&error) { io::ErrorKind::NotFound.into() } else { error })
-    }
-
-    async fn try_open(self: Arc<Self>, path: PathBuf) -> io::Result<OpenFile> {
         if self.sources.has_no_folder()
             && let Some(opened) = beneath::open_cached(&self.root, &path)
         {
@@ -73,13 +68,6 @@ impl Folder {
             Err(io::ErrorKind::NotFound.into())
         }
     }
-}
-
-/// Whether `error` is that of opening a socket or a missing device.
-fn is_odd_file(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-
-    [Errno::NXIO, Errno::NODEV, Errno::OPNOTSUPP].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// The library's access to the folder, for one request.

@@ -1,6 +1,6 @@
 //! Serves the files of `--staticdir`: none outside of it, none hidden, no program's source.
 
-mod folder;
+pub(super) mod folder;
 
 use std::sync::Arc;
 
@@ -15,12 +15,9 @@ use hyper::{
 use tower_http::services::ServeDir;
 use tower_service::Service;
 
-use super::{ask::Ask, routes::Base, sources::Sources};
+use super::{ask::Ask, routes::Base};
 use crate::{
-    http::{
-        page::{self, Body, not_found, page, text_body},
-        path::Root,
-    },
+    http::page::{self, Body, not_found, page, text_body},
     limits::FILE_READ_BYTES,
 };
 use folder::{Access, Folder};
@@ -32,26 +29,15 @@ pub(super) async fn answer(ask: &Ask) -> Option<Response<Body>> {
         refusal.log(ask.connection.peer);
         return Some(page::refused(&refusal));
     }
-    let files = Files::new(root.clone(), Arc::clone(&ask.routes.sources));
+    let folder = Arc::new(Folder::new(root.clone(), Arc::clone(&ask.routes.sources)));
     let request = Request::from_parts(ask.request.clone(), ());
-    let response = respond_with_file(&files, request, ask.base).await;
+    let response = respond_with_file(&folder, request, ask.base).await;
     (response.status() != StatusCode::NOT_FOUND || !ask.site.has_console).then_some(response)
 }
 
-/// A folder of files to serve.
-#[derive(Clone, Debug)]
-pub(in crate::answer) struct Files {
-    folder: Arc<Folder>,
-}
-
-impl Files {
-    /// Serves the files in `root`, except `sources`.
-    pub(in crate::answer) fn new(root: Root, sources: Arc<Sources>) -> Self {
-        Self { folder: Arc::new(Folder::new(root, sources)) }
-    }
-
+impl Folder {
     /// Answers with a file: GET and HEAD, ranges, validators, precompressed siblings.
-    pub(super) async fn respond(&self, request: Request<()>) -> Response<Body> {
+    async fn respond(self: &Arc<Self>, request: Request<()>) -> Response<Body> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut response = page(StatusCode::METHOD_NOT_ALLOWED, "Files are read with GET or HEAD.");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -66,7 +52,7 @@ impl Files {
     }
 
     /// Serves a file, and corrects the library's treatment of ranges.
-    async fn serve_part(&self, request: Request<()>) -> Response<Body> {
+    async fn serve_part(self: &Arc<Self>, request: Request<()>) -> Response<Body> {
         let mut request = self.check_if_range(request).await;
         if request.headers().get(RANGE).is_some_and(|range| !range.as_bytes().starts_with(b"bytes=")) {
             // A server ignores an unknown unit (RFC 9110, section 14.2).
@@ -87,8 +73,8 @@ impl Files {
         }
     }
 
-    async fn serve(&self, request: Request<()>) -> Response<Body> {
-        let mut service = ServeDir::with_backend("", Access::new(&self.folder))
+    async fn serve(self: &Arc<Self>, request: Request<()>) -> Response<Body> {
+        let mut service = ServeDir::with_backend("", Access::new(self))
             .precompressed_br()
             .precompressed_gzip()
             .ignore_multi_range_requests(true)
@@ -101,7 +87,7 @@ impl Files {
 
     /// Removes `Range` if `If-Range` names another version of the file (RFC 9110, section 13.1.5); the library ignores that
     /// header.
-    async fn check_if_range(&self, mut request: Request<()>) -> Request<()> {
+    async fn check_if_range(self: &Arc<Self>, mut request: Request<()>) -> Request<()> {
         if let Some(validator) = request.headers_mut().remove(IF_RANGE)
             && request.headers().contains_key(RANGE)
         {
@@ -153,7 +139,7 @@ fn is_hex(digits: &[u8]) -> bool {
 
 /// Answers with a file of a folder whose route matched `base`.
 pub(in crate::answer) async fn respond_with_file(
-    files: &Files,
+    folder: &Arc<Folder>,
     mut request: Request<()>,
     base: Base,
 ) -> Response<Body> {
@@ -173,7 +159,7 @@ pub(in crate::answer) async fn respond_with_file(
         let slash = if rest.starts_with('/') { "" } else { "/" };
         *request.uri_mut() = format!("{slash}{rest}{query}").parse().unwrap_or_default();
     }
-    let mut response = files.respond(request).await;
+    let mut response = folder.respond(request).await;
     let location = response.headers().get(LOCATION).map(|location| [front.as_bytes(), location.as_bytes()].concat());
     if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
         response.headers_mut().insert(LOCATION, location);
