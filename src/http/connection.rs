@@ -17,11 +17,9 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
-use super::{
-    pace::{AnswerGuard, Answering, Paced},
-    page::Body,
-};
+use super::{pace::Timed, page::Body};
 use crate::{
     budget::{Budget, Kind, Owner, Share},
     limits::{HEAD_BYTES_MAX, HTTP_BUFFER_BYTES_MAX, SHUTDOWN_ANSWER},
@@ -38,14 +36,14 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
     shutdown: &Shutdown,
     respond: impl Fn(Request<Incoming>) -> F,
 ) {
-    let answering = Answering::default();
+    let answers = TaskTracker::new();
     let owner = Owner::new(budget, Kind::Client);
-    let paced = Paced::new(stream, answering.clone(), owner.clone());
+    let timed = Timed::new(stream, answers.clone(), owner.clone());
     let service = service_fn(|mut request: Request<Incoming>| {
         if !request.body().is_end_stream() {
             request.extensions_mut().insert(owner.clone());
         }
-        let answer = answering.begin();
+        let answer = answers.token();
         let response = respond(request);
         let share = owner.share();
         async move {
@@ -57,7 +55,7 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
         .header_read_timeout(None)
         .max_header_size(HEAD_BYTES_MAX)
         .max_buf_size(HTTP_BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(paced), service)
+        .serve_connection(TokioIo::new(timed), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     // Errors here are the client's: it broke HTTP, was too slow or left. hyper has sent an error response where it could.
@@ -77,7 +75,7 @@ struct CountedBody {
     fault: Option<io::Error>,
     /// Counts the data that waits for the client.
     share: Share,
-    _answer: AnswerGuard,
+    _answer: TaskTrackerToken,
 }
 
 /// Bytes from which on a part of an answer counts against the budget while it waits.
@@ -129,7 +127,7 @@ impl CountedBody {
 
 /// Returns the stream of an upgraded connection, and the bytes of frames that the client sent together with its request.
 pub(crate) fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
-    let parts = upgraded.downcast::<TokioIo<Paced>>().expect("every connection is served through Paced");
+    let parts = upgraded.downcast::<TokioIo<Timed>>().expect("every connection is served through Timed");
     // A copy, mostly an empty one: the buffer itself would hold hyper's 8 KiB for the whole session.
     (parts.io.into_inner().into_inner(), parts.read_buf.to_vec())
 }

@@ -5,10 +5,6 @@
 use std::{
     io, mem,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,6 +13,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep},
 };
+use tokio_util::task::TaskTracker;
 
 use crate::{
     budget::{Owner, Share},
@@ -26,9 +23,10 @@ use crate::{
 
 /// A connection whose reads and writes fail with [`io::ErrorKind::TimedOut`] when the client is too slow.
 #[derive(Debug)]
-pub(super) struct Paced {
+pub(super) struct Timed {
     stream: Stream,
-    answering: Answering,
+    /// The answers under way; meanwhile the client may be silent.
+    answers: TaskTracker,
     waiting: Waiting,
     timer: Timer,
     /// Whether the client has read nothing since `stall_timer` was set.
@@ -70,35 +68,13 @@ enum Waiting {
     Head,
 }
 
-/// Counts the answers under way, for a [`Paced`].
-#[derive(Clone, Debug, Default)]
-pub(super) struct Answering(Arc<AtomicUsize>);
-
-/// An answer under way: until this is dropped, the client may be silent.
-#[derive(Debug)]
-pub(super) struct AnswerGuard(Arc<AtomicUsize>);
-
-impl Answering {
-    /// Begins the answer to a request whose head has come.
-    pub(super) fn begin(&self) -> AnswerGuard {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        AnswerGuard(Arc::clone(&self.0))
-    }
-}
-
-impl Drop for AnswerGuard {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Paced {
+impl Timed {
     /// Wraps a connection that was just accepted; the time for its first head begins.
-    pub(super) fn new(stream: Stream, answering: Answering, owner: Owner) -> Self {
+    pub(super) fn new(stream: Stream, answers: TaskTracker, owner: Owner) -> Self {
         let mut timer = Timer::default();
         timer.set(HEAD_TIME_MAX);
         let (waiting, stall_timer, share) = (Waiting::Head, Timer::default(), owner.share());
-        Self { stream, answering, waiting, timer, is_stalled: false, stall_timer, owner, share, received: 0 }
+        Self { stream, answers, waiting, timer, is_stalled: false, stall_timer, owner, share, received: 0 }
     }
 
     /// Returns the connection, without limits of time.
@@ -151,10 +127,10 @@ impl Paced {
     }
 }
 
-impl AsyncRead for Paced {
+impl AsyncRead for Timed {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check_budget(cx)?;
-        if self.answering.0.load(Ordering::Relaxed) > 0 {
+        if !self.answers.is_empty() {
             self.wait_for(Waiting::Nothing);
         } else if self.waiting == Waiting::Nothing {
             self.wait_for(Waiting::Request);
@@ -173,7 +149,7 @@ impl AsyncRead for Paced {
     }
 }
 
-impl AsyncWrite for Paced {
+impl AsyncWrite for Timed {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let done = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.pace_write(cx, done)
@@ -222,11 +198,11 @@ mod tests {
     /// More bytes than the kernel holds for a client that does not read.
     const BYTES: usize = 16 << 20;
 
-    fn connection() -> (Paced, UnixStream, Answering) {
+    fn connection() -> (Timed, UnixStream, TaskTracker) {
         let (own, client) = UnixStream::pair().expect("a pair of sockets");
-        let answering = Answering::default();
+        let answers = TaskTracker::new();
         let owner = Owner::new(&Budget::new(None), Kind::Client);
-        (Paced::new(Stream::Left(Plain::Right(own)), answering.clone(), owner), client, answering)
+        (Timed::new(Stream::Left(Plain::Right(own)), answers.clone(), owner), client, answers)
     }
 
     /// Checks that `done` times out after `limit` of the paused clock; timers round to milliseconds.
@@ -240,14 +216,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_is_given_up() {
-        let (mut paced, _client, _) = connection();
+        let (mut timed, _client, _) = connection();
 
-        assert_times_out(paced.write_all(&vec![0; BYTES]), ANSWER_STALL_MAX).await;
+        assert_times_out(timed.write_all(&vec![0; BYTES]), ANSWER_STALL_MAX).await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_a_little_now_and_then_is_waited_for() {
-        let (mut paced, mut client, _) = connection();
+        let (mut timed, mut client, _) = connection();
         let read = tokio::spawn(async move {
             let mut some = vec![0; BYTES / 4];
             for _ in 0..4 {
@@ -257,7 +233,7 @@ mod tests {
         });
 
         let start = Instant::now();
-        paced.write_all(&vec![0; BYTES]).await.expect("the client reads it all");
+        timed.write_all(&vec![0; BYTES]).await.expect("the client reads it all");
 
         assert!(start.elapsed() > 2 * ANSWER_STALL_MAX, "{:?}", start.elapsed());
         read.await.expect("the client has read it all");
@@ -265,34 +241,34 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_may_idle_for_a_while_after_an_answer() {
-        let (mut paced, mut client, answering) = connection();
+        let (mut timed, mut client, answers) = connection();
         let mut byte = [0];
         client.write_all(b"x").await.expect("a byte of a request");
-        paced.read_exact(&mut byte).await.expect("the same byte");
+        timed.read_exact(&mut byte).await.expect("the same byte");
 
         // The client may be silent however long an answer takes.
-        let answer = answering.begin();
-        assert!(timeout(10 * IDLE_TIME_MAX, paced.read(&mut byte)).await.is_err());
+        let answer = answers.token();
+        assert!(timeout(10 * IDLE_TIME_MAX, timed.read(&mut byte)).await.is_err());
         drop(answer);
-        assert_times_out(paced.read(&mut byte), IDLE_TIME_MAX).await;
+        assert_times_out(timed.read(&mut byte), IDLE_TIME_MAX).await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_is_idle_only_once_it_has_taken_the_answer() {
-        let (mut paced, mut client, answering) = connection();
+        let (mut timed, mut client, answers) = connection();
         let mut byte = [0];
-        let answer = answering.begin();
-        assert!(timeout(Duration::from_secs(1), paced.read(&mut byte)).await.is_err());
+        let answer = answers.token();
+        assert!(timeout(Duration::from_secs(1), timed.read(&mut byte)).await.is_err());
         drop(answer);
-        assert!(timeout(Duration::from_secs(1), paced.read(&mut byte)).await.is_err());
+        assert!(timeout(Duration::from_secs(1), timed.read(&mut byte)).await.is_err());
         tokio::spawn(async move {
             sleep(IDLE_TIME_MAX * 9 / 10).await;
             client.read_exact(&mut vec![0; BYTES]).await.expect("as much as was sent");
             sleep(2 * IDLE_TIME_MAX).await;
         });
 
-        paced.write_all(&vec![0; BYTES]).await.expect("the client reads it");
+        timed.write_all(&vec![0; BYTES]).await.expect("the client reads it");
 
-        assert_times_out(paced.read(&mut byte), IDLE_TIME_MAX).await;
+        assert_times_out(timed.read(&mut byte), IDLE_TIME_MAX).await;
     }
 }
