@@ -54,12 +54,7 @@ impl Headers {
     pub(crate) fn add(&self, mut response: Response<Body>) -> Response<Body> {
         let is_websocket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let own = if is_websocket { &self.websocket } else { &self.http };
-        for name in own.keys() {
-            response.headers_mut().remove(name);
-            for value in own.get_all(name) {
-                response.headers_mut().append(name, value.clone());
-            }
-        }
+        response.headers_mut().extend(own.clone());
         response
     }
 }
