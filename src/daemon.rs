@@ -26,7 +26,7 @@ use crate::{
     log,
     reload::{Reload, Subjects},
     server::{
-        self, Acceptor,
+        Acceptor,
         listen::{self, Listeners},
         listener::Listener,
         systemd::Manager,
@@ -64,7 +64,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 say(&mut io::stdout(), "the settings are valid\n");
                 ExitCode::SUCCESS
             }
-            Err(error) => fail(INVALID_SETTINGS, &with_hint(&error, error.hint)),
+            Err(error) => fail(INVALID_SETTINGS, &error),
         };
     }
     let _log = log::start(settings.log);
@@ -75,12 +75,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return fail(CANNOT_START, &format!("cannot start the event loop: {error}")),
     };
     // The runtime drops tasks that still run when this returns, which kills their workers.
-    let status = runtime.block_on(async {
-        match start(settings) {
-            Ok(running) => running.until_signalled().await,
-            Err(failure) => fail(CANNOT_START, &failure),
-        }
-    });
+    let status = runtime.block_on(serve(settings)).unwrap_or_else(|failure| fail(CANNOT_START, &failure));
     // wsd does not wait for longer: a name server or a disk may not answer.
     runtime.shutdown_timeout(BLOCKED_MAX);
     status
@@ -98,26 +93,15 @@ fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
     }
 }
 
-/// A running server.
-struct Running {
-    signals: Signals,
-    shutdown: Shutdown,
-    manager: Manager,
-    reload: Reload,
-    /// Dropping it removes the file of the Unix socket.
-    _socket_file: Option<server::unix::SocketFile>,
-}
-
-/// Opens certificates and listeners, then serves clients, then reports that it is ready.
-fn start(settings: Settings) -> Result<Running, String> {
+/// Opens certificates and listeners, then serves clients until a signal ends it. Returns the exit status.
+async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let Settings { listen, tls, routes, loader, log, banner, warning, announces, .. } = settings;
     #[cfg(target_os = "linux")]
     sys::keep_statuses();
     let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
-    let (certificates, reloader) =
-        tls.map(tls::open).transpose().map_err(|error| with_hint(&error, error.hint))?.unzip();
-    let Listeners { main, redirect, file } =
-        listen::bind(&listen).map_err(|error| with_hint(&error, error.hint().unwrap_or_default()))?;
+    let (certificates, reloader) = tls.map(tls::open).transpose().map_err(|error| error.to_string())?.unzip();
+    // Dropping the file of the Unix socket removes it.
+    let Listeners { main, redirect, file: _file } = listen::bind(&listen).map_err(|error| error.to_string())?;
     let scheme = if certificates.is_some() { "https" } else { "http" };
     let urls: Vec<String> = main.iter().map(|listener| listener.url(scheme)).collect();
     let told = match log.level {
@@ -147,48 +131,41 @@ fn start(settings: Settings) -> Result<Running, String> {
     manager.ready();
     let subjects =
         Subjects { loader, routes, certificates: reloader, manager: manager.clone(), shutdown: shutdown.clone() };
-    Ok(Running { signals, shutdown, manager, reload: Reload::new(subjects), _socket_file: file })
+    Ok(until_signalled(signals, shutdown, manager, Reload::new(subjects)).await)
 }
 
-impl Running {
-    /// Serves until SIGINT or SIGTERM, then waits at most [`DRAIN`] for sessions to end. A second signal ends that wait.
-    async fn until_signalled(mut self) -> ExitCode {
-        let manager = self.manager.clone();
-        let serve = async {
-            let mut looks = interval(CERTIFICATE_LOOK);
-            loop {
-                tokio::select! {
-                    signal = self.signals.next() => match signal {
-                        signal::HANGUP => self.reload.load_all(),
-                        _ => return,
-                    },
-                    _ = looks.tick() => self.reload.check_certificates(),
-                }
+/// Serves until SIGINT or SIGTERM, then waits at most [`DRAIN`] for sessions to end. A second signal ends that wait.
+async fn until_signalled(mut signals: Signals, shutdown: Shutdown, manager: Manager, reload: Reload) -> ExitCode {
+    let serve = async {
+        let mut looks = interval(CERTIFICATE_LOOK);
+        loop {
+            tokio::select! {
+                signal = signals.next() => match signal {
+                    signal::HANGUP => reload.load_all(),
+                    _ => return,
+                },
+                _ = looks.tick() => reload.check_certificates(),
             }
-        };
-        tokio::select! {
-            () = serve => {}
-            never = manager.feed_watchdog() => match never {},
         }
-        Event::ServerStopping {}.emit();
-        manager.stopping();
-        let second_signal = async {
-            loop {
-                let signal = self.signals.next().await;
-                if signal != signal::HANGUP {
-                    return signal;
-                }
-            }
-        };
-        tokio::select! {
-            _ = self.shutdown.finish(DRAIN) => ExitCode::SUCCESS,
-            signal = second_signal => ExitCode::from(128 + signal),
-        }
+    };
+    tokio::select! {
+        () = serve => {}
+        never = manager.feed_watchdog() => match never {},
     }
-}
-
-fn with_hint(error: &dyn Display, hint: &str) -> String {
-    if hint.is_empty() { error.to_string() } else { format!("{error}\nhint: {hint}") }
+    Event::ServerStopping {}.emit();
+    manager.stopping();
+    let second_signal = async {
+        loop {
+            let signal = signals.next().await;
+            if signal != signal::HANGUP {
+                return signal;
+            }
+        }
+    };
+    tokio::select! {
+        _ = shutdown.finish(DRAIN) => ExitCode::SUCCESS,
+        signal = second_signal => ExitCode::from(128 + signal),
+    }
 }
 
 fn fail(status: u8, message: &dyn Display) -> ExitCode {

@@ -26,9 +26,7 @@ impl Connection {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         Self { id: COUNT.fetch_add(1, Ordering::Relaxed) + 1, peer, tls: tls.map(Arc::new) }
     }
-}
 
-impl Connection {
     /// Returns a stand-in for a worker that wsd started without a client.
     pub(crate) fn none() -> Self {
         Self { id: 0, peer: Peer::Unix, tls: None }

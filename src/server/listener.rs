@@ -30,7 +30,7 @@ pub(crate) struct BindError {
 
 impl BindError {
     /// Returns advice for the user, if wsd has any.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
+    fn hint(&self) -> Option<&'static str> {
         match self.cause.kind() {
             io::ErrorKind::PermissionDenied if !self.place.contains('/') => {
                 Some("ports below 1024 need a privilege; try `--port=8080`")
@@ -52,7 +52,8 @@ impl BindError {
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on `{}`: {}", self.place, self.cause)
+        write!(f, "cannot listen on `{}`: {}", self.place, self.cause)?;
+        self.hint().map_or(Ok(()), |hint| write!(f, "\nhint: {hint}"))
     }
 }
 

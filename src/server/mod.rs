@@ -15,6 +15,7 @@ use tokio::{
     sync::Semaphore,
     time::{sleep, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     answer::service::Service,
@@ -106,24 +107,22 @@ async fn secure(
             sleep(TLS_PAUSE).await;
         }
         counted.set(TLS_BYTES, 0);
-        if tls::is_plain_http(first) {
+        // TLS does not begin with a letter.
+        if first.is_ascii_uppercase() {
             stream.write_all(tls::PLAIN_HTTP).await?;
             stream.shutdown().await?;
             return Err(io::Error::other("plain HTTP on a port of TLS"));
         }
-        certificates.acceptor().accept(Followed::new(stream)).await
+        let config = Arc::clone(&certificates.borrow());
+        TlsAcceptor::from(config).accept(Followed::new(stream)).await
     };
-    match timeout(TLS_TIME_MAX, shake).await {
-        Ok(Ok(stream)) => {
+    match timeout(TLS_TIME_MAX, shake).await.unwrap_or_else(|_| Err(io::Error::other("too slow"))) {
+        Ok(stream) => {
             let tls = tls::describe(stream.get_ref().1);
             Some((Stream::Right(Box::new(stream)), Connection::new(peer, Some(tls))))
         }
-        Ok(Err(cause)) => {
+        Err(cause) => {
             Event::ConnectionRefused { peer, why: "tls", cause: &cause }.emit();
-            None
-        }
-        Err(_) => {
-            Event::ConnectionRefused { peer, why: "tls", cause: &"too slow" }.emit();
             None
         }
     }

@@ -8,15 +8,12 @@ use std::{
 };
 
 use tokio::sync::watch;
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
-        crypto::aws_lc_rs,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-        server::WebPkiClientVerifier,
-        version::{TLS12, TLS13},
-    },
+use tokio_rustls::rustls::{
+    ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::WebPkiClientVerifier,
+    version::{TLS12, TLS13},
 };
 use x509_parser::parse_x509_certificate;
 
@@ -38,28 +35,17 @@ pub(crate) struct TlsOptions {
 #[derive(Debug)]
 pub(crate) struct TlsError {
     message: String,
-    /// Advice for the user.
-    pub(crate) hint: &'static str,
+    hint: &'static str,
 }
 
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        write!(f, "{}\nhint: {}", self.message, self.hint)
     }
 }
 
 /// The current certificates; a reload replaces them.
-#[derive(Clone, Debug)]
-pub(crate) struct Certificates {
-    current: watch::Receiver<Arc<ServerConfig>>,
-}
-
-impl Certificates {
-    /// Returns an acceptor for the next connection, with the current certificates.
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.current.borrow()))
-    }
-}
+pub(crate) type Certificates = watch::Receiver<Arc<ServerConfig>>;
 
 /// Reloads the certificates.
 #[derive(Debug)]
@@ -75,8 +61,8 @@ type Stamp = (SystemTime, u64, u64);
 /// Loads and checks the certificates.
 pub(crate) fn open(options: TlsOptions) -> Result<(Certificates, Reloader), TlsError> {
     let seen = stamps(&options);
-    let (sender, current) = watch::channel(load(&options)?);
-    Ok((Certificates { current }, Reloader { options, current: sender, seen }))
+    let (current, certificates) = watch::channel(load(&options)?);
+    Ok((certificates, Reloader { options, current, seen }))
 }
 
 impl Reloader {
@@ -88,7 +74,7 @@ impl Reloader {
                 self.current.send_replace(config);
                 Event::CertificatesLoaded {}.emit();
             }
-            Err(cause) => Event::CertificatesNotLoaded { cause: &cause, hint: cause.hint }.emit(),
+            Err(cause) => Event::CertificatesNotLoaded { cause: &cause.message, hint: cause.hint }.emit(),
         }
     }
 
@@ -193,8 +179,3 @@ pub(crate) fn describe(connection: &ServerConnection) -> Tls {
 /// The response to plain HTTP on a TLS port.
 pub(crate) const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
     connection: close\r\ncontent-length: 62\r\n\r\n400 Bad Request\n\nThis port speaks TLS: use https:// or wss://\n";
-
-/// Whether the first byte of a connection is one of plain HTTP: TLS does not begin with a letter.
-pub(crate) fn is_plain_http(first: u8) -> bool {
-    first.is_ascii_uppercase()
-}
