@@ -9,7 +9,7 @@ use crate::{
         Decoder, Framing,
         events::{self, Command, Commands, Receivers, Said},
     },
-    http::origin::{Entry, Policy, Refusal},
+    http::origin::{Aim, ListedOrigin, Policy, RefusedHeader},
     limits::LINE_BYTES_HELD,
     message::{Kind, Piece},
     socket::reader::{Event, Reader},
@@ -178,28 +178,28 @@ pub fn origin(data: &[u8]) {
     let mut lines = text.split('\n').map(|line| Some(line).filter(|line| !line.is_empty()));
     let mut next = || lines.next().flatten();
     let (origin, host, list) = (next(), next(), next().unwrap_or_default());
-    let entries: Vec<_> = list.split(',').filter_map(|entry| Entry::parse(entry).ok()).collect();
+    let entries: Vec<_> = list.split(',').filter_map(|entry| ListedOrigin::parse(entry).ok()).collect();
     let listed = |sameorigin| Policy::Listed { entries: entries.clone(), sameorigin };
     let (origin_up, host_up) = (origin.map(str::to_ascii_uppercase), host.map(str::to_ascii_uppercase));
     for is_loopback in [false, true] {
-        let check = |policy: &Policy| policy.check(origin, host, is_loopback);
+        let check = |policy: &Policy| policy.check(Aim::Session, origin, host, is_loopback);
         let implies =
             |strict: &Policy, lax: &Policy| assert!(check(strict).is_err() || check(lax).is_ok(), "{strict:?}");
         implies(&listed(true), &listed(false));
         implies(&listed(true), &Policy::Sameorigin);
         assert_eq!(check(&Policy::Any), Ok(()));
         for policy in [Policy::Same, Policy::Sameorigin] {
-            let up = policy.check(origin_up.as_deref(), host_up.as_deref(), is_loopback);
+            let up = policy.check(Aim::Session, origin_up.as_deref(), host_up.as_deref(), is_loopback);
             assert_eq!(up, check(&policy), "{policy:?}");
-            let is_passed = policy.check_script(origin, host, is_loopback).is_ok();
-            assert!(!is_passed || policy.check_file(origin, host, is_loopback).is_ok());
+            let is_passed = policy.check(Aim::Script, origin, host, is_loopback).is_ok();
+            assert!(!is_passed || policy.check(Aim::Page, origin, host, is_loopback).is_ok());
         }
     }
-    let same = |is_loopback| Policy::Same.check(origin, host, is_loopback);
+    let same = |is_loopback| Policy::Same.check(Aim::Session, origin, host, is_loopback);
     assert!(same(true).is_err() || same(false).is_ok(), "loopback is stricter");
-    assert!(same(false) != Err(Refusal::Host), "elsewhere any name will do");
+    assert!(same(false) != Err(RefusedHeader::Host), "elsewhere any name will do");
     if origin.is_some() {
-        assert_eq!(Policy::Sameorigin.check(origin, host, false), same(false));
+        assert_eq!(Policy::Sameorigin.check(Aim::Session, origin, host, false), same(false));
     }
 }
 
@@ -216,8 +216,8 @@ mod tests {
 
     #[test]
     fn the_seeds_of_the_fuzz_targets_break_no_law() {
-        type Target = (&'static str, fn(&[u8]));
-        const TARGETS: [Target; 7] = [
+        type Named = (&'static str, fn(&[u8]));
+        const TARGETS: [Named; 7] = [
             ("frames", super::frames),
             ("lines", super::lines),
             ("json", super::json),

@@ -16,8 +16,9 @@ use super::{
 use crate::{
     budget::Budget,
     http::{
-        gate::{Aim, check_host_count},
+        gate::check_host_count,
         handshake,
+        origin::Aim,
         page::{self, Body},
         path,
     },

@@ -19,8 +19,9 @@ use crate::{
     budget::Owner,
     http::{
         connection::into_stream,
-        gate::{AdmittedClient, Aim},
+        gate::Visitor,
         handshake,
+        origin::Aim,
         page::{self, Body, text_body},
         refusal::Refusal,
     },
@@ -114,7 +115,7 @@ async fn given_up(partner: &SessionPartner) {
 /// Does every step that can fail, in this order: handshake, gate, path, fork limit, program.
 async fn begin(ask: &Ask) -> Result<(Response<Body>, SessionPartner), Refusal> {
     let accept = handshake::accept(&ask.request)?;
-    let AdmittedClient { connection } = ask.site.gate.admit(&ask.connection, &ask.request, Aim::Session)?;
+    let Visitor { connection } = ask.site.gate.admit(&ask.connection, &ask.request, Aim::Session)?;
     let script = ask.site.scripts.as_ref().and_then(|scripts: &Scripts| scripts.find(&ask.path, ask.base.bytes));
     let Some(script) = script else {
         return Err(Refusal::new(StatusCode::NOT_FOUND, "path", "There is no program at this path."));

@@ -14,7 +14,7 @@ use crate::{
         gate::Gate,
         handshake::is_token,
         headers::{self, Headers},
-        origin::{Entry, Policy},
+        origin::{ListedOrigin, Policy},
         path::Root,
     },
     limits::{CGI_TIMEOUT, LINGER, MESSAGE_BYTES_MAX, OWN_HEADERS_MAX, PING_INTERVAL, SLOW_WAIT},
@@ -144,7 +144,7 @@ fn origin(recipe: &Recipe) -> Result<Policy, Error> {
         (None, true, false) => Ok(Policy::Sameorigin),
         (Some(list), sameorigin, false) => {
             let parse = |text: &String| {
-                Entry::parse(text).map_err(|why| {
+                ListedOrigin::parse(text).map_err(|why| {
                     let hint = "write [scheme://]host[:port], as in --origin=https://example.com,localhost:8080";
                     Error::new(format!("invalid origin `{text}` in --origin: {why}"), hint).about(list)
                 })

@@ -1,28 +1,16 @@
 //! The gate decides which requests wsd answers. It checks every one, also the local redirect of a CGI script.
 
 use hyper::{
-    HeaderMap, StatusCode, Version,
+    HeaderMap, Method, StatusCode, Version,
     header::{HOST, HeaderName, ORIGIN},
     http::request::Parts,
 };
 
 use super::{
-    fetch,
-    origin::{self, Policy},
-    refusal::{Detail, Refusal},
+    origin::{Aim, Policy, RefusedHeader},
+    refusal::Refusal,
 };
-use crate::peer::Connection;
-
-/// The purpose of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Aim {
-    /// A session with a program.
-    Session,
-    /// A CGI script.
-    Script,
-    /// A page that is only read: a file, the console, an error.
-    Page,
-}
+use crate::peer::{Connection, Peer};
 
 /// The rules of a site.
 #[derive(Clone, Debug)]
@@ -33,51 +21,45 @@ pub(crate) struct Gate {
 
 /// A client whose request has passed the gate.
 #[derive(Clone, Debug)]
-pub(crate) struct AdmittedClient {
+pub(crate) struct Visitor {
     /// Its connection.
     pub(crate) connection: Connection,
 }
 
 impl Gate {
     /// Admits the client of `connection`, or returns the refusal.
-    pub(crate) fn admit(&self, connection: &Connection, request: &Parts, aim: Aim) -> Result<AdmittedClient, Refusal> {
+    pub(crate) fn admit(&self, connection: &Connection, request: &Parts, aim: Aim) -> Result<Visitor, Refusal> {
         check_host_count(request)?;
-        self.check_origin(connection, &request.headers, aim)?;
-        if aim == Aim::Script && self.origin != Policy::Any && fetch::is_of_other_site(request) {
+        check_origin(&self.origin, connection.peer, &request.headers, aim)?;
+        if aim == Aim::Script && self.origin != Policy::Any && is_of_other_site(request) {
             let text =
                 "Pages of other sites may not use this script. The server's log names the flag that would allow it.";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "site", text).with_hint("--anyorigin"));
         }
-        Ok(AdmittedClient { connection: connection.clone() })
+        Ok(Visitor { connection: connection.clone() })
     }
+}
 
-    fn check_origin(&self, connection: &Connection, headers: &HeaderMap, aim: Aim) -> Result<(), Refusal> {
-        let check = match aim {
-            Aim::Session => Policy::check,
-            Aim::Script => Policy::check_script,
-            Aim::Page => Policy::check_file,
-        };
-        let (origin, host) = (joined(headers, &ORIGIN), joined(headers, &HOST));
-        let is_loopback = connection.peer.is_loopback();
-        let Err(refused) = check(&self.origin, origin.as_deref(), host.as_deref(), is_loopback) else { return Ok(()) };
-        let (origin, host) = (origin.unwrap_or_default(), host.unwrap_or_default());
-        let hint = match refused {
-            _ if !origin.is_empty() => format!("--origin={origin}"),
-            origin::Refusal::Host => format!("--origin={host}"),
-            origin::Refusal::Origin => "--origin=file://".to_owned(),
-        };
-        let (why, text) = match refused {
-            origin::Refusal::Host => (
-                "host",
-                "This server does not go by the name in `Host`. The server's log names the flag that would allow it.",
-            ),
-            origin::Refusal::Origin => {
-                ("origin", "Pages of this origin may not connect. The server's log names the flag that would allow it.")
-            }
-        };
-        let detail = Detail { origin: Some(origin), host: Some(host), hint };
-        Err(Refusal::new(StatusCode::FORBIDDEN, why, text).with(detail))
-    }
+fn check_origin(policy: &Policy, peer: Peer, headers: &HeaderMap, aim: Aim) -> Result<(), Refusal> {
+    let (origin, host) = (joined(headers, &ORIGIN), joined(headers, &HOST));
+    let checked = policy.check(aim, origin.as_deref(), host.as_deref(), peer.is_loopback());
+    let Err(refused) = checked else { return Ok(()) };
+    let (origin, host) = (origin.unwrap_or_default(), host.unwrap_or_default());
+    let (why, name, text) = match refused {
+        RefusedHeader::Host => (
+            "host",
+            &*host,
+            "This server does not go by the name in `Host`. The server's log names the flag that would allow it.",
+        ),
+        RefusedHeader::Origin => (
+            "origin",
+            "file://",
+            "Pages of this origin may not connect. The server's log names the flag that would allow it.",
+        ),
+    };
+    let listed = if origin.is_empty() { name } else { &origin };
+    let refusal = Refusal::new(StatusCode::FORBIDDEN, why, text).with_hint(format!("--origin={listed}"));
+    Err(Refusal { origin: Some(origin), host: Some(host), ..refusal })
 }
 
 /// Refuses an HTTP/1.1 request unless it has exactly one `Host` (RFC 9112, section 3.2).
@@ -92,4 +74,16 @@ pub(crate) fn check_host_count(request: &Parts) -> Result<(), Refusal> {
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let values: Vec<_> = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// Whether a page of another site made the browser send this request, without an `Origin`: for an image, a frame or a
+/// script. `Sec-Fetch-*` (Fetch Metadata) tells it; if there is an `Origin`, the policy decides.
+///
+/// A user may follow a link from another site: a GET or HEAD for a window of its own is allowed.
+fn is_of_other_site(request: &Parts) -> bool {
+    let says = |name: &str, value: &str| request.headers.get_all(name).iter().any(|said| said == value);
+    let is_link = matches!(request.method, Method::GET | Method::HEAD)
+        && says("sec-fetch-mode", "navigate")
+        && says("sec-fetch-dest", "document");
+    says("sec-fetch-site", "cross-site") && !request.headers.contains_key(ORIGIN) && !is_link
 }

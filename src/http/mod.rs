@@ -1,7 +1,6 @@
 //! HTTP: a connection, the checks of its requests, and the parts that all answers share.
 
 pub(crate) mod connection;
-mod fetch;
 pub(crate) mod gate;
 pub(crate) mod handshake;
 pub(crate) mod headers;

@@ -12,7 +12,7 @@ pub(crate) enum Policy {
     /// `--origin`: an entry must match; with `sameorigin` that rule must hold, too.
     Listed {
         /// The entries of `--origin`.
-        entries: Vec<Entry>,
+        entries: Vec<ListedOrigin>,
         /// Whether `--sameorigin` was given as well.
         sameorigin: bool,
     },
@@ -22,7 +22,7 @@ pub(crate) enum Policy {
 
 /// An entry of `--origin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
+pub(crate) enum ListedOrigin {
     /// `file://`: pages that come from no server, and clients that send no `Origin`.
     File,
     /// `null`: pages without an origin of their own, such as sandboxed ones.
@@ -38,7 +38,7 @@ pub(crate) enum Entry {
     },
 }
 
-/// The ports of an [`Entry`].
+/// The ports of a [`ListedOrigin`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Port {
     /// The scheme's default: 80, 443, or none.
@@ -49,9 +49,20 @@ pub(crate) enum Port {
     Any,
 }
 
+/// The purpose of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// A session with a program.
+    Session,
+    /// A CGI script.
+    Script,
+    /// A page that is only read: a file, the console, an error.
+    Page,
+}
+
 /// The header for which wsd refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum RefusedHeader {
     /// `Origin`: the page may not connect.
     Origin,
     /// `Host`: it is not a name of this machine. Perhaps a foreign site points its name here (DNS rebinding).
@@ -59,39 +70,41 @@ pub(crate) enum Refusal {
 }
 
 impl Policy {
-    /// Checks the headers of a request for a session; `is_loopback` says that it came over the loopback interface.
-    pub(crate) fn check(&self, origin: Option<&str>, host: Option<&str>, is_loopback: bool) -> Result<(), Refusal> {
+    /// Checks the headers of a request; `is_loopback` says that it came over the loopback interface.
+    ///
+    /// By default a `Host` over that interface must name this machine; a browser always sends one. The `Origin` of a request
+    /// for a page does not matter: browsers send it with some reads and not with others. A request for a script may lack it,
+    /// even from a browser.
+    pub(crate) fn check(
+        &self,
+        aim: Aim,
+        origin: Option<&str>,
+        host: Option<&str>,
+        is_loopback: bool,
+    ) -> Result<(), RefusedHeader> {
+        if aim != Aim::Session {
+            if *self == Self::Same && is_loopback && host.is_some_and(|host| !is_loopback_name(host)) {
+                return Err(RefusedHeader::Host);
+            }
+            if aim == Aim::Page || origin.is_none() {
+                return Ok(());
+            }
+        }
         let passes = match (self, origin) {
             (Self::Any, _) | (Self::Same, None) => true,
-            (Self::Same, Some(_)) if is_loopback && !host.is_some_and(is_loopback_name) => return Err(Refusal::Host),
+            (Self::Same, Some(_)) if is_loopback && !host.is_some_and(is_loopback_name) => {
+                return Err(RefusedHeader::Host);
+            }
             (Self::Same | Self::Sameorigin, origin) => is_same(origin, host),
             (Self::Listed { entries, sameorigin }, origin) => {
                 entries.iter().any(|entry| entry.admits(origin)) && (!sameorigin || is_same(origin, host))
             }
         };
-        if passes { Ok(()) } else { Err(Refusal::Origin) }
-    }
-
-    /// Checks the headers of a request for a CGI script; it may lack an `Origin`, even from a browser.
-    pub(crate) fn check_script(
-        &self,
-        origin: Option<&str>,
-        host: Option<&str>,
-        is_loopback: bool,
-    ) -> Result<(), Refusal> {
-        self.check_file(origin, host, is_loopback)?;
-        if origin.is_none() { Ok(()) } else { self.check(origin, host, is_loopback) }
-    }
-
-    /// Checks the headers of a request that only reads. Over the loopback interface its `Host`, if any, must name this
-    /// machine; a browser always sends one. `Origin` does not matter: browsers send it with some reads and not with others.
-    pub(crate) fn check_file(&self, _: Option<&str>, host: Option<&str>, is_loopback: bool) -> Result<(), Refusal> {
-        let is_strange = host.is_some_and(|host| !is_loopback_name(host));
-        if *self == Self::Same && is_loopback && is_strange { Err(Refusal::Host) } else { Ok(()) }
+        if passes { Ok(()) } else { Err(RefusedHeader::Origin) }
     }
 }
 
-impl Entry {
+impl ListedOrigin {
     /// Parses an entry; an error says why no origin could match it.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         match text {
@@ -222,7 +235,7 @@ mod tests {
     use super::*;
 
     fn listed(entries: &[&str]) -> Policy {
-        let entries = entries.iter().map(|entry| Entry::parse(entry).expect("a good entry")).collect();
+        let entries = entries.iter().map(|entry| ListedOrigin::parse(entry).expect("a good entry")).collect();
         Policy::Listed { entries, sameorigin: false }
     }
 
@@ -236,22 +249,26 @@ mod tests {
             ("an address", Some("http://127.0.0.1:8080"), Some("127.0.0.1:8080"), Ok(())),
             ("IPv6", Some("http://[::1]:8080"), Some("[::1]:8080"), Ok(())),
             ("behind a TLS proxy", Some("https://localhost"), Some("localhost"), Ok(())),
-            ("another port", Some("http://localhost:8081"), Some("localhost:8080"), Err(Refusal::Origin)),
-            ("another host", Some("http://evil.example"), Some("localhost:8080"), Err(Refusal::Origin)),
-            ("a sandboxed page", Some("null"), Some("localhost:8080"), Err(Refusal::Origin)),
-            ("a file", Some("file://"), Some("localhost:8080"), Err(Refusal::Origin)),
-            ("empty", Some(""), Some("localhost:8080"), Err(Refusal::Origin)),
-            ("a name that leads here", Some("http://evil.example"), Some("evil.example"), Err(Refusal::Host)),
-            ("no Host", Some("http://localhost"), None, Err(Refusal::Host)),
-            ("rubbish", Some("http://localhost:8080/x"), Some("localhost:8080/x"), Err(Refusal::Origin)),
+            ("another port", Some("http://localhost:8081"), Some("localhost:8080"), Err(RefusedHeader::Origin)),
+            ("another host", Some("http://evil.example"), Some("localhost:8080"), Err(RefusedHeader::Origin)),
+            ("a sandboxed page", Some("null"), Some("localhost:8080"), Err(RefusedHeader::Origin)),
+            ("a file", Some("file://"), Some("localhost:8080"), Err(RefusedHeader::Origin)),
+            ("empty", Some(""), Some("localhost:8080"), Err(RefusedHeader::Origin)),
+            ("a name that leads here", Some("http://evil.example"), Some("evil.example"), Err(RefusedHeader::Host)),
+            ("no Host", Some("http://localhost"), None, Err(RefusedHeader::Host)),
+            ("rubbish", Some("http://localhost:8080/x"), Some("localhost:8080/x"), Err(RefusedHeader::Origin)),
         ];
         for (what, origin, host, want) in table {
-            assert_eq!(Policy::Same.check(origin, host, true), want, "{what}");
+            assert_eq!(Policy::Same.check(Aim::Session, origin, host, true), want, "{what}");
         }
         let (origin, host) = (Some("https://example.com"), Some("example.com"));
-        assert_eq!(Policy::Same.check(origin, host, false), Ok(()), "any name, when not over loopback");
-        assert_eq!(Policy::Sameorigin.check(None, host, false), Err(Refusal::Origin), "--sameorigin wants a page");
-        assert_eq!(Policy::Any.check(Some("null"), None, true), Ok(()));
+        assert_eq!(Policy::Same.check(Aim::Session, origin, host, false), Ok(()), "any name, when not over loopback");
+        assert_eq!(
+            Policy::Sameorigin.check(Aim::Session, None, host, false),
+            Err(RefusedHeader::Origin),
+            "--sameorigin wants a page"
+        );
+        assert_eq!(Policy::Any.check(Aim::Session, Some("null"), None, true), Ok(()));
     }
 
     #[test]
@@ -278,19 +295,19 @@ mod tests {
             ("", false),
         ];
         for (origin, want) in table {
-            assert_eq!(policy.check(Some(origin), Some("evil.example"), true).is_ok(), want, "{origin}");
+            assert_eq!(policy.check(Aim::Session, Some(origin), Some("evil.example"), true).is_ok(), want, "{origin}");
         }
-        assert!(policy.check(None, None, true).is_err());
-        assert!(listed(&["file://"]).check(None, None, true).is_ok());
-        assert!(listed(&["file://"]).check(Some("null"), None, true).is_err());
-        assert!(listed(&["null"]).check(Some("null"), None, true).is_ok());
+        assert!(policy.check(Aim::Session, None, None, true).is_err());
+        assert!(listed(&["file://"]).check(Aim::Session, None, None, true).is_ok());
+        assert!(listed(&["file://"]).check(Aim::Session, Some("null"), None, true).is_err());
+        assert!(listed(&["null"]).check(Aim::Session, Some("null"), None, true).is_ok());
     }
 
     #[test]
     fn entries_that_can_never_match_are_refused() {
         for entry in ["", " e.com", "http://g.com/", "*", "*.f.com", "ws://h.com", "h.com:x", "http://", "a.com:99999"]
         {
-            assert!(Entry::parse(entry).is_err(), "{entry:?}");
+            assert!(ListedOrigin::parse(entry).is_err(), "{entry:?}");
         }
     }
 }

@@ -13,48 +13,34 @@ pub(crate) struct Refusal {
     pub(crate) text: &'static str,
     /// `why` in the log; wsd does not log `None`.
     pub(crate) why: Option<&'static str>,
-    /// More facts for the log.
-    pub(crate) detail: Option<Box<Detail>>,
-}
-
-/// More facts of a refusal, for the log.
-#[derive(Debug, Default)]
-pub(crate) struct Detail {
-    /// The `Origin` header.
+    /// The `Origin` header, for the log.
     pub(crate) origin: Option<String>,
-    /// The `Host` header.
+    /// The `Host` header, for the log.
     pub(crate) host: Option<String>,
-    /// The flag that would allow the request.
-    pub(crate) hint: String,
+    /// The flag that would allow the request, for the log.
+    pub(crate) hint: Option<String>,
 }
 
 impl Refusal {
     /// Returns a refusal that [`Refusal::log`] logs.
     pub(crate) fn new(status: StatusCode, why: &'static str, text: &'static str) -> Self {
-        Self { status, text, why: Some(why), detail: None }
+        Self { why: Some(why), ..Self::unlogged(status, text) }
     }
 
     /// Returns a refusal that is not logged, or that another event has logged.
     pub(crate) fn unlogged(status: StatusCode, text: &'static str) -> Self {
-        Self { status, text, why: None, detail: None }
+        Self { status, text, why: None, origin: None, host: None, hint: None }
     }
 
     /// Adds the flag that would allow the request.
-    pub(crate) fn with_hint(self, hint: &str) -> Self {
-        self.with(Detail { hint: hint.to_owned(), ..Detail::default() })
-    }
-
-    /// Adds more facts for the log.
-    pub(crate) fn with(self, detail: Detail) -> Self {
-        Self { detail: Some(Box::new(detail)), ..self }
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 
     /// Logs the refusal, if it has a `why`.
     pub(crate) fn log(&self, peer: Peer) {
         let Some(why) = self.why else { return };
-        let detail = self.detail.as_deref();
-        let (origin, host) =
-            (detail.and_then(|detail| detail.origin.as_deref()), detail.and_then(|detail| detail.host.as_deref()));
-        Event::SessionRefused { peer, why, origin, host, hint: detail.map(|detail| &*detail.hint) }.emit();
+        let (origin, host, hint) = (self.origin.as_deref(), self.host.as_deref(), self.hint.as_deref());
+        Event::SessionRefused { peer, why, origin, host, hint }.emit();
     }
 }

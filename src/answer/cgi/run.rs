@@ -24,7 +24,7 @@ use crate::{
     budget::{Owner, Share},
     buffers,
     event::Event,
-    http::{gate::AdmittedClient, page, refusal::Refusal},
+    http::{gate::Visitor, page, refusal::Refusal},
     limits::CGI_BYTES,
     peer::Connection,
     worker::{
@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// Runs the script found for a request, and returns its answer.
-pub(in crate::answer) async fn answer(ask: &mut Ask, client: &AdmittedClient, script: Script<'_>) -> HttpAnswer {
+pub(in crate::answer) async fn answer(ask: &mut Ask, client: &Visitor, script: Script<'_>) -> HttpAnswer {
     let body = ask.body.take();
     match start(ask, client, &script).await {
         Ok((worker, permit)) => talk_with(ask, script.program.path, worker, permit, body).await,
@@ -48,7 +48,7 @@ pub(in crate::answer) async fn answer(ask: &mut Ask, client: &AdmittedClient, sc
     }
 }
 
-async fn start(ask: &Ask, client: &AdmittedClient, script: &Script<'_>) -> Result<(Worker, Permit), Refusal> {
+async fn start(ask: &Ask, client: &Visitor, script: &Script<'_>) -> Result<(Worker, Permit), Refusal> {
     let launcher = &ask.site.launcher;
     let permit = launcher.admit().await?;
     let content = Content {
