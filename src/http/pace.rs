@@ -3,10 +3,9 @@
 //! Otherwise a client that rarely sends a byte, or reads none, would hold a connection for ever (slowloris).
 
 use std::{
-    io, mem,
+    io,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use tokio::{
@@ -28,33 +27,13 @@ pub(super) struct Timed {
     /// The answers under way; meanwhile the client may be silent.
     answers: TaskTracker,
     waiting: Waiting,
-    timer: Timer,
-    /// Whether the client has read nothing since `stall_timer` was set.
-    is_stalled: bool,
-    stall_timer: Timer,
+    timer: Pin<Box<Sleep>>,
+    /// Runs while the client reads nothing.
+    stall_timer: Option<Pin<Box<Sleep>>>,
     owner: Owner,
     share: Share,
     /// Bytes received since the client was idle; hyper may hold them all.
     received: usize,
-}
-
-/// A timer that is allocated at its first use.
-#[derive(Debug, Default)]
-struct Timer(Option<Pin<Box<Sleep>>>);
-
-impl Timer {
-    fn set(&mut self, limit: Duration) {
-        match &mut self.0 {
-            Some(sleep) => sleep.as_mut().reset(Instant::now() + limit),
-            none => *none = Some(Box::pin(sleep(limit))),
-        }
-    }
-
-    /// Fails with [`io::ErrorKind::TimedOut`] when the time is up.
-    fn poll<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let Some(sleep) = &mut self.0 else { return Poll::Pending };
-        sleep.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
-    }
 }
 
 /// The input that wsd expects of the client.
@@ -71,10 +50,8 @@ enum Waiting {
 impl Timed {
     /// Wraps a connection that was just accepted; the time for its first head begins.
     pub(super) fn new(stream: Stream, answers: TaskTracker, owner: Owner) -> Self {
-        let mut timer = Timer::default();
-        timer.set(HEAD_TIME_MAX);
-        let (waiting, stall_timer, share) = (Waiting::Head, Timer::default(), owner.share());
-        Self { stream, answers, waiting, timer, is_stalled: false, stall_timer, owner, share, received: 0 }
+        let (timer, share) = (Box::pin(sleep(HEAD_TIME_MAX)), owner.share());
+        Self { stream, answers, waiting: Waiting::Head, timer, stall_timer: None, owner, share, received: 0 }
     }
 
     /// Returns the connection, without limits of time.
@@ -88,9 +65,9 @@ impl Timed {
             Waiting::Nothing => {}
             Waiting::Request => {
                 self.receive(0);
-                self.timer.set(IDLE_TIME_MAX);
+                self.timer.as_mut().reset(Instant::now() + IDLE_TIME_MAX);
             }
-            Waiting::Head => self.timer.set(HEAD_TIME_MAX),
+            Waiting::Head => self.timer.as_mut().reset(Instant::now() + HEAD_TIME_MAX),
         }
     }
 
@@ -114,17 +91,19 @@ impl Timed {
         self.count();
         if written.is_ready() {
             // The client is idle from now on, not since the end of the answer entered a buffer.
-            if mem::take(&mut self.is_stalled) && self.waiting == Waiting::Request {
-                self.timer.set(IDLE_TIME_MAX);
+            if self.stall_timer.take().is_some() && self.waiting == Waiting::Request {
+                self.timer.as_mut().reset(Instant::now() + IDLE_TIME_MAX);
             }
             return written;
         }
         self.check_budget(cx)?;
-        if !mem::replace(&mut self.is_stalled, true) {
-            self.stall_timer.set(ANSWER_STALL_MAX);
-        }
-        self.stall_timer.poll(cx)
+        time_out(self.stall_timer.get_or_insert_with(|| Box::pin(sleep(ANSWER_STALL_MAX))), cx)
     }
+}
+
+/// Fails with [`io::ErrorKind::TimedOut`] when the time is up.
+fn time_out<T>(timer: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+    timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
 }
 
 impl AsyncRead for Timed {
@@ -145,7 +124,7 @@ impl AsyncRead for Timed {
             return Poll::Ready(result);
         }
         self.count();
-        if self.waiting == Waiting::Nothing { Poll::Pending } else { self.timer.poll(cx) }
+        if self.waiting == Waiting::Nothing { Poll::Pending } else { time_out(&mut self.timer, cx) }
     }
 }
 
@@ -183,6 +162,8 @@ impl AsyncWrite for Timed {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::UnixStream,
