@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     answer::service::Service,
-    budget::{Kind, Owner, Share},
+    budget::{Budget, Kind, Owner},
     event::Event,
     http,
     limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_BYTES, TLS_PAUSE, TLS_TIME_MAX},
@@ -63,21 +63,14 @@ impl Acceptor {
             let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
             let (service, certificates, shutdown) = (service.clone(), certificates.clone(), self.shutdown.clone());
             self.shutdown.spawn(async move {
-                match certificates {
-                    None => serve(Stream::Left(stream), Connection::new(peer, None), service, &shutdown).await,
-                    Some(certificates) => {
-                        let mut share = Owner::new(&service.budget(), Kind::Client).share();
-                        let owner = share.owner().clone();
-                        let secured = tokio::select! {
-                            secured = secure(stream, peer, &certificates, &mut share) => secured,
-                            () = owner.asked() => None,
-                            () = shutdown.begun() => None,
-                        };
-                        drop((share, owner));
-                        if let Some((stream, connection)) = secured {
-                            serve(stream, connection, service, &shutdown).await;
-                        }
-                    }
+                let budget = service.budget();
+                let opened = match certificates {
+                    None => Some((Stream::Left(stream), Connection::new(peer, None))),
+                    Some(certificates) => secure(stream, peer, &certificates, &budget, &shutdown).await,
+                };
+                if let Some((stream, connection)) = opened {
+                    let respond = |request| service.clone().respond(connection.clone(), shutdown.clone(), request);
+                    http::connection::serve(stream, &budget, &shutdown, respond).await;
                 }
                 drop(slot);
             });
@@ -85,28 +78,25 @@ impl Acceptor {
     }
 }
 
-/// Answers the requests of one connection.
-async fn serve(stream: Stream, connection: Connection, service: Service, shutdown: &Shutdown) {
-    let respond = |request| service.clone().respond(connection.clone(), shutdown.clone(), request);
-    http::connection::serve(stream, &service.budget(), shutdown, respond).await;
-}
-
 /// Performs the TLS handshake within [`TLS_TIME_MAX`]. Logs a failure; a client that speaks plain HTTP gets a 400.
 ///
 /// It waits with the first byte unread while the budget is nearly used up: what the kernel holds costs wsd nothing.
-/// `counted` holds the largest message of a handshake from the first byte on: the bytes that rustls holds are not known.
+/// The largest message of a handshake counts from the first byte on: the bytes that rustls holds are not known.
 async fn secure(
     mut stream: Plain,
     peer: Peer,
     certificates: &Certificates,
-    counted: &mut Share,
+    budget: &Budget,
+    shutdown: &Shutdown,
 ) -> Option<(Stream, Connection)> {
+    let owner = Owner::new(budget, Kind::Client);
+    let mut share = owner.share();
     let shake = async {
         let first = first_byte(&stream).await?;
-        while counted.owner().budget().is_full() {
+        while budget.is_full() {
             sleep(TLS_PAUSE).await;
         }
-        counted.set(TLS_BYTES, 0);
+        share.set(TLS_BYTES, 0);
         // TLS does not begin with a letter.
         if first.is_ascii_uppercase() {
             stream.write_all(tls::PLAIN_HTTP).await?;
@@ -116,7 +106,12 @@ async fn secure(
         let config = Arc::clone(&certificates.borrow());
         TlsAcceptor::from(config).accept(Followed::new(stream)).await
     };
-    match timeout(TLS_TIME_MAX, shake).await.unwrap_or_else(|_| Err(io::Error::other("too slow"))) {
+    let shaken = tokio::select! {
+        shaken = timeout(TLS_TIME_MAX, shake) => shaken.unwrap_or_else(|_| Err(io::Error::other("too slow"))),
+        () = owner.asked() => return None,
+        () = shutdown.begun() => return None,
+    };
+    match shaken {
         Ok(stream) => {
             let tls = tls::describe(stream.get_ref().1);
             Some((Stream::Right(Box::new(stream)), Connection::new(peer, Some(tls))))
