@@ -1,13 +1,13 @@
 //! Flags of the server: those of the site, and those that no route may have.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, num::NonZero};
 
 use clap::{Args, ValueHint};
 use serde::Deserialize;
 
 use super::{
     site::SiteFlags,
-    types::{Mode, Threads, repeated},
+    types::{Mode, repeated},
     value::{Flag, words},
 };
 
@@ -75,7 +75,7 @@ pub(crate) struct ResourceFlags {
     pub(crate) maxbuffer: Option<Flag<usize>>,
     /// Serve with this many threads, 1 to 512 [default: one for every two cores]
     #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<Flag<Threads>>,
+    pub(crate) threads: Option<Flag<NonZero<usize>>>,
 }
 
 /// The log.

@@ -20,9 +20,6 @@ pub(crate) struct SecsFromZero(pub(crate) Duration);
 /// A limit; 0 and negative numbers mean no limit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Limit(pub(crate) Option<usize>);
-/// A number of threads, 1 to 512.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Threads(pub(crate) NonZero<usize>);
 /// The permissions of a file, 1 to 0o777.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Mode(pub(crate) u32);
@@ -62,9 +59,8 @@ values! {
     Limit: integer, "a whole number", |toml| {
         toml.as_integer().map(|limit| Self(limit.try_into().ok().filter(|limit| *limit > 0)))
     };
-    Threads: integer, "a number from 1 to 512", |toml| {
-        let count = toml.as_integer()?.try_into().ok().filter(|count| *count <= 512)?;
-        NonZero::new(count).map(Self)
+    NonZero<usize>: integer, "a number from 1 to 512", |toml| {
+        NonZero::new(toml.as_integer()?.try_into().ok().filter(|count| *count <= 512)?)
     };
     Millis: integer, "a whole number of milliseconds, 0 or more", |toml| {
         toml.as_integer()?.try_into().ok().map(|millis| Self(Duration::from_millis(millis)))

@@ -94,7 +94,7 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
         tls,
         routes,
         log: LogOptions { level, stream: if line.is_websocketd { log::Stream::Output } else { log::Stream::Error } },
-        threads: line.over(file.flags.resources).threads.map(|threads| threads.value.0),
+        threads: line.over(file.flags.resources).threads.map(|threads| threads.value),
         announces: !line.is_websocketd,
         is_check: is_on(&line.run.check),
         loader: Loader { command_line: line, plan, top: file.top },

@@ -75,8 +75,7 @@ pub(crate) fn bind(options: &ListenOptions) -> Result<Listeners, BindError> {
     Ok(Listeners { main, redirect, file })
 }
 
-fn bind_tcp(addresses: &Addresses, port: u16) -> Result<Vec<Listener>, BindError> {
-    let mut port = port;
+fn bind_tcp(addresses: &Addresses, mut port: u16) -> Result<Vec<Listener>, BindError> {
     let mut bound = Vec::new();
     match addresses {
         Addresses::Loopback => return bind_loopback(port),
