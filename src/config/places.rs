@@ -99,21 +99,15 @@ fn resolve(text: &str) -> Option<Vec<IpAddr>> {
 pub(super) fn tls(flags: &TlsFlags) -> Result<Option<TlsOptions>, Error> {
     // Scripts pass variables that may be empty: wsd ignores an empty file name, as websocketd does.
     let named = |file: &Option<Flag<OsString>>| file.as_deref().filter(|file| !file.is_empty()).map(PathBuf::from);
-    match (is_on(&flags.ssl), named(&flags.sslcert), named(&flags.sslkey), named(&flags.sslca)) {
-        (true, Some(cert), Some(key), ca) => Ok(Some(TlsOptions { cert, key, ca })),
-        (true, ..) => {
-            let error =
-                Error::new("cannot serve over TLS without --sslcert and --sslkey", "name the certificate and its key");
-            Err(error.about(&flags.ssl))
-        }
-        (false, None, None, None) => Ok(None),
-        (false, cert, key, _) => {
-            let (flag, file) = match (cert, key) {
-                (Some(_), _) => ("--sslcert", &flags.sslcert),
-                (None, Some(_)) => ("--sslkey", &flags.sslkey),
-                (None, None) => ("--sslca", &flags.sslca),
-            };
-            Err(Error::new(format!("cannot use {flag} without --ssl"), "add --ssl to serve over TLS").about(file))
-        }
+    let files = [("--sslcert", &flags.sslcert), ("--sslkey", &flags.sslkey), ("--sslca", &flags.sslca)];
+    if !is_on(&flags.ssl) {
+        let Some((flag, file)) = files.into_iter().find(|(_, file)| named(file).is_some()) else { return Ok(None) };
+        let error = Error::new(format!("cannot use {flag} without --ssl"), "add --ssl to serve over TLS");
+        return Err(error.about(file));
     }
+    let (Some(cert), Some(key)) = (named(&flags.sslcert), named(&flags.sslkey)) else {
+        let message = "cannot serve over TLS without --sslcert and --sslkey";
+        return Err(Error::new(message, "name the certificate and its key").about(&flags.ssl));
+    };
+    Ok(Some(TlsOptions { cert, key, ca: named(&flags.sslca) }))
 }

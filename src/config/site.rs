@@ -50,7 +50,11 @@ pub(super) fn serves(Recipe { command, flags, .. }: &Recipe) -> bool {
 /// the workers and their clients.
 pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Result<Site, Error> {
     let flags = &recipe.flags;
-    let (scripts, cgi, files) = served(recipe)?;
+    let dir = root("--dir", flags.served.dir.as_ref())?;
+    let cgidir = root("--cgidir", flags.served.cgidir.as_ref())?;
+    let files = root("--staticdir", flags.served.staticdir.as_ref())?;
+    let scripts = scripts(recipe, dir)?;
+    let cgi_timeout = flags.programs.cgi_timeout.as_deref().map_or(CGI_TIMEOUT, |secs| secs.0);
     let patience = flags.programs.closems.as_deref().map_or(Duration::ZERO, |millis| millis.0);
     let process = ProcessOptions { framing: framing(flags)?, patience, budget: budget.clone() };
     let rooms = rooms(flags, scripts.as_ref(), &process)?;
@@ -59,7 +63,7 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
         is_eager: is_on(&flags.rooms.eager) && rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All),
         rooms,
         scripts,
-        cgi,
+        cgi: cgidir.map(|cgidir| Cgi::new(cgidir, files.as_ref(), cgi_timeout)),
         files,
         has_console: is_on(&flags.served.devconsole),
         gate: Gate { origin: origin(recipe)? },
@@ -78,27 +82,16 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
     })
 }
 
-/// Programs, CGI scripts and files.
-type Served = (Option<Scripts>, Option<Cgi>, Option<Root>);
-
-fn served(recipe: &Recipe) -> Result<Served, Error> {
-    let flags = &recipe.flags.served;
-    let dir = root("--dir", flags.dir.as_ref())?;
-    let cgidir = root("--cgidir", flags.cgidir.as_ref())?;
-    let staticdir = root("--staticdir", flags.staticdir.as_ref())?;
-    let scripts = match (&recipe.command, dir) {
-        (None, None) => None,
-        (None, Some(dir)) => Some(Scripts::Dir(dir, Stdio::default())),
-        (Some(words), None) => Some(Scripts::Command(command(words, recipe.flags.rooms.sharing())?)),
+fn scripts(recipe: &Recipe, dir: Option<Root>) -> Result<Option<Scripts>, Error> {
+    match (&recipe.command, dir) {
+        (None, dir) => Ok(dir.map(|dir| Scripts::Dir(dir, Stdio::default()))),
+        (Some(words), None) => Ok(Some(Scripts::Command(command(words, recipe.flags.rooms.sharing())?))),
         (Some(words), Some(_)) => {
             let message = format!("cannot combine --dir and COMMAND (`{}`)", words.0[0].display());
-            let hint = "remove one of them; write flags before COMMAND";
-            return Err(Error::new(message, hint).about(&flags.dir).about(words));
+            let error = Error::new(message, "remove one of them; write flags before COMMAND");
+            Err(error.about(&recipe.flags.served.dir).about(words))
         }
-    };
-    let timeout = recipe.flags.programs.cgi_timeout.as_deref().map_or(CGI_TIMEOUT, |secs| secs.0);
-    let cgi = cgidir.map(|cgidir| Cgi::new(cgidir, staticdir.as_ref(), timeout));
-    Ok((scripts, cgi, staticdir))
+    }
 }
 
 fn command(words: &Flag<CommandWords>, sharing: SharingWord) -> Result<Program, Error> {
