@@ -64,7 +64,9 @@ pub(crate) fn bind(options: &ListenOptions) -> Result<Listeners, BindError> {
     }
     let mut file = None;
     if let Some(unix) = &options.unix {
-        let (listener, its_file) = unix::bind(unix)?;
+        let bound = unix::bind(unix);
+        let (listener, its_file) =
+            bound.map_err(|cause| BindError { place: unix.path.to_string_lossy().into_owned(), cause })?;
         main.push(Listener::Unix(listener));
         file = its_file;
     }
@@ -113,22 +115,16 @@ fn bind_tcp(addresses: &Addresses, mut port: u16) -> Result<Vec<Listener>, BindE
 
 /// Listens on both loopback addresses; without IPv6, on 127.0.0.1 alone. Port 0 picks a port that is free on both.
 fn bind_loopback(port: u16) -> Result<Vec<Listener>, BindError> {
-    const ATTEMPTS: usize = 16;
-    let mut last = None;
-    for _ in 0..ATTEMPTS {
+    let mut attempts = if port == 0 { 16 } else { 1 };
+    loop {
         let four = bind_one(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port))?;
         match bind_one(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), four.port().unwrap_or(port))) {
             Ok(six) => return Ok(vec![four, six]),
-            Err(error) if error.cause.kind() == io::ErrorKind::AddrInUse => {
-                if port != 0 {
-                    return Err(error);
-                }
-                last = Some(error);
-            }
-            Err(_) => return Ok(vec![four]),
+            Err(error) if error.cause.kind() != io::ErrorKind::AddrInUse => return Ok(vec![four]),
+            Err(error) if attempts == 1 => return Err(error),
+            Err(_) => attempts -= 1,
         }
     }
-    Err(last.expect("at least one attempt"))
 }
 
 fn bind_one(address: SocketAddr) -> Result<Listener, BindError> {

@@ -91,7 +91,7 @@ async fn secure(
 ) -> Option<(Stream, Connection)> {
     let owner = Owner::new(budget, Kind::Client);
     let mut share = owner.share();
-    let shake = async {
+    let handshake = async {
         let first = first_byte(&stream).await?;
         while budget.is_full() {
             sleep(TLS_PAUSE).await;
@@ -106,12 +106,12 @@ async fn secure(
         let config = Arc::clone(&certificates.borrow());
         TlsAcceptor::from(config).accept(Followed::new(stream)).await
     };
-    let shaken = tokio::select! {
-        shaken = timeout(TLS_TIME_MAX, shake) => shaken.unwrap_or_else(|_| Err(io::Error::other("too slow"))),
+    let done = tokio::select! {
+        done = timeout(TLS_TIME_MAX, handshake) => done.unwrap_or_else(|_| Err(io::Error::other("too slow"))),
         () = owner.asked() => return None,
         () = shutdown.begun() => return None,
     };
-    match shaken {
+    match done {
         Ok(stream) => {
             let tls = tls::describe(stream.get_ref().1);
             Some((Stream::Right(Box::new(stream)), Connection::new(peer, Some(tls))))

@@ -19,7 +19,6 @@ use rustix::fs::OFlags;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_to, listen, socket_with};
 use tokio::net::UnixListener;
 
-use super::listener::BindError;
 use crate::limits::{LISTEN_QUEUE, SOCKET_LOCK_LOOK, SOCKET_LOCK_MAX};
 
 /// `--unixsocket` and `--socketmode`.
@@ -106,11 +105,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 }
 
 /// Listens on a Unix socket. No client can connect before its permissions are set.
-pub(super) fn bind(options: &UnixOptions) -> Result<(UnixListener, Option<SocketFile>), BindError> {
-    try_bind(options).map_err(|cause| BindError { place: options.path.to_string_lossy().into_owned(), cause })
-}
-
-fn try_bind(options: &UnixOptions) -> io::Result<(UnixListener, Option<SocketFile>)> {
+pub(super) fn bind(options: &UnixOptions) -> io::Result<(UnixListener, Option<SocketFile>)> {
     let socket =
         socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
     let file = match abstract_name(&options.path) {
