@@ -82,25 +82,19 @@ impl Policy {
         host: Option<&str>,
         is_loopback: bool,
     ) -> Result<(), RefusedHeader> {
-        if aim != Aim::Session {
-            if *self == Self::Same && is_loopback && host.is_some_and(|host| !is_loopback_name(host)) {
-                return Err(RefusedHeader::Host);
-            }
-            if aim == Aim::Page || origin.is_none() {
-                return Ok(());
-            }
+        let is_read = aim == Aim::Page || aim == Aim::Script && origin.is_none();
+        let must_be_named = *self == Self::Same && is_loopback && (is_read || origin.is_some());
+        if must_be_named && !host.map_or(is_read, is_loopback_name) {
+            return Err(RefusedHeader::Host);
         }
         let passes = match (self, origin) {
             (Self::Any, _) | (Self::Same, None) => true,
-            (Self::Same, Some(_)) if is_loopback && !host.is_some_and(is_loopback_name) => {
-                return Err(RefusedHeader::Host);
-            }
             (Self::Same | Self::Sameorigin, origin) => is_same(origin, host),
             (Self::Listed { entries, sameorigin }, origin) => {
                 entries.iter().any(|entry| entry.admits(origin)) && (!sameorigin || is_same(origin, host))
             }
         };
-        if passes { Ok(()) } else { Err(RefusedHeader::Origin) }
+        if is_read || passes { Ok(()) } else { Err(RefusedHeader::Origin) }
     }
 }
 
