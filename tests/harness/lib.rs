@@ -15,6 +15,7 @@ pub mod certificates;
 pub mod crowd;
 pub mod http;
 pub mod lines;
+pub mod pages;
 pub mod places;
 pub mod process;
 pub mod server;

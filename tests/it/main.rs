@@ -57,6 +57,7 @@ mod shutdown;
 mod skips;
 mod slack;
 mod soak;
+mod start;
 mod subprotocol;
 mod switches;
 mod systemd;
