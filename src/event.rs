@@ -161,7 +161,7 @@ mod tests {
 
     /// Returns the name, level and keys of each row in the documentation's table of events.
     fn documented() -> Vec<(String, String, Vec<String>)> {
-        let text = include_str!("../README.md");
+        let text = include_str!("../docs/log.md");
         let rows = text.lines().skip_while(|line| *line != "| event | level | keys |").skip(2);
         let rows = rows.take_while(|line| line.starts_with('|'));
         rows.map(|row| {

@@ -2,7 +2,7 @@
 //!
 //! A thread of its own writes the lines: if a reader stops reading, wsd goes on, and the reader misses lines.
 //!
-//! A line is `TIME LEVEL event key=value …`. The README lists the events. A value that is not a plain word is quoted, with
+//! A line is `TIME LEVEL event key=value …`. `docs/log.md` lists the events. A value that is not a plain word is quoted, with
 //! control characters escaped, so that no client can forge a line. No client can fill the log either: wsd cuts long values,
 //! and beyond some lines of one event in a second it only counts them.
 

@@ -1,4 +1,4 @@
-//! Generates the manual page and the completions from the definition of the flags.
+//! Generates the manual page, the page of flags and the completions from the definition of the flags.
 
 use std::io;
 
@@ -6,18 +6,19 @@ use clap::{Arg, Command, ValueHint};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::value::words;
+use super::{page::page, value::words};
 
 words! {
     /// The texts that `--generate` prints.
-    GeneratedWord { Man = "man", Bash = "bash", Zsh = "zsh", Fish = "fish" }
+    GeneratedWord { Man = "man", Page = "flags", Bash = "bash", Zsh = "zsh", Fish = "fish" }
 }
 
 /// Returns the text that `--generate` asks for.
-pub(super) fn generate(definition: Command, what: GeneratedWord) -> io::Result<String> {
+pub(super) fn generate(mut definition: Command, what: GeneratedWord) -> io::Result<String> {
     let mut text = Vec::new();
     match what {
         GeneratedWord::Man => Man::new(definition).render(&mut text)?,
+        GeneratedWord::Page => text = page(&mut definition).into_bytes(),
         GeneratedWord::Bash => clap_complete::generate(Shell::Bash, &mut completed(&definition), "wsd", &mut text),
         GeneratedWord::Zsh => clap_complete::generate(Shell::Zsh, &mut completed(&definition), "wsd", &mut text),
         GeneratedWord::Fish => clap_complete::generate(Shell::Fish, &mut completed(&definition), "wsd", &mut text),

@@ -11,6 +11,7 @@
 
 mod error;
 mod generate;
+mod page;
 pub(crate) mod server;
 pub(crate) mod site;
 pub(crate) mod types;
@@ -54,7 +55,7 @@ struct Definition {
     /// Print the licence
     #[arg(long, action = ArgAction::SetTrue, help_heading = "Other")]
     license: bool,
-    /// Print the manual page, or the completions of the flags for a shell
+    /// Print the manual page, the page of flags, or the completions of the flags for a shell
     #[arg(long, value_name = "WHAT", hide = true)]
     generate: Option<Flag<GeneratedWord>>,
     /// Print the version

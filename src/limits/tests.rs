@@ -1,11 +1,11 @@
-//! Checks the README's table of limits against the values.
+//! Checks the documentation's table of limits against the values.
 
 use super::*;
 
-/// Returns the rows of the README's table, each as its cells.
+/// Returns the rows of the documentation's table, each as its cells.
 fn rows() -> Vec<Vec<&'static str>> {
     let table =
-        include_str!("../../README.md").lines().skip_while(|line| *line != "| what | limit | beyond it |").skip(2);
+        include_str!("../../docs/limits.md").lines().skip_while(|line| *line != "| what | limit | beyond it |").skip(2);
     let rows = table.take_while(|row| row.starts_with('|'));
     rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
@@ -25,7 +25,7 @@ fn seconds(time: Duration) -> String {
 }
 
 #[test]
-fn the_readmes_limits_are_these() {
+fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
     let table: [(&str, &[String], &[String]); 24] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),

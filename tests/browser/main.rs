@@ -7,4 +7,5 @@ mod client;
 mod console;
 mod demos;
 mod page;
+mod picture;
 mod subprotocol;

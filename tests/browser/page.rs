@@ -5,7 +5,9 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::harness::browser::Browser;
-use crate::harness::server::Server;
+use crate::harness::pages::{blocks, text};
+use crate::harness::server::{Server, wsd};
+use crate::harness::tree::Tree;
 
 /// The file of the counter page.
 const PAGE: &str = "counter.html";
@@ -117,4 +119,22 @@ fn a_page_of_another_origin_is_kept_out() {
     let refusal = victim.expect_log("session refused").text;
     assert!(refusal.contains("why=origin"), "{refusal}");
     assert!(!victim.log().iter().any(|line| line.contains("session started")));
+}
+
+#[test]
+fn the_pages_in_the_documentation_show_the_lines_of_the_program() {
+    let Some(mut browser) = Browser::start() else { return };
+    for document in ["README.md", "docs/guide.md"] {
+        let page = blocks(&text(document), "html");
+        assert_eq!(page.len(), 1, "{document}");
+        let tree = Tree::new();
+        // The page names its server by a port, which is known once it listens.
+        let server = Server::spawn(wsd(&["--port=0", &format!("--staticdir={}", tree.path("")), "seq", "3"]));
+        tree.file("page.html", page[0].replace("8080", &server.address.port().to_string()));
+
+        browser.open(&format!("http://localhost:{}/page.html", server.address.port()));
+
+        browser.expect("document.querySelector('#out').textContent === '1\\n2\\n3\\n'");
+        assert_eq!(browser.complaints().iter().filter(|told| !told.contains("favicon")).count(), 0, "{document}");
+    }
 }

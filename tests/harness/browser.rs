@@ -195,6 +195,14 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", &size);
     }
 
+    /// Takes a picture of the window at this size: the bytes of a file of WebP, in base64.
+    pub fn picture(&mut self, width: u32, height: u32) -> String {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": false });
+        self.call("Emulation.setDeviceMetricsOverride", &size);
+        let picture = self.call("Page.captureScreenshot", &json!({ "format": "webp", "quality": 70 }));
+        picture["data"].as_str().unwrap().to_owned()
+    }
+
     /// Prefers a colour scheme: `light` or `dark`.
     pub fn prefer(&mut self, scheme: &str) {
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });

@@ -1,5 +1,5 @@
 //! Clients that take nothing, once their session is to end: what they send changes nothing, and they are not waited for
-//! longer than the README says.
+//! longer than the documentation says.
 #![cfg(target_os = "linux")]
 
 use std::fs;

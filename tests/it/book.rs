@@ -1,0 +1,264 @@
+//! The pages of `docs/` are right: flags are those of `--help`, commands serve, files are valid, codes are those that come.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::harness::pages::{blocks, book, commands, prose, root, table, text};
+use crate::harness::server::{Server, run, wsd};
+use crate::harness::skip::has;
+use crate::harness::websocket::{Client, Frame, TEXT};
+
+/// The flags as `--help` has them: rows of a table.
+fn flags() -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for line in run(&["--help"]).stdout.lines() {
+        if let Some(flag) = line.strip_prefix("      --") {
+            let (flag, text) = flag.split_once("  ").unwrap_or((flag, ""));
+            rows.push(format!("| `--{flag}` | {}", text.trim()));
+        } else if line.starts_with("        ") {
+            let row = rows.last_mut().expect("the text of a flag");
+            *row = format!("{row} {}", line.trim());
+        }
+    }
+    rows.into_iter().map(|row| row + " |").collect()
+}
+
+#[test]
+fn the_pages_flags_are_those_of_help() {
+    let page = text("docs/flags.md");
+    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| `--")).collect();
+
+    assert_eq!(rows, flags());
+}
+
+#[test]
+fn the_page_of_flags_is_generated() {
+    let page = run(&["--generate=flags"]).stdout;
+    if env::var_os("WSD_BLESS").is_some() {
+        fs::write(root().join("docs/flags.md"), &page).unwrap();
+    }
+
+    assert!(
+        text("docs/flags.md") == page,
+        "docs/flags.md is old; to write it anew:\nWSD_BLESS=1 cargo test --test it the_page_of_flags_is_generated"
+    );
+}
+
+#[test]
+fn every_page_is_in_the_summary_once_and_the_first_page_lists_it() {
+    let (summary, index) = (text("docs/SUMMARY.md"), text("docs/README.md"));
+    for page in book() {
+        let link = format!("({})", page.strip_prefix("docs/").unwrap());
+        assert_eq!(summary.matches(&link).count(), 1, "{page} in docs/SUMMARY.md");
+        assert!(page == "docs/README.md" || index.contains(&link), "{page} in docs/README.md");
+    }
+}
+
+#[test]
+fn a_page_begins_with_its_title_and_has_no_other_of_that_rank() {
+    for page in book() {
+        let prose = prose(&text(&page));
+        let titles: Vec<_> = prose.lines().filter(|line| line.starts_with("# ")).collect();
+        assert_eq!(titles.len(), 1, "{page}: {titles:?}");
+        assert_eq!(prose.lines().next(), Some(titles[0]), "{page}");
+    }
+}
+
+#[test]
+fn the_pages_say_what_becomes_of_a_message_with_line_ends() {
+    for page in ["docs/guide.md", "docs/rooms.md"] {
+        assert!(text(page).contains("line ends in it"), "{page}");
+    }
+}
+
+/// Runs a command of a page, on a free port, and connects to it. Whether it is one of wsd.
+pub(crate) fn served(command: &str) -> bool {
+    let Some(arguments) = command.strip_prefix("wsd ") else { return false };
+    assert!(arguments.contains("--port 8080 "), "each says its port: {command}");
+    // The shell splits the words as the reader's does.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("exec \"$0\" {}", arguments.replacen("--port 8080 ", "--port=0 ", 1))]);
+    let server = Server::spawn({
+        shell.arg(wsd(&[]).get_program()).current_dir(root());
+        shell
+    });
+    let places = [("--dir=", "/greeter.sh"), ("--config=", "/counter"), ("--route=", "/count")];
+    let path = places.iter().find(|(flag, _)| command.contains(flag)).map_or("/", |(_, path)| path);
+    let origin = arguments.split_whitespace().find_map(|word| word.strip_prefix("--origin="));
+    drop(server.connect_with(path, &origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default()));
+    true
+}
+
+#[test]
+fn the_pages_wsd_commands_serve() {
+    for (page, least) in [("docs/guide.md", 8), ("docs/rooms.md", 2), ("docs/programs.md", 3), ("docs/proxies.md", 1)] {
+        let count = commands(&text(page)).iter().filter(|command| served(command)).count();
+        assert!(count >= least, "{page} shows {count} commands");
+    }
+}
+
+#[test]
+fn no_page_shows_a_command_that_no_test_runs() {
+    let ci = text(".ci/run");
+    for page in book() {
+        for command in commands(&text(&page)) {
+            // The commands of wsd are run by the test above; those of docs/json.md are programs, which `examples.rs` runs.
+            let is_run = command.starts_with("wsd ") || ci.contains(&command) || page == "docs/json.md";
+            assert!(is_run, "{page}: neither the tests nor .ci/run run `{command}`");
+        }
+    }
+}
+
+#[test]
+fn the_pages_programs_are_those_of_the_examples() {
+    let page = text("docs/json.md");
+    for (language, example) in [("python", "rooms.py"), ("sh", "names.sh")] {
+        assert_eq!(blocks(&page, language), [text(&format!("examples/{example}"))], "{example}");
+    }
+}
+
+#[test]
+fn the_pages_settings_are_good() {
+    let blocks: Vec<_> = book().iter().flat_map(|page| blocks(&text(page), "toml")).collect();
+    assert!(!blocks.is_empty());
+    for settings in blocks {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        fs::write(file.path(), &settings).expect("it is written");
+        let mut check = wsd(&[&format!("--config={}", file.path().display()), "--check"]);
+        let outcome = check.current_dir(root()).output().expect("wsd runs");
+        assert!(outcome.status.success(), "{settings}{}", String::from_utf8_lossy(&outcome.stderr));
+    }
+}
+
+#[test]
+fn the_files_that_a_page_names_are_there() {
+    const FOLDERS: [&str; 9] =
+        ["src/", "tests/", "examples/", "static/", "docs/", "packaging/", "benches/", "fuzz/", ".github/"];
+    let mut count = 0;
+    for page in crate::harness::pages::documents() {
+        // A changelog tells of files that were, and the fuzzer makes folders.
+        if ["CHANGELOG.md", "fuzz/README.md"].contains(&&*page) {
+            continue;
+        }
+        let prose = prose(&text(&page));
+        for span in prose.split('`').skip(1).step_by(2).filter(|span| !span.contains([' ', '<', '*', '='])) {
+            let is_named = FOLDERS.iter().any(|folder| span.starts_with(folder) && span.len() > folder.len());
+            let is_source = !span.starts_with('/') && Path::new(span).extension().is_some_and(|end| end == "rs");
+            if is_named || is_source {
+                let is_there = ["", "src", "tests"].iter().any(|folder| root().join(folder).join(span).exists());
+                assert!(is_there, "{page} names `{span}`");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 40, "{count}");
+}
+
+#[test]
+fn the_layers_of_the_architecture_are_those_of_the_crate() {
+    let crates = text("src/lib.rs");
+    let rows: Vec<_> = crates.lines().filter_map(|line| line.strip_prefix("//! ")).collect();
+    let rows: Vec<_> = rows.into_iter().filter(|row| row.starts_with('|')).collect();
+
+    assert!(
+        text("docs/architecture.md").contains(&rows.join("\n")),
+        "docs/architecture.md should say:\n{}",
+        rows.join("\n")
+    );
+}
+
+#[test]
+fn the_architecture_says_where_to_start() {
+    let rows = table(&text("docs/architecture.md"), "| to change or add | start in | and then |");
+    let subjects: BTreeSet<_> = rows.iter().map(|row| row[0].as_str()).collect();
+    let wanted = [
+        "a flag",
+        "a framing",
+        "a log event",
+        "a kind of answer",
+        "a limit",
+        "another transport for clients",
+        "authentication",
+        "metrics",
+        "a bus between rooms of several machines",
+    ];
+
+    assert!(wanted.iter().all(|subject| subjects.contains(subject)), "{subjects:?}");
+    assert!(rows.iter().all(|row| row.len() == 3 && row[1].contains('`')), "{rows:?}");
+}
+
+#[test]
+fn the_pages_close_codes_are_those_that_come() {
+    const DISMISS: &str = "read -r open; client=${open#*'client\":\"'}; client=${client%%'\"'*}; \
+        echo '{\"close\":\"'$client'\",\"code\":4567}'; cat";
+    // The first cell, a program, what its client does, the code that comes, and the ` n` in the reason. `shutdown.rs` and
+    // `laggards.rs` bring about the others.
+    type Case = (&'static str, &'static str, fn(&mut Client), u16, &'static str);
+    let cases: [Case; 8] = [
+        ("1000", "exit 0", |_| {}, 1000, ""),
+        ("4000 + n", "exit 7", |_| {}, 4007, " 7"),
+        ("4128 + n", "kill -9 $$", |_| {}, 4137, " 9"),
+        ("1002", "cat", |client| client.send(&Frame::new(TEXT, "").with_reserved_bits(1)), 1002, ""),
+        ("1007", "cat", |client| client.send(&Frame::new(TEXT, [0xFF])), 1007, ""),
+        ("1009", "cat", |client| client.text(&"x".repeat(1001)), 1009, ""),
+        ("the client's", "cat", |client| client.close(4321), 4321, ""),
+        ("the program's", DISMISS, |_| {}, 4567, ""),
+    ];
+    let rows = table(&text("docs/codes.md"), "| code | reason | when |");
+    for (first, program, act, code, n) in cases {
+        let framing = if program == DISMISS { "--framing=json" } else { "--framing=lines" };
+        let server = Server::shell(&["--maxframesize=1000", framing], program, &[]);
+        let mut client = server.connect("/");
+        act(&mut client);
+
+        let close = client.close_at_last();
+
+        assert_eq!(close.code, Some(code), "{first}");
+        let row = rows.iter().find(|row| row[0] == first).unwrap_or_else(|| panic!("no row {first}"));
+        // A reason in backticks is what the client gets; another one describes it.
+        if let Some(reason) = row[1].strip_prefix('`') {
+            let reason = reason.trim_end_matches('`');
+            let reason = reason.strip_suffix(" n").map_or(reason.to_owned(), |start| format!("{start}{n}"));
+            assert_eq!(close.reason, reason, "{first}");
+        }
+    }
+    let tested: BTreeSet<_> = cases.iter().map(|(first, ..)| *first).chain(["1001", "1013"]).collect();
+    assert_eq!(rows.iter().map(|row| &*row[0]).collect::<BTreeSet<_>>(), tested);
+}
+
+#[test]
+fn the_pages_exit_statuses_are_those_of_wsd() {
+    let busy = Server::command(&[], &["cat"]);
+    let port = format!("--port={}", busy.address.port());
+    let cases: [(&str, &[&str]); 4] =
+        [("0", &["--version"]), ("1", &["--port=0"]), ("2", &["--port=x", "cat"]), ("3", &[&port, "cat"])];
+    for (status, arguments) in cases {
+        let outcome = run(arguments);
+        assert_eq!(outcome.status.map(|status| status.to_string()).as_deref(), Some(status), "{arguments:?}");
+    }
+
+    // `shutdown.rs` brings 143 about.
+    let rows: Vec<_> =
+        table(&text("docs/codes.md"), "| exit status | when |").into_iter().map(|row| row[0].clone()).collect();
+    assert_eq!(rows, ["0", "1", "2", "3", "130, 143"]);
+}
+
+#[test]
+fn the_book_builds_without_warnings() {
+    if !has("mdbook") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        Command::new("mdbook").arg("build").arg(root().join("docs")).arg("-d").arg(folder.path()).output().unwrap();
+
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !told.contains("WARN") && !told.contains("ERROR"), "{told}");
+    for page in book() {
+        let page = page.strip_prefix("docs/").unwrap().replace("README.md", "index.md").replace(".md", ".html");
+        assert!(folder.path().join(&page).exists(), "{page}");
+    }
+}
