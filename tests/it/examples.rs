@@ -68,7 +68,8 @@ fn every_example_is_short_and_says_how_to_run_it() {
 
 #[test]
 fn every_example_is_known_here_and_every_script_can_be_executed() {
-    let known: Vec<&str> = EXAMPLES.iter().map(|(name, _)| *name).chain(DEMOS).chain(["demos.toml"]).collect();
+    let known: Vec<&str> =
+        EXAMPLES.iter().map(|(name, _)| *name).chain(DEMOS).chain(["demos.toml", "README.md"]).collect();
     for entry in fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap()) {
         let name = entry.file_name().into_string().unwrap();
         let metadata = entry.metadata().unwrap();
