@@ -44,6 +44,7 @@ mod names;
 mod newcomers;
 mod origin;
 mod origins;
+mod packaging;
 mod papers;
 mod parting;
 mod passstderr;
