@@ -58,6 +58,16 @@ fn the_package_holds_every_page_every_example_and_every_page_of_a_demo() {
 }
 
 #[test]
+fn an_override_of_lintian_has_a_reason_above_it() {
+    let overrides = text("packaging/lintian-overrides");
+
+    assert!(
+        overrides.starts_with("# ")
+            && overrides.lines().all(|line| line.starts_with("# ") || line.starts_with("wsd: "))
+    );
+}
+
+#[test]
 fn the_files_of_the_package_are_there() {
     for asset in assets().iter().filter(|asset| !asset.contains('*') && !asset.starts_with("target/")) {
         assert!(root().join(asset).exists(), "{asset}");

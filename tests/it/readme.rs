@@ -58,6 +58,17 @@ fn the_readmes_pictures_are_there_and_no_larger_than_a_page() {
 }
 
 #[test]
+fn the_readmes_speed_is_that_of_the_table() {
+    let readme = readme();
+    let words: Vec<_> = readme.split_whitespace().collect();
+    let times = words.windows(2).find(|pair| pair[1] == "times").expect("so many times as fast")[0];
+
+    let speed = text("docs/speed.md");
+    let row = speed.lines().find(|line| line.starts_with("| lines out, 64 bytes")).expect("the row");
+    assert!(row.contains(&format!(" {times} × ")), "README says {times}: {row}");
+}
+
+#[test]
 fn the_readme_names_the_rust_that_the_build_needs() {
     let manifest = text("Cargo.toml");
     let version =
