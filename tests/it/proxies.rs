@@ -1,6 +1,8 @@
 //! The recipes of `docs/proxies.md`, each with the real proxy in front of the real `wsd`.
 
+use std::fs::File;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -43,7 +45,7 @@ const NGINX: Kind = Kind {
         access_log off;\nclient_body_temp_path FOLDER/body;\nproxy_temp_path FOLDER/proxy;\n\
         fastcgi_temp_path FOLDER/fastcgi;\nuwsgi_temp_path FOLDER/uwsgi;\nscgi_temp_path FOLDER/scgi;\nRECIPE}\n",
     arguments: &["-p", "FOLDER", "-e", "stderr", "-c", "CONFIG"],
-    idle: Some(("75s", "2s")),
+    idle: Some(("75s", "3s")),
 };
 
 const CADDY: Kind = Kind {
@@ -62,7 +64,7 @@ const HAPROXY: Kind = Kind {
     listens: ("bind :80", "bind 127.0.0.1:PORT"),
     around: "RECIPE",
     arguments: &["-db", "-f", "CONFIG"],
-    idle: Some(("timeout tunnel 75s", "timeout tunnel 2s")),
+    idle: Some(("timeout tunnel 75s", "timeout tunnel 3s")),
 };
 
 const APACHE: Kind = Kind {
@@ -76,14 +78,14 @@ const APACHE: Kind = Kind {
         LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so\n\
         DefaultRuntimeDir FOLDER\nRECIPE",
     arguments: &["-DFOREGROUND", "-f", "CONFIG"],
-    idle: Some(("ProxyTimeout 75", "ProxyTimeout 2")),
+    idle: Some(("ProxyTimeout 75", "ProxyTimeout 3")),
 };
 
 /// A running proxy.
 struct Proxy {
     child: Child,
     port: u16,
-    _tree: Tree,
+    tree: Tree,
 }
 
 impl Proxy {
@@ -104,8 +106,9 @@ impl Proxy {
         let mut command = Command::new(kind.name);
         command.args(kind.arguments.iter().map(|argument| fill(argument))).env("HOME", tree.path(""));
         command.env("XDG_DATA_HOME", tree.path("")).env("XDG_CONFIG_HOME", tree.path(""));
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        let mut proxy = Self { child, port, _tree: tree };
+        let log = File::create(tree.path("log")).unwrap();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let mut proxy = Self { child, port, tree };
         eventually(&format!("{} listens", kind.name), || {
             assert!(proxy.child.try_wait().unwrap().is_none(), "{} ended", kind.name);
             Connection::try_open(([127, 0, 0, 1], port).into()).ok()
@@ -125,7 +128,14 @@ impl Proxy {
 }
 
 impl Drop for Proxy {
+    #[expect(
+        clippy::print_stderr,
+        reason = "a failure tells what the proxy said; libtest shows it below the test's name"
+    )]
     fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("--- the proxy\n{}---", String::from_utf8_lossy(&self.tree.read("log")));
+        }
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let _ = self.child.wait();
     }
@@ -187,7 +197,7 @@ fn check_idle(kind: &Kind) {
     let mut client = proxy.connect("/", ORIGIN).unwrap_or_else(|response| panic!("{}: {response}", kind.name));
     client.line();
 
-    for _ in 0..7 {
+    for _ in 0..8 {
         let frame = client.frame();
         assert_eq!(frame.opcode, PING, "{}: {frame:?}", kind.name);
         client.send(&Frame::new(PONG, &frame.payload));
