@@ -55,6 +55,10 @@ events! {
     }
     /// A handshake of TLS failed.
     info ConnectionRefused = "connection refused" { peer: Peer, why: &'a str, cause: &'a dyn Display }
+    /// wsd could not read a request as HTTP.
+    info RequestUnreadable = "request not readable" { peer: Peer, cause: &'a dyn Display, hint: Option<&'a str> }
+    /// wsd answered a request, other than with a session.
+    info HttpRequest = "http request" { peer: Peer, method: &'a str, path: &'a str, status: u16, bytes: u64, ms: u64 }
     /// wsd cannot accept connections for now.
     warn ConnectionsWait = "connections wait" { cause: &'a dyn Display, hint: &'a str }
 

@@ -131,8 +131,40 @@ enum Names {
     Several(Vec<String>),
 }
 
+/// The UTF-8 of U+FEFF, which some programs print first.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Reads one line of the program. The error says why the line is invalid.
+///
+/// Invalid characters cost themselves only: bytes that are not UTF-8 and halves of surrogate pairs become U+FFFD, and a
+/// byte-order mark is skipped.
 fn command(line: &[u8]) -> Result<Command, String> {
+    let text = String::from_utf8_lossy(line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line));
+    read(text.as_bytes()).or_else(|why| mend_surrogates(&text).map_or(Err(why), |mended| read(mended.as_bytes())))
+}
+
+/// Replaces the escapes of half surrogate pairs (`\ud83d`); `None` if there is none.
+fn mend_surrogates(text: &str) -> Option<String> {
+    let unit = |at: usize| u16::from_str_radix(text.get(at..)?.strip_prefix("\\u")?.get(..4)?, 16).ok();
+    let (mut mended, mut copied, mut at) = (String::new(), 0, 0);
+    while let Some(found) = memchr(b'\\', &text.as_bytes()[at..]) {
+        at += found;
+        at += match (unit(at), unit(at + 6)) {
+            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => 12,
+            (Some(0xd800..0xe000), _) => {
+                mended += &text[copied..at];
+                mended += "\u{fffd}";
+                copied = at + 6;
+                6
+            }
+            (Some(_), _) => 6,
+            (None, _) => 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8),
+        };
+    }
+    (copied > 0).then(|| mended + &text[copied..])
+}
+
+fn read(line: &[u8]) -> Result<Command, String> {
     if !line.trim_ascii_start().starts_with(b"{") {
         // serde would also accept a list, and take its values in the order of the keys.
         return Err("it is not a JSON object".to_owned());
@@ -245,7 +277,7 @@ impl Commands {
 }
 
 fn say(line: &[u8], on: &mut impl FnMut(Said<'_>)) {
-    if line.trim_ascii().is_empty() {
+    if line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii().is_empty() {
         return;
     }
     match command(line) {

@@ -12,6 +12,15 @@ use crate::{
     message::{Kind, Piece},
 };
 
+/// Appends a client's message to a worker's input as a line. One `\n` or `\r\n` at the end of the message is that of the line.
+///
+/// Source: websocat and other clients send a line with its end. A second one would be an empty line, and its answer an empty
+/// message, which such clients take for the end.
+pub(super) fn encode(message: &[u8], input: &mut Vec<u8>) {
+    input.extend_from_slice(message.strip_suffix(b"\n").map_or(message, without_cr));
+    input.push(b'\n');
+}
+
 /// Splits output into lines.
 ///
 /// It emits a line whole up to [`LINE_BYTES_HELD`]. It emits a longer line in pieces of whole characters as it comes, so that
@@ -144,7 +153,7 @@ pub(crate) fn undecided(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Framing, *};
+    use super::*;
 
     /// Returns the messages of `reads`, each as its pieces.
     fn decode<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<Vec<u8>>> {
@@ -235,9 +244,9 @@ mod tests {
     #[test]
     fn a_message_becomes_a_line() {
         let mut input = Vec::new();
-        for message in [&b"a"[..], b"", b"b\nc"] {
-            Framing::Lines.encode(message, &mut input);
+        for message in [&b"a"[..], b"", b"b\nc", b"d\n", b"e\r\n", b"f\r", b"g\n\n", b"\n"] {
+            encode(message, &mut input);
         }
-        assert_eq!(input, b"a\n\nb\nc\n");
+        assert_eq!(input, b"a\n\nb\nc\nd\ne\nf\r\ng\n\n\n");
     }
 }

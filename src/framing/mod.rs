@@ -41,9 +41,9 @@ impl Framing {
 
     /// Appends a client's message to `input` in this format. ([`events::message`] does it for [`Framing::Json`].)
     pub(crate) fn encode(self, message: &[u8], input: &mut Vec<u8>) {
-        input.extend_from_slice(message);
-        if self != Self::Chunks {
-            input.push(b'\n');
+        match self {
+            Self::Chunks => input.extend_from_slice(message),
+            _ => lines::encode(message, input),
         }
     }
 

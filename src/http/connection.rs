@@ -2,14 +2,17 @@
 
 use std::{
     convert::Infallible,
+    fmt::Display,
     io,
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use bytes::Bytes;
 use hyper::{
-    Request, Response,
+    Method, Request, Response, StatusCode, Uri,
     body::{Body as _, Incoming},
     server::conn::http1,
     service::service_fn,
@@ -19,51 +22,97 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
-use super::{pace::Timed, page::Body};
+use super::{
+    pace::Timed,
+    page::Body,
+    wire::{Exchange, Foreign, Wire},
+};
 use crate::{
     budget::{Budget, Kind, Owner, Share},
+    event::Event,
     limits::{HEAD_BYTES_MAX, HTTP_BUFFER_BYTES_MAX, SHUTDOWN_ANSWER},
+    peer::Peer,
     shutdown::Shutdown,
     socket::stream::Stream,
 };
 
-/// Serves `stream` until it closes or a session takes it over; `respond` answers each request.
+/// Serves the stream of a client until it closes or a session takes it over; `respond` answers each request.
 ///
 /// A request with a body has the [`Owner`] of the connection's bytes among its extensions.
 pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
     stream: Stream,
+    peer: Peer,
     budget: &Budget,
     shutdown: &Shutdown,
     respond: impl Fn(Request<Incoming>) -> F,
 ) {
     let answers = TaskTracker::new();
     let owner = Owner::new(budget, Kind::Client);
-    let timed = Timed::new(stream, answers.clone(), owner.clone());
+    let exchange = Arc::<Exchange>::default();
+    let wire = Wire::new(Timed::new(stream, answers.clone(), owner.clone()), Arc::clone(&exchange));
     let service = service_fn(|mut request: Request<Incoming>| {
         if !request.body().is_end_stream() {
             request.extensions_mut().insert(owner.clone());
         }
         let answer = answers.token();
+        let (method, uri, began) = (request.method().clone(), request.uri().clone(), Instant::now());
         let response = respond(request);
-        let share = owner.share();
+        let (share, exchange) = (owner.share(), Arc::clone(&exchange));
         async move {
-            let answered = |body| CountedBody { body, fault: None, share, _answer: answer };
-            Ok::<_, Infallible>(response.await.map(answered))
+            let response = response.await;
+            exchange.owe();
+            let record = Record { peer, method, uri, status: response.status(), bytes: 0, began };
+            let answered = |body| CountedBody { body, fault: None, share, record, _answer: answer };
+            Ok::<_, Infallible>(response.map(answered))
         }
     });
     let connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_header_size(HEAD_BYTES_MAX)
         .max_buf_size(HTTP_BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(timed), service)
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(wire), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    // Errors here are the client's: it broke HTTP, was too slow or left. hyper has sent an error response where it could.
+    // Errors here are the client's: it broke HTTP, was too slow or left. It has got an error response where it could.
     tokio::select! {
-        _ = connection.as_mut() => {}
+        ended = connection.as_mut() => if let Err(error) = ended && error.is_parse() {
+            log_unreadable(peer, exchange.foreign(), &error);
+        },
         () = shutdown.begun() => {
             connection.as_mut().graceful_shutdown();
             let _ = timeout(SHUTDOWN_ANSWER, connection).await;
+        }
+    }
+}
+
+fn log_unreadable(peer: Peer, foreign: Option<Foreign>, error: &hyper::Error) {
+    let (cause, hint): (&dyn Display, _) = match foreign {
+        Some(Foreign::Tls) => (&"TLS on a port without TLS", Some("use http:// or ws://, or start wsd with --ssl")),
+        Some(Foreign::Proxy) => (&"the PROXY protocol", Some("switch it off in the proxy")),
+        None => (error, None),
+    };
+    Event::RequestUnreadable { peer, cause, hint }.emit();
+}
+
+/// An answered request, for the log. Dropping it logs it, unless the connection becomes a session.
+#[derive(Debug)]
+struct Record {
+    peer: Peer,
+    method: Method,
+    uri: Uri,
+    status: StatusCode,
+    /// The bytes of the body that hyper has taken.
+    bytes: u64,
+    began: Instant,
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if self.status != StatusCode::SWITCHING_PROTOCOLS {
+            let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let (peer, method, path) = (self.peer, self.method.as_str(), self.uri.path());
+            Event::HttpRequest { peer, method, path, status: self.status.as_u16(), bytes: self.bytes, ms }.emit();
         }
     }
 }
@@ -75,6 +124,7 @@ struct CountedBody {
     fault: Option<io::Error>,
     /// Counts the data that waits for the client.
     share: Share,
+    record: Record,
     _answer: TaskTrackerToken,
 }
 
@@ -116,6 +166,7 @@ impl CountedBody {
     /// Counts a part of the answer until hyper has written it. Counts as much twice for the source of the next parts: the
     /// file's own buffer and the one that it is read into, or the way from a script.
     fn count(&mut self, data: Bytes) -> Bytes {
+        self.record.bytes += data.len() as u64;
         if data.len() < COUNTED_BYTES_MIN {
             return data;
         }
@@ -127,7 +178,7 @@ impl CountedBody {
 
 /// Returns the stream of an upgraded connection, and the bytes of frames that the client sent together with its request.
 pub(crate) fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
-    let parts = upgraded.downcast::<TokioIo<Timed>>().expect("every connection is served through Timed");
+    let parts = upgraded.downcast::<TokioIo<Wire>>().expect("every connection is served through Wire");
     // A copy, mostly an empty one: the buffer itself would hold hyper's 8 KiB for the whole session.
-    (parts.io.into_inner().into_inner(), parts.read_buf.to_vec())
+    (parts.io.into_inner().into_inner().into_inner(), parts.read_buf.to_vec())
 }

@@ -9,3 +9,4 @@ mod pace;
 pub(crate) mod page;
 pub(crate) mod path;
 pub(crate) mod refusal;
+mod wire;

@@ -70,7 +70,7 @@ impl Acceptor {
                 };
                 if let Some((stream, connection)) = opened {
                     let respond = |request| service.clone().respond(connection.clone(), shutdown.clone(), request);
-                    http::connection::serve(stream, &budget, &shutdown, respond).await;
+                    http::connection::serve(stream, peer, &budget, &shutdown, respond).await;
                 }
                 drop(slot);
             });

@@ -298,7 +298,7 @@ fn headers_of_any_name_are_handed_on_but_for_those_of_the_connection() {
 
     assert_eq!((response.status, response.text().as_str()), (200, "body"), "{response}");
     assert_eq!(response.header("x-any"), Some("thing"));
-    assert_eq!(response.head.matches("set-cookie: ").count(), 2, "{response}");
+    assert_eq!(response.head.matches("Set-Cookie: ").count(), 2, "{response}");
     for name in ["keep-alive", "upgrade"] {
         assert_eq!(response.header(name), None, "{response}");
     }
@@ -320,7 +320,7 @@ fn a_length_that_is_not_true_harms_nobody_else() {
         let mut connection = server.http();
         connection.send("GET /script HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let answer = String::from_utf8(connection.rest()).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("content-length: 10\r\n"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("Content-Length: 10\r\n"), "{answer}");
         assert!(answer.ends_with("\r\n\r\nbody"), "{answer}");
         assert!(server.expect_log("script failed").text.contains("Content-Length"));
     }

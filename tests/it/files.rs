@@ -373,35 +373,6 @@ fn head_is_get_without_the_body() {
 }
 
 #[test]
-fn ranges_are_served() {
-    let tree = Tree::new();
-    tree.file("digits.txt", "0123456789");
-    let server = serve(&tree);
-    let table = [
-        ("bytes=0-3", 206, "0123", Some("bytes 0-3/10")),
-        ("bytes=9-9", 206, "9", Some("bytes 9-9/10")),
-        ("bytes=4-", 206, "456789", Some("bytes 4-9/10")),
-        ("bytes=-3", 206, "789", Some("bytes 7-9/10")),
-        ("bytes=0-99", 206, "0123456789", Some("bytes 0-9/10")),
-        ("bytes=-99", 206, "0123456789", Some("bytes 0-9/10")),
-        ("bytes=10-", 416, "", Some("bytes */10")),
-        ("bytes=-0", 416, "", Some("bytes */10")),
-        ("lines=0-1", 200, "0123456789", None),
-    ];
-    for (range, status, body, content_range) in table {
-        let response = server.get("/digits.txt", &format!("Range: {range}\r\n"));
-
-        assert_eq!((response.status, response.header("content-range")), (status, content_range), "{range}");
-        if status != 416 {
-            assert_eq!(response.text(), body, "{range}");
-        }
-    }
-    assert_eq!(server.get("/digits.txt", "").header("accept-ranges"), Some("bytes"));
-    let several = server.get("/digits.txt", "Range: bytes=0-1,4-5\r\n");
-    assert!(matches!(several.status, 200 | 206), "{several}");
-}
-
-#[test]
 fn a_range_of_another_version_is_the_whole_file() {
     let tree = Tree::new();
     tree.file("digits.txt", "0123456789");

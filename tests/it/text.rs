@@ -149,7 +149,9 @@ fn input_is_the_message_and_a_line_end() {
         ("a message is a line", "hello", "hello\n"),
         ("an empty message is an empty line", "", "\n"),
         ("a line end inside is one more line", "a\nb", "a\nb\n"),
-        ("a line end at the end is an empty line more", "a\n", "a\n\n"),
+        ("a line end at the end is that of the line", "a\n", "a\n"),
+        ("so are both of its characters", "a\r\n", "a\n"),
+        ("a second line end is an empty line more", "a\n\n", "a\n\n"),
         ("a carriage return is text", "a\r", "a\r\n"),
         ("characters beyond ASCII", "é€😀", "é€😀\n"),
     ];

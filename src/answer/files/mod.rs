@@ -1,6 +1,7 @@
 //! Serves the files of `--staticdir`: none outside of it, none hidden, no program's source.
 
 pub(super) mod folder;
+mod range;
 
 use std::sync::Arc;
 
@@ -8,8 +9,7 @@ use http_body_util::BodyExt;
 use hyper::{
     Method, Request, Response, StatusCode,
     header::{
-        ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
-        X_CONTENT_TYPE_OPTIONS,
+        ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, RANGE, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use tower_http::services::ServeDir;
@@ -51,26 +51,20 @@ impl Folder {
         }
     }
 
-    /// Serves a file, and corrects the library's treatment of ranges.
-    async fn serve_part(self: &Arc<Self>, request: Request<()>) -> Response<Body> {
-        let mut request = self.check_if_range(request).await;
-        if request.headers().get(RANGE).is_some_and(|range| !range.as_bytes().starts_with(b"bytes=")) {
-            // A server ignores an unknown unit (RFC 9110, section 14.2).
-            request.headers_mut().remove(RANGE);
-        }
-        let is_suffix = |range: &HeaderValue| {
-            range.as_bytes().strip_prefix(b"bytes=-").is_some_and(|length| length.iter().any(|digit| *digit != b'0'))
-        };
-        let suffix = request.headers().get(RANGE).is_some_and(is_suffix).then(|| request.clone());
-        let response = self.serve(request).await;
-        match suffix {
-            Some(mut whole) if response.status() == StatusCode::RANGE_NOT_SATISFIABLE => {
-                // A suffix longer than the file is the whole file (RFC 9110, section 14.1.2).
-                whole.headers_mut().insert(RANGE, HeaderValue::from_static("bytes=0-"));
-                self.serve(whole).await
+    /// Serves a file, or a range of it.
+    async fn serve_part(self: &Arc<Self>, mut request: Request<()>) -> Response<Body> {
+        range::tidy(&mut request);
+        if request.headers().contains_key(RANGE) {
+            let mut head = Request::new(());
+            *head.method_mut() = Method::HEAD;
+            head.uri_mut().clone_from(request.uri());
+            if let Some(encodings) = request.headers().get(ACCEPT_ENCODING) {
+                head.headers_mut().insert(ACCEPT_ENCODING, encodings.clone());
             }
-            _ => response,
+            let head = self.serve(head).await;
+            range::adapt(&mut request, &head);
         }
+        self.serve(request).await
     }
 
     async fn serve(self: &Arc<Self>, request: Request<()>) -> Response<Body> {
@@ -83,24 +77,6 @@ impl Folder {
             Ok(response) => response.map(BodyExt::boxed_unsync),
             Err(never) => match never {},
         }
-    }
-
-    /// Removes `Range` if `If-Range` names another version of the file (RFC 9110, section 13.1.5); the library ignores that
-    /// header.
-    async fn check_if_range(self: &Arc<Self>, mut request: Request<()>) -> Request<()> {
-        if let Some(validator) = request.headers_mut().remove(IF_RANGE)
-            && request.headers().contains_key(RANGE)
-        {
-            let mut head = Request::new(());
-            *head.method_mut() = Method::HEAD;
-            head.uri_mut().clone_from(request.uri());
-            let now = self.serve(head).await;
-            let is_current = [ETAG, LAST_MODIFIED].iter().any(|name| now.headers().get(name) == Some(&validator));
-            if !is_current || validator.as_bytes().starts_with(b"W/") {
-                request.headers_mut().remove(RANGE);
-            }
-        }
-        request
     }
 }
 

@@ -72,6 +72,29 @@ fn lines_are_commands() {
 }
 
 #[test]
+fn an_invalid_character_costs_itself_only() {
+    let table: [(&[u8], &str); 10] = [
+        (b"\xef\xbb\xbf{\"text\":\"mark\"}", "mark"),
+        (b"{\"text\":\"no UTF-8 \xff\"}", "no UTF-8 \u{fffd}"),
+        (br#"{"text":"high \ud83d"}"#, "high \u{fffd}"),
+        (br#"{"text":"low \uDC00!"}"#, "low \u{fffd}!"),
+        (br#"{"text":"pair \ud83d\ude00 half \ud83d"}"#, "pair \u{1f600} half \u{fffd}"),
+        (br#"{"text":"wrong way \ude00\ud83d"}"#, "wrong way \u{fffd}\u{fffd}"),
+        (br#"{"text":"two highs \ud83d\ud83d\ude00"}"#, "two highs \u{fffd}\u{1f600}"),
+        (br#"{"text":"escaped \\ud83d \ud83d"}"#, "escaped \\ud83d \u{fffd}"),
+        (b"{\"text\":\"both \xc3 \\ud83d\"}", "both \u{fffd} \u{fffd}"),
+        (br#"{"text":"newline \n \ud83d"}"#, "newline \n \u{fffd}"),
+    ];
+    for (line, want) in table {
+        let send = Command::Send { kind: Kind::Text, payload: want.into(), to: Receivers::All };
+        assert_eq!(command(line), Ok(send), "{want}");
+    }
+    for cut in [br#"{"text":"\"#.as_slice(), br#"{"text":"\u"#, br#"{"text":"\ud83"#, "{\"text\":\"\\é".as_bytes()] {
+        assert!(command(cut).is_err(), "{}", cut.escape_ascii());
+    }
+}
+
+#[test]
 fn a_null_is_no_value() {
     let table = [
         ("text", r#"{"text":null}"#),

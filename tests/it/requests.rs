@@ -1,0 +1,133 @@
+//! Requests in the log, and requests that cannot be read.
+
+use crate::harness::http::Response;
+use crate::harness::server::{Server, field};
+use crate::harness::tree::Tree;
+use crate::harness::websocket::upgrade_request;
+
+/// Sends bytes on a connection of their own, and returns the answer.
+fn ask(server: &Server, bytes: impl AsRef<[u8]>) -> Response {
+    let mut connection = server.http();
+    connection.send(bytes);
+    connection.response("GET")
+}
+
+#[test]
+fn a_request_that_cannot_be_read_gets_a_text_and_a_line_in_the_log() {
+    let long = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(40_000));
+    let table: [(&[u8], u16, &str, &str); 7] = [
+        (b"GET /?f={\"a\":1} HTTP/1.1\r\nHost: x\r\n\r\n", 400, "invalid URI", "percent"),
+        (b"GET /?f=<b> HTTP/1.1\r\nHost: x\r\n\r\n", 400, "invalid URI", "percent"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 80\r\nGET / HTTP/1.1\r\n\r\n", 400, "PROXY", "PROXY"),
+        (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01\0\x50\x1f\x90", 400, "PROXY", "PROXY"),
+        (b"\x16\x03\x01\0\xa5\x01\0\0\xa1\x03\x03 0123456789012345678901234567890123456789", 400, "TLS", "http://"),
+        (b"EHLO example.com\r\n\r\n", 400, "invalid", "HTTP/1.1"),
+        (long.as_bytes(), 431, "large", "32 KiB"),
+    ];
+    for (bytes, status, cause, help) in table {
+        let server = Server::command(&[], &["cat"]);
+
+        let response = ask(&server, bytes);
+
+        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).into_owned();
+        assert_eq!(
+            (response.status, response.header("content-type")),
+            (status, Some("text/plain; charset=utf-8")),
+            "{shown}"
+        );
+        assert!(response.text().contains(help), "{shown}: {response}");
+        let line = server.expect_log("request not readable").text;
+        assert!(line.contains(" INFO ") && field(&line, "cause").is_some_and(|said| said.contains(cause)), "{line}");
+        assert!(field(&line, "peer").is_some_and(|peer| peer.starts_with("127.0.0.1:")), "{line}");
+    }
+}
+
+#[test]
+fn unreadable_requests_do_not_fill_the_log() {
+    let server = Server::command(&[], &["cat"]);
+
+    for _ in 0..300 {
+        assert_eq!(ask(&server, "EHLO example.com\r\n\r\n").status, 400);
+    }
+
+    server.expect_events("request not readable", 300);
+    let lines = server.log().iter().filter(|line| line.contains("request not readable")).count();
+    assert!(lines < 200, "{lines} lines");
+}
+
+#[test]
+fn an_answer_of_wsd_is_not_taken_for_an_unreadable_request() {
+    let tree = Tree::new();
+    tree.program("cgi/empty", "#!/bin/sh\nprintf 'Status: 404 Not Found\\n\\n'\n");
+    tree.file("files/http", "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    let server = Server::serve(&["--cgidir", &tree.path("cgi"), "--staticdir", &tree.path("files")]);
+
+    for _ in 0..3 {
+        let response = server.get("/empty", "");
+        assert_eq!((response.status, response.text()), (404, String::new()), "{response}");
+        assert_eq!(server.get("/http", "").text(), "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    }
+
+    assert!(!server.log().iter().any(|line| line.contains("not readable")));
+}
+
+#[test]
+fn every_http_request_is_a_line_in_the_log() {
+    let tree = Tree::new();
+    tree.file("files/a.txt", "content");
+    tree.program("cgi/job", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\ndone\\n'\n");
+    tree.program("cgi/broken", "#!/bin/sh\nexit 1\n");
+    let folders = ["--staticdir", &tree.path("files"), "--cgidir", &tree.path("cgi")];
+    let table = [
+        ("GET", "/a.txt", 200, 7),
+        ("HEAD", "/a.txt", 200, 0),
+        ("GET", "/job", 200, 5),
+        ("GET", "/broken", 500, 0),
+        ("GET", "/.wsd/client.js", 200, 0),
+        ("GET", "/nothing", 404, 0),
+        ("DELETE", "/a.txt", 405, 0),
+    ];
+    for (method, path, status, bytes) in table {
+        let server = Server::serve(&folders);
+        let mut connection = server.http();
+
+        connection.send(format!("{method} {path}?token=secret HTTP/1.1\r\nHost: {}\r\n\r\n", server.host()));
+        let response = connection.response(method);
+
+        let line = server.expect_log("http request").text;
+        let said = |key: &str| field(&line, key).unwrap_or_default();
+        assert_eq!((&*said("method"), &*said("path"), said("status")), (method, path, status.to_string()), "{line}");
+        assert!(line.contains(" INFO ") && said("peer").starts_with("127.0.0.1:"), "{line}");
+        assert_eq!(response.status, status);
+        let bytes = if bytes == 0 && method != "HEAD" { response.body.len() } else { bytes };
+        assert_eq!(said("bytes"), bytes.to_string(), "{line}");
+        assert!(said("ms").parse::<u64>().is_ok_and(|ms| ms < 10_000), "{line}");
+        assert!(!line.contains("secret"), "{line}");
+    }
+}
+
+#[test]
+fn a_session_is_no_http_request_in_the_log() {
+    let server = Server::command(&[], &["cat"]);
+
+    server.connect("/").close(1000);
+    server.expect_log("session ended");
+    assert_eq!(server.try_connect("/", "Origin: http://evil.example\r\n").err().unwrap().status, 403);
+
+    let refused = server.expect_log("http request").text;
+    assert_eq!(field(&refused, "status").as_deref(), Some("403"), "{refused}");
+    assert!(!server.log().iter().any(|line| line.contains("status=101")));
+}
+
+#[test]
+fn the_headers_of_a_101_are_spelled_as_in_rfc_6455() {
+    let server = Server::command(&["--subprotocol=chat"], &["cat"]);
+
+    let response = ask(&server, upgrade_request(&server.host(), "/", "Sec-WebSocket-Protocol: chat\r\n"));
+
+    assert_eq!(response.status, 101, "{response}");
+    let names: Vec<_> = response.head.lines().skip(1).filter_map(|line| Some(line.split_once(':')?.0)).collect();
+    for name in ["Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"] {
+        assert!(names.contains(&name), "{name}: {response}");
+    }
+}
