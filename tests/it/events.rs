@@ -347,7 +347,6 @@ fn a_line_that_is_no_command_is_logged_with_its_beginning_and_skipped() {
         json!({ "close": id, "code": -1 }).to_string(),
         json!({ "close": id, "reason": "x".repeat(124) }).to_string(),
         "\u{1b}[31mforged\" conn=7".to_owned(),
-        r#"{"text":"half a pair \ud800"}"#.to_owned(),
         long,
     ];
 
@@ -370,11 +369,25 @@ fn a_line_that_is_no_command_is_logged_with_its_beginning_and_skipped() {
     }
     let mut puppet = Puppet::shared();
     let mut clients = puppet.connect(1);
-    puppet.say(b"{\"text\":\"\xFF\"}\n\n  \n");
+    puppet.say(b"\n  \n");
     puppet.say_line(&json!({ "text": "next" }));
     assert_eq!(clients[0].0.line(), "next");
     // An empty line is not worth one in the log.
-    assert_eq!(puppet.server.stop().matches("worker line skipped").count(), 1);
+    assert_eq!(puppet.server.stop().matches("worker line skipped").count(), 0);
+}
+
+#[test]
+fn a_bad_character_costs_itself_only() {
+    let mut puppet = Puppet::shared();
+    let mut clients = puppet.connect(1);
+
+    puppet
+        .say(b"\xEF\xBB\xBF{\"text\":\"a mark\"}\n{\"text\":\"no UTF-8 \xFF\"}\n{\"text\":\"half a pair \\ud800\"}\n");
+
+    for want in ["a mark", "no UTF-8 \u{fffd}", "half a pair \u{fffd}"] {
+        assert_eq!(clients[0].0.line(), want);
+    }
+    assert_eq!(puppet.server.stop().matches("worker line skipped").count(), 0);
 }
 
 #[test]
