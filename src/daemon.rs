@@ -58,6 +58,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(INVALID_SETTINGS, &error),
     };
+    let _log = log::start(settings.log);
     if settings.is_check {
         return match settings.tls.map(tls::open).transpose() {
             Ok(_) => {
@@ -67,7 +68,6 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Err(error) => fail(INVALID_SETTINGS, &error),
         };
     }
-    let _log = log::start(settings.log);
     sys::keep_freed_memory();
     raise_limit();
     let runtime = match runtime(settings.threads) {

@@ -97,6 +97,10 @@ events! {
 
     /// wsd loaded the certificates again.
     info CertificatesLoaded = "certificates loaded" {}
+    /// The server's certificate has expired, or is not yet valid.
+    warn CertificateNotValid = "certificate not valid now" {
+        file: &'a dyn Display, cause: &'a str, from: &'a dyn Display, to: &'a dyn Display, hint: &'a str
+    }
     /// wsd could not load the certificates again.
     error CertificatesNotLoaded = "certificates not loaded, the old ones stay" { cause: &'a dyn Display, hint: &'a str }
     /// wsd loaded the file of settings again.

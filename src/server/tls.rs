@@ -9,13 +9,13 @@ use std::{
 
 use tokio::sync::watch;
 use tokio_rustls::rustls::{
-    ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
+    Error, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::WebPkiClientVerifier,
     version::{TLS12, TLS13},
 };
-use x509_parser::parse_x509_certificate;
+use x509_parser::{certificate::X509Certificate, parse_x509_certificate, public_key::PublicKey, time::ASN1Time};
 
 use super::subject::distinguished_name;
 use crate::{event::Event, peer::Tls};
@@ -30,6 +30,15 @@ pub(crate) struct TlsOptions {
     /// The roots of clients' certificates; if given, every client must present a certificate.
     pub(crate) ca: Option<PathBuf>,
 }
+
+/// The smallest RSA key that TLS can use.
+const RSA_BITS_MIN: usize = 2048;
+
+/// The curves of ECDSA that TLS can use: P-256, P-384 and P-521.
+const CURVES: [&str; 3] = ["1.2.840.10045.3.1.7", "1.3.132.0.34", "1.3.132.0.35"];
+
+/// The curve of Bitcoin, which TLS does not have.
+const SECP256K1: &str = "1.3.132.0.10";
 
 /// The error of certificates that wsd cannot use.
 #[derive(Debug)]
@@ -98,11 +107,10 @@ fn stamps(options: &TlsOptions) -> Vec<Option<Stamp>> {
 
 fn load(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
     let certs = read_certs("--sslcert", &options.cert)?;
-    check_dates(&options.cert, &certs[0])?;
-    let key = PrivateKeyDer::from_pem_file(&options.key).map_err(|cause| TlsError {
-        message: format!("cannot read a private key from `{}` of --sslkey: {cause}", options.key.display()),
-        hint: "name a PEM file with an unencrypted private key",
-    })?;
+    let x509 = parse(&options.cert, &certs[0])?;
+    warn_of_dates(&options.cert, &x509);
+    let key = read_key(&options.key)?;
+    let weakness = weakness(&x509);
     let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .expect("the provider knows both versions");
@@ -121,9 +129,15 @@ fn load(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let mut config = builder.with_single_cert(certs, key).map_err(|cause| TlsError {
-        message: format!("cannot use `{}` of --sslkey with --sslcert: {cause}", options.key.display()),
-        hint: "name the private key that the certificate was made with",
+    let mut config = builder.with_single_cert(certs.clone(), key).map_err(|cause| {
+        let belongs = "name the private key that the certificate was made with";
+        let (cause, hint) = match (cause, weakness) {
+            (Error::InconsistentKeys(_), _) => ("it is not the key of the certificate".to_owned(), belongs),
+            (_, Some(weakness)) => (weakness, "make a key with RSA of 2048 bits or more, P-256, P-384 or Ed25519"),
+            (cause, None) => (cause.to_string(), belongs),
+        };
+        let message = format!("cannot use `{}` of --sslkey with --sslcert: {cause}", options.key.display());
+        TlsError { message, hint }
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
@@ -141,24 +155,55 @@ fn read_certs(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, T
     if certs.is_empty() { Err(bad(&"it has none")) } else { Ok(certs) }
 }
 
-/// Refuses a certificate that is not yet valid or has expired: no client would accept it.
-fn check_dates(path: &Path, cert: &CertificateDer<'_>) -> Result<(), TlsError> {
-    let Ok((_, parsed)) = parse_x509_certificate(cert) else {
-        let message =
-            format!("cannot use `{}` of --sslcert: it does not begin with an X.509 certificate", path.display());
-        return Err(TlsError { message, hint: "put the server's own certificate first in the file" });
-    };
-    let validity = parsed.validity();
-    if validity.is_valid() {
-        return Ok(());
+/// Reads the private key of a PEM file.
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|cause| {
+        let is_encrypted = fs::read_to_string(path).is_ok_and(|text| text.contains("ENCRYPTED"));
+        let name = path.display();
+        if is_encrypted {
+            let message = format!("cannot use `{name}` of --sslkey: it is encrypted with a passphrase");
+            TlsError { message, hint: "decrypt it: openssl pkey -in ENCRYPTED.pem -out KEY.pem" }
+        } else {
+            let message = format!("cannot read a private key from `{name}` of --sslkey: {cause}");
+            TlsError { message, hint: "name a PEM file with an unencrypted private key" }
+        }
+    })
+}
+
+/// Parses the server's own certificate.
+fn parse<'a>(path: &Path, cert: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, TlsError> {
+    parse_x509_certificate(cert).map(|(_, x509)| x509).map_err(|_| TlsError {
+        message: format!("cannot use `{}` of --sslcert: it does not begin with an X.509 certificate", path.display()),
+        hint: "put the server's own certificate first in the file",
+    })
+}
+
+/// Warns of a certificate that has expired or is not yet valid. wsd serves it: a machine without a clock starts in 1970, and
+/// some clients do not check.
+fn warn_of_dates(path: &Path, cert: &X509Certificate<'_>) {
+    let validity = cert.validity();
+    if !validity.is_valid() {
+        let cause = if validity.not_after < ASN1Time::now() { "it has expired" } else { "it is not yet valid" };
+        let hint = "renew the certificate, or correct the clock of this machine";
+        let (file, from, to) = (&path.display(), &validity.not_before, &validity.not_after);
+        Event::CertificateNotValid { file, cause, from, to, hint }.emit();
     }
-    let message = format!(
-        "cannot use `{}` of --sslcert: it is valid from {} to {} only",
-        path.display(),
-        validity.not_before,
-        validity.not_after
-    );
-    Err(TlsError { message, hint: "renew the certificate, or correct the clock of this machine" })
+}
+
+/// Returns the reason why TLS cannot use the key of a certificate, if it is a weak or an unsupported one.
+fn weakness(cert: &X509Certificate<'_>) -> Option<String> {
+    let key = cert.public_key();
+    match key.parsed().ok()? {
+        PublicKey::RSA(rsa) if rsa.key_size() < RSA_BITS_MIN => {
+            Some(format!("an RSA key of {} bits is too weak", rsa.key_size()))
+        }
+        PublicKey::EC(_) => {
+            let curve = key.algorithm.parameters.as_ref()?.as_oid().ok()?.to_id_string();
+            let name = if curve == SECP256K1 { "secp256k1" } else { &curve };
+            (!CURVES.contains(&&*curve)).then(|| format!("the curve {name} is not supported"))
+        }
+        _ => None,
+    }
 }
 
 /// Returns the result of a handshake: protocol, cipher, and the subject of the client's certificate.

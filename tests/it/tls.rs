@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,8 @@ use rustls::{ClientConfig, ProtocolVersion};
 use crate::harness::certificates::{Authority, Identity};
 use crate::harness::crowd::raise_descriptor_limit;
 use crate::harness::http::{Connection, Response};
-use crate::harness::server::{Server, run};
+use crate::harness::server::{Server, field, run};
+use crate::harness::skip::has;
 use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{CLOSE, Client, Close, Frame, TEXT, upgrade_request};
@@ -335,8 +337,6 @@ fn certificates_that_cannot_be_used_are_exit_3_and_named() {
     write(&tree, &server);
     tree.file("ca.pem", authority.pem())
         .file("other-key.pem", authority.identity("other").key)
-        .file("expired.pem", authority.expired().certificate)
-        .file("early.pem", authority.early().certificate)
         .file("empty.pem", "")
         .file("text.pem", "no certificate, and no key\n")
         .file("cut.pem", &server.certificate[..server.certificate.len() / 2])
@@ -351,8 +351,6 @@ fn certificates_that_cannot_be_used_are_exit_3_and_named() {
         ("--sslcert", "cut.pem"),
         ("--sslcert", "hollow.pem"),
         ("--sslcert", "key.pem"),
-        ("--sslcert", "expired.pem"),
-        ("--sslcert", "early.pem"),
         ("--sslkey", "nothing.pem"),
         ("--sslkey", "directory.pem"),
         ("--sslkey", "empty.pem"),
@@ -471,7 +469,6 @@ fn a_bad_new_certificate_leaves_the_old_one_and_is_told_of() {
     for (bad, flag) in [
         (Identity { certificate: "rubbish".to_owned(), key: old.key.clone() }, "--sslcert"),
         (Identity { certificate: old.certificate.clone(), key: authority.identity("other").key }, "--sslkey"),
-        (authority.expired(), "--sslcert"),
     ] {
         write(&tree, &old);
         let server = serve(&tree, &[], &["cat"]);
@@ -491,6 +488,58 @@ fn a_bad_new_certificate_leaves_the_old_one_and_is_told_of() {
         eventually("a good one is loaded after the bad one", || {
             is_identity(&secure(&server, &config), &good).then_some(())
         });
+    }
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_now_is_served_and_warned_of() {
+    let authority = Authority::new();
+    let config = authority.client(&[&TLS13], None);
+    for (identity, cause) in [(authority.expired(), "it has expired"), (authority.early(), "it is not yet valid")] {
+        let tree = Tree::new();
+        write(&tree, &identity);
+        let server = serve(&tree, &[], &["cat"]);
+
+        for count in 1..=2 {
+            let line = server.expect_nth_log("certificate not valid now", count).text;
+            assert!(line.contains(" WARN "), "{line}");
+            assert_eq!(field(&line, "cause").as_deref(), Some(cause), "{line}");
+            assert!(["file", "from", "to", "hint"].iter().all(|key| field(&line, key).is_some()), "{line}");
+            // The client refuses the certificate, and tells why: it has come.
+            let refusal = try_secure(&server, &config).err().expect("a refusal").to_string();
+            assert!(refusal.contains("certificate"), "{refusal}");
+            server.signal(Signal::HUP);
+        }
+    }
+}
+
+#[test]
+fn keys_that_tls_cannot_use_are_refused_with_the_reason() {
+    if !has("openssl") {
+        return;
+    }
+    let request = "openssl req -x509 -subj /CN=localhost -days 30 -out cert.pem";
+    let table = [
+        (format!("{request} -newkey rsa:1024 -nodes -keyout key.pem"), "an RSA key of 1024 bits is too weak"),
+        (
+            format!("openssl ecparam -name secp256k1 -genkey -noout -out key.pem && {request} -key key.pem"),
+            "the curve secp256k1 is not supported",
+        ),
+        (
+            format!("{request} -newkey rsa:2048 -passout pass:secret -keyout key.pem"),
+            "it is encrypted with a passphrase",
+        ),
+    ];
+    for (command, reason) in table {
+        let tree = Tree::new();
+        let made = Command::new("sh").args(["-ec", &command]).current_dir(tree.path("")).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+
+        let outcome =
+            run(&["--port=0", "--ssl", "--sslcert", &tree.path("cert.pem"), "--sslkey", &tree.path("key.pem"), "cat"]);
+
+        assert_eq!(outcome.status, Some(3), "{outcome:?}");
+        assert!(outcome.stderr.contains(reason) && outcome.stderr.contains("hint:"), "{reason}: {outcome:?}");
     }
 }
 
