@@ -53,6 +53,14 @@ impl Pattern {
         Ok(if is_prefix { Self::Below(path.to_owned()) } else { Self::Exact(path.to_owned()) })
     }
 
+    /// Returns the pattern of this path and all below it.
+    pub(crate) fn below(self) -> Self {
+        match self {
+            Self::Exact(path) => Self::Below(path.strip_suffix('/').unwrap_or(&path).to_owned()),
+            below @ Self::Below(_) => below,
+        }
+    }
+
     /// Returns the path, without the `/*`.
     fn path(&self) -> &str {
         match self {

@@ -96,6 +96,9 @@ impl Plan {
             let hint = "write a path such as /chat, or /tools/* for every path below /tools";
             Error::new(format!("invalid path `{path}`: {why}"), hint).about(&route.path)
         })?;
+        let ServedFlags { dir, staticdir, cgidir, .. } = &route.flags.served;
+        let has_folder = [dir, staticdir, cgidir].into_iter().flatten().any(|folder| !folder.is_empty());
+        let pattern = if has_folder { pattern.below() } else { pattern };
         if self.sites.iter().any(|built| built.pattern.as_ref() == Some(&pattern)) {
             let message = format!("cannot serve the path `{path}` twice");
             return Err(Error::new(message, "give each route its own path").about(&route.path));

@@ -19,6 +19,43 @@ fn route(path: &str, name: &str) -> String {
 }
 
 #[test]
+fn a_route_with_a_folder_serves_all_below_its_path() {
+    let tree = Tree::new();
+    tree.file("files/index.html", "a page").file("files/a.txt", "text of a").file("files/sub/b.txt", "text of b");
+    tree.program("programs/echo", "#!/bin/sh\nexec cat\n");
+    tree.program("scripts/name", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s' \"$SCRIPT_NAME\"\n");
+    let route = |path: &str, key: &str, folder: &str| {
+        format!("[[route]]\npath = \"{path}\"\n{key} = \"{}\"\n", tree.path(folder))
+    };
+    let (site, slash) = (route("/site", "staticdir", "files"), route("/slash/", "staticdir", "files"));
+    let (ws, cgi) = (route("/ws", "dir", "programs"), route("/cgi", "cgidir", "scripts"));
+    let server = serve(&tree, &[&*site, &slash, &ws, &cgi].concat(), &[]);
+
+    let table = [
+        ("/site/", "a page"),
+        ("/site/a.txt", "text of a"),
+        ("/site/sub/b.txt", "text of b"),
+        ("/slash/a.txt", "text of a"),
+        ("/cgi/name", "/cgi/name"),
+    ];
+    for (path, want) in table {
+        let response = server.get(path, "");
+        assert_eq!((response.status, &*response.text()), (200, want), "{path}");
+    }
+    let mut client = server.connect("/ws/echo");
+    client.text("hello");
+    assert_eq!(client.line(), "hello");
+    assert_eq!(server.get("/a.txt", "").status, 404, "outside of the routes");
+
+    let server = serve(&tree, &[&*route("/", "staticdir", "files"), &ws].concat(), &[]);
+    assert_eq!(
+        (server.get("/", "").text(), server.get("/sub/b.txt", "").text()),
+        ("a page".into(), "text of b".into())
+    );
+    server.connect("/ws/echo").text("beside the root");
+}
+
+#[test]
 fn the_longest_match_answers_and_the_program_is_told_the_rest_of_the_path() {
     let tree = Tree::new();
     let settings = [
