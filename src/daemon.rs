@@ -95,7 +95,7 @@ fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
 
 /// Opens certificates and listeners, then serves clients until a signal ends it. Returns the exit status.
 async fn serve(settings: Settings) -> Result<ExitCode, String> {
-    let Settings { listen, tls, routes, loader, log, banner, warning, announces, .. } = settings;
+    let Settings { listen, tls, routes, loader, log, banner, announces, .. } = settings;
     #[cfg(target_os = "linux")]
     sys::keep_statuses();
     let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
@@ -105,8 +105,11 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let scheme = if certificates.is_some() { "https" } else { "http" };
     let urls: Vec<String> = main.iter().map(|listener| listener.url(scheme)).collect();
     let told = match log.level {
-        LevelFilter::OFF | LevelFilter::ERROR | LevelFilter::WARN => warning,
-        _ => format!("{banner}  listens  {}\n", urls.join(" ")),
+        LevelFilter::OFF | LevelFilter::ERROR | LevelFilter::WARN => banner.warning,
+        _ => {
+            let network: Vec<_> = main.iter().filter_map(|listener| listener.network_url(scheme)).collect();
+            banner.text(&urls, &network)
+        }
     };
     say(&mut io::stderr(), &told);
 

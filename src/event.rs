@@ -106,7 +106,7 @@ events! {
     /// wsd loaded the file of settings again.
     info SettingsLoaded = "settings loaded" {}
     /// wsd could not load the file of settings again.
-    error SettingsNotLoaded = "settings not loaded, the old ones stay" { cause: &'a dyn Display }
+    error SettingsNotLoaded = "settings not loaded, the old ones stay" { cause: &'a dyn Display, hint: Option<&'a str> }
     /// Settings have changed that take effect at the next start only.
     warn SettingsNeedRestart = "settings need a restart" { keys: &'a str, hint: &'a str }
 }

@@ -55,7 +55,7 @@ impl Reload {
         };
         if run_blocking(load).is_none() {
             self.is_due.store(false, Ordering::Release);
-            Event::SettingsNotLoaded { cause: &"no thread left" }.emit();
+            Event::SettingsNotLoaded { cause: &"no thread left", hint: None }.emit();
         }
     }
 
@@ -92,7 +92,7 @@ impl Subjects {
                     Event::SettingsNeedRestart { keys: &changed.join(","), hint }.emit();
                 }
             }
-            Err(cause) => Event::SettingsNotLoaded { cause: &cause }.emit(),
+            Err(error) => Event::SettingsNotLoaded { cause: &error.message, hint: Some(&error.hint) }.emit(),
         }
     }
 }

@@ -87,6 +87,8 @@ pub(crate) struct CommandLine {
     pub(crate) run: RunFlags,
     /// COMMAND and its arguments.
     pub(crate) command: Option<Flag<CommandWords>>,
+    /// The last flag before COMMAND, if it is a switch without a value.
+    pub(crate) last_switch: Option<String>,
     /// Whether wsd was started under the name `websocketd`; then the defaults of websocketd apply.
     pub(crate) is_websocketd: bool,
 }
@@ -120,6 +122,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandL
     let is_websocketd = own_name == Some("websocketd");
     let mut definition = if is_websocketd { old_definition() } else { Definition::command() };
     let (flags, command) = split(&definition, args);
+    let last_switch = last_switch(&definition, flags.last());
     let matches = definition.try_get_matches_from_mut(flags).map_err(|error| answer(&error))?;
     let Definition { run, license, generate: asked, .. } =
         Definition::from_arg_matches(&matches).map_err(|error| answer(&error))?;
@@ -131,7 +134,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandL
         return Err(text.map_or_else(|error| Answer::Wrong(error.to_string()), Answer::Text));
     }
     let command = (!command.is_empty()).then_some(Flag { value: CommandWords(command), at: None });
-    Ok(CommandLine { matches, run, command, is_websocketd })
+    Ok(CommandLine { matches, run, command, last_switch, is_websocketd })
 }
 
 /// Returns the definition of the flags for the name `websocketd`; its help shows the defaults of websocketd.
@@ -157,6 +160,16 @@ pub(crate) fn misplaced(command: &CommandWords) -> Option<String> {
     let flags = command.0.iter().skip(1).filter_map(|word| word.to_str()?.strip_prefix("--"));
     let mut flags = flags.map(|body| body.split_once('=').map_or(body, |(name, _)| name));
     flags.find(|flag| names.iter().any(|name| name == flag)).map(str::to_owned)
+}
+
+/// Returns a flag if it is one that takes a value after `=` only, and has none.
+fn last_switch(definition: &Command, flag: Option<&OsString>) -> Option<String> {
+    let flag = flag?.to_str()?;
+    let is_switch = |argument: &&clap::Arg| {
+        argument.get_long().is_some_and(|name| flag.strip_prefix("--") == Some(name))
+            && argument.is_require_equals_set()
+    };
+    definition.get_arguments().find(is_switch).map(|_| flag.to_owned())
 }
 
 fn answer(error: &clap::Error) -> Answer {

@@ -17,9 +17,9 @@ pub(crate) struct Secs(pub(crate) Duration);
 /// A number of seconds, 0 to a year.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SecsFromZero(pub(crate) Duration);
-/// A limit; 0 and negative numbers mean no limit.
+/// A limit; 0 and, as in websocketd, negative numbers mean no limit.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Limit(pub(crate) Option<usize>);
+pub(crate) struct Limit(pub(crate) i64);
 /// The permissions of a file, 1 to 0o777.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Mode(pub(crate) u32);
@@ -32,6 +32,13 @@ pub(crate) struct CommandWords(pub(crate) Vec<OsString>);
 /// A path, and the program to serve at it.
 #[derive(Clone, Debug)]
 pub(crate) struct RouteWords(pub(crate) String, pub(crate) CommandWords);
+
+impl Limit {
+    /// Returns the limit; `None` is no limit.
+    pub(crate) fn count(&self) -> Option<usize> {
+        self.0.try_into().ok().filter(|limit| *limit > 0)
+    }
+}
 
 /// Implements [`Value`]: the function that turns a word into TOML, the expected values, and the reader of TOML.
 macro_rules! values {
@@ -56,9 +63,7 @@ values! {
     bool: boolean, "true or false", |toml| toml.as_bool();
     u16: integer, "a number from 0 to 65535", |toml| toml.as_integer()?.try_into().ok();
     usize: integer, "a whole number, 0 or more", |toml| toml.as_integer()?.try_into().ok();
-    Limit: integer, "a whole number", |toml| {
-        toml.as_integer().map(|limit| Self(limit.try_into().ok().filter(|limit| *limit > 0)))
-    };
+    Limit: integer, "a whole number", |toml| toml.as_integer().map(Self);
     NonZero<usize>: integer, "a number from 1 to 512", |toml| {
         NonZero::new(toml.as_integer()?.try_into().ok().filter(|count| *count <= 512)?)
     };

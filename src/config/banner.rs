@@ -1,10 +1,16 @@
 //! The banner: the served programs and folders, and the clients and pages that may connect.
 
-use std::fmt::Write;
+use std::{env, fmt::Write};
 
 use super::{file::File, routes::routes};
 use crate::{
-    cli::{self, CommandLine, server::Flags, site::SharingWord, types::CommandWords, value::is_on},
+    cli::{
+        self, CommandLine,
+        server::Flags,
+        site::SharingWord,
+        types::{CommandWords, Items},
+        value::{Value, is_on},
+    },
     http::origin::Policy,
     server::{
         listen::{Addresses, ListenOptions},
@@ -13,8 +19,40 @@ use crate::{
     worker::environ::VERSION,
 };
 
-/// Returns the lines for the terminal, and the warning that wsd prints instead if it does not print them.
-pub(super) fn banner(line: &CommandLine, file: &File, listen: &ListenOptions, origin: &Policy) -> (String, String) {
+/// Lines for the terminal.
+#[derive(Debug)]
+pub(crate) struct Banner {
+    /// The served programs and folders, and the clients that may connect.
+    about: String,
+    /// The warning that wsd prints where it prints no banner; may be empty.
+    pub(crate) warning: String,
+    /// Whether a WebSocket can connect to a program.
+    has_programs: bool,
+    has_console: bool,
+}
+
+impl Banner {
+    /// Returns the banner of a server with these URLs, and these for other machines of its network.
+    pub(crate) fn text(&self, urls: &[String], network: &[String]) -> String {
+        let mut text = format!("{}  listens  {}\n", self.about, urls.join(" "));
+        if !network.is_empty() {
+            let _ = writeln!(text, "  network  {}", network.join(" "));
+        }
+        let sockets = urls.iter().chain(network).filter_map(|url| url.strip_prefix("http"));
+        let sockets: Vec<_> = sockets.map(|rest| format!("ws{rest}")).collect();
+        if self.has_programs && !sockets.is_empty() {
+            let _ = writeln!(text, "  connect  {}", sockets.join(" "));
+            let next = if self.has_console { "open a URL: the console talks to the programs" } else { NO_CONSOLE };
+            let _ = writeln!(text, "  next     {next}");
+        }
+        text
+    }
+}
+
+const NO_CONSOLE: &str = "add --devconsole for a page that talks to the programs";
+
+/// Returns the lines for the terminal.
+pub(super) fn banner(line: &CommandLine, file: &File, listen: &ListenOptions, origin: &Policy) -> Banner {
     let flags = line.over(file.flags.clone());
     let (served, command) = (&flags.site.served, line.command.as_deref());
     let mut banner = format!("wsd {VERSION}\n");
@@ -40,7 +78,11 @@ pub(super) fn banner(line: &CommandLine, file: &File, listen: &ListenOptions, or
             add(what, &format!("in {}{how}", folder.display()));
         }
     }
-    for route in routes(line, file) {
+    let routes = routes(line, file);
+    let has_programs = command.is_some()
+        || served.dir.is_some()
+        || routes.iter().any(|route| route.command.is_some() || route.flags.served.dir.is_some());
+    for route in routes {
         let served = &route.flags.served;
         let folders = [("cgidir", &served.cgidir), ("dir", &served.dir), ("staticdir", &served.staticdir)];
         let folders =
@@ -62,7 +104,25 @@ pub(super) fn banner(line: &CommandLine, file: &File, listen: &ListenOptions, or
     if let Some(flag) = command.and_then(cli::misplaced) {
         add("hint", &format!("--{flag} after COMMAND goes to COMMAND; write flags of wsd before it"));
     }
-    (banner, if is_unasked { format!("wsd: warning: pages {pages}\n") } else { String::new() })
+    if let (Some(flag), Some(value)) = (&line.last_switch, command.and_then(|command| command.0[0].to_str()))
+        && bool::of_word(value.as_ref()).is_some()
+    {
+        add("hint", &format!("`{value}` is COMMAND here; to set {flag}, write {flag}={value}"));
+    }
+    if let Some(limit) = served.maxforks.as_deref().filter(|limit| limit.0 < 0) {
+        add("hint", &format!("--maxforks={} is no limit, as in websocketd; write 0", limit.0));
+    }
+    for name in unset(flags.site.programs.passenv.as_deref()) {
+        add("hint", &format!("--passenv names {name}, which is not set"));
+    }
+    let warning = if is_unasked { format!("wsd: warning: pages {pages}\n") } else { String::new() };
+    Banner { about: banner, warning, has_programs, has_console: is_on(&served.devconsole) }
+}
+
+/// Returns the variables that `--passenv` names and wsd does not have.
+fn unset(names: Option<&Items>) -> Vec<&str> {
+    let names = names.iter().flat_map(|names| &names.0).map(|name| name.trim());
+    names.filter(|name| !name.is_empty() && env::var_os(name).is_none()).collect()
 }
 
 fn joined(command: &CommandWords) -> String {

@@ -7,8 +7,8 @@ use crate::cli::value::Flag;
 /// An error in the settings: a message, a hint, and the values that it is about.
 #[derive(Debug)]
 pub(crate) struct Error {
-    pub(super) message: String,
-    pub(super) hint: String,
+    pub(crate) message: String,
+    pub(crate) hint: String,
     /// The offsets in the file at which the values start.
     pub(super) about: Vec<usize>,
 }

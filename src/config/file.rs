@@ -52,6 +52,16 @@ impl File {
         Error::new(format!("{}:{line}: {}", self.name, error.message), error.hint)
     }
 
+    /// Whether there is a file without anything in it.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.name.is_empty() && self.text.trim().is_empty()
+    }
+
+    /// Returns the name of the file.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn fill(&mut self) -> Result<(), Error> {
         let text = self.text.clone();
         let table = DeTable::parse(&text).map_err(|error| {
@@ -89,8 +99,14 @@ impl File {
 pub(super) fn read(line: &CommandLine) -> Result<File, Error> {
     let Some(path) = &line.run.config else { return Ok(File::default()) };
     let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|cause| {
+    let bytes = fs::read(path).map_err(|cause| {
         Error::new(format!("cannot read `{name}` of --config: {cause}"), "name a readable TOML file")
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let front = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = front.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let message = format!("cannot read `{name}` of --config: line {line} is not UTF-8");
+        Error::new(message, "save it as UTF-8 in your editor")
     })?;
     parse(name, text)
 }

@@ -1,6 +1,6 @@
 //! Turns flags into settings: layers command line, file and defaults, checks them, and builds the options of each module.
 
-mod banner;
+pub(crate) mod banner;
 mod error;
 mod file;
 #[cfg(any(test, fuzzing))]
@@ -21,6 +21,7 @@ use crate::{
     log::{self, LogOptions},
     server::{listen::ListenOptions, tls::TlsOptions},
 };
+use banner::Banner;
 use error::Error;
 use file::File;
 use routes::Plan;
@@ -41,9 +42,7 @@ pub(crate) struct Settings {
     /// The level and the stream of the log.
     pub(crate) log: LogOptions,
     /// Lines for the terminal: the served programs and folders, and the clients that may connect.
-    pub(crate) banner: String,
-    /// A warning that wsd prints when it prints no banner; may be empty.
-    pub(crate) warning: String,
+    pub(crate) banner: Banner,
     /// Whether wsd prints the ready URLs on standard output; then the log is on standard error.
     pub(crate) announces: bool,
     /// Whether wsd only checks the settings, then exits.
@@ -86,10 +85,9 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
     let (level, tls, listen) = server(&line, &file)?;
     let mut plan = Plan::default();
     let routes = plan.build(&line, &file)?;
-    let (banner, warning) = banner::banner(&line, &file, &listen, &routes.otherwise.gate.origin);
+    let banner = banner::banner(&line, &file, &listen, &routes.otherwise.gate.origin);
     Ok(Settings {
         banner,
-        warning,
         listen,
         tls,
         routes,

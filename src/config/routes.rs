@@ -21,6 +21,7 @@ use crate::{
         CommandLine,
         server::Flags,
         site::{RoomFlags, ServedFlags, SharingWord, SiteFlags},
+        types::Limit,
         value::Flag,
     },
     limits::{BUFFER_BYTES_MAX, FORKS_MAX},
@@ -75,7 +76,7 @@ impl Plan {
         next.budget.resize(Some(bytes_max).filter(|bytes| *bytes > 0));
         for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
             let limit = built.recipe.flags.served.maxforks.as_deref();
-            built.site.launcher.admission.resize(limit.and_then(|limit| limit.0));
+            built.site.launcher.admission.resize(limit.and_then(Limit::count));
         }
         let of_old = self.admissions().filter(|(pattern, _)| next.admission_of(pattern).is_none());
         next.gone = of_old.filter(|(_, admission)| !admission.is_idle()).collect();
@@ -125,13 +126,12 @@ impl Plan {
             let has_program = recipe.command.is_some() || recipe.flags.served.dir.is_some();
             drop_inherited(&mut recipe.flags.rooms, |at| at.is_none() && has_program);
         } else if !serves(&recipe) {
-            let message = "cannot serve anything: there is no COMMAND, --dir, --staticdir or --cgidir";
-            return Err(Error::new(message, "try `wsd --port=8080 cat`; `wsd --help` lists the flags"));
+            return Err(nothing_to_serve(file));
         }
         // A new limit does not need a new site.
         let maxforks = recipe.flags.served.maxforks.take();
         self.add(old, None, recipe, self.admission.clone())?;
-        Ok(maxforks.map_or(Some(FORKS_MAX), |limit| limit.value.0))
+        Ok(maxforks.map_or(Some(FORKS_MAX), |limit| limit.count()))
     }
 
     fn add(&mut self, old: &Self, pattern: Option<Pattern>, recipe: Recipe, admission: Admission) -> Result<(), Error> {
@@ -169,6 +169,15 @@ impl Plan {
         }
         Ok(sources)
     }
+}
+
+fn nothing_to_serve(file: &File) -> Error {
+    if file.is_empty() {
+        let message = format!("cannot serve anything: the file `{}` of --config is empty", file.name());
+        return Error::new(message, "write a route into it: [[route]], path = \"/\", command = [\"cat\"], a line each");
+    }
+    let message = "cannot serve anything: there is no COMMAND, --dir, --staticdir, --cgidir or route";
+    Error::new(message, "try `wsd --port=8080 cat`; `wsd --help` lists the flags")
 }
 
 /// Lists the routes of the file and of the command line. A route of the command line replaces one at the same path.

@@ -1,6 +1,12 @@
 //! Builds one site: its programs and folders, the clients that may use them, and the options.
 
-use std::{env, ffi::OsString, path::Path, sync::Arc, time::Duration};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use super::error::Error;
 use crate::{
@@ -97,22 +103,37 @@ fn scripts(recipe: &Recipe, dir: Option<Root>) -> Result<Option<Scripts>, Error>
 fn command(words: &Flag<CommandWords>, sharing: SharingWord) -> Result<Program, Error> {
     let (name, args) = words.0.split_first().expect("never empty");
     let path = locate(name).ok_or_else(|| {
-        let hint = if name.as_encoded_bytes().starts_with(b"-") {
-            "write flags before COMMAND"
-        } else if name == "path" && sharing == SharingWord::All {
-            "did you mean --shared=path?"
-        } else if Path::new(name).is_dir() {
-            "add --dir= to serve the programs in this folder, or --staticdir= to serve its files"
-        } else if Path::new(name).is_file() {
-            "write a file of this folder as in ./counter, and make it executable: chmod +x"
-        } else if Path::new(name).is_relative() && name.as_encoded_bytes().contains(&b'/') {
-            "write an absolute path, or one relative to the folder in which wsd was started"
-        } else {
-            "name an executable file by its path, or a program that `command -v` finds"
-        };
-        Error::new(format!("cannot find COMMAND `{}`", name.display()), hint).about(words)
+        let shown = name.display();
+        if Path::new(name).is_file() && name.as_encoded_bytes().contains(&b'/') {
+            let message = format!("cannot start COMMAND `{shown}`: the file is not executable");
+            return Error::new(message, format!("make it executable: chmod +x {shown}")).about(words);
+        }
+        Error::new(format!("cannot find COMMAND `{shown}`"), hint_for(name, sharing)).about(words)
     })?;
     Ok(Program::new(path, args.to_vec()))
+}
+
+/// Returns advice for a COMMAND that does not exist.
+fn hint_for(name: &OsStr, sharing: SharingWord) -> String {
+    let (path, text) = (Path::new(name), name.to_string_lossy());
+    let hint = if text.starts_with('-') {
+        "write flags before COMMAND"
+    } else if name == "path" && sharing == SharingWord::All {
+        "did you mean --shared=path?"
+    } else if path.is_dir() {
+        "add --dir= to serve the programs in this folder, or --staticdir= to serve its files"
+    } else if path.is_file() {
+        return format!("write a file of this folder as ./{text}; it must be executable: chmod +x {text}");
+    } else if text.contains(['|', ';', '&', '<', '>', '$', '*']) {
+        return format!("let a shell run it: sh -c '{text}'");
+    } else if text.contains(char::is_whitespace) {
+        return format!("write the words without quotes: {text}");
+    } else if path.is_relative() && text.contains('/') {
+        "write an absolute path, or one relative to the folder in which wsd was started"
+    } else {
+        "name an executable file by its path, or a program that `command -v` finds"
+    };
+    hint.to_owned()
 }
 
 /// Opens a folder. Scripts pass variables that may be empty: wsd ignores an empty folder name, as websocketd does.
@@ -137,6 +158,12 @@ fn origin(recipe: &Recipe) -> Result<Policy, Error> {
         (None, true, false) => Ok(Policy::Sameorigin),
         (Some(list), sameorigin, false) => {
             let parse = |text: &String| {
+                if let Some((scheme, rest)) = text.split_once("://")
+                    && let Some(meant) = ["http", "https", "file"].into_iter().find(|known| is_near(scheme, known))
+                {
+                    let message = format!("invalid origin `{text}` in --origin: unknown scheme `{scheme}`");
+                    return Err(Error::new(message, format!("did you mean {meant}://{rest}?")).about(list));
+                }
                 ListedOrigin::parse(text).map_err(|why| {
                     let hint = "write [scheme://]host[:port], as in --origin=https://example.com,localhost:8080";
                     Error::new(format!("invalid origin `{text}` in --origin: {why}"), hint).about(list)
@@ -250,6 +277,14 @@ fn rooms(flags: &SiteFlags, scripts: Option<&Scripts>, process: &ProcessOptions)
         budget: process.budget.clone(),
     };
     Ok(Some(Rooms::new(sharing, options)))
+}
+
+/// Whether a word is most likely a misspelt one.
+fn is_near(word: &str, known: &str) -> bool {
+    word != known
+        && word.len() > 2
+        && strsim::osa_distance(word, known) == 1
+        && ![("http", "https"), ("https", "http")].contains(&(word, known))
 }
 
 /// Returns the variables that workers inherit, with their current values. Skips `HTTPS`: wsd sets it for TLS.

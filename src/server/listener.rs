@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     os::fd::AsFd,
 };
 
@@ -76,6 +76,14 @@ impl Listener {
         }
     }
 
+    /// Returns the URL for other machines of the network, if the listener has all addresses of this one.
+    pub(crate) fn network_url(&self, scheme: &str) -> Option<String> {
+        let Self::Tcp(listener) = self else { return None };
+        let address = listener.local_addr().ok().filter(|address| address.ip().is_unspecified())?;
+        let own = network_address(address.ip())?;
+        Some(format!("{scheme}://{}/", SocketAddr::new(own, address.port())))
+    }
+
     /// Returns the address that clients connect to: a URL, or `unix:` and a path.
     pub(crate) fn url(&self, scheme: &str) -> String {
         match self {
@@ -87,6 +95,16 @@ impl Listener {
             Self::Unix(listener) => format!("unix:{}", unix_name(listener)),
         }
     }
+}
+
+/// Returns an address of this machine that other machines of its network can reach.
+fn network_address(family: IpAddr) -> Option<IpAddr> {
+    // Connecting a UDP socket sends nothing: the kernel only chooses the own address towards that one, which is for
+    // documentation (RFC 5737, RFC 3849).
+    let outside = if family.is_ipv4() { "192.0.2.1:9" } else { "[2001:db8::1]:9" };
+    let socket = UdpSocket::bind((family, 0)).ok()?;
+    socket.connect(outside).ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|own| !own.is_unspecified() && !own.is_loopback())
 }
 
 /// Replaces an unspecified address (`0.0.0.0`, `::`) by the loopback address, which this machine can connect to.

@@ -84,6 +84,52 @@ fn a_flag_of_ours_after_the_command_is_pointed_out() {
 }
 
 #[test]
+fn mistakes_that_wsd_can_live_with_get_a_hint_in_the_banner() {
+    let table: [(&[&str], &[&str], &str); 4] = [
+        (&["--binary"], &["true"], "to set --binary, write --binary=true"),
+        (&["--maxforks=-1"], &["cat"], "--maxforks=-1 is no limit"),
+        (&["--passenv=PATH,NO_SUCH_NAME_4711"], &["cat"], "--passenv names NO_SUCH_NAME_4711, which is not set"),
+        (&["--maxforks=0", "--binary=true"], &["cat"], ""),
+    ];
+    for (flags, command, want) in table {
+        let banner = Server::command(flags, command).stop();
+
+        assert!(banner.contains(want), "{flags:?} {command:?}: {banner}");
+        assert_eq!(banner.contains("  hint "), !want.is_empty(), "{flags:?} {command:?}: {banner}");
+    }
+}
+
+#[test]
+fn a_command_that_cannot_be_found_gets_the_hint_that_helps() {
+    let tree = Tree::new();
+    tree.file("counter.sh", "#!/bin/sh\necho 1\n");
+    let counter = tree.path("counter.sh");
+    let executable = format!("chmod +x {counter}");
+    let table: [(&[&str], &[&str]); 4] = [
+        (&[&counter], &["not executable", &executable]),
+        (&["cat -n"], &["without quotes: cat -n"]),
+        (&["cat | sort"], &["sh -c 'cat | sort'"]),
+        (&["--origin=htps://a.example", "cat"], &["unknown scheme `htps`", "https://a.example"]),
+    ];
+    for (words, said) in table {
+        assert_refused(words, 1, said);
+    }
+    for known in ["http://a.example", "https://a.example", "chrome-extension://abcdef"] {
+        let origin = format!("--origin={known}");
+        Server::command(&[&origin], &["cat"]);
+    }
+}
+
+#[test]
+fn a_file_without_settings_is_named_as_empty() {
+    let tree = Tree::new();
+    tree.file("empty.toml", "").file("latin1.toml", b"port = 0\n# caf\xE9\n");
+
+    assert_refused(&["--config", &tree.path("empty.toml")], 1, &["empty.toml", "is empty", "[[route]]"]);
+    assert_refused(&["--config", &tree.path("latin1.toml")], 1, &["latin1.toml", "line 2 is not UTF-8"]);
+}
+
+#[test]
 fn flags_that_do_not_parse_are_exit_2() {
     assert_refused(&["--nosuch", "cat"], 2, &["--nosuch"]);
     assert_refused(&["-nosuch=1", "cat"], 2, &["nosuch"]);
@@ -259,8 +305,9 @@ fn the_banner_says_what_is_served_from_where_and_for_whom() {
     let tree = Tree::new();
     tree.directory("programs").directory("files");
     let (programs, files) = (tree.path("programs"), tree.path("files"));
-    let table: [(&[&str], &[&str], &[&str]); 3] = [
-        (&[], &["cat", "-u"], &["cat -u", "origin", "this machine only"]),
+    let table: [(&[&str], &[&str], &[&str]); 4] = [
+        (&[], &["cat", "-u"], &["cat -u", "origin", "this machine only", "  connect  ws://127.0.0.1:", "--devconsole"]),
+        (&["--devconsole"], &["cat"], &["  next     open a URL"]),
         (&["--staticdir", &files], &["cat"], &["cat", &files]),
         (&["--dir", &programs, "--address=0.0.0.0"], &[], &[&programs, "0.0.0.0"]),
     ];
