@@ -134,7 +134,7 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     Ok(until_signalled(signals, shutdown, manager, Reload::new(subjects)).await)
 }
 
-/// Serves until SIGINT or SIGTERM, then waits at most [`DRAIN`] for sessions to end. A second signal ends that wait.
+/// Serves until SIGINT, SIGTERM or SIGQUIT, then waits at most [`DRAIN`] for sessions to end. A second signal ends that wait.
 async fn until_signalled(mut signals: Signals, shutdown: Shutdown, manager: Manager, reload: Reload) -> ExitCode {
     let serve = async {
         let mut looks = interval(CERTIFICATE_LOOK);
