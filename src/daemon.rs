@@ -58,6 +58,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(INVALID_SETTINGS, &error),
     };
+    sys::keep_descriptors_from_programs();
     let _log = log::start(settings.log);
     if settings.is_check {
         return match settings.tls.map(tls::open).transpose() {

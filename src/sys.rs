@@ -164,6 +164,28 @@ mod execute {
     }
 }
 
+/// Keeps every descriptor above 2 that is open now from the programs that wsd starts. wsd opens its own that way.
+pub(crate) fn keep_descriptors_from_programs() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: it takes numbers. Kernels before 5.11 do not know it.
+    if unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) } == 0 {
+        return;
+    }
+    for descriptor in open_descriptors() {
+        // SAFETY: it takes numbers, and closes nothing in this process.
+        unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+}
+
+/// Returns the numbers above 2 of the descriptors that are open, and maybe of some that are not.
+fn open_descriptors() -> impl Iterator<Item = i32> {
+    let named: Vec<i32> = match std::fs::read_dir("/dev/fd") {
+        Ok(entries) => entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect(),
+        Err(_) => (0..1 << 16).collect(),
+    };
+    named.into_iter().filter(|&descriptor| descriptor > 2)
+}
+
 /// Freed memory that a thread's allocator keeps for the next message: a session that carries one of the largest messages
 /// both ways holds more than 4 MiB, since vectors grow by doubling.
 pub(crate) const FREED_BYTES_KEPT: usize = 8 << 20;
