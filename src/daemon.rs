@@ -17,6 +17,8 @@ use tokio::{
 };
 use tracing_subscriber::filter::LevelFilter;
 
+#[cfg(target_os = "linux")]
+use crate::worker::guard::Guard;
 use crate::{
     answer::{redirect::Target, service::Service},
     cli::{self, Answer},
@@ -34,7 +36,7 @@ use crate::{
     },
     shutdown::{Shutdown, Signals, signal},
     sys,
-    worker::descriptors::raise_limit,
+    worker::{descriptors::raise_limit, reaper},
 };
 
 /// The exit status for an invalid configuration.
@@ -58,7 +60,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(INVALID_SETTINGS, &error),
     };
+    #[cfg(target_os = "linux")]
+    sys::keep_statuses();
     sys::keep_descriptors_from_programs();
+    // Before the log, which has a thread. It is dropped last.
+    #[cfg(target_os = "linux")]
+    let guard = match if settings.is_check { Ok(Guard::default()) } else { Guard::start() } {
+        Ok(guard) => guard,
+        Err(error) => return fail(CANNOT_START, &format!("cannot start a process: {error}")),
+    };
     let _log = log::start(settings.log);
     if settings.is_check {
         return match settings.tls.map(tls::open).transpose() {
@@ -75,6 +85,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(CANNOT_START, &format!("cannot start the event loop: {error}")),
     };
+    #[cfg(target_os = "linux")]
+    runtime.spawn(guard.watch());
     // The runtime drops tasks that still run when this returns, which kills their workers.
     let status = runtime.block_on(serve(settings)).unwrap_or_else(|failure| fail(CANNOT_START, &failure));
     // wsd does not wait for longer: a name server or a disk may not answer.
@@ -97,8 +109,6 @@ fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
 /// Opens certificates and listeners, then serves clients until a signal ends it. Returns the exit status.
 async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let Settings { listen, tls, routes, loader, log, banner, warning, announces, .. } = settings;
-    #[cfg(target_os = "linux")]
-    sys::keep_statuses();
     let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let (certificates, reloader) = tls.map(tls::open).transpose().map_err(|error| error.to_string())?.unzip();
     // Dropping the file of the Unix socket removes it.
@@ -128,6 +138,7 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     if announces {
         say(&mut io::stdout(), &(urls.join("\n") + "\n"));
     }
+    tokio::spawn(reaper::watch());
     let manager = Manager::start();
     manager.ready();
     let subjects =

@@ -82,6 +82,12 @@ pub(crate) const UNTIL_SIGKILL: Duration = Duration::from_millis(500);
 /// kernel or that a debugger holds.
 pub(crate) const UNTIL_STUCK: Duration = Duration::from_secs(1);
 
+/// The time between two looks for orphans that have ended, which wsd reaps.
+pub(crate) const REAP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The time that the guard has to end all programs after wsd has been killed. One look takes some milliseconds.
+pub(crate) const GUARD_TIME_MAX: Duration = Duration::from_millis(800);
+
 /// Time between two looks at the status of a worker that has ended while its debugger has not read that status.
 pub(crate) const TRACED_LOOK: Duration = Duration::from_millis(10);
 

@@ -1,6 +1,8 @@
-//! All `unsafe` code: it starts a process in the cheapest way that the kernel has, and calls the allocator.
+//! All `unsafe` code: it starts a process in the cheapest way that the kernel has, copies this one, and calls the allocator.
 #![expect(unsafe_code, reason = "the one place for it: each block says why it is sound")]
 
+#[cfg(target_os = "linux")]
+pub(crate) use copy::{copy_process, exit, forget_code, keep_only};
 #[cfg(target_os = "linux")]
 pub(crate) use execute::{Image, keep_statuses, start};
 
@@ -161,6 +163,81 @@ mod execute {
             action.sa_sigaction != libc::SIG_DFL
         };
         (1..=libc::SIGRTMAX()).filter(is_changed).collect()
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod copy {
+    use std::{
+        io,
+        os::fd::{AsRawFd, BorrowedFd},
+    };
+
+    use rustix::{
+        process::{Pid, WaitOptions, setsid, waitpid},
+        thread::set_name,
+    };
+
+    use super::open_descriptors;
+
+    /// Copies this process, which must have one thread; returns whether this is the copy.
+    ///
+    /// The copy is called `name`. It is in a session of its own, so no signal from a terminal reaches it, and it is no child
+    /// of this process.
+    pub(crate) fn copy_process(name: &std::ffi::CStr) -> io::Result<bool> {
+        // SAFETY: there is no other thread, which could hold a lock that the copy needs.
+        let middle = unsafe { libc::fork() };
+        match Pid::from_raw(middle) {
+            _ if middle < 0 => Err(io::Error::last_os_error()),
+            Some(middle) => match waitpid(Some(middle), WaitOptions::empty())? {
+                Some((_, status)) if status.exit_status() == Some(0) => Ok(false),
+                _ => Err(io::ErrorKind::OutOfMemory.into()),
+            },
+            None => {
+                let _ = setsid();
+                // SAFETY: as above.
+                match unsafe { libc::fork() } {
+                    0 => {
+                        let _ = set_name(name);
+                        Ok(true)
+                    }
+                    copy => exit(i32::from(copy < 0)),
+                }
+            }
+        }
+    }
+
+    /// Ends this process without the work that a program does at its end, which is that of the process it is a copy of.
+    pub(crate) fn exit(status: i32) -> ! {
+        // SAFETY: it takes a number, and does not return.
+        unsafe { libc::_exit(status) }
+    }
+
+    /// Lets go of the pages of code that this process has touched: for one that will sleep, two thirds of its memory. The
+    /// kernel maps them again when they are needed.
+    pub(crate) fn forget_code() {
+        for line in std::fs::read_to_string("/proc/self/maps")
+            .unwrap_or_default()
+            .lines()
+            .filter(|line| line.contains(" r-xp ") && line.contains('/'))
+        {
+            let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+            let number = |text| usize::from_str_radix(text, 16).ok();
+            let Some((Some(start), Some(end))) = range.map(|(start, end)| (number(start), number(end))) else {
+                continue;
+            };
+            // SAFETY: nobody can have written to these pages, so the kernel reads them again from their file as they were.
+            unsafe { libc::madvise(std::ptr::with_exposed_provenance_mut(start), end - start, libc::MADV_DONTNEED) };
+        }
+    }
+
+    /// Closes every descriptor except standard input, output and error, and `kept`.
+    pub(crate) fn keep_only(kept: [BorrowedFd<'_>; 2]) {
+        let kept = kept.map(|descriptor| descriptor.as_raw_fd());
+        for descriptor in open_descriptors().filter(|descriptor| !kept.contains(descriptor)) {
+            // SAFETY: the owners of the others never run again in this process, which is a copy.
+            unsafe { libc::close(descriptor) };
+        }
     }
 }
 
