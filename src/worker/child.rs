@@ -102,6 +102,11 @@ impl Leader {
         }
     }
 
+    /// Whether its process group has other processes. The process itself must have ended.
+    pub(super) fn has_group(self) -> bool {
+        Descendants::of(self.0, None, true).has_group()
+    }
+
     /// Waits up to `wait` for the process to end. Returns its status if it has ended.
     pub(crate) async fn ended_within(self, wait: Duration) -> Option<Status> {
         match timeout(wait, self.ended()).await {

@@ -110,6 +110,13 @@ impl Descendants {
         refused
     }
 
+    /// Whether a process of the worker's group runs, except the worker.
+    pub(super) fn has_group(&mut self) -> bool {
+        self.look();
+        let worker = self.worker;
+        self.known.iter().any(|descendant| getpgid(Some(descendant.process.pid)) == Ok(worker))
+    }
+
     /// Adds those that are new, and forgets those that have ended.
     fn look(&mut self) {
         self.known.retain(|descendant| descendant.process.is_alive());

@@ -65,6 +65,7 @@ mod routes;
 mod secrets;
 mod settings;
 mod shutdown;
+mod silent;
 mod skips;
 mod slack;
 mod soak;
