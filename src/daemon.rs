@@ -109,6 +109,7 @@ fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
 /// Opens certificates and listeners, then serves clients until a signal ends it. Returns the exit status.
 async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let Settings { listen, tls, routes, loader, log, banner, warning, announces, .. } = settings;
+    tokio::spawn(reaper::watch());
     let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let (certificates, reloader) = tls.map(tls::open).transpose().map_err(|error| error.to_string())?.unzip();
     // Dropping the file of the Unix socket removes it.
@@ -138,7 +139,6 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     if announces {
         say(&mut io::stdout(), &(urls.join("\n") + "\n"));
     }
-    tokio::spawn(reaper::watch());
     let manager = Manager::start();
     manager.ready();
     let subjects =

@@ -70,6 +70,7 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
     };
     lock(&room.hub).close();
     let Host { input, mut outputs, connection, parser, share, .. } = host;
+    child.remember();
     drop((input, parser, share));
     lock(&room.inbox).take();
     room.owner.settle();

@@ -20,6 +20,8 @@ pub(crate) struct Child {
     leader: Leader,
     /// Its place in the list of workers; `None` once it has passed to the reaper.
     record: Option<Record>,
+    /// The processes that it has started, if wsd has looked for them.
+    descendants: Option<Descendants>,
     /// Whether it has ended and its group has been killed.
     is_swept: bool,
 }
@@ -32,7 +34,7 @@ impl Child {
     /// Wraps the process `pid`, which leads a process group and is not reaped.
     pub(super) fn new(pid: Pid, record: Record) -> Self {
         record.set_process(pid);
-        Self { leader: Leader(pid), record: Some(record), is_swept: false }
+        Self { leader: Leader(pid), record: Some(record), descendants: None, is_swept: false }
     }
 
     /// Returns the id of the process and of its group.
@@ -45,8 +47,18 @@ impl Child {
         self.leader
     }
 
-    /// Looks for the processes that it has started.
-    pub(super) fn descendants(&self) -> Descendants {
+    /// Looks for the processes that it has started, for [`stop`](super::stop::stop). To be called before its input ends: it
+    /// may exit at once, and then nobody can tell whose they were.
+    pub(crate) fn remember(&mut self) {
+        self.descendants = Some(self.look());
+    }
+
+    /// Returns the processes that it has started.
+    pub(super) fn take_descendants(&mut self) -> Descendants {
+        self.descendants.take().unwrap_or_else(|| self.look())
+    }
+
+    fn look(&self) -> Descendants {
         let id = self.record.as_ref().and_then(Record::id);
         Descendants::of(self.leader.0, id, self.leader.status().is_some())
     }

@@ -165,6 +165,7 @@ impl Partner for Process {
     }
 
     async fn end(&mut self, _: u16, _: &str) -> Option<Status> {
+        self.child.remember();
         self.input.close();
         let Self { child, outputs, connection, .. } = self;
         // Reads the output meanwhile, so that the process does not block in a write.

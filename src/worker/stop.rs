@@ -28,7 +28,7 @@ use crate::{
 /// At the end it kills the rest of the worker's group, and all others that the worker has started. It does not reap the
 /// worker. `patience` (`--closems`) is added to each wait.
 pub(crate) async fn stop(child: &mut Child, patience: Duration, connection: &Connection) -> Status {
-    let mut descendants = child.descendants();
+    let mut descendants = child.take_descendants();
     let status = end(child, &mut descendants, patience, connection).await;
     if status.is_some() {
         descendants.set_ended();

@@ -106,9 +106,12 @@ fn a_process_without_unique_id_and_parent_outlives_its_session() {
     let advice = "env -u UNIQUE_ID setsid --fork COMMAND </dev/null >/dev/null 2>&1";
     assert!(documentation().contains(advice), "the documentation says how");
     let tree = Tree::new();
-    let script = advice.replace("COMMAND", "sh -c 'echo $$ > \"$1\"; exec sleep 1000' sh \"$1\"") + "; cat";
+    // The program goes on once `setsid` has ended, and so has the parent.
+    let program = "sh -c 'echo $$ > \"$1\"; exec sleep 1000' sh \"$1\"";
+    let script = advice.replace("COMMAND", program) + "; echo ready; cat";
     let mut server = Server::shell(&[], &script, &[&tree.path("id")]);
     let mut client = server.connect("/");
+    assert_eq!(client.line(), "ready");
     let process = eventually("it runs", || tree.holds("id").then(|| tree.read("id")).filter(|id| id.ends_with(b"\n")));
     let process = pid(str::from_utf8(&process).unwrap());
 
