@@ -17,6 +17,8 @@ use tokio::{
 };
 use tracing_subscriber::filter::LevelFilter;
 
+#[cfg(target_os = "linux")]
+use crate::worker::guard::Guard;
 use crate::{
     answer::{redirect::Target, service::Service},
     cli::{self, Answer},
@@ -34,7 +36,7 @@ use crate::{
     },
     shutdown::{Shutdown, Signals, signal},
     sys,
-    worker::descriptors::raise_limit,
+    worker::{descriptors::raise_limit, reaper},
 };
 
 /// The exit status for an invalid configuration.
@@ -58,6 +60,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(INVALID_SETTINGS, &error),
     };
+    #[cfg(target_os = "linux")]
+    sys::keep_statuses();
+    sys::keep_descriptors_from_programs();
+    // Before the log, which has a thread. It is dropped last.
+    #[cfg(target_os = "linux")]
+    let guard = match if settings.is_check { Ok(Guard::default()) } else { Guard::start() } {
+        Ok(guard) => guard,
+        Err(error) => return fail(CANNOT_START, &format!("cannot start a process: {error}")),
+    };
     let _log = log::start(settings.log);
     if settings.is_check {
         return match settings.tls.map(tls::open).transpose() {
@@ -74,6 +85,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(CANNOT_START, &format!("cannot start the event loop: {error}")),
     };
+    #[cfg(target_os = "linux")]
+    runtime.spawn(guard.watch());
     // The runtime drops tasks that still run when this returns, which kills their workers.
     let status = runtime.block_on(serve(settings)).unwrap_or_else(|failure| fail(CANNOT_START, &failure));
     // wsd does not wait for longer: a name server or a disk may not answer.
@@ -96,8 +109,7 @@ fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
 /// Opens certificates and listeners, then serves clients until a signal ends it. Returns the exit status.
 async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let Settings { listen, tls, routes, loader, log, banner, announces, .. } = settings;
-    #[cfg(target_os = "linux")]
-    sys::keep_statuses();
+    tokio::spawn(reaper::watch());
     let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let (certificates, reloader) = tls.map(tls::open).transpose().map_err(|error| error.to_string())?.unzip();
     // Dropping the file of the Unix socket removes it.
@@ -137,7 +149,7 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     Ok(until_signalled(signals, shutdown, manager, Reload::new(subjects)).await)
 }
 
-/// Serves until SIGINT or SIGTERM, then waits at most [`DRAIN`] for sessions to end. A second signal ends that wait.
+/// Serves until SIGINT, SIGTERM or SIGQUIT, then waits at most [`DRAIN`] for sessions to end. A second signal ends that wait.
 async fn until_signalled(mut signals: Signals, shutdown: Shutdown, manager: Manager, reload: Reload) -> ExitCode {
     let serve = async {
         let mut looks = interval(CERTIFICATE_LOOK);

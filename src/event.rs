@@ -83,8 +83,12 @@ events! {
     warn LineSkipped = "worker line skipped" { conn: u64, line: &'a str, why: &'a str }
     /// A program wrote so many more invalid lines.
     warn LinesSkipped = "worker lines skipped" { conn: u64, lines: u64 }
-    /// A program still runs after SIGKILL.
-    error WorkerOutlives = "worker outlives SIGKILL" { conn: u64, pid: i32 }
+    /// A program still runs after SIGKILL, or wsd may not kill it.
+    error WorkerOutlives = "worker outlives SIGKILL" {
+        conn: u64, pid: i32, cause: Option<&'a dyn Display>, hint: Option<&'a str>
+    }
+    /// The process that ends all programs if wsd is killed has ended.
+    error GuardLost = "guard lost" { hint: &'a str }
     /// A CGI script gave no answer, or not all of it.
     warn ScriptFailed = "script failed" { conn: u64, program: &'a dyn Display, cause: &'a str, status: u16 }
 

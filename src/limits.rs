@@ -82,6 +82,20 @@ pub(crate) const UNTIL_SIGKILL: Duration = Duration::from_millis(500);
 /// kernel or that a debugger holds.
 pub(crate) const UNTIL_STUCK: Duration = Duration::from_secs(1);
 
+/// The time between two looks for orphans that have ended, which wsd reaps.
+pub(crate) const REAP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The time that the guard has to end all programs after wsd has been killed. One look takes some milliseconds.
+pub(crate) const GUARD_TIME_MAX: Duration = Duration::from_millis(800);
+
+/// The time after the end of a program's output within which the program itself is expected to end. After that, wsd takes
+/// it that the program has closed its output and goes on.
+pub(crate) const OUTPUT_END: Duration = Duration::from_millis(100);
+
+/// The time between two looks whether the process group of a program that has closed its output still runs, after the program
+/// itself has ended.
+pub(crate) const GROUP_LOOK: Duration = Duration::from_millis(250);
+
 /// Time between two looks at the status of a worker that has ended while its debugger has not read that status.
 pub(crate) const TRACED_LOOK: Duration = Duration::from_millis(10);
 

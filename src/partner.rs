@@ -10,7 +10,7 @@ use crate::{budget::Owner, client::Client, close::Close, message::Kind, status::
 /// The result of one read of a partner. Each variant has the number of messages that it handed to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
-    /// Messages, with nothing more to tell.
+    /// Messages, with nothing more to tell. After [`Said::Last`] it means that the partner goes on without output.
     Some(u64),
     /// Messages, and more are likely: the session yields first.
     Much(u64),
@@ -23,7 +23,7 @@ pub(crate) enum Said {
 /// Why a partner will send nothing more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Its program has ended or has closed its output. The status is `None` while it is not known.
+    /// Its program has ended. The status is `None` while it is not known.
     Exit(Option<Status>),
     /// The program closes this session, with this code and reason.
     Dismissed(Close),

@@ -47,6 +47,7 @@ impl Shutdown {
 pub(crate) struct Signals {
     sigterm: Signal,
     sigint: Signal,
+    sigquit: Signal,
     sighup: Signal,
 }
 
@@ -56,6 +57,8 @@ pub(crate) mod signal {
     pub(crate) const HANGUP: u8 = 1;
     /// SIGINT: end.
     pub(crate) const INTERRUPT: u8 = 2;
+    /// SIGQUIT: end.
+    pub(crate) const QUIT: u8 = 3;
     /// SIGTERM: end.
     pub(crate) const TERMINATE: u8 = 15;
 }
@@ -64,9 +67,14 @@ impl Signals {
     /// Starts to handle these signals, in place of their default actions.
     pub(crate) fn listen() -> std::io::Result<Self> {
         let listen = tokio::signal::unix::signal;
+        for unused in [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::alarm()] {
+            // The default action would end wsd without a drain. tokio's handler stays when nobody listens any more.
+            let _ = listen(unused)?;
+        }
         Ok(Self {
             sigterm: listen(SignalKind::terminate())?,
             sigint: listen(SignalKind::interrupt())?,
+            sigquit: listen(SignalKind::quit())?,
             sighup: listen(SignalKind::hangup())?,
         })
     }
@@ -76,6 +84,7 @@ impl Signals {
         tokio::select! {
             _ = self.sigterm.recv() => signal::TERMINATE,
             _ = self.sigint.recv() => signal::INTERRUPT,
+            _ = self.sigquit.recv() => signal::QUIT,
             _ = self.sighup.recv() => signal::HANGUP,
         }
     }

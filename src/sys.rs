@@ -1,6 +1,8 @@
-//! All `unsafe` code: it starts a process in the cheapest way that the kernel has, and calls the allocator.
+//! All `unsafe` code: it starts a process in the cheapest way that the kernel has, copies this one, and calls the allocator.
 #![expect(unsafe_code, reason = "the one place for it: each block says why it is sound")]
 
+#[cfg(target_os = "linux")]
+pub(crate) use copy::{copy_process, exit, forget_code, keep_only};
 #[cfg(target_os = "linux")]
 pub(crate) use execute::{Image, keep_statuses, start};
 
@@ -162,6 +164,103 @@ mod execute {
         };
         (1..=libc::SIGRTMAX()).filter(is_changed).collect()
     }
+}
+
+#[cfg(target_os = "linux")]
+mod copy {
+    use std::{
+        io,
+        os::fd::{AsRawFd, BorrowedFd},
+    };
+
+    use rustix::{
+        process::{Pid, WaitOptions, setsid, waitpid},
+        thread::set_name,
+    };
+
+    use super::open_descriptors;
+
+    /// Copies this process, which must have one thread; returns whether this is the copy.
+    ///
+    /// The copy is called `name`. It is in a session of its own, so no signal from a terminal reaches it, and it is no child
+    /// of this process.
+    pub(crate) fn copy_process(name: &std::ffi::CStr) -> io::Result<bool> {
+        // SAFETY: there is no other thread, which could hold a lock that the copy needs.
+        let middle = unsafe { libc::fork() };
+        match Pid::from_raw(middle) {
+            _ if middle < 0 => Err(io::Error::last_os_error()),
+            Some(middle) => match waitpid(Some(middle), WaitOptions::empty())? {
+                Some((_, status)) if status.exit_status() == Some(0) => Ok(false),
+                _ => Err(io::ErrorKind::OutOfMemory.into()),
+            },
+            None => {
+                let _ = setsid();
+                // SAFETY: as above.
+                match unsafe { libc::fork() } {
+                    0 => {
+                        let _ = set_name(name);
+                        Ok(true)
+                    }
+                    copy => exit(i32::from(copy < 0)),
+                }
+            }
+        }
+    }
+
+    /// Ends this process without the work that a program does at its end, which is that of the process it is a copy of.
+    pub(crate) fn exit(status: i32) -> ! {
+        // SAFETY: it takes a number, and does not return.
+        unsafe { libc::_exit(status) }
+    }
+
+    /// Lets go of the pages of code that this process has touched: for one that will sleep, two thirds of its memory. The
+    /// kernel maps them again when they are needed.
+    pub(crate) fn forget_code() {
+        for line in std::fs::read_to_string("/proc/self/maps")
+            .unwrap_or_default()
+            .lines()
+            .filter(|line| line.contains(" r-xp ") && line.contains('/'))
+        {
+            let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+            let number = |text| usize::from_str_radix(text, 16).ok();
+            let Some((Some(start), Some(end))) = range.map(|(start, end)| (number(start), number(end))) else {
+                continue;
+            };
+            // SAFETY: nobody can have written to these pages, so the kernel reads them again from their file as they were.
+            unsafe { libc::madvise(std::ptr::with_exposed_provenance_mut(start), end - start, libc::MADV_DONTNEED) };
+        }
+    }
+
+    /// Closes every descriptor except standard input, output and error, and `kept`.
+    pub(crate) fn keep_only(kept: [BorrowedFd<'_>; 2]) {
+        let kept = kept.map(|descriptor| descriptor.as_raw_fd());
+        for descriptor in open_descriptors().filter(|descriptor| !kept.contains(descriptor)) {
+            // SAFETY: the owners of the others never run again in this process, which is a copy.
+            unsafe { libc::close(descriptor) };
+        }
+    }
+}
+
+/// Keeps every descriptor above 2 that is open now from the programs that wsd starts. wsd opens its own that way.
+pub(crate) fn keep_descriptors_from_programs() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: it takes numbers. Kernels before 5.11 do not know it.
+    if unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) } == 0 {
+        return;
+    }
+    for descriptor in open_descriptors() {
+        // SAFETY: it takes numbers, and closes nothing in this process.
+        unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+}
+
+/// Returns the numbers above 2 of the descriptors that are open, and maybe of some that are not.
+fn open_descriptors() -> impl Iterator<Item = i32> {
+    let named: Vec<i32> = match std::fs::read_dir("/dev/fd") {
+        Ok(entries) => entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect(),
+        Err(_) => (0..1 << 16).collect(),
+    };
+    named.into_iter().filter(|&descriptor| descriptor > 2)
 }
 
 /// Freed memory that a thread's allocator keeps for the next message: a session that carries one of the largest messages

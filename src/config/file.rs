@@ -104,7 +104,7 @@ pub(super) fn read(line: &CommandLine) -> Result<File, Error> {
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let front = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = front.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = front.split(|byte| *byte == b'\n').count();
         let message = format!("cannot read `{name}` of --config: line {line} is not UTF-8");
         Error::new(message, "save it as UTF-8 in your editor")
     })?;

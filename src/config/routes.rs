@@ -58,8 +58,9 @@ impl Plan {
     /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms.
     pub(super) fn build(&mut self, line: &CommandLine, file: &File) -> Result<Routes, Error> {
         let mut next = Self { admission: self.admission.clone(), budget: self.budget.clone(), ..Self::default() };
-        for route in routes(line, file) {
-            next.add_route(self, line, &route).map_err(|error| match route.start {
+        let routes = routes(line, file);
+        for route in &routes {
+            next.add_route(self, line, &routes, route).map_err(|error| match route.start {
                 None if error.about.is_empty() => Error { message: format!("--route: {}", error.message), ..error },
                 start => file.locate(error, start.unwrap_or_default()),
             })?;
@@ -91,7 +92,7 @@ impl Plan {
         Ok(Routes { table: table.collect(), otherwise, sources: Arc::new(sources) })
     }
 
-    fn add_route(&mut self, old: &Self, line: &CommandLine, route: &Route) -> Result<(), Error> {
+    fn add_route(&mut self, old: &Self, line: &CommandLine, all: &[Route], route: &Route) -> Result<(), Error> {
         let path = &*route.path;
         let pattern = Pattern::parse(path).map_err(|why| {
             let hint = "write a path such as /chat, or /tools/* for every path below /tools";
@@ -99,7 +100,9 @@ impl Plan {
         })?;
         let ServedFlags { dir, staticdir, cgidir, .. } = &route.flags.served;
         let has_folder = [dir, staticdir, cgidir].into_iter().flatten().any(|folder| !folder.is_empty());
-        let pattern = if has_folder { pattern.below() } else { pattern };
+        let below = format!("{}/*", path.trim_end_matches('/'));
+        let is_alone = has_folder && all.iter().all(|other| *other.path != below);
+        let pattern = if is_alone { pattern.below() } else { pattern };
         if self.sites.iter().any(|built| built.pattern.as_ref() == Some(&pattern)) {
             let message = format!("cannot serve the path `{path}` twice");
             return Err(Error::new(message, "give each route its own path").about(&route.path));

@@ -33,7 +33,7 @@ use crate::{
     worker::{
         Worker,
         input::Input,
-        outputs::{Outputs, Source},
+        outputs::{Outputs, Read, Source},
         stop::stop,
     },
 };
@@ -43,7 +43,7 @@ const LAST_INPUT_STALL_MAX: Duration = Duration::from_secs(5);
 
 /// Runs the worker of `room` to its end, and returns its status.
 ///
-/// The end is when the worker closes its output, when the last client has left for long enough, or when wsd ends. `connection` stands for
+/// The end is when the worker ends, when the last client has left for long enough, or when wsd ends. `connection` stands for
 /// the worker in the log: the connection that made the room, or none.
 pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection, shutdown: &Shutdown) -> Status {
     let Worker { mut child, input, output, stderr } = worker;
@@ -60,7 +60,7 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
         room: Arc::clone(&room),
         connection: connection.clone(),
         input,
-        outputs: Outputs::new(output, stderr, framing.wants_stderr()),
+        outputs: Outputs::new(&child, output, stderr, framing.wants_stderr()),
         last_input: None,
         linger: None,
     };
@@ -70,6 +70,7 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
     };
     lock(&room.hub).close();
     let Host { input, mut outputs, connection, parser, share, .. } = host;
+    child.remember();
     drop((input, parser, share));
     lock(&room.inbox).take();
     room.owner.settle();
@@ -115,7 +116,7 @@ enum Parser {
 }
 
 impl Host {
-    /// Ready when the worker has closed its output, or when no client is left and the worker has read the last input. Ready
+    /// Ready when the worker has ended, or when no client is left and the worker has read the last input. Ready
     /// with a verdict when the worker has broken its framing, or when the budget asks the room to give back.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Verdict>> {
         if self.room.history.is_asked(cx) {
@@ -178,11 +179,16 @@ impl Host {
         turn::yield_turn(cx)
     }
 
-    /// Reads once and delivers all complete messages. Ready with the number of bytes read, 0 at the end.
+    /// Reads once and delivers all complete messages. Ready with the number of bytes read, 0 at the end. When the
+    /// program has closed its output and goes on, it delivers the rest and is ready with 1.
     fn poll_output_once(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, Garbled>> {
         let portion = if self.room.options.budget.is_full() { READ_BYTES_WHEN_FULL } else { buffer.len() };
         let read = ready!(self.outputs.poll_read(cx, &mut buffer[..portion], &self.connection));
-        let Some((source, count)) = read else { return Poll::Ready(Ok(0)) };
+        let (source, count) = match read {
+            Read::Some(source, count) => (source, count),
+            Read::Closed => return Poll::Ready(self.finish().map(|()| 1)),
+            Read::Over => return Poll::Ready(Ok(0)),
+        };
         let output = &buffer[..count];
         let mut draft = Draft::default();
         let decoded = match (&mut self.parser, source) {

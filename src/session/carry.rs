@@ -99,7 +99,8 @@ impl<C: Client, P: Partner> Session<C, P> {
             let (Said::Some(messages) | Said::Much(messages) | Said::Last(messages) | Said::End(messages, _)) = said;
             self.output += messages;
             match said {
-                Said::Some(_) => {}
+                // After the last messages: the partner goes on without output.
+                Said::Some(_) => self.holds_back = false,
                 Said::Much(_) => break,
                 // A client that leaves gets the messages at once, while it still can.
                 Said::Last(_) => self.holds_back = self.departure.is_none(),

@@ -1,11 +1,14 @@
 //! A worker's process: signals it, waits for it, and reaps it.
 
-use std::io;
+use std::{io, time::Duration};
 
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, getpgid, kill_process, kill_process_group, waitid,
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, getpgid, kill_process, kill_process_group, waitid},
 };
+use tokio::time::{sleep, timeout};
 
+use super::{descendants::Descendants, reaper::leave, records::Record};
 use crate::status::Status;
 
 /// A process that leads a process group.
@@ -14,50 +17,129 @@ use crate::status::Status;
 /// group's, cannot name another process. Dropping it before [`stop`](super::stop::stop) kills it and its group.
 #[derive(Debug)]
 pub(crate) struct Child {
-    pid: Pid,
+    leader: Leader,
+    /// Its place in the list of workers; `None` once it has passed to the reaper.
+    record: Option<Record>,
+    /// The processes that it has started, if wsd has looked for them.
+    descendants: Option<Descendants>,
     /// Whether it has ended and its group has been killed.
     is_swept: bool,
 }
 
+/// The id of a [`Child`]. It must not outlive it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leader(Pid);
+
 impl Child {
     /// Wraps the process `pid`, which leads a process group and is not reaped.
-    pub(super) fn new(pid: Pid) -> Self {
-        Self { pid, is_swept: false }
+    pub(super) fn new(pid: Pid, record: Record) -> Self {
+        record.set_process(pid);
+        Self { leader: Leader(pid), record: Some(record), descendants: None, is_swept: false }
     }
 
     /// Returns the id of the process and of its group.
     pub(crate) fn pid(&self) -> i32 {
-        self.pid.as_raw_nonzero().get()
+        self.leader.0.as_raw_nonzero().get()
+    }
+
+    /// Returns the process, for others that wait for its end.
+    pub(crate) fn leader(&self) -> Leader {
+        self.leader
+    }
+
+    /// Looks for the processes that it has started, for [`stop`](super::stop::stop). To be called before its input ends: it
+    /// may exit at once, and then nobody can tell whose they were.
+    pub(crate) fn remember(&mut self) {
+        self.descendants = Some(self.look());
+    }
+
+    /// Returns the processes that it has started.
+    pub(super) fn take_descendants(&mut self) -> Descendants {
+        self.descendants.take().unwrap_or_else(|| self.look())
+    }
+
+    fn look(&self) -> Descendants {
+        let id = self.record.as_ref().and_then(Record::id);
+        Descendants::of(self.leader.0, id, self.leader.status().is_some())
     }
 
     /// Sends a signal to every process of the group.
     pub(crate) fn signal(&self, signal: Signal) {
-        // Fails only if no process is left, or none that wsd may signal: set-user-ID programs.
-        let _ = kill_process_group(self.pid, signal);
+        let pid = self.leader.0;
+        // Fails only if no process is left, or none that wsd may signal.
+        let _ = kill_process_group(pid, signal);
         // The process itself may have moved to another group. Until it is reaped, its id is still its own.
-        if getpgid(Some(self.pid)) != Ok(self.pid) {
-            let _ = kill_process(self.pid, signal);
+        if getpgid(Some(pid)) != Ok(pid) {
+            let _ = kill_process(pid, signal);
         }
     }
 
+    /// Kills every process of the group. Fails if wsd may not kill the process itself.
+    pub(super) fn kill(&self) -> Result<(), Errno> {
+        self.signal(Signal::KILL);
+        kill_process(self.leader.0, Signal::KILL)
+    }
+
+    /// Kills the rest of the group of a process that has ended.
+    pub(super) fn sweep(&mut self) {
+        let _ = kill_process_group(self.leader.0, Signal::KILL);
+        self.is_swept = true;
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let pid = self.leader.0;
+        if self.is_swept {
+            // Once the process is reaped, its id may come again.
+            self.record = None;
+            let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+            return;
+        }
+        self.signal(Signal::KILL);
+        // A killed process ends at once, but one stuck in the kernel must not block the thread that drops it.
+        if let Some(record) = self.record.take() {
+            leave(pid, record);
+        }
+    }
+}
+
+impl Leader {
     /// Returns the status of the process itself, if it has ended. Does not reap it.
-    pub(crate) fn status(&self) -> Option<Status> {
+    pub(crate) fn status(self) -> Option<Status> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        match waitid(WaitId::Pid(self.pid), options) {
+        match waitid(WaitId::Pid(self.0), options) {
             Ok(status) => status.as_ref().map(status_of),
             Err(_) => Some(Status::UNKNOWN),
+        }
+    }
+
+    /// Whether its process group has other processes. The process itself must have ended.
+    pub(super) fn has_group(self) -> bool {
+        Descendants::of(self.0, None, true).has_group()
+    }
+
+    /// Waits up to `wait` for the process to end. Returns its status if it has ended.
+    pub(crate) async fn ended_within(self, wait: Duration) -> Option<Status> {
+        match timeout(wait, self.ended()).await {
+            Ok(Ok(status)) => Some(status),
+            Ok(Err(_)) => {
+                // wsd has no descriptor left to wait with.
+                if self.status().is_none() {
+                    sleep(wait).await;
+                }
+                self.status()
+            }
+            Err(_) => None,
         }
     }
 
     /// Resolves with the status of the process itself once it has ended. Does not reap it. Cancel safe.
     #[cfg(target_os = "linux")]
     #[expect(deprecated, reason = "what an `OwnedFd` names stays open, which is all that the new, unsafe way asks for")]
-    pub(crate) async fn ended(&self) -> io::Result<Status> {
+    pub(super) async fn ended(self) -> io::Result<Status> {
         use rustix::process::{PidfdFlags, pidfd_open};
-        use tokio::{
-            io::{Interest, unix::AsyncFd},
-            time::sleep,
-        };
+        use tokio::io::{Interest, unix::AsyncFd};
 
         use crate::limits::TRACED_LOOK;
 
@@ -65,7 +147,7 @@ impl Child {
         if let Some(status) = self.status() {
             return Ok(status);
         }
-        let pidfd = pidfd_open(self.pid, PidfdFlags::NONBLOCK)?;
+        let pidfd = pidfd_open(self.0, PidfdFlags::NONBLOCK)?;
         let _ = AsyncFd::with_interest(pidfd, Interest::READABLE)?.readable().await?;
         loop {
             if let Some(status) = self.status() {
@@ -78,7 +160,7 @@ impl Child {
 
     /// Resolves with the status of the process itself once it has ended. Does not reap it. Cancel safe.
     #[cfg(not(target_os = "linux"))]
-    pub(crate) async fn ended(&self) -> io::Result<Status> {
+    pub(super) async fn ended(self) -> io::Result<Status> {
         use tokio::signal::unix::{SignalKind, signal};
 
         let mut sigchld = signal(SignalKind::child())?;
@@ -88,27 +170,6 @@ impl Child {
             }
             sigchld.recv().await;
         }
-    }
-
-    /// Kills the rest of the group of a process that has ended.
-    pub(super) fn sweep(&mut self) {
-        let _ = kill_process_group(self.pid, Signal::KILL);
-        self.is_swept = true;
-    }
-}
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        let pid = self.pid;
-        let reap = move || waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
-        if self.is_swept {
-            let _ = reap();
-            return;
-        }
-        self.signal(Signal::KILL);
-        // A killed process ends at once, but one stuck in the kernel must not block the thread that drops it.
-        // If the system has no thread left, the process stays a zombie until wsd ends.
-        let _ = std::thread::Builder::new().spawn(reap);
     }
 }
 

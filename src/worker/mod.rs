@@ -1,17 +1,26 @@
 //! A worker: the process behind a session or a room, with its input and its output.
 
 pub(crate) mod child;
+mod descendants;
 pub(crate) mod descriptors;
 pub(crate) mod environ;
+#[cfg(target_os = "linux")]
+pub(crate) mod guard;
 pub(crate) mod input;
+mod orphans;
 pub(crate) mod output;
 pub(crate) mod outputs;
 mod pipe;
 pub(crate) mod process;
+mod procfs;
 pub(crate) mod program;
+pub(crate) mod reaper;
+mod records;
 pub(crate) mod spawn;
+mod starter;
 pub(crate) mod stdio;
 pub(crate) mod stop;
+mod unique_id;
 pub(crate) mod variable;
 
 use child::Child;

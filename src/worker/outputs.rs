@@ -1,13 +1,25 @@
 //! Both output streams of a worker.
 
-use std::task::{Context, Poll};
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
-use super::output::{Output, Stderr};
-use crate::peer::Connection;
+use tokio::time::sleep;
+
+use super::{
+    child::{Child, Leader},
+    output::{Output, Stderr},
+};
+use crate::{
+    limits::{GROUP_LOOK, OUTPUT_END},
+    peer::Connection,
+};
 
 /// Standard output, and standard error, which wsd logs and may send to the client, too (`--passstderr`).
-#[derive(Debug)]
 pub(crate) struct Outputs {
+    leader: Leader,
     output: Output,
     stderr: Stderr,
     /// Whether [`Outputs::poll_read`] gives standard error, too.
@@ -15,6 +27,21 @@ pub(crate) struct Outputs {
     /// The stream to read next. They take turns, so that a flood on one does not hide the other.
     turn: Source,
     is_output_over: bool,
+    /// Whether the program has closed its output and goes on.
+    is_closed: bool,
+    /// Resolves when the program has ended, with `true`, or when it is clear that it goes on.
+    end: Option<Pin<Box<dyn Future<Output = bool> + Send + Sync>>>,
+}
+
+/// The result of one read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// So many bytes of a stream.
+    Some(Source, usize),
+    /// The program has closed all wanted streams, and goes on. Told once.
+    Closed,
+    /// The program has ended, and so have all wanted streams.
+    Over,
 }
 
 /// One of the two streams.
@@ -27,18 +54,14 @@ pub(crate) enum Source {
 }
 
 impl Outputs {
-    /// Joins both streams; `wants_stderr` is whether [`Outputs::poll_read`] gives standard error, too.
-    pub(crate) fn new(output: Output, stderr: Stderr, wants_stderr: bool) -> Self {
-        Self { output, stderr, wants_stderr, turn: Source::Stderr, is_output_over: false }
+    /// Joins both streams of `child`; `wants_stderr` is whether [`Outputs::poll_read`] gives standard error, too.
+    pub(crate) fn new(child: &Child, output: Output, stderr: Stderr, wants_stderr: bool) -> Self {
+        let (leader, turn) = (child.leader(), Source::Stderr);
+        Self { leader, output, stderr, wants_stderr, turn, is_output_over: false, is_closed: false, end: None }
     }
 
-    /// Reads once into `buffer`. Ready with the stream and the number of bytes; `None` at the end of all wanted streams.
-    pub(crate) fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-        connection: &Connection,
-    ) -> Poll<Option<(Source, usize)>> {
+    /// Reads once into `buffer`.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], connection: &Connection) -> Poll<Read> {
         for _ in 0..2 {
             let source = self.turn;
             self.turn = if source == Source::Output { Source::Stderr } else { Source::Output };
@@ -50,16 +73,35 @@ impl Outputs {
             match (read, source) {
                 (Poll::Pending, _) | (Poll::Ready(0), Source::Stderr) => {}
                 (Poll::Ready(0), Source::Output) => self.is_output_over = true,
-                (Poll::Ready(count), _) => return Poll::Ready(Some((source, count))),
+                (Poll::Ready(count), _) => return Poll::Ready(Read::Some(source, count)),
             }
         }
         let is_over = self.is_output_over && (!self.wants_stderr || self.stderr.is_over());
-        if is_over { Poll::Ready(None) } else { Poll::Pending }
+        if is_over { self.poll_end(cx) } else { Poll::Pending }
     }
 
-    /// See [`Output::is_ending`].
+    /// Ready when the program has ended, or once when it has not ended within [`OUTPUT_END`].
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
+        // Usually the program has ended by the time that wsd reads the end of its output.
+        if !self.is_closed && self.leader.status().is_some() {
+            return Poll::Ready(Read::Over);
+        }
+        let (leader, is_closed) = (self.leader, self.is_closed);
+        let end = self.end.get_or_insert_with(|| Box::pin(ended(leader, is_closed)));
+        let is_over = ready!(end.as_mut().poll(cx));
+        self.end = None;
+        self.is_closed = true;
+        Poll::Ready(if is_over { Read::Over } else { Read::Closed })
+    }
+
+    /// Whether the bytes in the pipe are the last: see [`Output::is_ending`].
     pub(crate) fn is_ending(&self) -> bool {
-        self.output.is_ending()
+        !self.is_closed && self.output.is_ending()
+    }
+
+    /// Whether the bytes in the pipe are the last, and the program has ended, so that it reads nothing more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.output.is_ending() && self.leader.status().is_some()
     }
 
     /// Reads standard error and logs it, unless [`Outputs::poll_read`] gives it.
@@ -83,5 +125,31 @@ impl Outputs {
     /// See [`Stderr::log_to_the_end`].
     pub(crate) async fn log_to_the_end(&mut self, connection: &Connection) {
         self.stderr.log_to_the_end(connection).await;
+    }
+}
+
+/// Resolves with `true` when the program has ended; with `false` if it has closed its output and goes on.
+///
+/// The group of a program that goes on may outlive its first process: then the end is the group's.
+async fn ended(leader: Leader, is_closed: bool) -> bool {
+    if !is_closed {
+        return leader.ended_within(OUTPUT_END).await.is_some();
+    }
+    // Fails if wsd has no descriptor left to wait with.
+    while leader.ended().await.is_err() {
+        sleep(GROUP_LOOK).await;
+    }
+    while leader.has_group() {
+        sleep(GROUP_LOOK).await;
+    }
+    true
+}
+
+impl fmt::Debug for Outputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outputs")
+            .field("leader", &self.leader)
+            .field("is_closed", &self.is_closed)
+            .finish_non_exhaustive()
     }
 }

@@ -11,7 +11,7 @@ use super::{
     Worker,
     child::Child,
     input::Input,
-    outputs::{Outputs, Source},
+    outputs::{Outputs, Read, Source},
     stop::stop,
 };
 use crate::{
@@ -61,9 +61,9 @@ impl Process {
         let &ProcessOptions { framing, patience, ref budget } = options;
         Self {
             connection,
+            outputs: Outputs::new(&child, output, stderr, framing.wants_stderr()),
             child,
             input,
-            outputs: Outputs::new(output, stderr, framing.wants_stderr()),
             framing,
             decoder: framing.decoder(),
             patience,
@@ -98,8 +98,15 @@ impl Partner for Process {
             self.outputs.log(cx, buffer, &self.connection);
             let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { buffer.len() };
             let buffer = &mut buffer[..portion];
-            let Some((source, count)) = ready!(self.outputs.poll_read(cx, buffer, &self.connection)) else {
-                return Poll::Ready(self.finish_output(client));
+            let (source, count) = match ready!(self.outputs.poll_read(cx, buffer, &self.connection)) {
+                Read::Some(source, count) => (source, count),
+                Read::Closed => {
+                    return Poll::Ready(match self.finish_output(client) {
+                        Said::End(messages, Verdict::Exit(_)) => Said::Some(messages),
+                        garbled => garbled,
+                    });
+                }
+                Read::Over => return Poll::Ready(self.finish_output(client)),
             };
             let mut messages = 0;
             let had_replaced = self.decoder.has_replaced();
@@ -126,14 +133,14 @@ impl Partner for Process {
 
     fn poll_blocked(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said> {
         buffers::with_read(|buffer| self.outputs.log(cx, buffer, &self.connection));
-        if self.outputs.is_ending() {
+        if self.outputs.is_over() {
             client.forget_messages();
         }
         Poll::Pending
     }
 
     fn patience(&self) -> Option<(Duration, Verdict)> {
-        self.outputs.is_ending().then_some((LAST_OUTPUT_STALL, Verdict::Exit(None)))
+        self.outputs.is_over().then_some((LAST_OUTPUT_STALL, Verdict::Exit(None)))
     }
 
     fn write(&mut self, _: Kind, payload: &[u8]) {
@@ -158,6 +165,7 @@ impl Partner for Process {
     }
 
     async fn end(&mut self, _: u16, _: &str) -> Option<Status> {
+        self.child.remember();
         self.input.close();
         let Self { child, outputs, connection, .. } = self;
         // Reads the output meanwhile, so that the process does not block in a write.

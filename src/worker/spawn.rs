@@ -14,14 +14,20 @@ use std::{
 };
 
 use rustix::{io::Errno, process::Pid};
-use tokio::sync::Semaphore;
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, oneshot},
+};
 
 #[cfg(target_os = "linux")]
 use super::descriptors::limit_before;
-use super::{Worker, child::Child, program::Program, stdio::Streams, variable::Variable};
+use super::{
+    Worker, child::Child, program::Program, records::Record, starter, stdio::Streams, unique_id::UniqueId,
+    variable::Variable,
+};
+use crate::limits::STARTS_MAX;
 #[cfg(target_os = "linux")]
 use crate::sys;
-use crate::{limits::STARTS_MAX, turn::run_blocking};
 
 /// The turns of tasks that start a program on a thread of its own.
 static STARTS: Semaphore = Semaphore::const_new(STARTS_MAX);
@@ -74,10 +80,12 @@ impl fmt::Display for LaunchError {
 ///
 /// Blocks for the 0.1 to 0.3 ms of starting a process.
 pub(crate) fn spawn(program: &Program, environment: Vec<Variable>) -> Result<Worker, LaunchError> {
-    start(program, environment).map_err(LaunchError)
+    let (tell, told) = std::sync::mpsc::channel();
+    submit(program, environment, move |started| drop(tell.send(started)))?;
+    told.recv().unwrap_or_else(|_| Err(interrupted()))
 }
 
-/// Starts `program` as [`spawn`] does, on a thread of its own. Other tasks go on; it costs two switches between threads.
+/// Starts `program` as [`spawn`] does. Other tasks go on meanwhile; it costs two switches between threads.
 ///
 /// Holds `permit` until the worker has started, even if the caller drops this future. Returns it with the worker.
 pub(crate) async fn spawn_aside<P: Send + 'static>(
@@ -86,22 +94,40 @@ pub(crate) async fn spawn_aside<P: Send + 'static>(
     permit: P,
 ) -> Result<(Worker, P), LaunchError> {
     let turn = STARTS.acquire().await;
-    let program = program.clone();
-    let start = move || {
+    let (tell, told) = oneshot::channel();
+    submit(program, environment, move |started| {
         let _turn = turn;
-        spawn(&program, environment).map(|worker| (worker, permit))
+        // Nobody hears it if the caller has gone: then this kills the worker.
+        drop(tell.send(started.map(|worker| (worker, permit))));
+    })?;
+    told.await.unwrap_or_else(|_| Err(interrupted()))
+}
+
+/// Starts `program` on a thread of the starter, and hands the result to `then` on that thread.
+fn submit(
+    program: &Program,
+    environment: Vec<Variable>,
+    then: impl FnOnce(Result<Worker, LaunchError>) + Send + 'static,
+) -> Result<(), LaunchError> {
+    let (program, runtime) = (program.clone(), Handle::current());
+    let job = move || {
+        let _context = runtime.enter();
+        then(start(&program, environment).map_err(LaunchError));
     };
-    match run_blocking(start) {
-        // The task fails only when wsd ends.
-        Some(started) => started.await.unwrap_or_else(|_| Err(LaunchError(io::ErrorKind::Interrupted.into()))),
-        None => Err(LaunchError(Errno::AGAIN.into())),
-    }
+    starter::run(job).map_err(LaunchError)
+}
+
+/// Returns the error of a start that wsd's own end has interrupted.
+fn interrupted() -> LaunchError {
+    LaunchError(io::ErrorKind::Interrupted.into())
 }
 
 fn start(program: &Program, environment: Vec<Variable>) -> io::Result<Worker> {
     program.check_links()?;
     let (Streams { input, output, stderr }, standard) = program.stdio.open()?;
-    let child = Child::new(execute(program, environment, &standard)?);
+    // Before the process starts, so that the guard knows it even if wsd ends at this moment.
+    let record = Record::new(UniqueId::among(environment.iter().map(Variable::text)));
+    let child = Child::new(execute(program, environment, &standard)?, record);
     Ok(Worker { child, input, output, stderr })
 }
 
@@ -165,11 +191,14 @@ mod tests {
     #[tokio::test]
     async fn a_permit_is_not_given_back_before_the_start_is_done_whoever_left() {
         let program = Program::new(PathBuf::from("/bin/cat"), Vec::new());
-        let (sender, given_back) = channel();
-        {
+        let given_back = loop {
+            let (sender, given_back) = channel();
             let start = pin!(spawn_aside(&program, Vec::new(), Permit(sender)));
-            assert!(start.poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        }
+            // A start may be done before this thread looks.
+            if start.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                break given_back;
+            }
+        };
 
         let place = given_back.recv().expect("it is given back");
 

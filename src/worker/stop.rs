@@ -7,12 +7,14 @@
 //! | 250 ms | `--closems` | SIGTERM |
 //! | 500 ms | `--closems` | SIGKILL |
 
+//!
+//! The processes that it has started outside of its group get the signals, too.
+
 use std::time::Duration;
 
-use rustix::process::Signal;
-use tokio::time::timeout;
+use rustix::{io::Errno, process::Signal};
 
-use super::child::Child;
+use super::{child::Child, descendants::Descendants};
 use crate::{
     event::Event,
     limits::{UNTIL_SIGINT, UNTIL_SIGKILL, UNTIL_SIGTERM, UNTIL_STUCK},
@@ -20,46 +22,60 @@ use crate::{
     status::Status,
 };
 
-/// Waits for the worker to end after its input is closed, and signals it as in the table above. Returns its status.
+/// Waits for the worker to end after its input is closed, and signals it as in the table above. Returns its status, which
+/// is not known of a worker that wsd may not kill.
 ///
-/// At the end it kills the rest of the worker's group. It does not reap the worker. `patience` (`--closems`) is added to
-/// each wait.
+/// At the end it kills the rest of the worker's group, and all others that the worker has started. It does not reap the
+/// worker. `patience` (`--closems`) is added to each wait.
 pub(crate) async fn stop(child: &mut Child, patience: Duration, connection: &Connection) -> Status {
-    let status = end(child, patience, connection).await;
-    child.sweep();
-    status
+    let mut descendants = child.take_descendants();
+    let status = end(child, &mut descendants, patience, connection).await;
+    if status.is_some() {
+        descendants.set_ended();
+        child.sweep();
+    }
+    if let (Some(refused), Some(_)) = (descendants.end().await, status) {
+        outlives(connection, refused.as_raw_nonzero().get(), Some(Errno::PERM));
+    }
+    status.unwrap_or(Status::UNKNOWN)
 }
 
-async fn end(child: &Child, patience: Duration, connection: &Connection) -> Status {
-    let steps = [(UNTIL_SIGINT, Signal::INT), (UNTIL_SIGTERM, Signal::TERM), (UNTIL_SIGKILL, Signal::KILL)];
-    for (wait, signal) in steps {
-        if let Some(status) = ended(child, wait + patience).await {
-            return status;
+/// Signals the worker until it has ended. Returns `None` if wsd may not kill it.
+async fn end(
+    child: &Child,
+    descendants: &mut Descendants,
+    patience: Duration,
+    connection: &Connection,
+) -> Option<Status> {
+    let leader = child.leader();
+    for (wait, signal) in [(UNTIL_SIGINT, Signal::INT), (UNTIL_SIGTERM, Signal::TERM)] {
+        if let Some(status) = leader.ended_within(wait + patience).await {
+            return Some(status);
         }
         child.signal(signal);
+        descendants.signal(signal);
     }
+    if let Some(status) = leader.ended_within(UNTIL_SIGKILL + patience).await {
+        return Some(status);
+    }
+    let killed = child.kill();
+    descendants.kill();
     let mut is_logged = false;
     loop {
-        if let Some(status) = ended(child, UNTIL_STUCK).await {
-            return status;
+        if let Some(status) = leader.ended_within(UNTIL_STUCK).await {
+            return Some(status);
         }
         if !std::mem::replace(&mut is_logged, true) {
-            Event::WorkerOutlives { conn: connection.id, pid: child.pid() }.emit();
+            outlives(connection, child.pid(), killed.err());
+        }
+        if killed == Err(Errno::PERM) {
+            return None;
         }
     }
 }
 
-/// Waits up to `wait` for the worker to end. Returns its status if it has ended.
-pub(crate) async fn ended(child: &Child, wait: Duration) -> Option<Status> {
-    match timeout(wait, child.ended()).await {
-        Ok(Ok(status)) => Some(status),
-        Ok(Err(_)) => {
-            // wsd has no descriptor left to wait with.
-            if child.status().is_none() {
-                tokio::time::sleep(wait).await;
-            }
-            child.status()
-        }
-        Err(_) => None,
-    }
+fn outlives(connection: &Connection, pid: i32, cause: Option<Errno>) {
+    let cause = cause.map(std::io::Error::from);
+    let hint = cause.as_ref().map(|_| "the program runs as another user: end it by hand, or run wsd as that user");
+    Event::WorkerOutlives { conn: connection.id, pid, cause: cause.as_ref().map(|cause| cause as _), hint }.emit();
 }

@@ -32,6 +32,11 @@ impl Variable {
         OsStr::from_bytes(&self.text[self.name_bytes + 1..])
     }
 
+    /// Returns the text: `NAME=value`.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
     /// Appends `more` to the value.
     pub(super) fn append(&mut self, more: &[u8]) {
         self.text.extend_from_slice(more);

@@ -1,11 +1,11 @@
 //! The truth at the end: close codes, reasons, and who is told what.
 
+use crate::harness::DEADLINE;
 use crate::harness::process::{gone_within, is_gone};
 use crate::harness::server::{Server, field};
 use crate::harness::skip::skip;
 use crate::harness::time::deadline;
 use crate::harness::websocket::{CLOSE, Close, Frame, TEXT};
-use crate::harness::{DEADLINE, SLACK};
 
 #[test]
 fn the_close_code_is_the_exit_status() {
@@ -137,18 +137,6 @@ fn the_log_counts_messages_and_seconds() {
     assert_eq!((field(&line, "in").unwrap(), field(&line, "out").unwrap()), ("3".to_owned(), "2".to_owned()), "{line}");
     let seconds: f64 = field(&line, "secs").unwrap().parse().unwrap();
     assert!((0.0..deadline().as_secs_f64()).contains(&seconds), "{line}");
-}
-
-#[test]
-fn a_program_that_closes_its_output_ends_its_session() {
-    let server = Server::shell(&[], "echo last; exec >&-; exec sleep 1000", &[]);
-    let mut client = server.connect("/");
-
-    let (lines, close) = client.rest();
-
-    assert_eq!(lines, ["last"]);
-    assert!(close.code.is_some());
-    assert!(gone_within(server.expect_worker(1), SLACK));
 }
 
 #[test]

@@ -434,7 +434,7 @@ fn a_message_with_line_ends_is_several_lines_and_so_several_messages() {
     let server = Server::command(&["--shared"], &["cat"]);
     let mut clients = members(&server, "/", 2);
 
-    clients[0].text("one\ntwo\n");
+    clients[0].text("one\ntwo\n\n");
 
     for client in &mut clients {
         assert_eq!([client.line(), client.line(), client.line()], ["one", "two", ""]);

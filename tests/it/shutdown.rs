@@ -17,7 +17,7 @@ const DRAIN: Duration = Duration::from_secs(4);
 
 #[test]
 fn a_signal_closes_every_session_with_1001_and_exits_0() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
         let mut server = Server::command(&[], &["cat"]);
         let mut clients: Vec<_> = (0..5).map(|_| server.connect("/")).collect();
         let workers: Vec<_> = (1..=5).map(|count| server.expect_worker(count)).collect();
@@ -30,6 +30,21 @@ fn a_signal_closes_every_session_with_1001_and_exits_0() {
         }
         assert_eq!(server.wait().code(), Some(0), "{signal:?}");
         assert!(workers.into_iter().all(is_gone), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_signal_without_a_meaning_ends_neither_the_server_nor_a_session() {
+    for signal in [Signal::USR1, Signal::USR2, Signal::ALARM] {
+        let mut server = Server::command(&[], &["cat"]);
+        let mut client = server.connect("/");
+
+        server.signal(signal);
+
+        client.text("served");
+        assert_eq!(client.line(), "served", "{signal:?}");
+        server.signal(Signal::TERM);
+        assert_eq!(server.wait().code(), Some(0), "{signal:?}");
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     buffers,
     limits::{CGI_HEAD_BYTES_MAX, UNTIL_SIGINT},
     status::Status,
-    worker::{child::Child, output::Output, stop::ended},
+    worker::{child::Child, output::Output},
 };
 
 /// The reason that a script's answer is invalid.
@@ -199,5 +199,5 @@ async fn copy(
 /// Whether a script that closed its output was killed. Waits for its end only a little: it may run on without output.
 async fn is_killed(script: &Child) -> bool {
     // The kernel closes the files of a process a moment before it reports how the process ended.
-    matches!(ended(script, UNTIL_SIGINT).await, Some(Status::Signal(1..)))
+    matches!(script.leader().ended_within(UNTIL_SIGINT).await, Some(Status::Signal(1..)))
 }

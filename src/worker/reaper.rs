@@ -1,0 +1,38 @@
+//! Reaps the processes that nobody waits for: orphans, and workers that wsd could not end.
+
+use std::{
+    convert::Infallible,
+    sync::{Mutex, PoisonError},
+};
+
+use rustix::process::Pid;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{descendants::Descendants, orphans, records::Record};
+use crate::limits::REAP_INTERVAL;
+
+/// The workers that wsd has stopped waiting for.
+static LEFT: Mutex<Vec<(Pid, Record)>> = Mutex::new(Vec::new());
+
+/// Kills and reaps a worker as soon as that is possible.
+pub(super) fn leave(pid: Pid, record: Record) {
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner).push((pid, record));
+}
+
+/// Reaps at intervals: an orphan that has ended does no harm for a while, and a signal for each end of a worker takes time.
+pub(crate) fn watch() -> impl Future<Output = Infallible> {
+    // Opens the list of orphans while there are descriptors.
+    orphans::living();
+    async {
+        let mut looks = interval(REAP_INTERVAL);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            orphans::living();
+            LEFT.lock().unwrap_or_else(PoisonError::into_inner).retain(|(pid, record)| {
+                Descendants::of(*pid, record.id(), false).kill();
+                !orphans::reap(*pid)
+            });
+        }
+    }
+}
