@@ -3,8 +3,9 @@
 # wsd --shared --framing=json ./examples/chat.py
 #
 # Each message to a client is one JSON object: welcome, join, leave, nick, message, action or error. A client sends the
-# typed text. It asks for a nickname in the address: /chat?nick=Ada.
+# typed text. It asks for a nickname in the address: /chat?nick=Ada. With /chat?watch it only listens, and has no name.
 import json
+import secrets
 import signal
 import sys
 import time
@@ -27,12 +28,17 @@ def send(message, **receivers):
 def tell_all(kind, **facts):
     message = {"type": kind, "time": int(time.time()), **facts}
     if kind in ("message", "action"):
+        message["id"] = secrets.token_urlsafe(6)  # by which a page that comes back knows what it has shown already
         history.append(message)
     send(message)
 
 
-def refuse(client, why):
-    send({"type": "error", "text": why}, to=client)
+def refuse(client, why, about="text"):
+    send({"type": "error", "about": about, "text": why}, to=client)
+
+
+def welcome(client, name):
+    send({"type": "welcome", "you": name, "here": sorted(names.values()), "history": list(history)}, to=client)
 
 
 def is_name(name):
@@ -52,14 +58,14 @@ def enter(client, wanted):
     name = next(name for name in chain([wanted], numbered) if fold(name) not in taken)
     tell_all("join", who=name)
     names[client] = name
-    send({"type": "welcome", "you": name, "here": sorted(names.values()), "history": list(history)}, to=client)
+    welcome(client, name)
 
 
 def rename(client, name):
     if not is_name(name):
-        refuse(client, f"A nickname has 1 to {NAME_MAX} characters and no spaces.")
+        refuse(client, f"A nickname has 1 to {NAME_MAX} characters and no spaces.", "nick")
     elif any(fold(name) == fold(other) for key, other in names.items() if key != client):
-        refuse(client, f"{name} is taken.")
+        refuse(client, f"{name} is taken.", "nick")
     elif name != names[client]:
         tell_all("nick", who=names[client], now=name)
         names[client] = name
@@ -67,7 +73,9 @@ def rename(client, name):
 
 def hear(client, text):
     command, _, rest = text.partition(" ")
-    if len(text) > TEXT_MAX:
+    if client not in names:
+        refuse(client, "You only watch.")
+    elif len(text) > TEXT_MAX:
         refuse(client, f"A message has at most {TEXT_MAX} characters.")
     elif command == "/nick":
         rename(client, rest.strip())
@@ -82,10 +90,14 @@ def hear(client, text):
 def handle(event):
     client = event["client"]
     if event["event"] == "open":
-        enter(client, parse_qs(event["env"].get("QUERY_STRING", "")).get("nick", [""])[0])
+        query = parse_qs(event["env"].get("QUERY_STRING", ""), keep_blank_values=True)
+        if "watch" in query:
+            welcome(client, None)
+        else:
+            enter(client, query.get("nick", [""])[0])
     elif event["event"] == "message":
         hear(client, event.get("text", "").strip())
-    elif event["event"] == "close":
+    elif event["event"] == "close" and client in names:
         tell_all("leave", who=names.pop(client))
 
 

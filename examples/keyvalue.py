@@ -1,35 +1,54 @@
 #!/usr/bin/env python3
 # A key-value store that uses redis-cli. A client sends set KEY VALUE, get KEY or subscribe KEY.
-# wsd ./examples/keyvalue.py
+# wsd --passenv=PATH,REDIS_URL ./examples/keyvalue.py
+#
+# It says `ready` once a Redis server answers; until then it says what is missing.
 #
 # `wsd redis-cli` would give every client all of Redis, with FLUSHALL and CONFIG. This program passes on nothing but keys
 # and values: a key is one plain word under `wsd:`, a value goes to redis-cli's standard input and lasts an hour. It uses
-# the Redis of $REDIS_URL (with --passenv=PATH,REDIS_URL), otherwise that of this machine.
+# the Redis of $REDIS_URL, otherwise that of this machine.
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from threading import Thread
 
 REDIS = ["redis-cli", "-u", os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")]
 SUBSCRIPTIONS_MAX = 5  # each is a process
 VALUE_MAX = 1000  # characters
+WAIT_MAX = 5  # seconds for an answer
 
 subscriptions = {}  # by key
 
 
 def say(*words):
-    sys.stdout.write(" ".join(map(str, words)) + "\n")  # in one go, as threads write too
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(" ".join(map(str, words)) + "\n")  # in one go, as threads write too
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads any more; the signal would also come of a redis-cli that reads no value
+        os._exit(0)
 
 
 def redis(*words, value=""):
     """What redis-cli prints, as one line."""
-    done = subprocess.run([*REDIS, *words], input=value, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          encoding="utf-8", errors="replace")
+    try:
+        done = subprocess.run([*REDIS, *words], input=value, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              encoding="utf-8", errors="replace", timeout=WAIT_MAX)
+    except subprocess.TimeoutExpired:
+        return f"no answer within {WAIT_MAX} seconds"
     return " ".join(done.stdout.splitlines())
+
+
+def wait_for_server():
+    told = None
+    while (answer := redis("PING")) != "PONG":
+        if answer != told:
+            say("missing server", answer)
+        told = answer
+        time.sleep(1)
 
 
 def store(key, value):
@@ -83,11 +102,11 @@ def obey(line):
         say("error there are: set KEY VALUE, get KEY, subscribe KEY")
 
 
-# End quietly on Ctrl-C, and when nobody reads any more.
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # end quietly on Ctrl-C
 if not shutil.which(REDIS[0]):
+    say("missing redis-cli")
     sys.exit("redis-cli is not installed")
+wait_for_server()
 say("ready")
 for line in sys.stdin:
     obey(line)

@@ -263,6 +263,9 @@ pub(crate) const RESTART_MIN: Duration = Duration::from_secs(1);
 /// The longest such pause. After a worker that ran for longer than this, the pause is [`RESTART_MIN`] again.
 pub(crate) const RESTART_MAX: Duration = Duration::from_secs(30);
 
+/// Names in a folder of `--dir` that wsd looks at to list its programs for the console; beyond, the console offers fewer.
+pub(crate) const CONSOLE_NAMES_MAX: usize = 1000;
+
 /// Bytes of the log in one write, when many lines wait.
 pub(crate) const LOG_WRITE_BYTES: usize = 64 << 10;
 

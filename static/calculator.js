@@ -6,6 +6,9 @@ import { WsdSocket } from './wsd.js';
 
 const field = document.querySelector('#line');
 const submit = document.querySelector('#submit');
+const form = document.querySelector('#send');
+const over = document.querySelector('#over');
+const fresh = document.querySelector('#fresh');
 const log = createList(document.querySelector('#log'), (item, { kind, text }) => {
   item.className = kind;
   item.append(cell('text', text));
@@ -17,9 +20,28 @@ socket.onopen = () => {
   sessions += 1;
   if (sessions > 1) log.add({ kind: 'begin', text: 'a new bc, without the old variables' });
 };
-socket.onmessage = ({ data }) => log.add({ kind: 'answer', text: data });
-socket.onstate = () => { submit.ariaDisabled = `${socket.readyState !== WsdSocket.OPEN}`; };
+socket.onmessage = ({ data }) => log.add({ kind: kindOf(data), text: data });
+socket.onclose = ({ code }) => { if (code === 1000) log.add({ kind: 'begin', text: 'bc has ended' }); };
+socket.onstate = () => {
+  submit.ariaDisabled = `${socket.readyState !== WsdSocket.OPEN}`;
+  showEnd(socket.readyState === WsdSocket.CLOSED);
+};
 follow(socket);
+
+/** Errors come as lines among the answers: of numbers only, they are known by their words. */
+function kindOf(line) {
+  if (/\berror\b/i.test(line)) return 'bad';
+  return /\bwarning\b/i.test(line) ? 'wait' : 'answer';
+}
+
+/** Offers another bc in the place of the form: after `quit` none starts by itself. The focus goes along. */
+function showEnd(isOver) {
+  if (over.hidden !== isOver) return;
+  const hasFocus = [form, over].some((place) => place.contains(document.activeElement));
+  over.hidden = !isOver;
+  form.hidden = isOver;
+  if (hasFocus) (isOver ? fresh : field).focus();
+}
 
 function ask(line) {
   if (socket.readyState !== WsdSocket.OPEN || line.trim() === '') return;
@@ -42,7 +64,8 @@ function recall(event) {
   field.value = asked[at] ?? '';
 }
 
-document.querySelector('#send').addEventListener('submit', (event) => {
+fresh.addEventListener('click', () => socket.reconnect());
+form.addEventListener('submit', (event) => {
   event.preventDefault();
   ask(field.value);
 });

@@ -11,19 +11,29 @@ const NAMES_MAX = 100;
 const STORED = 'wsd.chat.nick';
 
 const nick = document.querySelector('#nick');
+const hint = document.querySelector('#nick-hint');
 const field = document.querySelector('#text');
 const here = document.querySelector('#here');
 const talk = createList(document.querySelector('#talk'), row);
 
 let me = null;
 let names = new Set();
+let isWelcome = false; // in this session
+let isRenaming = false; // by the field; /nick may be typed, too
+
+/** The messages on the page: after a lost connection they stay, and only others are added. */
+const shown = new Set();
 
 /** What each kind of message does; before its welcome a newcomer heeds none. */
 const ACTS = {
   welcome({ you, here, history }) {
     names = new Set(here);
-    talk.clear();
-    history.forEach(talk.add);
+    isWelcome = true;
+    talk.remove('.waits');
+    if (me !== null) talk.add({ type: 'begin', text: 'Connected again' });
+    history.filter(({ id }) => !shown.has(id)).forEach(show);
+    const wanted = new URL(socket.url).searchParams.get('nick');
+    if (wanted !== null && wanted !== you) tellNick(`${wanted} is taken: you are ${you}.`);
     beCalled(you);
   },
   join({ who }) { names.add(who); },
@@ -32,8 +42,12 @@ const ACTS = {
     names.delete(who);
     names.add(now);
     if (who !== me) return;
+    if (isRenaming) nick.value = now;
     store(now);
     beCalled(now);
+    tellNick('');
+    if (isRenaming) field.focus();
+    isRenaming = false;
   },
   message() {},
   action() {},
@@ -42,16 +56,39 @@ const ACTS = {
 
 function receive({ data }) {
   const message = parse(data);
-  if (!Object.hasOwn(ACTS, message?.type) || (me === null && message.type !== 'welcome')) return;
+  if (!Object.hasOwn(ACTS, message?.type) || (!isWelcome && message.type !== 'welcome')) return;
+  if (message.about === 'nick' && isRenaming) {
+    refuseNick(message.text);
+    return;
+  }
   ACTS[message.type](message);
-  if (message.type !== 'welcome') talk.add(message);
+  if (message.type !== 'welcome') show(message);
   showNames();
 }
 
-/** Keeps the name: a later session asks for it in its address. */
+function show(message) {
+  if (message.id) shown.add(message.id);
+  talk.add(message);
+}
+
+/** Tells of a nickname at its field, where the next one can be typed at once. */
+function refuseNick(why) {
+  isRenaming = false;
+  tellNick(why);
+  nick.ariaInvalid = 'true';
+  nick.focus();
+  nick.select();
+}
+
+function tellNick(words) {
+  hint.textContent = words;
+  nick.ariaInvalid = null;
+}
+
+/** Keeps the name: a later session asks for it in its address. What is just being typed stays. */
 function beCalled(name) {
+  if (document.activeElement !== nick || nick.value === me) nick.value = name;
   me = name;
-  nick.value = name;
   socket.url = address(name);
 }
 
@@ -93,6 +130,11 @@ const SENTENCES = {
 };
 
 function row(item, message) {
+  if (message.type === 'begin') {
+    item.className = 'begin';
+    item.append(cell('text', message.text));
+    return;
+  }
   const time = new Date((message.time ?? Date.now() / 1000) * 1000);
   item.className = message.type;
   item.classList.toggle('sent', message.type === 'message' && message.who === me);
@@ -118,12 +160,15 @@ function send(event) {
 
 function rename(event) {
   event.preventDefault();
+  if (socket.readyState === WsdSocket.CLOSED) return;
+  isRenaming = nick.value !== me;
   socket.send(`/nick ${nick.value}`);
-  field.focus();
 }
 
 const socket = new WsdSocket(address(stored()));
+socket.onopen = () => { isWelcome = false; };
 socket.onmessage = receive;
 follow(socket);
 document.querySelector('#send').addEventListener('submit', send);
 document.querySelector('#rename').addEventListener('submit', rename);
+nick.addEventListener('input', () => tellNick(''));

@@ -7,6 +7,8 @@ import { WsdSocket } from './wsd.js';
 const COLUMNS = 7;
 const ROWS = 6;
 const PLAYERS = ['', 'Player one', 'Player two'];
+const STORED = 'wsd.connect4.token';
+const SEAT = 'is kept for 30 seconds.';
 const WAITING = 'Waiting for an opponent. Open this page in a second window to play against yourself.';
 
 const IDS = ['seat', 'news', 'hint', 'again', 'play', 'watch', 'link', 'copy', 'board'];
@@ -14,8 +16,28 @@ const place = Object.fromEntries(IDS.map((id) => [id, document.getElementById(id
 const columns = Array.from({ length: COLUMNS }, (_, number) => makeColumn(number));
 
 const watched = new URLSearchParams(location.search).get('watch');
+const token = takeToken();
 let seat = null; // { player, game }; player 0 watches
 let board = null;
+
+/** The token that keeps this page's seat. A reload finds it again; a copy of the tab takes a seat of its own. */
+function takeToken() {
+  const kept = stored((storage) => {
+    const token = storage.getItem(STORED);
+    storage.removeItem(STORED);
+    return token;
+  });
+  return kept ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16)).join('');
+}
+
+/** What `act` gives of the tab's storage. A browser may forbid it; then the token lasts as long as the page. */
+function stored(act) {
+  try {
+    return act(sessionStorage);
+  } catch {
+    return null;
+  }
+}
 
 function makeColumn(number) {
   const button = document.createElement('button');
@@ -104,13 +126,16 @@ function describe(discs) {
 
 /** What has happened and who is next, in words. */
 function news() {
+  const isPlaying = board?.phase === 'playing';
+  if (socket.readyState === WsdSocket.CONNECTING && isPlaying && seat.player > 0) return `Your seat ${SEAT}`;
   if (socket.readyState !== WsdSocket.OPEN) return '';
   if (board === null) return watched === null ? WAITING : '';
-  const { phase, player, last } = board;
+  const { phase, player, last, away } = board;
   const isMe = player === seat.player;
   switch (phase) {
     case 'playing': {
       const turn = isMe ? 'Your turn.' : `${PLAYERS[player]} is next.`;
+      if (away.length > 0) return `${PLAYERS[away[0]]} is away: the seat ${SEAT} ${turn}`;
       const mover = 3 - player === seat.player ? 'You' : PLAYERS[3 - player];
       return last ? `${mover} took column ${last[0] + 1}. ${turn}` : turn;
     }
@@ -148,17 +173,15 @@ async function copy() {
   }
 }
 
-const socket = new WsdSocket(watched === null ? './connect4' : `./connect4?watch=${encodeURIComponent(watched)}`);
+const query = new URLSearchParams(watched === null ? { token } : { watch: watched });
+/** After 4000 another page has the seat, and after 1000 nobody is to come back. */
+const socket = new WsdSocket(`./connect4?${query}`, [], { retry: ({ code }) => code !== 4000 && code !== 1000 });
 socket.onmessage = receive;
-socket.onstate = () => {
-  if (socket.readyState !== WsdSocket.OPEN) {
-    seat = null;
-    board = null;
-  }
-  render();
-};
+socket.onstate = render;
 follow(socket);
 render();
 place.again.addEventListener('click', () => socket.send('again'));
 place.copy.addEventListener('click', copy);
 document.addEventListener('keydown', press);
+addEventListener('pagehide', () => stored((storage) => storage.setItem(STORED, token)));
+addEventListener('pageshow', ({ persisted }) => persisted && takeToken());

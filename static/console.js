@@ -4,6 +4,7 @@ import { closeInWords } from './console-close.js';
 import { LineHistory } from './console-history.js';
 import { Log } from './console-log.js';
 import { Message } from './console-message.js';
+import { isProgram, pathOf, programPaths } from './console-paths.js';
 import { Session, socketUrl } from './console-session.js';
 import { grouped, visible } from './console-text.js';
 
@@ -17,7 +18,8 @@ const FIELD_LINES_MAX = 8;
 const NOTE_MS = 5_000;
 
 const find = (id) => document.getElementById(id);
-const [url, protocols, line, multiline, filter] = ['url', 'protocols', 'line', 'multiline', 'filter'].map(find);
+const [url, program, protocols] = ['url', 'program', 'protocols'].map(find);
+const [line, multiline, filter] = ['line', 'multiline', 'filter'].map(find);
 const log = new Log(note);
 const lineHistory = new LineHistory();
 
@@ -28,6 +30,30 @@ let noteTimer = 0;
 url.value = socketUrl('');
 showState('idle', 'Not connected', '', 'Connect starts a session');
 lineHistory.open(url.value);
+const offered = programPaths().then(offer);
+
+/** Offers the programs of this server. Where this path has none, the URL becomes that of the first one. */
+function offer(patterns) {
+  const paths = [...new Set(patterns.map(pathOf))];
+  program.append(...paths.map((path) => new Option(decodeURIComponent(path), path)));
+  program.parentElement.hidden = paths.length < 2;
+  const isUntouched = session === null && url.value === socketUrl('');
+  if (isUntouched && paths.length > 0 && !isProgram(patterns, location.pathname)) {
+    aim(paths[0] + location.search);
+  }
+  showProgram();
+}
+
+function aim(path) {
+  url.value = socketUrl(path);
+  lineHistory.open(url.value);
+}
+
+/** Selects the program that the URL names, if it is one of this server. */
+function showProgram() {
+  const [, host, path] = /^\w+:\/\/([^/?]*)([^?]*)/.exec(url.value) ?? [];
+  program.value = host === location.host ? path : '';
+}
 
 /** Starts a session; one that still runs is left. */
 function connect() {
@@ -43,6 +69,7 @@ function connect() {
     });
     session = mine;
     lineHistory.open(mine.url);
+    showProgram();
     document.title = `${new URL(mine.url).host} · wsd console`;
     showState('connecting', 'Connecting', '', mine.url);
   } catch (error) {
@@ -183,7 +210,12 @@ function on(id, type, act) {
   find(id).addEventListener(type, act);
 }
 
-on('connection', 'submit', (event) => { event.preventDefault(); connect(); });
+on('connection', 'submit', (event) => {
+  event.preventDefault();
+  offered.then(connect); // to a path that has a program, also where somebody is faster than the list
+});
+on('program', 'change', () => aim(program.value));
+on('url', 'input', showProgram);
 on('disconnect', 'click', disconnect);
 
 on('send', 'submit', (event) => { event.preventDefault(); sendLine(); });

@@ -7,13 +7,15 @@ import { follow } from './header.js';
 import { parse } from './parse.js';
 import { WsdSocket } from './wsd.js';
 
-/** The paper in its own units, whatever its size on the screen. */
-const WIDTH = 1600;
-const HEIGHT = 1000;
+/** The paper in its own units, whatever its size on the screen: square, to be as large as can be on phones, too. */
+const WIDTH = 1200;
+const HEIGHT = 1200;
 
+/** The same for everybody, by day and by night: one drawing has one look. */
+const PAPER = '#fbf9f3';
 const COLOURS = [
   ['Ink', '#1c2226'], ['Red', '#c62828'], ['Orange', '#d9730d'], ['Green', '#1b7f4b'], ['Blue', '#1f5fbf'],
-  ['Violet', '#7b3fb5'], ['Eraser', '#ffffff'],
+  ['Violet', '#7b3fb5'], ['Eraser', PAPER],
 ];
 const WIDTHS = [['Fine', 5], ['Medium', 14], ['Broad', 44]];
 
@@ -232,6 +234,7 @@ function offer(place, name, choices, style) {
   });
 }
 
+paper.style.setProperty('--sheet', PAPER);
 offer(document.querySelector('#colours'), 'colour', COLOURS, '--colour');
 offer(document.querySelector('#widths'), 'width', WIDTHS, '--size');
 document.querySelector('#clear').addEventListener('click', () => post({ clear: true }));

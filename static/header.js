@@ -9,6 +9,7 @@ let countdown;
 export function follow(socket) {
   socket.addEventListener('state', () => show(socket.state));
   document.querySelector('#reconnect').addEventListener('click', () => socket.reconnect());
+  place.addEventListener('click', () => place.toggleAttribute('data-whole')); // on a phone one line is shown
   show(socket.state);
 }
 
@@ -41,9 +42,12 @@ function inWords({ code, reason, opened }) {
 
 /** Counts down to the next try; seen, but not read out, as once a second would be too much. */
 function count(retryAt) {
-  const next = place.lastElementChild.appendChild(part('em', ''));
+  const next = part('em', '');
+  const seconds = part('b', '');
   next.ariaHidden = 'true';
-  const tick = () => { next.textContent = `, next try in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1000))} s`; };
+  next.append('· ', part('i', 'next try '), 'in ', seconds, ' s');
+  place.lastElementChild.before(next, ' ');
+  const tick = () => { seconds.textContent = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000)); };
   countdown = setInterval(tick, 1000);
   tick();
 }

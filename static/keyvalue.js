@@ -12,20 +12,47 @@ const log = createList(document.querySelector('#log'), (item, { kind, text }) =>
   item.append(cell('text', text));
 });
 
+const missing = document.querySelector('#missing');
+
 /** Keys to be told of; each new session is asked again. */
 const subscribed = new Set();
 
+/** Whether the program has said that a Redis server answers. */
+let isReady = false;
+
 const socket = new WsdSocket('./keyvalue');
-socket.onopen = () => subscribed.forEach((name) => socket.send(`subscribe ${name}`));
 socket.onmessage = ({ data }) => {
-  if (data !== 'ready') log.add({ kind: data.startsWith('error') ? 'bad' : '', text: data });
+  const [word, what, ...why] = data.split(' ');
+  if (word === 'ready') {
+    showReady(true);
+    missing.hidden = true;
+    subscribed.forEach((name) => socket.send(`subscribe ${name}`));
+  } else if (word === 'missing') {
+    showMissing(what, why.join(' '));
+  } else {
+    log.add({ kind: word === 'error' ? 'bad' : '', text: data });
+  }
 };
-socket.onstate = () => verbs.forEach((verb) => { verb.ariaDisabled = `${socket.readyState !== WsdSocket.OPEN}`; });
+socket.onstate = () => showReady(isReady && socket.readyState === WsdSocket.OPEN);
 follow(socket);
+showReady(false);
+
+function showReady(now) {
+  isReady = now;
+  verbs.forEach((verb) => { verb.ariaDisabled = `${!isReady}`; });
+}
+
+/** Says what is missing, redis-cli or a server, and how to get it. */
+function showMissing(what, why) {
+  document.querySelector('#missing-server').hidden = what !== 'server';
+  document.querySelector('#missing-cli').hidden = what !== 'redis-cli';
+  document.querySelector('#why').textContent = why;
+  missing.hidden = false;
+}
 
 document.querySelector('#send').addEventListener('submit', (event) => {
   event.preventDefault();
-  if (socket.readyState !== WsdSocket.OPEN) return;
+  if (!isReady) return;
   const verb = event.submitter?.value ?? 'set';
   const line = verb === 'set' ? `set ${key.value} ${value.value}` : `${verb} ${key.value}`;
   if (verb === 'subscribe') subscribed.add(key.value);

@@ -10,6 +10,7 @@ pub(crate) mod fuzzing;
 pub(crate) mod guard;
 pub(crate) mod launch;
 pub(crate) mod lookup;
+mod paths;
 pub(crate) mod redirect;
 pub(crate) mod routes;
 pub(crate) mod scripts;

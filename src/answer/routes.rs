@@ -100,6 +100,11 @@ impl Routes {
         self.sources.guards.iter().for_each(|guard| guard.warn_of_place(&folders));
     }
 
+    /// Whether any site has a console.
+    pub(super) fn have_console(&self) -> bool {
+        self.table.iter().map(|(_, site)| site).chain([&self.otherwise]).any(|site| site.has_console)
+    }
+
     /// Returns the site with the longest match for `path` (decoded), and the part that matched.
     pub(super) fn find(&self, path: &[u8]) -> (&Arc<Site>, Base) {
         let matches = self.table.iter().filter_map(|(pattern, site)| Some((site, pattern.matches(path)?, pattern)));

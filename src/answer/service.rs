@@ -114,6 +114,9 @@ async fn answer_once(ask: &mut Ask) -> HttpAnswer {
     if let Some(response) = builtin::client(&ask.request) {
         return HttpAnswer::Page(response);
     }
+    if let Some(response) = builtin::console_part(ask).await {
+        return HttpAnswer::Page(response);
+    }
     if let Some(response) = files::answer(ask).await {
         return HttpAnswer::Page(response);
     }

@@ -27,7 +27,7 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 24] = [
+    let table: [(&str, &[String], &[String]); 25] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("a program's line", &[], &[bytes(LINE_BYTES_HELD), bytes(ROOM_MESSAGE_BYTES_MAX)]),
@@ -53,6 +53,7 @@ fn the_documented_limits_are_these() {
         ("connections that are not sessions", &[number(CONNECTIONS_MAX)], &[]),
         ("a client that does not answer a Close frame", &[seconds(CLOSE_ANSWER)], &[]),
         ("a client that does not read the last output", &[seconds(LAST_OUTPUT_STALL)], &[]),
+        ("names in a folder of `--dir` that the console's list looks at", &[number(CONSOLE_NAMES_MAX)], &[]),
         ("a value in the log", &[number(LOG_FIELD_CHARS_MAX), bytes(STDERR_LINE_BYTES_MAX)], &[]),
         ("lines of one event and level in the log", &[LOG_LINES_A_SECOND_MAX.to_string()], &[]),
         ("bytes that wait for a reader of the log", &[bytes(LOG_BYTES_MAX)], &[]),

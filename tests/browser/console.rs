@@ -212,3 +212,71 @@ fn a_refusal_is_told() {
     browser.expect_text("#state", "1006");
     browser.expect_text("#state", "the server refused, or cannot be reached");
 }
+
+/// The programs that the console offers.
+fn offered(browser: &mut Browser) -> serde_json::Value {
+    browser.expect("document.querySelector('.program').hidden === false");
+    browser.evaluate("[...document.querySelector('#program').options].map(option => option.value)")
+}
+
+#[test]
+fn with_routes_the_console_offers_them_and_its_first_connect_works() {
+    let server = Server::serve(&["--devconsole", "--route=/echo=cat", "--route=/tools/*=cat", "--route=/a b=cat"]);
+    let Some(mut browser) = open(&server, "/") else { return };
+
+    assert_eq!(offered(&mut browser), json!(["/echo", "/tools", "/a%20b"]));
+    connect(&mut browser);
+    assert!(server.expect_log("session started").text.contains("path=/echo"));
+    browser.enter("#line", "hello");
+    browser.expect(&shows("received", "hello"));
+
+    let choose = "(select => { select.value = '/a%20b'; select.dispatchEvent(new Event('change')); })";
+    browser.evaluate(&format!("{choose}(document.querySelector('#program'))"));
+    let url = format!("ws://localhost:{}/a%20b", server.address.port());
+    assert_eq!(browser.evaluate("document.querySelector('#url').value"), url);
+    browser.click("#connect");
+    server.expect_nth_log("session started", 2);
+    browser.expect("document.querySelector('#state').dataset.state === 'open'");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn with_a_folder_of_programs_the_console_offers_them_and_its_first_connect_works() {
+    let tree = Tree::new();
+    let echo = "#!/bin/sh\nexec cat\n";
+    tree.program("ok.sh", echo)
+        .program("sub/with space", echo)
+        .program(".hidden", echo)
+        .file("notes.txt", "no program");
+    let server = Server::serve(&["--devconsole", "--dir", &tree.path("")]);
+    let Some(mut browser) = open(&server, "/?x=1") else { return };
+
+    assert_eq!(offered(&mut browser), json!(["/ok.sh", "/sub/with%20space"]));
+    let url = format!("ws://localhost:{}/ok.sh?x=1", server.address.port());
+    assert_eq!(browser.evaluate("document.querySelector('#url').value"), url);
+    connect(&mut browser);
+
+    // A path that has a program stays as it is.
+    for path in ["/sub/with%20space", "/ok.sh/more"] {
+        browser.open(&format!("http://localhost:{}{path}", server.address.port()));
+        offered(&mut browser);
+        let url = format!("ws://localhost:{}{path}", server.address.port());
+        assert_eq!(browser.evaluate("document.querySelector('#url').value"), url);
+        connect(&mut browser);
+    }
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_console_of_a_route_alone_works() {
+    let tree = Tree::new();
+    tree.file("wsd.toml", "[[route]]\npath = \"/echo\"\ncommand = [\"cat\"]\ndevconsole = true\n");
+    let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
+    let Some(mut browser) = open(&server, "/echo") else { return };
+
+    connect(&mut browser);
+    browser.enter("#line", "hello");
+
+    browser.expect(&shows("received", "hello"));
+    assert_eq!(browser.complaints(), [""; 0]);
+}

@@ -1,6 +1,6 @@
 //! The demos in a real browser, each as `start.sh` serves them: all from one `wsd` and one file of settings.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::harness::server::{Server, wsd};
 use crate::harness::skip::has;
 use crate::harness::tree::Tree;
 
-const PAGES: [&str; 10] = [
+pub(crate) const PAGES: [&str; 11] = [
     "",
     "calculator.html",
     "cat-chat.html",
@@ -25,23 +25,36 @@ const PAGES: [&str; 10] = [
     "keyvalue.html",
     "log.html",
     "news.html",
+    "source.html",
 ];
 
 /// A loopback address that no other test listens on, so that a port of it is still free when its server comes again.
 const ADDRESS: &str = if cfg!(target_os = "linux") { "127.0.0.2" } else { "127.0.0.1" };
 
 /// All demos, in a directory of their own: the log of the log demo is written there.
-struct Demos {
-    server: Server,
+pub(crate) struct Demos {
+    pub(crate) server: Server,
     variables: Vec<(&'static str, String)>,
-    tree: Tree,
+    pub(crate) tree: Tree,
+}
+
+/// The settings of the demos.
+pub(crate) fn settings() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/demos.toml")).unwrap()
 }
 
 impl Demos {
-    fn start(variables: Vec<(&'static str, String)>) -> Self {
+    pub(crate) fn start(variables: Vec<(&'static str, String)>) -> Self {
+        Self::start_with(&settings(), variables)
+    }
+
+    fn start_with(settings: &str, variables: Vec<(&'static str, String)>) -> Self {
         let tree = Tree::new();
         let checkout = Path::new(env!("CARGO_MANIFEST_DIR"));
-        tree.link("static", checkout.join("static")).link("examples", checkout.join("examples"));
+        for name in ["static", "examples", "docs", "README.md"] {
+            tree.link(name, checkout.join(name));
+        }
+        tree.file("demos.toml", settings);
         let server = serve(&tree, &variables, 0);
         Self { server, variables, tree }
     }
@@ -51,94 +64,43 @@ impl Demos {
         self.server = serve(&self.tree, &self.variables, self.server.address.port());
     }
 
-    fn url(&self, page: &str) -> String {
+    pub(crate) fn url(&self, page: &str) -> String {
         format!("http://{}/{page}", self.server.address)
     }
 
     /// Opens a page in the browser, and waits for its session.
-    fn open(&self, browser: &mut Browser, page: &str) {
+    pub(crate) fn open(&self, browser: &mut Browser, page: &str) {
         browser.open(&self.url(page));
         browser.expect_text("#state", "Open");
     }
 }
 
 fn serve(tree: &Tree, variables: &[(&str, String)], port: u16) -> Server {
-    let mut command =
-        wsd(&[&format!("--port={port}"), &format!("--address={ADDRESS}"), "--config=examples/demos.toml"]);
+    let mut command = wsd(&[&format!("--port={port}"), &format!("--address={ADDRESS}"), "--config=demos.toml"]);
     command.current_dir(tree.path("")).envs(variables.iter().map(|(name, value)| (name, value)));
     Server::spawn(command)
 }
 
 /// One page of the browser, and the demos.
-fn one() -> Option<(Browser, Demos)> {
+pub(crate) fn one() -> Option<(Browser, Demos)> {
     Browser::start().map(|browser| (browser, Demos::start(Vec::new())))
 }
 
 /// Two pages side by side, and the demos.
-fn two() -> Option<(Browser, Browser, Demos)> {
+pub(crate) fn two() -> Option<(Browser, Browser, Demos)> {
     one().map(|(first, demos)| {
         let second = first.another();
         (first, second, demos)
     })
 }
 
-fn text(browser: &mut Browser, selector: &str) -> String {
+pub(crate) fn text(browser: &mut Browser, selector: &str) -> String {
     browser.evaluate(&format!("document.querySelector({selector:?}).innerText")).as_str().unwrap().to_owned()
 }
 
 /// The texts of all elements that `selector` names.
-fn texts(browser: &mut Browser, selector: &str) -> Value {
+pub(crate) fn texts(browser: &mut Browser, selector: &str) -> Value {
     browser.evaluate(&format!("[...document.querySelectorAll({selector:?})].map(element => element.innerText)"))
-}
-
-#[test]
-fn the_index_leads_to_every_demo() {
-    let Some((mut browser, demos)) = one() else { return };
-    browser.open(&demos.url(""));
-
-    let links = browser.evaluate("[...document.querySelectorAll('.card a')].map(link => link.href)");
-    let links: Vec<&str> = links.as_array().unwrap().iter().map(|link| link.as_str().unwrap()).collect();
-    for page in &PAGES[1..] {
-        assert!(links.contains(&&*demos.url(page)), "{page} is not among {links:?}");
-        assert_eq!(demos.server.get(&format!("/{page}"), "").status, 200, "{page}");
-    }
-    assert_eq!(links.len(), PAGES.len() - 1);
-    // What a card says is behind its page is what the settings of the demos start.
-    let settings = std::fs::read_to_string(demos.tree.path("examples/demos.toml")).unwrap();
-    let shell = browser.evaluate("[...document.querySelectorAll('.card > code')].map(line => line.textContent)");
-    for line in shell.as_array().unwrap().iter().map(|line| line.as_str().unwrap()) {
-        let is_option = |word: &&str| word.starts_with('-');
-        let mut words = line.rsplit("wsd ").next().unwrap().split(' ').skip_while(is_option);
-        let program = words.next().unwrap();
-        assert!(program == "bc" || settings.contains(&format!("command = [\"{program}\"")), "{line}");
-    }
-
-    if has("redis-cli") {
-        browser.expect("!document.querySelector('#keyvalue').hidden");
-    } else {
-        demos.server.expect_log("code=4001");
-        assert_eq!(browser.evaluate("document.querySelector('#keyvalue').hidden"), true);
-    }
-    assert_eq!(browser.complaints(), [""; 0]);
-}
-
-#[test]
-fn the_index_has_no_card_for_redis_where_redis_cli_is_not_installed() {
-    let Some(mut browser) = Browser::start() else { return };
-    let programs = Tree::new();
-    for (program, found) in [
-        ("cat", Command::new("sh").args(["-c", "command -v cat"]).output()),
-        ("python3", Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output()),
-    ] {
-        programs.link(program, String::from_utf8(found.unwrap().stdout).unwrap().trim());
-    }
-    let demos = Demos::start(vec![("PATH", programs.path(""))]);
-
-    browser.open(&demos.url(""));
-
-    demos.server.expect_log("redis-cli is not installed");
-    demos.server.expect_log("session ended");
-    assert_eq!(browser.evaluate("document.querySelector('#keyvalue').hidden"), true);
 }
 
 #[test]
@@ -235,9 +197,106 @@ fn chat_has_nicknames_and_both_pages_see_everything_at_once() {
 }
 
 #[test]
+fn what_is_on_the_screen_stays_when_the_server_is_started_again() {
+    let Some((mut ada, mut bob, mut demos)) = two() else { return };
+    demos.open(&mut ada, "chat.html");
+    demos.open(&mut bob, "cat-chat.html");
+    ada.enter("#text", "first");
+    ada.expect_text("#talk .message", "first");
+    bob.enter("#text", "first");
+    bob.enter("#text", "second");
+    bob.expect_text("#talk", "second");
+
+    demos.server.stop();
+    ada.expect_text("#state", "Waiting");
+    bob.expect_text("#state", "Waiting");
+    demos.start_again();
+    ada.expect_text("#talk .begin", "Connected again");
+    bob.expect_text("#state", "Open");
+    ada.enter("#text", "later");
+    bob.enter("#text", "second");
+
+    ada.expect("document.querySelectorAll('#talk .message').length === 2");
+    assert_eq!(texts(&mut ada, "#talk .message .what"), json!(["first", "later"]));
+    bob.expect("document.querySelectorAll('#talk .text').length === 3");
+    assert_eq!(texts(&mut bob, "#talk .text"), json!(["first", "second", "second"]));
+}
+
+#[test]
+fn a_lost_connection_brings_each_message_once() {
+    let Some((mut ada, mut bob, demos)) = two() else { return };
+    for (page, rows) in [("chat.html", "#talk .message .what"), ("cat-chat.html", "#talk .text")] {
+        demos.open(&mut ada, page);
+        demos.open(&mut bob, page);
+        for line in ["one", "two", "two"] {
+            ada.enter("#text", line);
+        }
+        ada.expect(&format!("document.querySelectorAll({rows:?}).length === 3"));
+
+        ada.click("#reconnect");
+        bob.enter("#text", "three");
+        ada.expect_text("#talk", "three");
+
+        assert_eq!(texts(&mut ada, rows), json!(["one", "two", "two", "three"]), "{page}");
+    }
+}
+
+#[test]
+fn a_refused_nickname_is_told_at_its_field() {
+    let Some((mut ada, mut bob, demos)) = two() else { return };
+    demos.open(&mut ada, "chat.html");
+    ada.expect_text("#here", "guest (you)");
+    ada.enter("#nick", "Ada");
+    ada.expect_text("#here", "Ada (you)");
+    demos.open(&mut bob, "chat.html");
+    // The browser has kept the name, which is taken.
+    bob.expect_text("#nick-hint", "Ada is taken: you are Ada-2.");
+
+    for (name, why) in [("ADA", "ADA is taken."), ("A B", "no spaces")] {
+        bob.enter("#nick", name);
+
+        bob.expect_text("#nick-hint", why);
+        let field = "(({ value, ariaInvalid }) => [value, ariaInvalid, document.activeElement.id])";
+        assert_eq!(bob.evaluate(&format!("{field}(document.querySelector('#nick'))")), json!([name, "true", "nick"]));
+        assert_eq!(texts(&mut bob, "#talk .error"), json!([]));
+    }
+
+    bob.enter("#nick", "Bob");
+    bob.expect_text("#here", "Bob (you)");
+    assert_eq!(text(&mut bob, "#nick-hint"), "");
+    assert_eq!(bob.evaluate("document.querySelector('#nick').ariaInvalid"), Value::Null);
+    assert_eq!([ada.complaints(), bob.complaints()].concat(), [""; 0]);
+}
+
+#[test]
+fn who_has_scrolled_up_is_told_of_new_messages_and_led_to_them() {
+    let Some((mut ada, mut bob, demos)) = two() else { return };
+    demos.open(&mut ada, "chat.html");
+    demos.open(&mut bob, "chat.html");
+    for number in 0..40 {
+        ada.enter("#text", &format!("message {number}"));
+    }
+    bob.expect("document.querySelectorAll('#talk .message').length === 40");
+    assert_eq!(bob.evaluate("document.querySelector('.newer button').hidden"), true);
+    bob.evaluate("document.querySelector('#talk').scrollTop = 0");
+    bob.expect("document.querySelector('#talk').scrollTop === 0");
+
+    ada.enter("#text", "one");
+    bob.expect("document.querySelector('.newer button').innerText === '↓ 1 new message'");
+    ada.enter("#text", "two");
+    bob.expect("document.querySelector('.newer button').innerText === '↓ 2 new messages'");
+    assert_eq!(bob.evaluate("document.querySelector('#talk').scrollTop"), 0);
+    bob.click(".newer button");
+
+    bob.expect("document.querySelector('.newer button').hidden");
+    bob.expect("(talk => talk.scrollHeight - talk.scrollTop - talk.clientHeight < 2)(document.querySelector('#talk'))");
+}
+
+#[test]
 fn what_is_said_while_the_server_is_away_is_said_when_it_comes_again() {
     let Some((mut ada, mut bob, mut demos)) = two() else { return };
     demos.open(&mut ada, "chat.html");
+    ada.expect_text("#here", "guest (you)");
     ada.enter("#nick", "Ada");
     ada.expect_text("#here", "Ada (you)");
     demos.open(&mut bob, "chat.html");
@@ -311,7 +370,9 @@ fn connect_four_is_won_and_watched_and_played_again() {
 
 #[test]
 fn connect_four_ends_in_a_draw_and_when_a_player_leaves() {
-    let Some((mut ada, mut bob, demos)) = two() else { return };
+    let Some(mut ada) = Browser::start() else { return };
+    let demos = Demos::start_with(&with_short_seats(), Vec::new());
+    let mut bob = ada.another();
     demos.open(&mut ada, "connect4.html");
     sees(&mut ada, "Waiting for an opponent");
     demos.open(&mut bob, "connect4.html");
@@ -332,6 +393,51 @@ fn connect_four_ends_in_a_draw_and_when_a_player_leaves() {
     let mut late = ada.another();
     demos.open(&mut late, link.as_str().unwrap().rsplit('/').next().unwrap());
     late.expect_text("#hint", "This game is over");
+}
+
+/// The settings of the demos, but that a seat of Connect Four is kept for a second only.
+fn with_short_seats() -> String {
+    let (command, short) = (r#""./examples/connect4.py"]"#, r#""./examples/connect4.py", "1"]"#);
+    assert!(settings().contains(command));
+    settings().replace(command, short)
+}
+
+#[test]
+fn a_seat_is_kept_through_a_reload_and_a_lost_connection() {
+    let Some((mut ada, mut bob, demos)) = two() else { return };
+    demos.open(&mut ada, "connect4.html");
+    sees(&mut ada, "Waiting for an opponent");
+    demos.open(&mut bob, "connect4.html");
+    play(&mut [&mut ada, &mut bob], "443");
+
+    ada.open("about:blank");
+    sees(&mut bob, "Player one is away: the seat is kept for 30 seconds. Your turn.");
+    demos.open(&mut ada, "connect4.html");
+    ada.expect_text("#seat", "You are player one");
+    sees(&mut ada, "Player two is next.");
+    bob.click("#reconnect");
+    bob.expect_text("#seat", "You are player two");
+    sees(&mut bob, "Player one took column 3. Your turn.");
+
+    for page in [&mut ada, &mut bob] {
+        page.expect("document.querySelectorAll('[data-disc=\"1\"], [data-disc=\"2\"]').length === 3");
+        assert_eq!(page.complaints(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_copy_of_a_players_page_gets_a_seat_of_its_own() {
+    let Some((mut ada, demos)) = one() else { return };
+    demos.open(&mut ada, "connect4.html");
+    sees(&mut ada, "Waiting for an opponent");
+
+    // A copy of a tab, and only a copy, begins with what the storage of the tab holds.
+    let kept = ada.evaluate("JSON.stringify(sessionStorage)");
+
+    assert_eq!(kept, "{}");
+    ada.open("about:blank");
+    ada.open(&demos.url("favicon.svg"));
+    assert_ne!(ada.evaluate("JSON.stringify(sessionStorage)"), "{}");
 }
 
 #[test]
@@ -356,7 +462,7 @@ fn the_columns_are_reached_with_the_keyboard() {
 fn ink(browser: &mut Browser, canvas: &str) -> Value {
     browser.evaluate(&format!(
         "(() => {{
-            const {{ data }} = document.querySelector('#{canvas}').getContext('2d').getImageData(0, 0, 1600, 1000);
+            const {{ data }} = document.querySelector('#{canvas}').getContext('2d').getImageData(0, 0, 1200, 1200);
             const pixels = new Uint32Array(data.buffer);
             let [count, sum] = [0, 0];
             pixels.forEach((pixel, at) => {{
@@ -535,6 +641,48 @@ fn the_calculator_calculates_and_remembers() {
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
+#[test]
+fn after_quit_the_calculator_says_so_and_offers_a_fresh_one() {
+    if !has("bc") {
+        return;
+    }
+    let Some((mut browser, demos)) = one() else { return };
+    demos.open(&mut browser, "calculator.html");
+    assert_eq!(browser.evaluate("document.querySelector('#over').hidden"), true);
+
+    browser.enter("#line", "quit");
+
+    browser.expect("!document.querySelector('#over').hidden && document.querySelector('#send').hidden");
+    browser.expect_text("#over", "bc has ended, and its variables with it.");
+    browser.expect_text("#log .begin", "bc has ended");
+    browser.expect("document.activeElement.id === 'fresh'");
+    browser.press("Enter");
+    browser.expect("document.querySelector('#over').hidden && document.activeElement.id === 'line'");
+    browser.expect_text("#state", "Open");
+    browser.enter("#line", "6*7");
+    browser.expect_text("#log .answer", "42");
+}
+
+#[test]
+fn errors_of_the_calculator_look_like_errors() {
+    if !has("bc") {
+        return;
+    }
+    let Some((mut browser, demos)) = one() else { return };
+    demos.open(&mut browser, "calculator.html");
+
+    for line in ["1/0", "foo(", "6*7"] {
+        browser.enter("#line", line);
+    }
+
+    browser.expect_text("#log .answer", "42");
+    let looks = "[...document.querySelectorAll('#log .bad, #log .answer')].map(row => {
+        const { borderLeftWidth, color } = getComputedStyle(row);
+        return [row.className, borderLeftWidth, color === getComputedStyle(document.body).color];
+    })";
+    assert_eq!(browser.evaluate(looks), json!([["bad", "4px", false], ["bad", "4px", false], ["answer", "0px", true]]));
+}
+
 /// A Redis of this test's own.
 struct Redis {
     child: Child,
@@ -545,10 +693,10 @@ struct Redis {
 impl Redis {
     /// Starts one; where it is not installed, skips the test and returns `None`.
     fn start() -> Option<Self> {
-        if !has("redis-server") || !has("redis-cli") {
-            return None;
-        }
-        let free = TcpListener::bind((ADDRESS, 0)).unwrap().local_addr().unwrap();
+        (has("redis-server") && has("redis-cli")).then(|| Self::start_at(free_address()))
+    }
+
+    fn start_at(free: SocketAddr) -> Self {
         let mut command = Command::new("redis-server");
         command.args(["--bind", ADDRESS, "--port", &free.port().to_string(), "--save", "", "--protected-mode", "no"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -556,7 +704,7 @@ impl Redis {
         let ready = said.wait_for("Ready to accept connections", 1);
         let redis = Self { child, url: format!("redis://{free}"), _said: Arc::clone(&said) };
         assert!(ready.is_some(), "{}", said.text());
-        Some(redis)
+        redis
     }
 }
 
@@ -567,6 +715,36 @@ impl Drop for Redis {
     }
 }
 
+fn free_address() -> SocketAddr {
+    TcpListener::bind((ADDRESS, 0)).unwrap().local_addr().unwrap()
+}
+
+#[test]
+fn the_page_says_that_a_redis_server_is_missing_and_how_to_start_one_until_there_is_one() {
+    if !has("redis-server") || !has("redis-cli") {
+        return;
+    }
+    let Some(mut browser) = Browser::start() else { return };
+    let address = free_address();
+    let demos = Demos::start(vec![("REDIS_URL", format!("redis://{address}"))]);
+    browser.open(&demos.url("keyvalue.html"));
+
+    browser.expect("!document.querySelector('#missing').hidden");
+    let said = text(&mut browser, "#missing");
+    assert!(said.contains("No Redis server answers") && said.contains("redis-server"), "{said}");
+    assert!(!said.contains("not installed"), "{said}");
+    assert_eq!(texts(&mut browser, ".verbs [aria-disabled=true]"), json!(["Set", "Get", "Subscribe"]));
+    let mut index = browser.another();
+    index.open(&demos.url(""));
+    index.expect("!document.querySelector('#keyvalue').hidden && !document.querySelector('#redis').hidden");
+
+    let _redis = Redis::start_at(address);
+    browser.expect("document.querySelectorAll('.verbs [aria-disabled=false]').length === 3");
+    assert_eq!(browser.evaluate("document.querySelector('#missing').hidden"), true);
+    browser.enter("#value", "hello");
+    browser.expect_text("#log", "stored greeting");
+}
+
 #[test]
 fn a_key_that_one_page_sets_reaches_the_page_that_subscribed() {
     let Some(redis) = Redis::start() else { return };
@@ -575,6 +753,9 @@ fn a_key_that_one_page_sets_reaches_the_page_that_subscribed() {
     let mut bob = ada.another();
     demos.open(&mut ada, "keyvalue.html");
     demos.open(&mut bob, "keyvalue.html");
+    for page in [&mut ada, &mut bob] {
+        page.expect("document.querySelectorAll('.verbs [aria-disabled=false]').length === 3");
+    }
 
     bob.click("[value=get]");
     bob.expect_text("#log", "none greeting");

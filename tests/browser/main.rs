@@ -6,6 +6,8 @@ use wsd_harness as harness;
 mod client;
 mod console;
 mod demos;
+mod index;
+mod looks;
 mod page;
 mod picture;
 mod subprotocol;

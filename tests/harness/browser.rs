@@ -209,6 +209,49 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", &features);
     }
 
+    /// Forces the colours of a theme with high contrast, as Windows does: a `light` or a `dark` one.
+    pub fn force_colours(&mut self, scheme: &str) {
+        let features = json!({ "features": [
+            { "name": "forced-colors", "value": "active" },
+            { "name": "prefers-color-scheme", "value": scheme },
+        ] });
+        self.call("Emulation.setEmulatedMedia", &features);
+        self.expect("matchMedia('(forced-colors: active)').matches");
+    }
+
+    /// Makes the screen one for fingers, without a pointer that hovers.
+    pub fn touch(&mut self) {
+        self.call("Emulation.setTouchEmulationEnabled", &json!({ "enabled": true }));
+        self.expect("matchMedia('(hover: none) and (pointer: coarse)').matches");
+    }
+
+    /// Takes a picture of an element as it is shown: a PNG in base64.
+    pub fn picture_of(&mut self, selector: &str) -> String {
+        let area = self.evaluate(&format!(
+            "(({{ x, y, width, height }}) => ({{ x: x + scrollX, y: y + scrollY, width, height, scale: 1 }}))\
+             (document.querySelector({selector:?}).getBoundingClientRect())"
+        ));
+        let parameters = json!({ "format": "png", "clip": area, "captureBeyondViewport": true });
+        self.call("Page.captureScreenshot", &parameters)["data"].as_str().unwrap().to_owned()
+    }
+
+    /// Returns the colours of an element as it is shown, at points that are parts of its width and height.
+    pub fn colours(&mut self, selector: &str, points: &[(f64, f64)]) -> Vec<[u8; 3]> {
+        let picture = self.picture_of(selector);
+        let colours = self.evaluate(&format!(
+            "(async () => {{
+                const bytes = Uint8Array.from(atob({picture:?}), (character) => character.charCodeAt(0));
+                const bitmap = await createImageBitmap(new Blob([bytes], {{ type: 'image/png' }}));
+                const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+                context.drawImage(bitmap, 0, 0);
+                return {}.map(([x, y]) => [...context.getImageData(
+                    Math.floor(x * (bitmap.width - 1)), Math.floor(y * (bitmap.height - 1)), 1, 1).data.slice(0, 3)]);
+            }})()",
+            json!(points)
+        ));
+        serde_json::from_value(colours).unwrap()
+    }
+
     /// Lets the page come from a server whose certificate nobody vouches for.
     pub fn trust_any_certificate(&mut self) {
         self.call("Security.setIgnoreCertificateErrors", &json!({ "ignore": true }));

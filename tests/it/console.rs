@@ -10,7 +10,12 @@ fn console(command: &[&str]) -> Server {
 
 /// The page's parts that it or its scripts name.
 fn parts(server: &Server) -> Vec<String> {
-    let mut parts: Vec<String> = quoted(&server.get("/", "").text());
+    parts_of(server, "/")
+}
+
+/// The parts that the page at `path` or its scripts name.
+fn parts_of(server: &Server, path: &str) -> Vec<String> {
+    let mut parts: Vec<String> = quoted(&server.get(path, "").text());
     let mut next = 0;
     while let Some(part) = parts.get(next) {
         let more = quoted(&server.get(part, "").text());
@@ -137,7 +142,7 @@ fn without_the_flag_there_is_no_page() {
     for flags in [&[][..], &["--devconsole=false"]] {
         let server = Server::command(flags, &["cat"]);
 
-        for path in ["/", "/.wsd/console.js", "/.wsd/console.css"] {
+        for path in ["/", "/.wsd/console.js", "/.wsd/console.css", "/.wsd/paths.json"] {
             assert_eq!(server.get(path, "").status, 404, "{flags:?} {path}");
         }
     }
@@ -162,6 +167,81 @@ fn everything_else_comes_before_the_page() {
     }
     let head = format!("DELETE /a.txt HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.host());
     assert_eq!(server.request(&head).status, 405);
+}
+
+/// The paths that the console offers, as the server lists them.
+fn paths(server: &Server) -> Vec<String> {
+    let response = server.get("/.wsd/paths.json", "");
+    assert_eq!((response.status, response.header("content-type")), (200, Some("application/json")), "{response}");
+    serde_json::from_slice(&response.body).unwrap()
+}
+
+#[test]
+fn the_list_of_paths_has_every_program_and_nothing_else() {
+    let tree = Tree::new();
+    let program = "#!/bin/sh\nexec cat\n";
+    tree.program("outside/secret", program);
+    tree.program("bin/ok.sh", program).program("bin/sub/é x", program).program("bin/100%", program);
+    tree.program("bin/.hidden", program).program("bin/.git/hook", program).program("bin/sub/.env", program);
+    tree.file("bin/notes.txt", "no program").directory("bin/empty");
+    tree.link("bin/link", "ok.sh").link("bin/out", tree.path("outside/secret"));
+    tree.link("bin/away", tree.path("outside")).link("bin/loop", tree.path("bin")).link("bin/to-hidden", ".hidden");
+    tree.file("site/a.txt", "a file");
+    let settings = format!(
+        "devconsole = true\ndir = {bin:?}\n\n[[route]]\npath = \"/chat\"\ncommand = [\"cat\"]\n\n\
+         [[route]]\npath = \"/tools\"\ndir = {bin:?}\n\n[[route]]\npath = \"/any/*\"\ncommand = [\"cat\"]\n\n\
+         [[route]]\npath = \"/files/*\"\nstaticdir = {site:?}\n",
+        bin = tree.path("bin"),
+        site = tree.path("site"),
+    );
+    tree.file("wsd.toml", settings);
+    let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
+
+    let programs = ["/100%25/*", "/link/*", "/ok.sh/*", "/sub/%C3%A9%20x/*"];
+    let below = programs.iter().map(|program| format!("/tools{program}"));
+    let mut expected: Vec<_> = ["/chat", "/any/*"].iter().chain(&programs).map(|path| (*path).to_owned()).collect();
+    expected.extend(below);
+    let mut listed = paths(&server);
+    for path in &listed {
+        drop(server.connect(path.trim_end_matches("/*")));
+    }
+    listed.sort();
+    expected.sort();
+    assert_eq!(listed, expected);
+}
+
+#[test]
+fn one_program_for_every_path_is_one_pattern() {
+    assert_eq!(paths(&console(&["cat"])), ["/*"]);
+    assert_eq!(paths(&Server::serve(&["--devconsole", "--route=/a=cat", "cat"])), ["/a", "/*"]);
+}
+
+#[test]
+fn a_console_of_a_route_alone_lists_the_programs_of_such_routes_only() {
+    let tree = Tree::new();
+    tree.file(
+        "wsd.toml",
+        "[[route]]\npath = \"/open\"\ncommand = [\"cat\"]\ndevconsole = true\n\n\
+         [[route]]\npath = \"/other\"\ncommand = [\"cat\"]\n",
+    );
+    let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
+
+    assert_eq!(paths(&server), ["/open"]);
+    assert!(is_console(&server.get("/open", "")));
+    let parts = parts_of(&server, "/open");
+    assert!(parts.len() > 5 && parts.iter().all(|part| server.get(part, "").status == 200), "{parts:?}");
+}
+
+#[test]
+fn the_list_of_paths_ends_at_its_limit() {
+    let tree = Tree::new();
+    tree.program("program", "#!/bin/sh\n");
+    for number in 0..1200 {
+        std::fs::hard_link(tree.path("program"), tree.path(&format!("program{number}"))).unwrap();
+    }
+    let server = Server::serve(&["--devconsole", "--dir", &tree.path("")]);
+
+    assert_eq!(paths(&server).len(), 1000);
 }
 
 #[test]

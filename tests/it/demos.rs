@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::harness::server::{Server, wsd};
 use crate::harness::skip::has;
 use crate::harness::tree::Tree;
+use crate::harness::websocket::{Client, Close};
 
 #[test]
 fn all_demos_end_with_their_server() {
@@ -29,4 +31,114 @@ fn all_demos_end_with_their_server() {
         assert_eq!(client.close_at_last().code, Some(1001));
     }
     assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_room_of_the_demos_lives_longer_than_the_seats_in_it() {
+    let read = |name: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+    let settings: toml::Table = read("examples/demos.toml").parse().unwrap();
+    let program = read("examples/connect4.py");
+    let seat = program.lines().find(|line| line.starts_with("SEAT_SECONDS = ")).unwrap();
+    let seconds: i64 = seat.rsplit(' ').next().unwrap().parse().unwrap();
+
+    assert!(settings["linger"].as_integer().unwrap() > seconds);
+    for text in ["examples/connect4.py", "static/connect4.js"] {
+        assert!(read(text).contains(&format!("{seconds} seconds")), "{text}");
+    }
+}
+
+/// A program of `examples/` as a room, where Python is installed.
+fn room(name: &str, arguments: &[&str]) -> Option<Server> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+    let command = [&[path.to_str().unwrap()], arguments].concat();
+    has("python3").then(|| Server::command(&["--shared", "--framing=json"], &command))
+}
+
+/// The next message of this type.
+fn next(client: &mut Client, kind: &str) -> Value {
+    loop {
+        let message: Value = serde_json::from_str(&client.line()).unwrap();
+        if message["type"] == kind {
+            return message;
+        }
+    }
+}
+
+#[test]
+fn a_seat_is_kept_for_its_token_and_for_nobody_else() {
+    let Some(server) = room("connect4.py", &[]) else { return };
+    let mut ada = server.connect("/?token=a");
+    next(&mut ada, "waiting");
+    let mut bob = server.connect("/?token=b");
+    assert_eq!(next(&mut bob, "seat")["player"], 2);
+    ada.text("4");
+    assert_eq!(next(&mut bob, "board")["away"], Value::Array(Vec::new()));
+
+    drop(ada);
+    while next(&mut bob, "board")["away"] != serde_json::json!([1]) {}
+    for path in ["/?token=c", "/?token=", "/"] {
+        let mut other = server.connect(path);
+        let message: Value = serde_json::from_str(&other.line()).unwrap();
+        assert!(message["type"] == "waiting", "{path}: {message}");
+        other.close(1000);
+    }
+
+    let mut ada = server.connect("/?token=a");
+    assert_eq!(next(&mut ada, "seat")["player"], 1);
+    let board = next(&mut ada, "board");
+    assert_eq!((&board["columns"][3], &board["player"]), (&"1".into(), &2.into()));
+    assert_eq!(next(&mut bob, "board")["away"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn the_newest_client_with_a_token_has_the_seat() {
+    let Some(server) = room("connect4.py", &[]) else { return };
+    let mut first = server.connect("/?token=a");
+    next(&mut first, "waiting");
+    let mut bob = server.connect("/?token=b");
+    next(&mut bob, "seat");
+
+    let mut second = server.connect("/?token=a");
+
+    assert_eq!(next(&mut second, "seat")["player"], 1);
+    assert_eq!(first.close_at_last(), Close::new(4000, "another page has your seat"));
+    second.text("4");
+    while next(&mut bob, "board")["columns"][3] != "1" {}
+}
+
+#[test]
+fn who_watches_the_chat_is_not_in_it() {
+    let Some(server) = room("chat.py", &[]) else { return };
+    let mut watcher = server.connect("/?watch");
+    assert_eq!(next(&mut watcher, "welcome")["here"], Value::Array(Vec::new()));
+    let mut ada = server.connect("/?nick=Ada");
+
+    assert_eq!(next(&mut ada, "welcome")["here"], serde_json::json!(["Ada"]));
+    assert_eq!(next(&mut watcher, "join")["who"], "Ada");
+    watcher.text("hello");
+    assert_eq!(next(&mut watcher, "error")["text"], "You only watch.");
+    watcher.close(1000);
+    ada.text("/me waves");
+    // Nobody has left.
+    let message: Value = serde_json::from_str(&ada.line()).unwrap();
+    assert_eq!(message["type"], "action");
+}
+
+#[test]
+fn the_keyvalue_program_is_ready_only_with_a_redis_server() {
+    if !["python3", "redis-cli"].into_iter().all(has) {
+        return;
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/keyvalue.py");
+    let mut command = wsd(&["--port=0", "--passenv=PATH,REDIS_URL", path.to_str().unwrap()]);
+    // Nobody listens on the port of discard here.
+    command.env("REDIS_URL", "redis://127.0.0.1:9");
+    let server = Server::spawn(command);
+
+    let mut client = server.connect("/");
+    let line = client.line();
+
+    assert!(line.starts_with("missing server Could not connect"), "{line}");
+    client.close(1000);
+    server.expect_log("session ended");
 }

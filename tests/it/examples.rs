@@ -15,7 +15,7 @@ use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, Client, Close, Frame};
 
 /// The examples and what runs them.
-const EXAMPLES: [(&str, &str); 14] = [
+const EXAMPLES: [(&str, &str); 15] = [
     ("calculator.sh", "bc"),
     ("counter.awk", "awk"),
     ("counter.c", "cc"),
@@ -30,6 +30,7 @@ const EXAMPLES: [(&str, &str); 14] = [
     ("greeter.sh", "sh"),
     ("names.sh", "jq"),
     ("rooms.py", "python3"),
+    ("source.sh", "sh"),
 ];
 
 /// The programs of the demos, which may be longer; `tests/browser/demos.rs` and `workers.rs` run them.
@@ -190,6 +191,22 @@ fn the_follower_follows() {
     log.write_all(b"new\n").unwrap();
 
     assert_eq!(client.line(), "new");
+}
+
+#[test]
+fn the_source_is_listed_and_shown_and_nothing_else() {
+    // The files are those of the folder in which the tests run: the checkout.
+    let Some(server) = start("source.sh", &[]) else { return };
+
+    let (names, close) = server.connect("/").rest();
+    assert!(names.contains(&"examples/source.sh".to_owned()) && names.contains(&"README.md".to_owned()), "{names:?}");
+    assert_eq!(close.code, Some(1000));
+    let (text, _) = server.connect("/?examples/source.sh").rest();
+    assert_eq!(text.join("\n") + "\n", fs::read_to_string(path("source.sh")).unwrap());
+    for name in ["Cargo.toml", "examples/*", "examples/../Cargo.toml", "/etc/passwd", "examples"] {
+        let (text, close) = server.connect(&format!("/?{name}")).rest();
+        assert_eq!((text.len(), close.code), (0, Some(4001)), "{name}");
+    }
 }
 
 #[test]

@@ -26,12 +26,18 @@ struct Worker {
 impl Worker {
     /// Starts one; where there is no Python, skips the test and returns `None`.
     fn start(name: &str, arguments: &[&str]) -> Option<Self> {
+        Self::start_with(name, arguments, "")
+    }
+
+    /// Starts one that finds other programs in the folder `programs` first.
+    fn start_with(name: &str, arguments: &[&str], programs: &str) -> Option<Self> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
         if !has("python3") {
             return None;
         }
         let mut command = Command::new(path);
         command.args(arguments).env("REDIS_URL", "redis://127.0.0.1:1");
+        command.env("PATH", format!("{programs}:{}", std::env::var("PATH").unwrap()));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (said, complained) = (Lines::of(child.stdout.take().unwrap()), Lines::of(child.stderr.take().unwrap()));
         Some(Self { input: child.stdin.take(), child, said, complained, heard: 0 })
@@ -99,10 +105,12 @@ impl Worker {
         assert!(message["text"].as_str().unwrap().contains(why), "{message}");
     }
 
-    /// The next message, without its time, which must be for all.
+    /// The next message, without its time and the ID of what was said, which must be for all.
     fn expect_for_all(&mut self, want: &Value) {
         let (to, mut message) = self.send();
         assert!(message.as_object_mut().unwrap().remove("time").is_some_and(|time| time.is_u64()));
+        let was_said = message["type"] == "message" || message["type"] == "action";
+        assert_eq!(message.as_object_mut().unwrap().remove("id").is_some_and(|id| id.is_string()), was_said);
         assert_eq!((to, &message), (Value::Null, want));
     }
 }
@@ -210,7 +218,7 @@ fn begin(games: &mut Worker) -> String {
     assert_eq!((to, &other["player"], &other["game"]), (json!("b"), &json!(2), &seat["game"]));
     let (to, board) = games.send();
     let empty = json!({ "type": "board", "phase": "playing", "player": 1, "columns": ["", "", "", "", "", "", ""],
-        "last": null, "line": [], "again": [] });
+        "last": null, "line": [], "again": [], "away": [] });
     assert_eq!((to, board), (json!(["a", "b"]), empty));
     seat["game"].as_str().unwrap().to_owned()
 }
@@ -391,10 +399,11 @@ fn the_log_that_is_written_for_the_demo_can_be_followed() {
 
 #[test]
 fn the_key_value_store_refuses_what_is_no_key_and_no_command() {
-    if !has("redis-cli") {
-        return;
-    }
-    let Some(mut store) = Worker::start("keyvalue.py", &[]) else { return };
+    let tree = Tree::new();
+    // A Redis that answers once, and then goes away.
+    let client = "#!/bin/sh\n[ -e \"$0.asked\" ] && { echo 'Could not connect'; exit; }\n: >\"$0.asked\"\necho PONG\n";
+    tree.program("redis-cli", client);
+    let Some(mut store) = Worker::start_with("keyvalue.py", &[], &tree.path("")) else { return };
     assert_eq!(store.line(), "ready");
 
     for key in ["", "a*b", "a:b", "é", "a\tb", "../x", &"x".repeat(65)] {
@@ -410,7 +419,7 @@ fn the_key_value_store_refuses_what_is_no_key_and_no_command() {
     store.tell(&format!("set key {}", "x".repeat(1001)));
     assert_eq!(store.line(), "error a value has at most 1000 characters");
 
-    // There is no Redis at this address: an error, and no end.
+    // Without a Redis there are errors, and no end.
     for line in ["get key", "set key value", "subscribe key"] {
         store.tell(line);
         assert!(store.line().starts_with("error "), "{line}");

@@ -1,0 +1,86 @@
+//! Lists the paths that have a program: the console offers them.
+
+use std::{
+    fs,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use tokio::task::spawn_blocking;
+
+use super::{
+    beneath::{self, Purpose},
+    routes::{Pattern, Routes},
+    scripts::Scripts,
+    site::Site,
+};
+use crate::{http::path::Root, limits::CONSOLE_NAMES_MAX};
+
+/// The bytes that a path of the list has escaped: all but the unreserved ones (RFC 3986, section 2.3) and the slash.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// Returns the paths as a JSON array of patterns: `/chat`, or `/tools/*` with all paths below it. May wait for a disk.
+///
+/// A console of the main site offers all programs; one that only routes have, the programs of these routes.
+pub(super) async fn json(routes: &Arc<Routes>) -> String {
+    let routes = Arc::clone(routes);
+    let paths = spawn_blocking(move || paths(&routes)).await.unwrap_or_default();
+    serde_json::to_string(&paths).expect("strings become JSON")
+}
+
+fn paths(routes: &Routes) -> Vec<String> {
+    let everything = Pattern::Below(String::new());
+    let sites = routes.table.iter().map(|(pattern, site)| (pattern, site)).chain([(&everything, &routes.otherwise)]);
+    let is_offered = |site: &Site| routes.otherwise.has_console || site.has_console;
+    sites.filter(|(_, site)| is_offered(site)).flat_map(|(pattern, site)| paths_of(pattern, site)).collect()
+}
+
+fn paths_of(pattern: &Pattern, site: &Site) -> Vec<String> {
+    let escaped = |path: &[u8]| percent_encode(path, ESCAPED).to_string();
+    match (&site.scripts, pattern) {
+        (Some(Scripts::Command(_)), Pattern::Exact(path)) => vec![escaped(path.as_bytes())],
+        (Some(Scripts::Command(_)), Pattern::Below(path)) => vec![escaped(path.as_bytes()) + "/*"],
+        (Some(Scripts::Dir(root, _)), Pattern::Below(path)) => {
+            let programs = programs(root).into_iter();
+            programs.map(|name| escaped(format_path(path, &name).as_slice()) + "/*").collect()
+        }
+        // No path of an exact route leads into its folder.
+        (Some(Scripts::Dir(..)), Pattern::Exact(_)) | (None, _) => Vec::new(),
+    }
+}
+
+fn format_path(base: &str, name: &Path) -> Vec<u8> {
+    [base.as_bytes(), b"/", name.as_os_str().as_bytes()].concat()
+}
+
+/// Returns the paths of the programs in `root` that a request can start, in the order of their names. Looks at no more than
+/// [`CONSOLE_NAMES_MAX`] names.
+fn programs(root: &Root) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    let mut names_left = CONSOLE_NAMES_MAX;
+    while let Some(folder) = folders.pop() {
+        let Ok(opened) = beneath::open(root, &folder, Purpose::Read) else { continue };
+        let Ok(entries) = fs::read_dir(opened.path) else { continue };
+        for entry in entries.flatten().take(names_left) {
+            names_left -= 1;
+            let path = folder.join(entry.file_name());
+            // A folder behind a link is not searched: links may lead in circles.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(path);
+            } else if is_program(root, &path) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Whether a request for `path` starts a program: the file is not hidden, lies within `root`, and is executable.
+fn is_program(root: &Root, path: &Path) -> bool {
+    let metadata = beneath::open(root, path, Purpose::Run).and_then(|opened| opened.file.metadata());
+    metadata.is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
