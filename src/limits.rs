@@ -18,6 +18,11 @@ pub(crate) const LINGER: Duration = Duration::from_secs(5);
 /// client with 1013.
 pub(crate) const SLOW_WAIT: Duration = Duration::from_mins(1);
 
+/// Bytes of the payload of one frame. wsd sends a longer message in fragments.
+///
+/// 64 KiB: the default limit of Perl's `Protocol::WebSocket`.
+pub(crate) const FRAME_BYTES_MAX: usize = 64 << 10;
+
 /// Bytes asked for by one read while `--maxbuffer` is nearly used up.
 pub(crate) const READ_BYTES_WHEN_FULL: usize = 4 << 10;
 

@@ -182,7 +182,7 @@ impl Host {
     /// Reads once and delivers all complete messages. Ready with the number of bytes read, 0 at the end. When the
     /// program has closed its output and goes on, it delivers the rest and is ready with 1.
     fn poll_output_once(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, Garbled>> {
-        let portion = if self.room.options.budget.is_full() { READ_BYTES_WHEN_FULL } else { buffer.len() };
+        let portion = if self.room.options.budget.is_full() { READ_BYTES_WHEN_FULL } else { PIPE_BYTES };
         let read = ready!(self.outputs.poll_read(cx, &mut buffer[..portion], &self.connection));
         let (source, count) = match read {
             Read::Some(source, count) => (source, count),

@@ -7,17 +7,34 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 
 use crate::{
     close::Close,
+    limits::FRAME_BYTES_MAX,
     message::{Batch, Kind, Piece},
 };
 
-/// Appends a piece of a message as one data frame.
+/// Appends a piece of a message as data frames of at most [`FRAME_BYTES_MAX`].
 pub(super) fn piece(piece: Piece<'_>, frames: &mut Vec<u8>) {
-    let data = match (piece.first, piece.kind) {
+    let Piece { kind, mut first, last, mut payload } = piece;
+    while payload.len() > FRAME_BYTES_MAX {
+        let (front, rest) = payload.split_at(border(kind, payload));
+        frame(opcode(kind, first), false, front, frames);
+        (first, payload) = (false, rest);
+    }
+    frame(opcode(kind, first), last, payload, frames);
+}
+
+/// Returns the length of the first frame of a longer payload. A frame of text ends between characters, for clients that check
+/// each frame.
+fn border(kind: Kind, payload: &[u8]) -> usize {
+    let is_border = |at: &usize| kind == Kind::Binary || payload[*at] & 0b1100_0000 != 0b1000_0000;
+    (FRAME_BYTES_MAX - 3..=FRAME_BYTES_MAX).rev().find(is_border).unwrap_or(FRAME_BYTES_MAX)
+}
+
+fn opcode(kind: Kind, is_first: bool) -> OpCode {
+    OpCode::Data(match (is_first, kind) {
         (false, _) => Data::Continue,
         (true, Kind::Text) => Data::Text,
         (true, Kind::Binary) => Data::Binary,
-    };
-    frame(OpCode::Data(data), piece.last, piece.payload, frames);
+    })
 }
 
 /// Returns the frames of messages that many clients share.

@@ -96,7 +96,7 @@ impl Partner for Process {
     fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said> {
         buffers::with_read(|buffer| {
             self.outputs.log(cx, buffer, &self.connection);
-            let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { buffer.len() };
+            let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { PIPE_BYTES };
             let buffer = &mut buffer[..portion];
             let (source, count) = match ready!(self.outputs.poll_read(cx, buffer, &self.connection)) {
                 Read::Some(source, count) => (source, count),

@@ -324,3 +324,27 @@ fn calls(server: &Server) -> usize {
     let counts = text.lines().filter_map(|line| line.strip_prefix("syscr: ").or(line.strip_prefix("syscw: ")));
     counts.map(|count| count.parse::<usize>().unwrap()).sum()
 }
+
+#[test]
+fn no_frame_has_more_than_64_kib() {
+    let script = "read -r _; perl -e 'print \"\\xC3\\xA9\" x 200_000, \"\\n\", \"x\" x 65_536, \"\\n\", \"y\" x 65_537, \"\\n\"'";
+    for flags in [&[][..], &["--shared", "--slow=wait"]] {
+        let server = Server::shell(flags, script, &[]);
+        let mut client = server.connect("/");
+        client.text("go");
+
+        for want in ["é".repeat(200_000), "x".repeat(65_536), "y".repeat(65_537)] {
+            let mut message = Vec::new();
+            loop {
+                let frame = client.frame();
+                assert!(frame.payload.len() <= 65_536, "{flags:?}: a frame of {} bytes", frame.payload.len());
+                assert!(str::from_utf8(&frame.payload).is_ok(), "{flags:?}: a frame ends within a character");
+                message.extend_from_slice(&frame.payload);
+                if frame.fin {
+                    break;
+                }
+            }
+            assert!(message == want.as_bytes(), "{flags:?}: {} bytes", message.len());
+        }
+    }
+}
