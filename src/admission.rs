@@ -52,6 +52,11 @@ impl Admission {
         Self { limits: self.limits.iter().cloned().chain([Slots::new(limit)]).collect() }
     }
 
+    /// Returns the innermost limit; `None` is no limit.
+    pub(crate) fn limit(&self) -> Option<usize> {
+        Some(self.innermost().limit.load(Ordering::Relaxed)).filter(|limit| *limit < usize::MAX)
+    }
+
     /// Changes the innermost limit. Workers that run already count.
     pub(crate) fn resize(&self, limit: Option<usize>) {
         self.innermost().limit.store(limit.unwrap_or(usize::MAX), Ordering::Relaxed);

@@ -36,7 +36,10 @@ use crate::{
     },
     shutdown::{Shutdown, Signals, signal},
     sys,
-    worker::{descriptors::raise_limit, reaper},
+    worker::{
+        descriptors::{Allotment, allot, raise_limit},
+        reaper,
+    },
 };
 
 /// The exit status for an invalid configuration.
@@ -126,7 +129,13 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     say(&mut io::stderr(), &told);
 
     let shutdown = Shutdown::default();
-    let acceptor = Acceptor::new(&shutdown);
+    let forks_max = routes.otherwise.launcher.admission.limit();
+    let Allotment { limit, programs, connections } = allot(forks_max);
+    if let Some(maxforks) = forks_max.filter(|forks_max| programs < *forks_max && routes.have_programs()) {
+        let hint = "raise the limit with ulimit -n, or lower --maxforks";
+        Event::DescriptorsScarce { limit, programs, maxforks, hint }.emit();
+    }
+    let acceptor = Acceptor::new(connections, &shutdown);
     let port = main.iter().find_map(Listener::port);
     routes.warn_of_secrets();
     routes.start_eager(&shutdown);

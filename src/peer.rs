@@ -9,6 +9,8 @@ use std::{
     },
 };
 
+use tokio::sync::OwnedSemaphorePermit;
+
 /// A client's connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
@@ -18,18 +20,26 @@ pub(crate) struct Connection {
     pub(crate) peer: Peer,
     /// Its encryption; `None` is a plain connection.
     pub(crate) tls: Option<Arc<Tls>>,
+    /// Its share of the limit of open files, until the last copy is dropped.
+    _share: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Connection {
     /// Returns the next connection, with its own number.
-    pub(crate) fn new(peer: Peer, tls: Option<Tls>) -> Self {
+    pub(crate) fn new(peer: Peer, tls: Option<Tls>, share: OwnedSemaphorePermit) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        Self { id: COUNT.fetch_add(1, Ordering::Relaxed) + 1, peer, tls: tls.map(Arc::new) }
+        let id = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
+        Self { id, peer, tls: tls.map(Arc::new), _share: Some(Arc::new(share)) }
     }
 
     /// Returns a stand-in for a worker that wsd started without a client.
     pub(crate) fn none() -> Self {
-        Self { id: 0, peer: Peer::Unix, tls: None }
+        Self { id: 0, peer: Peer::Unix, tls: None, _share: None }
+    }
+
+    /// Returns a copy for the log, which may outlive the connection.
+    pub(crate) fn for_log(&self) -> Self {
+        Self { _share: None, ..self.clone() }
     }
 }
 

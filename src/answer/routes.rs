@@ -93,6 +93,12 @@ impl Routes {
         }
     }
 
+    /// Whether a site has programs or CGI scripts.
+    pub(crate) fn have_programs(&self) -> bool {
+        let mut sites = self.table.iter().map(|(_, site)| site).chain([&self.otherwise]);
+        sites.any(|site| site.scripts.is_some() || site.cgi.is_some())
+    }
+
     /// Logs which files that wsd never serves lie in a folder of `--staticdir`, each file once.
     pub(crate) fn warn_of_secrets(&self) {
         let sites = self.table.iter().map(|(_, site)| site).chain([&self.otherwise]);

@@ -99,7 +99,7 @@ impl Rooms {
         if let Some(key) = &key {
             lock(&self.open).insert(Arc::clone(key), Arc::clone(&room));
         }
-        let (rooms, connection, end) = (Arc::clone(self), connection.clone(), shutdown.clone());
+        let (rooms, connection, end) = (Arc::clone(self), connection.for_log(), shutdown.clone());
         shutdown.spawn(async move {
             host::run(Arc::clone(&room), worker, &connection, &end).await;
             if let Some(key) = &key {

@@ -12,7 +12,7 @@ use std::{io, os::fd::AsFd, sync::Arc};
 use rustix::{io::Errno, net::RecvFlags};
 use tokio::{
     io::{AsyncWriteExt, Interest},
-    sync::Semaphore,
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
@@ -23,7 +23,7 @@ use crate::{
     event::Event,
     http,
     limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_BYTES, TLS_PAUSE, TLS_TIME_MAX},
-    peer::{Connection, Peer},
+    peer::{Connection, Peer, Tls},
     shutdown::Shutdown,
     socket::stream::{Followed, Plain, Stream},
 };
@@ -34,13 +34,25 @@ use tls::Certificates;
 #[derive(Clone, Debug)]
 pub(crate) struct Acceptor {
     slots: Arc<Semaphore>,
+    /// The shares of the limit of open files that connections may take.
+    shares: Arc<Semaphore>,
     shutdown: Shutdown,
 }
 
 impl Acceptor {
-    /// Returns an acceptor of at most [`CONNECTIONS_MAX`] connections at a time, over all listeners.
-    pub(crate) fn new(shutdown: &Shutdown) -> Self {
-        Self { slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)), shutdown: shutdown.clone() }
+    /// Returns an acceptor of at most `connections` at a time, over all listeners, of which [`CONNECTIONS_MAX`] are no sessions.
+    pub(crate) fn new(connections: usize, shutdown: &Shutdown) -> Self {
+        let shares = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
+        Self { slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)), shares, shutdown: shutdown.clone() }
+    }
+
+    /// Takes the share of a connection that was accepted. Waits while all are taken, and logs it.
+    async fn share(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
+        if self.shares.available_permits() == 0 {
+            let hint = "raise the limit of open files: ulimit -n";
+            Event::ConnectionsWait { cause: &"the other descriptors are for programs", hint }.emit();
+        }
+        Arc::clone(&self.shares).acquire_owned().await
     }
 
     /// Starts to accept from `listeners`. `service` answers the requests, over TLS if there are certificates.
@@ -61,14 +73,16 @@ impl Acceptor {
         loop {
             let (stream, peer) = next(listener).await;
             let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            let Ok(share) = self.share().await else { return };
             let (service, certificates, shutdown) = (service.clone(), certificates.clone(), self.shutdown.clone());
             self.shutdown.spawn(async move {
                 let budget = service.budget();
                 let opened = match certificates {
-                    None => Some((Stream::Left(stream), Connection::new(peer, None))),
+                    None => Some((Stream::Left(stream), None)),
                     Some(certificates) => secure(stream, peer, &certificates, &budget, &shutdown).await,
                 };
-                if let Some((stream, connection)) = opened {
+                if let Some((stream, tls)) = opened {
+                    let connection = Connection::new(peer, tls, share);
                     let respond = |request| service.clone().respond(connection.clone(), shutdown.clone(), request);
                     http::connection::serve(stream, peer, &budget, &shutdown, respond).await;
                 }
@@ -88,7 +102,7 @@ async fn secure(
     certificates: &Certificates,
     budget: &Budget,
     shutdown: &Shutdown,
-) -> Option<(Stream, Connection)> {
+) -> Option<(Stream, Option<Tls>)> {
     let owner = Owner::new(budget, Kind::Client);
     let mut share = owner.share();
     let handshake = async {
@@ -114,7 +128,7 @@ async fn secure(
     match done {
         Ok(stream) => {
             let tls = tls::describe(stream.get_ref().1);
-            Some((Stream::Right(Box::new(stream)), Connection::new(peer, Some(tls))))
+            Some((Stream::Right(Box::new(stream)), Some(tls)))
         }
         Err(cause) => {
             Event::ConnectionRefused { peer, why: "tls", cause: &cause }.emit();

@@ -1,13 +1,15 @@
-//! The limit of open files: raised for wsd, and set back for its workers.
+//! The limit of open files: raised for wsd, set back for its workers, and shared between them and connections.
 //!
 //! A session takes four to five descriptors, so the usual limit of 1024 would allow about two hundred sessions. Some
 //! programs rely on that limit: they use `select`, or close all descriptors below it. So workers get it back.
 
+use std::fs;
 #[cfg(target_os = "linux")]
 use std::sync::OnceLock;
 
+use rustix::process::{Resource, getrlimit};
 #[cfg(target_os = "linux")]
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Rlimit, setrlimit};
 
 #[cfg(target_os = "linux")]
 static BEFORE: OnceLock<Rlimit> = OnceLock::new();
@@ -30,4 +32,57 @@ pub(crate) fn raise_limit() {}
 #[cfg(target_os = "linux")]
 pub(super) fn limit_before() -> Option<Rlimit> {
     BEFORE.get().copied()
+}
+
+/// The descriptors of a running worker: three pipes, and one that tells of its end.
+const OF_WORKER: usize = 4;
+
+/// Descriptors for workers that are being started, files that are being served, and the next connection of each listener.
+const SPARE: usize = 8;
+
+/// The use of the descriptors that are left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Allotment {
+    /// The limit of open files of wsd.
+    pub(crate) limit: usize,
+    /// The programs that can run at a time, each with a client.
+    pub(crate) programs: usize,
+    /// The connections that may be open at a time, so that these programs get their descriptors.
+    pub(crate) connections: usize,
+}
+
+/// Sets descriptors aside for as many programs as `forks_max` allows, as far as the limit of open files does.
+pub(crate) fn allot(forks_max: Option<usize>) -> Allotment {
+    let limit = getrlimit(Resource::Nofile).current.and_then(|limit| limit.try_into().ok()).unwrap_or(usize::MAX);
+    let used = fs::read_dir("/dev/fd").map_or(0, Iterator::count);
+    allot_of(limit, used, forks_max)
+}
+
+fn allot_of(limit: usize, used: usize, forks_max: Option<usize>) -> Allotment {
+    let free = limit.saturating_sub(used + SPARE);
+    let programs = forks_max.unwrap_or(usize::MAX).min(free / (OF_WORKER + 1)).max(1);
+    let connections = free.saturating_sub(OF_WORKER * programs).max(1);
+    Allotment { limit, programs, connections }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_get_their_descriptors_before_connections() {
+        // Limit, used, --maxforks; programs, connections.
+        let table = [
+            (64, 14, Some(1024), 8, 10),
+            (64, 14, Some(4), 4, 26),
+            (1024, 14, Some(2), 2, 994),
+            (1 << 20, 20, Some(1024), 1024, (1 << 20) - 28 - 4096),
+            (1028, 20, None, 200, 200),
+            (20, 20, Some(5), 1, 1),
+        ];
+        for (limit, used, forks_max, programs, connections) in table {
+            let want = Allotment { limit, programs, connections };
+            assert_eq!(allot_of(limit, used, forks_max), want, "{limit} {used} {forks_max:?}");
+        }
+    }
 }

@@ -56,6 +56,7 @@ impl LaunchError {
             io::ErrorKind::NotFound => {
                 Some("check that the file exists, and the interpreter that its first line names")
             }
+            _ if self.is(Errno::MFILE) || self.is(Errno::NFILE) => Some("raise the limit of open files: ulimit -n"),
             _ if self.is(Errno::ACCESS) => Some("make it executable: chmod +x"),
             _ if self.is(Errno::NOEXEC) => Some("begin the script with a line such as #!/bin/sh"),
             _ => None,

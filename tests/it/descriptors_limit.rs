@@ -6,7 +6,9 @@ use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, prlimit};
 
+use crate::harness::http::Connection;
 use crate::harness::server::{Server, wsd};
+use crate::harness::websocket::upgrade_request;
 
 /// Starts `wsd` with a soft limit of 200 open files, below a hard one of 300.
 fn start_limited(arguments: &[&str]) -> Server {
@@ -46,4 +48,63 @@ fn a_limit_lowered_from_outside_keeps_no_worker_from_starting() {
     let limit: u64 = server.connect("/").line().parse().unwrap();
 
     assert!([200, 250].contains(&limit), "{limit}: as it was, or as it may be");
+}
+
+/// Starts `wsd` with a limit of `files` open files.
+fn start_with(files: u32, arguments: &[&str]) -> Server {
+    let wsd = wsd(&[]);
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -n {files}; exec \"$@\""), "sh"]);
+    command.arg(wsd.get_program()).arg("--port=0").arg("--address=127.0.0.1").args(arguments);
+    Server::spawn(command)
+}
+
+/// Asks for a session on every connection at once, and returns how many of the first `wanted` get one.
+fn served(server: &Server, connections: &mut [Connection], wanted: usize) -> usize {
+    for connection in connections.iter_mut() {
+        connection.send(upgrade_request(&server.host(), "/", ""));
+    }
+    let statuses = connections.iter_mut().take(wanted).map(|connection| connection.response("GET").status);
+    statuses.filter(|status| *status == 101).count()
+}
+
+#[test]
+fn connections_leave_programs_their_descriptors() {
+    let server = start_with(64, &["cat"]);
+    let mut connections: Vec<_> = (0..60).map(|_| server.http()).collect();
+
+    assert_eq!(served(&server, &mut connections, 6), 6, "of a burst of 60 clients at once");
+    let waiting = server.expect_log("connections wait").text;
+    assert!(waiting.contains("ulimit -n"), "{waiting}");
+}
+
+#[test]
+fn idle_connections_do_not_take_the_descriptors_of_programs() {
+    let server = start_with(64, &["--maxforks=4", "cat"]);
+    let mut connections: Vec<_> = (0..60).map(|_| server.http()).collect();
+
+    assert_eq!(served(&server, &mut connections[..4], 4), 4);
+}
+
+#[test]
+fn a_connection_that_ends_gives_its_descriptor_to_the_next() {
+    let server = start_with(64, &["--shared", "cat"]);
+
+    for _ in 0..200 {
+        let mut client = server.connect("/");
+        client.close(1000);
+        client.close_at_last();
+    }
+}
+
+#[test]
+fn a_limit_too_low_for_maxforks_is_told_at_the_start() {
+    let server = start_with(64, &["cat"]);
+    let line = server.expect_log("few open files allowed").text;
+    assert!(line.contains("limit=64") && line.contains("maxforks=1024") && line.contains("ulimit -n"), "{line}");
+
+    for (files, flag) in [(1024, "--maxforks=2"), (64, "--maxforks=0")] {
+        let mut server = start_with(files, &[flag, "cat"]);
+        assert!(!server.stop().contains("few open files allowed"), "{files} {flag}");
+    }
 }
