@@ -31,6 +31,8 @@ pub(crate) enum Aim {
     Script,
     /// A page that is only read: a file, the console, an error.
     Page,
+    /// The redirect of `--redirport`, which shows nothing of the site.
+    Redirect,
 }
 
 /// The header for which wsd refuses a request.
@@ -59,7 +61,10 @@ impl Policy {
         let is_same = || is_same(origin, host);
         match (self, aim, origin) {
             (Self::Same, Aim::Page, _) | (Self::Same, Aim::Script, None) => demand(is_named(true), RefusedHeader::Host),
-            (Self::Any, ..) | (Self::Same, Aim::Session, None) | (_, Aim::Page, _) | (_, Aim::Script, None) => Ok(()),
+            (Self::Any, ..)
+            | (Self::Same, Aim::Session, None)
+            | (_, Aim::Page | Aim::Redirect, _)
+            | (_, Aim::Script, None) => Ok(()),
             (Self::Same, ..) => {
                 demand(is_named(false), RefusedHeader::Host)?;
                 demand(is_same(), RefusedHeader::Origin)
@@ -140,6 +145,8 @@ mod tests {
             "--sameorigin wants a page"
         );
         assert_eq!(Policy::Any.check(Aim::Session, Some("null"), None, true), Ok(()));
+        let (origin, host) = (Some("http://evil.example"), Some("evil.example"));
+        assert_eq!(Policy::Same.check(Aim::Redirect, origin, host, true), Ok(()), "a redirect shows nothing");
     }
 
     #[test]
