@@ -51,10 +51,10 @@
 //! | a flag | `cli::site` (a route may set it) or `cli::server` | use it in `config::site` or `config` |
 //! | a framing | a file in `framing` | `Framing` and `Decoder` in `framing`, the word in `cli::site`, its use in `config::site` |
 //! | a kind of answer | a file in `answer` | a line of the list in `answer::service` |
-//! | a page of wsd's own | `answer::builtin` | |
+//! | a page of wsd's own | `answer::builtin` | its switch in `OwnPages`, which `config::site` fills |
 //! | another transport for clients | a module that implements `client::Client`, beside `socket` | a kind of answer that takes its partner from `answer::partner`; `aim` in `answer::service` |
 //! | another partner than a process or a seat | a module that implements `partner::Partner` | the choice in `answer::partner` |
-//! | a log event | `event` | |
+//! | a log event | `event` | a row in `docs/log.md` |
 //! | metrics | a module below `event`, whose `emit` all events pass | a page of `answer::builtin` |
 //! | authentication | a file in `http` for each kind of credential | `http::gate` calls it, and fills the `Visitor`, from which programs get `REMOTE_USER` |
 //! | delivery in rooms | `room`: `Room::publish`, which all messages to clients pass | `room::hub`, `room::options` |
