@@ -9,7 +9,10 @@ use crate::{
         Decoder, Framing,
         events::{self, Command, Commands, Receivers, Said},
     },
-    http::origin::{Aim, ListedOrigin, Policy, RefusedHeader},
+    http::{
+        listed::ListedOrigin,
+        origin::{Aim, Policy, RefusedHeader},
+    },
     limits::LINE_BYTES_HELD,
     message::{Kind, Piece},
     socket::reader::{Event, Reader},

@@ -3,9 +3,10 @@
 //! # The way of a message
 //!
 //! ```text
-//! client ─TCP/TLS→ server::listen → server::accept → http::connection → http::gate → answer::websocket
-//!                                                  (the program is started first, then 101)  │
-//!                        session::run(client, partner)                                       ▼
+//! client ─TCP/TLS→ server → http::connection → answer::service: http::gate, then the list of answers
+//!                                                                   │ answer::websocket
+//!                       (answer::partner starts the program or joins a room, then 101)
+//!                        session::run(client, partner)              ▼
 //!   client: socket (a WebSocket)            partner: worker::process (its own) · room::member (a seat in a room)
 //!   client ──message→ session::carry ──message→ partner ──framing→ stdin
 //!   client ←message── session::carry ←message── partner ←framing── stdout
@@ -37,6 +38,29 @@
 //! | 2 | `budget` |
 //! | 1 | `event`, `shutdown` |
 //! | 0 | `close`, `limits`, `peer`, `status`, `log`, `sys` |
+//!
+//! `socket` has two halves: the streams of connections (`socket::stream`: TCP, a Unix socket, TLS), which `server` opens and
+//! `http` reads, and the WebSocket on such a stream.
+//!
+//! # Where to add
+//!
+//! A capability is a file of its own, and a few lines in the files of this table:
+//!
+//! | to add | start in | and then |
+//! |---|---|---|
+//! | a flag | `cli::site` (a route may set it) or `cli::server` | use it in `config::site` or `config` |
+//! | a framing | a file in `framing` | `Framing` and `Decoder` in `framing`, the word in `cli::site`, its use in `config::site` |
+//! | a kind of answer | a file in `answer` | a line of the list in `answer::service` |
+//! | a page of wsd's own | `answer::builtin` | its switch in `OwnPages`, which `config::site` fills |
+//! | another transport for clients | a module that implements `client::Client`, beside `socket` | a kind of answer that takes its partner from `answer::partner`; `aim` in `answer::service` |
+//! | another partner than a process or a seat | a module that implements `partner::Partner` | the choice in `answer::partner` |
+//! | a log event | `event` | a row in `docs/log.md` |
+//! | metrics | a module below `event`, whose `emit` all events pass | a page of `answer::builtin` |
+//! | authentication | a file in `http` for each kind of credential | `http::gate` calls it, and fills the `Visitor`, from which programs get `REMOTE_USER` |
+//! | delivery in rooms | `room`: `Room::publish`, which all messages to clients pass | `room::hub`, `room::options` |
+//! | a bus between rooms of several machines | a file in `room` | `Room::publish` in `room`, a setting in `room::options` |
+//! | how a program's streams are connected | `worker::stdio` | `config::site` sets it on the `Program` |
+//! | a limit | `limits` | count bytes with a `Share` of `budget` |
 //!
 //! # The vocabulary
 //!

@@ -2,16 +2,24 @@
 
 use std::sync::Arc;
 
-use hyper::{Method, Uri, Version, body::Incoming, header, http::request::Parts, upgrade::OnUpgrade};
+use hyper::{
+    Method, Request, Response, Uri, Version, body::Incoming, header, http::request::Parts, upgrade::OnUpgrade,
+};
 
 use super::{
+    redirect::Target,
     routes::{Base, Routes},
     scripts::Script,
     site::Site,
 };
 use crate::{
-    http::path::{decode, is_clean},
-    peer::Connection,
+    http::{
+        gate::Visitor,
+        handshake::is_wanted,
+        page::Body,
+        path::{decode, is_clean},
+        refusal::Refusal,
+    },
     shutdown::Shutdown,
     worker::{
         environ::{Content, Facts, variables},
@@ -19,7 +27,7 @@ use crate::{
     },
 };
 
-/// A request that wsd is answering.
+/// A request that wsd is answering. The client is the [`Visitor`] that the gate admits.
 #[derive(Debug)]
 pub(crate) struct Ask {
     pub(super) routes: Arc<Routes>,
@@ -27,8 +35,6 @@ pub(crate) struct Ask {
     pub(super) site: Arc<Site>,
     /// The part of its path that matched the site.
     pub(super) base: Base,
-    /// The client's connection.
-    pub(super) connection: Connection,
     /// The shutdown of wsd.
     pub(super) shutdown: Shutdown,
     pub(super) request: Parts,
@@ -36,23 +42,43 @@ pub(crate) struct Ask {
     pub(super) path: Vec<u8>,
     /// Its body; `None` once a script has taken it.
     pub(super) body: Option<Incoming>,
-    /// Yields the connection once it is upgraded; `None` if the request asks for no WebSocket.
+    /// The site that its listener redirects to, if it only redirects.
+    pub(super) redirect: Option<Target>,
+    /// Yields the connection once it is upgraded; `None` unless the request asks for a WebSocket and the site has programs.
     pub(super) upgrade: Option<OnUpgrade>,
+    /// The CGI script that was found for it before it passed the gate.
+    pub(super) script: Option<Script>,
 }
+
+/// An answer to a request.
+#[derive(Debug)]
+pub(super) enum HttpAnswer {
+    /// A response that a script wrote.
+    Document(Response<Body>),
+    /// A response of wsd's own.
+    Page(Response<Body>),
+    /// The script asks wsd to answer as if the request were for this target.
+    LocalRedirect(Uri),
+}
+
+/// The result of one kind of answer: an answer, or `None` to pass the request on to the next kind, or a refusal.
+pub(super) type Answered = Result<Option<HttpAnswer>, Refusal>;
 
 impl Ask {
     /// Finds the site at the path of a request.
     pub(super) fn new(
         routes: Arc<Routes>,
-        connection: Connection,
         shutdown: Shutdown,
-        (request, body): (Parts, Incoming),
-        upgrade: Option<OnUpgrade>,
+        mut request: Request<Incoming>,
+        redirect: Option<Target>,
     ) -> Self {
-        let path = decode(request.uri.path()).into_owned();
+        let path = decode(request.uri().path()).into_owned();
         let (site, base) = routes.find(&path);
         let site = Arc::clone(site);
-        Self { routes, site, base, connection, shutdown, request, path, body: Some(body), upgrade }
+        let is_upgrade = redirect.is_none() && site.scripts.is_some() && is_wanted(request.headers());
+        let upgrade = is_upgrade.then(|| hyper::upgrade::on(&mut request));
+        let (request, body) = request.into_parts();
+        Self { routes, site, base, shutdown, request, path, body: Some(body), redirect, upgrade, script: None }
     }
 
     /// Whether the path is canonical ([`is_clean`]); wsd serves nothing at any other path.
@@ -60,17 +86,23 @@ impl Ask {
         is_clean(&self.path)
     }
 
+    /// Finds the CGI script at its path.
+    pub(super) fn find_cgi_script(&self) -> Option<Script> {
+        let cgi = self.site.cgi.as_ref().filter(|_| self.is_clean())?;
+        cgi.find(&self.path, self.base.bytes)
+    }
+
     /// Returns the environment of a program that answers it. `id` is `UNIQUE_ID`, and `content` is the body that a CGI script
     /// reads.
     pub(super) async fn environment(
         &self,
-        connection: &Connection,
-        script: &Script<'_>,
+        visitor: &Visitor,
+        script: &Script,
         id: &str,
         content: Content<'_>,
         subprotocol: Option<&str>,
     ) -> Vec<Variable> {
-        let (launcher, request) = (&self.site.launcher, &self.request);
+        let (launcher, request, connection) = (&self.site.launcher, &self.request, &visitor.connection);
         let remote_host = match &launcher.lookup {
             Some(lookup) => lookup.name(connection.peer).await,
             None => connection.peer.address(),
@@ -80,11 +112,13 @@ impl Ask {
             id,
             connection,
             remote_host: &remote_host,
+            auth_type: visitor.auth_type,
+            user: &visitor.user,
             protocol: if request.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
             method: request.method.as_str(),
             target: request.uri.path_and_query().map_or("/", |target| target.as_str()),
-            script_name: script.name,
-            path_info: script.path_info,
+            script_name: &script.name,
+            path_info: &script.path_info,
             path: &self.path,
             query: request.uri.query().unwrap_or_default(),
             headers: &headers,
@@ -95,7 +129,7 @@ impl Ask {
     }
 
     /// Becomes the request of a local redirect (RFC 3875, section 6.2.2): same client, GET (or HEAD as before), no body.
-    pub(super) fn redirect(&mut self, target: Uri) {
+    pub(super) fn follow(&mut self, target: Uri) {
         self.request.uri = target;
         if self.request.method != Method::HEAD {
             self.request.method = Method::GET;

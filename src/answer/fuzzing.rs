@@ -53,8 +53,8 @@ pub(crate) fn target(routes: &Routes, target: &[u8]) {
     assert_eq!(format!("{front}{rest}"), uri.path());
     assert_eq!((&*decode(front), &*decode(rest)), path.split_at(base.bytes));
     if let Some(script) = site.scripts.as_ref().and_then(|scripts| scripts.find(&path, base.bytes)) {
-        let whole = [script.name, script.path_info].concat();
-        assert!(whole == *path || script.name == b"/" && script.path_info == &*path, "{script:?}");
+        let whole = [&*script.name, &*script.path_info].concat();
+        assert!(whole == *path || script.name == b"/" && script.path_info == *path, "{script:?}");
     }
     if !is_clean(&path) {
         return;

@@ -34,7 +34,9 @@ impl Launcher {
             return Ok(());
         }
         let text = "The server is out of buffers. Try again later.";
-        Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "maxbuffer", text).with_hint("raise --maxbuffer"))
+        Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "maxbuffer", text)
+            .with_hint("raise --maxbuffer")
+            .with_retry())
     }
 
     /// Takes a fork slot, or refuses if all are in use.
@@ -42,7 +44,7 @@ impl Launcher {
         self.check_budget()?;
         self.admission.claim().await.ok_or_else(|| {
             let text = "As many programs are running as are allowed. Try again later.";
-            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "maxforks", text).with_hint("raise --maxforks")
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "maxforks", text).with_hint("raise --maxforks").with_retry()
         })
     }
 
@@ -60,7 +62,7 @@ impl Launcher {
             Event::WorkerNotStarted { peer: Some(peer), program: &name, cause: &cause, hint }.emit();
             if cause.is_shortage() {
                 let text = "The server is out of processes, memory or descriptors. Try again later.";
-                Refusal::unlogged(StatusCode::SERVICE_UNAVAILABLE, text)
+                Refusal::unlogged(StatusCode::SERVICE_UNAVAILABLE, text).with_retry()
             } else {
                 let text = "The program cannot be started. The server's log tells why.";
                 Refusal::unlogged(StatusCode::INTERNAL_SERVER_ERROR, text)

@@ -2,14 +2,16 @@
 
 mod ask;
 mod beneath;
-mod builtin;
+pub(crate) mod builtin;
 pub(crate) mod cgi;
+mod console;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 pub(crate) mod guard;
 pub(crate) mod launch;
 pub(crate) mod lookup;
+mod partner;
 mod paths;
 pub(crate) mod redirect;
 pub(crate) mod routes;

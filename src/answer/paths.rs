@@ -33,7 +33,7 @@ pub(super) async fn json(routes: &Arc<Routes>) -> String {
 fn paths(routes: &Routes) -> Vec<String> {
     let everything = Pattern::Below(String::new());
     let sites = routes.table.iter().map(|(pattern, site)| (pattern, site)).chain([(&everything, &routes.otherwise)]);
-    let is_offered = |site: &Site| routes.otherwise.has_console || site.has_console;
+    let is_offered = |site: &Site| routes.otherwise.pages.has_console || site.pages.has_console;
     sites.filter(|(_, site)| is_offered(site)).flat_map(|(pattern, site)| paths_of(pattern, site)).collect()
 }
 

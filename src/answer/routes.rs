@@ -108,7 +108,7 @@ impl Routes {
 
     /// Whether any site has a console.
     pub(super) fn have_console(&self) -> bool {
-        self.table.iter().map(|(_, site)| site).chain([&self.otherwise]).any(|site| site.has_console)
+        self.table.iter().map(|(_, site)| site).chain([&self.otherwise]).any(|site| site.pages.has_console)
     }
 
     /// Returns the site with the longest match for `path` (decoded), and the part that matched.

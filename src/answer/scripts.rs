@@ -23,18 +23,18 @@ pub(crate) enum Scripts {
 
 /// A program, and how it splits the path of the URL (RFC 3875, sections 4.1.5 and 4.1.13).
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Script<'a> {
+pub(crate) struct Script {
     /// The program to run.
     pub(crate) program: Program,
     /// `SCRIPT_NAME`.
-    pub(crate) name: &'a [u8],
+    pub(crate) name: Vec<u8>,
     /// `PATH_INFO`.
-    pub(crate) path_info: &'a [u8],
+    pub(crate) path_info: Vec<u8>,
 }
 
 impl Scripts {
     /// Finds the program for `path` (decoded), whose first `base` bytes matched the site.
-    pub(crate) fn find<'a>(&self, path: &'a [u8], base: usize) -> Option<Script<'a>> {
+    pub(crate) fn find(&self, path: &[u8], base: usize) -> Option<Script> {
         if !is_clean(path) {
             return None;
         }
@@ -42,14 +42,14 @@ impl Scripts {
             Self::Command(program) => {
                 let (name, path_info) = path.split_at_checked(base)?;
                 let name = if name.is_empty() { b"/" } else { name };
-                Some(Script { program: program.clone(), name, path_info })
+                Some(Script { program: program.clone(), name: name.into(), path_info: path_info.into() })
             }
             &Self::Dir(ref root, stdio) => {
                 let FoundFile { file, named, taken } = find_file(root, path.get(base..)?)?;
                 let (name, path_info) = path.split_at(base + taken);
                 let mut program = Program::linkless(file, named.into(), None);
                 program.stdio = stdio;
-                Some(Script { program, name, path_info })
+                Some(Script { program, name: name.into(), path_info: path_info.into() })
             }
         }
     }

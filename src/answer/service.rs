@@ -1,30 +1,50 @@
-//! Answers every request: the gate checks it, then the first module that has an answer for it gives it.
+//! Answers every request: the gate checks it, then the first kind of answer that has one for it gives it.
 
-use std::sync::Arc;
+use std::{future::ready, pin::Pin, sync::Arc};
 
-use hyper::{Request, Response, StatusCode, body::Incoming};
+use hyper::{
+    Request, Response, StatusCode,
+    body::Incoming,
+    header::{HeaderValue, SEC_WEBSOCKET_VERSION},
+};
 use tokio::sync::watch;
 
 use super::{
-    ask::Ask,
-    builtin,
-    cgi::{self, answer::HttpAnswer},
-    files, redirect,
+    ask::{Answered, Ask, HttpAnswer},
+    cgi, console, files, redirect,
     routes::Routes,
     websocket,
 };
 use crate::{
     budget::Budget,
     http::{
-        gate::check_host_count,
+        gate::Visitor,
         handshake,
         origin::Aim,
-        page::{self, Body},
-        path,
+        page::{self, Body, not_found},
+        refusal::Refusal,
     },
     peer::Connection,
     shutdown::Shutdown,
 };
+
+/// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it.
+const ANSWERERS: [Answerer; 8] = [
+    |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request))),
+    |ask, visitor| Box::pin(websocket::answer(ask, visitor)),
+    |ask, _| own((!ask.is_clean()).then(|| not_found("There is nothing at such a path."))),
+    |ask, visitor| Box::pin(cgi::run::answer(ask, visitor)),
+    |ask, _| own(ask.site.pages.answer(&ask.request)),
+    |ask, visitor| Box::pin(console::answer(ask, visitor)),
+    |ask, visitor| Box::pin(files::answer(ask, visitor)),
+    |ask, _| own(console::page(ask)),
+];
+
+/// A kind of answer to the requests that have passed the gate.
+type Answerer = for<'a> fn(&'a mut Ask, &'a Visitor) -> Answering<'a>;
+
+/// An answer in the making.
+type Answering<'a> = Pin<Box<dyn Future<Output = Answered> + Send + 'a>>;
 
 /// The most local redirects (RFC 3875, section 6.2.2) that wsd follows for one request: scripts may redirect in a loop.
 const CGI_REDIRECTS_MAX: u32 = 8;
@@ -44,7 +64,7 @@ impl Service {
         self.routes.borrow().otherwise.launcher.process.budget.clone()
     }
 
-    /// Answers a request.
+    /// Answers a request; follows local redirects of scripts, whose targets pass the gate, too.
     pub(crate) async fn respond(
         self,
         connection: Connection,
@@ -53,7 +73,7 @@ impl Service {
     ) -> Response<Body> {
         let routes = Arc::clone(&self.routes.borrow());
         let Some(target) = request.uri().path_and_query() else {
-            // The authority form, for CONNECT to a proxy (RFC 9112, section 3.2.3).
+            // The authority form, for CONNECT to a proxy (RFC 9112, section 3.2.3). It names no site, so no gate either.
             let response = page::page(StatusCode::BAD_REQUEST, "The target of the request has no path.");
             return routes.otherwise.headers.add(response);
         };
@@ -61,68 +81,60 @@ impl Service {
             // The absolute form, for proxies (RFC 9112, section 3.2.2): no answer may contain the server that it names.
             *request.uri_mut() = target.clone().into();
         }
-        if let Some(target) = self.redirect {
-            let (request, _) = request.into_parts();
-            let response = match check_host_count(&request) {
-                Ok(()) => target.respond(&request),
-                Err(refusal) => page::refused(&refusal),
-            };
-            return routes.find(&path::decode(request.uri.path())).0.headers.add(response);
+        let mut ask = Ask::new(routes, shutdown, request, self.redirect);
+        for _ in 0..=CGI_REDIRECTS_MAX {
+            match answer(&mut ask, &connection).await {
+                Ok(HttpAnswer::Document(response)) => return ask.site.headers.add_beside(response),
+                Ok(HttpAnswer::Page(response)) => return ask.site.headers.add(response),
+                Ok(HttpAnswer::LocalRedirect(target)) => ask.follow(target),
+                Err(refusal) => return ask.site.headers.add(refuse(&ask, &connection, refusal)),
+            }
         }
-        let upgrade = handshake::is_wanted(request.headers()).then(|| hyper::upgrade::on(&mut request));
-        let ask = Ask::new(routes, connection, shutdown, request.into_parts(), upgrade);
-        if ask.upgrade.is_some() && ask.site.scripts.is_some() {
-            let site = Arc::clone(&ask.site);
-            return site.headers.add(websocket::answer(ask).await);
-        }
-        // Boxed, since it is large: a connection that becomes a session does not pay for it.
-        Box::pin(answer(ask)).await
+        let text = "The scripts redirect to each other without an end.";
+        ask.site.headers.add(page::page(StatusCode::BAD_GATEWAY, text))
     }
 }
 
-/// Answers plain HTTP; follows local redirects of scripts.
-async fn answer(mut ask: Ask) -> Response<Body> {
-    for _ in 0..=CGI_REDIRECTS_MAX {
-        match answer_once(&mut ask).await {
-            HttpAnswer::Document(response) => return ask.site.headers.add_beside(response),
-            HttpAnswer::Page(response) => return ask.site.headers.add(response),
-            HttpAnswer::LocalRedirect(target) => ask.redirect(target),
+/// Answers a request, perhaps with a redirect that wsd follows.
+async fn answer(ask: &mut Ask, connection: &Connection) -> Result<HttpAnswer, Refusal> {
+    let aim = aim(ask)?;
+    let visitor = ask.site.gate.admit(connection, &ask.request, aim)?;
+    for answerer in ANSWERERS {
+        if let Some(answer) = answerer(ask, &visitor).await? {
+            return Ok(answer);
         }
     }
-    let text = "The scripts redirect to each other without an end.";
-    ask.site.headers.add(page::page(StatusCode::BAD_GATEWAY, text))
+    Ok(HttpAnswer::Page(not_found(match ask.site.scripts {
+        Some(_) => "This is wsd, a WebSocket server: connect with a WebSocket.",
+        None => "This is wsd, a WebSocket server.",
+    })))
 }
 
-async fn answer_once(ask: &mut Ask) -> HttpAnswer {
-    let site = Arc::clone(&ask.site);
-    let path = ask.path.clone();
-    let script = site.cgi.as_ref().filter(|_| ask.is_clean()).and_then(|cgi| cgi.find(&path, ask.base.bytes));
-    let aim = if script.is_some() { Aim::Script } else { Aim::Page };
-    let client = match site.gate.admit(&ask.connection, &ask.request, aim) {
-        Ok(client) => client,
-        Err(refusal) => {
-            refusal.log(ask.connection.peer);
-            return HttpAnswer::Page(page::refused(&refusal));
-        }
-    };
-    if !ask.is_clean() {
-        return HttpAnswer::Page(page::not_found("There is nothing at such a path."));
+/// Returns the purpose of a request: the gate asks more of one for a program than of one for a page.
+///
+/// Refuses a wrong handshake: its client learns that before it learns what the gate says.
+fn aim(ask: &mut Ask) -> Result<Aim, Refusal> {
+    if ask.redirect.is_some() {
+        return Ok(Aim::Redirect);
     }
-    if let Some(found) = script {
-        return cgi::run::answer(ask, &client, found).await;
+    if ask.upgrade.is_some() {
+        return handshake::check(&ask.request).map(|()| Aim::Session);
     }
-    if let Some(response) = builtin::client(&ask.request) {
-        return HttpAnswer::Page(response);
+    ask.script = ask.find_cgi_script();
+    Ok(if ask.script.is_some() { Aim::Script } else { Aim::Page })
+}
+
+/// Answers with a page of wsd's own, if there is one.
+fn own<'a>(page: Option<Response<Body>>) -> Answering<'a> {
+    Box::pin(ready(Ok(page.map(HttpAnswer::Page))))
+}
+
+/// Logs a refusal and returns its page. That of a WebSocket names the version that wsd speaks (RFC 6455, section 4.4).
+fn refuse(ask: &Ask, connection: &Connection, refusal: Refusal) -> Response<Body> {
+    refusal.log(connection.peer);
+    let mut response = page::refused(refusal);
+    if ask.upgrade.is_some() {
+        response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }
-    if let Some(response) = builtin::console_part(ask).await {
-        return HttpAnswer::Page(response);
-    }
-    if let Some(response) = files::answer(ask).await {
-        return HttpAnswer::Page(response);
-    }
-    HttpAnswer::Page(match &site.scripts {
-        _ if site.has_console => builtin::console(&ask.request),
-        Some(_) => page::not_found("This is wsd, a WebSocket server: connect with a WebSocket."),
-        None => page::not_found("This is wsd, a WebSocket server."),
-    })
+    response
 }

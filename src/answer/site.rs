@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{cgi::folder::Cgi, launch::Launcher, scripts::Scripts};
+use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, scripts::Scripts};
 use crate::{
     http::{gate::Gate, headers::Headers, path::Root},
     room::registry::Rooms,
@@ -22,8 +22,8 @@ pub(crate) struct Site {
     pub(crate) cgi: Option<Cgi>,
     /// The folder of `--staticdir`.
     pub(crate) files: Option<Root>,
-    /// Whether the page of `--devconsole` is shown.
-    pub(crate) has_console: bool,
+    /// The pages of wsd's own.
+    pub(crate) pages: OwnPages,
     /// The subprotocols that wsd accepts.
     pub(crate) subprotocols: Vec<String>,
     /// The user's headers, which wsd adds to every answer.

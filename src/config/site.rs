@@ -11,7 +11,7 @@ use std::{
 use super::error::Error;
 use crate::{
     admission::Admission,
-    answer::{cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
+    answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
     budget::Budget,
     cli::site::{AnswerFlags, FramingWord, PageFlags, ProgramFlags, RoomFlags, SharingWord, SiteFlags, SlowWord},
     cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
@@ -20,7 +20,8 @@ use crate::{
         gate::Gate,
         handshake::is_token,
         headers::{self, Headers},
-        origin::{ListedOrigin, Policy},
+        listed::ListedOrigin,
+        origin::Policy,
         path::Root,
     },
     limits::{CGI_TIMEOUT, LINGER, MESSAGE_BYTES_MAX, OWN_HEADERS_MAX, PING_INTERVAL, SLOW_WAIT},
@@ -71,7 +72,7 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
         scripts,
         cgi: cgidir.map(|cgidir| Cgi::new(cgidir, files.as_ref(), cgi_timeout)),
         files,
-        has_console: is_on(&flags.served.devconsole),
+        pages: OwnPages { has_console: is_on(&flags.served.devconsole) },
         gate: Gate { origin: origin(recipe)? },
         subprotocols: subprotocols(flags.clients.subprotocol.as_ref())?,
         headers: own_headers(&flags.answers)?,

@@ -1,4 +1,5 @@
-//! The gate decides which requests wsd answers. It checks every one, also the local redirect of a CGI script.
+//! The gate decides which requests wsd answers. It checks every one, also the local redirect of a CGI script and the requests
+//! at the port of `--redirport`.
 
 use hyper::{
     HeaderMap, Method, StatusCode, Version,
@@ -19,11 +20,15 @@ pub(crate) struct Gate {
     pub(crate) origin: Policy,
 }
 
-/// A client whose request has passed the gate.
+/// A client whose request has passed the gate. An answer takes all that it knows of the client from here.
 #[derive(Clone, Debug)]
 pub(crate) struct Visitor {
     /// Its connection.
     pub(crate) connection: Connection,
+    /// `AUTH_TYPE`: how the client has proved who it is. Empty, since no rule of the gate asks for that.
+    pub(crate) auth_type: &'static str,
+    /// `REMOTE_USER`: the user of the client. Empty without a proof.
+    pub(crate) user: String,
 }
 
 impl Gate {
@@ -36,7 +41,7 @@ impl Gate {
                 "Pages of other sites may not use this script. The server's log names the flag that would allow it.";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "site", text).with_hint("--anyorigin"));
         }
-        Ok(Visitor { connection: connection.clone() })
+        Ok(Visitor { connection: connection.clone(), auth_type: "", user: String::new() })
     }
 }
 
@@ -59,11 +64,11 @@ fn check_origin(policy: &Policy, peer: Peer, headers: &HeaderMap, aim: Aim) -> R
     };
     let listed = if origin.is_empty() { name } else { &origin };
     let refusal = Refusal::new(StatusCode::FORBIDDEN, why, text).with_hint(format!("--origin={listed}"));
-    Err(Refusal { origin: Some(origin), host: Some(host), ..refusal })
+    Err(Refusal { origin: Some(origin.into()), host: Some(host.into()), ..refusal })
 }
 
 /// Refuses an HTTP/1.1 request unless it has exactly one `Host` (RFC 9112, section 3.2).
-pub(crate) fn check_host_count(request: &Parts) -> Result<(), Refusal> {
+fn check_host_count(request: &Parts) -> Result<(), Refusal> {
     if request.version != Version::HTTP_11 || request.headers.get_all(HOST).iter().count() == 1 {
         return Ok(());
     }

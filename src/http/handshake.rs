@@ -4,8 +4,8 @@ use super::refusal::Refusal;
 use hyper::{
     HeaderMap, Method, StatusCode, Version,
     header::{
-        CONNECTION, CONTENT_LENGTH, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-        TRANSFER_ENCODING, UPGRADE,
+        ALLOW, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+        SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
     },
     http::request::Parts,
 };
@@ -17,11 +17,12 @@ pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
     has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket")
 }
 
-/// Checks a request and returns the value of `Sec-WebSocket-Accept`.
-pub(crate) fn accept(request: &Parts) -> Result<String, Refusal> {
+/// Checks a request for a WebSocket.
+pub(crate) fn check(request: &Parts) -> Result<(), Refusal> {
     if request.method != Method::GET {
         let text = "A WebSocket is opened with GET (RFC 6455, section 4.1).";
-        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", text));
+        let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", text);
+        return Err(refusal.with_header(ALLOW, HeaderValue::from_static("GET")));
     }
     if request.version != Version::HTTP_11 {
         let text = "A WebSocket is opened with HTTP/1.1 (RFC 6455, section 4.1).";
@@ -36,12 +37,17 @@ pub(crate) fn accept(request: &Parts) -> Result<String, Refusal> {
         return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "version", text));
     }
     match single(&request.headers, &SEC_WEBSOCKET_KEY) {
-        Some(key) if is_key(key) => Ok(derive_accept_key(key)),
+        Some(key) if is_key(key) => Ok(()),
         _ => {
             let text = "The header `Sec-WebSocket-Key` must be 16 bytes in base64 (RFC 6455, section 4.1).";
             Err(Refusal::new(StatusCode::BAD_REQUEST, "key", text))
         }
     }
+}
+
+/// Returns the value of `Sec-WebSocket-Accept` for a request that [`check`] lets pass.
+pub(crate) fn accept(headers: &HeaderMap) -> String {
+    derive_accept_key(single(headers, &SEC_WEBSOCKET_KEY).unwrap_or_default())
 }
 
 /// Returns the client's first offer of a subprotocol that is `listed` (RFC 6455, section 4.2.2).

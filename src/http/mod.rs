@@ -4,6 +4,7 @@ pub(crate) mod connection;
 pub(crate) mod gate;
 pub(crate) mod handshake;
 pub(crate) mod headers;
+pub(crate) mod listed;
 pub(crate) mod origin;
 mod pace;
 pub(crate) mod page;

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::listed::{ListedOrigin, default_port, split, split_port};
+
 /// The rule for the `Origin` header (RFC 6454).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Policy {
@@ -20,35 +22,6 @@ pub(crate) enum Policy {
     Any,
 }
 
-/// An entry of `--origin`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ListedOrigin {
-    /// `file://`: pages that come from no server, and clients that send no `Origin`.
-    File,
-    /// `null`: pages without an origin of their own, such as sandboxed ones.
-    Null,
-    /// `[scheme://]host[:port]`.
-    Server {
-        /// Such as `https` or `chrome-extension`; `None` matches `http` and `https`.
-        scheme: Option<String>,
-        /// In lower case.
-        host: String,
-        /// The ports that match.
-        port: Port,
-    },
-}
-
-/// The ports of a [`ListedOrigin`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Port {
-    /// The scheme's default: 80, 443, or none.
-    Default,
-    /// This port.
-    Is(u16),
-    /// `*`: any port.
-    Any,
-}
-
 /// The purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aim {
@@ -58,6 +31,8 @@ pub(crate) enum Aim {
     Script,
     /// A page that is only read: a file, the console, an error.
     Page,
+    /// The redirect of `--redirport`, which shows nothing of the site.
+    Redirect,
 }
 
 /// The header for which wsd refuses a request.
@@ -82,80 +57,30 @@ impl Policy {
         host: Option<&str>,
         is_loopback: bool,
     ) -> Result<(), RefusedHeader> {
-        let is_read = aim == Aim::Page || aim == Aim::Script && origin.is_none();
-        let must_be_named = *self == Self::Same && is_loopback && (is_read || origin.is_some());
-        if must_be_named && !host.map_or(is_read, is_loopback_name) {
-            return Err(RefusedHeader::Host);
-        }
-        let passes = match (self, origin) {
-            (Self::Any, _) | (Self::Same, None) => true,
-            (Self::Same | Self::Sameorigin, origin) => is_same(origin, host),
-            (Self::Listed { entries, sameorigin }, origin) => {
-                entries.iter().any(|entry| entry.admits(origin)) && (!sameorigin || is_same(origin, host))
+        let is_named = |without| !is_loopback || host.map_or(without, is_loopback_name);
+        let is_same = || is_same(origin, host);
+        match (self, aim, origin) {
+            (Self::Same, Aim::Page, _) | (Self::Same, Aim::Script, None) => demand(is_named(true), RefusedHeader::Host),
+            (Self::Any, ..)
+            | (Self::Same, Aim::Session, None)
+            | (_, Aim::Page | Aim::Redirect, _)
+            | (_, Aim::Script, None) => Ok(()),
+            (Self::Same, ..) => {
+                demand(is_named(false), RefusedHeader::Host)?;
+                demand(is_same(), RefusedHeader::Origin)
             }
-        };
-        if is_read || passes { Ok(()) } else { Err(RefusedHeader::Origin) }
+            (Self::Sameorigin, ..) => demand(is_same(), RefusedHeader::Origin),
+            (Self::Listed { entries, sameorigin }, ..) => {
+                let is_listed = entries.iter().any(|entry| entry.admits(origin));
+                demand(is_listed && (!sameorigin || is_same()), RefusedHeader::Origin)
+            }
+        }
     }
 }
 
-impl ListedOrigin {
-    /// Parses an entry; an error says why no origin could match it.
-    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
-        match text {
-            "file://" => return Ok(Self::File),
-            "null" => return Ok(Self::Null),
-            "" => return Err("it is empty"),
-            _ => {}
-        }
-        let (scheme, rest) = match text.split_once("://") {
-            None => (None, text),
-            Some((scheme, rest)) => (Some(scheme.to_ascii_lowercase()), rest),
-        };
-        match scheme.as_deref() {
-            Some("ws" | "wss") => {
-                return Err("the scheme of a page is http or https, not that of its WebSocket");
-            }
-            Some(scheme) if !is_scheme(scheme) => return Err("the scheme is invalid"),
-            _ => {}
-        }
-        let (host, port) = split_port(rest);
-        let port = match port {
-            None => Port::Default,
-            Some("*") => Port::Any,
-            Some(port) => Port::Is(port.parse().map_err(|_| "the port is a number or *")?),
-        };
-        if host.is_empty() {
-            return Err("it has no host");
-        }
-        if host.contains('*') {
-            return Err("a host has no wildcards: name each host, or use --anyorigin");
-        }
-        if !is_host(host) {
-            return Err("an origin is scheme, host and port, nothing else");
-        }
-        Ok(Self::Server { scheme, host: host.to_ascii_lowercase(), port })
-    }
-
-    fn admits(&self, origin: Option<&str>) -> bool {
-        match (self, origin) {
-            (Self::File, None | Some("" | "file://")) | (Self::Null, Some("null")) => true,
-            (Self::Server { scheme, host, port }, Some(origin)) => {
-                let Some((page_scheme, page_host, page_port)) = split(origin) else { return false };
-                let is_scheme = match scheme {
-                    None => default_port(page_scheme).is_some(),
-                    Some(scheme) => page_scheme.eq_ignore_ascii_case(scheme),
-                };
-                is_scheme
-                    && page_host.eq_ignore_ascii_case(host)
-                    && match port {
-                        Port::Default => page_port == default_port(page_scheme),
-                        Port::Is(port) => page_port == Some(*port),
-                        Port::Any => true,
-                    }
-            }
-            _ => false,
-        }
-    }
+/// Refuses a request for `header` unless `holds`.
+fn demand(holds: bool, header: RefusedHeader) -> Result<(), RefusedHeader> {
+    if holds { Ok(()) } else { Err(header) }
 }
 
 /// Whether the page's host and port are those of the request. Without a port in `Host`, the default of the page's scheme
@@ -169,49 +94,6 @@ fn is_same(origin: Option<&str>, host: Option<&str>) -> bool {
     };
     // A page without a port has another scheme than HTTP's, so it is not of this server.
     page_host.eq_ignore_ascii_case(host) && page_port.is_some() && port == page_port
-}
-
-/// Splits an `Origin` into scheme, host and port. The port is `None` if a scheme other than HTTP's has none; the result is
-/// `None` for `null` and for anything that is no origin of a server.
-fn split(origin: &str) -> Option<(&str, &str, Option<u16>)> {
-    let (scheme, rest) = origin.split_once("://")?;
-    let (host, port) = split_port(rest);
-    let port = match port {
-        None => default_port(scheme),
-        Some(port) => Some(port.parse().ok()?),
-    };
-    is_host(host).then_some((scheme, host, port))
-}
-
-/// Splits `host[:port]`; an IPv6 address is in brackets and keeps them.
-fn split_port(text: &str) -> (&str, Option<&str>) {
-    let after_address = text.rfind(']').unwrap_or(0);
-    match text[after_address..].find(':') {
-        None => (text, None),
-        Some(at) => (&text[..after_address + at], Some(&text[after_address + at + 1..])),
-    }
-}
-
-fn default_port(scheme: &str) -> Option<u16> {
-    match scheme {
-        _ if scheme.eq_ignore_ascii_case("http") => Some(80),
-        _ if scheme.eq_ignore_ascii_case("https") => Some(443),
-        _ => None,
-    }
-}
-
-/// Whether `text` is a scheme (RFC 3986, section 3.1).
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-}
-
-/// Whether `host` is a name or an address in the form of a URL, and nothing more.
-fn is_host(host: &str) -> bool {
-    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        return address.parse::<std::net::Ipv6Addr>().is_ok();
-    }
-    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 /// Whether `host` (with or without a port) can only mean this machine: `localhost`, a name under it (RFC 6761, section
@@ -263,6 +145,8 @@ mod tests {
             "--sameorigin wants a page"
         );
         assert_eq!(Policy::Any.check(Aim::Session, Some("null"), None, true), Ok(()));
+        let (origin, host) = (Some("http://evil.example"), Some("evil.example"));
+        assert_eq!(Policy::Same.check(Aim::Redirect, origin, host, true), Ok(()), "a redirect shows nothing");
     }
 
     #[test]
@@ -295,13 +179,5 @@ mod tests {
         assert!(listed(&["file://"]).check(Aim::Session, None, None, true).is_ok());
         assert!(listed(&["file://"]).check(Aim::Session, Some("null"), None, true).is_err());
         assert!(listed(&["null"]).check(Aim::Session, Some("null"), None, true).is_ok());
-    }
-
-    #[test]
-    fn entries_that_can_never_match_are_refused() {
-        for entry in ["", " e.com", "http://g.com/", "*", "*.f.com", "ws://h.com", "h.com:x", "http://", "a.com:99999"]
-        {
-            assert!(ListedOrigin::parse(entry).is_err(), "{entry:?}");
-        }
     }
 }

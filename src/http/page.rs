@@ -6,13 +6,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{
     Response, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS},
+    header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS},
 };
 
 use super::refusal::Refusal;
-
-/// Seconds in the Retry-After of a 429 and a 503.
-const RETRY_AFTER_SECS: u32 = 1;
 
 /// The body of any answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -29,17 +26,9 @@ pub(crate) fn page(status: StatusCode, text: &str) -> Response<Body> {
 }
 
 /// Returns the page of a refusal.
-pub(crate) fn refused(refusal: &Refusal) -> Response<Body> {
+pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
     let mut response = page(refusal.status, refusal.text);
-    match refusal.status {
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECS));
-        }
-        StatusCode::METHOD_NOT_ALLOWED => {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
-        }
-        _ => {}
-    }
+    response.headers_mut().extend(refusal.headers);
     response
 }
 

@@ -1,8 +1,14 @@
 //! The refusal of a request: a text for the client, and facts for the log. `page` renders it.
 
-use hyper::StatusCode;
+use hyper::{
+    StatusCode,
+    header::{HeaderName, HeaderValue, RETRY_AFTER},
+};
 
 use crate::{event::Event, peer::Peer};
+
+/// Seconds in the Retry-After of [`Refusal::with_retry`].
+const RETRY_AFTER_SECS: u32 = 1;
 
 /// The reason that wsd does not do what a request asks for.
 #[derive(Debug)]
@@ -11,14 +17,16 @@ pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     /// A sentence or two for the client: what is wrong, and what to do.
     pub(crate) text: &'static str,
+    /// The headers that the page needs, such as `Allow`.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// `why` in the log; wsd does not log `None`.
     pub(crate) why: Option<&'static str>,
     /// The `Origin` header, for the log.
-    pub(crate) origin: Option<String>,
+    pub(crate) origin: Option<Box<str>>,
     /// The `Host` header, for the log.
-    pub(crate) host: Option<String>,
+    pub(crate) host: Option<Box<str>>,
     /// The flag that would allow the request, for the log.
-    pub(crate) hint: Option<String>,
+    pub(crate) hint: Option<Box<str>>,
 }
 
 impl Refusal {
@@ -29,12 +37,23 @@ impl Refusal {
 
     /// Returns a refusal that is not logged, or that another event has logged.
     pub(crate) fn unlogged(status: StatusCode, text: &'static str) -> Self {
-        Self { status, text, why: None, origin: None, host: None, hint: None }
+        Self { status, text, headers: Vec::new(), why: None, origin: None, host: None, hint: None }
     }
 
     /// Adds the flag that would allow the request.
-    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(self, hint: impl Into<Box<str>>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Adds a header to the page.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Says that the client may try again soon.
+    pub(crate) fn with_retry(self) -> Self {
+        self.with_header(RETRY_AFTER, RETRY_AFTER_SECS)
     }
 
     /// Logs the refusal, if it has a `why`.

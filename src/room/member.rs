@@ -1,6 +1,7 @@
 //! A client in a room: the partner of its session.
 
 use std::{
+    future::poll_fn,
     mem,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -19,6 +20,7 @@ use crate::{
     limits::SEATS_MAX,
     message::{Draft, Kind},
     partner::{Partner, Said, Verdict},
+    stall::StallWatch,
     status::Status,
 };
 
@@ -76,9 +78,30 @@ impl Member {
         Ok(Self { room: Arc::clone(room), client, conn, seat, owner, said, posted, lost, has_left: false })
     }
 
+    /// Resolves when the room waits no longer for a client whose session has not begun: the budget asks for the bytes on its
+    /// seat, or the room cuts it off as too slow (`--slow`, `--slow-wait`).
+    pub(crate) async fn given_up(&self) {
+        let mut watch = StallWatch::new();
+        // A client is late from the first look on.
+        let mut is_late = false;
+        poll_fn(|cx| {
+            while watch.poll_look(cx).is_ready() {
+                is_late = true;
+                let patience = self.patience();
+                let stalled = watch.stalled(0, patience.is_some());
+                if patience.is_some_and(|(limit, _)| stalled >= limit) {
+                    return Poll::Ready(());
+                }
+            }
+            // Before that, the session is about to begin and sends the client a Close frame that tells the reason.
+            if is_late && (self.owner.is_asked(cx) || self.is_cut_off(cx)) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
     /// Whether the room has cut off a client whose session has not begun, as too slow. The seat wakes the task of `cx` when
     /// it has changed.
-    pub(crate) fn is_cut_off(&self, cx: &mut Context<'_>) -> bool {
+    fn is_cut_off(&self, cx: &mut Context<'_>) -> bool {
         self.seat.block(cx);
         self.seat.verdict() == Some(Verdict::Slow)
     }

@@ -26,6 +26,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) connection: &'a Connection,
     /// The client's name; its address, if the name is not known.
     pub(crate) remote_host: &'a str,
+    /// `AUTH_TYPE`.
+    pub(crate) auth_type: &'a str,
+    /// `REMOTE_USER`.
+    pub(crate) user: &'a str,
     /// The request's protocol, such as `HTTP/1.1`.
     pub(crate) protocol: &'a str,
     /// The request's method.
@@ -86,10 +90,10 @@ pub(crate) fn variables(options: &EnvironOptions, facts: &Facts<'_>) -> Vec<Vari
         ("UNIQUE_ID", facts.id.as_bytes()),
         ("CONTENT_LENGTH", facts.content.length.as_bytes()),
         ("CONTENT_TYPE", facts.content.kind.as_bytes()),
-        // Set but empty, since programs for websocketd may rely on them.
-        ("AUTH_TYPE", b""),
+        // Set even if empty, since programs for websocketd may rely on them.
+        ("AUTH_TYPE", facts.auth_type.as_bytes()),
         ("REMOTE_IDENT", b""),
-        ("REMOTE_USER", b""),
+        ("REMOTE_USER", facts.user.as_bytes()),
     ];
     let file = facts.content.script_file.map(|file| ("SCRIPT_FILENAME", file.as_os_str().as_bytes()));
     let subprotocol = facts.subprotocol.map(|name| ("SEC_WEBSOCKET_PROTOCOL", name.as_bytes()));

@@ -160,12 +160,20 @@ fn the_files_that_a_page_names_are_there() {
     assert!(count > 40, "{count}");
 }
 
+/// The documentation of the crate, which is its map.
+fn map() -> String {
+    let lines: Vec<_> =
+        text("src/lib.rs").lines().map_while(|line| Some(line.strip_prefix("//!")?.trim().to_owned())).collect();
+    lines.join("\n")
+}
+
 #[test]
 fn the_layers_of_the_architecture_are_those_of_the_crate() {
-    let crates = text("src/lib.rs");
-    let rows: Vec<_> = crates.lines().filter_map(|line| line.strip_prefix("//! ")).collect();
-    let rows: Vec<_> = rows.into_iter().filter(|row| row.starts_with('|')).collect();
+    let map = map();
+    let rows = map.lines().skip_while(|line| *line != "| layer | modules |");
+    let rows: Vec<_> = rows.take_while(|row| row.starts_with('|')).collect();
 
+    assert!(rows.len() > 10, "{map}");
     assert!(
         text("docs/architecture.md").contains(&rows.join("\n")),
         "docs/architecture.md should say:\n{}",
@@ -190,6 +198,10 @@ fn the_architecture_says_where_to_start() {
     ];
 
     assert!(wanted.iter().all(|subject| subjects.contains(subject)), "{subjects:?}");
+    let of_map = table(&map(), "| to add | start in | and then |");
+    assert!(of_map.len() > 10, "{of_map:?}");
+    let is_known = |row: &Vec<String>| subjects.contains(row[0].as_str());
+    assert!(of_map.iter().all(is_known), "{of_map:?} names other subjects than {subjects:?}");
     assert!(rows.iter().all(|row| row.len() == 3 && row[1].contains('`')), "{rows:?}");
 }
 

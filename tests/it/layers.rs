@@ -65,6 +65,14 @@ fn every_import_leads_down() {
 }
 
 #[test]
+fn one_place_calls_the_gate() {
+    let callers = sources("src").into_iter().filter(|source| source.code.contains("gate.admit("));
+    let callers: Vec<_> = callers.map(|source| source.file).collect();
+
+    assert_eq!(callers, ["answer/service.rs"]);
+}
+
+#[test]
 fn no_files_need_each_other() {
     for folder in ["src", "benches/bench", "tests/harness"] {
         let (circles, arrows) = circles(folder);

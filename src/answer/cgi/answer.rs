@@ -1,30 +1,18 @@
 //! Parses the head of a CGI script's output (RFC 3875, section 6). Pure.
 
 use hyper::{
-    HeaderMap, Response, StatusCode, Uri,
+    HeaderMap, StatusCode, Uri,
     header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING, UPGRADE},
 };
 
-use crate::http::page::Body;
 use crate::limits::CGI_HEADERS_MAX;
-
-/// The answer to a plain HTTP request.
-#[derive(Debug)]
-pub(in crate::answer) enum HttpAnswer {
-    /// A response that the script wrote.
-    Document(Response<Body>),
-    /// A response of wsd's own.
-    Page(Response<Body>),
-    /// The script asks wsd to answer as if the request were for this target.
-    LocalRedirect(Uri),
-}
 
 /// The head of a script's output.
 #[derive(Debug)]
 pub(in crate::answer) enum Head {
     /// Status and headers; the rest of the output is the body.
     Document(StatusCode, HeaderMap),
-    /// See [`HttpAnswer::LocalRedirect`].
+    /// See [`HttpAnswer::LocalRedirect`](super::super::ask::HttpAnswer::LocalRedirect).
     LocalRedirect(Uri),
 }
 

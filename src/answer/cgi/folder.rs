@@ -25,7 +25,7 @@ impl Cgi {
     }
 
     /// Finds the script for `path` (decoded), whose first `base` bytes matched the site.
-    pub(in crate::answer) fn find<'a>(&self, path: &'a [u8], base: usize) -> Option<Script<'a>> {
+    pub(in crate::answer) fn find(&self, path: &[u8], base: usize) -> Option<Script> {
         let find_after = |start: usize| {
             let found = find_file(&self.root, path.get(start..)?)?;
             let (name, path_info) = path.split_at(start + found.taken);
@@ -33,7 +33,8 @@ impl Cgi {
             let folder = found.file.parent().map(Path::to_owned);
             // The file itself may have another name than in the request, if that is a link.
             let file_name = found.named.file_name()?.to_owned();
-            Some(Script { program: Program::linkless(found.file, file_name, folder), name, path_info })
+            let program = Program::linkless(found.file, file_name, folder);
+            Some(Script { program, name: name.into(), path_info: path_info.into() })
         };
         let within_site = || {
             let prefix =

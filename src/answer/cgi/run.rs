@@ -15,8 +15,11 @@ use hyper::{
 use tokio::sync::oneshot;
 
 use super::{
-    super::{ask::Ask, scripts::Script},
-    answer::{HttpAnswer, text},
+    super::{
+        ask::{Answered, Ask, HttpAnswer},
+        scripts::Script,
+    },
+    answer::text,
     talk::{Failure, talk},
 };
 use crate::{
@@ -36,19 +39,15 @@ use crate::{
     },
 };
 
-/// Runs the script found for a request, and returns its answer.
-pub(in crate::answer) async fn answer(ask: &mut Ask, client: &Visitor, script: Script<'_>) -> HttpAnswer {
+/// Answers with the script that was found for a request, and runs it.
+pub(in crate::answer) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
+    let Some(script) = ask.script.take() else { return Ok(None) };
     let body = ask.body.take();
-    match start(ask, client, &script).await {
-        Ok((worker, permit)) => talk_with(ask, script.program.path, worker, permit, body).await,
-        Err(refusal) => {
-            refusal.log(ask.connection.peer);
-            HttpAnswer::Page(page::refused(&refusal))
-        }
-    }
+    let (worker, permit) = start(ask, visitor, &script).await?;
+    Ok(Some(talk_with(ask, &visitor.connection, script.program.path, worker, permit, body).await))
 }
 
-async fn start(ask: &Ask, client: &Visitor, script: &Script<'_>) -> Result<(Worker, Permit), Refusal> {
+async fn start(ask: &Ask, visitor: &Visitor, script: &Script) -> Result<(Worker, Permit), Refusal> {
     let launcher = &ask.site.launcher;
     let permit = launcher.admit().await?;
     let content = Content {
@@ -56,12 +55,19 @@ async fn start(ask: &Ask, client: &Visitor, script: &Script<'_>) -> Result<(Work
         kind: text(&ask.request.headers, &CONTENT_TYPE),
         script_file: Some(&script.program.path),
     };
-    let environment = ask.environment(&client.connection, script, &unique_id(), content, None).await;
-    launcher.start(client.connection.peer, &script.program, environment, permit).await
+    let environment = ask.environment(visitor, script, &unique_id(), content, None).await;
+    launcher.start(visitor.connection.peer, &script.program, environment, permit).await
 }
 
 /// Lets the script answer, in a task of its own that ends the script even if the client leaves.
-async fn talk_with(ask: &Ask, file: PathBuf, worker: Worker, permit: Permit, body: Option<Incoming>) -> HttpAnswer {
+async fn talk_with(
+    ask: &Ask,
+    connection: &Connection,
+    file: PathBuf,
+    worker: Worker,
+    permit: Permit,
+    body: Option<Incoming>,
+) -> HttpAnswer {
     let Worker { mut child, mut input, mut output, mut stderr } = worker;
     let is_head = ask.request.method == Method::HEAD;
     let time_max = ask.site.cgi.as_ref().map_or(Duration::MAX, |cgi| cgi.time_max);
@@ -72,7 +78,7 @@ async fn talk_with(ask: &Ask, file: PathBuf, worker: Worker, permit: Permit, bod
         share.set(CGI_BYTES, 0);
     }
     let (tell, told) = oneshot::channel();
-    let (connection, shutdown) = (ask.connection.clone(), ask.shutdown.clone());
+    let (connection, shutdown) = (connection.clone(), ask.shutdown.clone());
     let run = async move {
         let mut tell = Some(tell);
         let talked = tokio::select! {

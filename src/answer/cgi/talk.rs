@@ -15,7 +15,10 @@ use http_body_util::{
 use hyper::{HeaderMap, Response, StatusCode, Uri, header::CONTENT_LENGTH};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::answer::{Head, HttpAnswer, parse, text};
+use super::{
+    super::ask::HttpAnswer,
+    answer::{Head, parse, text},
+};
 use crate::{
     buffers,
     limits::{CGI_HEAD_BYTES_MAX, UNTIL_SIGINT},

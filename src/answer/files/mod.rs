@@ -15,24 +15,28 @@ use hyper::{
 use tower_http::services::ServeDir;
 use tower_service::Service;
 
-use super::{ask::Ask, routes::Base};
+use super::{
+    ask::{Answered, Ask, HttpAnswer},
+    routes::Base,
+};
 use crate::{
-    http::page::{self, Body, not_found, page, text_body},
+    http::{
+        gate::Visitor,
+        page::{Body, not_found, page, text_body},
+    },
     limits::FILE_READ_BYTES,
 };
 use folder::{Access, Folder};
 
-/// Answers with a file. `None` if the site has no folder, or if the file is missing and the site has a console.
-pub(super) async fn answer(ask: &Ask) -> Option<Response<Body>> {
-    let root = ask.site.files.as_ref()?;
-    if let Err(refusal) = ask.site.launcher.check_budget() {
-        refusal.log(ask.connection.peer);
-        return Some(page::refused(&refusal));
-    }
+/// Answers with a file. Passes on if the site has no folder, or if the file is missing and the site has a console.
+pub(super) async fn answer(ask: &Ask, _: &Visitor) -> Answered {
+    let Some(root) = &ask.site.files else { return Ok(None) };
+    ask.site.launcher.check_budget()?;
     let folder = Arc::new(Folder::new(root.clone(), Arc::clone(&ask.routes.sources)));
     let request = Request::from_parts(ask.request.clone(), ());
     let response = respond_with_file(&folder, request, ask.base).await;
-    (response.status() != StatusCode::NOT_FOUND || !ask.site.has_console).then_some(response)
+    let is_final = response.status() != StatusCode::NOT_FOUND || !ask.site.pages.has_console;
+    Ok(is_final.then_some(HttpAnswer::Page(response)))
 }
 
 impl Folder {

@@ -1,0 +1,115 @@
+//! The partner of a session: starts a program, or joins a room. It knows no transport: a WebSocket is one of the clients.
+
+use std::{future::pending, sync::Arc};
+
+use hyper::StatusCode;
+
+use super::{ask::Ask, scripts::Script};
+use crate::{
+    budget::Owner,
+    client::Client,
+    http::{gate::Visitor, refusal::Refusal},
+    partner::Partner as _,
+    peer::Connection,
+    room::{
+        member::Member,
+        registry::{NotJoined, Rooms, Sharing},
+    },
+    session,
+    shutdown::Shutdown,
+    worker::{
+        environ::{Content, room_variables, unique_id},
+        process::Process,
+        variable::Variable,
+    },
+};
+
+/// The partner of a session. It is in a box until the session begins, so that it costs the session no memory.
+pub(super) enum SessionPartner {
+    /// A process of its own.
+    Process(Box<Process>),
+    /// A seat in a room.
+    Member(Box<Member>),
+}
+
+impl SessionPartner {
+    /// Does every step that can fail, in this order: path, fork limit, program. `subprotocol` is for the program.
+    pub(super) async fn start(ask: &Ask, visitor: &Visitor, subprotocol: Option<&str>) -> Result<Self, Refusal> {
+        let script = ask.site.scripts.as_ref().and_then(|scripts| scripts.find(&ask.path, ask.base.bytes));
+        let Some(script) = script else {
+            return Err(Refusal::new(StatusCode::NOT_FOUND, "path", "There is no program at this path."));
+        };
+        let (id, launcher, connection) = (unique_id(), &ask.site.launcher, &visitor.connection);
+        let environment = ask.environment(visitor, &script, &id, Content::default(), subprotocol).await;
+        if let Some(rooms) = &ask.site.rooms {
+            launcher.check_budget()?;
+            let member = join(ask, connection, rooms, &script, id, &environment).await?;
+            return Ok(Self::Member(Box::new(member)));
+        }
+        let permit = launcher.admit().await?;
+        let (worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
+        Ok(Self::Process(Box::new(Process::new(connection.clone(), worker, permit, &launcher.process))))
+    }
+
+    /// Runs the session with the client that `client` makes; the owner counts the bytes that wait in the session. `path` is
+    /// for the log.
+    pub(super) async fn run<C: Client + Send>(
+        self,
+        connection: &Connection,
+        path: String,
+        client: impl FnOnce(&Owner) -> C,
+        shutdown: &Shutdown,
+    ) {
+        match self {
+            Self::Process(process) => {
+                session::run(connection, path, client(process.owner()), *process, shutdown).await;
+            }
+            Self::Member(member) => session::run(connection, path, client(member.owner()), *member, shutdown).await,
+        }
+    }
+
+    /// Resolves when the partner waits no longer for a client whose session has not begun.
+    pub(super) async fn given_up(&self) {
+        match self {
+            Self::Process(_) => pending().await,
+            Self::Member(member) => member.given_up().await,
+        }
+    }
+}
+
+/// Joins a client to a room; the first client starts the room's worker.
+async fn join(
+    ask: &Ask,
+    connection: &Connection,
+    rooms: &Arc<Rooms>,
+    script: &Script,
+    id: String,
+    environment: &[Variable],
+) -> Result<Member, Refusal> {
+    let launcher = &ask.site.launcher;
+    let inherited = &launcher.environ.inherited;
+    let of_client: Vec<_> = environment
+        .iter()
+        .filter(|variable| !inherited.iter().any(|known| known.name() == variable.name()))
+        .map(|variable| (variable.name().to_string_lossy(), variable.value().to_string_lossy()))
+        .collect();
+    let variables = of_client.iter().map(|(name, value)| (&**name, &**value));
+    let launch = async {
+        let permit = launcher.admit().await?;
+        let environment = match rooms.sharing {
+            Sharing::Alone => environment.to_vec(),
+            Sharing::All => room_variables(&launcher.environ, &script.name, b""),
+            Sharing::Path => room_variables(&launcher.environ, &script.name, &script.path_info),
+        };
+        launcher.start(connection.peer, &script.program, environment, permit).await
+    };
+    // A room for all has the path of the route, not that of its first client.
+    let path = if rooms.sharing == Sharing::All { &script.name } else { &ask.path };
+    let joined = rooms.join(path, id, variables, connection, &ask.shutdown, launch).await;
+    let unavailable = |why, text| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why, text).with_retry();
+    joined.map_err(|refused| match refused {
+        NotJoined::Launch(refusal) => refusal,
+        NotJoined::Full => unavailable("full", "The room is full. Try again later."),
+        NotJoined::Down => unavailable("down", "The program is being started again. Try again soon."),
+    })
+}

@@ -1,0 +1,148 @@
+//! The entries of `--origin`, and the parts of an origin. Pure.
+
+/// An entry of `--origin`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ListedOrigin {
+    /// `file://`: pages that come from no server, and clients that send no `Origin`.
+    File,
+    /// `null`: pages without an origin of their own, such as sandboxed ones.
+    Null,
+    /// `[scheme://]host[:port]`.
+    Server {
+        /// Such as `https` or `chrome-extension`; `None` matches `http` and `https`.
+        scheme: Option<String>,
+        /// In lower case.
+        host: String,
+        /// The ports that match.
+        port: Port,
+    },
+}
+
+/// The ports of a [`ListedOrigin`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// The scheme's default: 80, 443, or none.
+    Default,
+    /// This port.
+    Is(u16),
+    /// `*`: any port.
+    Any,
+}
+
+impl ListedOrigin {
+    /// Parses an entry; an error says why no origin could match it.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "file://" => return Ok(Self::File),
+            "null" => return Ok(Self::Null),
+            "" => return Err("it is empty"),
+            _ => {}
+        }
+        let (scheme, rest) = match text.split_once("://") {
+            None => (None, text),
+            Some((scheme, rest)) => (Some(scheme.to_ascii_lowercase()), rest),
+        };
+        match scheme.as_deref() {
+            Some("ws" | "wss") => {
+                return Err("the scheme of a page is http or https, not that of its WebSocket");
+            }
+            Some(scheme) if !is_scheme(scheme) => return Err("the scheme is invalid"),
+            _ => {}
+        }
+        let (host, port) = split_port(rest);
+        let port = match port {
+            None => Port::Default,
+            Some("*") => Port::Any,
+            Some(port) => Port::Is(port.parse().map_err(|_| "the port is a number or *")?),
+        };
+        if host.is_empty() {
+            return Err("it has no host");
+        }
+        if host.contains('*') {
+            return Err("a host has no wildcards: name each host, or use --anyorigin");
+        }
+        if !is_host(host) {
+            return Err("an origin is scheme, host and port, nothing else");
+        }
+        Ok(Self::Server { scheme, host: host.to_ascii_lowercase(), port })
+    }
+
+    /// Whether a page of this origin may connect; `None` is a request without `Origin`.
+    pub(super) fn admits(&self, origin: Option<&str>) -> bool {
+        match (self, origin) {
+            (Self::File, None | Some("" | "file://")) | (Self::Null, Some("null")) => true,
+            (Self::Server { scheme, host, port }, Some(origin)) => {
+                let Some((page_scheme, page_host, page_port)) = split(origin) else { return false };
+                let is_scheme = match scheme {
+                    None => default_port(page_scheme).is_some(),
+                    Some(scheme) => page_scheme.eq_ignore_ascii_case(scheme),
+                };
+                is_scheme
+                    && page_host.eq_ignore_ascii_case(host)
+                    && match port {
+                        Port::Default => page_port == default_port(page_scheme),
+                        Port::Is(port) => page_port == Some(*port),
+                        Port::Any => true,
+                    }
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Splits an `Origin` into scheme, host and port. The port is `None` if a scheme other than HTTP's has none; the result is
+/// `None` for `null` and for anything that is no origin of a server.
+pub(super) fn split(origin: &str) -> Option<(&str, &str, Option<u16>)> {
+    let (scheme, rest) = origin.split_once("://")?;
+    let (host, port) = split_port(rest);
+    let port = match port {
+        None => default_port(scheme),
+        Some(port) => Some(port.parse().ok()?),
+    };
+    is_host(host).then_some((scheme, host, port))
+}
+
+/// Splits `host[:port]`; an IPv6 address is in brackets and keeps them.
+pub(super) fn split_port(text: &str) -> (&str, Option<&str>) {
+    let after_address = text.rfind(']').unwrap_or(0);
+    match text[after_address..].find(':') {
+        None => (text, None),
+        Some(at) => (&text[..after_address + at], Some(&text[after_address + at + 1..])),
+    }
+}
+
+/// Returns the port that a scheme of HTTP has without one.
+pub(super) fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        _ if scheme.eq_ignore_ascii_case("http") => Some(80),
+        _ if scheme.eq_ignore_ascii_case("https") => Some(443),
+        _ => None,
+    }
+}
+
+/// Whether `text` is a scheme (RFC 3986, section 3.1).
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+}
+
+/// Whether `host` is a name or an address in the form of a URL, and nothing more.
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return address.parse::<std::net::Ipv6Addr>().is_ok();
+    }
+    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_that_can_never_match_are_refused() {
+        for entry in ["", " e.com", "http://g.com/", "*", "*.f.com", "ws://h.com", "h.com:x", "http://", "a.com:99999"]
+        {
+            assert!(ListedOrigin::parse(entry).is_err(), "{entry:?}");
+        }
+    }
+}
