@@ -14,7 +14,7 @@ use crate::{
     peer::Connection,
     shutdown::Shutdown,
     worker::{
-        environ::{Content, Facts, variables},
+        environ::{CgiFacts, Facts, variables},
         variable::Variable,
     },
 };
@@ -67,7 +67,7 @@ impl Ask {
         connection: &Connection,
         script: &Script<'_>,
         id: &str,
-        content: Content<'_>,
+        content: CgiFacts<'_>,
         subprotocol: Option<&str>,
     ) -> Vec<Variable> {
         let (launcher, request) = (&self.site.launcher, &self.request);

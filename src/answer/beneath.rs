@@ -100,6 +100,7 @@ pub(super) fn open_cached(root: &Root, path: &Path) -> Option<io::Result<fs::Fil
     }
 }
 
+/// Returns `None`: only Linux opens a file without waiting for a disk.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn open_cached(_: &Root, _: &Path) -> Option<io::Result<fs::File>> {
     None

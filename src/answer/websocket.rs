@@ -34,7 +34,7 @@ use crate::{
     socket::Socket,
     stall::StallWatch,
     worker::{
-        environ::{Content, room_variables, unique_id},
+        environ::{CgiFacts, room_variables, unique_id},
         process::Process,
         variable::Variable,
     },
@@ -122,7 +122,7 @@ async fn begin(ask: &Ask) -> Result<(Response<Body>, SessionPartner), Refusal> {
     };
     let subprotocol = handshake::subprotocol(&ask.request.headers, &ask.site.subprotocols);
     let (id, launcher) = (unique_id(), &ask.site.launcher);
-    let environment = ask.environment(&connection, &script, &id, Content::default(), subprotocol).await;
+    let environment = ask.environment(&connection, &script, &id, CgiFacts::default(), subprotocol).await;
     let partner = match &ask.site.rooms {
         None => {
             let permit = launcher.admit().await?;

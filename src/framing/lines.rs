@@ -36,6 +36,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
+    /// See [`Decoder::decode`](super::Decoder::decode).
     pub(super) fn decode(&mut self, output: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
         let mut rest = output;
         if self.is_open || !self.held.is_empty() {
@@ -57,6 +58,7 @@ impl Lines {
         }
     }
 
+    /// See [`Decoder::finish`](super::Decoder::finish).
     pub(super) fn finish(&mut self, emit: &mut impl FnMut(Piece<'_>)) {
         if self.is_open || !self.held.is_empty() {
             let held = mem::take(&mut self.held);
@@ -64,10 +66,12 @@ impl Lines {
         }
     }
 
+    /// See [`Decoder::held`](super::Decoder::held).
     pub(super) fn held(&self) -> usize {
         self.held.capacity()
     }
 
+    /// See [`Decoder::has_replaced`](super::Decoder::has_replaced).
     pub(super) fn has_replaced(&self) -> bool {
         self.has_replaced
     }

@@ -20,7 +20,7 @@ use crate::{
     event::{self, Event},
     framing::{
         Decoder, Garbled,
-        events::{Command, Commands, Receivers, Said},
+        events::{Command, Commands, ParsedLine, Receivers},
     },
     limits::{PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
     message::{Draft, Piece},
@@ -270,18 +270,18 @@ fn collect(piece: Piece<'_>, part: &mut Vec<u8>, draft: &mut Draft) {
 }
 
 /// Carries out a command. Collects messages for all clients in the draft, and keeps the order.
-fn dispatch(room: &Room, connection: &Connection, said: Said<'_>, draft: &mut Draft, invalid: &mut InvalidLines) {
+fn dispatch(room: &Room, connection: &Connection, said: ParsedLine<'_>, draft: &mut Draft, invalid: &mut InvalidLines) {
     match said {
-        Said::Command(Command::Send { kind, payload, to: Receivers::All }) => draft.push(kind, &payload),
-        Said::Command(Command::Send { kind, payload, to }) => {
+        ParsedLine::Command(Command::Send { kind, payload, to: Receivers::All }) => draft.push(kind, &payload),
+        ParsedLine::Command(Command::Send { kind, payload, to }) => {
             room.publish(draft, &Receivers::All);
             draft.push(kind, &payload);
             room.publish(draft, &to);
         }
-        Said::Command(Command::Close { client, code, reason }) => {
+        ParsedLine::Command(Command::Close { client, code, reason }) => {
             room.publish(draft, &Receivers::All);
             lock(&room.hub).dismiss(&client, Verdict::Dismissed(Close::new(code, reason)));
         }
-        Said::Invalid(beginning, why) => invalid.add(connection, beginning, &why),
+        ParsedLine::Invalid(beginning, why) => invalid.add(connection, beginning, &why),
     }
 }

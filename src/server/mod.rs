@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     answer::service::Service,
-    budget::{Budget, Kind, Owner},
+    budget::{Budget, Owner, OwnerKind},
     event::Event,
     http,
     limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_BYTES, TLS_PAUSE, TLS_TIME_MAX},
@@ -89,7 +89,7 @@ async fn secure(
     budget: &Budget,
     shutdown: &Shutdown,
 ) -> Option<(Stream, Connection)> {
-    let owner = Owner::new(budget, Kind::Client);
+    let owner = Owner::new(budget, OwnerKind::Client);
     let mut share = owner.share();
     let handshake = async {
         let first = first_byte(&stream).await?;

@@ -13,7 +13,7 @@ use crate::{
     budget::Share,
     client::{Client, Departure},
     limits::READS_PER_TURN,
-    partner::{Partner, Said, Verdict},
+    partner::{Delivery, Partner, Verdict},
     stall::StallWatch,
     turn,
 };
@@ -28,7 +28,9 @@ const CLOSED_STALL_MAX: Duration = Duration::from_secs(5);
 /// A session that carries messages both ways.
 #[derive(Debug)]
 pub(super) struct Session<C, P> {
+    /// The end to which output goes.
     pub(super) client: C,
+    /// The end to which input goes.
     pub(super) partner: P,
     /// The number of messages from the client.
     pub(super) input: u64,
@@ -96,15 +98,18 @@ impl<C: Client, P: Partner> Session<C, P> {
                 self.client_watch = None;
                 ready!(self.partner.poll_read(cx, &mut self.client))
             };
-            let (Said::Some(messages) | Said::Much(messages) | Said::Last(messages) | Said::End(messages, _)) = said;
+            let (Delivery::Messages(messages)
+            | Delivery::FullRead(messages)
+            | Delivery::LastMessages(messages)
+            | Delivery::Ended(messages, _)) = said;
             self.output += messages;
             match said {
                 // After the last messages: the partner goes on without output.
-                Said::Some(_) => self.holds_back = false,
-                Said::Much(_) => break,
+                Delivery::Messages(_) => self.holds_back = false,
+                Delivery::FullRead(_) => break,
                 // A client that leaves gets the messages at once, while it still can.
-                Said::Last(_) => self.holds_back = self.departure.is_none(),
-                Said::End(_, verdict) => {
+                Delivery::LastMessages(_) => self.holds_back = self.departure.is_none(),
+                Delivery::Ended(_, verdict) => {
                     return Poll::Ready(self.departure.take().map_or(End::Partner(verdict), End::Client));
                 }
             }

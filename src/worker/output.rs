@@ -33,6 +33,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
+    /// Wraps wsd's end of the pipe, and makes it non-blocking.
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
         Ok(Self { pipe: receiver(pipe)?, is_wide: false })
     }
@@ -76,6 +77,7 @@ pub(crate) struct Stderr {
 }
 
 impl Stderr {
+    /// Wraps wsd's end of the pipe, and makes it non-blocking.
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
         Ok(Self { pipe: Some(receiver(pipe)?), is_over: false, held: Vec::new() })
     }

@@ -11,5 +11,6 @@ pub(super) fn widen(pipe: impl AsFd) {
     let _ = rustix::pipe::fcntl_setpipe_size(pipe, WIDE_PIPE_BYTES);
 }
 
+/// Does nothing: only Linux can widen a pipe.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn widen(_: impl AsFd) {}

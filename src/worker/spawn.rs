@@ -180,9 +180,9 @@ mod tests {
     use super::*;
 
     /// Sends the id of the thread that drops it.
-    struct Permit(Sender<ThreadId>);
+    struct TracedPermit(Sender<ThreadId>);
 
-    impl Drop for Permit {
+    impl Drop for TracedPermit {
         fn drop(&mut self) {
             let _ = self.0.send(thread::current().id());
         }
@@ -193,7 +193,7 @@ mod tests {
         let program = Program::new(PathBuf::from("/bin/cat"), Vec::new());
         let given_back = loop {
             let (sender, given_back) = channel();
-            let start = pin!(spawn_aside(&program, Vec::new(), Permit(sender)));
+            let start = pin!(spawn_aside(&program, Vec::new(), TracedPermit(sender)));
             // A start may be done before this thread looks.
             if start.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
                 break given_back;

@@ -458,7 +458,7 @@ fn the_columns_are_reached_with_the_keyboard() {
     sees(&mut bob, "Player one took column 2. Your turn.");
 }
 
-/// What is on a canvas: how many pixels, and a sum over their places and colours.
+/// The picture on a canvas: its number of pixels, and a sum over their places and colours.
 fn ink(browser: &mut Browser, canvas: &str) -> Value {
     browser.evaluate(&format!(
         "(() => {{

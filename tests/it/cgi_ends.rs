@@ -130,7 +130,7 @@ fn an_answer_that_does_not_end_is_cut_and_its_script_gone() {
     assert!(line.contains("--cgi-timeout") && line.contains(&tree.path("cgi/script")), "{line}");
 }
 
-/// What comes on a connection of its own after a request for `/script`.
+/// Returns the whole response to a request for `/script` on a connection of its own.
 fn raw_answer(server: &Server) -> String {
     let mut connection = server.http();
     connection.send("GET /script HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

@@ -26,7 +26,7 @@ fn parts_of(server: &Server, path: &str) -> Vec<String> {
     parts
 }
 
-/// What stands in quotes in a page or a script and names a part.
+/// The quoted names of parts in a page or a script.
 fn quoted(text: &str) -> Vec<String> {
     let is_part = |word: &&str| {
         let extension = word.rsplit_once('.').map(|(_, extension)| extension);

@@ -46,7 +46,7 @@ fn own(response: &Response) -> Vec<&str> {
         .collect()
 }
 
-/// What came on an upgrade, the 101 included.
+/// Returns all bytes of the response to a handshake, the 101 included.
 fn upgrade(server: &Server, headers: &str) -> (crate::harness::http::Connection, Response) {
     let mut connection = server.http();
     connection.send(crate::harness::websocket::upgrade_request(&server.host(), "/", headers));

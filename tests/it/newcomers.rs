@@ -1,4 +1,4 @@
-//! Who comes into a room that has much to do is let in, and what waits there takes no memory without bounds.
+//! A busy room admits new clients, and the bytes that wait in it are limited.
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ use crate::harness::tree::Tree;
 use crate::harness::websocket::{CONTINUATION, Client, Close, Frame, PONG, TEXT, upgrade_request};
 use crate::harness::{eventually, within};
 
-/// What such a client sends, and more than that may not be kept of it.
+/// Bytes that such a client sends; wsd may not keep more of it.
 const FLOOD: usize = 32 << 20;
 const KEPT_KIB_MAX: u64 = 12 << 10;
 

@@ -41,7 +41,7 @@ fn assert_echoes(server: &Server) {
     assert_eq!(client.line(), "hello");
 }
 
-/// What systemd would be told.
+/// The notices that systemd would get.
 struct Manager {
     socket: UnixDatagram,
     /// For `NOTIFY_SOCKET`.

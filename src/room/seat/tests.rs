@@ -2,7 +2,7 @@ use std::task::Waker;
 
 use super::*;
 use crate::{
-    budget::{Budget, Kind as OwnerKind, Owner},
+    budget::{Budget, Owner, OwnerKind},
     message::{Draft, Kind},
     status::Status,
 };
