@@ -8,6 +8,7 @@ use std::{
     process::ExitCode,
     sync::Arc,
     thread::available_parallelism,
+    time::Duration,
 };
 
 use tokio::{
@@ -24,7 +25,7 @@ use crate::{
     cli::{self, Answer},
     config::{self, Settings},
     event::Event,
-    limits::{BLOCKED_MAX, CERTIFICATE_LOOK, DRAIN},
+    limits::{CERTIFICATE_LOOK, DRAIN},
     log,
     reload::{Reload, Subjects},
     server::{
@@ -38,6 +39,9 @@ use crate::{
     sys,
     worker::{descriptors::raise_limit, reaper},
 };
+
+/// The time that wsd waits at its end for calls that block, such as the look-up of a name.
+const BLOCKED_MAX: Duration = Duration::from_millis(500);
 
 /// The exit status for an invalid configuration.
 const INVALID_SETTINGS: u8 = 1;

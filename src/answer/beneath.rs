@@ -15,7 +15,10 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{http::path::Root, limits::LINK_TRIES_MAX};
+use crate::http::path::Root;
+
+/// Attempts to resolve a link that somebody changes meanwhile; then wsd treats its target as missing.
+const LINK_TRIES_MAX: usize = 16;
 
 /// The use of an opened file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,12 +22,10 @@ use crate::{
         page::{self, Body},
         path,
     },
+    limits::CGI_REDIRECTS_MAX,
     peer::Connection,
     shutdown::Shutdown,
 };
-
-/// The most local redirects (RFC 3875, section 6.2.2) that wsd follows for one request: scripts may redirect in a loop.
-const CGI_REDIRECTS_MAX: u32 = 8;
 
 /// Answers the requests of a listener.
 #[derive(Clone, Debug)]

@@ -15,7 +15,10 @@ use super::{
     rates::{Decision, Rates},
     stream::LogStream,
 };
-use crate::limits::{LOG_BYTES_MAX, LOG_END, LOG_WRITE_BYTES};
+use crate::limits::{LOG_BYTES_MAX, LOG_END};
+
+/// Bytes of the log in one write, when many lines wait.
+const LOG_WRITE_BYTES: usize = 64 << 10;
 
 /// The queue to the thread that writes. The first line starts that thread.
 #[derive(Debug)]

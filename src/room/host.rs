@@ -7,7 +7,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use tokio::time::{Instant, sleep_until};
@@ -22,7 +21,7 @@ use crate::{
         Decoder, Garbled,
         events::{Command, Commands, ParsedLine, Receivers},
     },
-    limits::{PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
+    limits::{LAST_INPUT_STALL_MAX, PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
     message::{Draft, Piece},
     partner::Verdict,
     peer::Connection,
@@ -37,9 +36,6 @@ use crate::{
         stop::stop,
     },
 };
-
-/// The time that a worker may read nothing of the input of the last clients.
-const LAST_INPUT_STALL_MAX: Duration = Duration::from_secs(5);
 
 /// Runs the worker of `room` to its end, and returns its status.
 ///

@@ -7,7 +7,7 @@ pub(crate) mod systemd;
 pub(crate) mod tls;
 pub(crate) mod unix;
 
-use std::{io, os::fd::AsFd, sync::Arc};
+use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 
 use rustix::{io::Errno, net::RecvFlags};
 use tokio::{
@@ -22,13 +22,19 @@ use crate::{
     budget::{Budget, Owner, OwnerKind},
     event::Event,
     http,
-    limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_BYTES, TLS_PAUSE, TLS_TIME_MAX},
+    limits::{CONNECTIONS_MAX, TLS_BYTES, TLS_TIME_MAX},
     peer::{Connection, Peer},
     shutdown::Shutdown,
     socket::stream::{Followed, Plain, Stream},
 };
 use listener::Listener;
 use tls::Certificates;
+
+/// The pause after an accept that failed for lack of descriptors or memory. It keeps wsd from spinning; no user notices it.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The time between two looks whether a handshake of TLS may begin while the budget is nearly used up.
+const TLS_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts the connections of all listeners, in tasks of `shutdown`, until the shutdown begins.
 #[derive(Clone, Debug)]

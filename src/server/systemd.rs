@@ -13,7 +13,9 @@ use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::listener::{BindError, Listener, set_options};
-use crate::limits::MANAGER_QUEUE;
+
+/// Notices that wait for a systemd that takes nothing (`NOTIFY_SOCKET`); wsd drops further ones.
+const MANAGER_QUEUE: usize = 64;
 
 /// The name (`FileDescriptorName=`) of sockets whose clients wsd redirects.
 pub(super) const REDIRECT: &str = "redirect";

@@ -12,14 +12,20 @@ use std::{
     },
     path::{Path, PathBuf},
     thread::sleep,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::OFlags;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_to, listen, socket_with};
 use tokio::net::UnixListener;
 
-use crate::limits::{LISTEN_QUEUE, SOCKET_LOCK_LOOK, SOCKET_LOCK_MAX};
+use crate::limits::LISTEN_QUEUE;
+
+/// The time that wsd waits for another wsd to make or remove its Unix socket at the same path: a millisecond is enough.
+const SOCKET_LOCK_MAX: Duration = Duration::from_secs(1);
+
+/// The time between two attempts to lock such a socket.
+const SOCKET_LOCK_LOOK: Duration = Duration::from_millis(5);
 
 /// `--unixsocket` and `--socketmode`.
 #[derive(Clone, Debug)]

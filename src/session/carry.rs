@@ -12,18 +12,15 @@ use super::end::End;
 use crate::{
     budget::Share,
     client::{Client, Departure},
-    limits::READS_PER_TURN,
+    limits::{CLOSED_STALL_MAX, READS_PER_TURN},
     partner::{Delivery, Partner, Verdict},
     stall::StallWatch,
     turn,
 };
 
 /// The time that the partner may take nothing of the last messages of a vanished client, before wsd drops them. wsd notices a
-/// vanished client within a second.
+/// vanished client within a second. After a Close frame the time is [`CLOSED_STALL_MAX`].
 const GONE_STALL_MAX: Duration = Duration::from_millis(490);
-
-/// That time if the client closed with a Close frame.
-const CLOSED_STALL_MAX: Duration = Duration::from_secs(5);
 
 /// A session that carries messages both ways.
 #[derive(Debug)]

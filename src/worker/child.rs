@@ -141,7 +141,8 @@ impl Leader {
         use rustix::process::{PidfdFlags, pidfd_open};
         use tokio::io::{Interest, unix::AsyncFd};
 
-        use crate::limits::TRACED_LOOK;
+        /// The time between two looks at the status of a worker that has ended while its debugger has not read that status.
+        const TRACED_LOOK: Duration = Duration::from_millis(10);
 
         // Usually the process has ended by the time that wsd reads the end of its output.
         if let Some(status) = self.status() {

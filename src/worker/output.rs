@@ -20,10 +20,13 @@ use crate::{
     buffers,
     event::Event,
     framing::lines::undecided,
-    limits::{PIPE_BYTES, READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_READ_BYTES, STDERR_REST, STDERR_REST_MAX},
+    limits::{PIPE_BYTES, READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_REST, STDERR_REST_MAX},
     peer::Connection,
     turn,
 };
+
+/// Bytes asked for by one read of standard error. Each line of it is an event of the log, which takes a microsecond.
+const STDERR_READ_BYTES: usize = 1 << 10;
 
 /// The pipe from a worker's standard output.
 #[derive(Debug)]

@@ -22,10 +22,15 @@ use tokio::{
 #[cfg(target_os = "linux")]
 use super::descriptors::limit_before;
 use super::{
-    Worker, child::Child, program::Program, records::Record, starter, stdio::Streams, unique_id::UniqueId,
+    Worker,
+    child::Child,
+    program::Program,
+    records::Record,
+    starter::{self, STARTS_MAX},
+    stdio::Streams,
+    unique_id::UniqueId,
     variable::Variable,
 };
-use crate::limits::STARTS_MAX;
 #[cfg(target_os = "linux")]
 use crate::sys;
 
