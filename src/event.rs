@@ -60,7 +60,7 @@ events! {
     /// wsd answered a request, other than with a session.
     info HttpRequest = "http request" { peer: Peer, method: &'a str, path: &'a str, status: u16, bytes: u64, ms: u64 }
     /// wsd cannot accept connections for now.
-    warn ConnectionsWait = "connections wait" { cause: &'a dyn Display, hint: &'a str }
+    warn ConnectionsWait = "connections wait" { cause: &'a dyn Display, hint: Option<&'a str> }
 
     /// wsd started a room's worker.
     info RoomStarted = "room started" { pid: i32, path: &'a str }

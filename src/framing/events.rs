@@ -175,7 +175,7 @@ fn read(line: &[u8]) -> Result<Command, String> {
         (Some(text), None, None) => (Kind::Text, text.into_bytes()),
         (None, Some(binary), None) => match BASE64.decode(binary.as_bytes()) {
             Ok(payload) => (Kind::Binary, payload),
-            Err(error) => return Err(format!("`binary` is no base64: {error}")),
+            Err(error) => return Err(format!("`binary` is not base64: {error}")),
         },
         (None, None, Some(client)) if to.is_none() && except.is_none() => {
             let (code, reason) = (code.unwrap_or(1000), reason.unwrap_or_default());

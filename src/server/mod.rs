@@ -155,7 +155,7 @@ async fn next(listener: &Listener) -> (Plain, Peer) {
             Err(error) => {
                 if !std::mem::replace(&mut has_warned, true) {
                     let is_shortage = is_one_of(&error, &[Errno::MFILE, Errno::NFILE]);
-                    let hint = if is_shortage { "raise the limit of open files: ulimit -n" } else { "" };
+                    let hint = is_shortage.then_some("raise the limit of open files: ulimit -n");
                     Event::ConnectionsWait { cause: &error, hint }.emit();
                 }
                 sleep(ACCEPT_PAUSE).await;

@@ -61,7 +61,7 @@ fn check(socket: &impl AsFd) -> io::Result<()> {
     if rustix::net::sockopt::socket_acceptconn(socket)? {
         Ok(())
     } else {
-        Err(io::Error::other("nobody listens on it; the unit must have Accept=no"))
+        Err(io::Error::other("the socket does not listen; set Accept=no in its unit"))
     }
 }
 
