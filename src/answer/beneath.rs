@@ -87,6 +87,9 @@ pub(super) fn open(root: &Root, path: &Path, purpose: Purpose) -> io::Result<Ope
 }
 
 /// Opens `path` to read it, without the disk. `None` if a part is a link or not cached: [`open`] must be tried.
+///
+/// It spares a request the switch to a thread and back, which more than doubles the rate of small files: see
+/// [`files::folder`](super::files::folder).
 #[cfg(target_os = "linux")]
 pub(super) fn open_cached(root: &Root, path: &Path) -> Option<io::Result<fs::File>> {
     use rustix::fs::{ResolveFlags, openat2};
