@@ -14,8 +14,6 @@ pub(crate) enum Delivery {
     Messages(u64),
     /// The messages of a read that filled its buffer: more are likely, so the session yields first.
     FullRead(u64),
-    /// Messages that are most likely the last: the close may leave together with them.
-    LastMessages(u64),
     /// The end of the partner, with the messages that it completed.
     Ended(u64, Verdict),
 }

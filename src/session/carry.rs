@@ -39,8 +39,6 @@ pub(super) struct Session<C, P> {
     pub(super) has_given_up: bool,
     /// Why the client will send nothing more. The partner must still take its earlier messages.
     departure: Option<Departure>,
-    /// Whether the partner's last messages wait, to leave together with the close.
-    holds_back: bool,
     /// Runs while the partner takes nothing, so that the session does not read the client.
     partner_watch: Option<StallWatch>,
     /// Runs while the client takes nothing, so that the session does not read the partner.
@@ -58,7 +56,6 @@ impl<C: Client, P: Partner> Session<C, P> {
             output: 0,
             has_given_up: false,
             departure: None,
-            holds_back: false,
             partner_watch: None,
             client_watch: None,
         }
@@ -88,32 +85,25 @@ impl<C: Client, P: Partner> Session<C, P> {
     /// Carries messages from the partner to the client.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..READS_PER_TURN {
-            let said = if !self.holds_back && self.client.poll_flush(cx).is_pending() {
+            let said = if self.client.poll_flush(cx).is_pending() {
                 self.client_watch.get_or_insert_with(StallWatch::new);
                 ready!(self.partner.poll_blocked(cx, &mut self.client))
             } else {
                 self.client_watch = None;
                 ready!(self.partner.poll_read(cx, &mut self.client))
             };
-            let (Delivery::Messages(messages)
-            | Delivery::FullRead(messages)
-            | Delivery::LastMessages(messages)
-            | Delivery::Ended(messages, _)) = said;
+            let (Delivery::Messages(messages) | Delivery::FullRead(messages) | Delivery::Ended(messages, _)) = said;
             self.output += messages;
             match said {
                 // After the last messages: the partner goes on without output.
                 Delivery::Messages(_) => self.holds_back = false,
                 Delivery::FullRead(_) => break,
-                // A client that leaves gets the messages at once, while it still can.
-                Delivery::LastMessages(_) => self.holds_back = self.departure.is_none(),
                 Delivery::Ended(_, verdict) => {
                     return Poll::Ready(self.departure.take().map_or(End::Partner(verdict), End::Client));
                 }
             }
         }
-        if !self.holds_back {
-            let _ = self.client.poll_flush(cx);
-        }
+        let _ = self.client.poll_flush(cx);
         turn::yield_turn(cx)
     }
 

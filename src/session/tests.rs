@@ -118,12 +118,12 @@ async fn the_close_tells_how_the_session_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_output_and_the_close_leave_in_one_piece() {
+async fn the_last_output_arrives_before_the_close() {
     let stage = Stage::begin(Some(Status::Exit(0)), |_, partner| {
-        partner.say(ScriptedLine::Last("last"));
-        partner.say(ScriptedLine::End(Verdict::Exit(None)));
+        partner.say(ScriptedLine::Message("first"));
+        partner.say(ScriptedLine::MessageAndEnd("last", Verdict::Exit(None)));
     });
-    assert_eq!(stage.end().await.0, ["last+close 1000 "]);
+    assert_eq!(stage.end().await.0.join("+"), "first+last+close 1000 ");
 }
 
 #[tokio::test(start_paused = true)]

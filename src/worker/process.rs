@@ -125,7 +125,6 @@ impl Partner for Process {
             Poll::Ready(match decoded {
                 Err(Garbled(why)) => Delivery::Ended(messages, Verdict::Garbled(why)),
                 Ok(()) if count >= PIPE_BYTES => Delivery::FullRead(messages),
-                Ok(()) if !self.framing.wants_stderr() && self.outputs.is_ending() => Delivery::LastMessages(messages),
                 Ok(()) => Delivery::Messages(messages),
             })
         })

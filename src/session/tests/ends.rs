@@ -49,8 +49,6 @@ struct ScriptedState<T> {
 pub(super) enum ScriptedLine<T> {
     /// A message.
     Message(&'static str),
-    /// A message that is most likely the last.
-    Last(&'static str),
     /// A message and the end in one read.
     MessageAndEnd(&'static str, T),
     /// The end, with its reason.
@@ -159,7 +157,7 @@ pub(super) type ScriptedClient = ScriptedEnd<Departure>;
 impl Client for ScriptedClient {
     fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Option<Departure>> {
         self.poll_say(cx).map(|line| match line {
-            ScriptedLine::Message(text) | ScriptedLine::Last(text) => {
+            ScriptedLine::Message(text) => {
                 on(Kind::Text, text.as_bytes());
                 None
             }
@@ -260,12 +258,11 @@ impl Partner for ScriptedPartner {
 
     fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Delivery> {
         let line = std::task::ready!(self.end.poll_say(cx));
-        if let ScriptedLine::Message(text) | ScriptedLine::Last(text) | ScriptedLine::MessageAndEnd(text, _) = &line {
+        if let ScriptedLine::Message(text) | ScriptedLine::MessageAndEnd(text, _) = &line {
             client.append(Piece::whole(Kind::Text, text.as_bytes()));
         }
         Poll::Ready(match line {
             ScriptedLine::Message(_) => Delivery::Messages(1),
-            ScriptedLine::Last(_) => Delivery::LastMessages(1),
             ScriptedLine::MessageAndEnd(_, verdict) => Delivery::Ended(1, verdict),
             ScriptedLine::End(verdict) => Delivery::Ended(0, verdict),
         })
