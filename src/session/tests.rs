@@ -1,6 +1,7 @@
 //! Tests the session loop with a scripted client and partner and a paused clock, without a process or a socket.
 
 mod ends;
+mod garbled;
 
 use std::time::Duration;
 
@@ -10,20 +11,13 @@ use tokio::{
 };
 
 use crate::{
-    admission::Admission,
     budget::{Budget, Owner, OwnerKind},
     client::{Departure, Fault},
     close::Close,
-    framing::Framing,
     partner::Verdict,
     peer::Connection,
     shutdown::Shutdown,
     status::Status,
-    worker::{
-        process::{Process, ProcessOptions},
-        program::Program,
-        spawn::spawn,
-    },
 };
 use ends::{ScriptedClient, ScriptedEnd, ScriptedLine, ScriptedPartner};
 
@@ -218,19 +212,4 @@ async fn the_session_that_holds_most_ends_when_memory_is_short() {
     share.set(59_000, 0);
 
     assert_eq!(stage.end().await.0, ["close 1013 server is out of buffers"]);
-}
-
-#[tokio::test]
-async fn output_that_breaks_its_framing_ends_the_session_with_1011() {
-    let args = ["-c", "printf 'ab!c'; exec sleep 1000"].map(Into::into).into();
-    let worker = spawn(&Program::new("/bin/sh".into(), args), Vec::new()).expect("a shell");
-    let permit = Admission::new(None).admit().expect("a slot");
-    let (framing, patience) = (Framing::Picky, Duration::ZERO);
-    let options = ProcessOptions { framing, patience, budget: Budget::new(None) };
-    let process = Process::new(Connection::none(), worker, permit, &options);
-    let client = ScriptedClient::default();
-
-    super::run(&Connection::none(), "/".to_owned(), client.clone(), process, &Shutdown::default()).await;
-
-    assert_eq!(client.taken().join("+"), "a+b+close 1011 a byte that is not allowed");
 }
