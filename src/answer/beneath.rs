@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_call_the_kernel_has_no_link_is_followed() {
+    fn no_link_is_followed_with_any_call_of_the_kernel() {
         let tree = tempfile::tempdir().expect("a folder");
         let at = |name: &str| tree.path().join(name);
         fs::create_dir_all(at("sub/deep")).expect("folders");

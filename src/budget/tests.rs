@@ -49,7 +49,7 @@ fn at_the_limit_the_largest_client_is_asked_and_only_once() {
 }
 
 #[test]
-fn what_others_have_too_counts_once_but_for_all_who_have_it() {
+fn shared_bytes_count_once_and_weigh_on_each_owner() {
     let budget = Budget::new(Some(1600 * K));
     let payload = budget.bytes(Vec::with_capacity(1000 * K));
     let [mut one, mut other] = owners(&budget, OwnerKind::Client, [0, 10]);
@@ -76,7 +76,7 @@ fn nothing_is_left_when_all_are_gone() {
 }
 
 #[test]
-fn who_holds_next_to_nothing_is_never_asked() {
+fn an_owner_of_few_bytes_is_never_asked() {
     let budget = Budget::new(Some(100 * K));
     let mut many = owners(&budget, OwnerKind::Client, [0; 97]);
     for (_, share) in &mut many {

@@ -324,7 +324,7 @@ fn a_body_that_breaks_off_is_not_taken_for_the_whole() {
 }
 
 #[test]
-fn what_a_script_leaves_behind_is_gone_with_it() {
+fn processes_that_a_script_leaves_behind_end_with_it() {
     let tree = Tree::new();
     let script = format!(
         "(trap '' INT TERM HUP; exec sleep 1000) < /dev/null > /dev/null 2>&1 &\necho $! > '{}'\n\
@@ -429,7 +429,7 @@ fn a_request_whose_body_is_broken_is_a_400() {
 }
 
 #[test]
-fn what_a_script_complains_of_is_in_the_log() {
+fn standard_error_of_a_script_is_in_the_log() {
     let tree = Tree::new();
     let server = shell(&tree, &[], "echo one >&2; printf 'Content-Type: a/b\\n\\nbody'; printf 'two\\033' >&2");
 
