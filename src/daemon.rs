@@ -19,7 +19,7 @@ use tokio::{
 use tracing_subscriber::filter::LevelFilter;
 
 #[cfg(target_os = "linux")]
-use crate::worker::guard::Guard;
+use crate::worker::guard::GuardProcess;
 use crate::{
     answer::{redirect::Target, service::Service},
     cli::{self, Answer},
@@ -69,7 +69,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     sys::keep_descriptors_from_programs();
     // Before the log, which has a thread. It is dropped last.
     #[cfg(target_os = "linux")]
-    let guard = match if settings.is_check { Ok(Guard::default()) } else { Guard::start() } {
+    let guard = match if settings.is_check { Ok(GuardProcess::default()) } else { GuardProcess::start() } {
         Ok(guard) => guard,
         Err(error) => return fail(CANNOT_START, &format!("cannot start a process: {error}")),
     };

@@ -10,7 +10,7 @@ use crate::{budget::Owner, client::Client, close::Close, message::Kind, status::
 /// The result of one read of a partner. Each variant has the number of messages that it handed to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// The messages of a usual read. After [`Delivery::LastMessages`] it means that the partner goes on without output.
+    /// The messages of a usual read.
     Messages(u64),
     /// The messages of a read that filled its buffer: more are likely, so the session yields first.
     FullRead(u64),

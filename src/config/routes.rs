@@ -174,7 +174,7 @@ impl Plan {
     }
 }
 
-fn nothing_to_serve(file: &File) -> Error {
+fn nothing_to_serve(file: &ConfigFile) -> Error {
     if file.is_empty() {
         let message = format!("cannot serve anything: the file `{}` of --config is empty", file.name());
         return Error::new(message, "write a route into it: [[route]], path = \"/\", command = [\"cat\"], a line each");

@@ -181,7 +181,7 @@ impl Host {
         let portion = if self.room.options.budget.is_full() { READ_BYTES_WHEN_FULL } else { buffer.len() };
         let read = ready!(self.outputs.poll_read(cx, &mut buffer[..portion], &self.connection));
         let (source, count) = match read {
-            Read::Some(source, count) => (source, count),
+            Read::Bytes(source, count) => (source, count),
             Read::Closed => return Poll::Ready(self.finish().map(|()| 1)),
             Read::Over => return Poll::Ready(Ok(0)),
         };

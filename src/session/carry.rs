@@ -95,8 +95,7 @@ impl<C: Client, P: Partner> Session<C, P> {
             let (Delivery::Messages(messages) | Delivery::FullRead(messages) | Delivery::Ended(messages, _)) = said;
             self.output += messages;
             match said {
-                // After the last messages: the partner goes on without output.
-                Delivery::Messages(_) => self.holds_back = false,
+                Delivery::Messages(_) => {}
                 Delivery::FullRead(_) => break,
                 Delivery::Ended(_, verdict) => {
                     return Poll::Ready(self.departure.take().map_or(End::Partner(verdict), End::Client));

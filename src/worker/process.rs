@@ -99,10 +99,10 @@ impl Partner for Process {
             let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { buffer.len() };
             let buffer = &mut buffer[..portion];
             let (source, count) = match ready!(self.outputs.poll_read(cx, buffer, &self.connection)) {
-                Read::Some(source, count) => (source, count),
+                Read::Bytes(source, count) => (source, count),
                 Read::Closed => {
                     return Poll::Ready(match self.finish_output(client) {
-                        Said::End(messages, Verdict::Exit(_)) => Said::Some(messages),
+                        Delivery::Ended(messages, Verdict::Exit(_)) => Delivery::Messages(messages),
                         garbled => garbled,
                     });
                 }

@@ -25,7 +25,7 @@ use super::{
     Worker,
     child::Child,
     program::Program,
-    records::Record,
+    records::WorkerRecord,
     starter::{self, STARTS_MAX},
     stdio::Streams,
     unique_id::UniqueId,
@@ -131,7 +131,7 @@ fn start(program: &Program, environment: Vec<Variable>) -> io::Result<Worker> {
     program.check_links()?;
     let (Streams { input, output, stderr }, standard) = program.stdio.open()?;
     // Before the process starts, so that the guard knows it even if wsd ends at this moment.
-    let record = Record::new(UniqueId::among(environment.iter().map(Variable::text)));
+    let record = WorkerRecord::new(UniqueId::among(environment.iter().map(Variable::text)));
     let child = Child::new(execute(program, environment, &standard)?, record);
     Ok(Worker { child, input, output, stderr })
 }
