@@ -229,10 +229,8 @@ impl Client for ScriptedClient {
 /// The partner's side.
 #[derive(Debug)]
 pub(super) struct ScriptedPartner {
-    /// The test's handle on this side.
-    pub(super) end: ScriptedEnd<Verdict>,
-    /// The status of its process, if it has one.
-    pub(super) status: Option<Status>,
+    end: ScriptedEnd<Verdict>,
+    status: Option<Status>,
     owner: Owner,
 }
 
