@@ -33,10 +33,10 @@ const ASKED_BYTES_MIN: usize = 4 << 10;
 
 /// The limit and the bytes that count against it. Clones share one budget.
 #[derive(Clone, Debug)]
-pub(crate) struct Budget(Arc<State>);
+pub(crate) struct Budget(Arc<BudgetState>);
 
 #[derive(Debug)]
-struct State {
+struct BudgetState {
     limit: AtomicUsize,
     used: AtomicUsize,
     /// The part of `used` that the budget has asked for and owners still hold.
@@ -47,7 +47,7 @@ struct State {
 #[derive(Debug, Default)]
 struct Owners {
     known: HashMap<u64, Weak<Entry>>,
-    /// When a search for each [`Kind`] last found too few.
+    /// When a search for each [`OwnerKind`] last found too few.
     searched: [Option<Instant>; 3],
     /// When the budget last logged that the limit is near.
     logged: Option<Instant>,
@@ -57,7 +57,7 @@ struct Owners {
 
 /// The kind of an owner: how it gives bytes back when the budget asks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum OwnerKind {
     /// Gives back half of its bytes. The budget asks these first.
     History,
     /// Ends, and gives back all its bytes.
@@ -73,7 +73,7 @@ pub(crate) struct Owner(Arc<Entry>);
 #[derive(Debug)]
 struct Entry {
     id: u64,
-    kind: Kind,
+    kind: OwnerKind,
     budget: Budget,
     /// The most bytes that it could give back: its own, and those that it shares with other owners.
     weight: AtomicUsize,
@@ -93,7 +93,7 @@ pub(crate) struct Share {
 impl Budget {
     /// Returns a budget of at most `limit` bytes; `None` is no limit.
     pub(crate) fn new(limit: Option<usize>) -> Self {
-        Self(Arc::new(State {
+        Self(Arc::new(BudgetState {
             limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)),
             used: AtomicUsize::new(0),
             asked: AtomicUsize::new(0),
@@ -150,24 +150,24 @@ impl Budget {
             left.saturating_sub(self.parts(sixteenths))
         };
         if excess(12) > 0 {
-            self.ask(Kind::History, excess(10));
+            self.ask(OwnerKind::History, excess(10));
             self.log();
             self.trim();
         }
         if excess(15) > 0 {
-            self.ask(Kind::Client, excess(14));
+            self.ask(OwnerKind::Client, excess(14));
         }
         if excess(15) > 0 {
-            self.ask(Kind::Room, excess(14));
+            self.ask(OwnerKind::Room, excess(14));
         }
     }
 
     /// Asks owners of `kind`, the largest first, until they have promised `excess` bytes.
-    fn ask(&self, kind: Kind, excess: usize) {
+    fn ask(&self, kind: OwnerKind, excess: usize) {
         let mut promised = 0;
         for (weight, owner) in self.search(kind) {
             let amount = match kind {
-                Kind::History => weight.div_ceil(2),
+                OwnerKind::History => weight.div_ceil(2),
                 _ if weight < ASKED_BYTES_MIN => 0,
                 _ => weight,
             };
@@ -189,7 +189,7 @@ impl Budget {
     }
 
     /// Returns the owners of `kind` and their bytes, the largest first; none within [`SEARCH_PAUSE`] of a search in vain.
-    fn search(&self, kind: Kind) -> Vec<(usize, Arc<Entry>)> {
+    fn search(&self, kind: OwnerKind) -> Vec<(usize, Arc<Entry>)> {
         let owners = self.owners();
         if owners.searched[kind as usize].is_some_and(|searched| searched.elapsed() < SEARCH_PAUSE) {
             return Vec::new();
@@ -210,7 +210,7 @@ impl Budget {
 
 impl Owner {
     /// Returns an owner that holds nothing yet.
-    pub(crate) fn new(budget: &Budget, kind: Kind) -> Self {
+    pub(crate) fn new(budget: &Budget, kind: OwnerKind) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let entry = Arc::new(Entry {
             id: COUNT.fetch_add(1, Ordering::Relaxed),

@@ -8,6 +8,7 @@ use std::{
     process::ExitCode,
     sync::Arc,
     thread::available_parallelism,
+    time::Duration,
 };
 
 use tokio::{
@@ -18,13 +19,13 @@ use tokio::{
 use tracing_subscriber::filter::LevelFilter;
 
 #[cfg(target_os = "linux")]
-use crate::worker::guard::Guard;
+use crate::worker::guard::GuardProcess;
 use crate::{
     answer::{redirect::Target, service::Service},
     cli::{self, Answer},
     config::{self, Settings},
     event::Event,
-    limits::{BLOCKED_MAX, CERTIFICATE_LOOK, DRAIN},
+    limits::{CERTIFICATE_LOOK, DRAIN},
     log,
     reload::{Reload, Subjects},
     server::{
@@ -41,6 +42,9 @@ use crate::{
         reaper,
     },
 };
+
+/// The time that wsd waits at its end for calls that block, such as the look-up of a name.
+const BLOCKED_MAX: Duration = Duration::from_millis(500);
 
 /// The exit status for an invalid configuration.
 const INVALID_SETTINGS: u8 = 1;
@@ -68,7 +72,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     sys::keep_descriptors_from_programs();
     // Before the log, which has a thread. It is dropped last.
     #[cfg(target_os = "linux")]
-    let guard = match if settings.is_check { Ok(Guard::default()) } else { Guard::start() } {
+    let guard = match if settings.is_check { Ok(GuardProcess::default()) } else { GuardProcess::start() } {
         Ok(guard) => guard,
         Err(error) => return fail(CANNOT_START, &format!("cannot start a process: {error}")),
     };

@@ -62,7 +62,7 @@ events! {
     /// The limit of open files allows fewer programs than `--maxforks`.
     warn DescriptorsScarce = "few open files allowed" { limit: usize, programs: usize, maxforks: usize, hint: &'a str }
     /// wsd cannot accept connections for now.
-    warn ConnectionsWait = "connections wait" { cause: &'a dyn Display, hint: &'a str }
+    warn ConnectionsWait = "connections wait" { cause: &'a dyn Display, hint: Option<&'a str> }
 
     /// wsd started a room's worker.
     info RoomStarted = "room started" { pid: i32, path: &'a str }

@@ -7,7 +7,7 @@ use crate::{
     config,
     framing::{
         Decoder, Framing,
-        events::{self, Command, Commands, Receivers, Said},
+        events::{self, Command, Commands, ParsedLine, Receivers},
     },
     http::{
         listed::ListedOrigin,
@@ -15,7 +15,7 @@ use crate::{
     },
     limits::LINE_BYTES_HELD,
     message::{Kind, Piece},
-    socket::reader::{Event, Reader},
+    socket::reader::{Reader, SocketEvent},
 };
 
 /// Checks the reader of frames: borders of reads do not matter, and a frame yields the payload that was put into it.
@@ -35,7 +35,7 @@ fn events_of<'a>(limit: usize, portions: impl IntoIterator<Item = &'a [u8]>) -> 
     let mut said = Vec::new();
     for portion in portions {
         let read = reader.read(&mut portion.to_vec(), &mut |event| match event {
-            Event::Message(kind, payload) => {
+            SocketEvent::Message(kind, payload) => {
                 assert!(payload.len() <= limit, "a message over the limit");
                 assert!(kind == Kind::Binary || str::from_utf8(payload).is_ok(), "text is UTF-8");
                 said.push(format!("Message {payload:?}"));
@@ -136,10 +136,10 @@ pub fn json(data: &[u8]) {
 fn said(reads: &[&[u8]]) -> Vec<String> {
     let mut said = Vec::new();
     let mut commands = Commands::default();
-    let mut on = |what: Said<'_>| {
+    let mut on = |what: ParsedLine<'_>| {
         said.push(match what {
-            Said::Command(command) => format!("{command:?}"),
-            invalid @ Said::Invalid(..) => format!("{invalid:?}"),
+            ParsedLine::Command(command) => format!("{command:?}"),
+            invalid @ ParsedLine::Invalid(..) => format!("{invalid:?}"),
         });
     };
     for read in reads {

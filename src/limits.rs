@@ -31,42 +31,18 @@ pub(crate) const READ_BYTES_WHEN_FULL: usize = 4 << 10;
 /// 1 MiB, websocketd's figure. It counts the whole message, however many frames carry it.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
-/// Bytes asked for by one read of a socket or a pipe, and so the most that wsd frames and writes at once.
-///
-/// 64 KiB, the default size of a pipe, and some more for the headers of a message of that size. A buffer 4 times as large
-/// makes one flood a tenth faster, and delays other sessions more than 3 times as long. The buffers belong to the thread,
-/// not to the session.
-pub(crate) const READ_BYTES: usize = PIPE_BYTES + (1 << 10);
-
 /// Bytes that a Linux pipe holds by default; wsd widens a pipe that it finds full.
 pub(crate) const PIPE_BYTES: usize = 64 << 10;
-
-/// Bytes that a widened pipe holds, if the kernel allows it: it has a limit for each user (`pipe-user-pages-soft`).
-///
-/// 256 KiB: a message of 1 MiB takes four switches between wsd and its worker, not sixteen. 128 sessions can have two
-/// such pipes before the default share of an unprivileged user, 64 MiB, is used up.
-pub(crate) const WIDE_PIPE_BYTES: usize = 256 << 10;
 
 /// Bytes of one read of a served file, and so the memory that a client holds which takes a file slowly.
 ///
 /// 64 KiB: clients that read nothing of a file then take no more memory than other clients.
 pub(crate) const FILE_READ_BYTES: usize = 64 << 10;
 
-/// Attempts to resolve a link that somebody changes meanwhile; then wsd treats its target as missing.
-pub(crate) const LINK_TRIES_MAX: usize = 16;
-
-/// Earlier files at the path of a secret file, which wsd does not serve either; beyond, wsd forgets the oldest.
-///
-/// 8: more than a year of a private key that is renewed every two months. Each takes a descriptor.
-pub(crate) const GUARDED_FILES_MAX: usize = 8;
-
 /// Reads in one turn of a session, before it yields; a read of output that fills the buffer is the last of its turn.
 ///
 /// wsd frames and sends 64 KiB in lines of 64 bytes in about 50 µs: a flood delays other sessions that long.
 pub(crate) const READS_PER_TURN: usize = 2;
-
-/// Bytes asked for by one read of standard error. Each line of it is an event of the log, which takes a microsecond.
-pub(crate) const STDERR_READ_BYTES: usize = 1 << 10;
 
 /// Bytes of an unfinished line that wsd keeps to send it as one frame; it sends a longer line as fragments of one message.
 pub(crate) const LINE_BYTES_HELD: usize = 64 << 10;
@@ -101,9 +77,6 @@ pub(crate) const OUTPUT_END: Duration = Duration::from_millis(100);
 /// itself has ended.
 pub(crate) const GROUP_LOOK: Duration = Duration::from_millis(250);
 
-/// Time between two looks at the status of a worker that has ended while its debugger has not read that status.
-pub(crate) const TRACED_LOOK: Duration = Duration::from_millis(10);
-
 /// The time that a client has to answer a Close frame (RFC 6455, section 7.1.1); then wsd drops its connection.
 pub(crate) const CLOSE_ANSWER: Duration = Duration::from_secs(5);
 
@@ -116,13 +89,16 @@ pub(crate) const STDERR_REST: Duration = Duration::from_millis(100);
 /// The whole time that wsd reads standard error of a worker that has ended, however much more of it comes.
 pub(crate) const STDERR_REST_MAX: Duration = Duration::from_secs(1);
 
-/// The time that wsd waits at its end for calls that block, such as the look-up of a name.
-pub(crate) const BLOCKED_MAX: Duration = Duration::from_millis(500);
-
 /// The time that a client which takes nothing has to take the last output of a worker that has ended.
 ///
 /// As long as two ping intervals by default, after which wsd closes a silent client.
 pub(crate) const LAST_OUTPUT_STALL: Duration = Duration::from_mins(1);
+
+/// The time that a program may take nothing of the last messages of a client that has sent a Close frame; then wsd drops them.
+pub(crate) const CLOSED_STALL_MAX: Duration = Duration::from_secs(5);
+
+/// The time that a room's worker may read nothing of the last messages once no client is left; then wsd stops it.
+pub(crate) const LAST_INPUT_STALL_MAX: Duration = Duration::from_secs(5);
 
 /// The time for a clean end after SIGTERM or SIGINT: the stop of a worker (1.85 s at most) and the closing handshakes.
 pub(crate) const DRAIN: Duration = Duration::from_secs(4);
@@ -151,24 +127,11 @@ pub(crate) const ANSWER_STALL_MAX: Duration = Duration::from_mins(1);
 /// Connections at a time that are not (yet) sessions. Beyond, one waits at each listener, and more in the kernel's queue.
 pub(crate) const CONNECTIONS_MAX: usize = 8192;
 
-/// Programs that wsd starts at the same time on other threads; more wait for their turn. Loading them takes processors
-/// and disks, and more at a time would not be faster.
-pub(crate) const STARTS_MAX: usize = 4;
-
-/// The pause after an accept that failed for lack of descriptors or memory. It keeps wsd from spinning; no user notices it.
-pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// TCP keepalive: the idle time before the kernel's first probe, and between two probes. websocketd's figure.
 pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Connections that the kernel may hold until wsd accepts them; the kernel has its own limit, too (4096 on Linux).
 pub(crate) const LISTEN_QUEUE: u32 = 4096;
-
-/// The time that wsd waits for another wsd to make or remove its Unix socket at the same path: a millisecond is enough.
-pub(crate) const SOCKET_LOCK_MAX: Duration = Duration::from_secs(1);
-
-/// The time between two attempts to lock such a socket.
-pub(crate) const SOCKET_LOCK_LOOK: Duration = Duration::from_millis(5);
 
 /// The port, if the user gives none.
 pub(crate) const PORT: u16 = 8080;
@@ -192,14 +155,8 @@ pub(crate) const LOG_END: Duration = Duration::from_secs(1);
 /// Bytes at most that TLS holds for a client that takes no more: a limit of rustls.
 pub(crate) const TLS_BYTES: usize = 64 << 10;
 
-/// Bytes at most that TLS holds of a client while a part of a record is missing: a record of 16 KiB with its overhead.
-pub(crate) const TLS_RECORD_BYTES: usize = 18 << 10;
-
 /// The time that a client has for the handshake of TLS.
 pub(crate) const TLS_TIME_MAX: Duration = Duration::from_secs(10);
-
-/// The time between two looks whether a handshake of TLS may begin while the budget is nearly used up.
-pub(crate) const TLS_PAUSE: Duration = Duration::from_millis(100);
 
 /// The time between two looks for a change in the files of `--sslcert`, `--sslkey` and `--sslca`.
 pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
@@ -213,6 +170,10 @@ pub(crate) const CGI_HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// Headers of a CGI script's answer; beyond, wsd answers 502.
 pub(crate) const CGI_HEADERS_MAX: usize = 100;
+
+/// The most local redirects (RFC 3875, section 6.2.2) that wsd follows for one request: scripts may redirect in a loop. Beyond,
+/// wsd answers 502.
+pub(crate) const CGI_REDIRECTS_MAX: u32 = 8;
 
 /// Bytes that a running CGI script with a body counts for beside that body: its streams, its request and its task.
 pub(crate) const CGI_BYTES: usize = 32 << 10;
@@ -231,6 +192,9 @@ pub(crate) const TLS_PORT: u16 = 8443;
 
 /// Bytes of a line of a program with `--framing=json`; wsd logs and skips a longer one. 4 MiB hold 3 MiB in base64.
 pub(crate) const COMMAND_BYTES_MAX: usize = 4 << 20;
+
+/// Invalid lines of such a program that wsd logs in a second; beyond, it logs their number.
+pub(crate) const LOGGED_LINES_MAX: u64 = 10;
 
 /// Bytes of a message of a room's worker; a longer line becomes several messages, in order.
 ///
@@ -270,12 +234,6 @@ pub(crate) const RESTART_MAX: Duration = Duration::from_secs(30);
 
 /// Names in a folder of `--dir` that wsd looks at to list its programs for the console; beyond, the console offers fewer.
 pub(crate) const CONSOLE_NAMES_MAX: usize = 1000;
-
-/// Bytes of the log in one write, when many lines wait.
-pub(crate) const LOG_WRITE_BYTES: usize = 64 << 10;
-
-/// Notices that wait for a systemd that takes nothing (`NOTIFY_SOCKET`); wsd drops further ones.
-pub(crate) const MANAGER_QUEUE: usize = 64;
 
 #[cfg(test)]
 mod tests;

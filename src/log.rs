@@ -21,8 +21,8 @@ use tracing_subscriber::{
 };
 
 use line::Length;
-use queue::Queue;
-pub(crate) use stream::Stream;
+use queue::LogQueue;
+pub(crate) use stream::LogStream;
 
 /// Events that wsd always logs, with whole values: lines of the user's own program, whose length has a limit already, and
 /// the addresses that wsd listens at.
@@ -34,17 +34,17 @@ pub(crate) struct LogOptions {
     /// The lowest level of an event that is logged.
     pub(crate) level: LevelFilter,
     /// The stream that the lines go to.
-    pub(crate) stream: Stream,
+    pub(crate) stream: LogStream,
 }
 
 /// Starts the log. Dropping it writes the lines that still wait.
 pub(crate) fn start(options: LogOptions) -> Log {
-    let queue = Queue::new(options.stream);
+    let queue = LogQueue::new(options.stream);
     let log = Log(Arc::clone(&queue));
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(options.level)
         .log_internal_errors(false)
-        .event_format(Line(Arc::clone(&queue)))
+        .event_format(LineFormat(Arc::clone(&queue)))
         .with_writer(move || QueueWriter(Arc::clone(&queue)))
         .finish();
     // Fails only if another subscriber is set already.
@@ -54,7 +54,7 @@ pub(crate) fn start(options: LogOptions) -> Log {
 
 /// The log. Dropping it waits until all lines are written, or for [`LOG_END`](crate::limits::LOG_END) at most.
 #[derive(Debug)]
-pub(crate) struct Log(Arc<Queue>);
+pub(crate) struct Log(Arc<LogQueue>);
 
 impl Drop for Log {
     fn drop(&mut self) {
@@ -63,7 +63,7 @@ impl Drop for Log {
 }
 
 /// Puts lines into the queue, each in one write.
-struct QueueWriter(Arc<Queue>);
+struct QueueWriter(Arc<LogQueue>);
 
 impl io::Write for QueueWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
@@ -78,9 +78,9 @@ impl io::Write for QueueWriter {
 
 /// Formats an event as a line, or leaves it out if the log only counts it.
 #[derive(Debug)]
-struct Line(Arc<Queue>);
+struct LineFormat(Arc<LogQueue>);
 
-impl<S, N> FormatEvent<S, N> for Line
+impl<S, N> FormatEvent<S, N> for LineFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,

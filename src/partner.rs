@@ -9,15 +9,13 @@ use crate::{budget::Owner, client::Client, close::Close, message::Kind, status::
 
 /// The result of one read of a partner. Each variant has the number of messages that it handed to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// Messages, with nothing more to tell. After [`Said::Last`] it means that the partner goes on without output.
-    Some(u64),
-    /// Messages, and more are likely: the session yields first.
-    Much(u64),
-    /// Messages that are most likely the last: the close may leave together with them.
-    Last(u64),
+pub(crate) enum Delivery {
+    /// The messages of a usual read.
+    Messages(u64),
+    /// The messages of a read that filled its buffer: more are likely, so the session yields first.
+    FullRead(u64),
     /// The end of the partner, with the messages that it completed.
-    End(u64, Verdict),
+    Ended(u64, Verdict),
 }
 
 /// Why a partner will send nothing more.
@@ -50,11 +48,11 @@ pub(crate) trait Partner {
     /// Reads once and hands the messages to `client`.
     ///
     /// It wakes the task of `cx` when there is more to read.
-    fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said>;
+    fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Delivery>;
 
-    /// Notes that the client takes no more for now; the session does not read the partner meanwhile. Ready with [`Said::End`]
-    /// when the session must end nevertheless, after it has handed the remaining messages to `client`.
-    fn poll_blocked(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said>;
+    /// Notes that the client takes no more for now; the session does not read the partner meanwhile. Ready with
+    /// [`Delivery::Ended`] when the session must end nevertheless, after it has handed the remaining messages to `client`.
+    fn poll_blocked(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Delivery>;
 
     /// Returns how long the client may take nothing of what waits for it, and the verdict after that. `None` if nobody waits
     /// for the client.

@@ -28,14 +28,20 @@ pub(crate) struct Reload {
 
 /// The sources of settings and certificates, and their receivers.
 pub(crate) struct Subjects {
+    /// Reads the file of settings.
     pub(crate) loader: Loader,
+    /// Hands new routes to the server.
     pub(crate) routes: watch::Sender<Arc<Routes>>,
+    /// Reads certificates; `None` without TLS.
     pub(crate) certificates: Option<Reloader>,
+    /// Tells systemd when a load begins and ends.
     pub(crate) manager: Manager,
+    /// The shutdown of wsd, after which nothing is loaded.
     pub(crate) shutdown: Shutdown,
 }
 
 impl Reload {
+    /// Returns a reload of these subjects, which loads nothing before it is asked to.
     pub(crate) fn new(subjects: Subjects) -> Self {
         let has_certificates = subjects.certificates.is_some();
         Self { subjects: Arc::new(Mutex::new(subjects)), has_certificates, is_due: Arc::default() }

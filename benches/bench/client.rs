@@ -121,7 +121,7 @@ impl<'t> Connection<'t> {
         received
     }
 
-    /// The same with a buffer that many connections share.
+    /// Reads into a buffer that many connections share.
     pub(crate) fn receive_with(&mut self, buffer: &mut [u8]) -> Result<()> {
         match self.stream.read(buffer)? {
             0 => Err(self.early_end()),
@@ -129,7 +129,7 @@ impl<'t> Connection<'t> {
         }
     }
 
-    /// The same for a crowd that gets the same messages: unless bytes are compared, the kernel only says how many there
+    /// Reads for a crowd that gets the same messages: unless bytes are compared, the kernel only says how many there
     /// were and throws them away, since copying them would cost more than the server does.
     pub(crate) fn skim(&mut self, buffer: &mut [u8]) -> Result<()> {
         if self.counter.check() == Check::Bytes {

@@ -40,7 +40,7 @@ use crate::scenarios::{Repeat, SCENARIOS, Scenario};
 use crate::server::Contender;
 use crate::settings::Settings;
 
-/// What was typed behind `cargo bench --`.
+/// The arguments after `cargo bench --`.
 #[derive(clap::Parser)]
 #[command(name = "cargo bench --")]
 struct Flags {

@@ -15,7 +15,7 @@ use crate::result::Result;
 use crate::server::Server;
 use crate::settings::Settings;
 
-/// What a number means; all in base units: seconds, bytes, per second.
+/// The meaning of a number, in base units: seconds, bytes, per second.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Figure {
@@ -52,7 +52,7 @@ impl Figure {
     }
 }
 
-/// What one run of a scenario gave.
+/// The result of one run of a scenario.
 pub(crate) type Sample = Vec<(Figure, f64)>;
 
 /// Runs `work`, which says how many messages it moved, and puts the clock, the processor time of `server` and, if the

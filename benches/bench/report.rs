@@ -1,4 +1,4 @@
-//! What came out: the table for people, the same as JSON for programs.
+//! The report: a table for people, and JSON for programs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ const NOISE: f64 = 0.1;
 #[derive(Serialize)]
 pub(crate) struct Report {
     pub(crate) machine: Machine,
-    /// What took part, in its own words.
+    /// The versions of the contenders, in their own words.
     pub(crate) versions: BTreeMap<Contender, String>,
     pub(crate) rounds: u32,
     pub(crate) seconds: f64,
@@ -62,7 +62,7 @@ pub(crate) struct Rounds {
 #[derive(Serialize)]
 pub(crate) struct Verdict {
     pub(crate) asked: String,
-    /// The same as a multiple of websocketd's figure.
+    /// Returns the figure as a multiple of websocketd's.
     pub(crate) times: Option<f64>,
     pub(crate) reached: Option<bool>,
 }
@@ -154,7 +154,7 @@ impl Report {
         text
     }
 
-    /// What a reader of the README wants to know of it, as Markdown.
+    /// Returns the summary for the README, as Markdown.
     pub(crate) fn summary(&self) -> String {
         const WANTED: [&str; 5] = ["work", "websocketd", "wsd", "×", "CPU a message"];
         let cells = self.cells();

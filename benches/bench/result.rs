@@ -1,4 +1,4 @@
-//! What everything here returns that can fail, for whatever reason.
+//! The result of every function here that can fail, for any reason.
 
 use std::error::Error;
 

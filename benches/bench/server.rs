@@ -32,7 +32,7 @@ pub(crate) enum Contender {
     Nginx,
 }
 
-/// What a server is started for.
+/// The purpose of a server.
 #[derive(Clone, Copy)]
 pub(crate) enum Job<'j> {
     /// A program that talks in lines: its path or name, and its arguments.

@@ -21,7 +21,7 @@ pub(crate) fn one_at_a_time(settings: &Settings, contender: Contender) -> Result
     visits(settings, contender, 1)
 }
 
-/// The same with fifty clients, none of which waits for another.
+/// Opens sessions from fifty clients, none of which waits for another.
 pub(crate) fn fifty_at_a_time(settings: &Settings, contender: Contender) -> Result<Sample> {
     visits(settings, contender, FIFTY)
 }
@@ -70,7 +70,7 @@ fn visit_until(settings: &Settings, server: &Server, talk: &Talk, at_once: usize
     Ok(count)
 }
 
-/// What a client of `contender` gets from [`herald`].
+/// Returns the message that a client of `contender` gets from [`herald`].
 fn one_line(contender: Contender) -> Talk {
     let wire = if contender == Contender::Socat { Wire::Raw } else { Wire::Text };
     Talk::new(wire, &Text::of_one(LINE_BYTES))

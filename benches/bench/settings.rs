@@ -1,4 +1,4 @@
-//! What is asked of a run: how long, how large and how strictly.
+//! The settings of a run: how long, how large and how strict.
 
 use std::path::Path;
 use std::time::Duration;

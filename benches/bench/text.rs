@@ -1,11 +1,11 @@
-//! What is sent and what must come back: messages of one length, told apart by their number.
+//! The messages that are sent and must come back: of one length, told apart by their number.
 
 use std::iter;
 
 /// Bytes of a line, as the figures of the table mean it; its newline comes on top.
 pub(crate) const LINE_BYTES: usize = 64;
 
-/// The same in a broadcast.
+/// Bytes of a message in a broadcast.
 pub(crate) const BROADCAST_BYTES: usize = 100;
 
 /// Messages sent at a time in a pipelined echo; twice as many may be under way.
@@ -51,7 +51,7 @@ impl Text {
         Self { bytes: (0..LINES).flat_map(|number| numbered(number, message_bytes)).collect(), message_bytes }
     }
 
-    /// The same message again and again.
+    /// One message again and again.
     pub(crate) fn of_one(message_bytes: usize) -> Self {
         Self { bytes: numbered(0, message_bytes).collect(), message_bytes }
     }
@@ -94,14 +94,14 @@ impl Text {
 /// Both sides of an exchange with a server that sends back what it gets, built beforehand.
 pub(crate) struct Talk {
     pub(crate) wire: Wire,
-    /// What must come back.
+    /// Returns the text that must come back.
     pub(crate) text: Text,
     sent: Vec<u8>,
     sent_message_bytes: usize,
 }
 
 impl Talk {
-    /// What `text` looks like on `wire`.
+    /// Returns the bytes of `text` on `wire`.
     pub(crate) fn new(wire: Wire, text: &Text) -> Self {
         let text = if wire == Wire::Raw { text.with_newlines() } else { Text { bytes: text.bytes.clone(), ..*text } };
         let sent: Vec<u8> = match wire {

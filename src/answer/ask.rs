@@ -22,7 +22,7 @@ use crate::{
     },
     shutdown::Shutdown,
     worker::{
-        environ::{Content, Facts, variables},
+        environ::{CgiFacts, Facts, variables},
         variable::Variable,
     },
 };
@@ -99,7 +99,7 @@ impl Ask {
         visitor: &Visitor,
         script: &Script,
         id: &str,
-        content: Content<'_>,
+        content: CgiFacts<'_>,
         subprotocol: Option<&str>,
     ) -> Vec<Variable> {
         let (launcher, request, connection) = (&self.site.launcher, &self.request, &visitor.connection);

@@ -15,7 +15,10 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{http::path::Root, limits::LINK_TRIES_MAX};
+use crate::http::path::Root;
+
+/// Attempts to resolve a link that somebody changes meanwhile; then wsd treats its target as missing.
+const LINK_TRIES_MAX: usize = 16;
 
 /// The use of an opened file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +87,9 @@ pub(super) fn open(root: &Root, path: &Path, purpose: Purpose) -> io::Result<Ope
 }
 
 /// Opens `path` to read it, without the disk. `None` if a part is a link or not cached: [`open`] must be tried.
+///
+/// It spares a request the switch to a thread and back, which more than doubles the rate of small files: see
+/// [`files::folder`](super::files::folder).
 #[cfg(target_os = "linux")]
 pub(super) fn open_cached(root: &Root, path: &Path) -> Option<io::Result<fs::File>> {
     use rustix::fs::{ResolveFlags, openat2};
@@ -100,6 +106,7 @@ pub(super) fn open_cached(root: &Root, path: &Path) -> Option<io::Result<fs::Fil
     }
 }
 
+/// Returns `None`: only Linux opens a file without waiting for a disk.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn open_cached(_: &Root, _: &Path) -> Option<io::Result<fs::File>> {
     None
@@ -182,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_call_the_kernel_has_no_link_is_followed() {
+    fn no_link_is_followed_with_any_call_of_the_kernel() {
         let tree = tempfile::tempdir().expect("a folder");
         let at = |name: &str| tree.path().join(name);
         fs::create_dir_all(at("sub/deep")).expect("folders");

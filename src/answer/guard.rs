@@ -13,7 +13,12 @@ use std::{
 use rustix::fs::OFlags;
 
 use super::beneath::has_hidden_name;
-use crate::{event::Event, http::path::Root, limits::GUARDED_FILES_MAX};
+use crate::{event::Event, http::path::Root};
+
+/// Earlier files at the path of a secret file, which wsd does not serve either; beyond, wsd forgets the oldest.
+///
+/// 8: more than a year of a private key that is renewed every two months. Each takes a descriptor.
+const GUARDED_FILES_MAX: usize = 8;
 
 /// The argument that names a guarded file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

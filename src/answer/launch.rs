@@ -43,7 +43,7 @@ impl Launcher {
     pub(super) async fn admit(&self) -> Result<Permit, Refusal> {
         self.check_budget()?;
         self.admission.claim().await.ok_or_else(|| {
-            let text = "As many programs are running as are allowed. Try again later.";
+            let text = "The limit of programs is reached. Try again later.";
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "maxforks", text).with_hint("raise --maxforks").with_retry()
         })
     }

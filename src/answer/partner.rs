@@ -18,7 +18,7 @@ use crate::{
     session,
     shutdown::Shutdown,
     worker::{
-        environ::{Content, room_variables, unique_id},
+        environ::{CgiFacts, room_variables, unique_id},
         process::Process,
         variable::Variable,
     },
@@ -40,7 +40,7 @@ impl SessionPartner {
             return Err(Refusal::new(StatusCode::NOT_FOUND, "path", "There is no program at this path."));
         };
         let (id, launcher, connection) = (unique_id(), &ask.site.launcher, &visitor.connection);
-        let environment = ask.environment(visitor, &script, &id, Content::default(), subprotocol).await;
+        let environment = ask.environment(visitor, &script, &id, CgiFacts::default(), subprotocol).await;
         if let Some(rooms) = &ask.site.rooms {
             launcher.check_budget()?;
             let member = join(ask, connection, rooms, &script, id, &environment).await?;

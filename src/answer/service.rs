@@ -24,6 +24,7 @@ use crate::{
         page::{self, Body, not_found},
         refusal::Refusal,
     },
+    limits::CGI_REDIRECTS_MAX,
     peer::Connection,
     shutdown::Shutdown,
 };
@@ -45,9 +46,6 @@ type Answerer = for<'a> fn(&'a mut Ask, &'a Visitor) -> Answering<'a>;
 
 /// An answer in the making.
 type Answering<'a> = Pin<Box<dyn Future<Output = Answered> + Send + 'a>>;
-
-/// The most local redirects (RFC 3875, section 6.2.2) that wsd follows for one request: scripts may redirect in a loop.
-const CGI_REDIRECTS_MAX: u32 = 8;
 
 /// Answers the requests of a listener.
 #[derive(Clone, Debug)]

@@ -26,7 +26,7 @@ use error::describe;
 use generate::{GeneratedWord, generate};
 use server::Flags;
 use types::{CommandWords, RouteWords};
-use value::{Flag, Value};
+use value::{Flag, FlagValue};
 
 /// Turns any program that reads standard input and writes standard output into a WebSocket service.
 ///

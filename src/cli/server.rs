@@ -14,14 +14,19 @@ use super::{
 /// All flags that the top of a file may set, by subject.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Flags {
+    /// Addresses and ports.
     #[command(flatten)]
     pub(crate) listen: ListenFlags,
+    /// TLS.
     #[command(flatten)]
     pub(crate) tls: TlsFlags,
+    /// The site at the top of the file.
     #[command(flatten)]
     pub(crate) site: SiteFlags,
+    /// Memory and threads.
     #[command(flatten)]
     pub(crate) resources: ResourceFlags,
+    /// The log.
     #[command(flatten)]
     pub(crate) log: LogFlags,
 }

@@ -15,16 +15,22 @@ use super::{
 /// The flags of a site, by subject.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub(crate) struct SiteFlags {
+    /// The served programs and folders.
     #[command(flatten)]
     pub(crate) served: ServedFlags,
+    /// How programs run.
     #[command(flatten)]
     pub(crate) programs: ProgramFlags,
+    /// Shared programs.
     #[command(flatten)]
     pub(crate) rooms: RoomFlags,
+    /// The limits of connections.
     #[command(flatten)]
     pub(crate) clients: ClientFlags,
+    /// The pages that may connect.
     #[command(flatten)]
     pub(crate) pages: PageFlags,
+    /// HTTP responses.
     #[command(flatten)]
     pub(crate) answers: AnswerFlags,
 }

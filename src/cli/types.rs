@@ -6,7 +6,7 @@ use std::{num::NonZero, slice, time::Duration};
 use serde::{Deserialize, Deserializer};
 use toml::Value as Toml;
 
-use super::value::{Flag, Value};
+use super::value::{Flag, FlagValue};
 
 /// A duration in whole milliseconds.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,10 +40,10 @@ impl Limit {
     }
 }
 
-/// Implements [`Value`]: the function that turns a word into TOML, the expected values, and the reader of TOML.
+/// Implements [`FlagValue`]: the function that turns a word into TOML, the expected values, and the reader of TOML.
 macro_rules! values {
     ($($type:ty: $spelled:expr, $expected:literal, |$toml:ident| $read:expr;)*) => {$(
-        impl Value for $type {
+        impl FlagValue for $type {
             fn expected() -> String {
                 $expected.to_owned()
             }
@@ -95,7 +95,7 @@ values! {
 }
 
 /// A path. It may be empty, because scripts pass variables that are empty; wsd then treats the flag as absent.
-impl Value for OsString {
+impl FlagValue for OsString {
     fn expected() -> String {
         String::expected()
     }

@@ -16,7 +16,7 @@ pub(crate) struct Flag<T> {
 }
 
 /// A type of values.
-pub(crate) trait Value: Clone + Send + Sync + 'static {
+pub(crate) trait FlagValue: Clone + Send + Sync + 'static {
     /// The valid words, if the type has a list. Help, completions and errors take them from here.
     const WORDS: &'static [&'static str] = &[];
 
@@ -49,7 +49,7 @@ impl<T: PartialEq> PartialEq for Flag<T> {
     }
 }
 
-impl<T: Value> ValueParserFactory for Flag<T> {
+impl<T: FlagValue> ValueParserFactory for Flag<T> {
     type Parser = ValueParser;
 
     fn value_parser() -> ValueParser {
@@ -64,7 +64,7 @@ impl<T: Value> ValueParserFactory for Flag<T> {
     }
 }
 
-impl<'de, T: Value> Deserialize<'de> for Flag<T> {
+impl<'de, T: FlagValue> Deserialize<'de> for Flag<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let given = Spanned::<Toml>::deserialize(deserializer)?;
         if let Some(value) = T::of_toml(given.get_ref()) {
@@ -82,7 +82,7 @@ macro_rules! words {
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub(crate) enum $name { $($value),+ }
 
-        impl crate::cli::value::Value for $name {
+        impl crate::cli::value::FlagValue for $name {
             const WORDS: &'static [&'static str] = &[$($($word),+),+];
 
             fn expected() -> String {

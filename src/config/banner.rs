@@ -2,14 +2,14 @@
 
 use std::{env, fmt::Write};
 
-use super::{file::File, routes::routes};
+use super::{file::ConfigFile, routes::routes};
 use crate::{
     cli::{
         self, CommandLine,
         server::Flags,
         site::SharingWord,
         types::{CommandWords, Items},
-        value::{Value, is_on},
+        value::{FlagValue, is_on},
     },
     http::origin::Policy,
     server::{
@@ -52,7 +52,7 @@ impl Banner {
 const NO_CONSOLE: &str = "add --devconsole for a page that talks to the programs";
 
 /// Returns the lines for the terminal.
-pub(super) fn banner(line: &CommandLine, file: &File, listen: &ListenOptions, origin: &Policy) -> Banner {
+pub(super) fn banner(line: &CommandLine, file: &ConfigFile, listen: &ListenOptions, origin: &Policy) -> Banner {
     let flags = line.over(file.flags.clone());
     let (served, command) = (&flags.site.served, line.command.as_deref());
     let mut banner = format!("wsd {VERSION}\n");

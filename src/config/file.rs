@@ -13,7 +13,7 @@ use crate::cli::{
 
 /// A file of settings.
 #[derive(Debug, Default)]
-pub(super) struct File {
+pub(super) struct ConfigFile {
     name: String,
     text: String,
     /// The flags at its top.
@@ -29,7 +29,9 @@ pub(super) struct File {
 pub(super) struct Route {
     /// The offset in the file at which the table starts; `None` for `--route`.
     pub(super) start: Option<usize>,
+    /// The path of its URLs.
     pub(super) path: Flag<String>,
+    /// The program to start and its arguments.
     pub(super) command: Option<Flag<CommandWords>>,
     /// The flags in the table, and those that it inherits from the top of the file.
     pub(super) flags: SiteFlags,
@@ -42,7 +44,7 @@ struct RouteKeys {
     command: Option<Flag<CommandWords>>,
 }
 
-impl File {
+impl ConfigFile {
     /// Adds file and line to an error, if it is about a value in the file. Prefers a value in the table that starts at
     /// `start` to a value above it.
     pub(super) fn locate(&self, error: Error, start: usize) -> Error {
@@ -96,8 +98,8 @@ impl File {
 }
 
 /// Reads and checks the file of `--config`, if there is one.
-pub(super) fn read(line: &CommandLine) -> Result<File, Error> {
-    let Some(path) = &line.run.config else { return Ok(File::default()) };
+pub(super) fn read(line: &CommandLine) -> Result<ConfigFile, Error> {
+    let Some(path) = &line.run.config else { return Ok(ConfigFile::default()) };
     let name = path.display().to_string();
     let bytes = fs::read(path).map_err(|cause| {
         Error::new(format!("cannot read `{name}` of --config: {cause}"), "name a readable TOML file")
@@ -112,8 +114,8 @@ pub(super) fn read(line: &CommandLine) -> Result<File, Error> {
 }
 
 /// Parses and checks `text`, the content of the file `name`.
-pub(super) fn parse(name: String, text: String) -> Result<File, Error> {
-    let mut file = File { name, text, ..File::default() };
+pub(super) fn parse(name: String, text: String) -> Result<ConfigFile, Error> {
+    let mut file = ConfigFile { name, text, ..ConfigFile::default() };
     file.fill().map_err(|error| file.locate(error, 0))?;
     Ok(file)
 }

@@ -23,7 +23,7 @@ use crate::{
 };
 use banner::Banner;
 use error::Error;
-use file::File;
+use file::ConfigFile;
 use routes::Plan;
 
 /// The settings, one for each module that needs some.
@@ -91,7 +91,10 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
         listen,
         tls,
         routes,
-        log: LogOptions { level, stream: if line.is_websocketd { log::Stream::Output } else { log::Stream::Error } },
+        log: LogOptions {
+            level,
+            stream: if line.is_websocketd { log::LogStream::Output } else { log::LogStream::Error },
+        },
         threads: line.over(file.flags.resources).threads.map(|threads| threads.value),
         announces: !line.is_websocketd,
         is_check: is_on(&line.run.check),
@@ -100,7 +103,7 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
 }
 
 /// Builds the settings of the server itself. They change only at a restart.
-fn server(line: &CommandLine, file: &File) -> Result<(LevelFilter, Option<TlsOptions>, ListenOptions), Error> {
+fn server(line: &CommandLine, file: &ConfigFile) -> Result<(LevelFilter, Option<TlsOptions>, ListenOptions), Error> {
     let Flags { listen, tls, log, .. } = line.over(file.flags.clone());
     let level = match log.loglevel.as_deref() {
         Some(LevelWord::Debug) => LevelFilter::DEBUG,

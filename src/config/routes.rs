@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use super::{
     error::Error,
-    file::{File, Route},
+    file::{ConfigFile, Route},
     secrets,
     site::{Recipe, serves, site},
 };
@@ -56,7 +56,7 @@ impl Default for Plan {
 
 impl Plan {
     /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms.
-    pub(super) fn build(&mut self, line: &CommandLine, file: &File) -> Result<Routes, Error> {
+    pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile) -> Result<Routes, Error> {
         let mut next = Self { admission: self.admission.clone(), budget: self.budget.clone(), ..Self::default() };
         let routes = routes(line, file);
         for route in &routes {
@@ -121,7 +121,7 @@ impl Plan {
     }
 
     /// Adds the site for paths without a route, and returns the limit of all programs.
-    fn add_otherwise(&mut self, old: &Self, line: &CommandLine, file: &File) -> Result<Option<usize>, Error> {
+    fn add_otherwise(&mut self, old: &Self, line: &CommandLine, file: &ConfigFile) -> Result<Option<usize>, Error> {
         let (command, flags) = (line.command.clone(), line.over(file.flags.site.clone()));
         let mut recipe = Recipe { command, flags, is_websocketd: line.is_websocketd };
         if !self.sites.is_empty() {
@@ -174,7 +174,7 @@ impl Plan {
     }
 }
 
-fn nothing_to_serve(file: &File) -> Error {
+fn nothing_to_serve(file: &ConfigFile) -> Error {
     if file.is_empty() {
         let message = format!("cannot serve anything: the file `{}` of --config is empty", file.name());
         return Error::new(message, "write a route into it: [[route]], path = \"/\", command = [\"cat\"], a line each");
@@ -184,7 +184,7 @@ fn nothing_to_serve(file: &File) -> Error {
 }
 
 /// Lists the routes of the file and of the command line. A route of the command line replaces one at the same path.
-pub(super) fn routes(line: &CommandLine, file: &File) -> Vec<Route> {
+pub(super) fn routes(line: &CommandLine, file: &ConfigFile) -> Vec<Route> {
     let is_replaced = |route: &&Route| line.run.route.iter().any(|own| own.0 == *route.path);
     let own = line.run.route.iter().map(|own| Route {
         start: None,

@@ -42,8 +42,11 @@ use crate::{
 /// The settings of a site. Equal recipes make equal sites.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Recipe {
+    /// The program to start and its arguments.
     pub(super) command: Option<Flag<CommandWords>>,
+    /// The flags, with inherited ones.
     pub(super) flags: SiteFlags,
+    /// Whether wsd runs under the name `websocketd`, with its defaults.
     pub(super) is_websocketd: bool,
 }
 

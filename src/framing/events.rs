@@ -20,7 +20,7 @@ use crate::{limits::COMMAND_BYTES_MAX, message::Kind};
 /// An event for the program.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-enum Event<'a> {
+enum ClientEvent<'a> {
     Open {
         client: &'a str,
         env: serde_json::Map<String, serde_json::Value>,
@@ -28,7 +28,7 @@ enum Event<'a> {
     Message {
         client: &'a str,
         #[serde(flatten)]
-        content: Content<'a>,
+        content: MessageContent<'a>,
     },
     Close {
         client: &'a str,
@@ -39,7 +39,7 @@ enum Event<'a> {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Content<'a> {
+enum MessageContent<'a> {
     Text(&'a str),
     Binary(String),
 }
@@ -47,16 +47,16 @@ enum Content<'a> {
 /// Appends an `open` event for a new client; `variables` are those of CGI.
 pub(crate) fn open<'a>(client: &str, variables: impl Iterator<Item = (&'a str, &'a str)>, input: &mut Vec<u8>) {
     let env = variables.map(|(name, value)| (name.to_owned(), value.into())).collect();
-    append(&Event::Open { client, env }, input);
+    append(&ClientEvent::Open { client, env }, input);
 }
 
 /// Appends a `message` event with a client's message; text is UTF-8.
 pub(crate) fn message(client: &str, kind: Kind, payload: &[u8], input: &mut Vec<u8>) {
     let content = match (kind, str::from_utf8(payload)) {
-        (Kind::Text, Ok(text)) => Content::Text(text),
-        _ => Content::Binary(BASE64.encode(payload)),
+        (Kind::Text, Ok(text)) => MessageContent::Text(text),
+        _ => MessageContent::Binary(BASE64.encode(payload)),
     };
-    append(&Event::Message { client, content }, input);
+    append(&ClientEvent::Message { client, content }, input);
 }
 
 /// Returns the bytes that [`message`] appends at most.
@@ -72,10 +72,10 @@ pub(crate) fn message_bytes(client: &str, kind: Kind, payload: &[u8]) -> usize {
 
 /// Appends a `close` event for a client that is gone.
 pub(crate) fn close(client: &str, code: u16, reason: &str, input: &mut Vec<u8>) {
-    append(&Event::Close { client, code, reason }, input);
+    append(&ClientEvent::Close { client, code, reason }, input);
 }
 
-fn append(event: &Event<'_>, input: &mut Vec<u8>) {
+fn append(event: &ClientEvent<'_>, input: &mut Vec<u8>) {
     serde_json::to_writer(&mut *input, event).expect("a vector takes all");
     input.push(b'\n');
 }
@@ -102,7 +102,7 @@ pub(crate) enum Receivers {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Line {
+struct CommandKeys {
     #[serde(deserialize_with = "given")]
     text: Option<String>,
     #[serde(deserialize_with = "given")]
@@ -169,13 +169,13 @@ fn read(line: &[u8]) -> Result<Command, String> {
         // serde would also accept a list, and take its values in the order of the keys.
         return Err("it is not a JSON object".to_owned());
     }
-    let Line { text, binary, to, except, close, code, reason } =
+    let CommandKeys { text, binary, to, except, close, code, reason } =
         serde_json::from_slice(line).map_err(|error| null_in(line).unwrap_or_else(|| error.to_string()))?;
     let (kind, payload) = match (text, binary, close) {
         (Some(text), None, None) => (Kind::Text, text.into_bytes()),
         (None, Some(binary), None) => match BASE64.decode(binary.as_bytes()) {
             Ok(payload) => (Kind::Binary, payload),
-            Err(error) => return Err(format!("`binary` is no base64: {error}")),
+            Err(error) => return Err(format!("`binary` is not base64: {error}")),
         },
         (None, None, Some(client)) if to.is_none() && except.is_none() => {
             let (code, reason) = (code.unwrap_or(1000), reason.unwrap_or_default());
@@ -215,7 +215,7 @@ fn null_in(line: &[u8]) -> Option<String> {
 
 /// A line of the program's output.
 #[derive(Debug)]
-pub(crate) enum Said<'a> {
+pub(crate) enum ParsedLine<'a> {
     /// A command.
     Command(Command),
     /// An invalid line: its beginning, and the reason.
@@ -236,7 +236,7 @@ pub(crate) struct Commands {
 
 impl Commands {
     /// Takes the next bytes of the output and calls `on` with each line that they complete, in order.
-    pub(crate) fn decode(&mut self, mut output: &[u8], on: &mut impl FnMut(Said<'_>)) {
+    pub(crate) fn decode(&mut self, mut output: &[u8], on: &mut impl FnMut(ParsedLine<'_>)) {
         while let Some(end) = memchr(b'\n', output) {
             let (line, rest) = (&output[..end], &output[end + 1..]);
             output = rest;
@@ -258,7 +258,7 @@ impl Commands {
         if self.held.len() > COMMAND_BYTES_MAX {
             let held = std::mem::take(&mut self.held);
             self.is_skipping = true;
-            on(Said::Invalid(beginning(&held), "the line is too long".to_owned()));
+            on(ParsedLine::Invalid(beginning(&held), "the line is too long".to_owned()));
         }
     }
 
@@ -268,7 +268,7 @@ impl Commands {
     }
 
     /// Calls `on` with a last line without a newline.
-    pub(crate) fn finish(&mut self, on: &mut impl FnMut(Said<'_>)) {
+    pub(crate) fn finish(&mut self, on: &mut impl FnMut(ParsedLine<'_>)) {
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
             say(&held, on);
@@ -276,13 +276,13 @@ impl Commands {
     }
 }
 
-fn say(line: &[u8], on: &mut impl FnMut(Said<'_>)) {
+fn say(line: &[u8], on: &mut impl FnMut(ParsedLine<'_>)) {
     if line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii().is_empty() {
         return;
     }
     match command(line) {
-        Ok(command) => on(Said::Command(command)),
-        Err(why) => on(Said::Invalid(beginning(line), why)),
+        Ok(command) => on(ParsedLine::Command(command)),
+        Err(why) => on(ParsedLine::Invalid(beginning(line), why)),
     }
 }
 

@@ -6,7 +6,7 @@ mod streams;
 
 use crate::message::{Kind, Piece};
 use lines::Lines;
-use streams::Stream;
+use streams::StreamLines;
 
 /// The format of messages in a worker's standard input and output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Framing {
         match self {
             Self::Lines | Self::Json => Decoder::Lines(Lines::default()),
             Self::Chunks => Decoder::Chunks,
-            Self::Streams => Decoder::Streams(Stream::new("stdout"), Stream::new("stderr")),
+            Self::Streams => Decoder::Streams(StreamLines::new("stdout"), StreamLines::new("stderr")),
             #[cfg(test)]
             Self::Picky => Decoder::Picky,
         }
@@ -67,7 +67,7 @@ pub(crate) enum Decoder {
     /// See [`Framing::Chunks`].
     Chunks,
     /// See [`Framing::Streams`]: standard output and standard error.
-    Streams(Stream, Stream),
+    Streams(StreamLines, StreamLines),
     /// See [`Framing::Picky`].
     #[cfg(test)]
     Picky,
@@ -135,6 +135,7 @@ mod picky {
     use super::Garbled;
     use crate::message::{Kind, Piece};
 
+    /// See [`Framing::Picky`](super::Framing::Picky).
     pub(super) fn decode(output: &[u8], emit: &mut impl FnMut(Piece<'_>)) -> Result<(), Garbled> {
         for byte in output.chunks(1) {
             if byte == b"!" {

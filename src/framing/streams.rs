@@ -17,16 +17,18 @@ use crate::{
 ///
 /// A line longer than [`EVENT_LINE_BYTES_MAX`] becomes several messages: the streams must not wait for each other.
 #[derive(Debug)]
-pub(crate) struct Stream {
+pub(crate) struct StreamLines {
     name: &'static str,
     held: Vec<u8>,
 }
 
-impl Stream {
+impl StreamLines {
+    /// Returns a decoder for the stream of that name.
     pub(super) fn new(name: &'static str) -> Self {
         Self { name, held: Vec::new() }
     }
 
+    /// See [`Decoder::decode`](super::Decoder::decode).
     pub(super) fn decode(&mut self, mut output: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
         while !output.is_empty() {
             let room = EVENT_LINE_BYTES_MAX - self.held.len();
@@ -48,6 +50,7 @@ impl Stream {
         }
     }
 
+    /// See [`Decoder::finish`](super::Decoder::finish).
     pub(super) fn finish(&mut self, emit: &mut impl FnMut(Piece<'_>)) {
         if !self.held.is_empty() {
             let line = std::mem::take(&mut self.held);
@@ -55,6 +58,7 @@ impl Stream {
         }
     }
 
+    /// See [`Decoder::held`](super::Decoder::held).
     pub(super) fn held(&self) -> usize {
         self.held.capacity()
     }
@@ -95,7 +99,7 @@ mod tests {
 
     fn objects(reads: &[&[u8]]) -> Vec<String> {
         let mut objects = Vec::new();
-        let mut stream = Stream::new("stderr");
+        let mut stream = StreamLines::new("stderr");
         let mut emit = |piece: Piece<'_>| objects.push(String::from_utf8(piece.payload.to_vec()).expect("text"));
         for read in reads {
             stream.decode(read, &mut emit);

@@ -28,7 +28,7 @@ use super::{
     wire::{Exchange, Foreign, Wire},
 };
 use crate::{
-    budget::{Budget, Kind, Owner, Share},
+    budget::{Budget, Owner, OwnerKind, Share},
     event::Event,
     limits::{HEAD_BYTES_MAX, HTTP_BUFFER_BYTES_MAX, SHUTDOWN_ANSWER},
     peer::Peer,
@@ -47,7 +47,7 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
     respond: impl Fn(Request<Incoming>) -> F,
 ) {
     let answers = TaskTracker::new();
-    let owner = Owner::new(budget, Kind::Client);
+    let owner = Owner::new(budget, OwnerKind::Client);
     let exchange = Arc::<Exchange>::default();
     let wire = Wire::new(Timed::new(stream, answers.clone(), owner.clone()), Arc::clone(&exchange));
     let service = service_fn(|mut request: Request<Incoming>| {

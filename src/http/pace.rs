@@ -172,7 +172,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        budget::{Budget, Kind},
+        budget::{Budget, OwnerKind},
         socket::stream::Plain,
     };
 
@@ -182,7 +182,7 @@ mod tests {
     fn connection() -> (Timed, UnixStream, TaskTracker) {
         let (own, client) = UnixStream::pair().expect("a pair of sockets");
         let answers = TaskTracker::new();
-        let owner = Owner::new(&Budget::new(None), Kind::Client);
+        let owner = Owner::new(&Budget::new(None), OwnerKind::Client);
         (Timed::new(Stream::Left(Plain::Right(own)), answers.clone(), owner), client, answers)
     }
 

@@ -27,11 +27,12 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 25] = [
+    let table: [(&str, &[String], &[String]); 29] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("a program's line", &[], &[bytes(LINE_BYTES_HELD), bytes(ROOM_MESSAGE_BYTES_MAX)]),
         ("a line with `--framing=json`", &[bytes(COMMAND_BYTES_MAX)], &[]),
+        ("invalid lines with `--framing=json` in the log", &[LOGGED_LINES_MAX.to_string()], &[]),
         ("clients of a room", &[number(SEATS_MAX)], &[]),
         ("bytes that wait in wsd", &[bytes(BUFFER_BYTES_MAX)], &[]),
         ("bytes that wait for a client of a room", &[bytes(SEAT_BYTES_MAX)], &[]),
@@ -50,9 +51,20 @@ fn the_documented_limits_are_these() {
             &[bytes(CGI_HEAD_BYTES_MAX), format!("{CGI_HEADERS_MAX} headers")],
             &[],
         ),
+        ("local redirects of CGI scripts for one request", &[CGI_REDIRECTS_MAX.to_string()], &[]),
         ("connections that are not sessions", &[number(CONNECTIONS_MAX)], &[]),
         ("a client that does not answer a Close frame", &[seconds(CLOSE_ANSWER)], &[]),
         ("a client that does not read the last output", &[seconds(LAST_OUTPUT_STALL)], &[]),
+        (
+            "a program that does not read the last messages of a client that has closed",
+            &[seconds(CLOSED_STALL_MAX)],
+            &[],
+        ),
+        (
+            "a shared program that does not read the last messages, without clients",
+            &[seconds(LAST_INPUT_STALL_MAX)],
+            &[],
+        ),
         ("names in a folder of `--dir` that the console's list looks at", &[number(CONSOLE_NAMES_MAX)], &[]),
         ("a value in the log", &[number(LOG_FIELD_CHARS_MAX), bytes(STDERR_LINE_BYTES_MAX)], &[]),
         ("lines of one event and level in the log", &[LOG_LINES_A_SECOND_MAX.to_string()], &[]),

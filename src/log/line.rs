@@ -83,7 +83,7 @@ struct Fields<'a> {
 impl tracing::field::Visit for Fields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() != NAME {
-            let _ = write!(self.to, " {}={}", field.name(), Value(value, self.length));
+            let _ = write!(self.to, " {}={}", field.name(), LogValue(value, self.length));
         }
     }
 
@@ -95,9 +95,9 @@ impl tracing::field::Visit for Fields<'_> {
 }
 
 /// A value in a line: a plain word as it is, all else quoted and escaped. The length of a cut value follows it.
-pub(super) struct Value<'a>(pub(super) &'a str, pub(super) Length);
+pub(super) struct LogValue<'a>(pub(super) &'a str, pub(super) Length);
 
-impl fmt::Display for Value<'_> {
+impl fmt::Display for LogValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(whole, length) = *self;
         let front = match whole.char_indices().nth(LOG_FIELD_CHARS_MAX) {
@@ -155,7 +155,7 @@ mod tests {
             ("é€", "é€"),
         ];
         for (value, want) in table {
-            assert_eq!(Value(value, Length::Cut).to_string(), want, "{value:?}");
+            assert_eq!(LogValue(value, Length::Cut).to_string(), want, "{value:?}");
         }
     }
 
@@ -164,7 +164,7 @@ mod tests {
         let controls = ['\u{AD}', '\u{61C}', '\u{180E}', '\u{2028}', '\u{2029}', '\u{FEFF}'].into_iter();
         for c in controls.chain('\u{200B}'..='\u{200F}').chain('\u{202A}'..='\u{202E}').chain('\u{2060}'..='\u{206F}') {
             let want = format!("\"a\\u{{{:x}}}b\"", u32::from(c));
-            assert_eq!(Value(&format!("a{c}b"), Length::Cut).to_string(), want);
+            assert_eq!(LogValue(&format!("a{c}b"), Length::Cut).to_string(), want);
         }
     }
 
@@ -172,8 +172,8 @@ mod tests {
     fn a_long_value_is_cut_and_its_length_told() {
         let text = |count| "é".repeat(count);
         let (most, more) = (text(LOG_FIELD_CHARS_MAX), text(LOG_FIELD_CHARS_MAX + 1));
-        assert_eq!(Value(&most, Length::Cut).to_string(), most);
-        assert_eq!(Value(&more, Length::Cut).to_string(), format!("\"{most}… ({} bytes)\"", more.len()));
-        assert_eq!(Value(&more, Length::Whole).to_string(), more);
+        assert_eq!(LogValue(&most, Length::Cut).to_string(), most);
+        assert_eq!(LogValue(&more, Length::Cut).to_string(), format!("\"{most}… ({} bytes)\"", more.len()));
+        assert_eq!(LogValue(&more, Length::Whole).to_string(), more);
     }
 }

@@ -11,17 +11,20 @@ use std::{
 use tracing::Level;
 
 use super::{
-    line::{self, Length, Value},
+    line::{self, Length, LogValue},
     rates::{Decision, Rates},
-    stream::Stream,
+    stream::LogStream,
 };
-use crate::limits::{LOG_BYTES_MAX, LOG_END, LOG_WRITE_BYTES};
+use crate::limits::{LOG_BYTES_MAX, LOG_END};
+
+/// Bytes of the log in one write, when many lines wait.
+const LOG_WRITE_BYTES: usize = 64 << 10;
 
 /// The queue to the thread that writes. The first line starts that thread.
 #[derive(Debug)]
-pub(super) struct Queue {
-    stream: Stream,
-    state: Mutex<State>,
+pub(super) struct LogQueue {
+    stream: LogStream,
+    state: Mutex<QueueState>,
     /// Notified when the thread has something to do, or has ended.
     changed: Condvar,
     /// Whether the thread runs: the system may have no thread left.
@@ -29,7 +32,7 @@ pub(super) struct Queue {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     /// Lines, the first of which may have been written in part.
     bytes: VecDeque<u8>,
     /// The number of lines for which there was no room.
@@ -42,9 +45,9 @@ struct State {
     has_ended: bool,
 }
 
-impl Queue {
+impl LogQueue {
     /// Returns an empty queue to `stream`.
-    pub(super) fn new(stream: Stream) -> Arc<Self> {
+    pub(super) fn new(stream: LogStream) -> Arc<Self> {
         let (state, changed) = (Mutex::default(), Condvar::new());
         Arc::new(Self { stream, state, changed, has_thread: OnceLock::new() })
     }
@@ -87,7 +90,7 @@ impl Queue {
     }
 
     /// Writes all lines on this thread.
-    fn write_here(&self, mut state: MutexGuard<'_, State>) {
+    fn write_here(&self, mut state: MutexGuard<'_, QueueState>) {
         let mut bytes = Vec::new();
         state.take(&mut bytes, usize::MAX);
         self.stream.write(&bytes);
@@ -100,7 +103,7 @@ impl Queue {
         })
     }
 
-    fn wake(&self, mut state: MutexGuard<'_, State>) {
+    fn wake(&self, mut state: MutexGuard<'_, QueueState>) {
         if mem::take(&mut state.is_idle) {
             drop(state);
             self.changed.notify_all();
@@ -141,12 +144,12 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl QueueState {
     /// Adds a line if there is room. After a lost line it waits for room for many, so that one count covers all lost lines.
     fn push(&mut self, line: &[u8]) {
         let room = LOG_BYTES_MAX.saturating_sub(self.bytes.len());
@@ -168,7 +171,7 @@ impl State {
     /// Adds a line for each count of [`Rates::take_over`].
     fn tell_left_out(&mut self, now: Option<Instant>) {
         for left_out in self.rates.take_over(now) {
-            let event = Value(&left_out.name, Length::Cut);
+            let event = LogValue(&left_out.name, Length::Cut);
             let fields = format_args!("event={event} lines={}", left_out.lines);
             self.push(line::own(left_out.level, "lines left out", fields).as_bytes());
         }
@@ -196,7 +199,7 @@ mod tests {
     #[test]
     fn a_full_queue_takes_nothing_until_there_is_room_for_much_and_tells_how_much_was_lost() {
         const LINE: &[u8] = &[b'x'; 1024];
-        let (mut state, mut portion) = (State::default(), Vec::new());
+        let (mut state, mut portion) = (QueueState::default(), Vec::new());
         for _ in 0..LOG_BYTES_MAX / LINE.len() + 5 {
             state.push(LINE);
         }

@@ -10,11 +10,11 @@ use crate::limits::LOG_LINES_A_SECOND_MAX;
 
 /// The recent events by kind. Names of events are constants, so the list is short.
 #[derive(Debug, Default)]
-pub(super) struct Rates(Vec<Kind>);
+pub(super) struct Rates(Vec<Rate>);
 
 /// The events of one name and level in a second, which began with the first.
 #[derive(Debug)]
-struct Kind {
+struct Rate {
     level: Level,
     name: String,
     began: Instant,
@@ -25,8 +25,11 @@ struct Kind {
 /// Lines of one kind that were left out.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LeftOut {
+    /// Their level.
     pub(super) level: Level,
+    /// Their event's name.
     pub(super) name: String,
+    /// Their number.
     pub(super) lines: u64,
 }
 
@@ -41,7 +44,7 @@ pub(super) enum Decision {
     Count,
 }
 
-impl Kind {
+impl Rate {
     fn end(&self) -> Instant {
         self.began + Duration::from_secs(1)
     }
@@ -51,7 +54,7 @@ impl Rates {
     /// Counts an event, and decides whether to log it. Call [`Rates::take_over`] before, for the seconds that are over.
     pub(super) fn decide(&mut self, level: Level, name: &str, now: Instant) -> Decision {
         let Some(kind) = self.0.iter_mut().find(|kind| kind.level == level && kind.name == name) else {
-            self.0.push(Kind { level, name: name.to_owned(), began: now, logged: 1, left_out: 0 });
+            self.0.push(Rate { level, name: name.to_owned(), began: now, logged: 1, left_out: 0 });
             return Decision::Log;
         };
         if kind.logged < LOG_LINES_A_SECOND_MAX {
@@ -71,7 +74,7 @@ impl Rates {
 
     /// Returns the end of the next second in which an event was left out.
     pub(super) fn next_end(&self) -> Option<Instant> {
-        self.0.iter().filter(|kind| kind.left_out > 0).map(Kind::end).min()
+        self.0.iter().filter(|kind| kind.left_out > 0).map(Rate::end).min()
     }
 }
 

@@ -4,14 +4,14 @@ use std::io::{self, Write as _};
 
 /// The stream that lines of the log go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stream {
+pub(crate) enum LogStream {
     /// Standard error.
     Error,
     /// Standard output, as in websocketd.
     Output,
 }
 
-impl Stream {
+impl LogStream {
     /// Writes whole lines. Ignores errors: nobody may be reading.
     pub(super) fn write(self, lines: &[u8]) {
         let _ = match self {

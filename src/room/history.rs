@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, mem, sync::Arc};
 
 use crate::{
-    budget::{Budget, Kind as OwnerKind, Owner, Share},
+    budget::{Budget, Owner, OwnerKind, Share},
     limits::HISTORY_BYTES_MAX,
     message::{Batch, Draft, Kind},
 };

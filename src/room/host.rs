@@ -7,7 +7,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use tokio::time::{Instant, sleep_until};
@@ -20,9 +19,9 @@ use crate::{
     event::{self, Event},
     framing::{
         Decoder, Garbled,
-        events::{Command, Commands, Receivers, Said},
+        events::{Command, Commands, ParsedLine, Receivers},
     },
-    limits::{PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
+    limits::{LAST_INPUT_STALL_MAX, PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
     message::{Draft, Piece},
     partner::Verdict,
     peer::Connection,
@@ -37,9 +36,6 @@ use crate::{
         stop::stop,
     },
 };
-
-/// The time that a worker may read nothing of the input of the last clients.
-const LAST_INPUT_STALL_MAX: Duration = Duration::from_secs(5);
 
 /// Runs the worker of `room` to its end, and returns its status.
 ///
@@ -185,7 +181,7 @@ impl Host {
         let portion = if self.room.options.budget.is_full() { READ_BYTES_WHEN_FULL } else { PIPE_BYTES };
         let read = ready!(self.outputs.poll_read(cx, &mut buffer[..portion], &self.connection));
         let (source, count) = match read {
-            Read::Some(source, count) => (source, count),
+            Read::Bytes(source, count) => (source, count),
             Read::Closed => return Poll::Ready(self.finish().map(|()| 1)),
             Read::Over => return Poll::Ready(Ok(0)),
         };
@@ -270,18 +266,18 @@ fn collect(piece: Piece<'_>, part: &mut Vec<u8>, draft: &mut Draft) {
 }
 
 /// Carries out a command. Collects messages for all clients in the draft, and keeps the order.
-fn dispatch(room: &Room, connection: &Connection, said: Said<'_>, draft: &mut Draft, invalid: &mut InvalidLines) {
+fn dispatch(room: &Room, connection: &Connection, said: ParsedLine<'_>, draft: &mut Draft, invalid: &mut InvalidLines) {
     match said {
-        Said::Command(Command::Send { kind, payload, to: Receivers::All }) => draft.push(kind, &payload),
-        Said::Command(Command::Send { kind, payload, to }) => {
+        ParsedLine::Command(Command::Send { kind, payload, to: Receivers::All }) => draft.push(kind, &payload),
+        ParsedLine::Command(Command::Send { kind, payload, to }) => {
             room.publish(draft, &Receivers::All);
             draft.push(kind, &payload);
             room.publish(draft, &to);
         }
-        Said::Command(Command::Close { client, code, reason }) => {
+        ParsedLine::Command(Command::Close { client, code, reason }) => {
             room.publish(draft, &Receivers::All);
             lock(&room.hub).dismiss(&client, Verdict::Dismissed(Close::new(code, reason)));
         }
-        Said::Invalid(beginning, why) => invalid.add(connection, beginning, &why),
+        ParsedLine::Invalid(beginning, why) => invalid.add(connection, beginning, &why),
     }
 }

@@ -5,10 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{event::Event, peer::Connection};
-
-/// Invalid lines in a second that are logged; beyond, wsd logs their number.
-const LOGGED_LINES_MAX: u64 = 10;
+use crate::{event::Event, limits::LOGGED_LINES_MAX, peer::Connection};
 
 /// The invalid lines of the current second.
 #[derive(Debug, Default)]

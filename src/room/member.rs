@@ -12,14 +12,14 @@ use tokio::time::Instant;
 
 use super::{NoSeat, Room, history::History, lock::lock, options::Slow, seat::Seat};
 use crate::{
-    budget::{Kind as OwnerKind, Owner},
+    budget::{Owner, OwnerKind},
     client::Client,
     close::Close,
     event::Event,
     framing::events,
     limits::SEATS_MAX,
     message::{Draft, Kind},
-    partner::{Partner, Said, Verdict},
+    partner::{Delivery, Partner, Verdict},
     stall::StallWatch,
     status::Status,
 };
@@ -107,13 +107,13 @@ impl Member {
     }
 
     /// Hands the remaining messages of the seat to the client, unless it is too slow, and ends its session with `verdict`.
-    fn end_with(&self, verdict: Verdict, client: &mut impl Client) -> Said {
+    fn end_with(&self, verdict: Verdict, client: &mut impl Client) -> Delivery {
         let messages = if matches!(verdict, Verdict::Slow | Verdict::Overload) {
             0
         } else {
             self.seat.take_rest(|batch| client.append_batch(batch))
         };
-        Said::End(messages, verdict)
+        Delivery::Ended(messages, verdict)
     }
 
     /// Hands the client's messages to the inbox. Ready once the inbox has all of them. Drops them if the session must end.
@@ -176,16 +176,16 @@ impl Partner for Member {
         false
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Delivery> {
         self.log_lost();
         let taken = self.seat.poll_take(cx, &mut |batch| client.append_batch(batch));
         Poll::Ready(match ready!(taken) {
-            Ok(messages) => Said::Some(messages),
-            Err(verdict) => Said::End(0, verdict),
+            Ok(messages) => Delivery::Messages(messages),
+            Err(verdict) => Delivery::Ended(0, verdict),
         })
     }
 
-    fn poll_blocked(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said> {
+    fn poll_blocked(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Delivery> {
         self.log_lost();
         self.seat.block(cx);
         match self.seat.verdict() {

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     admission::Permit,
-    budget::{Kind as OwnerKind, Owner},
+    budget::{Owner, OwnerKind},
     framing::events::{self, Receivers},
     message::Draft,
     partner::Verdict,

@@ -134,7 +134,7 @@ impl Rooms {
             match launched {
                 Some((permit, Ok(worker))) => return Some((worker, opener.open_shared(&path, permit))),
                 Some((_, Err(cause))) => not_started(&program, &cause, cause.hint(&program)),
-                None => not_started(&program, &"as many programs run as are allowed", Some("raise --maxforks")),
+                None => not_started(&program, &"the limit of programs is reached", Some("raise --maxforks")),
             }
             None
         };

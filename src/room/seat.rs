@@ -55,13 +55,13 @@ impl Pressure {
 /// The queue of one client.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    queue: Mutex<Queue>,
+    queue: Mutex<SeatQueue>,
     session: AtomicWaker,
     pressure: Arc<Pressure>,
 }
 
 #[derive(Debug)]
-struct Queue {
+struct SeatQueue {
     /// The history, which the client gets first.
     welcome: VecDeque<Arc<Batch>>,
     batches: VecDeque<Arc<Batch>>,
@@ -86,7 +86,7 @@ impl Seat {
     /// Returns a seat with `welcome`, which does not count towards a full seat.
     pub(super) fn new(welcome: impl Iterator<Item = Arc<Batch>>, pressure: Arc<Pressure>, share: Share) -> Self {
         let welcome: VecDeque<_> = welcome.collect();
-        let mut queue = Queue {
+        let mut queue = SeatQueue {
             welcome_bytes: welcome.iter().map(|batch| size(batch)).sum(),
             welcome,
             batches: VecDeque::new(),
@@ -200,7 +200,7 @@ impl Seat {
     }
 
     /// Changes the queue, and updates whether the worker waits for the seat.
-    fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut SeatQueue) -> T) -> T {
         let mut queue = lock(&self.queue);
         let result = change(&mut queue);
         queue.count();
@@ -218,7 +218,7 @@ impl Seat {
     }
 }
 
-impl Queue {
+impl SeatQueue {
     /// Whether there is no room for more.
     fn is_full(&self) -> bool {
         self.bytes >= SEAT_BYTES_MAX

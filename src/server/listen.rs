@@ -71,7 +71,7 @@ pub(crate) fn bind(options: &ListenOptions) -> Result<Listeners, BindError> {
         file = its_file;
     }
     if !redirect.is_empty() && main.iter().all(|listener| listener.port().is_none()) {
-        let cause = io::Error::other("there is no TCP socket besides that it could lead to");
+        let cause = io::Error::other("there is no TCP socket to redirect to");
         return Err(BindError { place: format!("{} of LISTEN_FDS", systemd::REDIRECT), cause });
     }
     Ok(Listeners { main, redirect, file })

@@ -25,6 +25,7 @@ pub(crate) enum Listener {
 pub(crate) struct BindError {
     /// An address, or a path.
     pub(super) place: String,
+    /// The system's error.
     pub(super) cause: io::Error,
 }
 

@@ -7,7 +7,7 @@ pub(crate) mod systemd;
 pub(crate) mod tls;
 pub(crate) mod unix;
 
-use std::{io, os::fd::AsFd, sync::Arc};
+use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 
 use rustix::{io::Errno, net::RecvFlags};
 use tokio::{
@@ -19,16 +19,22 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     answer::service::Service,
-    budget::{Budget, Kind, Owner},
+    budget::{Budget, Owner, OwnerKind},
     event::Event,
     http,
-    limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, TLS_BYTES, TLS_PAUSE, TLS_TIME_MAX},
+    limits::{CONNECTIONS_MAX, TLS_BYTES, TLS_TIME_MAX},
     peer::{Connection, Peer, Tls},
     shutdown::Shutdown,
     socket::stream::{Followed, Plain, Stream},
 };
 use listener::Listener;
 use tls::Certificates;
+
+/// The pause after an accept that failed for lack of descriptors or memory. It keeps wsd from spinning; no user notices it.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The time between two looks whether a handshake of TLS may begin while the budget is nearly used up.
+const TLS_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts the connections of all listeners, in tasks of `shutdown`, until the shutdown begins.
 #[derive(Clone, Debug)]
@@ -49,7 +55,7 @@ impl Acceptor {
     /// Takes the share of a connection that was accepted. Waits while all are taken, and logs it.
     async fn share(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
         if self.shares.available_permits() == 0 {
-            let hint = "raise the limit of open files: ulimit -n";
+            let hint = Some("raise the limit of open files: ulimit -n");
             Event::ConnectionsWait { cause: &"the other descriptors are for programs", hint }.emit();
         }
         Arc::clone(&self.shares).acquire_owned().await
@@ -103,7 +109,7 @@ async fn secure(
     budget: &Budget,
     shutdown: &Shutdown,
 ) -> Option<(Stream, Option<Tls>)> {
-    let owner = Owner::new(budget, Kind::Client);
+    let owner = Owner::new(budget, OwnerKind::Client);
     let mut share = owner.share();
     let handshake = async {
         let first = first_byte(&stream).await?;
@@ -163,7 +169,7 @@ async fn next(listener: &Listener) -> (Plain, Peer) {
             Err(error) => {
                 if !std::mem::replace(&mut has_warned, true) {
                     let is_shortage = is_one_of(&error, &[Errno::MFILE, Errno::NFILE]);
-                    let hint = if is_shortage { "raise the limit of open files: ulimit -n" } else { "" };
+                    let hint = is_shortage.then_some("raise the limit of open files: ulimit -n");
                     Event::ConnectionsWait { cause: &error, hint }.emit();
                 }
                 sleep(ACCEPT_PAUSE).await;

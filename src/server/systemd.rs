@@ -13,7 +13,9 @@ use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::listener::{BindError, Listener, set_options};
-use crate::limits::MANAGER_QUEUE;
+
+/// Notices that wait for a systemd that takes nothing (`NOTIFY_SOCKET`); wsd drops further ones.
+const MANAGER_QUEUE: usize = 64;
 
 /// The name (`FileDescriptorName=`) of sockets whose clients wsd redirects.
 pub(super) const REDIRECT: &str = "redirect";
@@ -59,7 +61,7 @@ fn check(socket: &impl AsFd) -> io::Result<()> {
     if rustix::net::sockopt::socket_acceptconn(socket)? {
         Ok(())
     } else {
-        Err(io::Error::other("nobody listens on it; the unit must have Accept=no"))
+        Err(io::Error::other("the socket does not listen; set Accept=no in its unit"))
     }
 }
 

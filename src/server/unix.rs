@@ -12,14 +12,20 @@ use std::{
     },
     path::{Path, PathBuf},
     thread::sleep,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::OFlags;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_to, listen, socket_with};
 use tokio::net::UnixListener;
 
-use crate::limits::{LISTEN_QUEUE, SOCKET_LOCK_LOOK, SOCKET_LOCK_MAX};
+use crate::limits::LISTEN_QUEUE;
+
+/// The time that wsd waits for another wsd to make or remove its Unix socket at the same path: a millisecond is enough.
+const SOCKET_LOCK_MAX: Duration = Duration::from_secs(1);
+
+/// The time between two attempts to lock such a socket.
+const SOCKET_LOCK_LOOK: Duration = Duration::from_millis(5);
 
 /// `--unixsocket` and `--socketmode`.
 #[derive(Clone, Debug)]
@@ -153,7 +159,7 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     let file = fs::File::from(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?);
     let metadata = file.metadata()?;
     if !metadata.file_type().is_socket() {
-        return Err(io::Error::other("something else has taken its place"));
+        return Err(io::Error::other("another file has replaced the socket"));
     }
     if metadata.mode() & 0o7777 == mode {
         return Ok(());
@@ -170,7 +176,7 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
 fn remove_stale(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     if !metadata.file_type().is_socket() {
-        return Err(io::Error::other("there is a file that is no socket; it is left alone"));
+        return Err(io::Error::other("the file there is not a socket, and wsd does not remove it"));
     }
     // The probe does not block: a server too busy to accept counts as running.
     let probe =

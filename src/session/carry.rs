@@ -12,23 +12,22 @@ use super::end::End;
 use crate::{
     budget::Share,
     client::{Client, Departure},
-    limits::READS_PER_TURN,
-    partner::{Partner, Said, Verdict},
+    limits::{CLOSED_STALL_MAX, READS_PER_TURN},
+    partner::{Delivery, Partner, Verdict},
     stall::StallWatch,
     turn,
 };
 
 /// The time that the partner may take nothing of the last messages of a vanished client, before wsd drops them. wsd notices a
-/// vanished client within a second.
+/// vanished client within a second. After a Close frame the time is [`CLOSED_STALL_MAX`].
 const GONE_STALL_MAX: Duration = Duration::from_millis(490);
-
-/// That time if the client closed with a Close frame.
-const CLOSED_STALL_MAX: Duration = Duration::from_secs(5);
 
 /// A session that carries messages both ways.
 #[derive(Debug)]
 pub(super) struct Session<C, P> {
+    /// The end to which output goes.
     pub(super) client: C,
+    /// The end to which input goes.
     pub(super) partner: P,
     /// The number of messages from the client.
     pub(super) input: u64,
@@ -40,8 +39,6 @@ pub(super) struct Session<C, P> {
     pub(super) has_given_up: bool,
     /// Why the client will send nothing more. The partner must still take its earlier messages.
     departure: Option<Departure>,
-    /// Whether the partner's last messages wait, to leave together with the close.
-    holds_back: bool,
     /// Runs while the partner takes nothing, so that the session does not read the client.
     partner_watch: Option<StallWatch>,
     /// Runs while the client takes nothing, so that the session does not read the partner.
@@ -59,7 +56,6 @@ impl<C: Client, P: Partner> Session<C, P> {
             output: 0,
             has_given_up: false,
             departure: None,
-            holds_back: false,
             partner_watch: None,
             client_watch: None,
         }
@@ -89,29 +85,24 @@ impl<C: Client, P: Partner> Session<C, P> {
     /// Carries messages from the partner to the client.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..READS_PER_TURN {
-            let said = if !self.holds_back && self.client.poll_flush(cx).is_pending() {
+            let said = if self.client.poll_flush(cx).is_pending() {
                 self.client_watch.get_or_insert_with(StallWatch::new);
                 ready!(self.partner.poll_blocked(cx, &mut self.client))
             } else {
                 self.client_watch = None;
                 ready!(self.partner.poll_read(cx, &mut self.client))
             };
-            let (Said::Some(messages) | Said::Much(messages) | Said::Last(messages) | Said::End(messages, _)) = said;
+            let (Delivery::Messages(messages) | Delivery::FullRead(messages) | Delivery::Ended(messages, _)) = said;
             self.output += messages;
             match said {
-                // After the last messages: the partner goes on without output.
-                Said::Some(_) => self.holds_back = false,
-                Said::Much(_) => break,
-                // A client that leaves gets the messages at once, while it still can.
-                Said::Last(_) => self.holds_back = self.departure.is_none(),
-                Said::End(_, verdict) => {
+                Delivery::Messages(_) => {}
+                Delivery::FullRead(_) => break,
+                Delivery::Ended(_, verdict) => {
                     return Poll::Ready(self.departure.take().map_or(End::Partner(verdict), End::Client));
                 }
             }
         }
-        if !self.holds_back {
-            let _ = self.client.poll_flush(cx);
-        }
+        let _ = self.client.poll_flush(cx);
         turn::yield_turn(cx)
     }
 

@@ -52,7 +52,7 @@ async fn close(session: Session<impl Client, impl Partner>, end: &End, conn: u64
     if *end == End::Shutdown {
         send_close(&mut client, close.as_ref()).await;
     }
-    // Biased: if the process has ended already, the last output and the close leave together.
+    // Biased: if the process has ended already, the close need not wait for it.
     let status = tokio::select! {
         biased;
         status = partner.end(code(close.as_ref()), end.reason()) => status,

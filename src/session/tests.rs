@@ -1,6 +1,7 @@
 //! Tests the session loop with a scripted client and partner and a paused clock, without a process or a socket.
 
 mod ends;
+mod garbled;
 
 use std::time::Duration;
 
@@ -10,27 +11,20 @@ use tokio::{
 };
 
 use crate::{
-    admission::Admission,
-    budget::{Budget, Kind as OwnerKind, Owner},
+    budget::{Budget, Owner, OwnerKind},
     client::{Departure, Fault},
     close::Close,
-    framing::Framing,
     partner::Verdict,
     peer::Connection,
     shutdown::Shutdown,
     status::Status,
-    worker::{
-        process::{Process, ProcessOptions},
-        program::Program,
-        spawn::spawn,
-    },
 };
-use ends::{End, Line, ScriptedClient, ScriptedPartner};
+use ends::{ScriptedClient, ScriptedEnd, ScriptedLine, ScriptedPartner};
 
 /// A running session, whose client and partner the test controls.
 struct Stage {
     client: ScriptedClient,
-    partner: End<Verdict>,
+    partner: ScriptedEnd<Verdict>,
     budget: Budget,
     shutdown: Shutdown,
     task: tokio::task::JoinHandle<()>,
@@ -38,8 +32,8 @@ struct Stage {
 
 impl Stage {
     /// Starts a session whose process, if it has one, ends with `status`. `set` prepares the client and the partner.
-    fn begin(status: Option<Status>, set: impl FnOnce(&ScriptedClient, &End<Verdict>)) -> Self {
-        let (client, partner) = (ScriptedClient::default(), End::default());
+    fn begin(status: Option<Status>, set: impl FnOnce(&ScriptedClient, &ScriptedEnd<Verdict>)) -> Self {
+        let (client, partner) = (ScriptedClient::default(), ScriptedEnd::default());
         set(&client, &partner);
         let (budget, shutdown) = (Budget::new(Some(160_000)), Shutdown::default());
         let (own, other) = (client.clone(), ScriptedPartner::new(&partner, status, &budget));
@@ -67,8 +61,8 @@ async fn settle() {
 async fn messages_are_carried_both_ways_in_order() {
     let stage = Stage::begin(Some(Status::Exit(0)), |client, partner| {
         for text in ["a", "b", "c"] {
-            client.say(Line::Message(text));
-            partner.say(Line::Message(text));
+            client.say(ScriptedLine::Message(text));
+            partner.say(ScriptedLine::Message(text));
         }
     });
     settle().await;
@@ -83,8 +77,8 @@ async fn a_side_that_takes_nothing_stops_the_other() {
         client.take_nothing();
         partner.take_nothing();
         for _ in 0..10 {
-            client.say(Line::Message("x"));
-            partner.say(Line::Message("y"));
+            client.say(ScriptedLine::Message("x"));
+            partner.say(ScriptedLine::Message("y"));
         }
     });
     sleep(Duration::from_secs(100)).await;
@@ -99,17 +93,17 @@ async fn a_side_that_takes_nothing_stops_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn the_close_tells_how_the_session_ended() {
-    let exit = |status| Line::End(Verdict::Exit(status));
+    let exit = |status| ScriptedLine::End(Verdict::Exit(status));
     let signal = Some(Status::Signal(9));
-    let dismissed = Line::End(Verdict::Dismissed(Close::new(4000, "bye")));
+    let dismissed = ScriptedLine::End(Verdict::Dismissed(Close::new(4000, "bye")));
     let table = [
         (None, exit(None), "close 1000 "),
         (Some(Status::Exit(0)), exit(None), "close 1000 "),
         (Some(Status::Exit(3)), exit(None), "close 4003 exit 3"),
         (None, exit(signal), "close 4137 signal 9"),
         (Some(Status::Exit(3)), dismissed, "close 4000 bye"),
-        (None, Line::End(Verdict::Slow), "close 1013 too slow"),
-        (None, Line::End(Verdict::Garbled("no header")), "close 1011 no header"),
+        (None, ScriptedLine::End(Verdict::Slow), "close 1013 too slow"),
+        (None, ScriptedLine::End(Verdict::Garbled("no header")), "close 1011 no header"),
     ];
     for (status, said, want) in table {
         let stage = Stage::begin(status, |_, partner| partner.say(said));
@@ -118,12 +112,12 @@ async fn the_close_tells_how_the_session_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_output_and_the_close_leave_in_one_piece() {
+async fn the_last_output_arrives_before_the_close() {
     let stage = Stage::begin(Some(Status::Exit(0)), |_, partner| {
-        partner.say(Line::Last("last"));
-        partner.say(Line::End(Verdict::Exit(None)));
+        partner.say(ScriptedLine::Message("first"));
+        partner.say(ScriptedLine::MessageAndEnd("last", Verdict::Exit(None)));
     });
-    assert_eq!(stage.end().await.0, ["last+close 1000 "]);
+    assert_eq!(stage.end().await.0.join("+"), "first+last+close 1000 ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,7 +129,7 @@ async fn the_partner_is_told_why_the_client_left() {
         (Departure::Fault(Fault::TooBig), "end 1009 ", &["close 1009 message too big"]),
     ];
     for (departure, told, want) in table {
-        let stage = Stage::begin(None, |client, _| client.say(Line::End(departure)));
+        let stage = Stage::begin(None, |client, _| client.say(ScriptedLine::End(departure)));
         let partner = stage.partner.clone();
         assert_eq!(stage.end().await.0, want);
         assert_eq!(partner.taken(), [told]);
@@ -148,7 +142,7 @@ async fn a_partner_is_given_time_to_take_what_a_client_left() {
     for (departure, least, most) in [(closed, 5000, 5500), (Departure::Left, 450, 1000)] {
         let stage = Stage::begin(None, |client, partner| {
             partner.take_nothing();
-            client.say(Line::MessageAndEnd("last message", departure.clone()));
+            client.say(ScriptedLine::MessageAndEnd("last message", departure.clone()));
         });
         let (_, time) = stage.end().await;
         assert!((least..most).contains(&time.as_millis()), "{departure:?}: {time:?}");
@@ -159,7 +153,7 @@ async fn a_partner_is_given_time_to_take_what_a_client_left() {
 async fn a_slow_partner_takes_all_that_a_client_left() {
     let stage = Stage::begin(None, |client, partner| {
         partner.take_nothing();
-        client.say(Line::MessageAndEnd("last message", Departure::Left));
+        client.say(ScriptedLine::MessageAndEnd("last message", Departure::Left));
     });
     sleep(Duration::from_millis(300)).await;
     stage.partner.take_again();
@@ -174,7 +168,7 @@ async fn a_slow_partner_takes_all_that_a_client_left() {
 async fn a_client_that_vanished_while_it_cannot_be_read_is_missed() {
     let stage = Stage::begin(None, |client, partner| {
         partner.take_nothing();
-        client.say(Line::Message("x"));
+        client.say(ScriptedLine::Message("x"));
         client.vanish();
     });
     let (_, time) = stage.end().await;
@@ -186,7 +180,7 @@ async fn a_client_that_takes_nothing_is_given_up_when_the_partner_says_so() {
     for (verdict, want) in [(Verdict::Slow, "close 1013 too slow"), (Verdict::Exit(None), "given up+close 1000 ")] {
         let stage = Stage::begin(None, |client, partner| {
             client.take_nothing();
-            partner.say(Line::Message("x"));
+            partner.say(ScriptedLine::Message("x"));
             partner.set_patience(Duration::from_mins(1), verdict.clone());
         });
         let client = stage.client.clone();
@@ -218,19 +212,4 @@ async fn the_session_that_holds_most_ends_when_memory_is_short() {
     share.set(59_000, 0);
 
     assert_eq!(stage.end().await.0, ["close 1013 server is out of buffers"]);
-}
-
-#[tokio::test]
-async fn output_that_breaks_its_framing_ends_the_session_with_1011() {
-    let args = ["-c", "printf 'ab!c'; exec sleep 1000"].map(Into::into).into();
-    let worker = spawn(&Program::new("/bin/sh".into(), args), Vec::new()).expect("a shell");
-    let permit = Admission::new(None).admit().expect("a slot");
-    let (framing, patience) = (Framing::Picky, Duration::ZERO);
-    let options = ProcessOptions { framing, patience, budget: Budget::new(None) };
-    let process = Process::new(Connection::none(), worker, permit, &options);
-    let client = ScriptedClient::default();
-
-    super::run(&Connection::none(), "/".to_owned(), client.clone(), process, &Shutdown::default()).await;
-
-    assert_eq!(client.taken().join("+"), "a+b+close 1011 a byte that is not allowed");
 }

@@ -13,7 +13,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Peer, Sending, Socket, reader::Event};
+use super::{ClientState, Sending, Socket, reader::SocketEvent};
 use crate::{
     buffers,
     client::Client,
@@ -32,11 +32,11 @@ impl Socket {
         let handshake = async {
             self.send_rest().await;
             match self.peer {
-                Peer::Open => {
+                ClientState::Open => {
                     let _ = timeout(CLOSE_ANSWER, poll_fn(|cx| self.poll_peer(cx))).await;
                 }
-                Peer::Faulty | Peer::Closed => {}
-                Peer::Gone => return,
+                ClientState::Faulty | ClientState::Closed => {}
+                ClientState::Gone => return,
             }
             // wsd closes its side first, and then reads until the client has closed, too (RFC 6455, section 7.1.1). Closing
             // a connection with unread bytes would reset it, and the client might not see the close.
@@ -56,7 +56,7 @@ impl Socket {
     /// Sends what waits, as far as the kernel takes it, and updates the share. Gives up a client that is gone.
     pub(super) fn send_on(&mut self, cx: &mut Context<'_>) {
         self.send(cx);
-        if self.peer == Peer::Gone || self.share.owner().is_asked(cx) || self.sending == Sending::Broken {
+        if self.peer == ClientState::Gone || self.share.owner().is_asked(cx) || self.sending == Sending::Broken {
             self.give_up();
             self.share.owner().settle();
         }
@@ -66,7 +66,7 @@ impl Socket {
 
     /// Gives up a client that cannot be reached: drops the frames that wait for it.
     pub(super) fn give_up(&mut self) {
-        self.peer = Peer::Gone;
+        self.peer = ClientState::Gone;
         self.sending = Sending::Broken;
         self.outgoing.clear();
     }
@@ -75,13 +75,13 @@ impl Socket {
     pub(super) fn poll_peer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..READS_PER_TURN {
             match self.peer {
-                Peer::Closed | Peer::Gone => return Poll::Ready(()),
-                Peer::Faulty => {
+                ClientState::Closed | ClientState::Gone => return Poll::Ready(()),
+                ClientState::Faulty => {
                     if !ready!(self.poll_discard(cx)) {
-                        self.peer = Peer::Gone;
+                        self.peer = ClientState::Gone;
                     }
                 }
-                Peer::Open => ready!(self.poll_close(cx)),
+                ClientState::Open => ready!(self.poll_close(cx)),
             }
         }
         turn::yield_turn(cx)
@@ -92,18 +92,18 @@ impl Socket {
         buffers::with_read(|buffer| {
             let count = ready!(self.poll_fill(cx, buffer));
             let mut closed = None;
-            let mut on = |event: Event<'_>| {
-                if let Event::Close(code, _) = event {
+            let mut on = |event: SocketEvent<'_>| {
+                if let SocketEvent::Close(code, _) = event {
                     closed = Some(code);
                 }
             };
             match (count, self.reader.read(&mut buffer[..count], &mut on)) {
-                (0, _) => self.peer = Peer::Gone,
-                (_, Err(_)) => self.peer = Peer::Faulty,
+                (0, _) => self.peer = ClientState::Gone,
+                (_, Err(_)) => self.peer = ClientState::Faulty,
                 (_, Ok(())) => {}
             }
             if let Some(code) = closed {
-                self.peer = Peer::Closed;
+                self.peer = ClientState::Closed;
                 self.append_close(&Close::echo(code));
                 self.send(cx);
             }
@@ -118,13 +118,13 @@ impl Socket {
 
     /// Sends what waits, as long as the client takes any of it.
     async fn send_rest(&mut self) {
-        let stall_max = if self.peer == Peer::Open { LAST_OUTPUT_STALL } else { CLOSE_ANSWER };
-        while self.peer != Peer::Gone && !self.outgoing.is_empty() {
+        let stall_max = if self.peer == ClientState::Open { LAST_OUTPUT_STALL } else { CLOSE_ANSWER };
+        while self.peer != ClientState::Gone && !self.outgoing.is_empty() {
             let some = poll_fn(|cx| {
                 let before = self.progress;
                 self.send_on(cx);
                 let _ = self.poll_peer(cx);
-                let is_over = self.peer == Peer::Gone || self.outgoing.is_empty();
+                let is_over = self.peer == ClientState::Gone || self.outgoing.is_empty();
                 if is_over || self.progress != before { Poll::Ready(()) } else { Poll::Pending }
             });
             if timeout(stall_max, some).await.is_err() {
@@ -137,7 +137,7 @@ impl Socket {
     /// this reads only the bytes that are there.
     async fn drain(&mut self) {
         loop {
-            let is_closed = self.peer == Peer::Closed;
+            let is_closed = self.peer == ClientState::Closed;
             let more = poll_fn(|cx| self.poll_discard(cx));
             let goes_on = if is_closed {
                 more.now_or_never() == Some(true)

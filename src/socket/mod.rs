@@ -29,7 +29,7 @@ use crate::{
     shutdown::Shutdown,
 };
 use outgoing::Outgoing;
-use reader::{Event, Reader};
+use reader::{Reader, SocketEvent};
 use stream::{Stream, is_gone};
 use upkeep::{Tick, Upkeep};
 
@@ -55,7 +55,7 @@ enum Sending {
 
 /// The bytes that may still come from the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Peer {
+enum ClientState {
     /// Frames, and at last a Close frame.
     Open,
     /// Anything, since it broke the protocol.
@@ -82,7 +82,7 @@ pub(crate) struct Socket {
     /// The number of attempts at which the client took some of the frames that were left.
     progress: u64,
     sending: Sending,
-    peer: Peer,
+    peer: ClientState,
     upkeep: Upkeep,
     /// The bytes that wait for the client while it closes. Before that, the session counts them.
     share: Share,
@@ -100,7 +100,7 @@ impl Socket {
             is_blocked: false,
             progress: 0,
             sending: Sending::Open,
-            peer: Peer::Open,
+            peer: ClientState::Open,
             upkeep: Upkeep::new(options.ping_interval),
             share: owner.share(),
         }
@@ -154,27 +154,27 @@ impl Client for Socket {
             let count = ready!(self.poll_fill(cx, buffer));
             self.upkeep.hear();
             if count == 0 {
-                self.peer = Peer::Gone;
+                self.peer = ClientState::Gone;
                 return Poll::Ready(Some(Departure::Left));
             }
             let must_wait = self.sending != Sending::Open || !self.outgoing.is_empty();
             let mut closed = None;
             let Self { reader, upkeep, outgoing, .. } = self;
-            let mut on = |event: Event<'_>| match event {
-                Event::Message(kind, payload) => on(kind, payload),
-                Event::Ping(payload) if must_wait => upkeep.delay_pong(payload),
-                Event::Ping(payload) => writer::pong(payload, outgoing.buffer()),
-                Event::Pong => {}
-                Event::Close(code, reason) => closed = Some((code, reason.to_owned())),
+            let mut on = |event: SocketEvent<'_>| match event {
+                SocketEvent::Message(kind, payload) => on(kind, payload),
+                SocketEvent::Ping(payload) if must_wait => upkeep.delay_pong(payload),
+                SocketEvent::Ping(payload) => writer::pong(payload, outgoing.buffer()),
+                SocketEvent::Pong => {}
+                SocketEvent::Close(code, reason) => closed = Some((code, reason.to_owned())),
             };
             let read = reader.read(&mut buffer[..count], &mut on);
             let departure = match (closed, read) {
                 (Some((code, reason)), _) => {
-                    self.peer = Peer::Closed;
+                    self.peer = ClientState::Closed;
                     Some(Departure::Closed(code, reason))
                 }
                 (None, Err(fault)) => {
-                    self.peer = Peer::Faulty;
+                    self.peer = ClientState::Faulty;
                     Some(Departure::Fault(fault))
                 }
                 (None, Ok(())) => None,

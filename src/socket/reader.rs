@@ -13,7 +13,7 @@ use crate::{client::Fault, limits::MESSAGE_BYTES_MAX, message::Kind};
 
 /// A message or a control frame of a client.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Event<'a> {
+pub(crate) enum SocketEvent<'a> {
     /// A whole message; text is UTF-8.
     Message(Kind, &'a [u8]),
     /// A Ping frame; the answer must have the same payload (RFC 6455, section 5.5.3).
@@ -87,7 +87,7 @@ impl Reader {
     }
 
     /// Takes the next bytes and calls `on` with each event that they complete, in order. Unmasks payloads in place.
-    pub(crate) fn read(&mut self, bytes: &mut [u8], on: &mut impl FnMut(Event<'_>)) -> Result<(), Fault> {
+    pub(crate) fn read(&mut self, bytes: &mut [u8], on: &mut impl FnMut(SocketEvent<'_>)) -> Result<(), Fault> {
         let mut rest = bytes;
         while !self.is_closed {
             let (frame, begins) = match self.frame.take() {
@@ -169,7 +169,7 @@ impl Reader {
         begins: bool,
         payload: &[u8],
         is_ascii: bool,
-        on: &mut impl FnMut(Event<'_>),
+        on: &mut impl FnMut(SocketEvent<'_>),
     ) -> Result<(), Fault> {
         let is_whole = payload.len() == frame.left;
         if !is_whole {
@@ -194,14 +194,19 @@ impl Reader {
         }
     }
 
-    fn on_control(&mut self, control: Control, payload: &[u8], on: &mut impl FnMut(Event<'_>)) -> Result<(), Fault> {
+    fn on_control(
+        &mut self,
+        control: Control,
+        payload: &[u8],
+        on: &mut impl FnMut(SocketEvent<'_>),
+    ) -> Result<(), Fault> {
         match control {
-            Control::Ping => on(Event::Ping(payload)),
-            Control::Pong => on(Event::Pong),
+            Control::Ping => on(SocketEvent::Ping(payload)),
+            Control::Pong => on(SocketEvent::Pong),
             Control::Close => {
                 let (code, reason) = close_body(payload)?;
                 self.is_closed = true;
-                on(Event::Close(code, reason));
+                on(SocketEvent::Close(code, reason));
             }
             Control::Reserved(_) => return Err(Fault::Protocol("reserved opcode")),
         }
@@ -215,7 +220,7 @@ impl Reader {
         ends: bool,
         payload: &[u8],
         is_ascii: bool,
-        on: &mut impl FnMut(Event<'_>),
+        on: &mut impl FnMut(SocketEvent<'_>),
     ) -> Result<(), Fault> {
         let kind = if data == Data::Text { Kind::Text } else { Kind::Binary };
         if self.is_forgetting {
@@ -226,7 +231,7 @@ impl Reader {
             if kind == Kind::Text && !is_ascii && str::from_utf8(payload).is_err() {
                 return Err(Fault::NotText);
             }
-            on(Event::Message(kind, payload));
+            on(SocketEvent::Message(kind, payload));
             return Ok(());
         }
         let message = self.message.get_or_insert_with(|| Message { kind, payload: Vec::new(), checked: 0 });
@@ -238,7 +243,7 @@ impl Reader {
         if ends {
             let message = self.message.take().expect("was just put there");
             message.finish()?;
-            on(Event::Message(message.kind, &message.payload));
+            on(SocketEvent::Message(message.kind, &message.payload));
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Follows the records of TLS (RFC 8446, section 5.1) in the bytes that a client sends. Pure.
 
-use crate::limits::TLS_RECORD_BYTES;
+/// Bytes at most that TLS holds of a client while a part of a record is missing: a record of 16 KiB with its overhead.
+const TLS_RECORD_BYTES: usize = 18 << 10;
 
 /// Bytes of a record's header: its type, its version, and the length of the rest.
 const HEADER_BYTES: usize = 5;

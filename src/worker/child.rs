@@ -8,7 +8,7 @@ use rustix::{
 };
 use tokio::time::{sleep, timeout};
 
-use super::{descendants::Descendants, reaper::leave, records::Record};
+use super::{descendants::Descendants, reaper::leave, records::WorkerRecord};
 use crate::status::Status;
 
 /// A process that leads a process group.
@@ -19,7 +19,7 @@ use crate::status::Status;
 pub(crate) struct Child {
     leader: Leader,
     /// Its place in the list of workers; `None` once it has passed to the reaper.
-    record: Option<Record>,
+    record: Option<WorkerRecord>,
     /// The processes that it has started, if wsd has looked for them.
     descendants: Option<Descendants>,
     /// Whether it has ended and its group has been killed.
@@ -32,7 +32,7 @@ pub(crate) struct Leader(Pid);
 
 impl Child {
     /// Wraps the process `pid`, which leads a process group and is not reaped.
-    pub(super) fn new(pid: Pid, record: Record) -> Self {
+    pub(super) fn new(pid: Pid, record: WorkerRecord) -> Self {
         record.set_process(pid);
         Self { leader: Leader(pid), record: Some(record), descendants: None, is_swept: false }
     }
@@ -59,7 +59,7 @@ impl Child {
     }
 
     fn look(&self) -> Descendants {
-        let id = self.record.as_ref().and_then(Record::id);
+        let id = self.record.as_ref().and_then(WorkerRecord::id);
         Descendants::of(self.leader.0, id, self.leader.status().is_some())
     }
 
@@ -141,7 +141,8 @@ impl Leader {
         use rustix::process::{PidfdFlags, pidfd_open};
         use tokio::io::{Interest, unix::AsyncFd};
 
-        use crate::limits::TRACED_LOOK;
+        /// The time between two looks at the status of a worker that has ended while its debugger has not read that status.
+        const TRACED_LOOK: Duration = Duration::from_millis(10);
 
         // Usually the process has ended by the time that wsd reads the end of its output.
         if let Some(status) = self.status() {

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::{
     orphans,
-    procfs::{Process, children, first_children, stat, unique_id},
+    procfs::{ProcessIdentity, children, first_children, stat, unique_id},
     unique_id::UniqueId,
 };
 
@@ -41,7 +41,7 @@ pub(super) struct Descendants {
 
 #[derive(Clone, Copy, Debug)]
 struct Descendant {
-    process: Process,
+    process: ProcessIdentity,
     is_killed: bool,
 }
 

@@ -49,12 +49,12 @@ pub(crate) struct Facts<'a> {
     /// The subprotocol that wsd chose.
     pub(crate) subprotocol: Option<&'a str>,
     /// The facts for CGI scripts only.
-    pub(crate) content: Content<'a>,
+    pub(crate) content: CgiFacts<'a>,
 }
 
 /// The facts of a request for CGI scripts only.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Content<'a> {
+pub(crate) struct CgiFacts<'a> {
     /// `CONTENT_LENGTH`; empty if there is no body, or its length is not known.
     pub(crate) length: &'a str,
     /// `CONTENT_TYPE`.

@@ -25,7 +25,7 @@ use rustix::{
 use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{
-    procfs::{Process, Stat, all, is_own, stat, unique_id},
+    procfs::{ProcessIdentity, Stat, all, is_own, stat, unique_id},
     records,
     unique_id::UniqueId,
 };
@@ -42,9 +42,9 @@ const QUIET_LOOKS: usize = 2;
 
 /// wsd's end of the socket, if there is a guard. Dropping it ends the guard.
 #[derive(Debug, Default)]
-pub(crate) struct Guard(Option<UnixStream>);
+pub(crate) struct GuardProcess(Option<UnixStream>);
 
-impl Guard {
+impl GuardProcess {
     /// Starts the guard, and makes wsd the parent of its orphans. This process must have one thread so far.
     pub(crate) fn start() -> io::Result<Self> {
         // When process 1 of a container ends, the kernel ends all others.
@@ -72,7 +72,7 @@ impl Guard {
     }
 }
 
-impl Drop for Guard {
+impl Drop for GuardProcess {
     /// Lets the guard kill the programs that are left, and waits for it.
     fn drop(&mut self) {
         let Some(mut socket) = self.0.take() else { return };
@@ -144,8 +144,8 @@ fn end_all(workers: &[(Option<Pid>, Option<UniqueId>)]) {
 }
 
 /// Returns the processes that are meant, and all their descendants.
-fn family(is_meant: impl Fn(&Stat) -> bool) -> Vec<Process> {
-    let (own, mut children, mut queue) = (getpid(), HashMap::<Pid, Vec<Process>>::new(), Vec::new());
+fn family(is_meant: impl Fn(&Stat) -> bool) -> Vec<ProcessIdentity> {
+    let (own, mut children, mut queue) = (getpid(), HashMap::<Pid, Vec<ProcessIdentity>>::new(), Vec::new());
     for stat in all().into_iter().filter_map(stat).filter(|stat| stat.process.pid != own && !stat.is_zombie) {
         if let Some(parent) = stat.parent {
             children.entry(parent).or_default().push(stat.process);

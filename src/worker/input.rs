@@ -25,6 +25,7 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// Wraps wsd's end of the pipe, and makes it non-blocking.
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&pipe, true)?;
         // Unchecked, since the standard library has just made this pipe.

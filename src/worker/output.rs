@@ -20,10 +20,13 @@ use crate::{
     buffers,
     event::Event,
     framing::lines::undecided,
-    limits::{PIPE_BYTES, READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_READ_BYTES, STDERR_REST, STDERR_REST_MAX},
+    limits::{PIPE_BYTES, READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_REST, STDERR_REST_MAX},
     peer::Connection,
     turn,
 };
+
+/// Bytes asked for by one read of standard error. Each line of it is an event of the log, which takes a microsecond.
+const STDERR_READ_BYTES: usize = 1 << 10;
 
 /// The pipe from a worker's standard output.
 #[derive(Debug)]
@@ -33,6 +36,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
+    /// Wraps wsd's end of the pipe, and makes it non-blocking.
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
         Ok(Self { pipe: receiver(pipe)?, is_wide: false })
     }
@@ -76,6 +80,7 @@ pub(crate) struct Stderr {
 }
 
 impl Stderr {
+    /// Wraps wsd's end of the pipe, and makes it non-blocking.
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
         Ok(Self { pipe: Some(receiver(pipe)?), is_over: false, held: Vec::new() })
     }

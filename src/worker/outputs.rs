@@ -37,7 +37,7 @@ pub(crate) struct Outputs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Read {
     /// So many bytes of a stream.
-    Some(Source, usize),
+    Bytes(Source, usize),
     /// The program has closed all wanted streams, and goes on. Told once.
     Closed,
     /// The program has ended, and so have all wanted streams.
@@ -73,7 +73,7 @@ impl Outputs {
             match (read, source) {
                 (Poll::Pending, _) | (Poll::Ready(0), Source::Stderr) => {}
                 (Poll::Ready(0), Source::Output) => self.is_output_over = true,
-                (Poll::Ready(count), _) => return Poll::Ready(Read::Some(source, count)),
+                (Poll::Ready(count), _) => return Poll::Ready(Read::Bytes(source, count)),
             }
         }
         let is_over = self.is_output_over && (!self.wants_stderr || self.stderr.is_over());
@@ -92,11 +92,6 @@ impl Outputs {
         self.end = None;
         self.is_closed = true;
         Poll::Ready(if is_over { Read::Over } else { Read::Closed })
-    }
-
-    /// Whether the bytes in the pipe are the last: see [`Output::is_ending`].
-    pub(crate) fn is_ending(&self) -> bool {
-        !self.is_closed && self.output.is_ending()
     }
 
     /// Whether the bytes in the pipe are the last, and the program has ended, so that it reads nothing more.

@@ -16,14 +16,14 @@ use super::{
 };
 use crate::{
     admission::Permit,
-    budget::{Budget, Kind as OwnerKind, Owner},
+    budget::{Budget, Owner, OwnerKind},
     buffers,
     client::Client,
     event::Event,
     framing::{Decoder, Framing, Garbled},
     limits::{LAST_OUTPUT_STALL, PIPE_BYTES, READ_BYTES_WHEN_FULL},
     message::{Kind, Piece},
-    partner::{Partner, Said, Verdict},
+    partner::{Delivery, Partner, Verdict},
     peer::Connection,
     status::Status,
 };
@@ -73,10 +73,10 @@ impl Process {
     }
 
     /// Hands the client the messages that the end of the output completes.
-    fn finish_output(&mut self, client: &mut impl Client) -> Said {
+    fn finish_output(&mut self, client: &mut impl Client) -> Delivery {
         let mut messages = 0;
         let finished = self.decoder.finish(&mut |piece| send(piece, client, &mut messages));
-        Said::End(messages, finished.err().map_or(Verdict::Exit(None), |Garbled(why)| Verdict::Garbled(why)))
+        Delivery::Ended(messages, finished.err().map_or(Verdict::Exit(None), |Garbled(why)| Verdict::Garbled(why)))
     }
 }
 
@@ -93,16 +93,16 @@ impl Partner for Process {
         true
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Delivery> {
         buffers::with_read(|buffer| {
             self.outputs.log(cx, buffer, &self.connection);
             let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { PIPE_BYTES };
             let buffer = &mut buffer[..portion];
             let (source, count) = match ready!(self.outputs.poll_read(cx, buffer, &self.connection)) {
-                Read::Some(source, count) => (source, count),
+                Read::Bytes(source, count) => (source, count),
                 Read::Closed => {
                     return Poll::Ready(match self.finish_output(client) {
-                        Said::End(messages, Verdict::Exit(_)) => Said::Some(messages),
+                        Delivery::Ended(messages, Verdict::Exit(_)) => Delivery::Messages(messages),
                         garbled => garbled,
                     });
                 }
@@ -123,15 +123,14 @@ impl Partner for Process {
                 Event::WorkerNotText { conn: self.connection.id, hint }.emit();
             }
             Poll::Ready(match decoded {
-                Err(Garbled(why)) => Said::End(messages, Verdict::Garbled(why)),
-                Ok(()) if count >= PIPE_BYTES => Said::Much(messages),
-                Ok(()) if !self.framing.wants_stderr() && self.outputs.is_ending() => Said::Last(messages),
-                Ok(()) => Said::Some(messages),
+                Err(Garbled(why)) => Delivery::Ended(messages, Verdict::Garbled(why)),
+                Ok(()) if count >= PIPE_BYTES => Delivery::FullRead(messages),
+                Ok(()) => Delivery::Messages(messages),
             })
         })
     }
 
-    fn poll_blocked(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said> {
+    fn poll_blocked(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Delivery> {
         buffers::with_read(|buffer| self.outputs.log(cx, buffer, &self.connection));
         if self.outputs.is_over() {
             client.forget_messages();

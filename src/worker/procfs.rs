@@ -27,7 +27,8 @@ static IS_OWN: LazyLock<bool> =
 
 /// A process that the kernel cannot take for another: an id may come again, but not with the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Process {
+pub(super) struct ProcessIdentity {
+    /// Its id.
     pub(super) pid: Pid,
     /// When it began, in ticks since the start of the system.
     began: u64,
@@ -36,7 +37,8 @@ pub(super) struct Process {
 /// The parts of `/proc/PID/stat` that wsd needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stat {
-    pub(super) process: Process,
+    /// The process.
+    pub(super) process: ProcessIdentity,
     /// Whether it has ended.
     pub(super) is_zombie: bool,
     /// Its parent; `None` if that is outside of this container.
@@ -45,7 +47,7 @@ pub(super) struct Stat {
     pub(super) group: Option<Pid>,
 }
 
-impl Process {
+impl ProcessIdentity {
     /// Sends a signal to this very process.
     #[cfg(target_os = "linux")]
     pub(super) fn signal(self, signal: Signal) -> Result<(), Errno> {
@@ -88,7 +90,7 @@ pub(super) fn stat(pid: Pid) -> Option<Stat> {
     let fields: Vec<&str> = fields.split(' ').collect();
     let process = |index: usize| Pid::from_raw(fields.get(index)?.parse().ok()?);
     Some(Stat {
-        process: Process { pid, began: fields.get(19)?.parse().ok()? },
+        process: ProcessIdentity { pid, began: fields.get(19)?.parse().ok()? },
         is_zombie: matches!(fields[0], "Z" | "X"),
         parent: process(1),
         group: process(2),
@@ -162,7 +164,7 @@ mod tests {
         let shown = std::iter::repeat_with(|| unique_id(pid)).find(Option::is_some).flatten();
         assert_eq!(shown, UniqueId::among([format!("UNIQUE_ID={id}").as_bytes()].into_iter()));
         assert!(children(getpid()).contains(&pid) && all().contains(&pid));
-        let other = Process { began: seen.process.began + 1, ..seen.process };
+        let other = ProcessIdentity { began: seen.process.began + 1, ..seen.process };
         assert_eq!((other.signal(Signal::KILL), other.is_alive()), (Err(Errno::SRCH), false), "an id that came again");
         assert_eq!(seen.process.signal(Signal::KILL), Ok(()));
         cat.wait().expect("it is reaped");

@@ -43,7 +43,7 @@ impl Program {
     /// Fails if its path has a link where none may be.
     pub(super) fn check_links(&self) -> io::Result<()> {
         let is_as_found = !self.is_linkless || fs::canonicalize(&self.path)? == self.path;
-        if is_as_found { Ok(()) } else { Err(io::Error::other("a link has been put on the way to it")) }
+        if is_as_found { Ok(()) } else { Err(io::Error::other("a part of its path has become a symbolic link")) }
     }
 
     /// Returns `argv`: its name and its arguments.

@@ -8,14 +8,14 @@ use std::{
 use rustix::process::Pid;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{descendants::Descendants, orphans, records::Record};
+use super::{descendants::Descendants, orphans, records::WorkerRecord};
 use crate::limits::REAP_INTERVAL;
 
 /// The workers that wsd has stopped waiting for.
-static LEFT: Mutex<Vec<(Pid, Record)>> = Mutex::new(Vec::new());
+static LEFT: Mutex<Vec<(Pid, WorkerRecord)>> = Mutex::new(Vec::new());
 
 /// Kills and reaps a worker as soon as that is possible.
-pub(super) fn leave(pid: Pid, record: Record) {
+pub(super) fn leave(pid: Pid, record: WorkerRecord) {
     LEFT.lock().unwrap_or_else(PoisonError::into_inner).push((pid, record));
 }
 

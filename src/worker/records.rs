@@ -16,10 +16,10 @@ use super::unique_id::UniqueId;
 const BYTES: usize = size_of::<i32>() + UniqueId::BYTES;
 
 static TABLE: OnceLock<File> = OnceLock::new();
-static SLOTS: Mutex<Slots> = Mutex::new(Slots { free: Vec::new(), count: 0 });
+static SLOTS: Mutex<RecordSlots> = Mutex::new(RecordSlots { free: Vec::new(), count: 0 });
 
 /// The places in the table.
-struct Slots {
+struct RecordSlots {
     free: Vec<u64>,
     /// The places that have ever been taken.
     count: u64,
@@ -27,12 +27,12 @@ struct Slots {
 
 /// The record of one worker. Dropping it removes the record.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct WorkerRecord {
     slot: u64,
     id: Option<UniqueId>,
 }
 
-impl Record {
+impl WorkerRecord {
     /// Adds a record for a worker that is about to start.
     pub(super) fn new(id: Option<UniqueId>) -> Self {
         let mut slots = lock();
@@ -74,7 +74,7 @@ impl Record {
     }
 }
 
-impl Drop for Record {
+impl Drop for WorkerRecord {
     fn drop(&mut self) {
         self.put(&[0; BYTES]);
         lock().free.push(self.slot);
@@ -111,6 +111,6 @@ pub(super) fn read() -> io::Result<Vec<(Option<Pid>, Option<UniqueId>)>> {
     Ok(bytes.chunks_exact(BYTES).map(record).filter(|record| *record != (None, None)).collect())
 }
 
-fn lock() -> MutexGuard<'static, Slots> {
+fn lock() -> MutexGuard<'static, RecordSlots> {
     SLOTS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -22,10 +22,15 @@ use tokio::{
 #[cfg(target_os = "linux")]
 use super::descriptors::limit_before;
 use super::{
-    Worker, child::Child, program::Program, records::Record, starter, stdio::Streams, unique_id::UniqueId,
+    Worker,
+    child::Child,
+    program::Program,
+    records::WorkerRecord,
+    starter::{self, STARTS_MAX},
+    stdio::Streams,
+    unique_id::UniqueId,
     variable::Variable,
 };
-use crate::limits::STARTS_MAX;
 #[cfg(target_os = "linux")]
 use crate::sys;
 
@@ -127,7 +132,7 @@ fn start(program: &Program, environment: Vec<Variable>) -> io::Result<Worker> {
     program.check_links()?;
     let (Streams { input, output, stderr }, standard) = program.stdio.open()?;
     // Before the process starts, so that the guard knows it even if wsd ends at this moment.
-    let record = Record::new(UniqueId::among(environment.iter().map(Variable::text)));
+    let record = WorkerRecord::new(UniqueId::among(environment.iter().map(Variable::text)));
     let child = Child::new(execute(program, environment, &standard)?, record);
     Ok(Worker { child, input, output, stderr })
 }
@@ -181,9 +186,9 @@ mod tests {
     use super::*;
 
     /// Sends the id of the thread that drops it.
-    struct Permit(Sender<ThreadId>);
+    struct TracedPermit(Sender<ThreadId>);
 
-    impl Drop for Permit {
+    impl Drop for TracedPermit {
         fn drop(&mut self) {
             let _ = self.0.send(thread::current().id());
         }
@@ -194,7 +199,7 @@ mod tests {
         let program = Program::new(PathBuf::from("/bin/cat"), Vec::new());
         let given_back = loop {
             let (sender, given_back) = channel();
-            let start = pin!(spawn_aside(&program, Vec::new(), Permit(sender)));
+            let start = pin!(spawn_aside(&program, Vec::new(), TracedPermit(sender)));
             // A start may be done before this thread looks.
             if start.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
                 break given_back;

@@ -11,8 +11,6 @@ use std::{
     thread,
 };
 
-use crate::limits::STARTS_MAX;
-
 type Job = Box<dyn FnOnce() + Send>;
 
 static QUEUE: Mutex<Queue> = Mutex::new(Queue { jobs: VecDeque::new(), idle: 0, threads: 0 });
@@ -24,6 +22,10 @@ struct Queue {
     idle: usize,
     threads: usize,
 }
+
+/// Programs that wsd starts at the same time on other threads; more wait for their turn. Loading them takes processors
+/// and disks, and more at a time would not be faster.
+pub(super) const STARTS_MAX: usize = 4;
 
 /// Runs `job` on one of at most [`STARTS_MAX`] threads. Fails if the system has no thread for the first.
 pub(super) fn run(job: impl FnOnce() + Send + 'static) -> io::Result<()> {

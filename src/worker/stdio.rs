@@ -18,8 +18,11 @@ pub(crate) enum Stdio {
 /// wsd's ends of a program's standard streams.
 #[derive(Debug)]
 pub(super) struct Streams {
+    /// To its standard input.
     pub(super) input: Input,
+    /// From its standard output.
     pub(super) output: Output,
+    /// From its standard error.
     pub(super) stderr: Stderr,
 }
 

@@ -24,10 +24,12 @@ impl Variable {
         Self { text, name_bytes: name.len() }
     }
 
+    /// Returns the name.
     pub(crate) fn name(&self) -> &OsStr {
         OsStr::from_bytes(&self.text[..self.name_bytes])
     }
 
+    /// Returns the value.
     pub(crate) fn value(&self) -> &OsStr {
         OsStr::from_bytes(&self.text[self.name_bytes + 1..])
     }

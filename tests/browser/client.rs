@@ -74,7 +74,7 @@ impl Bench {
         self.browser.expect(&format!("log.includes({text:?})"));
     }
 
-    /// What the client waits before its tries, in milliseconds, once there were `count`.
+    /// Returns the client's pauses before its attempts, in milliseconds, after `count` of them.
     fn waits(&mut self, count: usize) -> Vec<f64> {
         self.browser.expect(&format!("waits.length >= {count}"));
         let waits = self.browser.evaluate("waits");

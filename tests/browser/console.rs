@@ -1,4 +1,4 @@
-//! What the page of `--devconsole` does in a real browser.
+//! The page of `--devconsole` in a real browser.
 
 use serde_json::json;
 

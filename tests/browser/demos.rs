@@ -197,7 +197,7 @@ fn chat_has_nicknames_and_both_pages_see_everything_at_once() {
 }
 
 #[test]
-fn what_is_on_the_screen_stays_when_the_server_is_started_again() {
+fn the_text_on_the_screen_stays_when_the_server_is_started_again() {
     let Some((mut ada, mut bob, mut demos)) = two() else { return };
     demos.open(&mut ada, "chat.html");
     demos.open(&mut bob, "cat-chat.html");
@@ -269,7 +269,7 @@ fn a_refused_nickname_is_told_at_its_field() {
 }
 
 #[test]
-fn who_has_scrolled_up_is_told_of_new_messages_and_led_to_them() {
+fn a_reader_who_has_scrolled_up_is_told_of_new_messages_and_led_to_them() {
     let Some((mut ada, mut bob, demos)) = two() else { return };
     demos.open(&mut ada, "chat.html");
     demos.open(&mut bob, "chat.html");
@@ -293,7 +293,7 @@ fn who_has_scrolled_up_is_told_of_new_messages_and_led_to_them() {
 }
 
 #[test]
-fn what_is_said_while_the_server_is_away_is_said_when_it_comes_again() {
+fn a_message_typed_while_the_server_is_away_is_sent_when_it_comes_again() {
     let Some((mut ada, mut bob, mut demos)) = two() else { return };
     demos.open(&mut ada, "chat.html");
     ada.expect_text("#here", "guest (you)");
@@ -458,7 +458,7 @@ fn the_columns_are_reached_with_the_keyboard() {
     sees(&mut bob, "Player one took column 2. Your turn.");
 }
 
-/// What is on a canvas: how many pixels, and a sum over their places and colours.
+/// The picture on a canvas: its number of pixels, and a sum over their places and colours.
 fn ink(browser: &mut Browser, canvas: &str) -> Value {
     browser.evaluate(&format!(
         "(() => {{

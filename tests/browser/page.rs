@@ -13,7 +13,7 @@ use crate::harness::tree::Tree;
 const PAGE: &str = "counter.html";
 /// The texts of the page's log.
 const LINES: &str = "[...document.querySelectorAll('#log .text')].map(line => line.textContent)";
-/// What the page says of its connection.
+/// The state of its connection that the page shows.
 const STATE: &str = "document.querySelector('#state').textContent";
 
 fn in_checkout(name: &str) -> String {

@@ -35,7 +35,7 @@ pub struct Browser {
     calls: u64,
     /// The documents that have been loaded, by the IDs of their loaders.
     loaded: Vec<String>,
-    /// What the page complained of: exceptions and errors in its console.
+    /// The page's complaints: exceptions, and errors in its console.
     complaints: Vec<String>,
 }
 
@@ -101,7 +101,7 @@ impl Browser {
         }
     }
 
-    /// What a JavaScript expression gives on the page; a promise is waited for.
+    /// Returns the value of a JavaScript expression on the page. Waits for a promise.
     pub fn evaluate(&mut self, expression: &str) -> Value {
         let parameters = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let answer = self.call("Runtime.evaluate", &parameters);
@@ -276,7 +276,7 @@ impl Browser {
         self.call("Network.emulateNetworkConditions", &conditions);
     }
 
-    /// What the page complained of so far.
+    /// Returns the page's complaints so far.
     pub fn complaints(&self) -> &[String] {
         &self.complaints
     }

@@ -15,7 +15,7 @@ pub struct Connection {
     taken: usize,
 }
 
-/// What a server answered.
+/// A response of a server.
 pub struct Response {
     /// The code of the first line.
     pub status: u16,

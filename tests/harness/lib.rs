@@ -1,4 +1,4 @@
-//! What the tests start from: a running `wsd`, a raw HTTP connection, a raw WebSocket client, files, and eyes on processes.
+//! The tests' tools: a running `wsd`, a raw HTTP connection, a raw WebSocket client, files, and facts of processes.
 //!
 //! A library, since both test binaries (`it` and `browser`) use it, and each only a part.
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test ends at its first surprise")]

@@ -44,7 +44,7 @@ fn is_group_gone(group: Pid) -> bool {
     test_kill_process_group(group) == Err(Errno::SRCH)
 }
 
-/// What Linux tells of a process under `/proc`.
+/// The facts of a process under Linux's `/proc`.
 #[cfg(target_os = "linux")]
 pub mod linux {
     use std::fs;

@@ -171,7 +171,7 @@ impl Server {
         Connection::open(self.address)
     }
 
-    /// What a client writes into its Host header.
+    /// Returns the value of a client's Host header.
     pub fn host(&self) -> String {
         self.address.to_string()
     }

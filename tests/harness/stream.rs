@@ -1,4 +1,4 @@
-//! What a connection runs over: a socket of any family, bare or within TLS.
+//! The stream of a connection: a socket of any family, with or without TLS.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -49,8 +49,8 @@ impl Stream {
         Ok(stream)
     }
 
-    /// The same within TLS, to a server that must be `localhost`. What the server does not like of the client's
-    /// certificate shows in the first read only, as TLS 1.3 has it.
+    /// Connects with TLS to a server that must be `localhost`. If the server refuses the client's
+    /// certificate, only the first read fails (TLS 1.3).
     pub fn secure(mut self, config: &Arc<ClientConfig>) -> io::Result<Self> {
         let name = ServerName::try_from("localhost").unwrap();
         let mut tls = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
@@ -61,7 +61,7 @@ impl Stream {
         Ok(self)
     }
 
-    /// What TLS has agreed on.
+    /// Returns the parameters that TLS has agreed on.
     pub fn tls(&self) -> &ClientConnection {
         self.tls.as_ref().expect("a connection within TLS")
     }

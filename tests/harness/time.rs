@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a busy machine may add to a time that wsd promises. Less than any wrong way would take.
+/// The time that a busy machine may add to a promised time. Any wrong way would take longer.
 pub const SLACK: Duration = Duration::from_secs(3);
 
 /// How long a test waits for anything before it fails.

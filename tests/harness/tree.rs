@@ -70,7 +70,7 @@ impl Tree {
         fs::write(self.at(pipe), "go\n").unwrap();
     }
 
-    /// What the file holds.
+    /// Returns the text of the file.
     pub fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.at(name)).unwrap()
     }

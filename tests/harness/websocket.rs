@@ -63,13 +63,13 @@ impl Frame {
         Self::new(CLOSE, [&code.to_be_bytes(), reason.as_bytes()].concat())
     }
 
-    /// The same frame, to be continued.
+    /// Returns the frame without its FIN bit: more of the message follows.
     pub fn unfinished(mut self) -> Self {
         self.fin = false;
         self
     }
 
-    /// The same frame with reserved bits set.
+    /// Returns the frame with reserved bits set.
     pub fn with_reserved_bits(mut self, rsv: u8) -> Self {
         self.rsv = rsv;
         self
@@ -292,7 +292,7 @@ impl Close {
         Self { code: Some(code), reason: reason.to_owned() }
     }
 
-    /// What the payload of a Close frame says.
+    /// Returns the code and reason in the payload of a Close frame.
     pub fn of(payload: &[u8]) -> Self {
         let (code, reason) = payload.split_at(payload.len().min(2));
         let code = code.try_into().ok().map(u16::from_be_bytes);

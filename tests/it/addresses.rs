@@ -147,7 +147,7 @@ fn a_port_taken_on_the_other_loopback_address_ends_the_start() {
 }
 
 #[test]
-fn what_is_no_address_is_exit_1_and_named() {
+fn an_invalid_address_is_exit_1_and_named() {
     for text in ["127.0.0.1:80", "[::1]:80", "[::1", "256.1.1.1", "a b", "http://127.0.0.1/"] {
         let outcome = run(&["--port=0", "--address", text, "cat"]);
 
@@ -214,7 +214,7 @@ fn with_names(arguments: &[&str]) -> Option<std::process::Command> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn of_a_names_addresses_those_are_listened_on_that_there_are() {
+fn wsd_listens_on_those_addresses_of_a_name_that_the_machine_has() {
     let Some(command) = with_names(&["--port=0", "--address=a.test", "cat"]) else { return };
     let server = Server::spawn(command);
 

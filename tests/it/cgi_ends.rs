@@ -130,7 +130,7 @@ fn an_answer_that_does_not_end_is_cut_and_its_script_gone() {
     assert!(line.contains("--cgi-timeout") && line.contains(&tree.path("cgi/script")), "{line}");
 }
 
-/// What comes on a connection of its own after a request for `/script`.
+/// Returns the whole response to a request for `/script` on a connection of its own.
 fn raw_answer(server: &Server) -> String {
     let mut connection = server.http();
     connection.send("GET /script HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -324,7 +324,7 @@ fn a_body_that_breaks_off_is_not_taken_for_the_whole() {
 }
 
 #[test]
-fn what_a_script_leaves_behind_is_gone_with_it() {
+fn processes_that_a_script_leaves_behind_end_with_it() {
     let tree = Tree::new();
     let script = format!(
         "(trap '' INT TERM HUP; exec sleep 1000) < /dev/null > /dev/null 2>&1 &\necho $! > '{}'\n\
@@ -429,7 +429,7 @@ fn a_request_whose_body_is_broken_is_a_400() {
 }
 
 #[test]
-fn what_a_script_complains_of_is_in_the_log() {
+fn standard_error_of_a_script_is_in_the_log() {
     let tree = Tree::new();
     let server = shell(&tree, &[], "echo one >&2; printf 'Content-Type: a/b\\n\\nbody'; printf 'two\\033' >&2");
 

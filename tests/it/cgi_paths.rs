@@ -174,7 +174,7 @@ fn a_nul_in_a_path_is_no_script() {
 }
 
 #[test]
-fn what_is_no_file_is_no_script() {
+fn only_a_file_is_a_script() {
     let tree = Tree::new();
     tree.program("cgi/x.sh", SCRIPT).pipe("cgi/pipe");
     let server = Server::serve(&["--cgidir", &tree.path("cgi")]);

@@ -27,7 +27,7 @@ impl Random {
     }
 }
 
-/// What the clients have heard.
+/// The messages that the clients have received.
 #[derive(Default)]
 struct Streams {
     /// The number of the last line, by client.

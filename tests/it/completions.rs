@@ -6,7 +6,7 @@ use crate::harness::server::run;
 use crate::harness::skip::has;
 use crate::harness::tree::Tree;
 
-/// What `--generate` prints.
+/// The texts that `--generate` prints.
 fn generated(what: &str) -> String {
     let outcome = run(&[&*format!("--generate={what}")]);
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{what}: {outcome:?}");

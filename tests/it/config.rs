@@ -153,7 +153,7 @@ fn flags_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn what_the_top_says_of_rooms_is_for_the_routes_that_have_some() {
+fn room_keys_at_the_top_are_for_the_routes_that_have_rooms() {
     let tree = Tree::new();
     let routes =
         format!("{ROUTE}shared = true\n[[route]]\npath = \"/b\"\ncommand = [\"cat\"]\n[[route]]\npath = \"/c\"\n");
@@ -188,7 +188,7 @@ fn a_path_that_leads_nowhere_is_explained() {
 }
 
 #[test]
-fn what_is_no_toml_is_refused() {
+fn a_file_that_is_not_toml_is_refused() {
     assert_refused("port = 8080\nheader = \"X: 1\n", 2, &["TOML"]);
     assert_refused("port 8080\n", 1, &["TOML"]);
     assert_refused("closems = 1\nclosems = 2\n", 2, &["TOML"]);

@@ -26,7 +26,7 @@ fn parts_of(server: &Server, path: &str) -> Vec<String> {
     parts
 }
 
-/// What stands in quotes in a page or a script and names a part.
+/// The quoted names of parts in a page or a script.
 fn quoted(text: &str) -> Vec<String> {
     let is_part = |word: &&str| {
         let extension = word.rsplit_once('.').map(|(_, extension)| extension);
@@ -96,7 +96,7 @@ fn no_code_but_that_of_the_parts_may_run() {
 }
 
 #[test]
-fn what_a_browser_has_already_is_not_sent_again() {
+fn a_page_that_the_browser_has_is_not_sent_again() {
     let server = console(&["cat"]);
     for path in parts(&server).iter().map(String::as_str).chain(["/"]) {
         let etag = server.get(path, "").header("etag").expect("ETag").to_owned();

@@ -105,7 +105,7 @@ fn links_are_followed_inside_the_directory_only() {
 }
 
 #[test]
-fn what_is_no_file_is_no_program() {
+fn only_a_file_is_a_program() {
     let tree = Tree::new();
     tree.pipe("pipe").link("device", "/dev/zero");
     let server = Server::serve(&["--dir", &tree.path("")]);

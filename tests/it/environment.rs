@@ -1,4 +1,4 @@
-//! What a program learns of the request: CGI/1.1 variables, and nothing that a client could forge.
+//! The environment of a program: CGI/1.1 variables, and nothing that a client could forge.
 
 use std::collections::BTreeMap;
 

@@ -306,7 +306,7 @@ fn the_program_ends_one_client_and_the_others_stay() {
 }
 
 #[test]
-fn what_is_for_a_client_that_is_not_there_is_for_nobody() {
+fn a_message_for_an_absent_client_reaches_nobody() {
     let puppet = Puppet::shared();
     let mut clients = puppet.connect(2);
     let (mut gone, id) = clients.pop().unwrap();
@@ -391,7 +391,7 @@ fn a_bad_character_costs_itself_only() {
 }
 
 #[test]
-fn of_a_flood_of_rubbish_the_log_has_the_beginning_and_the_number() {
+fn the_log_has_the_first_invalid_lines_of_a_flood_and_their_number() {
     const LINES: usize = 100_000;
     let mut server = Server::shell(&["--framing=json", "--shared"], &format!("yes rubbish | head -n {LINES}"), &[]);
 

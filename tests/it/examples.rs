@@ -210,7 +210,7 @@ fn the_source_is_listed_and_shown_and_nothing_else() {
 }
 
 #[test]
-fn who_is_in_a_room_hears_and_is_heard_by_that_room_only() {
+fn a_member_hears_and_is_heard_by_its_room_only() {
     let Some(server) = start_with(&["--shared", "--framing=json"], "rooms.py", &[]) else { return };
     let mut tea = [server.connect("/?tea"), server.connect("/?tea")];
     let mut coffee = server.connect("/?coffee");
@@ -265,7 +265,7 @@ fn the_programs_in_the_page_on_json_are_the_examples() {
 }
 
 #[test]
-fn what_the_page_on_json_says_is_so() {
+fn the_examples_on_the_page_of_json_are_true() {
     let [events, commands] = blocks("json").try_into().unwrap();
     let events: Vec<Value> = events.lines().map(|event| serde_json::from_str(event).unwrap()).collect();
     let tree = Tree::new();

@@ -264,7 +264,7 @@ fn hidden_files_are_hidden_except_well_known() {
 }
 
 #[test]
-fn what_is_no_file_is_not_opened() {
+fn a_named_pipe_is_not_opened() {
     // To open a named pipe is to wait for someone to write to it.
     let tree = Tree::new();
     tree.pipe("pipe").pipe("pipe.html").directory("sub").pipe("sub/index.html").file("a.txt", "hello").pipe("a.txt.gz");
@@ -387,7 +387,7 @@ fn a_range_of_another_version_is_the_whole_file() {
 }
 
 #[test]
-fn what_a_client_has_already_is_not_sent_again() {
+fn a_file_that_the_client_has_is_not_sent_again() {
     let tree = Tree::new();
     tree.file("a.txt", "hello");
     let server = serve(&tree);

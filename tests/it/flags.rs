@@ -219,7 +219,7 @@ fn help_wins_over_everything_else_on_the_line() {
 }
 
 #[test]
-fn what_is_asked_may_be_asked_with_a_value() {
+fn help_and_version_may_have_a_value() {
     for (asked, start) in [("-h", "Turns "), ("--help", "Turns "), ("-version", "wsd "), ("--license", "MIT ")] {
         for value in ["=1", "=true", "=T"] {
             let Outcome { status, stdout, .. } = run(&[&format!("{asked}{value}"), "cat"]);

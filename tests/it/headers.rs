@@ -46,7 +46,7 @@ fn own(response: &Response) -> Vec<&str> {
         .collect()
 }
 
-/// What came on an upgrade, the 101 included.
+/// Returns all bytes of the response to a handshake, the 101 included.
 fn upgrade(server: &Server, headers: &str) -> (crate::harness::http::Connection, Response) {
     let mut connection = server.http();
     connection.send(crate::harness::websocket::upgrade_request(&server.host(), "/", headers));
@@ -199,7 +199,7 @@ fn more_headers_than_an_answer_has_room_for_are_refused_at_the_start() {
 }
 
 #[test]
-fn what_a_script_says_in_a_header_of_the_same_name_stays() {
+fn a_script_header_of_the_same_name_stays() {
     let tree = Tree::new();
     let head = "Content-Type: text/plain\\nSet-Cookie: script=1\\nCache-Control: no-store\\n\\n";
     tree.program("cgi/x", &format!("#!/bin/sh\nprintf '{head}'\n"));

@@ -119,7 +119,7 @@ fn a_head_has_ten_seconds() {
 }
 
 #[test]
-fn what_is_not_http_is_a_400_or_nothing() {
+fn bytes_that_are_not_http_get_a_400_or_nothing() {
     let (_tree, server) = files();
 
     for bytes in [

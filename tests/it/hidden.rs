@@ -1,4 +1,4 @@
-//! What is hidden, or lies outside of a folder, is neither run nor served, though links may be turned meanwhile.
+//! wsd neither runs nor serves a file that is hidden or outside of the folder, even if links change meanwhile.
 
 use std::fs;
 

@@ -18,7 +18,7 @@ use crate::harness::websocket::{PONG, upgrade_request};
 #[cfg(target_os = "linux")]
 use crate::harness::{DEADLINE, within};
 
-/// What the program of [`rounds`] prints: far more than the sockets and the seat of a laggard hold.
+/// Bytes that the program of [`rounds`] prints: far more than the sockets and the seat of a laggard hold.
 const ROUNDS: usize = 130;
 const LINES_PER_ROUND: usize = 100;
 const LINES: usize = ROUNDS * LINES_PER_ROUND;

@@ -1,7 +1,7 @@
 //! The layers of the house: every `use crate::` leads down, and no file needs one that needs it.
 
 mod circles;
-mod source;
+pub(crate) mod source;
 
 use std::collections::BTreeSet;
 

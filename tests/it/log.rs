@@ -212,7 +212,7 @@ fn a_log_that_nobody_reads_holds_up_nobody() {
 }
 
 #[test]
-fn what_is_longer_than_256_characters_is_cut_and_its_length_told() {
+fn a_value_over_256_characters_is_cut_and_its_length_told() {
     let mut server = Server::command(&[], &["cat"]);
     let path = |count: usize| format!("/{}", "p".repeat(count - 1));
     server.connect(&path(256)).close(1000);
@@ -264,7 +264,7 @@ fn beyond_20_a_second_lines_of_one_kind_are_counted_and_others_are_not() {
 }
 
 #[test]
-fn what_was_counted_last_is_told_before_the_end() {
+fn the_last_count_is_told_before_the_end() {
     const COUNT: usize = 100;
     let mut server = Server::command(&[], &["cat"]);
     let mut connection = server.http();
@@ -277,7 +277,7 @@ fn what_was_counted_last_is_told_before_the_end() {
 }
 
 #[test]
-fn of_what_a_program_says_on_standard_error_every_line_is_logged() {
+fn every_line_of_standard_error_is_logged() {
     let mut server = Server::shell(&[], "seq 1 1000 >&2", &[]);
     server.connect("/").rest();
 

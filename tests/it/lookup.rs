@@ -8,7 +8,7 @@ use crate::harness::server::{Server, wsd};
 use crate::harness::skip::skip;
 use crate::harness::websocket::Client;
 
-/// What a look-up may take. A resolver gives up after ten seconds.
+/// The longest time of a look-up. A resolver gives up after ten seconds.
 const LOOKUP: Duration = Duration::from_secs(1);
 
 fn environment(mut client: Client) -> BTreeMap<String, String> {

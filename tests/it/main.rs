@@ -32,6 +32,7 @@ mod headers;
 mod heads;
 mod hidden;
 mod history;
+mod house;
 mod killed;
 mod ladder;
 mod laggards;

@@ -1,4 +1,4 @@
-//! Who comes into a room that has much to do is let in, and what waits there takes no memory without bounds.
+//! A busy room admits new clients, and the bytes that wait in it are limited.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn clients_that_come_and_go_unheard_are_refused_at_last() {
 }
 
 #[test]
-fn who_joins_a_room_that_lives_does_not_wait_for_another_that_ends() {
+fn a_client_of_a_running_room_does_not_wait_for_another_room_that_ends() {
     let script = "trap '' INT TERM; echo $$; [ $PATH_INFO = /ends ] || exec cat; cat; sleep 1000";
     let server = Server::shell(&["--shared=path", "--maxforks=2", "--closems=2000"], script, &[]);
     let _lives = server.connect("/lives");

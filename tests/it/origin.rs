@@ -1,4 +1,4 @@
-//! Who may connect when no policy is given: pages of the same origin, and programs that are no browser.
+//! The default policy: pages of the same origin may connect, and programs that are not browsers.
 
 use crate::harness::http::Connection;
 use crate::harness::server::{Server, field};

@@ -114,7 +114,7 @@ fn the_same_origin_is_asked_of_every_client() {
 }
 
 #[test]
-fn of_two_policies_both_must_let_a_page_in() {
+fn two_policies_must_both_let_a_page_in() {
     let flags = ["--sameorigin", "--origin=a.com,b.com"];
     assert_table(&flags, "a.com", &[("http://a.com", true), ("http://b.com", false), ("-", false)]);
     assert_table(&flags, "c.com", &[("http://a.com", false), ("http://c.com", false)]);

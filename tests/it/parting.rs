@@ -19,7 +19,7 @@ use crate::harness::tree::Tree;
 use crate::harness::websocket::{CONTINUATION, Client, Close, Frame, PONG, TEXT, upgrade_request};
 use crate::harness::{eventually, within};
 
-/// What such a client sends, and more than that may not be kept of it.
+/// Bytes that such a client sends; wsd may not keep more of it.
 const FLOOD: usize = 32 << 20;
 const KEPT_KIB_MAX: u64 = 12 << 10;
 
@@ -99,7 +99,7 @@ fn flood(client: &mut Client, is_one: bool) {
 }
 
 #[test]
-fn what_a_client_sends_after_its_session_was_to_end_is_neither_kept_nor_heard() {
+fn bytes_of_a_client_whose_session_is_ending_are_neither_kept_nor_heard() {
     for is_one in [false, true] {
         let limit = if is_one { "--maxframesize=0" } else { "--maxframesize=1048576" };
         for (flags, name, end) in [
@@ -131,7 +131,7 @@ fn what_a_client_sends_after_its_session_was_to_end_is_neither_kept_nor_heard() 
 }
 
 #[test]
-fn what_a_client_sends_after_the_end_of_its_own_program_is_not_kept() {
+fn bytes_of_a_client_whose_program_has_ended_are_not_kept() {
     let site = Site::new(&["--maxframesize=0", "--pingms=0"], "filled.pl");
     let mut silent = site.connect();
     let worker = site.server.expect_worker(1);

@@ -3,7 +3,7 @@
 use crate::harness::server::Server;
 use crate::harness::tree::Tree;
 
-/// What makes a path unclean, behind `/a`.
+/// The ends that make a path unclean, after `/a`.
 const UNCLEAN: [&str; 10] =
     ["//", "//b.txt", "/./b.txt", "/../a/b.txt", "/..", "/%2e%2e/b", "/.%2E", "%2F%2Fb.txt", "/x%2f..%2fb.txt", "/%2e"];
 

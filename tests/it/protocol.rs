@@ -165,7 +165,7 @@ fn empty_fragments_are_fragments() {
 }
 
 #[test]
-fn what_follows_a_close_is_not_read() {
+fn frames_after_a_close_are_not_read() {
     let tree = crate::harness::tree::Tree::new();
     let server = Server::command(&[], &[&program("collect.sh"), &tree.path("input")]);
     let mut client = server.connect("/");
@@ -207,7 +207,7 @@ fn after_a_fault_the_client_is_heard_out() {
 }
 
 #[test]
-fn what_follows_a_close_does_not_cost_the_client_its_answer() {
+fn bytes_after_a_close_do_not_cost_the_client_its_answer() {
     let server = Server::command(&[], &["cat"]);
     let mut client = server.connect("/");
     let rest = Frame::new(TEXT, [b'x'; 1000]).masked().repeat(300);
@@ -333,7 +333,7 @@ fn nothing_is_answered_after_a_close() {
 }
 
 #[test]
-fn of_an_unfinished_message_before_a_close_nothing_is_read() {
+fn an_unfinished_message_before_a_close_is_not_read() {
     let tree = crate::harness::tree::Tree::new();
     let server = Server::command(&[], &[&program("collect.sh"), &tree.path("input")]);
     let mut client = server.connect("/");
@@ -375,7 +375,7 @@ fn a_code_of_a_client_is_echoed() {
 }
 
 #[test]
-fn what_is_before_a_broken_frame_counts_and_what_is_after_it_does_not() {
+fn messages_before_a_broken_frame_count_and_later_ones_do_not() {
     let tree = crate::harness::tree::Tree::new();
     let server = Server::command(&[], &[&program("collect.sh"), &tree.path("input")]);
     let mut client = server.connect("/");

@@ -27,7 +27,7 @@ struct Kind {
     /// Its program, and the language of its recipe on the page.
     name: &'static str,
     language: &'static str,
-    /// What the recipe listens on, and what takes its place; `PORT` is a free port.
+    /// The listening address in the recipe, and its replacement; `PORT` is a free port.
     listens: (&'static str, &'static str),
     /// The configuration around the recipe: `RECIPE`, `FOLDER` and `PORT` are replaced.
     around: &'static str,

@@ -165,7 +165,7 @@ fn the_last_client_that_vanishes_stops_the_program() {
 }
 
 #[test]
-fn what_the_last_client_said_is_still_read() {
+fn the_messages_of_the_last_client_are_still_read() {
     let tree = Tree::new();
     tree.pipe("gate");
     let server = Server::command(&["--shared"], &[&program("collect.sh"), &tree.path("input"), &tree.path("gate")]);

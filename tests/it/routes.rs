@@ -92,7 +92,7 @@ fn the_longest_match_answers_and_the_program_is_told_the_rest_of_the_path() {
 }
 
 #[test]
-fn where_there_is_no_route_the_program_of_the_command_line_answers() {
+fn the_program_of_the_command_line_answers_beside_the_routes() {
     let tree = Tree::new();
     tree.file("wsd.toml", route("/a", "route"));
     let server =
@@ -103,7 +103,7 @@ fn where_there_is_no_route_the_program_of_the_command_line_answers() {
 }
 
 #[test]
-fn where_there_is_nothing_at_all_is_404() {
+fn a_path_without_a_route_or_program_is_404() {
     let tree = Tree::new();
     let server = serve(&tree, &route("/a", "route"), &[]);
 

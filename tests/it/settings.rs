@@ -156,7 +156,7 @@ fn the_command_line_replaces_the_route_which_replaces_the_top() {
 }
 
 #[test]
-fn what_a_route_serves_and_its_maxforks_stay_its_own() {
+fn a_route_keeps_its_own_programs_and_maxforks() {
     let tree = Tree::new();
     tree.file("top/x", "top").file("own/x", "own").file("line/x", "line");
     let [top, own, line] = ["top", "own", "line"].map(|name| tree.path(name));

@@ -12,7 +12,7 @@ use crate::harness::{DEADLINE, assert_in_time, eventually};
 /// The longest ladder of a worker, 100, 250 and 500 ms; an unfinished request is given a second.
 const LADDER: Duration = Duration::from_secs(1);
 
-/// What everything is given to end; then wsd ends whatever is left.
+/// The time that sessions and requests have to end; then wsd drops them.
 const DRAIN: Duration = Duration::from_secs(4);
 
 #[test]

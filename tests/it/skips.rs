@@ -8,12 +8,12 @@ use crate::harness::skip::skip;
 /// Runs this test alone, in a process of its own, where it is skipped.
 fn run_skipped(ci: &str) -> Output {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "skips::what_a_machine_lacks_is_told_at_the_end_and_fails_in_ci"]);
+    command.args(["--exact", "skips::a_skipped_test_is_told_at_the_end_and_fails_in_ci"]);
     command.env("WSD_TEST_SKIPPED", "").env("CI", ci).output().unwrap()
 }
 
 #[test]
-fn what_a_machine_lacks_is_told_at_the_end_and_fails_in_ci() {
+fn a_skipped_test_is_told_at_the_end_and_fails_in_ci() {
     if env::var_os("WSD_TEST_SKIPPED").is_some() {
         return skip("a unicorn");
     }

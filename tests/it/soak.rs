@@ -29,10 +29,10 @@ use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, CONTINUATION, Client, Frame, PONG, TEXT, claim, upgrade_request};
 use crate::harness::{DEADLINE, eventually};
 
-/// What wsd may take beside what waits: its own work, and what the allocator does not give back.
+/// Memory of wsd beside the bytes that wait: for its own work, and freed memory that the allocator keeps.
 const BESIDE: usize = 32 << 20;
 
-/// What a hostile client does.
+/// The attack of a hostile client.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     /// In a room: takes nothing, and sends Pongs.
@@ -47,7 +47,7 @@ enum Kind {
     Inbox,
     /// Gets a large file and takes nothing.
     Files,
-    /// The same for the answer of a script.
+    /// Requests a script's answer, and reads nothing of it.
     Scripts,
     /// A head of 31 KiB that does not end.
     Heads,
@@ -83,7 +83,7 @@ impl Kind {
         })
     }
 
-    /// What it sends, the `count`th time; empty is nothing more.
+    /// Returns the bytes that it sends the `count`th time; none if it sends no more.
     fn words(self, count: usize) -> Vec<u8> {
         let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let part = vec![b'x'; 50_000];

@@ -6,7 +6,7 @@ use crate::harness::http::Response;
 use crate::harness::server::{Server, run};
 use crate::harness::websocket::{Client, upgrade_request};
 
-/// What a client gets that sends these header lines: the 101, and the environment of its program.
+/// Returns the response to a handshake with these header lines: the 101, and the environment of the program.
 fn open(server: &Server, headers: &str) -> (Response, BTreeMap<String, String>) {
     let mut connection = server.http();
     connection.send(upgrade_request(&server.host(), "/", headers));

@@ -148,7 +148,7 @@ fn the_licence_is_printed() {
 }
 
 #[test]
-fn what_stands_alone_prints_and_serves_nothing() {
+fn a_flag_that_prints_serves_nothing() {
     // No place is taken and no folder looked at: whatever else is on the line.
     for flag in ["--help", "--version", "--license"] {
         let Outcome { status, stdout, stderr } = run(&["--dir=/no/such/folder", "--port=1", flag]);
@@ -159,7 +159,7 @@ fn what_stands_alone_prints_and_serves_nothing() {
 }
 
 #[test]
-fn what_contradicts_itself_is_exit_1() {
+fn flags_that_contradict_each_other_are_exit_1() {
     let tree = Tree::new();
     tree.directory("a").directory("b");
     let (a, b) = (tree.path("a"), tree.path("b"));

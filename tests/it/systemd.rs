@@ -41,7 +41,7 @@ fn assert_echoes(server: &Server) {
     assert_eq!(client.line(), "hello");
 }
 
-/// What systemd would be told.
+/// The notices that systemd would get.
 struct Manager {
     socket: UnixDatagram,
     /// For `NOTIFY_SOCKET`.
@@ -225,7 +225,7 @@ fn sockets_for_another_process_are_not_touched() {
 }
 
 #[test]
-fn what_is_no_listening_socket_is_exit_3() {
+fn a_descriptor_that_is_not_a_listening_socket_is_exit_3() {
     for kind in ["udp", "stream", "null"] {
         for sockets in [&[&*format!("bad={kind}")][..], &["good=tcp", &format!("bad={kind}")]] {
             let outcome = run_to_end(handing(sockets, &["cat"]));

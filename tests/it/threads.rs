@@ -94,7 +94,7 @@ fn a_session_that_was_busy_lets_its_thread_sleep() {
     eventually("it sleeps", || (state(&server) == "S").then_some(()));
 }
 
-/// What the main thread does; see `proc_pid_stat(5)`.
+/// Returns the state of the main thread; see `proc_pid_stat(5)`.
 #[cfg(target_os = "linux")]
 fn state(server: &Server) -> String {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid().as_raw_nonzero())).unwrap();

@@ -574,7 +574,7 @@ fn plain_http_is_told_to_use_tls() {
 }
 
 #[test]
-fn what_is_neither_tls_nor_http_ends_nothing() {
+fn a_connection_that_is_neither_tls_nor_http_ends_nothing_else() {
     let authority = Authority::new();
     let (_tree, server) = start(&authority, &[], &["cat"]);
     for rubbish in [&b"\0\0\0\0\0\0\0\0"[..], b"\x16\x03\x01\xFF\xFF", b"\x15\x03\x01\0\x02\x02\x28", b"\r\n\r\n", b""]

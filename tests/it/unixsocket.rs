@@ -232,7 +232,7 @@ fn a_socket_left_behind_is_replaced() {
 }
 
 #[test]
-fn of_many_starts_over_a_socket_left_behind_one_serves() {
+fn one_of_many_starts_over_a_stale_socket_serves() {
     const STARTS: usize = 12;
     for round in 0..8 {
         let tree = Tree::new();
@@ -291,7 +291,7 @@ fn a_start_keeps_its_hands_off_while_another_is_under_way() {
 }
 
 #[test]
-fn what_lies_in_the_place_of_the_lock_is_left_alone() {
+fn a_file_in_the_place_of_the_lock_is_left_alone() {
     let tree = Tree::new();
     tree.file("file", "content").directory("directory").pipe("pipe").link("link", "file").link("dangling", "nothing");
     for kind in ["directory", "pipe", "link", "dangling"] {
@@ -323,7 +323,7 @@ fn the_longest_path_that_a_socket_may_have_is_served() {
 }
 
 #[test]
-fn what_is_no_socket_is_never_removed() {
+fn a_file_that_is_not_a_socket_is_never_removed() {
     let tree = Tree::new();
     tree.file("file", "content").directory("directory").pipe("pipe");
     let living = UnixListener::bind(tree.path("living")).unwrap();

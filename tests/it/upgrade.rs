@@ -50,7 +50,7 @@ fn every_line_and_token_counts_in_any_case() {
 }
 
 #[test]
-fn what_asks_for_no_websocket_is_a_request_like_any_other() {
+fn a_request_without_a_whole_upgrade_is_one_like_any_other() {
     let server = Server::command(&[], &["cat"]);
 
     for lines in [

@@ -42,16 +42,16 @@ fn head(mut headers: HeaderMap) -> Result<Head, &'static str> {
     let lengths: Vec<_> = headers.get_all(CONTENT_LENGTH).iter().collect();
     let is_length = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.parse::<u64>().is_ok());
     if lengths.len() > 1 || !lengths.iter().all(|value| is_length(value)) {
-        return Err("the script's Content-Length is no length");
+        return Err("the script's Content-Length is not a number");
     }
     let status = match headers.remove("status") {
         None => None,
-        Some(status) => Some(parse_status(&status).ok_or("the script's Status is no status")?),
+        Some(status) => Some(parse_status(&status).ok_or("the script's Status is not a status code")?),
     };
     let location = headers.get(LOCATION).and_then(|location| location.to_str().ok());
     match (status, location) {
         (None, Some(path)) if path.starts_with('/') && !path.starts_with("//") => {
-            let target = path.parse().map_err(|_| "the script's Location is no path")?;
+            let target = path.parse().map_err(|_| "the script's Location is not a path")?;
             Ok(Head::LocalRedirect(target))
         }
         (None, Some(_)) => Ok(Head::Document(StatusCode::FOUND, headers)),

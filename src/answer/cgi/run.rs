@@ -32,7 +32,7 @@ use crate::{
     peer::Connection,
     worker::{
         Worker,
-        environ::{Content, unique_id},
+        environ::{CgiFacts, unique_id},
         input::Input,
         output::Stderr,
         stop::stop,
@@ -50,7 +50,7 @@ pub(in crate::answer) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answe
 async fn start(ask: &Ask, visitor: &Visitor, script: &Script) -> Result<(Worker, Permit), Refusal> {
     let launcher = &ask.site.launcher;
     let permit = launcher.admit().await?;
-    let content = Content {
+    let content = CgiFacts {
         length: text(&ask.request.headers, &CONTENT_LENGTH),
         kind: text(&ask.request.headers, &CONTENT_TYPE),
         script_file: Some(&script.program.path),

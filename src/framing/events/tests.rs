@@ -116,7 +116,7 @@ fn the_borders_of_reads_do_not_matter() {
     let output = "{\"text\":\"a\"}\n\nrubbish\n{\"text\":\"é\"}\n{\"close\":\"7\"}".as_bytes();
     let said = |size: usize| {
         let (mut said, mut commands) = (Vec::new(), Commands::default());
-        let mut on = |what: Said<'_>| said.push(format!("{what:?}"));
+        let mut on = |what: ParsedLine<'_>| said.push(format!("{what:?}"));
         for read in output.chunks(size) {
             commands.decode(read, &mut on);
         }
@@ -132,7 +132,7 @@ fn the_borders_of_reads_do_not_matter() {
 #[test]
 fn a_line_over_the_limit_is_skipped_and_the_next_one_counts() {
     let (mut said, mut commands) = (Vec::new(), Commands::default());
-    let mut on = |what: Said<'_>| said.push(matches!(what, Said::Command(_)));
+    let mut on = |what: ParsedLine<'_>| said.push(matches!(what, ParsedLine::Command(_)));
     commands.decode(&vec![b'x'; COMMAND_BYTES_MAX + 1], &mut on);
     commands.decode(b"y\n{\"text\":\"a\"}\n", &mut on);
     assert_eq!(said, [false, true]);

@@ -2,7 +2,7 @@ use std::task::Waker;
 
 use super::*;
 use crate::{
-    budget::{Budget, Kind as OwnerKind, Owner},
+    budget::{Budget, Owner, OwnerKind},
     message::{Draft, Kind},
     status::Status,
 };
@@ -114,7 +114,7 @@ fn a_welcome_is_the_first_to_be_lost() {
 }
 
 #[test]
-fn what_was_said_before_the_verdict_arrives() {
+fn messages_before_the_verdict_arrive() {
     let seat = seat(Slow::Close, std::iter::once(batch(b'h', 3)));
     seat.offer(&batch(b'a', 1));
     seat.end(Verdict::Exit(Some(Status::Exit(0))));

@@ -9,29 +9,29 @@ use std::{
 };
 
 use crate::{
-    budget::{Budget, Kind as OwnerKind, Owner},
+    budget::{Budget, Owner, OwnerKind},
     client::{Client, Departure},
     close::Close,
     message::{Batch, Kind, Piece},
-    partner::{Partner, Said, Verdict},
+    partner::{Delivery, Partner, Verdict},
     shutdown::Shutdown,
     status::Status,
 };
 
 /// The test's handle on one side of a session. Clones share one side.
 #[derive(Clone, Debug)]
-pub(super) struct End<T>(Arc<Mutex<State<T>>>);
+pub(super) struct ScriptedEnd<T>(Arc<Mutex<ScriptedState<T>>>);
 
-impl<T> Default for End<T> {
+impl<T> Default for ScriptedEnd<T> {
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
 #[derive(Debug)]
-struct State<T> {
+struct ScriptedState<T> {
     /// The lines that it sends next.
-    says: VecDeque<Line<T>>,
+    says: VecDeque<ScriptedLine<T>>,
     /// The texts that it has taken.
     taken: Vec<String>,
     /// The texts that wait for it to take them.
@@ -46,16 +46,16 @@ struct State<T> {
 
 /// A line of the script: a message, or the reason of the end.
 #[derive(Clone, Debug)]
-pub(super) enum Line<T> {
+pub(super) enum ScriptedLine<T> {
+    /// A message.
     Message(&'static str),
-    /// A message that is most likely the last.
-    Last(&'static str),
     /// A message and the end in one read.
     MessageAndEnd(&'static str, T),
+    /// The end, with its reason.
     End(T),
 }
 
-impl<T> Default for State<T> {
+impl<T> Default for ScriptedState<T> {
     fn default() -> Self {
         Self {
             says: VecDeque::new(),
@@ -71,27 +71,33 @@ impl<T> Default for State<T> {
     }
 }
 
-impl<T: Clone> End<T> {
-    pub(super) fn say(&self, line: Line<T>) {
+impl<T: Clone> ScriptedEnd<T> {
+    /// Adds a line to the script.
+    pub(super) fn say(&self, line: ScriptedLine<T>) {
         self.change(|state| state.says.push_back(line));
     }
 
+    /// Lets messages to this side wait.
     pub(super) fn take_nothing(&self) {
         self.change(|state| state.takes_nothing = true);
     }
 
+    /// Takes the messages that wait, and further ones.
     pub(super) fn take_again(&self) {
         self.change(|state| state.takes_nothing = false);
     }
 
+    /// Lets the next probe find the connection broken.
     pub(super) fn vanish(&self) {
         self.change(|state| state.is_gone = true);
     }
 
+    /// Counts so many bytes as waiting here.
     pub(super) fn hold(&self, bytes: usize) {
         self.change(|state| state.held = bytes);
     }
 
+    /// Sets how long the partner bears a client that takes nothing, and the verdict after that.
     pub(super) fn set_patience(&self, patience: Duration, verdict: Verdict) {
         self.change(|state| state.patience = Some((patience, verdict)));
     }
@@ -106,17 +112,17 @@ impl<T: Clone> End<T> {
         self.state().reads
     }
 
-    fn state(&self) -> MutexGuard<'_, State<T>> {
+    fn state(&self) -> MutexGuard<'_, ScriptedState<T>> {
         self.0.lock().expect("no test panics with it")
     }
 
-    fn change(&self, change: impl FnOnce(&mut State<T>)) {
+    fn change(&self, change: impl FnOnce(&mut ScriptedState<T>)) {
         let mut state = self.state();
         change(&mut state);
         state.wakers.drain(..).for_each(Waker::wake);
     }
 
-    fn poll_say(&self, cx: &mut Context<'_>) -> Poll<Line<T>> {
+    fn poll_say(&self, cx: &mut Context<'_>) -> Poll<ScriptedLine<T>> {
         let mut state = self.state();
         if let Some(line) = state.says.pop_front() {
             state.reads += 1;
@@ -146,20 +152,20 @@ impl<T: Clone> End<T> {
 }
 
 /// The client's side.
-pub(super) type ScriptedClient = End<Departure>;
+pub(super) type ScriptedClient = ScriptedEnd<Departure>;
 
 impl Client for ScriptedClient {
     fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Option<Departure>> {
         self.poll_say(cx).map(|line| match line {
-            Line::Message(text) | Line::Last(text) => {
+            ScriptedLine::Message(text) => {
                 on(Kind::Text, text.as_bytes());
                 None
             }
-            Line::MessageAndEnd(text, departure) => {
+            ScriptedLine::MessageAndEnd(text, departure) => {
                 on(Kind::Text, text.as_bytes());
                 Some(departure)
             }
-            Line::End(departure) => Some(departure),
+            ScriptedLine::End(departure) => Some(departure),
         })
     }
 
@@ -223,13 +229,14 @@ impl Client for ScriptedClient {
 /// The partner's side.
 #[derive(Debug)]
 pub(super) struct ScriptedPartner {
-    pub(super) end: End<Verdict>,
-    pub(super) status: Option<Status>,
+    end: ScriptedEnd<Verdict>,
+    status: Option<Status>,
     owner: Owner,
 }
 
 impl ScriptedPartner {
-    pub(super) fn new(end: &End<Verdict>, status: Option<Status>, budget: &Budget) -> Self {
+    /// Returns a partner that the test controls by `end`.
+    pub(super) fn new(end: &ScriptedEnd<Verdict>, status: Option<Status>, budget: &Budget) -> Self {
         Self { end: end.clone(), status, owner: Owner::new(budget, OwnerKind::Client) }
     }
 }
@@ -247,20 +254,19 @@ impl Partner for ScriptedPartner {
         false
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Said> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Delivery> {
         let line = std::task::ready!(self.end.poll_say(cx));
-        if let Line::Message(text) | Line::Last(text) | Line::MessageAndEnd(text, _) = &line {
+        if let ScriptedLine::Message(text) | ScriptedLine::MessageAndEnd(text, _) = &line {
             client.append(Piece::whole(Kind::Text, text.as_bytes()));
         }
         Poll::Ready(match line {
-            Line::Message(_) => Said::Some(1),
-            Line::Last(_) => Said::Last(1),
-            Line::MessageAndEnd(_, verdict) => Said::End(1, verdict),
-            Line::End(verdict) => Said::End(0, verdict),
+            ScriptedLine::Message(_) => Delivery::Messages(1),
+            ScriptedLine::MessageAndEnd(_, verdict) => Delivery::Ended(1, verdict),
+            ScriptedLine::End(verdict) => Delivery::Ended(0, verdict),
         })
     }
 
-    fn poll_blocked(&mut self, _: &mut Context<'_>, _: &mut impl Client) -> Poll<Said> {
+    fn poll_blocked(&mut self, _: &mut Context<'_>, _: &mut impl Client) -> Poll<Delivery> {
         Poll::Pending
     }
 

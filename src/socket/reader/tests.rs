@@ -25,11 +25,11 @@ fn read<'a>(limit: usize, portions: impl IntoIterator<Item = &'a [u8]>) -> Vec<S
     for portion in portions {
         let result = reader.read(&mut portion.to_vec(), &mut |event| {
             said.push(match event {
-                Event::Message(kind, payload) if payload.len() > 40 => format!("{kind:?} of {}", payload.len()),
-                Event::Message(kind, payload) => format!("{kind:?} {}", String::from_utf8_lossy(payload)),
-                Event::Ping(payload) => format!("Ping {}", String::from_utf8_lossy(payload)),
-                Event::Pong => "Pong".to_owned(),
-                Event::Close(code, reason) => format!("Close {code:?} {reason}"),
+                SocketEvent::Message(kind, payload) if payload.len() > 40 => format!("{kind:?} of {}", payload.len()),
+                SocketEvent::Message(kind, payload) => format!("{kind:?} {}", String::from_utf8_lossy(payload)),
+                SocketEvent::Ping(payload) => format!("Ping {}", String::from_utf8_lossy(payload)),
+                SocketEvent::Pong => "Pong".to_owned(),
+                SocketEvent::Close(code, reason) => format!("Close {code:?} {reason}"),
             });
         });
         if let Err(fault) = result {

@@ -13,8 +13,8 @@ pub(super) struct Source {
     pub(super) code: String,
 }
 
-/// Reads every source in a folder of the repository.
-pub(super) fn sources(folder: &str) -> Vec<Source> {
+/// Returns every source in a folder of the repository: its path there, and its text.
+pub(crate) fn texts(folder: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let (mut found, mut folders) = (Vec::new(), vec![root.clone()]);
     while let Some(folder) = folders.pop() {
@@ -24,14 +24,21 @@ pub(super) fn sources(folder: &str) -> Vec<Source> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let file = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-                let text = fs::read_to_string(&path).unwrap();
-                let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-                found.push(Source { module: module_of(&file), code: code.collect::<Vec<_>>().join("\n"), file });
+                found.push((file, fs::read_to_string(&path).unwrap()));
             }
         }
     }
     assert!(found.len() > 10, "the sources are where they should be");
     found
+}
+
+/// Reads every source in a folder of the repository.
+pub(super) fn sources(folder: &str) -> Vec<Source> {
+    let read = |(file, text): (String, String)| {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        Source { module: module_of(&file), code: code.collect::<Vec<_>>().join("\n"), file }
+    };
+    texts(folder).into_iter().map(read).collect()
 }
 
 fn module_of(file: &str) -> Vec<String> {
