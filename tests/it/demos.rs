@@ -107,7 +107,7 @@ fn the_newest_client_with_a_token_has_the_seat() {
 }
 
 #[test]
-fn who_watches_the_chat_is_not_in_it() {
+fn a_client_that_watches_the_chat_is_not_in_it() {
     let Some(server) = room("chat.py", &[]) else { return };
     let mut watcher = server.connect("/?watch");
     assert_eq!(next(&mut watcher, "welcome")["here"], Value::Array(Vec::new()));

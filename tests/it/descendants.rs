@@ -16,7 +16,7 @@ use crate::harness::{DEADLINE, eventually};
 const DETACHED: &str = "sh -c 'setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $!'; cat";
 
 #[test]
-fn what_has_left_the_group_of_its_program_ends_with_the_session() {
+fn a_process_that_has_left_the_group_of_its_program_ends_with_the_session() {
     let table = [
         "setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; cat",
         "setsid sleep 1000 & echo $!; cat",
@@ -56,7 +56,7 @@ fn a_program_that_exits_leaves_nothing_behind() {
 }
 
 #[test]
-fn what_has_left_the_group_goes_down_the_ladder_too() {
+fn a_process_that_has_left_the_group_goes_down_the_ladder_too() {
     // A shell starts it without SIGINT.
     let child = "$SIG{$_} = do { my $name = $_; sub { print STDERR qq(got $name\\n) } } for qw(INT TERM); \
         $| = 1; print qq($$\\n); sleep 1 while 1";
@@ -88,7 +88,7 @@ fn the_end_of_a_session_leaves_the_processes_of_another_alone() {
 }
 
 #[test]
-fn what_a_script_has_started_ends_with_its_request() {
+fn processes_that_a_script_has_started_end_with_its_request() {
     let tree = Tree::new();
     let script =
         "#!/bin/sh\nsetsid sleep 1000 </dev/null >/dev/null 2>&1 &\nprintf 'Content-Type: a/b\\n\\n'; echo $!\n";
