@@ -1,6 +1,7 @@
 //! Turns flags into settings: layers command line, file and defaults, checks them, and builds the options of each module.
 
 pub(crate) mod banner;
+mod command;
 mod error;
 mod file;
 #[cfg(any(test, fuzzing))]

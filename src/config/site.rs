@@ -1,14 +1,8 @@
 //! Builds one site: its programs and folders, the clients that may use them, and the options.
 
-use std::{
-    env,
-    ffi::{OsStr, OsString},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{env, ffi::OsString, path::Path, sync::Arc, time::Duration};
 
-use super::error::Error;
+use super::{command::command, error::Error};
 use crate::{
     admission::Admission,
     answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
@@ -33,7 +27,6 @@ use crate::{
     worker::{
         environ::{self, EnvironOptions},
         process::ProcessOptions,
-        program::{Program, locate},
         stdio::Stdio,
         variable::Variable,
     },
@@ -102,42 +95,6 @@ fn scripts(recipe: &Recipe, dir: Option<Root>) -> Result<Option<Scripts>, Error>
             Err(error.about(&recipe.flags.served.dir).about(words))
         }
     }
-}
-
-fn command(words: &Flag<CommandWords>, sharing: SharingWord) -> Result<Program, Error> {
-    let (name, args) = words.0.split_first().expect("never empty");
-    let path = locate(name).ok_or_else(|| {
-        let shown = name.display();
-        if Path::new(name).is_file() && name.as_encoded_bytes().contains(&b'/') {
-            let message = format!("cannot start COMMAND `{shown}`: the file is not executable");
-            return Error::new(message, format!("make it executable: chmod +x {shown}")).about(words);
-        }
-        Error::new(format!("cannot find COMMAND `{shown}`"), hint_for(name, sharing)).about(words)
-    })?;
-    Ok(Program::new(path, args.to_vec()))
-}
-
-/// Returns advice for a COMMAND that does not exist.
-fn hint_for(name: &OsStr, sharing: SharingWord) -> String {
-    let (path, text) = (Path::new(name), name.to_string_lossy());
-    let hint = if text.starts_with('-') {
-        "write flags before COMMAND"
-    } else if name == "path" && sharing == SharingWord::All {
-        "did you mean --shared=path?"
-    } else if path.is_dir() {
-        "add --dir= to serve the programs in this folder, or --staticdir= to serve its files"
-    } else if path.is_file() {
-        return format!("write a file of this folder as ./{text}; it must be executable: chmod +x {text}");
-    } else if text.contains(['|', ';', '&', '<', '>', '$', '*']) {
-        return format!("let a shell run it: sh -c '{text}'");
-    } else if text.contains(char::is_whitespace) {
-        return format!("write the words without quotes: {text}");
-    } else if path.is_relative() && text.contains('/') {
-        "write an absolute path, or one relative to the folder in which wsd was started"
-    } else {
-        "name an executable file by its path, or a program that `command -v` finds"
-    };
-    hint.to_owned()
 }
 
 /// Opens a folder. Scripts pass variables that may be empty: wsd ignores an empty folder name, as websocketd does.

@@ -8,6 +8,7 @@ use hyper::{
 };
 
 use super::{
+    listed::ListedOrigin,
     origin::{Aim, Policy, RefusedHeader},
     refusal::Refusal,
 };
@@ -50,21 +51,37 @@ fn check_origin(policy: &Policy, peer: Peer, headers: &HeaderMap, aim: Aim) -> R
     let checked = policy.check(aim, origin.as_deref(), host.as_deref(), peer.is_loopback());
     let Err(refused) = checked else { return Ok(()) };
     let (origin, host) = (origin.unwrap_or_default(), host.unwrap_or_default());
-    let (why, name, text) = match refused {
+    let (why, text, hint) = match refused {
         RefusedHeader::Host => (
             "host",
-            &*host,
             "This server does not go by the name in `Host`. The server's log names the flag that would allow it.",
+            format!(
+                "--origin={} if this name is yours: then wsd goes by it",
+                if origin.is_empty() { &host } else { &origin }
+            ),
         ),
         RefusedHeader::Origin => (
             "origin",
-            "file://",
             "Pages of this origin may not connect. The server's log names the flag that would allow it.",
+            hint_for_origin(&origin),
         ),
     };
-    let listed = if origin.is_empty() { name } else { &origin };
-    let refusal = Refusal::new(StatusCode::FORBIDDEN, why, text).with_hint(format!("--origin={listed}"));
+    let refusal = Refusal::new(StatusCode::FORBIDDEN, why, text).with_hint(hint);
     Err(Refusal { origin: Some(origin.into()), host: Some(host.into()), ..refusal })
+}
+
+/// Returns the flag that would admit an origin, and what it means to set it.
+fn hint_for_origin(origin: &str) -> String {
+    if origin.is_empty() {
+        return "--origin=file:// lets clients connect that send no Origin, and pages of files; list your own origins, too"
+            .to_owned();
+    }
+    match ListedOrigin::parse(origin) {
+        Ok(entry) if entry.admits(Some(origin)) => {
+            format!("--origin={origin} lets every page of that site connect: add it only if it is yours")
+        }
+        _ => "this is no origin; only --anyorigin would admit it, and with it every page of the web".to_owned(),
+    }
 }
 
 /// Refuses an HTTP/1.1 request unless it has exactly one `Host` (RFC 9112, section 3.2).

@@ -11,7 +11,7 @@ pub(crate) enum ListedOrigin {
     Server {
         /// Such as `https` or `chrome-extension`; `None` matches `http` and `https`.
         scheme: Option<String>,
-        /// In lower case.
+        /// In lower case. `*.example.com` matches every name below `example.com`.
         host: String,
         /// The ports that match.
         port: Port,
@@ -58,10 +58,11 @@ impl ListedOrigin {
         if host.is_empty() {
             return Err("it has no host");
         }
-        if host.contains('*') {
-            return Err("a host has no wildcards: name each host, or use --anyorigin");
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        if name.contains('*') {
+            return Err("a wildcard is the first label of a host, as in *.example.com");
         }
-        if !is_host(host) {
+        if !is_host(name) {
             return Err("an origin is scheme, host and port, nothing else");
         }
         Ok(Self::Server { scheme, host: host.to_ascii_lowercase(), port })
@@ -78,7 +79,7 @@ impl ListedOrigin {
                     Some(scheme) => page_scheme.eq_ignore_ascii_case(scheme),
                 };
                 is_scheme
-                    && page_host.eq_ignore_ascii_case(host)
+                    && is_below_or_same(page_host, host)
                     && match port {
                         Port::Default => page_port == default_port(page_scheme),
                         Port::Is(port) => page_port == Some(*port),
@@ -88,6 +89,15 @@ impl ListedOrigin {
             _ => false,
         }
     }
+}
+
+/// Whether the host of a page is that of an entry, or below it if the entry has a wildcard.
+fn is_below_or_same(page: &str, host: &str) -> bool {
+    let Some(parent) = host.strip_prefix('*') else { return page.eq_ignore_ascii_case(host) };
+    let Some((below, rest)) = page.len().checked_sub(parent.len()).and_then(|at| page.split_at_checked(at)) else {
+        return false;
+    };
+    rest.eq_ignore_ascii_case(parent) && !below.is_empty() && below.split('.').all(|label| !label.is_empty())
 }
 
 /// Splits an `Origin` into scheme, host and port. The port is `None` if a scheme other than HTTP's has none; the result is
@@ -139,9 +149,45 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_wildcard_matches_the_names_below_a_host() {
+        let entry = ListedOrigin::parse("*.Example.com").expect("an entry");
+        let table = [
+            ("https://a.example.com", true),
+            ("http://A.EXAMPLE.com", true),
+            ("https://a.b.example.com", true),
+            ("https://example.com", false),
+            ("https://.example.com", false),
+            ("https://a..example.com", false),
+            ("https://evilexample.com", false),
+            ("https://a.example.com.evil.org", false),
+            ("https://a.example.com:8443", false),
+            ("null", false),
+        ];
+        for (origin, want) in table {
+            assert_eq!(entry.admits(Some(origin)), want, "{origin}");
+        }
+        let any_port = ListedOrigin::parse("https://*.example.com:*").expect("an entry");
+        assert!(
+            any_port.admits(Some("https://a.example.com:8443")) && !any_port.admits(Some("http://a.example.com:80"))
+        );
+    }
+
+    #[test]
     fn entries_that_can_never_match_are_refused() {
-        for entry in ["", " e.com", "http://g.com/", "*", "*.f.com", "ws://h.com", "h.com:x", "http://", "a.com:99999"]
-        {
+        for entry in [
+            "",
+            " e.com",
+            "http://g.com/",
+            "*",
+            "*.",
+            "*.*.f.com",
+            "a.*.f.com",
+            "*f.com",
+            "ws://h.com",
+            "h.com:x",
+            "http://",
+            "a.com:99999",
+        ] {
             assert!(ListedOrigin::parse(entry).is_err(), "{entry:?}");
         }
     }

@@ -1,0 +1,46 @@
+//! Finds the program that COMMAND names, or says what is wrong with the name.
+
+use std::{ffi::OsStr, path::Path};
+
+use super::error::Error;
+use crate::{
+    cli::{site::SharingWord, types::CommandWords, value::Flag},
+    worker::program::{Program, locate},
+};
+
+/// Returns the program of COMMAND.
+pub(super) fn command(words: &Flag<CommandWords>, sharing: SharingWord) -> Result<Program, Error> {
+    let (name, args) = words.0.split_first().expect("never empty");
+    let path = locate(name).ok_or_else(|| {
+        let shown = name.display();
+        if Path::new(name).is_file() && name.as_encoded_bytes().contains(&b'/') {
+            let message = format!("cannot start COMMAND `{shown}`: the file is not executable");
+            return Error::new(message, format!("make it executable: chmod +x {shown}")).about(words);
+        }
+        Error::new(format!("cannot find COMMAND `{shown}`"), hint_for(name, sharing)).about(words)
+    })?;
+    Ok(Program::new(path, args.to_vec()))
+}
+
+/// Returns advice for a COMMAND that does not exist.
+fn hint_for(name: &OsStr, sharing: SharingWord) -> String {
+    let (path, text) = (Path::new(name), name.to_string_lossy());
+    let hint = if text.starts_with('-') {
+        "write flags before COMMAND"
+    } else if name == "path" && sharing == SharingWord::All {
+        "did you mean --shared=path?"
+    } else if path.is_dir() {
+        "add --dir= to serve the programs in this folder, or --staticdir= to serve its files"
+    } else if path.is_file() {
+        return format!("write a file of this folder as ./{text}; it must be executable: chmod +x {text}");
+    } else if text.contains(['|', ';', '&', '<', '>', '$', '*']) {
+        return format!("let a shell run it: sh -c '{text}'");
+    } else if text.contains(char::is_whitespace) {
+        return format!("write the words without quotes: {text}");
+    } else if path.is_relative() && text.contains('/') {
+        "write an absolute path, or one relative to the folder in which wsd was started"
+    } else {
+        "name an executable file by its path, or a program that `command -v` finds"
+    };
+    hint.to_owned()
+}
