@@ -53,6 +53,8 @@ events! {
     warn SessionRefused = "session refused" {
         peer: Peer, why: &'a str, origin: Option<&'a str>, host: Option<&'a str>, hint: Option<&'a str>
     }
+    /// A client offered only subprotocols that the site does not list; once for each site.
+    warn SubprotocolNotListed = "subprotocol not listed" { peer: Peer, offered: &'a str, hint: &'a str }
     /// A handshake of TLS failed.
     info ConnectionRefused = "connection refused" { peer: Peer, why: &'a str, cause: &'a dyn Display }
     /// wsd could not read a request as HTTP.

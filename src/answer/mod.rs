@@ -20,3 +20,4 @@ pub(crate) mod service;
 pub(crate) mod site;
 pub(crate) mod sources;
 mod websocket;
+mod welcome;

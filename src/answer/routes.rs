@@ -1,6 +1,6 @@
 //! Routes: the site for each path.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::{scripts::Scripts, site::Site, sources::Sources};
 use crate::{shutdown::Shutdown, worker::environ::room_variables};
@@ -62,7 +62,7 @@ impl Pattern {
     }
 
     /// Returns the path, without the `/*`.
-    fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         match self {
             Self::Exact(path) | Self::Below(path) => path,
         }
@@ -76,6 +76,15 @@ impl Pattern {
                 let rest = path.strip_prefix(own.as_bytes())?;
                 (rest.is_empty() || rest.starts_with(b"/")).then_some(own.len())
             }
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(path) => f.write_str(path),
+            Self::Below(path) => write!(f, "{path}/*"),
         }
     }
 }

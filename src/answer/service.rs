@@ -13,7 +13,7 @@ use super::{
     ask::{Answered, Ask, HttpAnswer},
     cgi, console, files, redirect,
     routes::Routes,
-    websocket,
+    websocket, welcome,
 };
 use crate::{
     budget::Budget,
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it.
-const ANSWERERS: [Answerer; 8] = [
+const ANSWERERS: [Answerer; 9] = [
     |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request))),
     |ask, visitor| Box::pin(websocket::answer(ask, visitor)),
     |ask, _| own((!ask.is_clean()).then(|| not_found("There is nothing at such a path."))),
@@ -39,6 +39,7 @@ const ANSWERERS: [Answerer; 8] = [
     |ask, visitor| Box::pin(console::answer(ask, visitor)),
     |ask, visitor| Box::pin(files::answer(ask, visitor)),
     |ask, _| own(console::page(ask)),
+    |ask, _| own(welcome::answer(ask)),
 ];
 
 /// A kind of answer to the requests that have passed the gate.
@@ -102,9 +103,10 @@ async fn answer(ask: &mut Ask, connection: &Connection) -> Result<HttpAnswer, Re
             return Ok(answer);
         }
     }
-    Ok(HttpAnswer::Page(not_found(match ask.site.scripts {
-        Some(_) => "This is wsd, a WebSocket server: connect with a WebSocket.",
-        None => "This is wsd, a WebSocket server.",
+    Ok(HttpAnswer::Page(not_found(match (&ask.site.files, &ask.site.scripts) {
+        (Some(_), _) => "There is no such file. This is wsd, a server of files and of WebSockets.",
+        (None, Some(_)) => "This is wsd, a WebSocket server: connect with a WebSocket.",
+        (None, None) => "This is wsd, a WebSocket server.",
     })))
 }
 

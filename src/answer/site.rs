@@ -1,6 +1,6 @@
 //! A site: the checked settings of a path.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, scripts::Scripts};
 use crate::{
@@ -26,6 +26,8 @@ pub(crate) struct Site {
     pub(crate) pages: OwnPages,
     /// The subprotocols that wsd accepts.
     pub(crate) subprotocols: Vec<String>,
+    /// Runs once, for the warning that a client offers others only.
+    pub(crate) subprotocol_warning: Once,
     /// The user's headers, which wsd adds to every answer.
     pub(crate) headers: Headers,
     /// Whether the shared worker is started before any client.

@@ -13,6 +13,7 @@ use super::{
     partner::SessionPartner,
 };
 use crate::{
+    event::Event,
     http::{
         connection::into_stream,
         gate::Visitor,
@@ -30,12 +31,22 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     }
     let headers = &ask.request.headers;
     let subprotocol = handshake::subprotocol(headers, &ask.site.subprotocols);
+    if let (None, Some(offered)) = (subprotocol, headers.get(SEC_WEBSOCKET_PROTOCOL)) {
+        ask.site.subprotocol_warning.call_once(|| warn_of_offer(visitor, &String::from_utf8_lossy(offered.as_bytes())));
+    }
     let partner = SessionPartner::start(ask, visitor, subprotocol).await?;
     let response = switching_protocols(&handshake::accept(headers), subprotocol);
     // A refusal leaves the upgrade in its place: the page depends on it.
     let Some(upgrade) = ask.upgrade.take() else { return Ok(None) };
     run(ask, visitor.connection.clone(), upgrade, partner);
     Ok(Some(HttpAnswer::Page(response)))
+}
+
+/// Warns of a client that offers only subprotocols that are not listed: many such clients give up after the 101.
+fn warn_of_offer(visitor: &Visitor, offered: &str) {
+    let first = offered.split(',').next().unwrap_or_default().trim();
+    let hint = &format!("if the program speaks it: --subprotocol={first}");
+    Event::SubprotocolNotListed { peer: visitor.connection.peer, offered, hint }.emit();
 }
 
 /// Spawns the session, which begins once hyper has sent the 101.

@@ -1,6 +1,12 @@
 //! Builds one site: its programs and folders, the clients that may use them, and the options.
 
-use std::{env, ffi::OsString, path::Path, sync::Arc, time::Duration};
+use std::{
+    env,
+    ffi::OsString,
+    path::Path,
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 use super::{command::command, error::Error};
 use crate::{
@@ -68,9 +74,10 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
         scripts,
         cgi: cgidir.map(|cgidir| Cgi::new(cgidir, files.as_ref(), cgi_timeout)),
         files,
-        pages: OwnPages { has_console: is_on(&flags.served.devconsole) },
+        pages: OwnPages { has_console: is_on(&flags.served.devconsole), has_welcome: !recipe.is_websocketd },
         gate: Gate { origin: origin(recipe)? },
         subprotocols: subprotocols(flags.clients.subprotocol.as_ref())?,
+        subprotocol_warning: Once::new(),
         headers: own_headers(&flags.answers)?,
         socket: socket_options(flags),
         launcher: Launcher {

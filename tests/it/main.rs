@@ -79,4 +79,5 @@ mod threads;
 mod tls;
 mod unixsocket;
 mod upgrade;
+mod welcome;
 mod workers;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 
+use crate::harness::http::Connection;
 use crate::harness::lines::Lines;
 use crate::harness::places::free_port;
 use crate::harness::server::{Outcome, Server, run_to_end, wsd};
@@ -56,6 +57,18 @@ fn all_interfaces_are_listened_on() {
         client.text("hello");
 
         assert_eq!(client.line(), "hello", "{host}");
+    }
+}
+
+#[test]
+fn plain_requests_are_404() {
+    let tree = Tree::new();
+    let (_server, address) = start(&tree, &["cat"]);
+
+    for path in ["/", "/chat"] {
+        let mut connection = Connection::open(address);
+        connection.send(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n"));
+        assert_eq!(connection.response("GET").status, 404, "{path}");
     }
 }
 

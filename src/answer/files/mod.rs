@@ -28,15 +28,14 @@ use crate::{
 };
 use folder::{Access, Folder};
 
-/// Answers with a file. Passes on if the site has no folder, or if the file is missing and the site has a console.
+/// Answers with a file. Passes on if the site has no folder, or if the file is missing.
 pub(super) async fn answer(ask: &Ask, _: &Visitor) -> Answered {
     let Some(root) = &ask.site.files else { return Ok(None) };
     ask.site.launcher.check_budget()?;
     let folder = Arc::new(Folder::new(root.clone(), Arc::clone(&ask.routes.sources)));
     let request = Request::from_parts(ask.request.clone(), ());
     let response = respond_with_file(&folder, request, ask.base).await;
-    let is_final = response.status() != StatusCode::NOT_FOUND || !ask.site.pages.has_console;
-    Ok(is_final.then_some(HttpAnswer::Page(response)))
+    Ok((response.status() != StatusCode::NOT_FOUND).then_some(HttpAnswer::Page(response)))
 }
 
 impl Folder {

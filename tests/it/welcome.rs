@@ -1,0 +1,83 @@
+//! The first visit: a page at `/` that helps, and 426 for plain requests to programs.
+
+use crate::harness::server::{Server, field};
+use crate::harness::tree::Tree;
+
+#[test]
+fn a_server_without_a_page_explains_itself_at_its_root() {
+    let server = Server::command(&[], &["cat"]);
+
+    let response = server.get("/", "");
+
+    assert_eq!(
+        (response.status, response.header("content-type")),
+        (200, Some("text/html; charset=utf-8")),
+        "{response}"
+    );
+    for word in ["the program cat", "new WebSocket(", "+ &quot;/&quot;)", "--devconsole"] {
+        assert!(response.text().contains(word), "{word}: {response}");
+    }
+    let post = format!("POST / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.host());
+    assert_eq!(server.request(&post).status, 405);
+}
+
+#[test]
+fn a_plain_request_to_a_program_is_told_to_upgrade() {
+    let server = Server::command(&[], &["cat"]);
+
+    for path in ["/chat", "/favicon.ico"] {
+        let response = server.get(path, "");
+        assert_eq!((response.status, response.header("upgrade")), (426, Some("websocket")), "{response}");
+        assert!(response.text().contains("new WebSocket(") && response.text().contains("--devconsole"), "{response}");
+    }
+}
+
+#[test]
+fn the_first_page_lists_the_routes_and_links_to_their_console() {
+    let tree = Tree::new();
+    let settings = "[[route]]\npath = '/echo'\ncommand = ['cat']\n[[route]]\npath = '/a\"<b>/*'\ncommand = ['sort']\n\
+        [[route]]\npath = '/talk'\ncommand = ['cat']\ndevconsole = true\n";
+    tree.file("wsd.toml", settings);
+    let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
+
+    let page = server.get("/", "").text();
+
+    for word in [
+        "<code>/echo</code> the program cat",
+        "<code>/a&quot;&lt;b&gt;/*</code> the program sort",
+        "<a href=\"/talk\">",
+    ] {
+        assert!(page.contains(word), "{word}: {page}");
+    }
+    assert_eq!(server.get("/echo", "").status, 426);
+    assert_eq!(server.get("/elsewhere", "").status, 404);
+}
+
+#[test]
+fn a_folder_of_files_has_the_first_page_only_where_it_has_none() {
+    let tree = Tree::new();
+    tree.file("with/index.html", "my page").file("without/a.txt", "a");
+    for (folder, root) in [("with", "my page"), ("without", "wsd runs here")] {
+        let server = Server::command(&["--staticdir", &tree.path(folder)], &["cat"]);
+
+        assert!(server.get("/", "").text().contains(root), "{folder}");
+        assert_eq!(server.get("/nothing.css", "").status, 404, "{folder}");
+    }
+}
+
+#[test]
+fn a_client_that_offers_unlisted_subprotocols_is_warned_of_once() {
+    let server = Server::command(&[], &["cat"]);
+
+    for _ in 0..3 {
+        let mut client = server.connect_with("/", "Sec-WebSocket-Protocol: soap, wamp\r\n");
+        client.close(1000);
+        client.close_at_last();
+    }
+
+    let line = server.expect_log("subprotocol not listed").text;
+    assert!(line.contains(" WARN "), "{line}");
+    assert_eq!(field(&line, "offered").as_deref(), Some("soap, wamp"), "{line}");
+    assert!(field(&line, "hint").is_some_and(|hint| hint.ends_with("--subprotocol=soap")), "{line}");
+    assert_eq!(server.log().iter().filter(|line| line.contains("subprotocol not listed")).count(), 1);
+}
