@@ -9,18 +9,24 @@ use hyper::{
 };
 
 use super::{ask::Ask, builtin::respond, routes::Pattern, scripts::Scripts, site::Site};
-use crate::http::page::{Body, page};
+use crate::http::{
+    handshake::is_wanted,
+    page::{Body, page},
+};
 
 /// Answers where nothing else does: with the first page at `/`, and with 426 at the path of a program.
 pub(super) fn answer(ask: &Ask) -> Option<Response<Body>> {
     let site = &ask.site;
-    if !site.pages.has_welcome {
+    // A client that asks for a WebSocket where there is none must not take this for one.
+    if !site.pages.has_welcome || is_wanted(&ask.request.headers) {
         return None;
     }
     if ask.path == b"/" {
         return Some(respond(&ask.request, "text/html; charset=utf-8", text(ask)));
     }
+    // The folder `/.wsd/` is wsd's own, and a missing file of a page is just missing.
     let is_program = site.files.is_none()
+        && !ask.path.starts_with(b"/.wsd/")
         && site.scripts.as_ref().is_some_and(|scripts| scripts.find(&ask.path, ask.base.bytes).is_some());
     is_program.then(upgrade_required)
 }

@@ -21,7 +21,7 @@ fn assert_all_answer(server: &Server) {
         let address = address_of(&url);
         let mut connection = Connection::open(address);
         connection.send(format!("GET / HTTP/1.1\r\nHost: {address}\r\n\r\n"));
-        assert_eq!(connection.response("GET").status, 404, "{url}");
+        assert_eq!(connection.response("GET").status, 200, "{url}");
     }
 }
 

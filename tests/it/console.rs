@@ -142,9 +142,10 @@ fn without_the_flag_there_is_no_page() {
     for flags in [&[][..], &["--devconsole=false"]] {
         let server = Server::command(flags, &["cat"]);
 
-        for path in ["/", "/.wsd/console.js", "/.wsd/console.css", "/.wsd/paths.json"] {
+        for path in ["/.wsd/console.js", "/.wsd/console.css", "/.wsd/paths.json"] {
             assert_eq!(server.get(path, "").status, 404, "{flags:?} {path}");
         }
+        assert!(!server.get("/", "").text().contains("console.js"), "{flags:?}");
     }
 }
 

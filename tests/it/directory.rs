@@ -170,7 +170,7 @@ fn no_source_is_shown_to_a_browser() {
 
     let response = server.get("/ok.sh", "");
 
-    assert_eq!(response.status, 404);
+    assert_eq!(response.status, 426);
     assert!(!response.text().contains("SCRIPT_NAME"), "{response}");
 }
 

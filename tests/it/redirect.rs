@@ -151,7 +151,7 @@ fn the_site_itself_is_not_redirected() {
     client.text("hello");
 
     assert_eq!(client.line(), "hello");
-    assert_eq!(site.server.get("/", "").status, 404);
+    assert_eq!(site.server.get("/", "").status, 200);
 }
 
 #[test]

@@ -171,7 +171,7 @@ fn a_route_keeps_its_own_programs_and_maxforks() {
 
         assert_eq!(server.get("/x", "").text(), elsewhere);
         assert_eq!(server.get("/own/x", "").text(), "own");
-        assert_eq!(server.get("/program/x", "").status, 404);
+        assert_eq!(server.get("/program/x", "").status, 426);
         let _one = server.connect("/program/");
         assert_eq!(server.refusal("/program/", "").status, 429);
     }
