@@ -64,7 +64,10 @@ impl Terminal {
         let lines = self.output.so_far();
         let last = lines.iter().rposition(|line| line.contains(text)).unwrap();
         for line in lines.iter().take(last + 1).skip(self.shown) {
-            recording.lines.push((second, line.clone()));
+            // The files of the console come in any order, and would fill the terminal.
+            if !line.contains("http request") {
+                recording.lines.push((second, line.clone()));
+            }
         }
         self.shown = last + 1;
     }
@@ -163,7 +166,7 @@ fn svg(recording: &Recording) -> String {
     format!(
         "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' role='img' aria-labelledby='title'>\n\
          <title id='title'>wsd serves a program: a terminal beside the console</title>\n\
-         <desc>Recorded from a real run by tests/browser/picture.rs; only the pauses are longer.</desc>\n\
+         <desc>Recorded from a real run by tests/browser/picture.rs; only the pauses are longer, and the log of HTTP requests is left out.</desc>\n\
          <style>text{{font:11.5px ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;fill:#d6e2de;white-space:pre}}\n\
          .name{{font-family:system-ui,sans-serif;font-size:12px;fill:#5f6f6a}}\n{style}\
          @media (prefers-reduced-motion:reduce){{*{{animation:none!important}}}}</style>\n\
