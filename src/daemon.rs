@@ -133,9 +133,9 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     say(&mut io::stderr(), &told);
 
     let shutdown = Shutdown::default();
-    let forks_max = routes.otherwise.launcher.admission.limit();
+    let forks_max = routes.programs_max(routes.otherwise.launcher.admission.limit());
     let Allotment { limit, programs, connections } = allot(forks_max);
-    if let Some(maxforks) = forks_max.filter(|forks_max| programs < *forks_max && routes.have_programs()) {
+    if let Some(maxforks) = forks_max.filter(|forks_max| programs < *forks_max) {
         let hint = "raise the limit with ulimit -n, or lower --maxforks";
         Event::DescriptorsScarce { limit, programs, maxforks, hint }.emit();
     }

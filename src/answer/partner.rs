@@ -37,7 +37,8 @@ impl SessionPartner {
     pub(super) async fn start(ask: &Ask, visitor: &Visitor, subprotocol: Option<&str>) -> Result<Self, Refusal> {
         let script = ask.site.scripts.as_ref().and_then(|scripts| scripts.find(&ask.path, ask.base.bytes));
         let Some(script) = script else {
-            return Err(Refusal::new(StatusCode::NOT_FOUND, "path", "There is no program at this path."));
+            let refusal = Refusal::new(StatusCode::NOT_FOUND, "path", "There is no program at this path.");
+            return Err(refusal.with_hint("the page at / lists the paths that have a program"));
         };
         let (id, launcher, connection) = (unique_id(), &ask.site.launcher, &visitor.connection);
         let environment = ask.environment(visitor, &script, &id, CgiFacts::default(), subprotocol).await;

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{scripts::Scripts, site::Site, sources::Sources};
-use crate::{shutdown::Shutdown, worker::environ::room_variables};
+use crate::{room::registry::Sharing, shutdown::Shutdown, worker::environ::room_variables};
 
 /// The sites, by path.
 #[derive(Debug)]
@@ -102,10 +102,12 @@ impl Routes {
         }
     }
 
-    /// Whether a site has programs or CGI scripts.
-    pub(crate) fn have_programs(&self) -> bool {
-        let mut sites = self.table.iter().map(|(_, site)| site).chain([&self.otherwise]);
-        sites.any(|site| site.scripts.is_some() || site.cgi.is_some())
+    /// Returns the number of programs that can run at a time if `--maxforks` allows `forks_max`; `None` is no limit.
+    pub(crate) fn programs_max(&self, forks_max: Option<usize>) -> Option<usize> {
+        let sites = || self.table.iter().map(|(_, site)| site).chain([&self.otherwise]);
+        let is_one = |site: &Site| site.rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All);
+        let has_many = |site: &Arc<Site>| site.cgi.is_some() || site.scripts.is_some() && !is_one(site);
+        if sites().any(has_many) { forks_max } else { Some(sites().filter(|site| is_one(site)).count()) }
     }
 
     /// Logs which files that wsd never serves lie in a folder of `--staticdir`, each file once.

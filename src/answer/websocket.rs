@@ -31,8 +31,8 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     }
     let headers = &ask.request.headers;
     let subprotocol = handshake::subprotocol(headers, &ask.site.subprotocols);
-    if let (None, Some(offered)) = (subprotocol, headers.get(SEC_WEBSOCKET_PROTOCOL)) {
-        ask.site.subprotocol_warning.call_once(|| warn_of_offer(visitor, &String::from_utf8_lossy(offered.as_bytes())));
+    if let (None, Some(first)) = (subprotocol, handshake::first_offer(headers)) {
+        ask.site.subprotocol_warning.call_once(|| warn_of_offer(visitor, first));
     }
     let partner = SessionPartner::start(ask, visitor, subprotocol).await?;
     let response = switching_protocols(&handshake::accept(headers), subprotocol);
@@ -44,8 +44,7 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
 
 /// Warns of a client that offers only subprotocols that are not listed: many such clients give up after the 101.
 fn warn_of_offer(visitor: &Visitor, offered: &str) {
-    let first = offered.split(',').next().unwrap_or_default().trim();
-    let hint = &format!("if the program speaks it: --subprotocol={first}");
+    let hint = &format!("if the program speaks it: --subprotocol={offered}");
     Event::SubprotocolNotListed { peer: visitor.connection.peer, offered, hint }.emit();
 }
 

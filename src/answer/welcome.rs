@@ -53,8 +53,11 @@ fn text(ask: &Ask) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(list, "<li><code>{}</code> {}</li>", escaped(&pattern.to_string()), escaped(what));
     }
-    let path = routes.iter().find(|(.., site)| site.scripts.is_some()).map_or("/", |(pattern, ..)| pattern.path());
-    let path = if path.is_empty() { "/" } else { path };
+    let path = match routes.iter().find(|(.., site)| site.scripts.is_some()) {
+        Some((pattern, _, Site { scripts: Some(Scripts::Dir(..)), .. })) => format!("{}/NAME", pattern.path()),
+        Some((pattern, ..)) if !pattern.path().is_empty() => pattern.path().to_owned(),
+        _ => "/".to_owned(),
+    };
     let console = match ask.routes.table.iter().find(|(_, site)| site.pages.has_console) {
         Some((pattern, _)) => {
             format!("<p><a href=\"{0}\">The console</a> talks to the programs.</p>", escaped(pattern.path()))
@@ -78,7 +81,7 @@ fn what(site: &Site) -> Option<String> {
         Some(Scripts::Command(program)) => {
             program.path.file_name().map(|name| format!("the program {}", name.to_string_lossy()))
         }
-        Some(Scripts::Dir(..)) => Some("programs".to_owned()),
+        Some(Scripts::Dir(..)) => Some("programs, each at the path of its name".to_owned()),
         None => None,
     };
     let files = site.files.is_some().then(|| "files".to_owned());

@@ -94,7 +94,7 @@ pub(super) fn banner(line: &CommandLine, file: &ConfigFile, listen: &ListenOptio
         add("console", "where nothing else answers");
     }
     let (pages, is_unasked) = match origin {
-        Policy::Same | Policy::Sameorigin => ("of the same origin; --origin admits others", false),
+        Policy::Same | Policy::Sameorigin => ("of the same origin; --origin names others instead", false),
         Policy::Listed { .. } => ("of the origins in --origin", false),
         Policy::Any if is_on(&flags.site.pages.anyorigin) => ("of any origin", false),
         Policy::Any => ("of any website may connect; set --sameorigin, --origin or --anyorigin", true),

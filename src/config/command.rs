@@ -25,7 +25,9 @@ pub(super) fn command(words: &Flag<CommandWords>, sharing: SharingWord) -> Resul
 /// Returns advice for a COMMAND that does not exist.
 fn hint_for(name: &OsStr, sharing: SharingWord) -> String {
     let (path, text) = (Path::new(name), name.to_string_lossy());
-    let hint = if text.starts_with('-') {
+    let hint = if text.starts_with(['\u{2013}', '\u{2014}']) {
+        "write two hyphens in front of a flag: a text program has made a dash of them"
+    } else if text.starts_with('-') {
         "write flags before COMMAND"
     } else if name == "path" && sharing == SharingWord::All {
         "did you mean --shared=path?"
@@ -33,7 +35,7 @@ fn hint_for(name: &OsStr, sharing: SharingWord) -> String {
         "add --dir= to serve the programs in this folder, or --staticdir= to serve its files"
     } else if path.is_file() {
         return format!("write a file of this folder as ./{text}; it must be executable: chmod +x {text}");
-    } else if text.contains(['|', ';', '&', '<', '>', '$', '*']) {
+    } else if text.contains(['=', '|', ';', '&', '<', '>', '$', '*']) {
         return format!("let a shell run it: sh -c '{text}'");
     } else if text.contains(char::is_whitespace) {
         return format!("write the words without quotes: {text}");

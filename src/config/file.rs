@@ -154,5 +154,13 @@ fn invalid(table: &DeTable<'_>, error: &toml::de::Error) -> Error {
     let at = error.span().map(|span| span.start);
     let is_in = |value: &Spanned<DeValue<'_>>| at.is_some_and(|at| value.span().contains(&at));
     let key = table.iter().find(|(_, value)| is_in(value)).map_or("?", |(key, _)| key.get_ref());
-    Error::new(format!("invalid value for `{key}`: {}", error.message()), "look up the flag in `wsd --help`").at(at)
+    let got = error.message().rsplit_once("got `").map(|(_, got)| got.trim_end_matches('`'));
+    let is_quoted_number = got.is_some_and(|got| got.parse::<f64>().is_ok());
+    let hint = match key {
+        "command" => "write a list of words: command = [\"cat\", \"-n\"]",
+        "path" => "write a path: path = \"/chat\"",
+        _ if is_quoted_number => "remove the quotes",
+        _ => "look up the flag in `wsd --help`",
+    };
+    Error::new(format!("invalid value for `{key}`: {}", error.message()), hint).at(at)
 }

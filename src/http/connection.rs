@@ -55,13 +55,13 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
             request.extensions_mut().insert(owner.clone());
         }
         let answer = answers.token();
-        let (method, uri, began) = (request.method().clone(), request.uri().clone(), Instant::now());
+        exchange.begin();
+        let mut record = Record::new(peer, &request);
         let response = respond(request);
-        let (share, exchange) = (owner.share(), Arc::clone(&exchange));
+        let share = owner.share();
         async move {
             let response = response.await;
-            exchange.owe();
-            let record = Record { peer, method, uri, status: response.status(), bytes: 0, began };
+            record.status = response.status().as_u16();
             let answered = |body| CountedBody { body, fault: None, share, record, _answer: answer };
             Ok::<_, Infallible>(response.map(answered))
         }
@@ -101,18 +101,28 @@ struct Record {
     peer: Peer,
     method: Method,
     uri: Uri,
-    status: StatusCode,
+    status: u16,
     /// The bytes of the body that hyper has taken.
     bytes: u64,
     began: Instant,
 }
 
+/// The status in the log of a request whose client left before the answer; nginx's convention.
+const CLIENT_LEFT: u16 = 499;
+
+impl Record {
+    fn new(peer: Peer, request: &Request<Incoming>) -> Self {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        Self { peer, method, uri, status: CLIENT_LEFT, bytes: 0, began: Instant::now() }
+    }
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
-        if self.status != StatusCode::SWITCHING_PROTOCOLS {
+        if self.status != StatusCode::SWITCHING_PROTOCOLS.as_u16() {
             let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
             let (peer, method, path) = (self.peer, self.method.as_str(), self.uri.path());
-            Event::HttpRequest { peer, method, path, status: self.status.as_u16(), bytes: self.bytes, ms }.emit();
+            Event::HttpRequest { peer, method, path, status: self.status, bytes: self.bytes, ms }.emit();
         }
     }
 }

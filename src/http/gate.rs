@@ -76,6 +76,14 @@ fn hint_for_origin(origin: &str) -> String {
         return "--origin=file:// lets clients connect that send no Origin, and pages of files; list your own origins, too"
             .to_owned();
     }
+    if origin == "file://" {
+        return "--origin=file:// lets pages of files connect, and clients that send no Origin".to_owned();
+    }
+    if origin == "null" {
+        return "a page opened as a file has no origin: serve it with --staticdir; --origin=null would admit sandboxed frames \
+                of any site, too"
+            .to_owned();
+    }
     match ListedOrigin::parse(origin) {
         Ok(entry) if entry.admits(Some(origin)) => {
             format!("--origin={origin} lets every page of that site connect: add it only if it is yours")

@@ -56,6 +56,15 @@ pub(crate) fn subprotocol<'a>(headers: &'a HeaderMap, listed: &[String]) -> Opti
     offers.flat_map(|list| list.split(',')).map(str::trim).find(|offer| listed.iter().any(|name| name == offer))
 }
 
+/// Returns the client's first offer of a subprotocol, if it may be the name of one.
+pub(crate) fn first_offer(headers: &HeaderMap) -> Option<&str> {
+    let first = headers.get(SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?.split(',').next()?.trim();
+    Some(first).filter(|name| is_token(name) && name.len() <= OFFER_BYTES_MAX)
+}
+
+/// A longer name is none that a person has given.
+const OFFER_BYTES_MAX: usize = 100;
+
 /// Whether `name` may be the name of a subprotocol: a token (RFC 9110, section 5.6.2).
 pub(crate) fn is_token(name: &str) -> bool {
     let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);

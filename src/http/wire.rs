@@ -1,5 +1,7 @@
 //! Adapts what hyper writes by itself: it spells the headers of a 101 as RFC 6455 does, for old clients that compare letter
-//! by letter, and puts a text in the place of the empty answer to a request that hyper cannot read.
+//! by letter, and puts a text in the place of the empty answer to a first request that hyper cannot read.
+//!
+//! Only the first: after a readable request, the bytes of a body may look like such an answer.
 
 use std::{
     io::{self, IoSlice},
@@ -7,7 +9,7 @@ use std::{
     str,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -22,6 +24,8 @@ use super::pace::Timed;
 pub(super) struct Wire {
     timed: Timed,
     exchange: Arc<Exchange>,
+    /// The first bytes of the client, until there are [`FRONT_BYTES`].
+    front: Vec<u8>,
     /// The rest of the answer to an unreadable request.
     refusal: Vec<u8>,
 }
@@ -29,8 +33,8 @@ pub(super) struct Wire {
 /// The state of a connection that its answers need.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
-    /// The number of answers that hyper has been given and has not begun to write. An answer without one is hyper's own.
-    owed: AtomicUsize,
+    /// Whether hyper has read a request.
+    has_begun: AtomicBool,
     /// The first bytes that the client sent.
     front: OnceLock<[u8; FRONT_BYTES]>,
 }
@@ -39,9 +43,9 @@ pub(super) struct Exchange {
 const FRONT_BYTES: usize = 6;
 
 impl Exchange {
-    /// Notes that hyper gets an answer to write.
-    pub(super) fn owe(&self) {
-        self.owed.fetch_add(1, Ordering::Relaxed);
+    /// Notes that hyper has read a request.
+    pub(super) fn begin(&self) {
+        self.has_begun.store(true, Ordering::Relaxed);
     }
 
     /// Returns the protocol that the client speaks in place of HTTP, if wsd knows it.
@@ -66,7 +70,7 @@ pub(super) enum Foreign {
 impl Wire {
     /// Wraps a connection.
     pub(super) fn new(timed: Timed, exchange: Arc<Exchange>) -> Self {
-        Self { timed, exchange, refusal: Vec::new() }
+        Self { timed, exchange, front: Vec::new(), refusal: Vec::new() }
     }
 
     /// Returns the connection, without adapted answers.
@@ -89,8 +93,8 @@ impl Wire {
     /// Takes the beginning of an answer; `None` if `bytes` are to be written as they are.
     fn poll_head(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Option<Poll<io::Result<usize>>> {
         let status = status(bytes)?;
-        let is_own = self.exchange.owed.load(Ordering::Relaxed) == 0;
-        if is_own && status.is_client_error() && bytes.ends_with(b"\r\n\r\n") {
+        let is_first = !self.exchange.has_begun.load(Ordering::Relaxed);
+        if is_first && status.is_client_error() && bytes.ends_with(b"\r\n\r\n") {
             self.refusal = refusal(status, self.exchange.foreign());
             return Some(Poll::Ready(Ok(bytes.len())));
         }
@@ -99,15 +103,6 @@ impl Wire {
         }
         let spelled = str::from_utf8(bytes).ok()?.replace("Sec-Websocket-", "Sec-WebSocket-");
         Some(Pin::new(&mut self.timed).poll_write(cx, spelled.as_bytes()))
-    }
-
-    /// Counts an answer that hyper has begun to write.
-    fn count(&self, bytes: &[u8], written: &Poll<io::Result<usize>>) {
-        if matches!(written, Poll::Ready(Ok(1..))) && status(bytes).is_some_and(|status| status != StatusCode::CONTINUE)
-        {
-            let one_less = |owed: usize| owed.checked_sub(1);
-            let _ = self.exchange.owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
-        }
     }
 }
 
@@ -140,10 +135,12 @@ impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.timed).poll_read(cx, buffer);
-        if self.exchange.front.get().is_none()
-            && let Some(front) = buffer.filled()[before..].first_chunk()
-        {
-            let _ = self.exchange.front.set(*front);
+        if self.exchange.front.get().is_none() {
+            self.front.extend_from_slice(&buffer.filled()[before..]);
+            if let Some(front) = self.front.first_chunk() {
+                let _ = self.exchange.front.set(*front);
+                self.front = Vec::new();
+            }
         }
         read
     }
@@ -153,9 +150,7 @@ impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_refusal(cx))?;
         let head = self.poll_head(cx, bytes);
-        let written = head.unwrap_or_else(|| Pin::new(&mut self.timed).poll_write(cx, bytes));
-        self.count(bytes, &written);
-        written
+        head.unwrap_or_else(|| Pin::new(&mut self.timed).poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -166,9 +161,7 @@ impl AsyncWrite for Wire {
         ready!(self.poll_refusal(cx))?;
         let first = parts.iter().map(|part| &**part).find(|part| !part.is_empty()).unwrap_or_default();
         let head = self.poll_head(cx, first);
-        let written = head.unwrap_or_else(|| Pin::new(&mut self.timed).poll_write_vectored(cx, parts));
-        self.count(first, &written);
-        written
+        head.unwrap_or_else(|| Pin::new(&mut self.timed).poll_write_vectored(cx, parts))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -11,6 +11,8 @@ use rustix::process::{Resource, getrlimit};
 #[cfg(target_os = "linux")]
 use rustix::process::{Rlimit, setrlimit};
 
+use super::starter::STARTS_MAX;
+
 #[cfg(target_os = "linux")]
 static BEFORE: OnceLock<Rlimit> = OnceLock::new();
 
@@ -35,11 +37,12 @@ pub(super) fn limit_before() -> Option<Rlimit> {
     BEFORE.get().copied()
 }
 
-/// The descriptors of a running worker: three pipes, and one that tells of its end.
-const OF_WORKER: usize = 4;
+/// The descriptors of a running worker: three pipes.
+const OF_WORKER: usize = 3;
 
-/// Descriptors for workers that are being started, files that are being served, and the next connection of each listener.
-const SPARE: usize = 8;
+/// Descriptors for files that are being served and the next connection of each listener; and, for each worker that is being
+/// started or stopped at a time, the other ends of its pipes and the one that tells of its end.
+const SPARE: usize = 8 + 4 * STARTS_MAX;
 
 /// The use of the descriptors that are left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,11 +77,11 @@ mod tests {
     fn programs_get_their_descriptors_before_connections() {
         // Limit, used, --maxforks; programs, connections.
         let table = [
-            (64, 14, Some(1024), 8, 10),
-            (64, 14, Some(4), 4, 26),
-            (1024, 14, Some(2), 2, 994),
-            (1 << 20, 20, Some(1024), 1024, (1 << 20) - 28 - 4096),
-            (1028, 20, None, 200, 200),
+            (SPARE + 54, 14, Some(1024), 10, 10),
+            (SPARE + 54, 14, Some(4), 4, 28),
+            (SPARE + 1014, 14, Some(2), 2, 994),
+            (1 << 20, 20, Some(1024), 1024, (1 << 20) - 20 - SPARE - 3072),
+            (SPARE + 820, 20, None, 200, 200),
             (20, 20, Some(5), 1, 1),
         ];
         for (limit, used, forks_max, programs, connections) in table {

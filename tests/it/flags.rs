@@ -105,8 +105,9 @@ fn a_command_that_cannot_be_found_gets_the_hint_that_helps() {
     tree.file("counter.sh", "#!/bin/sh\necho 1\n");
     let counter = tree.path("counter.sh");
     let executable = format!("chmod +x {counter}");
-    let table: [(&[&str], &[&str]); 4] = [
+    let table: [(&[&str], &[&str]); 5] = [
         (&[&counter], &["not executable", &executable]),
+        (&["\u{2014}port", "0"], &["two hyphens"]),
         (&["cat -n"], &["without quotes: cat -n"]),
         (&["cat | sort"], &["sh -c 'cat | sort'"]),
         (&["--origin=htps://a.example", "cat"], &["unknown scheme `htps`", "https://a.example"]),

@@ -268,6 +268,10 @@ fn an_origin_that_no_entry_can_match_gets_the_hint_that_would_admit_it() {
         assert!(field(&line, "hint").is_some_and(|hint| hint.contains("only --anyorigin would admit it")), "{line}");
     }
 
+    assert_eq!(server.try_connect("/", "Origin: null\r\n").err().unwrap().status, 403);
+    let line = server.expect_nth_log("session refused", origins.len() + 1).text;
+    assert!(field(&line, "hint").is_some_and(|hint| hint.contains("--staticdir")), "{line}");
+
     let server = Server::command(&["--anyorigin"], &["cat"]);
     for origin in origins {
         assert!(server.try_connect("/", &format!("Origin: {origin}\r\n")).is_ok(), "{origin}");

@@ -37,7 +37,7 @@ fn the_readmes_page_is_the_body_of_one_that_connects() {
 
     assert_eq!(pages.len(), 1);
     assert!(pages[0].lines().count() <= 5, "{}", pages[0]);
-    assert!(pages[0].contains("new WebSocket('ws://localhost:8080/')"), "{}", pages[0]);
+    assert!(pages[0].contains("new WebSocket(location.origin.replace('http', 'ws'))"), "{}", pages[0]);
 }
 
 #[test]

@@ -56,19 +56,48 @@ fn unreadable_requests_do_not_fill_the_log() {
 }
 
 #[test]
-fn an_answer_of_wsd_is_not_taken_for_an_unreadable_request() {
+fn the_bytes_of_a_body_are_not_taken_for_an_answer() {
     let tree = Tree::new();
     tree.program("cgi/empty", "#!/bin/sh\nprintf 'Status: 404 Not Found\\n\\n'\n");
-    tree.file("files/http", "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    let bare = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let slow = format!("printf 'Content-Type: text/plain\\nContent-Length: {}\\n\\n'; sleep 0.3", bare.len());
+    tree.program("cgi/slow", &format!("#!/bin/sh\n{slow}; printf '{}'\n", bare.replace("\r\n", "\\r\\n")));
+    let block = format!("HTTP/1.1 404 Not Found\r\n{}\r\n\r\n", "a".repeat(65_536 - 28));
+    assert_eq!(block.len(), 65_536);
+    tree.file("files/blocks", block.repeat(4)).file("files/bare", bare);
     let server = Server::serve(&["--cgidir", &tree.path("cgi"), "--staticdir", &tree.path("files")]);
+    let mut connection = server.http();
 
-    for _ in 0..3 {
-        let response = server.get("/empty", "");
-        assert_eq!((response.status, response.text()), (404, String::new()), "{response}");
-        assert_eq!(server.get("/http", "").text(), "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    for (path, status, want) in [
+        ("/empty", 404, ""),
+        ("/slow", 200, bare),
+        ("/bare", 200, bare),
+        ("/blocks", 200, &block.repeat(4)),
+        ("/slow", 200, bare),
+    ] {
+        connection.send(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", server.host()));
+        let response = connection.response("GET");
+        assert!((response.status, &*response.text()) == (status, want), "{path}: {} bytes", response.body.len());
     }
+    connection.send("EHLO example.com\r\n\r\n");
+    assert_eq!(connection.response("GET").status, 400);
+    server.expect_log("request not readable");
+}
 
-    assert!(!server.log().iter().any(|line| line.contains("not readable")));
+#[test]
+fn a_request_whose_client_leaves_before_the_answer_is_logged_as_499() {
+    let tree = Tree::new();
+    tree.pipe("gate");
+    tree.program("cgi/slow", &format!("#!/bin/sh\ncat '{}'\n", tree.path("gate")));
+    let server = Server::serve(&["--cgidir", &tree.path("cgi")]);
+    let mut connection = server.http();
+    connection.send(format!("GET /slow HTTP/1.1\r\nHost: {}\r\n\r\n", server.host()));
+
+    drop(connection);
+
+    let line = server.expect_log("http request").text;
+    assert_eq!(field(&line, "status").as_deref(), Some("499"), "{line}");
+    tree.release("gate");
 }
 
 #[test]

@@ -69,15 +69,23 @@ fn a_folder_of_files_has_the_first_page_only_where_it_has_none() {
 fn a_client_that_offers_unlisted_subprotocols_is_warned_of_once() {
     let server = Server::command(&[], &["cat"]);
 
-    for _ in 0..3 {
-        let mut client = server.connect_with("/", "Sec-WebSocket-Protocol: soap, wamp\r\n");
+    for offers in ["\"junk\"", &"x".repeat(5000), "soap, wamp", "soap", "mqtt"] {
+        let mut client = server.connect_with("/", &format!("Sec-WebSocket-Protocol: {offers}\r\n"));
         client.close(1000);
         client.close_at_last();
     }
 
     let line = server.expect_log("subprotocol not listed").text;
     assert!(line.contains(" WARN "), "{line}");
-    assert_eq!(field(&line, "offered").as_deref(), Some("soap, wamp"), "{line}");
+    assert_eq!(field(&line, "offered").as_deref(), Some("soap"), "{line}");
     assert!(field(&line, "hint").is_some_and(|hint| hint.ends_with("--subprotocol=soap")), "{line}");
     assert_eq!(server.log().iter().filter(|line| line.contains("subprotocol not listed")).count(), 1);
+}
+
+#[test]
+fn the_first_page_of_a_folder_of_programs_names_one_in_its_example() {
+    let tree = Tree::new();
+    let server = Server::serve(&["--dir", &tree.path("")]);
+
+    assert!(server.get("/", "").text().contains("&quot;/NAME&quot;"));
 }

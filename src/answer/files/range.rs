@@ -11,7 +11,7 @@ pub(super) fn tidy(request: &mut Request<()>) {
     let Some(range) = request.headers_mut().remove(RANGE) else { return };
     if request.method() == Method::GET
         && let Some(one) = range.to_str().ok().and_then(only_spec)
-        && let Ok(range) = HeaderValue::try_from(format!("bytes={one}"))
+        && let Ok(range) = HeaderValue::try_from(format!("bytes={}", within_64_bits(one)))
     {
         request.headers_mut().insert(RANGE, range);
     }
@@ -23,6 +23,19 @@ fn only_spec(range: &str) -> Option<&str> {
     let mut specs = list.split(',').map(|spec| spec.trim_matches([' ', '\t'])).filter(|spec| !spec.is_empty());
     let spec = specs.next().unwrap_or(list);
     (unit.eq_ignore_ascii_case("bytes") && specs.next().is_none()).then_some(spec)
+}
+
+/// Leaves out the end of a range beyond 64 bits, and makes one with a sign invalid, which Rust's numbers may have.
+fn within_64_bits(spec: &str) -> &str {
+    match spec.split_once('-') {
+        _ if spec.contains('+') => "x",
+        Some((first, last))
+            if last.len() > 19 && !first.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            &spec[..=first.len()]
+        }
+        _ => spec,
+    }
 }
 
 /// Adapts the range of a tidy request to the file, of which `head` is the answer to HEAD.
@@ -38,7 +51,12 @@ pub(super) fn adapt<B>(request: &mut Request<()>, head: &Response<B>) {
             return;
         }
     }
-    let suffix = range.as_bytes().strip_prefix(b"bytes=-").and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
+    // A number too large for 64 bits is larger than any file.
+    let number =
+        |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().unwrap_or(u64::MAX));
+    let suffix =
+        range.to_str().ok().and_then(|range| range.strip_prefix("bytes=-")).filter(|digits| !digits.is_empty());
+    let suffix = suffix.and_then(number);
     let is_all = range.as_bytes().starts_with(b"bytes=0-");
     let range = match (suffix, length) {
         (Some(1_u64..), Some(0)) => return,
