@@ -97,7 +97,6 @@ fn a_request_whose_client_leaves_before_the_answer_is_logged_as_499() {
 
     let line = server.expect_log("http request").text;
     assert_eq!(field(&line, "status").as_deref(), Some("499"), "{line}");
-    tree.release("gate");
 }
 
 #[test]
