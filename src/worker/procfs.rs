@@ -88,7 +88,8 @@ pub(super) fn stat(pid: Pid) -> Option<Stat> {
     // The name, in parentheses, may contain anything.
     let (_, fields) = str::from_utf8(buffer[..count].rsplit(|&byte| byte == b')').next()?).ok()?.split_once(' ')?;
     let fields: Vec<&str> = fields.split(' ').collect();
-    let process = |index: usize| Pid::from_raw(fields.get(index)?.parse().ok()?);
+    // A process that is about to vanish has the group -1, which is no id.
+    let process = |index: usize| fields.get(index)?.parse().ok().filter(|raw| *raw > 0).and_then(Pid::from_raw);
     Some(Stat {
         process: ProcessIdentity { pid, began: fields.get(19)?.parse().ok()? },
         is_zombie: matches!(fields[0], "Z" | "X"),
