@@ -85,8 +85,13 @@ pub(super) fn stat(pid: Pid) -> Option<Stat> {
     }
     let mut buffer = [0; STAT_BYTES];
     let count = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut buffer).ok()?;
+    parse_stat(pid, &buffer[..count])
+}
+
+/// Parses the content of `/proc/PID/stat`.
+fn parse_stat(pid: Pid, text: &[u8]) -> Option<Stat> {
     // The name, in parentheses, may contain anything.
-    let (_, fields) = str::from_utf8(buffer[..count].rsplit(|&byte| byte == b')').next()?).ok()?.split_once(' ')?;
+    let (_, fields) = str::from_utf8(text.rsplit(|&byte| byte == b')').next()?).ok()?.split_once(' ')?;
     let fields: Vec<&str> = fields.split(' ').collect();
     // A process that is about to vanish has the group -1, which is no id.
     let process = |index: usize| fields.get(index)?.parse().ok().filter(|raw| *raw > 0).and_then(Pid::from_raw);
@@ -170,6 +175,19 @@ mod tests {
         assert_eq!(seen.process.signal(Signal::KILL), Ok(()));
         cat.wait().expect("it is reaped");
         assert!(!seen.process.is_alive());
+    }
+
+    #[test]
+    fn a_process_that_is_about_to_vanish_has_no_group_and_no_parent() {
+        let stat = |ids: &str| format!("7 (a) b) c) Z {ids} 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 99 0 0");
+        let parsed = |ids: &str| parse_stat(getpid(), stat(ids).as_bytes()).expect("it has all fields");
+
+        let (living, vanishing) = (parsed("3 5 5"), parsed("0 -1 -1"));
+
+        assert_eq!((living.parent, living.group), (Pid::from_raw(3), Pid::from_raw(5)));
+        assert_eq!((vanishing.parent, vanishing.group), (None, None));
+        assert!(vanishing.is_zombie && vanishing.process.began == 99);
+        assert!(parse_stat(getpid(), b"7 (cut) S 3").is_none());
     }
 
     #[test]
