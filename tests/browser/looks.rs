@@ -248,15 +248,18 @@ fn forced_colours_leave_the_choices_of_the_console_visible() {
     }
 }
 
-/// Writes pictures of every page to `target/pictures`, to be looked at: `cargo test --test browser -- --ignored pictures`.
+/// With `WSD_PICTURES=1` it writes each look to `target/pictures`, for people: `cargo test --test browser every_page_fits`.
 #[test]
-#[ignore = "it writes pictures to look at"]
-fn pictures_of_every_page() {
+fn every_page_fits_its_window_in_every_look() {
     let Some(mut browser) = Browser::start() else { return };
     let demos = Demos::start(Vec::new());
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pictures");
-    std::fs::create_dir_all(&folder).unwrap();
+    let is_for_people = std::env::var_os("WSD_PICTURES").is_some();
+    if is_for_people {
+        std::fs::create_dir_all(&folder).unwrap();
+    }
     for page in PAGES.into_iter().chain(["console"]) {
+        let name = if page.is_empty() { "index" } else { page.trim_end_matches(".html") };
         browser.prefer("light");
         browser.open(&demos.url(page));
         for width in [390, 1280] {
@@ -267,9 +270,12 @@ fn pictures_of_every_page() {
                 } else {
                     browser.prefer(look);
                 }
-                let name = if page.is_empty() { "index" } else { page.trim_end_matches(".html") };
-                let picture = data_encoding::BASE64.decode(browser.picture_of("body").as_bytes()).unwrap();
-                std::fs::write(folder.join(format!("{name}-{width}-{look}.png")), picture).unwrap();
+                let overflow = browser.evaluate("document.documentElement.scrollWidth - innerWidth").as_i64().unwrap();
+                assert!(overflow <= 0, "{name}, {width} pixels, {look}: {overflow} pixels too wide");
+                if is_for_people {
+                    let picture = data_encoding::BASE64.decode(browser.picture_of("body").as_bytes()).unwrap();
+                    std::fs::write(folder.join(format!("{name}-{width}-{look}.png")), picture).unwrap();
+                }
             }
         }
     }
