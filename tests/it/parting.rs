@@ -46,12 +46,12 @@ impl Site {
 
     fn start(tree: Tree, flags: &[&str], name: &str, tls: Option<Arc<ClientConfig>>) -> Self {
         let held: usize = fs::read_to_string("/proc/sys/net/core/wmem_default").unwrap().trim().parse().unwrap();
-        // What the kernel and TLS hold of it and some more: for the seat of a room, but less than the 1 MiB of a laggard, or
-        // for the pipe of a program, but so little that it can end.
-        let fill = if flags.contains(&"--shared") { held * 12 / 10 + 350_000 } else { held + 40_000 };
+        // In a room: what the kernel and TLS hold of it and some more for its seat, but less than the 1 MiB of a laggard. A
+        // program of its own fills its pipe, too; the kernel takes more or less before, by the sizes of the writes.
+        let fill = if flags.contains(&"--shared") { (held * 12 / 10 + 350_000).to_string() } else { "all".to_owned() };
         let socket = format!("--unixsocket={}", tree.path("socket"));
         let flags = [&[&*socket, "--loglevel=info"], flags].concat();
-        let server = Server::command(&flags, &["perl", &program(name), &fill.to_string()]);
+        let server = Server::command(&flags, &["perl", &program(name), &fill]);
         Self { tree, server, tls }
     }
 
