@@ -32,6 +32,8 @@ pub(crate) enum Fault {
     NotText,
     /// A message must not be longer than `--maxframesize`: 1009.
     TooBig,
+    /// A message must suit the partner's framing, which says why not: 1007.
+    Invalid(&'static str),
 }
 
 /// The client's end of a session.

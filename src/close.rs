@@ -22,7 +22,7 @@ impl Close {
     pub(crate) const NO_STATUS: u16 = 1005;
     /// 1006, which wsd never sends: the connection ended without a close.
     pub(crate) const ABNORMAL: u16 = 1006;
-    /// 1007: text that is not UTF-8.
+    /// 1007: text that is not UTF-8, or a message that its framing cannot take.
     pub(crate) const INVALID: u16 = 1007;
     /// 1009: a message over the limit.
     pub(crate) const TOO_BIG: u16 = 1009;

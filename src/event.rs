@@ -49,6 +49,8 @@ events! {
     info SessionEnded = "session ended" {
         conn: u64, end: &'a str, status: Option<u16>, code: u16, secs: &'a str, input as "in": u64, output as "out": u64
     }
+    /// A client sent a message that its framing drops; once a session.
+    warn MessageIgnored = "message ignored" { conn: u64, why: &'a str }
     /// wsd refused a request for a session, a script or a file.
     warn SessionRefused = "session refused" {
         peer: Peer, why: &'a str, origin: Option<&'a str>, host: Option<&'a str>, hint: Option<&'a str>
@@ -81,6 +83,8 @@ events! {
     warn WorkerRestarts = "worker starts again" { program: &'a dyn Display, secs: u64 }
     /// A line of a program's standard error.
     info WorkerStderr = "worker stderr" { conn: u64, line: &'a str }
+    /// A line of a program's standard output that is no message.
+    info WorkerJunk = "worker junk" { conn: u64, line: &'a str }
     /// A program's output was not UTF-8.
     warn WorkerNotText = "worker output not UTF-8" { conn: u64, hint: &'a str }
     /// A program wrote an invalid line.

@@ -6,7 +6,7 @@ use crate::{
     answer::{self, routes::Routes},
     config,
     framing::{
-        Decoder, Framing,
+        Decoded, Decoder, Framing,
         events::{self, Command, Commands, ParsedLine, Receivers},
     },
     http::{
@@ -14,7 +14,7 @@ use crate::{
         origin::{Aim, Policy, RefusedHeader},
     },
     limits::LINE_BYTES_HELD,
-    message::{Kind, Piece},
+    message::Kind,
     socket::reader::{Reader, SocketEvent},
 };
 
@@ -91,10 +91,11 @@ fn wanted_lines(output: &[u8]) -> impl Iterator<Item = String> {
 }
 
 fn messages_of<'a>(framing: Framing, reads: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
-    let mut decoder: Decoder = framing.decoder();
+    let mut decoder: Decoder = framing.decoder(usize::MAX);
     let mut messages = Vec::new();
     let mut is_open = false;
-    let mut emit = |piece: Piece<'_>| {
+    let mut emit = |decoded: Decoded<'_>| {
+        let Decoded::Piece(piece) = decoded else { unreachable!("this framing has no junk") };
         assert_eq!(piece.first, !is_open, "a message begins where the last one ended");
         if piece.first {
             messages.push(String::new());

@@ -47,7 +47,8 @@ pub(crate) const READS_PER_TURN: usize = 2;
 /// Bytes of an unfinished line that wsd keeps to send it as one frame; it sends a longer line as fragments of one message.
 pub(crate) const LINE_BYTES_HELD: usize = 64 << 10;
 
-/// Bytes of a worker's stderr line in one line of the log; a longer one continues in the next line of the log.
+/// Bytes of a worker's line in one line of the log: of standard error, or no message of its framing. A longer one continues in
+/// the next line of the log.
 pub(crate) const STDERR_LINE_BYTES_MAX: usize = 4 << 10;
 
 /// Time between the pings of a session by default (`--pingms`). Below the 60 s after which proxies drop a silent connection.

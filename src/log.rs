@@ -26,7 +26,7 @@ pub(crate) use stream::LogStream;
 
 /// Events that wsd always logs, with whole values: lines of the user's own program, whose length has a limit already, and
 /// the addresses that wsd listens at.
-const WHOLE: [&str; 2] = ["worker stderr", "server ready"];
+const WHOLE: [&str; 3] = ["worker stderr", "worker junk", "server ready"];
 
 /// The settings of the log.
 #[derive(Clone, Copy, Debug)]

@@ -46,8 +46,14 @@ pub(crate) struct Draft {
 impl Draft {
     /// Adds a message.
     pub(crate) fn push(&mut self, kind: Kind, payload: &[u8]) {
-        self.payloads.extend_from_slice(payload);
+        self.push_with(kind, |payloads| payloads.extend_from_slice(payload));
+    }
+
+    /// Adds the message that `append` appends, and returns the result of `append`.
+    pub(crate) fn push_with<T>(&mut self, kind: Kind, append: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        let result = append(&mut self.payloads);
         self.ends.push((kind, self.payloads.len()));
+        result
     }
 
     /// Whether there is no message.
@@ -65,7 +71,12 @@ impl Draft {
         })
     }
 
-    /// Returns the bytes of the messages.
+    /// Returns the bytes of all messages, one after the other.
+    pub(crate) fn payloads(&self) -> &[u8] {
+        &self.payloads
+    }
+
+    /// Returns the number of bytes of the messages.
     pub(crate) fn len(&self) -> usize {
         self.payloads.len()
     }

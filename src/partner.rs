@@ -5,7 +5,14 @@ use std::{
     time::Duration,
 };
 
-use crate::{budget::Owner, client::Client, close::Close, message::Kind, status::Status};
+use crate::{
+    budget::Owner,
+    client::Client,
+    close::Close,
+    framing::{Heard, Rejected},
+    message::Kind,
+    status::Status,
+};
 
 /// The result of one read of a partner. Each variant has the number of messages that it handed to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +66,9 @@ pub(crate) trait Partner {
     fn patience(&self) -> Option<(Duration, Verdict)>;
 
     /// Appends a message of the client, for [`Partner::poll_flush`] to write.
-    fn write(&mut self, kind: Kind, payload: &[u8]);
+    ///
+    /// Fails if the partner cannot take the message; the session ends then, after the earlier messages.
+    fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<Heard, Rejected>;
 
     /// Writes the messages that were appended. Ready once the partner has taken all.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()>;

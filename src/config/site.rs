@@ -65,7 +65,9 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
     let scripts = scripts(recipe, dir)?;
     let cgi_timeout = flags.programs.cgi_timeout.as_deref().map_or(CGI_TIMEOUT, |secs| secs.0);
     let patience = flags.programs.closems.as_deref().map_or(Duration::ZERO, |millis| millis.0);
-    let process = ProcessOptions { framing: framing(flags)?, patience, budget: budget.clone() };
+    let socket = socket_options(flags);
+    let message_bytes_max = socket.message_bytes_max;
+    let process = ProcessOptions { framing: framing(flags)?, message_bytes_max, patience, budget: budget.clone() };
     let rooms = rooms(flags, scripts.as_ref(), &process)?;
     let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
     Ok(Site {
@@ -79,7 +81,7 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
         subprotocols: subprotocols(flags.clients.subprotocol.as_ref())?,
         subprotocol_warning: Once::new(),
         headers: own_headers(&flags.answers)?,
-        socket: socket_options(flags),
+        socket,
         launcher: Launcher {
             admission,
             process,
@@ -232,6 +234,7 @@ fn rooms(flags: &SiteFlags, scripts: Option<&Scripts>, process: &ProcessOptions)
     };
     let options = RoomOptions {
         framing: process.framing,
+        message_bytes_max: process.message_bytes_max,
         slow,
         history: history.as_deref().map_or(0, |count| *count),
         linger: match linger.as_deref() {

@@ -19,7 +19,7 @@ pub(crate) enum Framing {
     Json,
     /// Input as lines; the lines of both output streams as objects of JSON (`--passstderr`).
     Streams,
-    /// Single bytes without `!`: a framing for tests, which output can break.
+    /// Single bytes: a framing for tests. A `!` breaks it, in either direction; a `?` is no message.
     #[cfg(test)]
     Picky,
 }
@@ -39,16 +39,20 @@ impl Framing {
         self == Self::Json
     }
 
-    /// Appends a client's message to `input` in this format. ([`events::message`] does it for [`Framing::Json`].)
-    pub(crate) fn encode(self, message: &[u8], input: &mut Vec<u8>) {
+    /// Returns an encoder for one client's messages. ([`events::message`] encodes those for [`Framing::Json`].)
+    pub(crate) fn encoder(self) -> Encoder {
         match self {
-            Self::Chunks => input.extend_from_slice(message),
-            _ => lines::encode(message, input),
+            Self::Lines | Self::Json | Self::Streams => Encoder::Lines,
+            Self::Chunks => Encoder::Chunks,
+            #[cfg(test)]
+            Self::Picky => Encoder::Picky,
         }
     }
 
-    /// Returns a decoder for one worker's output.
-    pub(crate) fn decoder(self) -> Decoder {
+    /// Returns a decoder for one worker's output. `message_bytes_max` is the limit of a message whose length the output tells
+    /// (`--maxframesize`).
+    pub(crate) fn decoder(self, message_bytes_max: usize) -> Decoder {
+        let _ = message_bytes_max;
         match self {
             Self::Lines | Self::Json => Decoder::Lines(Lines::default()),
             Self::Chunks => Decoder::Chunks,
@@ -57,6 +61,58 @@ impl Framing {
             Self::Picky => Decoder::Picky,
         }
     }
+}
+
+/// The effect of a client's message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// It was appended for the worker.
+    Message,
+    /// It was dropped, for this reason; the session goes on.
+    #[cfg_attr(not(test), expect(dead_code, reason = "lines and chunks take every message"))]
+    Ignored(&'static str),
+}
+
+/// The rule of its framing that a client's message breaks; its session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rejected(pub(crate) &'static str);
+
+/// Writes a client's messages in the format of a worker's input.
+#[derive(Debug)]
+pub(crate) enum Encoder {
+    /// See [`Framing::Lines`].
+    Lines,
+    /// See [`Framing::Chunks`].
+    Chunks,
+    /// See [`Framing::Picky`].
+    #[cfg(test)]
+    Picky,
+}
+
+impl Encoder {
+    /// Appends a client's message to `input`; appends nothing unless it returns [`Heard::Message`].
+    ///
+    /// Fails if the framing cannot take the message. The encoder must not be used after a failure.
+    #[cfg_attr(not(test), expect(clippy::unnecessary_wraps, reason = "lines and chunks take every message"))]
+    pub(crate) fn encode(&mut self, _: Kind, message: &[u8], input: &mut Vec<u8>) -> Result<Heard, Rejected> {
+        match self {
+            Self::Lines => lines::encode(message, input),
+            Self::Chunks => input.extend_from_slice(message),
+            #[cfg(test)]
+            Self::Picky => return picky::encode(message, input),
+        }
+        Ok(Heard::Message)
+    }
+}
+
+/// The next part of a worker's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decoded<'a> {
+    /// A piece of a message for the client.
+    Piece(Piece<'a>),
+    /// A line that is no message. wsd logs it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "each line and each chunk is a message"))]
+    Junk(&'a [u8]),
 }
 
 /// Splits a worker's output into messages. The borders of reads do not matter.
@@ -74,16 +130,16 @@ pub(crate) enum Decoder {
 }
 
 impl Decoder {
-    /// Takes the next bytes of the output and calls `emit` with every piece that they complete, in order.
+    /// Takes the next bytes of the output and calls `emit` with everything that they complete, in order.
     ///
     /// Fails if the output breaks the framing, after it has emitted the pieces before that place. The decoder must not be used
     /// after a failure.
     #[cfg_attr(not(test), expect(clippy::unnecessary_wraps, reason = "lines and chunks cannot be broken"))]
-    pub(crate) fn decode(&mut self, output: &[u8], emit: &mut impl FnMut(Piece<'_>)) -> Result<(), Garbled> {
+    pub(crate) fn decode(&mut self, output: &[u8], emit: &mut impl FnMut(Decoded<'_>)) -> Result<(), Garbled> {
         match self {
-            Self::Lines(lines) => lines.decode(output, emit),
-            Self::Chunks => emit(Piece::whole(Kind::Binary, output)),
-            Self::Streams(stdout, _) => stdout.decode(output, emit),
+            Self::Lines(lines) => lines.decode(output, &mut |piece| emit(Decoded::Piece(piece))),
+            Self::Chunks => emit(Decoded::Piece(Piece::whole(Kind::Binary, output))),
+            Self::Streams(stdout, _) => stdout.decode(output, &mut |piece| emit(Decoded::Piece(piece))),
             #[cfg(test)]
             Self::Picky => return picky::decode(output, emit),
         }
@@ -91,15 +147,16 @@ impl Decoder {
     }
 
     /// Takes the next bytes of standard error. Ignores them unless the framing [wants them](Framing::wants_stderr).
-    pub(crate) fn decode_stderr(&mut self, output: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
+    pub(crate) fn decode_stderr(&mut self, output: &[u8], emit: &mut impl FnMut(Decoded<'_>)) {
         if let Self::Streams(_, stderr) = self {
-            stderr.decode(output, emit);
+            stderr.decode(output, &mut |piece| emit(Decoded::Piece(piece)));
         }
     }
 
     /// Emits the messages that the end of the output completes: a last line without a newline. Fails if a message is cut.
     #[expect(clippy::unnecessary_wraps, reason = "lines and chunks cannot be cut")]
-    pub(crate) fn finish(&mut self, emit: &mut impl FnMut(Piece<'_>)) -> Result<(), Garbled> {
+    pub(crate) fn finish(&mut self, emit: &mut impl FnMut(Decoded<'_>)) -> Result<(), Garbled> {
+        let emit = &mut |piece: Piece<'_>| emit(Decoded::Piece(piece));
         match self {
             Self::Lines(lines) => lines.finish(emit),
             Self::Chunks => {}
@@ -132,16 +189,27 @@ impl Decoder {
 
 #[cfg(test)]
 mod picky {
-    use super::Garbled;
+    use super::{Decoded, Garbled, Heard, Rejected};
     use crate::message::{Kind, Piece};
 
     /// See [`Framing::Picky`](super::Framing::Picky).
-    pub(super) fn decode(output: &[u8], emit: &mut impl FnMut(Piece<'_>)) -> Result<(), Garbled> {
+    pub(super) fn encode(message: &[u8], input: &mut Vec<u8>) -> Result<Heard, Rejected> {
+        match message {
+            b"!" => return Err(Rejected("a message that is not allowed")),
+            b"?" => return Ok(Heard::Ignored("a question")),
+            _ => input.extend_from_slice(message),
+        }
+        Ok(Heard::Message)
+    }
+
+    /// See [`Framing::Picky`](super::Framing::Picky).
+    pub(super) fn decode(output: &[u8], emit: &mut impl FnMut(Decoded<'_>)) -> Result<(), Garbled> {
         for byte in output.chunks(1) {
-            if byte == b"!" {
-                return Err(Garbled("a byte that is not allowed"));
+            match byte {
+                b"!" => return Err(Garbled("a byte that is not allowed")),
+                b"?" => emit(Decoded::Junk(byte)),
+                _ => emit(Decoded::Piece(Piece::whole(Kind::Binary, byte))),
             }
-            emit(Piece::whole(Kind::Binary, byte));
         }
         Ok(())
     }

@@ -18,11 +18,11 @@ use crate::{
     close::Close,
     event::{self, Event},
     framing::{
-        Decoder, Garbled,
+        Decoded, Decoder, Garbled,
         events::{Command, Commands, ParsedLine, Receivers},
     },
     limits::{LAST_INPUT_STALL_MAX, PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
-    message::{Draft, Piece},
+    message::Draft,
     partner::Verdict,
     peer::Connection,
     shutdown::Shutdown,
@@ -32,6 +32,7 @@ use crate::{
     worker::{
         Worker,
         input::Input,
+        output::log_junk,
         outputs::{Outputs, Read, Source},
         stop::stop,
     },
@@ -50,7 +51,7 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
         parser: if framing.names_clients() {
             Parser::Commands(Commands::default(), InvalidLines::default())
         } else {
-            Parser::Messages(framing.decoder(), Vec::new())
+            Parser::Messages(framing.decoder(room.options.message_bytes_max), Vec::new())
         },
         share: room.owner.share(),
         room: Arc::clone(&room),
@@ -189,10 +190,10 @@ impl Host {
         let mut draft = Draft::default();
         let decoded = match (&mut self.parser, source) {
             (Parser::Messages(decoder, part), Source::Output) => {
-                decoder.decode(output, &mut |piece| collect(piece, part, &mut draft))
+                decoder.decode(output, &mut |decoded| collect(decoded, part, &mut draft, &self.connection))
             }
             (Parser::Messages(decoder, part), Source::Stderr) => {
-                decoder.decode_stderr(output, &mut |piece| collect(piece, part, &mut draft));
+                decoder.decode_stderr(output, &mut |decoded| collect(decoded, part, &mut draft, &self.connection));
                 Ok(())
             }
             (Parser::Commands(commands, invalid), _) => {
@@ -211,7 +212,9 @@ impl Host {
     fn finish(&mut self) -> Result<(), Garbled> {
         let mut draft = Draft::default();
         let finished = match &mut self.parser {
-            Parser::Messages(decoder, part) => decoder.finish(&mut |piece| collect(piece, part, &mut draft)),
+            Parser::Messages(decoder, part) => {
+                decoder.finish(&mut |decoded| collect(decoded, part, &mut draft, &self.connection))
+            }
             Parser::Commands(commands, invalid) => {
                 commands.finish(&mut |said| dispatch(&self.room, &self.connection, said, &mut draft, invalid));
                 invalid.finish(&self.connection);
@@ -254,8 +257,12 @@ impl Host {
     }
 }
 
-/// Adds a piece to the draft. Joins the pieces of a message in `part` first.
-fn collect(piece: Piece<'_>, part: &mut Vec<u8>, draft: &mut Draft) {
+/// Adds a piece to the draft, and logs junk. Joins the pieces of a message in `part` first.
+fn collect(decoded: Decoded<'_>, part: &mut Vec<u8>, draft: &mut Draft, connection: &Connection) {
+    let piece = match decoded {
+        Decoded::Piece(piece) => piece,
+        Decoded::Junk(line) => return log_junk(line, connection),
+    };
     if piece.first && piece.last {
         return draft.push(piece.kind, piece.payload);
     }

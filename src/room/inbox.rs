@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     budget::{Owner, Share},
-    framing::{Framing, events},
+    framing::events,
     limits::{INBOX_BYTES_MAX, PRESENCE_BYTES_MAX},
     message::Draft,
 };
@@ -56,24 +56,25 @@ impl Inbox {
         Poll::Pending
     }
 
-    /// Adds a client's messages in the worker's framing. Returns the number of bytes that it added; `None`, and adds nothing,
-    /// if the budget has no room for them.
-    pub(super) fn post(&mut self, framing: Framing, client: &str, said: &Draft) -> Option<usize> {
+    /// Adds a client's messages, which are in the worker's framing. Returns the number of bytes.
+    pub(super) fn post(&mut self, said: &Draft) -> usize {
+        self.bytes.extend_from_slice(said.payloads());
+        self.share.set(self.bytes.capacity(), 0);
+        said.len()
+    }
+
+    /// Adds a client's messages as events. Returns the number of bytes that it added; `None`, and adds nothing, if the budget
+    /// has no room for them.
+    pub(super) fn post_events(&mut self, client: &str, said: &Draft) -> Option<usize> {
         let before = self.bytes.len();
-        if framing.names_clients() {
-            // Escapes may make six bytes of one.
-            let bytes = said.messages().map(|(kind, payload)| events::message_bytes(client, kind, payload)).sum();
-            if !self.share.owner().budget().fits(bytes) {
-                return None;
-            }
-            self.bytes.reserve(bytes);
+        // Escapes may make six bytes of one.
+        let bytes = said.messages().map(|(kind, payload)| events::message_bytes(client, kind, payload)).sum();
+        if !self.share.owner().budget().fits(bytes) {
+            return None;
         }
+        self.bytes.reserve(bytes);
         for (kind, payload) in said.messages() {
-            if framing.names_clients() {
-                events::message(client, kind, payload, &mut self.bytes);
-            } else {
-                framing.encode(payload, &mut self.bytes);
-            }
+            events::message(client, kind, payload, &mut self.bytes);
         }
         self.share.set(self.bytes.capacity(), 0);
         Some(self.bytes.len() - before)

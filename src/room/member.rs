@@ -16,7 +16,7 @@ use crate::{
     client::Client,
     close::Close,
     event::Event,
-    framing::events,
+    framing::{Encoder, Heard, Rejected, events},
     limits::SEATS_MAX,
     message::{Draft, Kind},
     partner::{Delivery, Partner, Verdict},
@@ -35,7 +35,9 @@ pub(crate) struct Member {
     conn: u64,
     seat: Arc<Seat>,
     owner: Owner,
-    /// The client's messages that the inbox had no room for.
+    /// Encodes the client's messages; `None` if they become events, which name the client.
+    encoder: Option<Encoder>,
+    /// The client's messages that the inbox had no room for, encoded unless they become events.
     said: Draft,
     /// Bytes of the client in the inbox, and [`Inbox::taken`](super::inbox::Inbox::taken) when they were added.
     posted: (usize, u64),
@@ -74,8 +76,10 @@ impl Member {
         let make = |history: &History| Seat::new(history.batches(), Arc::clone(&room.pressure), owner.share());
         let seat = hub.add(&client, make);
         room.pressure.host.wake();
+        let framing = room.options.framing;
+        let encoder = (!framing.names_clients()).then(|| framing.encoder());
         let (said, posted, lost) = (Draft::default(), (0, 0), Lost::default());
-        Ok(Self { room: Arc::clone(room), client, conn, seat, owner, said, posted, lost, has_left: false })
+        Ok(Self { room: Arc::clone(room), client, conn, seat, owner, encoder, said, posted, lost, has_left: false })
     }
 
     /// Resolves when the room waits no longer for a client whose session has not begun: the budget asks for the bytes on its
@@ -125,7 +129,11 @@ impl Member {
         }
         ready!(inbox.poll_room(cx));
         let said = mem::take(&mut self.said);
-        let Some(bytes) = inbox.post(self.room.options.framing, &self.client, &said) else {
+        let bytes = match self.encoder {
+            Some(_) => Some(inbox.post(&said)),
+            None => inbox.post_events(&self.client, &said),
+        };
+        let Some(bytes) = bytes else {
             drop(inbox);
             self.seat.end(Verdict::Overload);
             return Poll::Ready(());
@@ -199,8 +207,12 @@ impl Partner for Member {
         (options.slow == Slow::Wait && self.seat.is_waited_for()).then_some((options.slow_wait, Verdict::Slow))
     }
 
-    fn write(&mut self, kind: Kind, payload: &[u8]) {
-        self.said.push(kind, payload);
+    fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<Heard, Rejected> {
+        let Some(encoder) = &mut self.encoder else {
+            self.said.push(kind, payload);
+            return Ok(Heard::Message);
+        };
+        self.said.push_with(kind, |input| encoder.encode(kind, payload, input))
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -9,6 +9,8 @@ use crate::{budget::Budget, framing::Framing};
 pub(crate) struct RoomOptions {
     /// The format of messages in the worker's streams.
     pub(crate) framing: Framing,
+    /// The limit of a message whose length the worker's output tells (`--maxframesize`).
+    pub(crate) message_bytes_max: usize,
     /// The policy for slow clients.
     pub(crate) slow: Slow,
     /// The number of earlier messages that a new client gets first (`--history`).

@@ -237,6 +237,7 @@ mod tests {
     fn a_room_that_opens_when_nobody_comes_any_more_is_over() {
         let options = RoomOptions {
             framing: Framing::Lines,
+            message_bytes_max: usize::MAX,
             slow: Slow::Close,
             history: 0,
             linger: None,

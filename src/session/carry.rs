@@ -4,6 +4,7 @@
 //! there, and the loop reads nothing more until they have gone. This is backpressure, and it limits memory.
 
 use std::{
+    mem,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -11,7 +12,9 @@ use std::{
 use super::end::End;
 use crate::{
     budget::Share,
-    client::{Client, Departure},
+    client::{Client, Departure, Fault},
+    event::Event,
+    framing::{Heard, Rejected},
     limits::{CLOSED_STALL_MAX, READS_PER_TURN},
     partner::{Delivery, Partner, Verdict},
     stall::StallWatch,
@@ -25,6 +28,8 @@ const GONE_STALL_MAX: Duration = Duration::from_millis(490);
 /// A session that carries messages both ways.
 #[derive(Debug)]
 pub(super) struct Session<C, P> {
+    /// The id of its connection, for the log.
+    conn: u64,
     /// The end to which output goes.
     pub(super) client: C,
     /// The end to which input goes.
@@ -37,6 +42,8 @@ pub(super) struct Session<C, P> {
     pub(super) share: Share,
     /// Whether the session has stopped waiting for the client, which took nothing for too long.
     pub(super) has_given_up: bool,
+    /// Whether the partner has ignored a message of the client.
+    has_ignored: bool,
     /// Why the client will send nothing more. The partner must still take its earlier messages.
     departure: Option<Departure>,
     /// Runs while the partner takes nothing, so that the session does not read the client.
@@ -47,14 +54,16 @@ pub(super) struct Session<C, P> {
 
 impl<C: Client, P: Partner> Session<C, P> {
     /// Returns a session without messages so far.
-    pub(super) fn new(client: C, partner: P) -> Self {
+    pub(super) fn new(conn: u64, client: C, partner: P) -> Self {
         Self {
+            conn,
             share: partner.owner().share(),
             client,
             partner,
             input: 0,
             output: 0,
             has_given_up: false,
+            has_ignored: false,
             departure: None,
             partner_watch: None,
             client_watch: None,
@@ -117,12 +126,24 @@ impl<C: Client, P: Partner> Session<C, P> {
             if let Some(departure) = self.departure.take() {
                 return Poll::Ready(End::Client(departure));
             }
-            let Self { client, partner, input, .. } = self;
+            let Self { client, partner, input, has_ignored, conn, .. } = self;
+            let mut rejected = None;
             let departure = ready!(client.poll_read(cx, &mut |kind, payload| {
+                if rejected.is_some() {
+                    return;
+                }
                 *input += 1;
-                partner.write(kind, payload);
+                match partner.write(kind, payload) {
+                    Ok(Heard::Message) => {}
+                    Ok(Heard::Ignored(why)) => {
+                        if !mem::replace(has_ignored, true) {
+                            Event::MessageIgnored { conn: *conn, why }.emit();
+                        }
+                    }
+                    Err(Rejected(why)) => rejected = Some(Departure::Fault(Fault::Invalid(why))),
+                }
             }));
-            if let Some(departure) = departure {
+            if let Some(departure) = rejected.or(departure) {
                 if partner.answers_close_at_once() {
                     let (_, close) = End::Client(departure.clone()).report(None);
                     client.send_close(cx, close.as_ref());

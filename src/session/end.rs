@@ -42,6 +42,7 @@ impl End {
             Self::Client(Departure::Fault(Fault::Protocol(rule))) => ("protocol", close(Close::PROTOCOL, rule)),
             Self::Client(Departure::Fault(Fault::NotText)) => ("utf8", close(Close::INVALID, "text is not UTF-8")),
             Self::Client(Departure::Fault(Fault::TooBig)) => ("oversize", close(Close::TOO_BIG, "message too big")),
+            Self::Client(Departure::Fault(Fault::Invalid(why))) => ("invalid", close(Close::INVALID, *why)),
             Self::Silent => ("silent", None),
             Self::Shutdown => ("shutdown", close(Close::GOING_AWAY, "server is stopping")),
         }

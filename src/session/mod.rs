@@ -31,7 +31,7 @@ pub(crate) async fn run(
     Event::SessionStarted { conn, peer: connection.peer, pid: partner.pid(), path: &path }.emit();
     // A path may have 32 KiB, and an idle session must not keep them.
     drop(path);
-    let mut session = Session::new(client, partner);
+    let mut session = Session::new(conn, client, partner);
     let end = tokio::select! {
         end = poll_fn(|cx| session.poll(cx)) => end,
         () = shutdown.begun() => End::Shutdown,

@@ -167,8 +167,27 @@ impl Stderr {
 }
 
 fn log_line(line: &[u8], connection: &Connection) {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    Event::WorkerStderr { conn: connection.id, line: &String::from_utf8_lossy(line) }.emit();
+    Event::WorkerStderr { conn: connection.id, line: &String::from_utf8_lossy(without_end(line)) }.emit();
+}
+
+/// Logs a line of standard output that is no message. A line longer than [`STDERR_LINE_BYTES_MAX`] becomes several lines of
+/// the log.
+pub(crate) fn log_junk(mut line: &[u8], connection: &Connection) {
+    line = without_end(line);
+    while !line.is_empty() {
+        let front = &line[..line.len().min(STDERR_LINE_BYTES_MAX)];
+        // A long line is split between characters.
+        let undecided = if front.len() == line.len() { 0 } else { undecided(front) };
+        let (front, rest) = line.split_at(front.len() - undecided);
+        Event::WorkerJunk { conn: connection.id, line: &String::from_utf8_lossy(front) }.emit();
+        line = rest;
+    }
+}
+
+/// Returns a line without its `\n` or `\r\n`, or without a `\r` at its end.
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// Makes a receiver, unchecked, since the standard library has just made this pipe.

@@ -11,6 +11,7 @@ use super::{
     Worker,
     child::Child,
     input::Input,
+    output::log_junk,
     outputs::{Outputs, Read, Source},
     stop::stop,
 };
@@ -20,9 +21,9 @@ use crate::{
     buffers,
     client::Client,
     event::Event,
-    framing::{Decoder, Framing, Garbled},
+    framing::{Decoded, Decoder, Encoder, Framing, Garbled, Heard, Rejected},
     limits::{LAST_OUTPUT_STALL, PIPE_BYTES, READ_BYTES_WHEN_FULL},
-    message::{Kind, Piece},
+    message::Kind,
     partner::{Delivery, Partner, Verdict},
     peer::Connection,
     status::Status,
@@ -33,6 +34,8 @@ use crate::{
 pub(crate) struct ProcessOptions {
     /// The format of messages in the program's streams (`--framing`).
     pub(crate) framing: Framing,
+    /// The limit of a message whose length the program's output tells (`--maxframesize`).
+    pub(crate) message_bytes_max: usize,
     /// The time added to each wait before a signal (`--closems`).
     pub(crate) patience: Duration,
     /// The budget for all bytes that wait (`--maxbuffer`).
@@ -46,7 +49,7 @@ pub(crate) struct Process {
     child: Child,
     input: Input,
     outputs: Outputs,
-    framing: Framing,
+    encoder: Encoder,
     decoder: Decoder,
     patience: Duration,
     /// The fork slot, given back once the process has ended and its standard error is logged.
@@ -58,14 +61,14 @@ impl Process {
     /// Wraps the process that wsd has just started for `connection`.
     pub(crate) fn new(connection: Connection, worker: Worker, permit: Permit, options: &ProcessOptions) -> Self {
         let Worker { child, input, output, stderr } = worker;
-        let &ProcessOptions { framing, patience, ref budget } = options;
+        let &ProcessOptions { framing, message_bytes_max, patience, ref budget } = options;
         Self {
             connection,
             outputs: Outputs::new(&child, output, stderr, framing.wants_stderr()),
             child,
             input,
-            framing,
-            decoder: framing.decoder(),
+            encoder: framing.encoder(),
+            decoder: framing.decoder(message_bytes_max),
             patience,
             permit: Some(permit),
             owner: Owner::new(budget, OwnerKind::Client),
@@ -75,7 +78,8 @@ impl Process {
     /// Hands the client the messages that the end of the output completes.
     fn finish_output(&mut self, client: &mut impl Client) -> Delivery {
         let mut messages = 0;
-        let finished = self.decoder.finish(&mut |piece| send(piece, client, &mut messages));
+        let Self { decoder, connection, .. } = self;
+        let finished = decoder.finish(&mut |decoded| take(decoded, client, &mut messages, connection));
         Delivery::Ended(messages, finished.err().map_or(Verdict::Exit(None), |Garbled(why)| Verdict::Garbled(why)))
     }
 }
@@ -110,11 +114,12 @@ impl Partner for Process {
             };
             let mut messages = 0;
             let had_replaced = self.decoder.has_replaced();
-            let mut emit = |piece: Piece<'_>| send(piece, client, &mut messages);
+            let Self { decoder, connection, .. } = self;
+            let mut emit = |decoded: Decoded<'_>| take(decoded, client, &mut messages, connection);
             let decoded = match source {
-                Source::Output => self.decoder.decode(&buffer[..count], &mut emit),
+                Source::Output => decoder.decode(&buffer[..count], &mut emit),
                 Source::Stderr => {
-                    self.decoder.decode_stderr(&buffer[..count], &mut emit);
+                    decoder.decode_stderr(&buffer[..count], &mut emit);
                     Ok(())
                 }
             };
@@ -142,8 +147,8 @@ impl Partner for Process {
         self.outputs.is_over().then_some((LAST_OUTPUT_STALL, Verdict::Exit(None)))
     }
 
-    fn write(&mut self, _: Kind, payload: &[u8]) {
-        self.framing.encode(payload, self.input.buffer());
+    fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<Heard, Rejected> {
+        self.encoder.encode(kind, payload, self.input.buffer())
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -183,7 +188,13 @@ impl Partner for Process {
     }
 }
 
-fn send(piece: Piece<'_>, client: &mut impl Client, messages: &mut u64) {
-    *messages += u64::from(piece.last);
-    client.append(piece);
+/// Hands a piece to the client, and logs junk.
+fn take(decoded: Decoded<'_>, client: &mut impl Client, messages: &mut u64, connection: &Connection) {
+    match decoded {
+        Decoded::Piece(piece) => {
+            *messages += u64::from(piece.last);
+            client.append(piece);
+        }
+        Decoded::Junk(line) => log_junk(line, connection),
+    }
 }

@@ -12,6 +12,7 @@ use crate::{
     budget::{Budget, Owner, OwnerKind},
     client::{Client, Departure},
     close::Close,
+    framing::{Heard, Rejected},
     message::{Batch, Kind, Piece},
     partner::{Delivery, Partner, Verdict},
     shutdown::Shutdown,
@@ -143,10 +144,8 @@ impl<T: Clone> ScriptedEnd<T> {
             return Poll::Pending;
         }
         let waiting = std::mem::take(&mut state.waiting);
-        if !waiting.is_empty() {
-            // Texts that leave in one piece become one text.
-            state.taken.push(waiting.join("+"));
-        }
+        // Texts that leave in one piece become one text.
+        state.taken.extend((!waiting.is_empty()).then(|| waiting.join("+")));
         Poll::Ready(())
     }
 }
@@ -274,8 +273,9 @@ impl Partner for ScriptedPartner {
         self.end.state().patience.clone()
     }
 
-    fn write(&mut self, _: Kind, payload: &[u8]) {
+    fn write(&mut self, _: Kind, payload: &[u8]) -> Result<Heard, Rejected> {
         self.end.tell(String::from_utf8_lossy(payload).into_owned());
+        Ok(Heard::Message)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {

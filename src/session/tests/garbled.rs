@@ -1,4 +1,4 @@
-//! A program whose output breaks its framing, with a process of its own and in a room.
+//! A program whose output breaks its framing, or a client whose messages do, with a process of its own and in a room.
 
 use std::{
     io,
@@ -18,6 +18,7 @@ use crate::{
     framing::Framing,
     peer::Connection,
     room::{
+        member::Member,
         options::{RoomOptions, Slow},
         registry::{Rooms, Sharing},
     },
@@ -55,11 +56,16 @@ impl ThreadLog {
 
     /// Returns the word for the end in the only `session ended`.
     fn end(&self) -> String {
-        let text = String::from_utf8(self.0.lock().expect("no test panics with it").clone()).expect("text");
-        let ended: Vec<_> = text.lines().filter(|line| line.contains("session ended")).collect();
-        let [line] = ended[..] else { panic!("{text}") };
+        let ended = self.lines("session ended");
+        let [line] = &ended[..] else { panic!("{ended:?}") };
         let (_, after) = line.split_once(" end=").expect("the key");
         after.split(' ').next().unwrap_or_default().trim_matches('"').to_owned()
+    }
+
+    /// Returns the lines of an event.
+    fn lines(&self, event: &str) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().expect("no test panics with it").clone()).expect("text");
+        text.lines().filter(|line| line.contains(event)).map(str::to_owned).collect()
     }
 }
 
@@ -69,15 +75,46 @@ fn worker(script: &str) -> Worker {
     spawn(&Program::new("/bin/sh".into(), args), Vec::new()).expect("a shell")
 }
 
+/// Returns a process that runs `script`, with a framing that can be broken.
+fn process(script: &str) -> Process {
+    let permit = Admission::new(None).admit().expect("a slot");
+    let options = ProcessOptions {
+        framing: Framing::Picky,
+        message_bytes_max: usize::MAX,
+        patience: Duration::ZERO,
+        budget: Budget::new(None),
+    };
+    Process::new(Connection::none(), worker(script), permit, &options)
+}
+
+/// Returns a seat in a room whose worker runs `script`, with a framing that can be broken.
+async fn member(script: &str, shutdown: &Shutdown) -> Member {
+    let options = RoomOptions {
+        framing: Framing::Picky,
+        message_bytes_max: usize::MAX,
+        slow: Slow::Close,
+        history: 0,
+        linger: Some(Duration::ZERO),
+        is_for_one: false,
+        patience: Duration::ZERO,
+        slow_wait: Duration::ZERO,
+        budget: Budget::new(None),
+    };
+    let rooms = Rooms::new(Sharing::All, options);
+    let launch = async {
+        let permit = Admission::new(None).admit().expect("a slot");
+        Ok::<_, LaunchError>((worker(script), permit))
+    };
+    let connection = Connection::none();
+    rooms.join(b"/", "1".to_owned(), [].into_iter(), &connection, shutdown, launch).await.expect("a seat")
+}
+
 #[tokio::test]
 async fn output_that_breaks_its_framing_ends_the_session_of_its_process_as_garbled() {
     let (log, _guard) = ThreadLog::collect();
-    let permit = Admission::new(None).admit().expect("a slot");
-    let (framing, patience) = (Framing::Picky, Duration::ZERO);
-    let options = ProcessOptions { framing, patience, budget: Budget::new(None) };
-    let process = Process::new(Connection::none(), worker("printf 'ab!c'"), permit, &options);
     let client = ScriptedClient::default();
 
+    let process = process("printf 'ab!c'");
     run(&Connection::none(), "/".to_owned(), client.clone(), process, &Shutdown::default()).await;
 
     assert_eq!(client.taken().join("+"), "a+b+close 1011 a byte that is not allowed");
@@ -88,29 +125,77 @@ async fn output_that_breaks_its_framing_ends_the_session_of_its_process_as_garbl
 async fn output_that_breaks_its_framing_ends_the_sessions_of_its_room_as_garbled() {
     let (log, _guard) = ThreadLog::collect();
     let shutdown = Shutdown::default();
-    let options = RoomOptions {
-        framing: Framing::Picky,
-        slow: Slow::Close,
-        history: 0,
-        linger: Some(Duration::ZERO),
-        is_for_one: false,
-        patience: Duration::ZERO,
-        slow_wait: Duration::ZERO,
-        budget: Budget::new(None),
-    };
-    let rooms = Rooms::new(Sharing::All, options);
-    let connection = Connection::none();
-    let launch = async {
-        let permit = Admission::new(None).admit().expect("a slot");
-        Ok::<_, LaunchError>((worker("read line; printf 'ab!c'"), permit))
-    };
-    let join = rooms.join(b"/", "1".to_owned(), [].into_iter(), &connection, &shutdown, launch);
-    let member = join.await.expect("a seat");
+    let member = member("read line; printf 'ab!c'", &shutdown).await;
     let client = ScriptedClient::default();
-    client.say(ScriptedLine::Message("go"));
+    client.say(ScriptedLine::Message("go\n"));
 
-    run(&connection, "/".to_owned(), client.clone(), member, &shutdown).await;
+    run(&Connection::none(), "/".to_owned(), client.clone(), member, &shutdown).await;
 
     assert_eq!(client.taken().join("+"), "a+b+close 1011 a byte that is not allowed");
     assert_eq!(log.end(), "garbled");
+}
+
+#[tokio::test]
+async fn a_message_that_its_framing_cannot_take_ends_the_session_with_1007_after_the_earlier_messages() {
+    let shutdown = Shutdown::default();
+    for is_shared in [false, true] {
+        let (log, _guard) = ThreadLog::collect();
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let script = format!("cat >{}", file.path().display());
+        let client = ScriptedClient::default();
+        for text in ["a", "b", "!", "c"] {
+            client.say(ScriptedLine::Message(text));
+        }
+
+        if is_shared {
+            let member = member(&script, &shutdown).await;
+            run(&Connection::none(), "/".to_owned(), client.clone(), member, &shutdown).await;
+        } else {
+            run(&Connection::none(), "/".to_owned(), client.clone(), process(&script), &shutdown).await;
+        }
+
+        let closes: Vec<_> = client.taken().into_iter().filter(|text| text.starts_with("close")).collect();
+        assert!(closes.iter().all(|close| close == "close 1007 a message that is not allowed"), "{closes:?}");
+        assert!(!closes.is_empty() && log.end() == "invalid", "{closes:?}");
+        if !is_shared {
+            assert_eq!(std::fs::read_to_string(file.path()).expect("text"), "ab");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_first_message_that_its_framing_drops_is_logged() {
+    let (log, _guard) = ThreadLog::collect();
+    let client = ScriptedClient::default();
+    for text in ["?", "?", "!"] {
+        client.say(ScriptedLine::Message(text));
+    }
+
+    let process = process("cat");
+    run(&Connection::none(), "/".to_owned(), client.clone(), process, &Shutdown::default()).await;
+
+    let lines = log.lines("message ignored");
+    assert!(lines.len() == 1 && lines[0].contains("why=\"a question\""), "{lines:?}");
+}
+
+#[tokio::test]
+async fn output_that_is_no_message_is_logged_and_not_sent() {
+    let shutdown = Shutdown::default();
+    for is_shared in [false, true] {
+        let (log, _guard) = ThreadLog::collect();
+        let client = ScriptedClient::default();
+        client.say(ScriptedLine::Message("go\n"));
+        let script = "read line; printf 'a?b!'";
+
+        if is_shared {
+            let member = member(script, &shutdown).await;
+            run(&Connection::none(), "/".to_owned(), client.clone(), member, &shutdown).await;
+        } else {
+            run(&Connection::none(), "/".to_owned(), client.clone(), process(script), &shutdown).await;
+        }
+
+        assert_eq!(client.taken().join("+"), "a+b+close 1011 a byte that is not allowed");
+        let lines = log.lines("worker junk");
+        assert!(lines.len() == 1 && lines[0].contains("line=\"?\""), "{lines:?}");
+    }
 }
