@@ -8,6 +8,7 @@ use super::{ask::Ask, scripts::Script};
 use crate::{
     budget::Owner,
     client::Client,
+    framing::Framing,
     http::{gate::Visitor, refusal::Refusal},
     partner::Partner as _,
     peer::Connection,
@@ -33,8 +34,14 @@ pub(super) enum SessionPartner {
 }
 
 impl SessionPartner {
-    /// Does every step that can fail, in this order: path, fork limit, program. `subprotocol` is for the program.
-    pub(super) async fn start(ask: &Ask, visitor: &Visitor, subprotocol: Option<&str>) -> Result<Self, Refusal> {
+    /// Does every step that can fail, in this order: path, fork limit, program. `subprotocol` is for the program,
+    /// `framing` for a process of the client's own.
+    pub(super) async fn start(
+        ask: &Ask,
+        visitor: &Visitor,
+        subprotocol: Option<&str>,
+        framing: Framing,
+    ) -> Result<Self, Refusal> {
         let script = ask.site.scripts.as_ref().and_then(|scripts| scripts.find(&ask.path, ask.base.bytes));
         let Some(script) = script else {
             let refusal = Refusal::new(StatusCode::NOT_FOUND, "path", "There is no program at this path.");
@@ -49,7 +56,7 @@ impl SessionPartner {
         }
         let permit = launcher.admit().await?;
         let (worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
-        Ok(Self::Process(Box::new(Process::new(connection.clone(), worker, permit, &launcher.process))))
+        Ok(Self::Process(Box::new(Process::new(connection.clone(), worker, permit, framing, &launcher.process))))
     }
 
     /// Runs the session with the client that `client` makes; the owner counts the bytes that wait in the session. `path` is

@@ -4,6 +4,7 @@ use std::sync::{Arc, Once};
 
 use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, scripts::Scripts};
 use crate::{
+    framing::choice::Framings,
     http::{gate::Gate, headers::Headers, path::Root},
     room::registry::Rooms,
     socket::SocketOptions,
@@ -24,7 +25,9 @@ pub(crate) struct Site {
     pub(crate) files: Option<Root>,
     /// The pages of wsd's own.
     pub(crate) pages: OwnPages,
-    /// The subprotocols that wsd accepts.
+    /// The framings of the programs.
+    pub(crate) framings: Framings,
+    /// The subprotocols that wsd accepts, beside those that choose a framing.
     pub(crate) subprotocols: Vec<String>,
     /// Runs once, for the warning that a client offers others only.
     pub(crate) subprotocol_warning: Once,

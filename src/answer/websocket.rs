@@ -30,11 +30,15 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
         return Ok(None);
     }
     let headers = &ask.request.headers;
-    let subprotocol = handshake::subprotocol(headers, &ask.site.subprotocols);
+    let (framings, listed) = (&ask.site.framings, &ask.site.subprotocols);
+    let chosen = handshake::subprotocol(headers, |name| framings.chosen(name).is_some());
+    let framing = chosen.and_then(|name| framings.chosen(name)).unwrap_or(framings.default());
+    let is_listed = |offer: &str| listed.iter().any(|name| name == offer);
+    let subprotocol = chosen.or_else(|| handshake::subprotocol(headers, is_listed));
     if let (None, Some(first)) = (subprotocol, handshake::first_offer(headers)) {
         ask.site.subprotocol_warning.call_once(|| warn_of_offer(visitor, first));
     }
-    let partner = SessionPartner::start(ask, visitor, subprotocol).await?;
+    let partner = SessionPartner::start(ask, visitor, subprotocol, framing).await?;
     let response = switching_protocols(&handshake::accept(headers), subprotocol);
     // A refusal leaves the upgrade in its place: the page depends on it.
     let Some(upgrade) = ask.upgrade.take() else { return Ok(None) };
@@ -44,7 +48,10 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
 
 /// Warns of a client that offers only subprotocols that are not listed: many such clients give up after the 101.
 fn warn_of_offer(visitor: &Visitor, offered: &str) {
-    let hint = &format!("if the program speaks it: --subprotocol={offered}");
+    let hint = &match offered.strip_prefix("wsd.") {
+        Some(framing) => format!("if the program speaks it: add {framing} to --framing"),
+        None => format!("if the program speaks it: --subprotocol={offered}"),
+    };
     Event::SubprotocolNotListed { peer: visitor.connection.peer, offered, hint }.emit();
 }
 

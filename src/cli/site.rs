@@ -2,13 +2,13 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, ValueHint};
+use clap::{ArgAction, Args, ValueHint};
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, Deserializer, Error};
 
 use super::{
-    types::{Items, Limit, Millis, Secs, SecsFromZero, repeated},
+    types::{Items, Limit, Millis, Secs, SecsFromZero, listed, repeated},
     value::{Flag, words},
 };
 
@@ -60,9 +60,11 @@ pub(crate) struct ServedFlags {
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Programs")]
 pub(crate) struct ProgramFlags {
-    /// Choose how messages are delimited on stdin and stdout: chunks are raw bytes, json has client IDs [default: lines]
-    #[arg(long, value_name = "HOW")]
-    pub(crate) framing: Option<Flag<FramingWord>>,
+    /// Choose how messages are delimited on stdin and stdout: chunks are raw bytes, json has client IDs; of several words,
+    /// separated by commas, a client chooses one by the subprotocol wsd.WORD [default: lines]
+    #[arg(long, value_name = "HOW", action = ArgAction::Set, value_delimiter = ',')]
+    #[serde(default, deserialize_with = "listed")]
+    pub(crate) framing: Option<Vec<Flag<FramingWord>>>,
     /// Send and receive raw bytes; short for --framing=chunks
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) binary: Option<Flag<bool>>,
@@ -164,7 +166,7 @@ pub(crate) struct AnswerFlags {
 
 words! {
     /// The delimiting of messages on stdin and stdout.
-    FramingWord { Lines = "lines", Chunks = "chunks", Json = "json" }
+    FramingWord { Lines = "lines", Chunks = "chunks", Json = "json", Nul = "nul", Length = "length" }
 
     /// The clients that share a program.
     SharingWord { All = "all" | "true", Path = "path", Off = "false" }

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::{num::NonZero, slice, time::Duration};
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error};
 use toml::Value as Toml;
 
 use super::value::{Flag, FlagValue};
@@ -119,6 +119,23 @@ fn seconds(toml: &Toml) -> Option<Duration> {
 pub(super) fn repeated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Flag<String>>>, D::Error> {
     let Flag { value, at } = Flag::<Vec<String>>::deserialize(deserializer)?;
     Ok(Some(value.into_iter().map(|value| Flag { value, at }).collect()))
+}
+
+/// Reads the key of a flag whose values are words, in a text with commas or in a list.
+pub(super) fn listed<'de, D, T>(deserializer: D) -> Result<Option<Vec<Flag<T>>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FlagValue,
+{
+    let Flag { value: Items(words), at } = Flag::deserialize(deserializer)?;
+    let read = |word: &String| {
+        let wrong = || D::Error::custom(format!("expected {}, got `{word}`", T::expected()));
+        T::of_word(word.trim().as_ref()).map(|value| Flag { value, at }).ok_or_else(wrong)
+    };
+    if words.is_empty() {
+        return Err(D::Error::custom(format!("expected {}", T::expected())));
+    }
+    words.iter().map(read).collect::<Result<_, _>>().map(Some)
 }
 
 /// Returns one text, or the texts of a list.

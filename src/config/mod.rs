@@ -4,6 +4,7 @@ pub(crate) mod banner;
 mod command;
 mod error;
 mod file;
+mod framing;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod places;

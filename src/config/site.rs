@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use super::{command::command, error::Error};
+use super::{command::command, error::Error, framing::framings};
 use crate::{
     admission::Admission,
     answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
     budget::Budget,
-    cli::site::{AnswerFlags, FramingWord, PageFlags, ProgramFlags, RoomFlags, SharingWord, SiteFlags, SlowWord},
+    cli::site::{AnswerFlags, PageFlags, RoomFlags, SharingWord, SiteFlags, SlowWord},
     cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
     framing::Framing,
     http::{
@@ -67,8 +67,9 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
     let patience = flags.programs.closems.as_deref().map_or(Duration::ZERO, |millis| millis.0);
     let socket = socket_options(flags);
     let message_bytes_max = socket.message_bytes_max;
-    let process = ProcessOptions { framing: framing(flags)?, message_bytes_max, patience, budget: budget.clone() };
-    let rooms = rooms(flags, scripts.as_ref(), &process)?;
+    let process = ProcessOptions { message_bytes_max, patience, budget: budget.clone() };
+    let framings = framings(flags)?;
+    let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process)?;
     let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
     Ok(Site {
         is_eager: is_on(&flags.rooms.eager) && rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All),
@@ -78,6 +79,7 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
         files,
         pages: OwnPages { has_console: is_on(&flags.served.devconsole), has_welcome: !recipe.is_websocketd },
         gate: Gate { origin: origin(recipe)? },
+        framings,
         subprotocols: subprotocols(flags.clients.subprotocol.as_ref())?,
         subprotocol_warning: Once::new(),
         headers: own_headers(&flags.answers)?,
@@ -175,21 +177,6 @@ fn own_headers(flags: &AnswerFlags) -> Result<Headers, Error> {
     Ok(Headers { websocket: websocket.into_iter().collect(), http: http.into_iter().collect() })
 }
 
-fn framing(flags: &SiteFlags) -> Result<Framing, Error> {
-    let ProgramFlags { framing, binary, passstderr, .. } = &flags.programs;
-    match (framing.as_deref(), is_on(binary), is_on(passstderr)) {
-        (None | Some(FramingWord::Lines), false, false) => Ok(Framing::Lines),
-        (None | Some(FramingWord::Lines), false, true) => Ok(Framing::Streams),
-        (None, true, false) | (Some(FramingWord::Chunks), _, false) => Ok(Framing::Chunks),
-        (Some(FramingWord::Json), false, false) => Ok(Framing::Json),
-        (None, true, true) => Err(Error::contradiction("--binary", "--passstderr").about(binary).about(passstderr)),
-        (Some(FramingWord::Lines | FramingWord::Json), true, _) => {
-            Err(Error::contradiction("--binary", "--framing").about(binary).about(framing))
-        }
-        (Some(_), _, true) => Err(Error::contradiction("--passstderr", "--framing").about(passstderr).about(framing)),
-    }
-}
-
 fn socket_options(flags: &SiteFlags) -> SocketOptions {
     let bytes_max = flags.clients.maxframesize.as_deref().map_or(MESSAGE_BYTES_MAX, |bytes| *bytes);
     let ping_interval = flags.clients.pingms.as_deref().map_or(PING_INTERVAL, |millis| millis.0);
@@ -200,7 +187,12 @@ fn socket_options(flags: &SiteFlags) -> SocketOptions {
 }
 
 /// Builds the rooms, if clients share a program or its framing names the clients.
-fn rooms(flags: &SiteFlags, scripts: Option<&Scripts>, process: &ProcessOptions) -> Result<Option<Arc<Rooms>>, Error> {
+fn rooms(
+    flags: &SiteFlags,
+    scripts: Option<&Scripts>,
+    framing: Framing,
+    process: &ProcessOptions,
+) -> Result<Option<Arc<Rooms>>, Error> {
     let RoomFlags { shared, eager, history, linger, slow, slow_wait } = &flags.rooms;
     let sharing = match flags.rooms.sharing() {
         SharingWord::Off => Sharing::Alone,
@@ -224,7 +216,7 @@ fn rooms(flags: &SiteFlags, scripts: Option<&Scripts>, process: &ProcessOptions)
         let message = "cannot use --linger without --shared: a program of its own ends with its client";
         return Err(Error::new(message, "add --shared or --shared=path").about(linger));
     }
-    if scripts.is_none() || !is_shared && !process.framing.names_clients() {
+    if scripts.is_none() || !is_shared && !framing.names_clients() {
         return Ok(None);
     }
     let slow = match slow.as_deref() {
@@ -233,7 +225,7 @@ fn rooms(flags: &SiteFlags, scripts: Option<&Scripts>, process: &ProcessOptions)
         Some(SlowWord::Wait) => Slow::Wait,
     };
     let options = RoomOptions {
-        framing: process.framing,
+        framing,
         message_bytes_max: process.message_bytes_max,
         slow,
         history: history.as_deref().map_or(0, |count| *count),

@@ -1,11 +1,18 @@
 //! Translates between bytes of a worker's standard streams and messages of a client. Pure: no I/O, no clock.
 
+pub(crate) mod choice;
 pub(crate) mod events;
+mod length;
 pub(crate) mod lines;
+mod nul;
+mod results;
 mod streams;
 
 use crate::message::{Kind, Piece};
+use length::LengthMessages;
 use lines::Lines;
+use nul::NulTexts;
+pub(crate) use results::{Decoded, Garbled, Heard, Rejected};
 use streams::StreamLines;
 
 /// The format of messages in a worker's standard input and output.
@@ -15,6 +22,10 @@ pub(crate) enum Framing {
     Lines,
     /// Bytes without borders of messages (`--binary`). Each read of the output is one binary message.
     Chunks,
+    /// Text that ends with NUL for each message; see [`nul`].
+    Nul,
+    /// The length before each message; see [`length`].
+    Length,
     /// An object of JSON on each line, which names the client (`--framing=json`); see [`events`].
     Json,
     /// Input as lines; the lines of both output streams as objects of JSON (`--passstderr`).
@@ -24,14 +35,24 @@ pub(crate) enum Framing {
     Picky,
 }
 
-/// The rule of its framing that a program's output breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Garbled(pub(crate) &'static str);
-
 impl Framing {
     /// Whether wsd sends the program's standard error to the client, too.
     pub(crate) fn wants_stderr(self) -> bool {
         self == Self::Streams
+    }
+
+    /// Returns the subprotocol by which a client chooses this framing; `None` if it cannot.
+    pub(crate) fn subprotocol(self) -> Option<&'static str> {
+        match self {
+            Self::Lines => Some("wsd.lines"),
+            Self::Nul => Some("wsd.nul"),
+            Self::Length => Some("wsd.length"),
+            Self::Chunks => Some("wsd.chunks"),
+            Self::Json => Some("wsd.json"),
+            Self::Streams => None,
+            #[cfg(test)]
+            Self::Picky => None,
+        }
     }
 
     /// Whether messages name their client. Such a program needs a room, even for one client.
@@ -44,6 +65,8 @@ impl Framing {
         match self {
             Self::Lines | Self::Json | Self::Streams => Encoder::Lines,
             Self::Chunks => Encoder::Chunks,
+            Self::Nul => Encoder::Nul,
+            Self::Length => Encoder::Length,
             #[cfg(test)]
             Self::Picky => Encoder::Picky,
         }
@@ -52,30 +75,17 @@ impl Framing {
     /// Returns a decoder for one worker's output. `message_bytes_max` is the limit of a message whose length the output tells
     /// (`--maxframesize`).
     pub(crate) fn decoder(self, message_bytes_max: usize) -> Decoder {
-        let _ = message_bytes_max;
         match self {
             Self::Lines | Self::Json => Decoder::Lines(Lines::default()),
             Self::Chunks => Decoder::Chunks,
+            Self::Nul => Decoder::Nul(NulTexts::default()),
+            Self::Length => Decoder::Length(LengthMessages::new(message_bytes_max)),
             Self::Streams => Decoder::Streams(StreamLines::new("stdout"), StreamLines::new("stderr")),
             #[cfg(test)]
             Self::Picky => Decoder::Picky,
         }
     }
 }
-
-/// The effect of a client's message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// It was appended for the worker.
-    Message,
-    /// It was dropped, for this reason; the session goes on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "lines and chunks take every message"))]
-    Ignored(&'static str),
-}
-
-/// The rule of its framing that a client's message breaks; its session ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rejected(pub(crate) &'static str);
 
 /// Writes a client's messages in the format of a worker's input.
 #[derive(Debug)]
@@ -84,6 +94,10 @@ pub(crate) enum Encoder {
     Lines,
     /// See [`Framing::Chunks`].
     Chunks,
+    /// See [`Framing::Nul`].
+    Nul,
+    /// See [`Framing::Length`].
+    Length,
     /// See [`Framing::Picky`].
     #[cfg(test)]
     Picky,
@@ -93,11 +107,12 @@ impl Encoder {
     /// Appends a client's message to `input`; appends nothing unless it returns [`Heard::Message`].
     ///
     /// Fails if the framing cannot take the message. The encoder must not be used after a failure.
-    #[cfg_attr(not(test), expect(clippy::unnecessary_wraps, reason = "lines and chunks take every message"))]
     pub(crate) fn encode(&mut self, _: Kind, message: &[u8], input: &mut Vec<u8>) -> Result<Heard, Rejected> {
         match self {
-            Self::Lines => lines::encode(message, input),
+            Self::Lines => lines::encode::<b'\n'>(message, input),
             Self::Chunks => input.extend_from_slice(message),
+            Self::Nul => nul::encode(message, input),
+            Self::Length => length::encode(message, input)?,
             #[cfg(test)]
             Self::Picky => return picky::encode(message, input),
         }
@@ -105,23 +120,17 @@ impl Encoder {
     }
 }
 
-/// The next part of a worker's output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decoded<'a> {
-    /// A piece of a message for the client.
-    Piece(Piece<'a>),
-    /// A line that is no message. wsd logs it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "each line and each chunk is a message"))]
-    Junk(&'a [u8]),
-}
-
 /// Splits a worker's output into messages. The borders of reads do not matter.
 #[derive(Debug)]
 pub(crate) enum Decoder {
     /// See [`Framing::Lines`].
-    Lines(Lines),
+    Lines(Lines<b'\n'>),
     /// See [`Framing::Chunks`].
     Chunks,
+    /// See [`Framing::Nul`].
+    Nul(NulTexts),
+    /// See [`Framing::Length`].
+    Length(LengthMessages),
     /// See [`Framing::Streams`]: standard output and standard error.
     Streams(StreamLines, StreamLines),
     /// See [`Framing::Picky`].
@@ -134,10 +143,11 @@ impl Decoder {
     ///
     /// Fails if the output breaks the framing, after it has emitted the pieces before that place. The decoder must not be used
     /// after a failure.
-    #[cfg_attr(not(test), expect(clippy::unnecessary_wraps, reason = "lines and chunks cannot be broken"))]
     pub(crate) fn decode(&mut self, output: &[u8], emit: &mut impl FnMut(Decoded<'_>)) -> Result<(), Garbled> {
         match self {
             Self::Lines(lines) => lines.decode(output, &mut |piece| emit(Decoded::Piece(piece))),
+            Self::Nul(texts) => texts.decode(output, &mut |piece| emit(Decoded::Piece(piece))),
+            Self::Length(messages) => return messages.decode(output, &mut |piece| emit(Decoded::Piece(piece))),
             Self::Chunks => emit(Decoded::Piece(Piece::whole(Kind::Binary, output))),
             Self::Streams(stdout, _) => stdout.decode(output, &mut |piece| emit(Decoded::Piece(piece))),
             #[cfg(test)]
@@ -154,11 +164,12 @@ impl Decoder {
     }
 
     /// Emits the messages that the end of the output completes: a last line without a newline. Fails if a message is cut.
-    #[expect(clippy::unnecessary_wraps, reason = "lines and chunks cannot be cut")]
     pub(crate) fn finish(&mut self, emit: &mut impl FnMut(Decoded<'_>)) -> Result<(), Garbled> {
         let emit = &mut |piece: Piece<'_>| emit(Decoded::Piece(piece));
         match self {
             Self::Lines(lines) => lines.finish(emit),
+            Self::Nul(texts) => texts.finish(emit),
+            Self::Length(messages) => return messages.finish(),
             Self::Chunks => {}
             Self::Streams(stdout, stderr) => {
                 stdout.finish(emit);
@@ -170,10 +181,12 @@ impl Decoder {
         Ok(())
     }
 
-    /// Returns the bytes of memory that unfinished lines take up.
+    /// Returns the bytes of memory that unfinished messages take up.
     pub(crate) fn held(&self) -> usize {
         match self {
             Self::Lines(lines) => lines.held(),
+            Self::Nul(texts) => texts.held(),
+            Self::Length(messages) => messages.held(),
             Self::Chunks => 0,
             Self::Streams(stdout, stderr) => stdout.held() + stderr.held(),
             #[cfg(test)]
@@ -183,7 +196,11 @@ impl Decoder {
 
     /// Whether the decoder has replaced bytes of text that are not UTF-8.
     pub(crate) fn has_replaced(&self) -> bool {
-        matches!(self, Self::Lines(lines) if lines.has_replaced())
+        match self {
+            Self::Lines(lines) => lines.has_replaced(),
+            Self::Nul(texts) => texts.has_replaced(),
+            _ => false,
+        }
     }
 }
 

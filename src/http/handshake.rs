@@ -50,10 +50,10 @@ pub(crate) fn accept(headers: &HeaderMap) -> String {
     derive_accept_key(single(headers, &SEC_WEBSOCKET_KEY).unwrap_or_default())
 }
 
-/// Returns the client's first offer of a subprotocol that is `listed` (RFC 6455, section 4.2.2).
-pub(crate) fn subprotocol<'a>(headers: &'a HeaderMap, listed: &[String]) -> Option<&'a str> {
+/// Returns the client's first offer of a subprotocol that is listed (RFC 6455, section 4.2.2).
+pub(crate) fn subprotocol(headers: &HeaderMap, is_listed: impl Fn(&str) -> bool) -> Option<&str> {
     let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-    offers.flat_map(|list| list.split(',')).map(str::trim).find(|offer| listed.iter().any(|name| name == offer))
+    offers.flat_map(|list| list.split(',')).map(str::trim).find(|offer| is_listed(offer))
 }
 
 /// Returns the client's first offer of a subprotocol, if it may be the name of one.

@@ -47,11 +47,13 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
     let (pid, began) = (child.pid(), Instant::now());
     Event::RoomStarted { pid, path: &String::from_utf8_lossy(&room.path) }.emit();
     let framing = room.options.framing;
+    // A longer message would become several.
+    let message_bytes_max = room.options.message_bytes_max.min(ROOM_MESSAGE_BYTES_MAX);
     let mut host = Host {
         parser: if framing.names_clients() {
             Parser::Commands(Commands::default(), InvalidLines::default())
         } else {
-            Parser::Messages(framing.decoder(room.options.message_bytes_max), Vec::new())
+            Parser::Messages(framing.decoder(message_bytes_max), Vec::new())
         },
         share: room.owner.share(),
         room: Arc::clone(&room),

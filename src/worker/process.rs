@@ -32,8 +32,6 @@ use crate::{
 /// The settings of such processes.
 #[derive(Clone, Debug)]
 pub(crate) struct ProcessOptions {
-    /// The format of messages in the program's streams (`--framing`).
-    pub(crate) framing: Framing,
     /// The limit of a message whose length the program's output tells (`--maxframesize`).
     pub(crate) message_bytes_max: usize,
     /// The time added to each wait before a signal (`--closems`).
@@ -58,10 +56,16 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Wraps the process that wsd has just started for `connection`.
-    pub(crate) fn new(connection: Connection, worker: Worker, permit: Permit, options: &ProcessOptions) -> Self {
+    /// Wraps the process that wsd has just started for `connection`; `framing` is that of its streams.
+    pub(crate) fn new(
+        connection: Connection,
+        worker: Worker,
+        permit: Permit,
+        framing: Framing,
+        options: &ProcessOptions,
+    ) -> Self {
         let Worker { child, input, output, stderr } = worker;
-        let &ProcessOptions { framing, message_bytes_max, patience, ref budget } = options;
+        let &ProcessOptions { message_bytes_max, patience, ref budget } = options;
         Self {
             connection,
             outputs: Outputs::new(&child, output, stderr, framing.wants_stderr()),
@@ -124,7 +128,7 @@ impl Partner for Process {
                 }
             };
             if self.decoder.has_replaced() && !had_replaced {
-                let hint = "add --binary to send bytes unchanged";
+                let hint = "set --framing=chunks to send bytes unchanged";
                 Event::WorkerNotText { conn: self.connection.id, hint }.emit();
             }
             Poll::Ready(match decoded {

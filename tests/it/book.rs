@@ -209,22 +209,28 @@ fn the_architecture_says_where_to_start() {
 fn the_pages_close_codes_are_those_that_come() {
     const DISMISS: &str = "read -r open; client=${open#*'client\":\"'}; client=${client%%'\"'*}; \
         echo '{\"close\":\"'$client'\",\"code\":4567}'; cat";
+    const BREAK: &str = "printf '\\377\\377\\377\\377'; cat";
     // The first cell, a program, what its client does, the code that comes, and the ` n` in the reason. `shutdown.rs` and
     // `laggards.rs` bring about the others.
     type Case = (&'static str, &'static str, fn(&mut Client), u16, &'static str);
-    let cases: [Case; 8] = [
+    let cases: [Case; 9] = [
         ("1000", "exit 0", |_| {}, 1000, ""),
         ("4000 + n", "exit 7", |_| {}, 4007, " 7"),
         ("4128 + n", "kill -9 $$", |_| {}, 4137, " 9"),
         ("1002", "cat", |client| client.send(&Frame::new(TEXT, "").with_reserved_bits(1)), 1002, ""),
         ("1007", "cat", |client| client.send(&Frame::new(TEXT, [0xFF])), 1007, ""),
         ("1009", "cat", |client| client.text(&"x".repeat(1001)), 1009, ""),
+        ("1011", BREAK, |_| {}, 1011, ""),
         ("the client's", "cat", |client| client.close(4321), 4321, ""),
         ("the program's", DISMISS, |_| {}, 4567, ""),
     ];
     let rows = table(&text("docs/codes.md"), "| code | reason | when |");
     for (first, program, act, code, n) in cases {
-        let framing = if program == DISMISS { "--framing=json" } else { "--framing=lines" };
+        let framing = match program {
+            DISMISS => "--framing=json",
+            BREAK => "--framing=length",
+            _ => "--framing=lines",
+        };
         let server = Server::shell(&["--maxframesize=1000", framing], program, &[]);
         let mut client = server.connect("/");
         act(&mut client);

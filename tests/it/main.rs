@@ -28,6 +28,8 @@ mod events;
 mod examples;
 mod files;
 mod flags;
+mod framing_choice;
+mod framings;
 mod headers;
 mod heads;
 mod hidden;

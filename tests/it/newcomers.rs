@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 #[test]
 fn a_client_that_floods_a_room_keeps_nobody_out() {
-    for framing in ["lines", "chunks", "json"] {
+    for framing in ["lines", "chunks", "json", "nul", "length"] {
         let server = Server::shell(&["--shared", "--pingms=0", &format!("--framing={framing}")], DEAF, &[]);
         let mut flooder = server.connect("/");
         let flood = Frame::new(TEXT, "x".repeat(1000)).masked().repeat(32_000);

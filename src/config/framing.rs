@@ -1,0 +1,62 @@
+//! Builds the framings of a site, and refuses those that cannot go with other flags.
+
+use super::error::Error;
+use crate::{
+    cli::{
+        site::{FramingWord, ProgramFlags, SharingWord, SiteFlags},
+        value::{Flag, is_on},
+    },
+    framing::{Framing, choice::Framings},
+};
+
+/// Returns the framings of a site: those of `--framing`, or the one that other flags imply.
+pub(super) fn framings(flags: &SiteFlags) -> Result<Framings, Error> {
+    let ProgramFlags { framing, binary, passstderr, .. } = &flags.programs;
+    let given = framing.as_deref().unwrap_or_default();
+    let is_all = |word| given.iter().all(|flag| flag.value == word);
+    let (is_binary, wants_both) = (is_on(binary), is_on(passstderr));
+    if is_binary && wants_both && given.is_empty() {
+        return Err(Error::contradiction("--binary", "--passstderr").about(binary).about(passstderr));
+    }
+    if is_binary && !is_all(FramingWord::Chunks) {
+        let message = "cannot combine --binary and --framing: --binary is short for --framing=chunks";
+        return Err(Error::new(message, "remove one of them").about(binary).about(given.first()));
+    }
+    if wants_both && !is_all(FramingWord::Lines) {
+        let message = "cannot combine --passstderr and --framing: its messages are the lines of both streams";
+        return Err(Error::new(message, "remove one of them").about(passstderr).about(given.first()));
+    }
+    check_choice(flags, given)?;
+    if wants_both {
+        return Ok(Framings::only(Framing::Streams));
+    }
+    let implied = Framings::only(if is_binary { Framing::Chunks } else { Framing::Lines });
+    Ok(Framings::of(given.iter().map(|flag| framing_of(flag.value)).collect()).unwrap_or(implied))
+}
+
+/// Refuses several framings where a program can have only one.
+fn check_choice(flags: &SiteFlags, given: &[Flag<FramingWord>]) -> Result<(), Error> {
+    if given.len() < 2 {
+        return Ok(());
+    }
+    if flags.rooms.sharing() != SharingWord::Off {
+        let message =
+            "cannot combine --shared and several words of --framing: all clients share one program, which has one";
+        return Err(Error::new(message, "name one framing").about(&flags.rooms.shared).about(&given[0]));
+    }
+    if given.iter().any(|flag| flag.value == FramingWord::Json) {
+        let message = "cannot combine json and other words of --framing: a program with json gets events, not messages";
+        return Err(Error::new(message, "serve it at a path of its own, with --framing=json").about(&given[0]));
+    }
+    Ok(())
+}
+
+fn framing_of(word: FramingWord) -> Framing {
+    match word {
+        FramingWord::Lines => Framing::Lines,
+        FramingWord::Nul => Framing::Nul,
+        FramingWord::Length => Framing::Length,
+        FramingWord::Chunks => Framing::Chunks,
+        FramingWord::Json => Framing::Json,
+    }
+}

@@ -1,0 +1,32 @@
+//! The framings of one program. A client chooses among them by a subprotocol.
+
+use super::Framing;
+
+/// The framings that a client may choose, and the one for clients that choose none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Framings {
+    default: Framing,
+    offered: Vec<Framing>,
+}
+
+impl Framings {
+    /// Returns a framing that clients need not know of, so that none may choose it.
+    pub(crate) fn only(default: Framing) -> Self {
+        Self { default, offered: Vec::new() }
+    }
+
+    /// Returns framings to choose from; the first is for clients that choose none. `None` if there is none.
+    pub(crate) fn of(offered: Vec<Framing>) -> Option<Self> {
+        Some(Self { default: *offered.first()?, offered })
+    }
+
+    /// Returns the framing for clients that choose none. In a room it is the only one.
+    pub(crate) fn default(&self) -> Framing {
+        self.default
+    }
+
+    /// Returns the framing that a client chooses by this subprotocol.
+    pub(crate) fn chosen(&self, subprotocol: &str) -> Option<Framing> {
+        self.offered.iter().copied().find(|framing| framing.subprotocol() == Some(subprotocol))
+    }
+}

@@ -1,0 +1,31 @@
+//! The results of encoders and decoders.
+
+use crate::message::Piece;
+
+/// The effect of a client's message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// It was appended for the worker.
+    Message,
+    /// It was dropped, for this reason; the session goes on.
+    #[cfg_attr(not(test), expect(dead_code, reason = "lines and chunks take every message"))]
+    Ignored(&'static str),
+}
+
+/// The rule of its framing that a client's message breaks; its session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rejected(pub(crate) &'static str);
+
+/// The next part of a worker's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decoded<'a> {
+    /// A piece of a message for the client.
+    Piece(Piece<'a>),
+    /// A line that is no message. wsd logs it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "each line and each chunk is a message"))]
+    Junk(&'a [u8]),
+}
+
+/// The rule of its framing that a program's output breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Garbled(pub(crate) &'static str);

@@ -1,0 +1,144 @@
+//! `--framing=A,B`: a client chooses the framing by a subprotocol, and what the flag cannot go with.
+
+use crate::harness::http::Response;
+use crate::harness::server::{Server, run};
+use crate::harness::tree::Tree;
+use crate::harness::websocket::{Client, upgrade_request};
+
+/// Prints the chosen subprotocol and a newline, and then repeats its input.
+const TELL: &str = "printf '%s\\n' \"${SEC_WEBSOCKET_PROTOCOL-none}\"; exec cat";
+
+/// Opens a session with these offers. Returns it, and the 101.
+fn open(server: &Server, offers: &str) -> (Client, Response) {
+    let mut connection = server.http();
+    let header = if offers.is_empty() { String::new() } else { format!("Sec-WebSocket-Protocol: {offers}\r\n") };
+    connection.send(upgrade_request(&server.host(), "/", &header));
+    let response = connection.response("GET");
+    assert_eq!(response.status, 101, "{offers}:\n{response}");
+    (Client::upgraded(connection), response)
+}
+
+/// The words that `--framing` takes, by the help.
+fn words() -> Vec<String> {
+    let help = run(&["--help"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let framing = help.split(" --framing").nth(1).and_then(|text| text.split("[possible values: ").nth(1)).unwrap();
+    framing.split(']').next().unwrap().split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn a_client_chooses_the_framing_by_its_subprotocol() {
+    let server = Server::shell(&["--framing=nul,lines,chunks", "--subprotocol=chat,wsd.json"], TELL, &[]);
+    // The offers, the chosen one, and the framing: with nul, the newline of the program is text.
+    let table = [
+        ("", None, "nul"),
+        ("other", None, "nul"),
+        ("wsd.lines", Some("wsd.lines"), "lines"),
+        ("wsd.nul", Some("wsd.nul"), "nul"),
+        ("wsd.chunks", Some("wsd.chunks"), "chunks"),
+        ("wsd.length, wsd.chunks, wsd.lines", Some("wsd.chunks"), "chunks"),
+        ("chat, wsd.lines", Some("wsd.lines"), "lines"),
+        ("chat", Some("chat"), "nul"),
+        ("wsd.json", Some("wsd.json"), "nul"),
+        ("WSD.LINES, wsd.line, wsd.", None, "nul"),
+    ];
+    for (offers, chosen, framing) in table {
+        let (mut client, response) = open(&server, offers);
+        assert_eq!(response.header("sec-websocket-protocol"), chosen, "{offers}");
+
+        let told = chosen.unwrap_or("none");
+        match framing {
+            "lines" => assert_eq!(client.line(), told, "{offers}"),
+            "chunks" => assert_eq!(client.bytes(told.len() + 1), format!("{told}\n").as_bytes(), "{offers}"),
+            _ => {
+                client.text("a\nb");
+                assert_eq!(client.line(), format!("{told}\na\nb"), "{offers}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_framing_can_be_chosen_also_if_it_is_the_only_one() {
+    for word in words() {
+        let server = Server::command(&[&format!("--framing={word}")], &["cat"]);
+
+        let (_, response) = open(&server, &format!("wsd.{word}"));
+
+        assert_eq!(response.header("sec-websocket-protocol"), Some(&*format!("wsd.{word}")));
+    }
+}
+
+#[test]
+fn without_the_flag_no_framing_can_be_chosen() {
+    for flags in [&[][..], &["--binary"], &["--passstderr"], &["--passstderr", "--framing=lines"]] {
+        let server = Server::command(flags, &["cat"]);
+
+        let (_, response) = open(&server, "wsd.lines, wsd.chunks");
+
+        assert_eq!(response.header("sec-websocket-protocol"), None, "{flags:?}");
+    }
+}
+
+#[test]
+fn a_client_whose_framing_is_not_listed_is_told_of_with_the_flag() {
+    let server = Server::command(&["--framing=lines,nul"], &["cat"]);
+
+    open(&server, "wsd.length");
+
+    let line = server.expect_log("subprotocol not listed").text;
+    assert!(line.contains("offered=wsd.length") && line.contains("add length to --framing"), "{line}");
+}
+
+#[test]
+fn a_file_has_the_framings_of_a_route_as_a_text_or_a_list() {
+    for list in ["\"nul,lines\"", "[\"nul\", \"lines\"]", "\"nul, lines\""] {
+        let tree = Tree::new();
+        let file = format!("framing = \"length\"\n[[route]]\npath = \"/\"\ncommand = [\"cat\"]\nframing = {list}\n");
+        tree.file("wsd.toml", file);
+        let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
+
+        let (mut nul, (mut lines, response)) = (server.connect("/"), open(&server, "wsd.lines"));
+        nul.text("a\nb");
+        lines.text("a\nb");
+
+        assert_eq!(nul.line(), "a\nb", "{list}");
+        assert_eq!([lines.line(), lines.line()], ["a", "b"], "{list}");
+        assert_eq!(response.header("sec-websocket-protocol"), Some("wsd.lines"), "{list}");
+    }
+}
+
+#[test]
+fn framings_that_cannot_go_with_other_flags_are_exit_1_with_the_reason() {
+    let table: [(&[&str], &str); 9] = [
+        (&["--framing=lines,nul", "--shared"], "all clients share one program"),
+        (&["--framing=lines,nul", "--shared=path"], "all clients share one program"),
+        (&["--framing=lines,lines", "--shared"], "all clients share one program"),
+        (&["--framing=lines,json"], "events, not messages"),
+        (&["--framing=nul", "--passstderr"], "the lines of both streams"),
+        (&["--framing=lines,length", "--passstderr"], "the lines of both streams"),
+        (&["--framing=length", "--binary"], "--binary is short for --framing=chunks"),
+        (&["--framing=chunks,lines", "--binary"], "--binary is short for --framing=chunks"),
+        (&["--framing=json,length", "--shared"], "all clients share one program"),
+    ];
+    for (flags, why) in table {
+        let outcome = run(&[&["--port=0"], flags, &["cat"]].concat());
+
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{flags:?}: {outcome:?}");
+        let is_clear = outcome.stderr.contains(why) && outcome.stderr.contains("\nhint: ");
+        assert!(is_clear, "{flags:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_word_that_is_no_framing_is_exit_2_on_the_command_line_and_1_in_a_file() {
+    for list in ["", ",", "lines,", "lines,xml", "lines;nul"] {
+        let outcome = run(&["--port=0", &format!("--framing={list}"), "cat"]);
+        assert!(outcome.status == Some(2) && outcome.stderr.contains("\nhint: "), "{list:?}: {outcome:?}");
+    }
+    for list in ["[]", "\"\"", "\"lines,\"", "[\"lines\", \"xml\"]", "[1]"] {
+        let tree = Tree::new();
+        tree.file("wsd.toml", format!("port = 0\nframing = {list}\n"));
+        let outcome = run(&["--config", &tree.path("wsd.toml"), "cat"]);
+        assert!(outcome.status == Some(1) && outcome.stderr.contains("wsd.toml:2: "), "{list}: {outcome:?}");
+    }
+}
