@@ -1,19 +1,18 @@
 //! Properties that hold for any input: one function for each target in `fuzz/`, which panics if a property fails.
 
+mod framings;
+
 use std::sync::LazyLock;
+
+pub use framings::{json, length, lines, nul};
 
 use crate::{
     answer::{self, routes::Routes},
     config,
-    framing::{
-        Decoded, Decoder, Framing,
-        events::{self, Command, Commands, ParsedLine, Receivers},
-    },
     http::{
         listed::ListedOrigin,
         origin::{Aim, Policy, RefusedHeader},
     },
-    limits::LINE_BYTES_HELD,
     message::Kind,
     socket::reader::{Reader, SocketEvent},
 };
@@ -58,96 +57,6 @@ fn masked(payload: &[u8]) -> Vec<u8> {
     frame.extend(MASK);
     frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     frame
-}
-
-/// Checks the decoders of lines: they follow the rule of lines, and borders of reads do not matter.
-pub fn lines(data: &[u8]) {
-    let Some(([mode, cut], tail)) = data.split_first_chunk() else { return };
-    // Sometimes a long line comes first, so that a few bytes exceed the limit; rarely, since it takes time.
-    let before = if mode % 8 == 7 { LINE_BYTES_HELD - usize::from(*mode / 8) } else { 0 };
-    let output = [&vec![b'x'; before], tail].concat();
-    let cut = (before + usize::from(*cut)).min(output.len());
-    let (front, back) = output.split_at(cut);
-    let want: Vec<_> = wanted_lines(&output).collect();
-    assert_eq!(messages_of(Framing::Lines, [&*output]), want);
-    assert_eq!(messages_of(Framing::Lines, [front, back]), want);
-    let bytes = [front].into_iter().chain(back.chunks(1));
-    assert_eq!(messages_of(Framing::Lines, bytes), want);
-
-    let objects = messages_of(Framing::Streams, [&*output]);
-    assert_eq!(messages_of(Framing::Streams, [front].into_iter().chain(back.chunks(1))), objects);
-    for object in objects {
-        let object: serde_json::Value = serde_json::from_str(&object).expect("an object of JSON");
-        assert!(object["stream"] == "stdout" && object["data"].is_string());
-    }
-}
-
-/// Returns the messages according to the rule of lines.
-fn wanted_lines(output: &[u8]) -> impl Iterator<Item = String> {
-    output.split_inclusive(|&byte| byte == b'\n').map(|line| {
-        let line = line.strip_suffix(b"\n").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
-        String::from_utf8_lossy(line).into_owned()
-    })
-}
-
-fn messages_of<'a>(framing: Framing, reads: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
-    let mut decoder: Decoder = framing.decoder(usize::MAX);
-    let mut messages = Vec::new();
-    let mut is_open = false;
-    let mut emit = |decoded: Decoded<'_>| {
-        let Decoded::Piece(piece) = decoded else { unreachable!("this framing has no junk") };
-        assert_eq!(piece.first, !is_open, "a message begins where the last one ended");
-        if piece.first {
-            messages.push(String::new());
-        }
-        let text = str::from_utf8(piece.payload).expect("each piece is whole characters");
-        messages.last_mut().expect("a first piece came").push_str(text);
-        is_open = !piece.last;
-    };
-    reads.into_iter().for_each(|read| decoder.decode(read, &mut emit).expect("this framing cannot be broken"));
-    decoder.finish(&mut emit).expect("nor can its end");
-    assert!(!is_open, "the last message ends");
-    messages
-}
-
-/// Checks `--framing=json`: borders of reads do not matter, and the event for any message is one line.
-pub fn json(data: &[u8]) {
-    let Some((&cut, output)) = data.split_first() else { return };
-    let (front, back) = output.split_at(usize::from(cut).min(output.len()));
-    let whole = said(&[output]);
-    assert_eq!(said(&[front, back]), whole);
-    assert_eq!(said(&output.chunks(1 + usize::from(cut)).collect::<Vec<_>>()), whole);
-
-    let text = String::from_utf8_lossy(output);
-    for (kind, payload) in [(Kind::Text, text.as_bytes()), (Kind::Binary, output)] {
-        let mut line = Vec::new();
-        events::message(&text, kind, payload, &mut line);
-        let end = line.iter().position(|&byte| byte == b'\n');
-        assert_eq!(end, Some(line.len() - 1), "an event is one line");
-        let mut event: serde_json::Map<_, _> = serde_json::from_slice(&line).expect("an object of JSON");
-        assert_eq!(event.remove("client"), Some(text.as_ref().into()));
-        assert_eq!(event.remove("event"), Some("message".into()));
-        // Without these two keys, the event is a command that sends the same message.
-        let line = serde_json::to_vec(&event).expect("an object of JSON");
-        let command = Command::Send { kind, payload: payload.to_vec(), to: Receivers::All };
-        assert_eq!(said(&[&line]), [format!("{command:?}")]);
-    }
-}
-
-fn said(reads: &[&[u8]]) -> Vec<String> {
-    let mut said = Vec::new();
-    let mut commands = Commands::default();
-    let mut on = |what: ParsedLine<'_>| {
-        said.push(match what {
-            ParsedLine::Command(command) => format!("{command:?}"),
-            invalid @ ParsedLine::Invalid(..) => format!("{invalid:?}"),
-        });
-    };
-    for read in reads {
-        commands.decode(read, &mut on);
-    }
-    commands.finish(&mut on);
-    said
 }
 
 /// Checks the parser of the head of a CGI script's answer.
@@ -221,10 +130,12 @@ mod tests {
     #[test]
     fn the_seeds_of_the_fuzz_targets_break_no_law() {
         type Named = (&'static str, fn(&[u8]));
-        const TARGETS: [Named; 7] = [
+        const TARGETS: [Named; 9] = [
             ("frames", super::frames),
             ("lines", super::lines),
             ("json", super::json),
+            ("nul", super::nul),
+            ("length", super::length),
             ("cgi_head", super::cgi_head),
             ("target", super::target),
             ("origin", super::origin),
@@ -236,6 +147,36 @@ mod tests {
             assert!(!seeds.is_empty(), "{name} has seeds");
             for seed in seeds {
                 target(&fs::read(seed.expect("an entry").path()).expect("a seed"));
+            }
+        }
+    }
+
+    /// Returns pseudorandom numbers: xorshift (Marsaglia, 2003).
+    fn random(mut state: u64) -> impl FnMut(usize) -> usize {
+        move |below| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % below as u64).expect("a small number")
+        }
+    }
+
+    #[test]
+    fn random_output_of_such_parts_breaks_no_law_of_a_framing() {
+        type Codec = (fn(&[u8]), &'static [&'static [u8]]);
+        const CODECS: [Codec; 4] = [
+            (super::lines, &[b"\n", b"\r\n", b"\r", b"a", "é".as_bytes(), "😀".as_bytes(), b"\xF0\x9F", b"\xFF"]),
+            (super::json, &[b"{\"text\":\"", b"\"}\n", b"a", b"\\ud83d", b"\xFF", b"\n", b"{\"close\":\"7\"}"]),
+            (super::nul, &[b"\0", b"\n", b"\r", b"a", "é".as_bytes(), "😀".as_bytes(), b"\xF0\x9F", b"\xFF"]),
+            (super::length, &[b"\0", b"\0\0\0", b"\x01", b"\x02a", b"\0\0\0\x03abc", b"\0\0\x01", b"\xFF"]),
+        ];
+        for (law, parts) in CODECS {
+            for seed in 1..=500 {
+                let mut random = random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
+                // The first bytes set limits and borders of reads.
+                let mut input: Vec<u8> = [(); 2].map(|()| u8::try_from(random(256)).expect("a byte")).to_vec();
+                (0..random(40)).for_each(|_| input.extend_from_slice(parts[random(parts.len())]));
+                law(&input);
             }
         }
     }
