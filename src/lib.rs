@@ -49,7 +49,7 @@
 //! | to add | start in | and then |
 //! |---|---|---|
 //! | a flag | `cli::site` (a route may set it) or `cli::server` | use it in `config::site` or `config` |
-//! | a framing | a file in `framing` | `Framing` and `Decoder` in `framing`, the word in `cli::site`, its use in `config::site` |
+//! | a framing | a file in `framing` | `Framing`, `Encoder` and `Decoder` in `framing`, the word in `cli::site`, its use in `config::framing` |
 //! | a kind of answer | a file in `answer` | a line of the list in `answer::service` |
 //! | a page of wsd's own | `answer::builtin` | its switch in `OwnPages`, which `config::site` fills |
 //! | another transport for clients | a module that implements `client::Client`, beside `socket` | a kind of answer that takes its partner from `answer::partner`; `aim` in `answer::service` |

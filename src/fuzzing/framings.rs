@@ -46,14 +46,14 @@ fn wanted_lines(output: &[u8]) -> impl Iterator<Item = String> {
 
 /// Returns the messages of a framing of text that cannot be broken.
 fn messages_of<'a>(framing: Framing, reads: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
-    let Output { messages, end, .. } = output_of(framing, usize::MAX, reads);
+    let DecodedOutput { messages, end, .. } = output_of(framing, usize::MAX, reads);
     assert_eq!(end, Ok(()), "this framing cannot be broken");
     messages.into_iter().map(|message| String::from_utf8(message).expect("text")).collect()
 }
 
 /// A program's output, as a decoder understands it.
 #[derive(Debug, PartialEq, Eq)]
-struct Output {
+struct DecodedOutput {
     /// The messages; the last one may lack its end if the output breaks the framing.
     messages: Vec<Vec<u8>>,
     /// Whether the last message lacks its end.
@@ -62,7 +62,7 @@ struct Output {
 }
 
 /// Decodes `reads` to their end, or to the place where they break the framing.
-fn output_of<'a>(framing: Framing, bytes_max: usize, reads: impl IntoIterator<Item = &'a [u8]>) -> Output {
+fn output_of<'a>(framing: Framing, bytes_max: usize, reads: impl IntoIterator<Item = &'a [u8]>) -> DecodedOutput {
     let mut decoder = framing.decoder(bytes_max);
     let (mut messages, mut is_open) = (Vec::<Vec<u8>>::new(), false);
     let mut emit = |decoded: Decoded<'_>| {
@@ -78,7 +78,7 @@ fn output_of<'a>(framing: Framing, bytes_max: usize, reads: impl IntoIterator<It
     let taken = reads.into_iter().try_for_each(|read| decoder.decode(read, &mut emit));
     let end = taken.and_then(|()| decoder.finish(&mut emit));
     assert!(!is_open || end.is_err(), "the last message ends");
-    Output { messages, is_open, end }
+    DecodedOutput { messages, is_open, end }
 }
 
 /// Checks `--framing=nul`: it follows the rule of NULs, and its own input comes back.
@@ -130,7 +130,7 @@ fn comes_back<'a>(framing: Framing, messages: impl Iterator<Item = (Kind, &'a [u
         want.push(message.to_vec());
     }
     let back = output_of(framing, usize::MAX, [&*input]);
-    assert_eq!(back, Output { messages: want, is_open: false, end: Ok(()) });
+    assert_eq!(back, DecodedOutput { messages: want, is_open: false, end: Ok(()) });
 }
 
 /// Checks `--framing=json`: borders of reads do not matter, and the event for any message is one line.

@@ -15,7 +15,7 @@ use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, Client, Close, Frame};
 
 /// The examples and what runs them.
-const EXAMPLES: [(&str, &str); 15] = [
+const EXAMPLES: [(&str, &str); 16] = [
     ("calculator.sh", "bc"),
     ("counter.awk", "awk"),
     ("counter.c", "cc"),
@@ -28,6 +28,7 @@ const EXAMPLES: [(&str, &str); 15] = [
     ("environment.sh", "sh"),
     ("follow.sh", "tail"),
     ("greeter.sh", "sh"),
+    ("lengths.py", "python3"),
     ("names.sh", "jq"),
     ("rooms.py", "python3"),
     ("source.sh", "sh"),
@@ -223,6 +224,18 @@ fn a_member_hears_and_is_heard_by_its_room_only() {
     }
     coffee.text("with milk");
     assert_eq!(coffee.line(), "with milk");
+}
+
+#[test]
+fn messages_of_any_bytes_come_back_in_reverse() {
+    let Some(server) = start_with(&["--framing=length"], "lengths.py", &[]) else { return };
+    let mut client = server.connect("/");
+
+    for message in [&b"abc"[..], b"", b"\n\0\xFF"] {
+        client.binary(message);
+        let reverse: Vec<_> = message.iter().rev().copied().collect();
+        assert_eq!(client.message(), Frame::new(BINARY, reverse));
+    }
 }
 
 #[test]
