@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::client::{self, CALM, Connection, FLOOD};
 use crate::count::Check;
+use crate::framing::Framing;
 use crate::measure::{Figure, Sample, Times, as_f64, measured, multiplied};
 use crate::result::Result;
 use crate::server::{Contender, Job, Server};
@@ -15,9 +16,18 @@ use crate::worker;
 
 /// A worker floods lines; the client only counts.
 pub(crate) fn lines_out(settings: &Settings, contender: Contender) -> Result<Sample> {
-    let talk = Talk::new(Wire::Text, &Text::lines());
-    let program = settings.worker(worker::FLOOD);
-    let server = Server::start(contender, Job::Lines(&program), settings)?;
+    out(settings, contender, &Text::lines(), Job::Lines(&settings.worker(worker::FLOOD)))
+}
+
+/// Like [`lines_out`], in a framing, with longer messages.
+pub(crate) fn framed_out(settings: &Settings, contender: Contender, framing: Framing) -> Result<Sample> {
+    let name = worker::framed(worker::FLOOD, framing);
+    out(settings, contender, &Text::framed(), Job::Framed(framing, &settings.worker(&name)))
+}
+
+fn out(settings: &Settings, contender: Contender, text: &Text, job: Job) -> Result<Sample> {
+    let talk = Talk::new(Wire::Text, text);
+    let server = Server::start(contender, job, settings)?;
     let mut client = Connection::open(&server, &talk, settings.check, FLOOD)?;
 
     // The first lines warm up, and tell how many fill the time.
@@ -39,25 +49,38 @@ fn ask(client: &mut Connection, count: u64) -> Result<u64> {
 
 /// A client floods messages; the worker counts their bytes and answers the last one.
 pub(crate) fn lines_in(settings: &Settings, contender: Contender) -> Result<Sample> {
-    let talk = Talk::new(Wire::Text, &Text::lines());
-    let name = if settings.check == Check::Bytes { worker::SINK_CHECKED } else { worker::SINK };
-    let program = settings.worker(name);
-    let server = Server::start(contender, Job::Lines(&program), settings)?;
-    let mut client = Connection::open(&server, &talk, settings.check, CALM)?;
-
-    pour(&mut client, &talk, Instant::now() + settings.time / 4)?;
-    measured(settings, &server, || pour(&mut client, &talk, Instant::now() + settings.time))
+    let job = Job::Lines(&settings.worker(sink_name(settings)));
+    into(settings, contender, &Text::lines(), Framing::Lines, job)
 }
 
-/// Sends lines until `deadline`, then waits until the worker has all of them.
-fn pour(client: &mut Connection, talk: &Talk, deadline: Instant) -> Result<u64> {
+/// Like [`lines_in`], in a framing, with longer messages.
+pub(crate) fn framed_in(settings: &Settings, contender: Contender, framing: Framing) -> Result<Sample> {
+    let name = worker::framed(sink_name(settings), framing);
+    into(settings, contender, &Text::framed(), framing, Job::Framed(framing, &settings.worker(&name)))
+}
+
+fn sink_name(settings: &Settings) -> &'static str {
+    if settings.check == Check::Bytes { worker::SINK_CHECKED } else { worker::SINK }
+}
+
+fn into(settings: &Settings, contender: Contender, text: &Text, framing: Framing, job: Job) -> Result<Sample> {
+    let talk = Talk::new(Wire::Text, text);
+    let server = Server::start(contender, job, settings)?;
+    let mut client = Connection::open(&server, &talk, settings.check, CALM)?;
+
+    pour(&mut client, &talk, framing, Instant::now() + settings.time / 4)?;
+    measured(settings, &server, || pour(&mut client, &talk, framing, Instant::now() + settings.time))
+}
+
+/// Sends messages until `deadline`, then waits until the worker has all of them.
+fn pour(client: &mut Connection, talk: &Talk, framing: Framing, deadline: Instant) -> Result<u64> {
     client.restart();
     let mut count = 0;
     while Instant::now() < deadline {
         client.send(talk.all())?;
         count += talk.messages() as u64;
     }
-    let bytes = count * (talk.text.message_bytes() as u64 + 1);
+    let bytes = count * (talk.text.message_bytes() + framing.encode(b"").len()) as u64;
     client.send(&frame(OPCODE_TEXT, worker::sink_end(bytes).as_bytes()))?;
     client.receive_until(1)?;
     Ok(count)

@@ -10,6 +10,7 @@ mod client;
 mod count;
 mod files;
 mod flows;
+mod framing;
 mod herald;
 mod measure;
 mod report;

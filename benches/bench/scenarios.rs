@@ -1,5 +1,6 @@
 //! The table of the benchmark: each scenario, who takes part, which figures it shows and what is asked of them.
 
+use crate::framing::Framing;
 use crate::measure::{Figure, Sample};
 use crate::result::Result;
 use crate::server::Contender;
@@ -44,8 +45,8 @@ pub(crate) enum Goal {
 
 const BRIDGES: &[Contender] = &[Contender::Websocketd, Contender::Wsd];
 const BRIDGES_AND_SOCAT: &[Contender] = &[Contender::Websocketd, Contender::Wsd, Contender::Socat];
-/// Nobody else has rooms.
-const ROOMS: &[Contender] = &[Contender::Wsd];
+/// Nobody else has rooms or such framings.
+const ONLY_WSD: &[Contender] = &[Contender::Wsd];
 const FILE_SERVERS: &[Contender] = &[Contender::Websocketd, Contender::Wsd, Contender::Nginx];
 
 const KIB: f64 = 1024.0;
@@ -66,6 +67,48 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         repeat: Repeat::RoundsTraced,
         run: flows::lines_in,
         rows: &[row("lines in, 64 bytes", Figure::Rate, Some(Goal::TimesAtLeast(15.0)))],
+    },
+    Scenario {
+        name: "lines out, 200 bytes",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: |settings, contender| flows::framed_out(settings, contender, Framing::Lines),
+        rows: &[row("lines out, 200 bytes", Figure::Rate, None)],
+    },
+    Scenario {
+        name: "lines in, 200 bytes",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: |settings, contender| flows::framed_in(settings, contender, Framing::Lines),
+        rows: &[row("lines in, 200 bytes", Figure::Rate, None)],
+    },
+    Scenario {
+        name: "nul out, 200 bytes",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: |settings, contender| flows::framed_out(settings, contender, Framing::Nul),
+        rows: &[row("nul out, 200 bytes", Figure::Rate, None)],
+    },
+    Scenario {
+        name: "nul in, 200 bytes",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: |settings, contender| flows::framed_in(settings, contender, Framing::Nul),
+        rows: &[row("nul in, 200 bytes", Figure::Rate, None)],
+    },
+    Scenario {
+        name: "length out, 200 bytes",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: |settings, contender| flows::framed_out(settings, contender, Framing::Length),
+        rows: &[row("length out, 200 bytes", Figure::Rate, None)],
+    },
+    Scenario {
+        name: "length in, 200 bytes",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: |settings, contender| flows::framed_in(settings, contender, Framing::Length),
+        rows: &[row("length in, 200 bytes", Figure::Rate, None)],
     },
     Scenario {
         name: "echo, pipelined",
@@ -170,28 +213,28 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "broadcast, 10 clients",
-        contenders: ROOMS,
+        contenders: ONLY_WSD,
         repeat: Repeat::RoundsTraced,
         run: rooms::broadcast_to_10,
         rows: &[row("broadcast to 10 clients, 100 bytes: delivered", Figure::Rate, None)],
     },
     Scenario {
         name: "broadcast, 100 clients",
-        contenders: ROOMS,
+        contenders: ONLY_WSD,
         repeat: Repeat::RoundsTraced,
         run: rooms::broadcast_to_100,
         rows: &[row("broadcast to 100 clients", Figure::Rate, None)],
     },
     Scenario {
         name: "broadcast, 1000 clients",
-        contenders: ROOMS,
+        contenders: ONLY_WSD,
         repeat: Repeat::RoundsTraced,
         run: rooms::broadcast_to_1000,
         rows: &[row("broadcast to 1,000 clients", Figure::Rate, Some(Goal::AtLeast(20e6)))],
     },
     Scenario {
         name: "join and leave",
-        contenders: ROOMS,
+        contenders: ONLY_WSD,
         repeat: Repeat::RoundsTraced,
         run: rooms::join_and_leave,
         rows: &[row("join and leave a room, one at a time", Figure::Rate, None)],

@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 use rustix::fs::{Advice, fadvise};
 use serde::Serialize;
 
+use crate::framing::Framing;
 use crate::result::Result;
 use crate::settings::{PATIENCE, Settings};
 
@@ -37,6 +38,8 @@ pub(crate) enum Contender {
 pub(crate) enum Job<'j> {
     /// A program that talks in lines: its path or name, and its arguments.
     Lines(&'j [&'j str]),
+    /// A program that talks in a framing.
+    Framed(Framing, &'j [&'j str]),
     /// A program that talks in bytes.
     Bytes(&'j [&'j str]),
     /// A program that talks in lines, one for all clients; it waits for the slowest of them.
@@ -113,6 +116,7 @@ impl Contender {
         command.arg(format!("--port={port}")).arg("--address=127.0.0.1");
         match job {
             Job::Lines(program) => command.args(program),
+            Job::Framed(framing, program) => command.arg(format!("--framing={}", framing.name())).args(program),
             Job::Bytes(program) => command.arg("--binary").args(program),
             Job::Shared(program) => command.args(["--shared", "--slow=wait"]).args(program),
             Job::Files(folder) => command.arg(format!("--staticdir={}", folder.display())),

@@ -1,12 +1,15 @@
 //! The messages that are sent and must come back: of one length, told apart by their number.
 
-use std::iter;
+use crate::framing::Framing;
 
 /// Bytes of a line, as the figures of the table mean it; its newline comes on top.
 pub(crate) const LINE_BYTES: usize = 64;
 
 /// Bytes of a message in a broadcast.
 pub(crate) const BROADCAST_BYTES: usize = 100;
+
+/// Bytes of a message where framings are compared.
+pub(crate) const FRAMED_BYTES: usize = 200;
 
 /// Messages sent at a time in a pipelined echo; twice as many may be under way.
 ///
@@ -56,10 +59,20 @@ impl Text {
         Self { bytes: numbered(0, message_bytes).collect(), message_bytes }
     }
 
+    /// Messages of [`FRAMED_BYTES`].
+    pub(crate) fn framed() -> Self {
+        Self::of_many(FRAMED_BYTES)
+    }
+
     /// The messages of `self` as a program sees them: each with its newline.
     pub(crate) fn with_newlines(&self) -> Self {
-        let bytes = self.messages().flat_map(|message| message.iter().copied().chain(iter::once(b'\n'))).collect();
-        Self { bytes, message_bytes: self.message_bytes + 1 }
+        self.encoded(Framing::Lines)
+    }
+
+    /// The messages of `self` as a program sees them.
+    pub(crate) fn encoded(&self, framing: Framing) -> Self {
+        let bytes = self.messages().flat_map(|message| framing.encode(message)).collect();
+        Self { bytes, message_bytes: framing.encode(b"").len() + self.message_bytes }
     }
 
     /// The messages before they start again.

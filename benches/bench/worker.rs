@@ -1,10 +1,11 @@
 //! The workers of the benchmark, cheaper than any server: the benchmark's own binary, started again as `worker NAME`.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
+use crate::framing::Framing;
 use crate::result::Result;
 use crate::text::Text;
 
@@ -14,29 +15,24 @@ pub(crate) const WORKER: &str = "worker";
 pub(crate) const FLOOD: &str = "flood";
 /// Like [`FLOOD`], with the lines of a broadcast.
 pub(crate) const BROADCAST: &str = "broadcast";
-/// Swallows lines; answers `end BYTES` (see [`sink_end`]) with one line, if so many bytes came before it.
+/// Swallows messages; answers `end BYTES` (see [`sink_end`]) with one message, if so many bytes came before it.
 pub(crate) const SINK: &str = "sink";
 /// Like [`SINK`], and compares every byte.
 pub(crate) const SINK_CHECKED: &str = "sink-checked";
 
-/// The line that ends what a sink gets: how many bytes must have come before it, newlines included.
+/// Returns the name of a worker of messages of [`FRAMED_BYTES`](crate::text::FRAMED_BYTES) in a framing.
+pub(crate) fn framed(name: &str, framing: Framing) -> String {
+    format!("{name}:{}", framing.name())
+}
+
+/// The message that ends what a sink gets: how many bytes must have come before it, those of the framing included.
 pub(crate) fn sink_end(bytes: u64) -> String {
     format!("end {bytes:020}")
 }
 
-/// Length of [`sink_end`] with its newline.
-const SINK_END_BYTES: usize = 25;
-
 /// Runs the worker called `name` until its input ends.
 pub(crate) fn run(name: &str) -> ExitCode {
-    let done = match name {
-        FLOOD => flood(&Text::lines()),
-        BROADCAST => flood(&Text::broadcast()),
-        SINK => sink(),
-        SINK_CHECKED => sink_checked(),
-        _ => Err(format!("no worker is called `{name}`").into()),
-    };
-    match done {
+    match work(name) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "worker {name}: {error}");
@@ -45,11 +41,25 @@ pub(crate) fn run(name: &str) -> ExitCode {
     }
 }
 
-fn flood(lines: &Text) -> Result<()> {
-    let text = lines.with_newlines();
-    let mut output = pipe(io::stdout())?;
-    for line in io::stdin().lock().lines() {
-        let mut bytes = line?.parse::<usize>()? * text.message_bytes();
+fn work(name: &str) -> Result<()> {
+    let (kind, framing, text) = match name.split_once(':') {
+        Some((kind, framing)) => (kind, Framing::of(framing)?, Text::framed()),
+        None => (name, Framing::Lines, Text::lines()),
+    };
+    match kind {
+        FLOOD => flood(framing, &text),
+        BROADCAST => flood(framing, &Text::broadcast()),
+        SINK => sink(framing, &text),
+        SINK_CHECKED => sink_checked(framing, &text),
+        _ => Err(format!("no worker is called `{name}`").into()),
+    }
+}
+
+fn flood(framing: Framing, text: &Text) -> Result<()> {
+    let text = text.encoded(framing);
+    let (mut input, mut output) = (io::stdin().lock(), pipe(io::stdout())?);
+    while let Some(request) = framing.read(&mut input)? {
+        let mut bytes = String::from_utf8(request)?.parse::<usize>()? * text.message_bytes();
         while bytes > 0 {
             let length = bytes.min(text.bytes().len());
             output.write_all(&text.bytes()[..length])?;
@@ -59,8 +69,8 @@ fn flood(lines: &Text) -> Result<()> {
     Ok(())
 }
 
-fn sink() -> Result<()> {
-    let text = Text::lines().with_newlines();
+fn sink(framing: Framing, text: &Text) -> Result<()> {
+    let (text, end_bytes) = (text.encoded(framing), framing.encode(sink_end(0).as_bytes()).len());
     let mut input = pipe(io::stdin())?;
     let mut buffer = vec![0; 256 << 10];
     let mut total = 0;
@@ -71,17 +81,17 @@ fn sink() -> Result<()> {
             return Ok(());
         }
         total += length as u64;
-        last.extend(&buffer[length.saturating_sub(SINK_END_BYTES)..length]);
-        last.drain(..last.len().saturating_sub(SINK_END_BYTES));
-        if is_end(&last) {
-            answer(&text, &last, total - SINK_END_BYTES as u64)?;
+        last.extend(&buffer[length.saturating_sub(end_bytes)..length]);
+        last.drain(..last.len().saturating_sub(end_bytes));
+        if is_end(framing, end_bytes, &last) {
+            answer(framing, &text, &last, total - end_bytes as u64)?;
             total = 0;
         }
     }
 }
 
-fn sink_checked() -> Result<()> {
-    let text = Text::lines().with_newlines();
+fn sink_checked(framing: Framing, text: &Text) -> Result<()> {
+    let (text, end_bytes) = (text.encoded(framing), framing.encode(sink_end(0).as_bytes()).len());
     let mut input = pipe(io::stdin())?;
     let mut buffer = vec![0; 256 << 10];
     let mut all: Vec<u8> = Vec::new();
@@ -91,25 +101,25 @@ fn sink_checked() -> Result<()> {
             return Ok(());
         }
         all.extend(&buffer[..length]);
-        let (lines, last) = all.split_at(all.len().saturating_sub(SINK_END_BYTES));
-        if is_end(last) {
-            if !text.has(0, lines) {
-                return Err("a line arrived changed".into());
+        let (messages, last) = all.split_at(all.len().saturating_sub(end_bytes));
+        if is_end(framing, end_bytes, last) {
+            if !text.has(0, messages) {
+                return Err("a message arrived changed".into());
             }
-            answer(&text, last, lines.len() as u64)?;
+            answer(framing, &text, last, messages.len() as u64)?;
             all.clear();
         }
     }
 }
 
-/// Whether `last`, the newest bytes of the input, is the line that ends it.
-fn is_end(last: &[u8]) -> bool {
-    last.len() == SINK_END_BYTES && last.starts_with(b"end ") && last.ends_with(b"\n")
+/// Whether `last`, the newest bytes of the input, is the message that ends it.
+fn is_end(framing: Framing, end_bytes: usize, last: &[u8]) -> bool {
+    last.len() == end_bytes && last[framing.head_bytes()..].starts_with(b"end ")
 }
 
-/// Sends the first line of `text`, if `bytes` is the number that `end` asks for.
-fn answer(text: &Text, end: &[u8], bytes: u64) -> Result<()> {
-    if end.trim_ascii_end() != sink_end(bytes).as_bytes() {
+/// Sends the first message of `text`, if `bytes` is the number that `end` asks for.
+fn answer(framing: Framing, text: &Text, end: &[u8], bytes: u64) -> Result<()> {
+    if end != framing.encode(sink_end(bytes).as_bytes()) {
         return Err(format!("{bytes} bytes arrived, not what was sent: {}", String::from_utf8_lossy(end)).into());
     }
     Ok(pipe(io::stdout())?.write_all(&text.bytes()[..text.message_bytes()])?)
