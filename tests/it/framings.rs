@@ -3,7 +3,7 @@
 use crate::harness::server::{Server, field};
 use crate::harness::skip::{has, skip};
 use crate::harness::tree::Tree;
-use crate::harness::websocket::{BINARY, Client, Close, Frame, TEXT};
+use crate::harness::websocket::{BINARY, CONTINUATION, Client, Close, Frame, TEXT};
 
 /// A program in Perl that answers each message of `--framing=length` with its bytes in reverse.
 const REVERSE: &str = r#"$| = 1; binmode STDIN; binmode STDOUT;
@@ -102,7 +102,7 @@ fn messages_of_any_bytes_keep_their_borders_both_ways() {
     let frames: Vec<u8> = messages.iter().flat_map(|message| Frame::new(BINARY, message).masked()).collect();
     client.raw(&frames);
     client.send(&Frame::new(TEXT, "é").unfinished());
-    client.send(&Frame::new(0, "!"));
+    client.send(&Frame::new(CONTINUATION, "!"));
 
     for message in messages {
         assert_eq!(binary(&mut client), message.iter().rev().copied().collect::<Vec<_>>());
@@ -187,4 +187,35 @@ fn a_message_of_a_room_over_1_mib_is_garbled_rather_than_several() {
 
     assert_eq!(binary(&mut client).len(), 1 << 20);
     assert_eq!(client.expect_close(), Close::new(1011, "message over the limit"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_message_of_any_length_streams_through_in_flat_memory() {
+    use crate::harness::process::linux::peak_memory;
+    const MESSAGE_BYTES: usize = 64 << 20;
+    let text = "head -c \"$1\" /dev/zero | tr '\\0' x; printf '\\0next\\0'";
+    let bytes = "printf '\\4\\0\\0\\0'; head -c \"$1\" /dev/zero; printf '\\0\\0\\0\\4next'";
+    for (framing, script, opcode) in [("nul", text, TEXT), ("length", bytes, BINARY)] {
+        let flags = [&*format!("--framing={framing}"), "--maxframesize=0"];
+        let server = Server::shell(&flags, script, &[&MESSAGE_BYTES.to_string()]);
+        let mut client = server.connect("/");
+        let before = peak_memory(server.pid());
+
+        let (mut bytes, mut fragments) = (0, 0);
+        loop {
+            let frame = client.frame();
+            assert_eq!(frame.opcode, if fragments == 0 { opcode } else { CONTINUATION }, "{framing}");
+            bytes += frame.payload.len();
+            fragments += 1;
+            if frame.fin {
+                break;
+            }
+        }
+
+        assert!(bytes == MESSAGE_BYTES && fragments > 1, "{framing}: {bytes} bytes in {fragments}");
+        assert_eq!(client.message().payload, b"next", "{framing}");
+        let growth_kib = peak_memory(server.pid()) - before;
+        assert!(growth_kib < 8 << 10, "{framing}: memory grew by {growth_kib} KiB");
+    }
 }
