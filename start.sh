@@ -96,11 +96,6 @@ if [ ! -e target/release/wsd ]; then
 fi
 cargo build --release --locked --target-dir target >&2 || fail 1 "cannot build wsd: cargo tells the cause above"
 
-counter=./examples/counter.sh
-if cc -O2 -o target/counter examples/counter.c 2>/dev/null; then
-    counter=./target/counter
-fi
-
 if [ "$port" -ne 0 ]; then
     echo "start.sh: the page will be at http://localhost:$port/" >&2
 fi
@@ -112,4 +107,4 @@ if [ "$open" = yes ]; then
     exec >"$folder/ready"
     rm -r "$folder"
 fi
-exec target/release/wsd "--port=$port" --config=examples/demos.toml "--route=/counter=$counter"
+exec target/release/wsd "--port=$port" --config=examples/demos.toml
