@@ -1,11 +1,11 @@
 //! Describes an error of the command line: a message, and a hint on the next line.
 
-use std::error::Error;
+use std::{error::Error, ffi::OsString};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Returns the message and the hint of an error that clap found.
-pub(super) fn describe(error: &clap::Error) -> String {
+/// Returns the message and the hint of an error that clap found in `args`.
+pub(super) fn describe(error: &clap::Error, args: &[OsString]) -> String {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
         Some(ContextValue::Strings(texts)) => texts.first().map_or("", String::as_str),
@@ -19,7 +19,7 @@ pub(super) fn describe(error: &clap::Error) -> String {
                 "" => "use a flag that `wsd --help` lists".to_owned(),
                 similar => format!("did you mean `{}`?", name(similar)),
             };
-            (format!("unknown flag `{flag}`"), hint)
+            (format!("unknown flag `{}`", as_written(flag, args)), hint)
         }
         ErrorKind::TooManyValues => (format!("unexpected value `{value}` for {flag}"), format!("write {flag} alone")),
         ErrorKind::InvalidValue if value.is_empty() => (format!("cannot use {flag} without a value"), look_up()),
@@ -39,6 +39,12 @@ pub(super) fn describe(error: &clap::Error) -> String {
 /// Returns the name of a flag without its value: `--slow` for `--slow <HOW>`, `--shared` for `--shared[=<HOW>]`.
 fn name(usage: &str) -> &str {
     usage.split([' ', '[', '=']).next().unwrap_or(usage)
+}
+
+/// Returns an unknown flag as the command line has it: `-p`, where clap read `--p`.
+fn as_written<'a>(flag: &'a str, args: &'a [OsString]) -> &'a str {
+    let mut words = args.iter().skip(1).filter_map(|word| Some(name(word.to_str()?)));
+    words.find(|word| *word == flag || flag.strip_prefix('-') == Some(word)).unwrap_or(flag)
 }
 
 /// Names the words that are valid.

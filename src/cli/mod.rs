@@ -117,15 +117,15 @@ pub(crate) enum Answer {
 
 /// Reads the arguments; the first is the name of the program.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandLine, Answer> {
-    let mut args = args.into_iter().peekable();
-    let own_name = args.peek().and_then(|name| Path::new(name).file_name()).and_then(|name| name.to_str());
+    let args: Vec<_> = args.into_iter().collect();
+    let own_name = args.first().and_then(|name| Path::new(name).file_name()).and_then(|name| name.to_str());
     let is_websocketd = own_name == Some("websocketd");
     let mut definition = if is_websocketd { old_definition() } else { Definition::command() };
-    let (flags, command) = split(&definition, args);
+    let (flags, command) = split(&definition, args.iter().cloned());
     let last_switch = last_switch(&definition, flags.last());
-    let matches = definition.try_get_matches_from_mut(flags).map_err(|error| answer(&error))?;
+    let matches = definition.try_get_matches_from_mut(flags).map_err(|error| answer(&error, &args))?;
     let Definition { run, license, generate: asked, .. } =
-        Definition::from_arg_matches(&matches).map_err(|error| answer(&error))?;
+        Definition::from_arg_matches(&matches).map_err(|error| answer(&error, &args))?;
     if license {
         return Err(Answer::Text(include_str!("../../LICENSE").to_owned()));
     }
@@ -172,12 +172,12 @@ fn last_switch(definition: &Command, flag: Option<&OsString>) -> Option<String> 
     definition.get_arguments().find(is_switch).map(|_| flag.to_owned())
 }
 
-fn answer(error: &clap::Error) -> Answer {
+fn answer(error: &clap::Error, args: &[OsString]) -> Answer {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             Answer::Text(error.render().to_string().trim_end().to_owned() + "\n")
         }
-        _ => Answer::Wrong(describe(error)),
+        _ => Answer::Wrong(describe(error, args)),
     }
 }
 

@@ -147,6 +147,13 @@ fn flags_that_do_not_parse_are_exit_2() {
 }
 
 #[test]
+fn an_unknown_flag_is_shown_as_it_was_written() {
+    for (written, shown) in [("-p", "`-p`"), ("--p", "`--p`"), ("-prot=1", "`-prot`"), ("--prot=1", "`--prot`")] {
+        assert_refused(&["--binary", written, "8080", "cat", "-p"], 2, &[&format!("unknown flag {shown}\n")]);
+    }
+}
+
+#[test]
 fn flags_that_make_no_sense_are_exit_1() {
     let tree = Tree::new();
     tree.file("file", "").directory("directory").file("plain.sh", "#!/bin/sh\n");
