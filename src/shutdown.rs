@@ -1,7 +1,8 @@
 //! The end of wsd itself: tells all tasks of it, and waits for them.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
+use libc::c_int;
 use tokio::{
     signal::unix::{Signal, SignalKind},
     time::timeout,
@@ -49,7 +50,12 @@ pub(crate) struct Signals {
     sigint: Signal,
     sigquit: Signal,
     sighup: Signal,
+    sigxcpu: Signal,
 }
+
+/// The signals without a meaning for wsd, whose default action would end it without a drain. After an ignored SIGXFSZ the write
+/// beyond the limit fails instead.
+const UNUSED: [c_int; 6] = [libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF, libc::SIGXFSZ];
 
 /// The numbers of these signals (POSIX, `kill`).
 pub(crate) mod signal {
@@ -61,21 +67,24 @@ pub(crate) mod signal {
     pub(crate) const QUIT: u8 = 3;
     /// SIGTERM: end.
     pub(crate) const TERMINATE: u8 = 15;
+    /// SIGXCPU: end, because the limit of processor time is near.
+    pub(crate) const OUT_OF_TIME: u8 = 24;
 }
 
 impl Signals {
     /// Starts to handle these signals, in place of their default actions.
-    pub(crate) fn listen() -> std::io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         let listen = tokio::signal::unix::signal;
-        for unused in [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::alarm()] {
-            // The default action would end wsd without a drain. tokio's handler stays when nobody listens any more.
-            let _ = listen(unused)?;
+        for unused in UNUSED.into_iter().chain(unused_of_linux()) {
+            // tokio's handler stays when nobody listens any more.
+            let _ = listen(SignalKind::from_raw(unused))?;
         }
         Ok(Self {
             sigterm: listen(SignalKind::terminate())?,
             sigint: listen(SignalKind::interrupt())?,
             sigquit: listen(SignalKind::quit())?,
             sighup: listen(SignalKind::hangup())?,
+            sigxcpu: listen(SignalKind::from_raw(libc::SIGXCPU))?,
         })
     }
 
@@ -86,6 +95,19 @@ impl Signals {
             _ = self.sigint.recv() => signal::INTERRUPT,
             _ = self.sigquit.recv() => signal::QUIT,
             _ = self.sighup.recv() => signal::HANGUP,
+            _ = self.sigxcpu.recv() => signal::OUT_OF_TIME,
         }
     }
+}
+
+/// Lists the signals without a meaning that only Linux has; [`UNUSED`] lists the others.
+#[cfg(target_os = "linux")]
+fn unused_of_linux() -> impl Iterator<Item = c_int> {
+    (libc::SIGRTMIN()..=libc::SIGRTMAX()).chain([libc::SIGIO, libc::SIGSTKFLT])
+}
+
+/// Lists none: this system is not Linux.
+#[cfg(not(target_os = "linux"))]
+fn unused_of_linux() -> impl Iterator<Item = c_int> {
+    std::iter::empty()
 }
