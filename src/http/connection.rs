@@ -20,7 +20,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
-use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{
     pace::Timed,
@@ -46,16 +46,14 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
     shutdown: &Shutdown,
     respond: impl Fn(Request<Incoming>) -> F,
 ) {
-    let answers = TaskTracker::new();
     let owner = Owner::new(budget, OwnerKind::Client);
     let exchange = Arc::<Exchange>::default();
-    let wire = Wire::new(Timed::new(stream, answers.clone(), owner.clone()), Arc::clone(&exchange));
+    let wire = Wire::new(Timed::new(stream, exchange.answers(), owner.clone()), Arc::clone(&exchange));
     let service = service_fn(|mut request: Request<Incoming>| {
         if !request.body().is_end_stream() {
             request.extensions_mut().insert(owner.clone());
         }
-        let answer = answers.token();
-        exchange.begin();
+        let answer = exchange.begin();
         let mut record = Record::new(peer, &request);
         let response = respond(request);
         let share = owner.share();
@@ -90,6 +88,7 @@ fn log_unreadable(peer: Peer, foreign: Option<Foreign>, error: &hyper::Error) {
     let (cause, hint): (&dyn Display, _) = match foreign {
         Some(Foreign::Tls) => (&"TLS on a port without TLS", Some("use http:// or ws://, or start wsd with --ssl")),
         Some(Foreign::Proxy) => (&"the PROXY protocol", Some("switch it off in the proxy")),
+        Some(Foreign::Http2) => (&"HTTP/2", Some("choose HTTP/1.1 in the client or the proxy")),
         None => (error, None),
     };
     Event::RequestUnreadable { peer, cause, hint }.emit();

@@ -1,7 +1,7 @@
 //! Adapts what hyper writes by itself: it spells the headers of a 101 as RFC 6455 does, for old clients that compare letter
-//! by letter, and puts a text in the place of the empty answer to a first request that hyper cannot read.
+//! by letter, and puts a text in the place of the empty answer to a request that hyper cannot read.
 //!
-//! Only the first: after a readable request, the bytes of a body may look like such an answer.
+//! It does so only when all earlier answers have left: the bytes of a body may look like an empty answer.
 
 use std::{
     io::{self, IoSlice},
@@ -16,6 +16,7 @@ use std::{
 
 use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use super::pace::Timed;
 
@@ -33,19 +34,34 @@ pub(super) struct Wire {
 /// The state of a connection that its answers need.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
-    /// Whether hyper has read a request.
-    has_begun: AtomicBool,
+    /// The answers under way: from the request until hyper has the whole answer.
+    answers: TaskTracker,
+    /// Whether the client has not got all of those answers yet.
+    is_answering: AtomicBool,
     /// The first bytes that the client sent.
     front: OnceLock<[u8; FRONT_BYTES]>,
 }
 
-/// As many bytes tell TLS and the PROXY protocol from HTTP.
+/// As many bytes tell TLS, the PROXY protocol and HTTP/2 from HTTP/1.1.
 const FRONT_BYTES: usize = 6;
 
 impl Exchange {
-    /// Notes that hyper has read a request.
-    pub(super) fn begin(&self) {
-        self.has_begun.store(true, Ordering::Relaxed);
+    /// Notes that hyper has read a request. The answer is under way until hyper has it and has dropped the token.
+    pub(super) fn begin(&self) -> TaskTrackerToken {
+        self.is_answering.store(true, Ordering::Relaxed);
+        self.answers.token()
+    }
+
+    /// Notes that all bytes have left that hyper has written so far.
+    fn flushed(&self) {
+        if self.answers.is_empty() {
+            self.is_answering.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the tracker of the answers under way.
+    pub(super) fn answers(&self) -> TaskTracker {
+        self.answers.clone()
     }
 
     /// Returns the protocol that the client speaks in place of HTTP, if wsd knows it.
@@ -53,6 +69,7 @@ impl Exchange {
         match self.front.get()? {
             [0x16, 3, ..] => Some(Foreign::Tls),
             b"PROXY " | b"\r\n\r\n\0\r" => Some(Foreign::Proxy),
+            HTTP2 => Some(Foreign::Http2),
             _ => None,
         }
     }
@@ -65,10 +82,15 @@ pub(super) enum Foreign {
     Tls,
     /// The PROXY protocol of `HAProxy`, version 1 or 2.
     Proxy,
+    /// HTTP/2 without TLS. A client that knows it of the server sends a preface (RFC 9113, section 3.4) and no upgrade.
+    Http2,
 }
 
+/// The front of that preface.
+const HTTP2: &[u8; FRONT_BYTES] = b"PRI * ";
+
 impl Wire {
-    /// Wraps a connection.
+    /// Wraps a connection. `timed` has the tracker of the answers of `exchange`.
     pub(super) fn new(timed: Timed, exchange: Arc<Exchange>) -> Self {
         Self { timed, exchange, front: Vec::new(), refusal: Vec::new() }
     }
@@ -93,8 +115,8 @@ impl Wire {
     /// Takes the beginning of an answer; `None` if `bytes` are to be written as they are.
     fn poll_head(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Option<Poll<io::Result<usize>>> {
         let status = status(bytes)?;
-        let is_first = !self.exchange.has_begun.load(Ordering::Relaxed);
-        if is_first && status.is_client_error() && bytes.ends_with(b"\r\n\r\n") {
+        let is_own = self.exchange.is_answering.load(Ordering::Relaxed);
+        if !is_own && status.is_client_error() && bytes.ends_with(b"\r\n\r\n") {
             self.refusal = refusal(status, self.exchange.foreign());
             return Some(Poll::Ready(Ok(bytes.len())));
         }
@@ -117,6 +139,7 @@ fn refusal(status: StatusCode, foreign: Option<Foreign>) -> Vec<u8> {
     let advice = match foreign {
         Some(Foreign::Tls) => "This port does not speak TLS: use http:// or ws://, or start wsd with --ssl.",
         Some(Foreign::Proxy) => "This server does not read the PROXY protocol: switch it off in the proxy.",
+        Some(Foreign::Http2) => "This server speaks HTTP/1.1, not HTTP/2: choose HTTP/1.1 in the client or the proxy.",
         None if status == StatusCode::BAD_REQUEST => {
             "This is not HTTP/1.1. Quotes, angle brackets and spaces in a URL are percent-encoded: %22, %3C, %3E, %20."
         }
@@ -136,9 +159,14 @@ impl AsyncRead for Wire {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.timed).poll_read(cx, buffer);
         if self.exchange.front.get().is_none() {
+            let known = self.front.len();
             self.front.extend_from_slice(&buffer.filled()[before..]);
             if let Some(front) = self.front.first_chunk() {
                 let _ = self.exchange.front.set(*front);
+                if front == HTTP2 {
+                    // hyper answers a whole preface with nothing, and any other bytes that it cannot read with 400.
+                    buffer.filled_mut()[before + FRONT_BYTES - 1 - known] = 0;
+                }
                 self.front = Vec::new();
             }
         }
@@ -170,7 +198,9 @@ impl AsyncWrite for Wire {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_refusal(cx))?;
-        Pin::new(&mut self.timed).poll_flush(cx)
+        ready!(Pin::new(&mut self.timed).poll_flush(cx))?;
+        self.exchange.flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

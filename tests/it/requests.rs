@@ -15,12 +15,13 @@ fn ask(server: &Server, bytes: impl AsRef<[u8]>) -> Response {
 #[test]
 fn a_request_that_cannot_be_read_gets_a_text_and_a_line_in_the_log() {
     let long = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(40_000));
-    let table: [(&[u8], u16, &str, &str); 7] = [
+    let table: [(&[u8], u16, &str, &str); 8] = [
         (b"GET /?f={\"a\":1} HTTP/1.1\r\nHost: x\r\n\r\n", 400, "invalid URI", "percent"),
         (b"GET /?f=<b> HTTP/1.1\r\nHost: x\r\n\r\n", 400, "invalid URI", "percent"),
         (b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 80\r\nGET / HTTP/1.1\r\n\r\n", 400, "PROXY", "PROXY"),
         (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01\0\x50\x1f\x90", 400, "PROXY", "PROXY"),
         (b"\x16\x03\x01\0\xa5\x01\0\0\xa1\x03\x03 0123456789012345678901234567890123456789", 400, "TLS", "http://"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", 400, "HTTP/2", "not HTTP/2"),
         (b"EHLO example.com\r\n\r\n", 400, "invalid", "HTTP/1.1"),
         (long.as_bytes(), 431, "large", "32 KiB"),
     ];
@@ -39,6 +40,30 @@ fn a_request_that_cannot_be_read_gets_a_text_and_a_line_in_the_log() {
         let line = server.expect_log("request not readable").text;
         assert!(line.contains(" INFO ") && field(&line, "cause").is_some_and(|said| said.contains(cause)), "{line}");
         assert!(field(&line, "peer").is_some_and(|peer| peer.starts_with("127.0.0.1:")), "{line}");
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_read_gets_its_text_after_readable_ones_too() {
+    let tree = Tree::new();
+    tree.file("a.txt", "content").file("b.txt", "b".repeat(300_000));
+    let server = Server::serve(&["--staticdir", &tree.path("")]);
+    for (method, path, bytes) in
+        [("GET", "/a.txt", 7), ("GET", "/b.txt", 300_000), ("HEAD", "/b.txt", 0), ("GET", "/none", 0)]
+    {
+        let mut connection = server.http();
+        for _ in 0..2 {
+            connection.send(format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n\r\n", server.host()));
+            let response = connection.response(method);
+            assert!(bytes == 0 || response.body.len() == bytes, "{path}: {response}");
+        }
+
+        connection.send("GET /?f={\"a\":1} HTTP/1.1\r\nHost: x\r\n\r\n");
+
+        let response = connection.response("GET");
+        assert_eq!(response.status, 400, "{method} {path}");
+        assert!(response.text().contains("percent-encoded"), "{method} {path}: {response}");
+        assert_eq!(connection.rest(), b"");
     }
 }
 
