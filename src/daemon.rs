@@ -25,7 +25,7 @@ use crate::{
     cli::{self, Answer},
     config::{self, Settings},
     event::Event,
-    limits::{CERTIFICATE_LOOK, DRAIN},
+    limits::{CERTIFICATE_LOOK, DRAIN, FORKS_MAX, OPEN_FILES_ENOUGH},
     log,
     reload::{Reload, Subjects},
     server::{
@@ -135,7 +135,8 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let shutdown = Shutdown::default();
     let forks_max = routes.programs_max(routes.otherwise.launcher.admission.limit());
     let Allotment { limit, programs, connections } = allot(forks_max);
-    if let Some(maxforks) = forks_max.filter(|forks_max| programs < *forks_max) {
+    let is_told = |maxforks: &usize| limit < OPEN_FILES_ENOUGH || *maxforks > FORKS_MAX;
+    if let Some(maxforks) = forks_max.filter(|maxforks| programs < *maxforks && is_told(maxforks)) {
         let hint = "raise the limit with ulimit -n, or lower --maxforks";
         Event::DescriptorsScarce { limit, programs, maxforks, hint }.emit();
     }

@@ -63,7 +63,7 @@ events! {
     info RequestUnreadable = "request not readable" { peer: Peer, cause: &'a dyn Display, hint: Option<&'a str> }
     /// wsd answered a request, other than with a session.
     info HttpRequest = "http request" { peer: Peer, method: &'a str, path: &'a str, status: u16, bytes: u64, ms: u64 }
-    /// The limit of open files allows fewer programs than `--maxforks`.
+    /// The limit of open files is low and allows fewer programs than `--maxforks`.
     warn DescriptorsScarce = "few open files allowed" { limit: usize, programs: usize, maxforks: usize, hint: &'a str }
     /// wsd cannot accept connections for now.
     warn ConnectionsWait = "connections wait" { cause: &'a dyn Display, hint: Option<&'a str> }

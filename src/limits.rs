@@ -134,6 +134,11 @@ pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
 /// Connections that the kernel may hold until wsd accepts them; the kernel has its own limit, too (4096 on Linux).
 pub(crate) const LISTEN_QUEUE: u32 = 4096;
 
+/// Open files from which on wsd does not warn that they are too few for the programs of the default of `--maxforks`.
+///
+/// 1024 is the usual limit of Linux and enough for about two hundred sessions; few servers have a thousand at a time.
+pub(crate) const OPEN_FILES_ENOUGH: usize = 1024;
+
 /// The port, if the user gives none.
 pub(crate) const PORT: u16 = 8080;
 

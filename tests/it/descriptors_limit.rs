@@ -99,12 +99,21 @@ fn a_connection_that_ends_gives_its_descriptor_to_the_next() {
 
 #[test]
 fn a_limit_too_low_for_maxforks_is_told_at_the_start() {
-    let server = start_with(64, &["cat"]);
-    let line = server.expect_log("few open files allowed").text;
-    assert!(line.contains("limit=64") && line.contains("maxforks=1024") && line.contains("ulimit -n"), "{line}");
-
-    for (files, flag) in [(1024, "--maxforks=2"), (64, "--maxforks=0")] {
-        let mut server = start_with(files, &[flag, "cat"]);
-        assert!(!server.stop().contains("few open files allowed"), "{files} {flag}");
+    for (files, flags, maxforks) in [(64, &[][..], 1024), (1023, &[], 1024), (1024, &["--maxforks=1025"], 1025)] {
+        let server = start_with(files, &[flags, &["cat"]].concat());
+        let line = server.expect_log("few open files allowed").text;
+        let numbers = [format!("limit={files} "), format!("maxforks={maxforks} ")];
+        assert!(numbers.iter().all(|number| line.contains(number)) && line.contains("ulimit -n"), "{line}");
     }
+    for (files, flags) in [(1024, &["--maxforks=2"][..]), (64, &["--maxforks=0"])] {
+        let mut server = start_with(files, &[flags, &["cat"]].concat());
+        assert!(!server.stop().contains("few open files allowed"), "{files} {flags:?}");
+    }
+}
+
+#[test]
+fn the_usual_limit_and_the_default_of_maxforks_are_no_reason_to_warn() {
+    let mut server = start_with(1024, &["cat"]);
+
+    assert!(!server.stop().contains("few open files allowed"));
 }
