@@ -79,7 +79,7 @@ impl Admission {
                 return Some(permit);
             }
             let full = self.limits.iter().filter(|slots| slots.is_full());
-            let offers: Option<Vec<_>> = full.map(|slots| slots.offers().front().cloned()).collect();
+            let offers: Option<Vec<_>> = full.map(|slots| slots.best_offer()).collect();
             for offer in offers? {
                 offer.wanted.cancel();
                 offer.gone.cancelled().await;
@@ -111,6 +111,13 @@ impl Slots {
 
     fn is_full(&self) -> bool {
         self.taken.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Returns the oldest offer that nobody wants yet, or else the oldest of all; `None` if there is none.
+    fn best_offer(&self) -> Option<Arc<Offer>> {
+        let offers = self.offers();
+        let free = offers.iter().find(|offer| !offer.wanted.is_cancelled());
+        free.or(offers.front()).cloned()
     }
 
     fn offers(&self) -> MutexGuard<'_, VecDeque<Arc<Offer>>> {

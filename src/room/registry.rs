@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -40,13 +40,15 @@ pub(crate) struct Rooms {
     pub(crate) sharing: Sharing,
     options: RoomOptions,
     open: Mutex<HashMap<Arc<[u8]>, Arc<Room>>>,
-    /// The lock of the client whose room is being started.
-    starts: tokio::sync::Mutex<()>,
+    /// For each room that is being started, the lock of the client that starts it.
+    starts: Mutex<HashMap<Arc<[u8]>, Weak<StartLock>>>,
     /// Whether a task keeps an `--eager` worker running.
     is_kept: AtomicBool,
     /// Whether the settings have changed, so that no new client comes.
     is_retired: AtomicBool,
 }
+
+type StartLock = tokio::sync::Mutex<()>;
 
 /// Why a client cannot join.
 #[derive(Debug)]
@@ -63,8 +65,8 @@ impl Rooms {
     /// Returns a registry without rooms.
     pub(crate) fn new(sharing: Sharing, options: RoomOptions) -> Arc<Self> {
         let (is_kept, is_retired) = (AtomicBool::new(false), AtomicBool::new(false));
-        let starts = tokio::sync::Mutex::new(());
-        Arc::new(Self { sharing, options, open: Mutex::default(), starts, is_kept, is_retired })
+        let (open, starts) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { sharing, options, open, starts, is_kept, is_retired })
     }
 
     /// Joins a client to the room of `path`. If there is none, `launch` starts its worker.
@@ -78,10 +80,12 @@ impl Rooms {
         launch: impl Future<Output = Result<(Worker, Permit), E>>,
     ) -> Result<Member, NotJoined<E>> {
         let key = self.key(path);
-        // One start at a time, so that the second of two first clients finds the room of the first.
-        let _turn = match &key {
-            Some(key) if !self.has_room(key) => Some(self.starts.lock().await),
-            _ => None,
+        // One start of a room at a time, so that the second of two first clients finds the room of the first. Others start
+        // meanwhile: `launch` may wait for a fork slot.
+        let start = key.as_ref().filter(|key| !self.has_room(key)).map(|key| self.start_of(key));
+        let _turn = match &start {
+            Some(start) => Some(start.lock().await),
+            None => None,
         };
         let open = key.as_ref().and_then(|key| lock(&self.open).get(key).cloned());
         match open.map(|room| Member::join(&room, client.clone(), connection.id, variables.clone())) {
@@ -112,6 +116,18 @@ impl Rooms {
     /// Whether a room is open that a client could join.
     fn has_room(&self, key: &[u8]) -> bool {
         lock(&self.open).get(key).is_some_and(|room| !room.is_over())
+    }
+
+    /// Returns the lock of the client that starts the room of this key. Forgets the locks that nobody holds or waits for.
+    fn start_of(&self, key: &Arc<[u8]>) -> Arc<StartLock> {
+        let mut starts = lock(&self.starts);
+        starts.retain(|_, start| start.strong_count() > 0);
+        let known = starts.get(key).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            let start = Arc::default();
+            starts.insert(Arc::clone(key), Arc::downgrade(&start));
+            start
+        })
     }
 
     /// Starts the worker that all clients share, and again whenever it has ended (`--eager`). `path` is for the log.

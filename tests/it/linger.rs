@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use crate::harness::http::Connection;
 use crate::harness::process::{gone_within, is_gone, pid};
 use crate::harness::server::Server;
 use crate::harness::tree::Tree;
-use crate::harness::websocket::Client;
+use crate::harness::websocket::{Client, upgrade_request};
 use crate::harness::{DEADLINE, assert_in_time};
 
 /// Answers every line with its process id and that line.
@@ -101,6 +102,65 @@ fn a_lingering_room_gives_its_fork_slot_to_another_program() {
     ask(&mut third, "three");
     assert!(is_gone(one) && !is_gone(two), "the room that waited for longest ends");
     assert_eq!(ask(&mut server.connect("/second"), "again"), two);
+}
+
+/// Rooms by path and two fork slots. A program of a room that got `stay` says `waits` in the log when its input ends, and then
+/// stays until the returned pipe is written to; `exit` ends a program.
+fn server_with_a_program_that_stays() -> (Tree, Server) {
+    const PROGRAM: &str = "while read -r line; do case $line in exit) exit ;; stay) stay=1 ;; esac; echo $$ $line; done
+        [ -z \"$stay\" ] || { echo waits >&2; cat \"$1\"; }";
+    let tree = Tree::new();
+    tree.pipe("gate");
+    let flags = ["--shared=path", "--linger=1000", "--maxforks=2", "--closems=600000"];
+    let server = Server::shell(&flags, PROGRAM, &[&tree.path("gate")]);
+    let mut client = server.connect("/stays");
+    ask(&mut client, "stay");
+    leave(&server, client, 1);
+    (tree, server)
+}
+
+/// Asks for a session in a new room, for which the program that stays must end first.
+fn wait_for_a_slot(server: &Server) -> Connection {
+    let mut connection = server.http();
+    connection.send(upgrade_request(&server.host(), "/waits", ""));
+    server.expect_log("waits");
+    connection
+}
+
+#[test]
+fn a_client_that_waits_for_a_fork_slot_delays_no_other_room() {
+    let (tree, server) = server_with_a_program_that_stays();
+    let mut other = server.connect("/other");
+    ask(&mut other, "one");
+    let mut waiting = wait_for_a_slot(&server);
+    other.text("exit");
+    server.expect_log("room ended");
+
+    let start = Instant::now();
+    let mut third = server.connect("/third");
+    assert_in_time(start, DEADLINE);
+
+    ask(&mut third, "served");
+    std::fs::write(tree.path("gate"), "").unwrap();
+    assert_eq!(waiting.response("GET").status, 101);
+}
+
+#[test]
+fn two_clients_that_wait_for_a_fork_slot_get_those_of_two_lingering_rooms() {
+    let (tree, server) = server_with_a_program_that_stays();
+    let mut other = server.connect("/other");
+    let worker = ask(&mut other, "one");
+    leave(&server, other, 2);
+    let mut waiting = wait_for_a_slot(&server);
+
+    let start = Instant::now();
+    let mut third = server.connect("/third");
+    assert_in_time(start, DEADLINE);
+
+    ask(&mut third, "served");
+    assert!(is_gone(worker));
+    std::fs::write(tree.path("gate"), "").unwrap();
+    assert_eq!(waiting.response("GET").status, 101);
 }
 
 #[test]
