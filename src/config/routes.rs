@@ -5,8 +5,9 @@ use std::{fs, path::Path, sync::Arc};
 use super::{
     error::Error,
     file::{ConfigFile, Route},
+    needs::drop_inherited,
     secrets,
-    site::{Recipe, serves, site},
+    site::{Recipe, has_program, serves, site},
 };
 use crate::{
     admission::Admission,
@@ -20,7 +21,7 @@ use crate::{
     cli::{
         CommandLine,
         server::Flags,
-        site::{RoomFlags, ServedFlags, SharingWord, SiteFlags},
+        site::{ServedFlags, SiteFlags},
         types::Limit,
         value::Flag,
     },
@@ -108,9 +109,10 @@ impl Plan {
             return Err(Error::new(message, "give each route its own path").about(&route.path));
         }
         // The command line overrides the file, except what the route serves.
-        let mut flags = SiteFlags { served: route.flags.served.clone(), ..line.over(route.flags.clone()) };
-        drop_inherited(&mut flags.rooms, |at| route.start.is_some_and(|start| at >= Some(start)));
-        let recipe = Recipe { command: route.command.clone(), flags, is_websocketd: line.is_websocketd };
+        let flags = SiteFlags { served: route.flags.served.clone(), ..line.over(route.flags.clone()) };
+        let mut recipe = Recipe { command: route.command.clone(), flags, is_websocketd: line.is_websocketd };
+        let has_program = has_program(&recipe);
+        drop_inherited(&mut recipe.flags, has_program, |at| route.start.is_some_and(|start| at >= Some(start)));
         if !serves(&recipe) {
             let message = "cannot serve the route: it has no `command`, `dir`, `staticdir` or `cgidir`";
             let hint = "add a line such as command = [\"./counter\", \"10\"]";
@@ -126,8 +128,8 @@ impl Plan {
         let mut recipe = Recipe { command, flags, is_websocketd: line.is_websocketd };
         if !self.sites.is_empty() {
             // The top of the file is for the routes. So is the command line, unless it names a program.
-            let has_program = recipe.command.is_some() || recipe.flags.served.dir.is_some();
-            drop_inherited(&mut recipe.flags.rooms, |at| at.is_none() && has_program);
+            let has_program = has_program(&recipe);
+            drop_inherited(&mut recipe.flags, has_program, |at| at.is_none() && has_program);
         } else if !serves(&recipe) {
             return Err(nothing_to_serve(file));
         }
@@ -193,12 +195,4 @@ pub(super) fn routes(line: &CommandLine, file: &ConfigFile) -> Vec<Route> {
         flags: SiteFlags { served: ServedFlags::default(), ..file.flags.site.clone() },
     });
     file.routes.iter().filter(|route| !is_replaced(route)).cloned().chain(own).collect()
-}
-
-/// Drops `--eager`, `--history` and `--linger` where they have no effect, if the route inherited them. Its own ones stay: an error.
-fn drop_inherited(rooms: &mut RoomFlags, is_own: impl Fn(Option<usize>) -> bool) {
-    let sharing = rooms.sharing();
-    rooms.eager.take_if(|flag| sharing != SharingWord::All && !is_own(flag.at));
-    rooms.history.take_if(|flag| sharing == SharingWord::Off && !is_own(flag.at));
-    rooms.linger.take_if(|flag| sharing == SharingWord::Off && !is_own(flag.at));
 }

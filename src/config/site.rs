@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{command::command, error::Error, framing::framings};
+use super::{command::command, error::Error, framing::framings, needs};
 use crate::{
     admission::Admission,
     answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
@@ -55,10 +55,16 @@ pub(super) fn serves(Recipe { command, flags, .. }: &Recipe) -> bool {
     command.is_some() || folders.into_iter().flatten().any(|folder| !folder.is_empty())
 }
 
+/// Whether a site has a program to connect to.
+pub(super) fn has_program(Recipe { command, flags, .. }: &Recipe) -> bool {
+    command.is_some() || flags.served.dir.as_ref().is_some_and(|folder| !folder.is_empty())
+}
+
 /// Checks a recipe and opens its folders. `admission` limits the workers of the site; `budget` limits the bytes that wait for
 /// the workers and their clients.
 pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Result<Site, Error> {
     let flags = &recipe.flags;
+    needs::check(flags, has_program(recipe))?;
     let dir = root("--dir", flags.served.dir.as_ref())?;
     let cgidir = root("--cgidir", flags.served.cgidir.as_ref())?;
     let files = root("--staticdir", flags.served.staticdir.as_ref())?;
@@ -200,21 +206,9 @@ fn rooms(
         SharingWord::Path => Sharing::Path,
     };
     let is_shared = sharing != Sharing::Alone;
-    if is_on(eager) && sharing != Sharing::All {
-        let message = "cannot use --eager without --shared: only one program for all clients starts before them";
-        return Err(Error::new(message, "add --shared, without =path").about(eager));
-    }
     if matches!(scripts, Some(Scripts::Dir(..))) && sharing == Sharing::All {
         let error = Error::new("cannot combine --shared and --dir", "write --shared=path for a room at each path");
         return Err(error.about(shared).about(&flags.served.dir));
-    }
-    if history.as_deref().is_some_and(|count| *count > 0) && !is_shared {
-        let message = "cannot use --history without --shared: only a room has new clients";
-        return Err(Error::new(message, "add --shared or --shared=path").about(history));
-    }
-    if linger.is_some() && !is_shared {
-        let message = "cannot use --linger without --shared: a program of its own ends with its client";
-        return Err(Error::new(message, "add --shared or --shared=path").about(linger));
     }
     if scripts.is_none() || !is_shared && !framing.names_clients() {
         return Ok(None);

@@ -150,6 +150,10 @@ fn flags_that_contradict_each_other_are_refused() {
     );
     assert_refused(&format!("{ROUTE}eager = true\n"), 4, &["--eager", "--shared"]);
     assert_refused(&format!("{ROUTE}history = 5\n"), 4, &["--history", "--shared"]);
+    assert_refused(&format!("{ROUTE}slow = \"close\"\n"), 4, &["--slow", "--shared"]);
+    assert_refused(&format!("slow = \"drop\"\n{ROUTE}shared = true\nslow-wait = 5\n"), 6, &["--slow-wait"]);
+    assert_refused(&format!("{ROUTE}cgi-timeout = 5\n"), 4, &["--cgi-timeout", "--cgidir"]);
+    assert_refused("[[route]]\npath = \"/a\"\nstaticdir = \"/\"\nshared = true\n", 4, &["--shared"]);
 }
 
 #[test]
@@ -158,7 +162,9 @@ fn room_keys_at_the_top_are_for_the_routes_that_have_rooms() {
     let routes =
         format!("{ROUTE}shared = true\n[[route]]\npath = \"/b\"\ncommand = [\"cat\"]\n[[route]]\npath = \"/c\"\n");
     let routes = format!("{routes}staticdir = \"{}\"\n", tree.path(""));
-    for (top, flags) in [("history = 5\neager = true\nslow = \"drop\"\n", &[][..]), ("", &["--history=5", "--eager"])] {
+    let top = "history = 5\neager = true\nslow = \"wait\"\nslow-wait = 5\nlinger = 5\ncgi-timeout = 5\n";
+    let line = ["--history=5", "--eager", "--slow=wait", "--slow-wait=5", "--linger=5", "--cgi-timeout=5"];
+    for (top, flags) in [(top, &[][..]), ("", &line)] {
         tree.file("wsd.toml", format!("{top}{routes}"));
         let server = Server::serve(&[&["--config", &tree.path("wsd.toml")], flags].concat());
 
@@ -233,7 +239,7 @@ fn a_port_in_use_is_no_matter_of_a_check() {
 #[test]
 fn the_keys_are_those_of_flags_with_the_same_values() {
     let tree = Tree::new();
-    let settings = "port = 0\naddress = [\"127.0.0.1\"]\nbinary = true\nmaxforks = 0b10\nclosems = 0x10\nheader = [\"X-One: 1\", \"X-Two: 2\"]\n\
+    let settings = "port = 0\naddress = [\"127.0.0.1\"]\ncgidir = \".\"\nbinary = true\nmaxforks = 0b10\nclosems = 0x10\nheader = [\"X-One: 1\", \"X-Two: 2\"]\n\
                     pingms = 1_000\n\"cgi-timeout\" = 1.5\nloglevel = \"access\"\n";
     tree.file("wsd.toml", settings);
     let server = Server::spawn(crate::harness::server::wsd(&["--config", &tree.path("wsd.toml"), "cat"]));

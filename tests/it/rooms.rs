@@ -632,18 +632,45 @@ fn an_eager_program_ends_with_the_server() {
 
 #[test]
 fn flags_of_rooms_that_make_no_sense_are_refused() {
-    let table: [(&[&str], i32, &str); 6] = [
+    let table: [(&[&str], i32, &str); 15] = [
         (&["--shared=round"], 2, "--shared"),
         (&["--eager"], 1, "--eager"),
         (&["--eager", "--shared=path"], 1, "--eager"),
         (&["--history=5"], 1, "--history"),
         (&["--shared", "--slow=never"], 2, "--slow"),
         (&["--framing=xml"], 2, "--framing"),
+        (&["--linger=9"], 1, "--linger without --shared"),
+        (&["--linger=9", "--shared", "--eager"], 1, "--linger and --eager"),
+        (&["--slow=drop"], 1, "--slow without --shared"),
+        (&["--slow=close"], 1, "--slow without --shared"),
+        (&["--slow=wait", "--slow-wait=5"], 1, "--slow without --shared"),
+        (&["--slow-wait=5"], 1, "--slow-wait without --slow=wait"),
+        (&["--slow-wait=5", "--shared"], 1, "--slow-wait without --slow=wait"),
+        (&["--slow-wait=5", "--shared", "--slow=drop"], 1, "--slow-wait without --slow=wait"),
+        (&["--cgi-timeout=5"], 1, "--cgi-timeout without --cgidir"),
     ];
     for (flags, status, name) in table {
         let outcome = crate::harness::server::run(&[&["--port=0"], flags, &["cat"]].concat());
 
         assert_eq!(outcome.status, Some(status), "{flags:?}: {outcome:?}");
-        assert!(outcome.stderr.contains(name), "{flags:?}: {outcome:?}");
+        assert!(outcome.stderr.contains(name) && outcome.stderr.contains("hint: "), "{flags:?}: {outcome:?}");
+    }
+    let outcome = crate::harness::server::run(&["--port=0", "--shared", "--staticdir=."]);
+    assert!(outcome.status == Some(1) && outcome.stderr.contains("--shared without a program"), "{outcome:?}");
+}
+
+#[test]
+fn flags_of_rooms_that_have_an_effect_are_taken() {
+    for flags in [
+        &["--framing=json", "--slow=wait", "--slow-wait=5"][..],
+        &["--shared=path", "--slow=drop", "--linger=0", "--history=0"],
+        &["--history=0", "--eager=false", "--shared=false"],
+        &["--cgidir=.", "--cgi-timeout=5"],
+        // A script passes a variable that may be empty.
+        &["--cgidir=", "--cgi-timeout=5"],
+    ] {
+        let outcome = crate::harness::server::run(&[&["--check"], flags, &["cat"]].concat());
+
+        assert_eq!(outcome.status, Some(0), "{flags:?}: {outcome:?}");
     }
 }

@@ -1,0 +1,111 @@
+//! The flags that have no effect without another one. wsd refuses them, or drops them where a route inherits them.
+
+use super::error::Error;
+use crate::cli::{
+    site::{FramingWord, SharingWord, SiteFlags, SlowWord},
+    value::{Flag, is_on},
+};
+
+/// A flag without effect: its place, the reason, advice, and how to remove it.
+struct IdleFlag {
+    at: Option<usize>,
+    message: &'static str,
+    hint: &'static str,
+    remove: fn(&mut SiteFlags),
+}
+
+/// Refuses the first flag without effect. `has_program` says whether the site has COMMAND or `--dir`.
+pub(super) fn check(flags: &SiteFlags, has_program: bool) -> Result<(), Error> {
+    let first = idle(flags, has_program).into_iter().next();
+    first.map_or(Ok(()), |IdleFlag { at, message, hint, .. }| Err(Error::new(message, hint).at(at)))
+}
+
+/// Drops the flags without effect, except a site's own ones: [`check`] refuses those.
+pub(super) fn drop_inherited(flags: &mut SiteFlags, has_program: bool, is_own: impl Fn(Option<usize>) -> bool) {
+    // Without one flag another may have no effect.
+    while let Some(one) = idle(flags, has_program).iter().find(|one| !is_own(one.at)) {
+        (one.remove)(flags);
+    }
+}
+
+/// Lists the flags without effect.
+fn idle(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
+    let mut found = idle_of_rooms(flags, has_program);
+    if let Some(at) = place(&flags.programs.cgi_timeout).filter(|_| flags.served.cgidir.is_none()) {
+        let message = "cannot use --cgi-timeout without --cgidir: it is for CGI scripts only";
+        let hint = "add --cgidir=DIR, or remove --cgi-timeout";
+        found.push(IdleFlag { at, message, hint, remove: |flags| flags.programs.cgi_timeout = None });
+    }
+    found
+}
+
+fn idle_of_rooms(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
+    let rooms = &flags.rooms;
+    let (sharing, is_eager) = (rooms.sharing(), is_on(&rooms.eager));
+    let is_shared = sharing != SharingWord::Off;
+    // With this framing a client alone has a room, too.
+    let has_room = is_shared || flags.programs.framing.iter().flatten().any(|word| word.value == FramingWord::Json);
+    let waits = rooms.slow.as_deref() == Some(&SlowWord::Wait);
+    let mut found = Vec::new();
+    let mut add = |at: Option<Option<usize>>, is_idle: bool, message, hint, remove| {
+        found.extend(at.filter(|_| is_idle).map(|at| IdleFlag { at, message, hint, remove }));
+    };
+    add(
+        place(&rooms.shared),
+        is_shared && !has_program,
+        "cannot use --shared without a program: clients share one",
+        "name a program to share, or remove --shared",
+        |flags| flags.rooms.shared = None,
+    );
+    add(
+        place(&rooms.eager),
+        is_eager && sharing != SharingWord::All,
+        "cannot use --eager without --shared: only one program for all clients starts before them",
+        "add --shared=all",
+        |flags| flags.rooms.eager = None,
+    );
+    add(
+        place(&rooms.history),
+        !is_shared && rooms.history.as_deref() != Some(&0),
+        "cannot use --history without --shared: only a room has new clients",
+        ADD_SHARED,
+        |flags| flags.rooms.history = None,
+    );
+    add(
+        place(&rooms.linger),
+        !is_shared,
+        "cannot use --linger without --shared: a program of its own ends with its client",
+        ADD_SHARED,
+        |flags| flags.rooms.linger = None,
+    );
+    add(
+        place(&rooms.linger),
+        is_eager && is_shared,
+        "cannot combine --linger and --eager: an eager program stays without clients anyway",
+        "remove one of them",
+        |flags| flags.rooms.linger = None,
+    );
+    add(
+        place(&rooms.slow),
+        !has_room,
+        "cannot use --slow without --shared: a program of its own waits for its client",
+        ADD_SHARED,
+        |flags| flags.rooms.slow = None,
+    );
+    add(
+        place(&rooms.slow_wait),
+        !has_room || !waits,
+        "cannot use --slow-wait without --slow=wait: only then wsd waits for a client of a room",
+        "add --slow=wait, or remove --slow-wait",
+        |flags| flags.rooms.slow_wait = None,
+    );
+    found
+}
+
+const ADD_SHARED: &str = "add --shared or --shared=path";
+
+/// Returns the place of a flag that is set.
+#[expect(clippy::option_option, reason = "the place of a flag of the command line is `None`")]
+fn place<'a, T: 'a>(flag: impl Into<Option<&'a Flag<T>>>) -> Option<Option<usize>> {
+    flag.into().map(|flag| flag.at)
+}
