@@ -78,6 +78,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let _log = log::start(settings.log);
     if settings.is_check {
+        say(&mut io::stderr(), &settings.banner.of_check);
         return match settings.tls.map(tls::open).transpose() {
             Ok(_) => {
                 say(&mut io::stdout(), "the settings are valid\n");

@@ -104,22 +104,27 @@ impl Routes {
 
     /// Returns the number of programs that can run at a time if `--maxforks` allows `forks_max`; `None` is no limit.
     pub(crate) fn programs_max(&self, forks_max: Option<usize>) -> Option<usize> {
-        let sites = || self.table.iter().map(|(_, site)| site).chain([&self.otherwise]);
+        let sites = || self.sites();
         let is_one = |site: &Site| site.rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All);
         let has_many = |site: &Arc<Site>| site.cgi.is_some() || site.scripts.is_some() && !is_one(site);
         if sites().any(has_many) { forks_max } else { Some(sites().filter(|site| is_one(site)).count()) }
     }
 
+    /// Lists the sites of all routes, and the one for all other paths.
+    pub(crate) fn sites(&self) -> impl Iterator<Item = &Arc<Site>> {
+        self.table.iter().map(|(_, site)| site).chain([&self.otherwise])
+    }
+
     /// Logs which files that wsd never serves lie in a folder of `--staticdir`, each file once.
     pub(crate) fn warn_of_secrets(&self) {
-        let sites = self.table.iter().map(|(_, site)| site).chain([&self.otherwise]);
+        let sites = self.sites();
         let folders: Vec<_> = sites.filter_map(|site| site.files.as_ref()).collect();
         self.sources.guards.iter().for_each(|guard| guard.warn_of_place(&folders));
     }
 
     /// Whether any site has a console.
     pub(super) fn have_console(&self) -> bool {
-        self.table.iter().map(|(_, site)| site).chain([&self.otherwise]).any(|site| site.pages.has_console)
+        self.sites().any(|site| site.pages.has_console)
     }
 
     /// Returns the site with the longest match for `path` (decoded), and the part that matched.

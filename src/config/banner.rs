@@ -1,9 +1,10 @@
 //! The banner: the served programs and folders, and the clients and pages that may connect.
 
-use std::{env, fmt::Write};
+use std::{collections::BTreeSet, env, fmt::Write};
 
 use super::{file::ConfigFile, routes::routes};
 use crate::{
+    answer::routes::Routes,
     cli::{
         self, CommandLine,
         server::Flags,
@@ -11,7 +12,7 @@ use crate::{
         types::{CommandWords, Items},
         value::{FlagValue, is_on},
     },
-    http::origin::Policy,
+    http::{listed::ListedOrigin, origin::Policy},
     server::{
         listen::{Addresses, ListenOptions},
         systemd,
@@ -24,8 +25,10 @@ use crate::{
 pub(crate) struct Banner {
     /// The served programs and folders, and the clients that may connect.
     about: String,
-    /// The warning that wsd prints where it prints no banner; may be empty.
+    /// The warnings that wsd prints where it prints no banner; may be empty.
     pub(crate) warning: String,
+    /// The warnings that `--check` prints, too; may be empty.
+    pub(crate) of_check: String,
     /// Whether a WebSocket can connect to a program.
     has_programs: bool,
     has_console: bool,
@@ -52,7 +55,7 @@ impl Banner {
 const NO_CONSOLE: &str = "add --devconsole for a page that talks to the programs";
 
 /// Returns the lines for the terminal.
-pub(super) fn banner(line: &CommandLine, file: &ConfigFile, listen: &ListenOptions, origin: &Policy) -> Banner {
+pub(super) fn banner(line: &CommandLine, file: &ConfigFile, listen: &ListenOptions, sites: &Routes) -> Banner {
     let flags = line.over(file.flags.clone());
     let (served, command) = (&flags.site.served, line.command.as_deref());
     let mut banner = format!("wsd {VERSION}\n");
@@ -93,12 +96,7 @@ pub(super) fn banner(line: &CommandLine, file: &ConfigFile, listen: &ListenOptio
     if is_on(&served.devconsole) {
         add("console", "where nothing else answers");
     }
-    let (pages, is_unasked) = match origin {
-        Policy::Same | Policy::Sameorigin => ("of the same origin; --origin names others instead", false),
-        Policy::Listed { .. } => ("of the origins in --origin", false),
-        Policy::Any if is_on(&flags.site.pages.anyorigin) => ("of any origin", false),
-        Policy::Any => ("of any website may connect; set --sameorigin, --origin or --anyorigin", true),
-    };
+    let (pages, is_unasked) = pages(&sites.otherwise.gate.origin, is_on(&flags.site.pages.anyorigin));
     add("clients", &clients(&flags, listen));
     add("pages", pages);
     if let Some(flag) = command.and_then(cli::misplaced) {
@@ -115,8 +113,37 @@ pub(super) fn banner(line: &CommandLine, file: &ConfigFile, listen: &ListenOptio
     for name in unset(flags.site.programs.passenv.as_deref()) {
         add("hint", &format!("--passenv names {name}, which is not set"));
     }
-    let warning = if is_unasked { format!("wsd: warning: pages {pages}\n") } else { String::new() };
-    Banner { about: banner, warning, has_programs, has_console: is_on(&served.devconsole) }
+    let mut of_check = String::new();
+    for warning in origin_warnings(sites) {
+        add("hint", &warning);
+        let _ = writeln!(of_check, "wsd: warning: {warning}");
+    }
+    let warning = if is_unasked { format!("wsd: warning: pages {pages}\n") } else { String::new() } + &of_check;
+    Banner { about: banner, warning, of_check, has_programs, has_console: is_on(&served.devconsole) }
+}
+
+/// Returns which pages may connect, and whether nobody has decided that.
+fn pages(origin: &Policy, is_asked: bool) -> (&'static str, bool) {
+    match origin {
+        Policy::Same | Policy::Sameorigin => ("of the same origin; --origin names others instead", false),
+        Policy::Listed { .. } => ("of the origins in --origin", false),
+        Policy::Any if is_asked => ("of any origin", false),
+        Policy::Any => ("of any website may connect; set --sameorigin, --origin or --anyorigin", true),
+    }
+}
+
+/// Warns of the schemes in `--origin` that no browser or app is known for, each once. They may be those of the user's own app,
+/// so they are no error.
+fn origin_warnings(sites: &Routes) -> BTreeSet<String> {
+    let policies = sites.sites().map(|site| &site.gate.origin);
+    let entries = policies.flat_map(|policy| match policy {
+        Policy::Listed { entries, .. } => &entries[..],
+        _ => &[],
+    });
+    let schemes = entries.filter_map(ListedOrigin::unknown_scheme);
+    let warn =
+        |scheme| format!("the scheme `{scheme}` in --origin is that of no known browser or app; check its spelling");
+    schemes.map(warn).collect()
 }
 
 /// Returns the variables that `--passenv` names and wsd does not have.

@@ -88,7 +88,7 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
     let (level, tls, listen) = server(&line, &file)?;
     let mut plan = Plan::default();
     let routes = plan.build(&line, &file)?;
-    let banner = banner::banner(&line, &file, &listen, &routes.otherwise.gate.origin);
+    let banner = banner::banner(&line, &file, &listen, &routes);
     Ok(Settings {
         banner,
         listen,

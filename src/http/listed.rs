@@ -1,5 +1,7 @@
 //! The entries of `--origin`, and the parts of an origin. Pure.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 /// An entry of `--origin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ListedOrigin {
@@ -29,7 +31,42 @@ pub(crate) enum Port {
     Any,
 }
 
+/// The schemes of origins that browsers, their extensions and frameworks for apps are known to send.
+const SCHEMES: [&str; 23] = [
+    "http",
+    "https",
+    "file",
+    "chrome-extension",
+    "moz-extension",
+    "safari-web-extension",
+    "safari-extension",
+    "ms-browser-extension",
+    "extension",
+    "chrome",
+    "chrome-untrusted",
+    "devtools",
+    "resource",
+    "app",
+    "asset",
+    "tauri",
+    "wails",
+    "capacitor",
+    "capacitor-electron",
+    "ionic",
+    "electron",
+    "vscode-webview",
+    "vscode-file",
+];
+
 impl ListedOrigin {
+    /// Returns the scheme of an entry if no browser or app is known to send it. It may be right: any app can choose its own.
+    pub(crate) fn unknown_scheme(&self) -> Option<&str> {
+        match self {
+            Self::Server { scheme: Some(scheme), .. } => Some(&**scheme).filter(|scheme| !SCHEMES.contains(scheme)),
+            _ => None,
+        }
+    }
+
     /// Parses an entry; an error says why no origin could match it.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         match text {
@@ -65,6 +102,26 @@ impl ListedOrigin {
         if !is_host(name) {
             return Err("an origin is scheme, host and port, nothing else");
         }
+        if let Ok(address) = name.trim_matches(['[', ']']).parse::<Ipv6Addr>() {
+            // A browser sends the shortest form.
+            return if name == host {
+                Ok(Self::Server { scheme, host: format!("[{address}]"), port })
+            } else {
+                Err(BELOW_ADDRESS)
+            };
+        }
+        if name.trim_end_matches('.').split('.').any(str::is_empty) || name.ends_with("..") {
+            return Err("a label of the host is empty");
+        }
+        let is_of_web = scheme.as_deref().is_none_or(|scheme| default_port(scheme).is_some());
+        if is_of_web && ends_in_number(name) {
+            if name.parse::<Ipv4Addr>().is_err() {
+                return Err("the host ends in a number, but is not an IPv4 address");
+            }
+            if name != host {
+                return Err(BELOW_ADDRESS);
+            }
+        }
         Ok(Self::Server { scheme, host: host.to_ascii_lowercase(), port })
     }
 
@@ -89,6 +146,14 @@ impl ListedOrigin {
             _ => false,
         }
     }
+}
+
+const BELOW_ADDRESS: &str = "there are no names below an address";
+
+/// Whether a browser takes a host for an IPv4 address (URL standard, "ends in a number checker").
+fn ends_in_number(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether the host of a page is that of an entry, or below it if the entry has a wildcard.
@@ -139,7 +204,7 @@ fn is_scheme(text: &str) -> bool {
 /// Whether `host` is a name or an address in the form of a URL, and nothing more.
 fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        return address.parse::<std::net::Ipv6Addr>().is_ok();
+        return address.parse::<Ipv6Addr>().is_ok();
     }
     !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
@@ -187,8 +252,42 @@ mod tests {
             "h.com:x",
             "http://",
             "a.com:99999",
+            "*.[::1]",
+            "*.127.0.0.1",
+            "a..b",
+            ".a.com",
+            "a.com..",
+            "*.a..b",
+            ".",
+            "256.1.1.1",
+            "1.2.3",
+            "https://a.b.7",
         ] {
             assert!(ListedOrigin::parse(entry).is_err(), "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_the_one_that_a_browser_sends() {
+        let entry = ListedOrigin::parse("[2001:DB8:0:0::1]:81").expect("an entry");
+        assert!(entry.admits(Some("http://[2001:db8::1]:81")));
+        for entry in ["127.0.0.1", "example.com.", "a_b.example", "moz-extension://0a1b.7", "app://1"] {
+            assert!(ListedOrigin::parse(entry).is_ok(), "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_that_no_app_is_known_for_is_told_apart() {
+        for (entry, want) in [
+            ("foo://x", Some("foo")),
+            ("FOO://x", Some("foo")),
+            ("https://x", None),
+            ("x", None),
+            ("file://", None),
+            ("null", None),
+            ("tauri://localhost", None),
+        ] {
+            assert_eq!(ListedOrigin::parse(entry).expect("an entry").unknown_scheme(), want, "{entry}");
         }
     }
 }

@@ -177,6 +177,12 @@ fn an_entry_that_can_never_match_is_exit_1_and_named() {
         "2001:db8::1",
         "[2001:db8::1",
         "[]",
+        "*.[::1]",
+        "*.127.0.0.1",
+        "a..b",
+        ".a.com",
+        "256.1.1.1",
+        "http://1.2.3",
     ] {
         for list in [entry.to_owned(), format!("a.com,{entry}"), format!("{entry},a.com")] {
             let outcome = run(&["--port=0", "--origin", &list, "cat"]);
@@ -186,4 +192,22 @@ fn an_entry_that_can_never_match_is_exit_1_and_named() {
             assert!(names && outcome.stderr.contains("hint:"), "{list:?}: {outcome:?}");
         }
     }
+}
+
+#[test]
+fn a_scheme_that_no_browser_or_app_is_known_for_is_warned_of_and_served() {
+    let warns = |text: &str| text.contains("the scheme `foo` in --origin");
+    for origins in ["foo://x", "https://a.com,foo://x"] {
+        let flags = ["--origin", origins];
+        let mut server = Server::command(&flags, &["cat"]);
+        assert!(passes(&server, "any.example", "foo://x"));
+        assert!(warns(&server.stop()), "{origins}");
+        let quiet = Server::command(&[&flags[..], &["--loglevel=warn"]].concat(), &["cat"]).stop();
+        assert!(warns(&quiet) && quiet.contains("wsd: warning: "), "{quiet}");
+
+        let outcome = run(&[&["--check"], &flags[..], &["cat"]].concat());
+        assert!(outcome.status == Some(0) && warns(&outcome.stderr), "{outcome:?}");
+    }
+    let outcome = run(&["--check", "--origin=tauri://localhost,chrome-extension://abc,https://a.com,a.com", "cat"]);
+    assert_eq!((outcome.status, &*outcome.stderr), (Some(0), ""));
 }
