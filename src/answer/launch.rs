@@ -59,7 +59,7 @@ impl Launcher {
         let started = spawn_aside(program, environment, permit).await;
         started.map_err(|cause| {
             let (hint, name) = (cause.hint(program), program.path.display());
-            Event::WorkerNotStarted { peer: Some(peer), program: &name, cause: &cause, hint }.emit();
+            Event::WorkerNotStarted { peer: Some(peer), program: &name, cause: &cause, hint: hint.as_deref() }.emit();
             if cause.is_shortage() {
                 let text = "The server is out of processes, memory or descriptors. Try again later.";
                 Refusal::unlogged(StatusCode::SERVICE_UNAVAILABLE, text).with_retry()

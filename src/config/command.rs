@@ -5,7 +5,10 @@ use std::{ffi::OsStr, path::Path};
 use super::error::Error;
 use crate::{
     cli::{site::SharingWord, types::CommandWords, value::Flag},
-    worker::program::{Program, locate},
+    worker::{
+        program::{Program, locate},
+        script_line::{LineFault, line_fault},
+    },
 };
 
 /// Returns the program of COMMAND.
@@ -20,6 +23,23 @@ pub(super) fn command(words: &Flag<CommandWords>, sharing: SharingWord) -> Resul
         Error::new(format!("cannot find COMMAND `{shown}`"), hint_for(name, sharing)).about(words)
     })?;
     Ok(Program::new(path, args.to_vec()))
+}
+
+/// Refuses a script whose first line names no interpreter.
+pub(super) fn check_first_line(words: &Flag<CommandWords>, program: &Program) -> Result<(), Error> {
+    let Some(fault) = line_fault(&program.path) else { return Ok(()) };
+    let file = program.path.display();
+    let (cause, hint) = match fault {
+        LineFault::CarriageReturn => (
+            "its first line ends with a carriage return".to_owned(),
+            format!("save it with the line ends of Unix: sed -i 's/\\r$//' {file}"),
+        ),
+        LineFault::NoInterpreter(missing) => (
+            format!("its first line names `{}`, which is not an executable file", missing.display()),
+            format!("install that interpreter, or correct the first line of {file}"),
+        ),
+    };
+    Err(Error::new(format!("cannot start COMMAND `{}`: {cause}", words.0[0].display()), hint).about(words))
 }
 
 /// Returns advice for a COMMAND that does not exist.

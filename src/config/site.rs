@@ -8,7 +8,12 @@ use std::{
     time::Duration,
 };
 
-use super::{command::command, error::Error, framing::framings, needs};
+use super::{
+    command::{check_first_line, command},
+    error::Error,
+    framing::framings,
+    needs,
+};
 use crate::{
     admission::Admission,
     answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
@@ -105,7 +110,13 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
 fn scripts(recipe: &Recipe, dir: Option<Root>) -> Result<Option<Scripts>, Error> {
     match (&recipe.command, dir) {
         (None, dir) => Ok(dir.map(|dir| Scripts::Dir(dir, Stdio::default()))),
-        (Some(words), None) => Ok(Some(Scripts::Command(command(words, recipe.flags.rooms.sharing())?))),
+        (Some(words), None) => {
+            let program = command(words, recipe.flags.rooms.sharing())?;
+            if !recipe.is_websocketd {
+                check_first_line(words, &program)?;
+            }
+            Ok(Some(Scripts::Command(program)))
+        }
         (Some(words), Some(_)) => {
             let message = format!("cannot combine --dir and COMMAND (`{}`)", words.0[0].display());
             let error = Error::new(message, "remove one of them; write flags before COMMAND");

@@ -16,6 +16,7 @@ mod procfs;
 pub(crate) mod program;
 pub(crate) mod reaper;
 mod records;
+pub(crate) mod script_line;
 pub(crate) mod spawn;
 mod starter;
 pub(crate) mod stdio;

@@ -1,17 +1,13 @@
 //! Starts programs, each in a process group of its own.
 
+#[cfg(not(target_os = "linux"))]
+use std::path::Path;
 #[cfg(target_os = "linux")]
 use std::{
     ffi::{CString, OsStr},
     os::unix::ffi::OsStrExt,
 };
-use std::{
-    fmt,
-    fs::File,
-    io::{self, Read},
-    os::fd::OwnedFd,
-    path::Path,
-};
+use std::{fmt, io, os::fd::OwnedFd};
 
 use rustix::{io::Errno, process::Pid};
 use tokio::{
@@ -26,6 +22,7 @@ use super::{
     child::Child,
     program::Program,
     records::WorkerRecord,
+    script_line::{LineFault, line_fault},
     starter::{self, STARTS_MAX},
     stdio::Streams,
     unique_id::UniqueId,
@@ -53,27 +50,28 @@ impl LaunchError {
     }
 
     /// Returns advice for the user, if there is any.
-    pub(crate) fn hint(&self, program: &Program) -> Option<&'static str> {
-        match self.0.kind() {
-            io::ErrorKind::NotFound if has_windows_lines(&program.path) => {
-                Some("remove the carriage return at the end of the first line; an editor for Windows wrote it")
-            }
-            io::ErrorKind::NotFound => {
-                Some("check that the file exists, and the interpreter that its first line names")
-            }
-            _ if self.is(Errno::MFILE) || self.is(Errno::NFILE) => Some("raise the limit of open files: ulimit -n"),
-            _ if self.is(Errno::ACCESS) => Some("make it executable: chmod +x"),
-            _ if self.is(Errno::NOEXEC) => Some("begin the script with a line such as #!/bin/sh"),
-            _ => None,
+    pub(crate) fn hint(&self, program: &Program) -> Option<String> {
+        let file = program.path.display();
+        let is_refused = self.is(Errno::ACCESS);
+        if is_refused || self.0.kind() == io::ErrorKind::NotFound {
+            return Some(match line_fault(&program.path) {
+                Some(LineFault::CarriageReturn) => {
+                    format!(
+                        "remove the carriage return at the end of the first line of {file}; an editor for Windows wrote it"
+                    )
+                }
+                Some(LineFault::NoInterpreter(name)) => {
+                    format!("install {}, which the first line of {file} names, or correct that line", name.display())
+                }
+                _ if is_refused => format!("make it executable: chmod +x {file}"),
+                _ => format!("check that {file} exists, and the interpreter that its first line names"),
+            });
         }
+        if self.is(Errno::MFILE) || self.is(Errno::NFILE) {
+            return Some("raise the limit of open files: ulimit -n".to_owned());
+        }
+        self.is(Errno::NOEXEC).then(|| format!("begin {file} with a line such as #!/bin/sh"))
     }
-}
-
-/// Whether the first line of a file ends with `\r\n`. Reads 256 bytes: a line that names an interpreter is not longer.
-fn has_windows_lines(path: &Path) -> bool {
-    let mut front = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(256).read_to_end(&mut front));
-    read.is_ok() && front.split(|&byte| byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r"))
 }
 
 impl fmt::Display for LaunchError {

@@ -122,6 +122,28 @@ fn a_command_that_cannot_be_found_gets_the_hint_that_helps() {
 }
 
 #[test]
+fn a_script_whose_first_line_names_no_interpreter_is_refused_at_the_start() {
+    let tree = Tree::new();
+    tree.program("windows.sh", "#!/bin/sh\r\n")
+        .program("env.py", "#!/usr/bin/env python3\r\n")
+        .program("none.sh", "#!/no/such/interpreter -x\n")
+        .program("good.sh", "#!/bin/sh -e\necho 1\r\n");
+    for (name, said) in [
+        ("windows.sh", ["carriage return", "sed -i"]),
+        ("env.py", ["carriage return", "sed -i"]),
+        ("none.sh", ["names `/no/such/interpreter`", "install"]),
+    ] {
+        let file = tree.path(name);
+        for check in ["--check", "--check=false"] {
+            assert_refused(&["--port=0", check, &file], 1, &[said[0], said[1], &format!(" {file}\n")]);
+        }
+        let route = format!("--route=/a={file}");
+        assert_refused(&["--check", &route], 1, &["--route: ", said[0]]);
+    }
+    assert_eq!(run(&["--check", &tree.path("good.sh")]).status, Some(0));
+}
+
+#[test]
 fn a_file_without_settings_is_named_as_empty() {
     let tree = Tree::new();
     tree.file("empty.toml", "").file("latin1.toml", b"port = 0\n# caf\xE9\n");

@@ -1,7 +1,7 @@
 //! The program is started before the 101: a client is told the truth when it cannot be, and when the house is full.
 
 use crate::harness::http::Response;
-use crate::harness::server::{Server, program, wsd};
+use crate::harness::server::{Server, field, program, wsd};
 use crate::harness::tree::Tree;
 
 #[test]
@@ -40,8 +40,9 @@ fn a_program_that_cannot_be_started_is_a_500() {
 #[test]
 fn a_program_that_cannot_be_started_is_in_the_log_with_its_cause() {
     let tree = Tree::new();
-    tree.program("worker.sh", "#!/no/such/interpreter\n");
+    tree.program("worker.sh", "#!/bin/sh\n");
     let server = Server::command(&[], &[&tree.path("worker.sh")]);
+    tree.program("worker.sh", "#!/no/such/interpreter\n");
 
     server.refusal("/", "");
 
@@ -64,10 +65,34 @@ fn a_script_with_the_line_ends_of_windows_is_told_apart() {
 }
 
 #[test]
+fn a_program_of_a_folder_that_cannot_be_started_gets_a_hint_that_names_it() {
+    let tree = Tree::new();
+    tree.program("windows.sh", "#!/bin/sh\r\n")
+        .program("none.sh", "#!/no/such/interpreter\n")
+        .program("shebang.sh", "echo never\n")
+        .file("mode.sh", "#!/bin/sh\n");
+    let server = Server::serve(&["--dir", &tree.path("")]);
+
+    for (name, advice) in [
+        ("windows.sh", "the end of the first line of "),
+        ("none.sh", "install /no/such/interpreter, which the first line of "),
+        ("shebang.sh", "begin "),
+        ("mode.sh", "chmod +x "),
+    ] {
+        assert_eq!(server.refusal(&format!("/{name}"), "").status, 500, "{name}");
+        let line = server.expect_log(name).text;
+        let hint = field(&line, "hint").unwrap_or_default();
+        let file = std::fs::canonicalize(tree.path(name)).unwrap();
+        assert!(hint.contains(&format!("{advice}{}", file.display())), "{line}");
+    }
+}
+
+#[test]
 fn an_error_page_does_not_tell_where_the_program_lies() {
     let tree = Tree::new();
-    tree.program("worker.sh", "#!/no/such/interpreter\n");
+    tree.program("worker.sh", "#!/bin/sh\n");
     let server = Server::command(&[], &[&tree.path("worker.sh")]);
+    tree.program("worker.sh", "#!/no/such/interpreter\n");
 
     let response = server.refusal("/", "");
 
