@@ -20,7 +20,8 @@ pub(super) fn command(words: &Flag<CommandWords>, sharing: SharingWord) -> Resul
             let message = format!("cannot start COMMAND `{shown}`: the file is not executable");
             return Error::new(message, format!("make it executable: chmod +x {shown}")).about(words);
         }
-        Error::new(format!("cannot find COMMAND `{shown}`"), hint_for(name, sharing)).about(words)
+        let hint = words.at.and_then(|_| hint_in_file(name)).unwrap_or_else(|| hint_for(name, sharing));
+        Error::new(format!("cannot find COMMAND `{shown}`"), hint).about(words)
     })?;
     Ok(Program::new(path, args.to_vec()))
 }
@@ -40,6 +41,19 @@ pub(super) fn check_first_line(words: &Flag<CommandWords>, program: &Program) ->
         ),
     };
     Err(Error::new(format!("cannot start COMMAND `{}`: {cause}", words.0[0].display()), hint).about(words))
+}
+
+/// Returns advice for a `command` of the file, where that of the command line would mislead.
+fn hint_in_file(name: &OsStr) -> Option<String> {
+    let text = name.to_str()?;
+    if text.starts_with('-') {
+        return Some("write a flag as a key of its own: `binary = true`".to_owned());
+    }
+    if text.contains(['=', '|', ';', '&', '<', '>', '$', '*']) {
+        return Some(format!("let a shell run it: `command = [\"sh\", \"-c\", {text:?}]`"));
+    }
+    let words: Vec<_> = text.split_whitespace().collect();
+    (words.len() > 1).then(|| format!("write each word apart: `command = {words:?}`"))
 }
 
 /// Returns advice for a COMMAND that does not exist.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue, Deserializer};
 use toml::{Spanned, Table};
 
-use super::error::Error;
+use super::{error::Error, keys::in_keys};
 use crate::cli::{
     self, CommandLine, server::Flags, site::SiteFlags, site::read as subject, types::CommandWords, value::Flag,
 };
@@ -16,6 +16,8 @@ use crate::cli::{
 pub(super) struct ConfigFile {
     name: String,
     text: String,
+    /// The flags of the command line, which are no keys.
+    overriding: Vec<String>,
     /// The flags at its top.
     pub(super) flags: Flags,
     /// The keys at its top.
@@ -45,13 +47,16 @@ struct RouteKeys {
 }
 
 impl ConfigFile {
-    /// Adds file and line to an error, if it is about a value in the file. Prefers a value in the table that starts at
-    /// `start` to a value above it.
+    /// Adds file and line to an error, if it is about a value in the file, and turns its flags into keys. Prefers a value in
+    /// the table that starts at `start` to a value above it.
     pub(super) fn locate(&self, error: Error, start: usize) -> Error {
         let at = error.about.iter().find(|at| **at >= start).or(error.about.first());
         let Some(before) = at.and_then(|at| self.text.get(..*at)) else { return error };
         let line = before.matches('\n').count() + 1;
-        Error::new(format!("{}:{line}: {}", self.name, error.message), error.hint)
+        let keys = cli::names::<Flags>();
+        let is_key = |name: &str| keys.iter().any(|key| key == name) && !self.overriding.iter().any(|own| own == name);
+        let (message, hint) = (in_keys(&error.message, is_key), in_keys(&error.hint, is_key));
+        Error::new(format!("{}:{line}: {message}", self.name), hint)
     }
 
     /// Whether there is a file without anything in it.
@@ -110,7 +115,9 @@ pub(super) fn read(line: &CommandLine) -> Result<ConfigFile, Error> {
         let message = format!("cannot read `{name}` of --config: line {line} is not UTF-8");
         Error::new(message, "save it as UTF-8 in your editor")
     })?;
-    parse(name, text)
+    let mut file = parse(name, text)?;
+    file.overriding = cli::names::<Flags>().into_iter().filter(|name| line.has(name)).collect();
+    Ok(file)
 }
 
 /// Parses and checks `text`, the content of the file `name`.

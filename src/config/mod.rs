@@ -7,6 +7,7 @@ mod file;
 mod framing;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod keys;
 mod needs;
 mod places;
 mod routes;

@@ -121,7 +121,7 @@ fn a_route_serves_exactly_one_thing() {
         3,
         &["cannot serve the route", "\nhint: add a line such as command"],
     );
-    assert_refused("[[route]]\npath = \"/a\"\ncommand = [\"cat\"]\ndir = \"/\"\n", 4, &["COMMAND", "--dir"]);
+    assert_refused("[[route]]\npath = \"/a\"\ncommand = [\"cat\"]\ndir = \"/\"\n", 4, &["command", "`dir`"]);
 }
 
 #[test]
@@ -141,19 +141,51 @@ fn a_key_of_the_whole_server_is_refused_in_a_route() {
 
 #[test]
 fn flags_that_contradict_each_other_are_refused() {
-    assert_refused(&format!("{ROUTE}binary = true\nframing = \"json\"\n"), 4, &["--binary", "--framing"]);
-    assert_refused(&format!("binary = true\n{ROUTE}\nframing = \"json\"\n"), 6, &["--binary", "--framing"]);
+    assert_refused(&format!("{ROUTE}binary = true\nframing = \"json\"\n"), 4, &["`binary`", "`framing`"]);
+    assert_refused(&format!("binary = true\n{ROUTE}\nframing = \"json\"\n"), 6, &["`binary`", "`framing`"]);
     assert_refused(
         &format!("{ROUTE}shared = true\n[[route]]\npath = \"/b\"\ndir = \"/\"\nshared = true\n"),
         8,
-        &["--dir"],
+        &["`dir`"],
     );
-    assert_refused(&format!("{ROUTE}eager = true\n"), 4, &["--eager", "--shared"]);
-    assert_refused(&format!("{ROUTE}history = 5\n"), 4, &["--history", "--shared"]);
-    assert_refused(&format!("{ROUTE}slow = \"close\"\n"), 4, &["--slow", "--shared"]);
-    assert_refused(&format!("slow = \"drop\"\n{ROUTE}shared = true\nslow-wait = 5\n"), 6, &["--slow-wait"]);
-    assert_refused(&format!("{ROUTE}cgi-timeout = 5\n"), 4, &["--cgi-timeout", "--cgidir"]);
-    assert_refused("[[route]]\npath = \"/a\"\nstaticdir = \"/\"\nshared = true\n", 4, &["--shared"]);
+    assert_refused(&format!("{ROUTE}eager = true\n"), 4, &["`eager`", "`shared`"]);
+    assert_refused(&format!("{ROUTE}history = 5\n"), 4, &["`history`", "`shared`"]);
+    assert_refused(&format!("{ROUTE}slow = \"close\"\n"), 4, &["`slow`", "`shared`"]);
+    assert_refused(&format!("slow = \"drop\"\n{ROUTE}shared = true\nslow-wait = 5\n"), 6, &["`slow-wait`"]);
+    assert_refused(&format!("{ROUTE}cgi-timeout = 5\n"), 4, &["`cgi-timeout`", "`cgidir`"]);
+    assert_refused("[[route]]\npath = \"/a\"\nstaticdir = \"/\"\nshared = true\n", 4, &["`shared`"]);
+}
+
+#[test]
+fn an_error_in_the_file_speaks_of_keys_and_one_of_the_command_line_of_flags() {
+    let tree = Tree::new();
+    let told = |settings: String, flags: &[&str], want: &str| {
+        let outcome = check(&tree, &settings, flags);
+        assert_eq!(outcome.stderr.split_once("wsd.toml:").map(|(_, told)| told.trim_end()), Some(want), "{outcome:?}");
+    };
+    told(
+        format!("{ROUTE}history = 5\n"),
+        &[],
+        "4: cannot use `history` without `shared`: only a room has new clients\n\
+         hint: add `shared = true` or `shared = \"path\"`",
+    );
+    told(
+        "sslkey = \"k\"\n".to_owned(),
+        &["cat"],
+        "1: cannot use `sslkey` without `ssl`\nhint: add `ssl = true` to serve over TLS",
+    );
+    told(
+        format!("{ROUTE}framing = \"json\"\n"),
+        &["--binary"],
+        "4: cannot combine --binary and `framing`: --binary is short for `framing = \"chunks\"`\nhint: remove one of them",
+    );
+    told(
+        "[[route]]\npath = \"/a\"\ncommand = [\"cat -n\"]\n".to_owned(),
+        &[],
+        "3: cannot find command `cat -n`\nhint: write each word apart: `command = [\"cat\", \"-n\"]`",
+    );
+    let outcome = run(&["--check", "--history=5", "cat"]);
+    assert!(outcome.stderr.contains("add --shared or --shared=path"), "{outcome:?}");
 }
 
 #[test]
@@ -185,7 +217,7 @@ fn room_keys_at_the_top_are_for_the_routes_that_have_rooms() {
         "{outcome:?}"
     );
     let outcome = check(&tree, "history = 5\n", &["--check", "cat"]);
-    assert!(outcome.status == Some(1) && outcome.stderr.contains("wsd.toml:1: cannot use --history"), "{outcome:?}");
+    assert!(outcome.status == Some(1) && outcome.stderr.contains("wsd.toml:1: cannot use `history`"), "{outcome:?}");
 }
 
 #[test]

@@ -107,14 +107,14 @@ fn an_error_is_on_the_line_of_the_value_that_it_is_about() {
     let table: [(&str, &str, &[&str], &str); 9] = [
         // The keys of the second route, the keys of the top, the command line, and the error.
         ("slow = \"never\"", "slow = \"drop\"", &[], "8: invalid value for `slow`"),
-        ("framing = \"json\"", "binary = true", &[], "8: cannot combine --binary and --framing"),
-        ("framing = \"json\"", "", &["--binary"], "8: cannot combine --binary and --framing"),
-        ("", "framing = \"json\"\nbinary = true", &[], "2: cannot combine --binary and --framing"),
+        ("framing = \"json\"", "binary = true", &[], "8: cannot combine `binary` and `framing`"),
+        ("framing = \"json\"", "", &["--binary"], "8: cannot combine --binary and `framing`"),
+        ("", "framing = \"json\"\nbinary = true", &[], "2: cannot combine `binary` and `framing`"),
         ("header = \"--slow and `--binary`\"", "slow = \"drop\"\nbinary = true", &[], "9: invalid header "),
-        ("origin = [\n\"a.example\",\n\"a b\"]", "", &[], "8: invalid origin `a b` in --origin: "),
+        ("origin = [\n\"a.example\",\n\"a b\"]", "", &[], "8: invalid origin `a b` in `origin`: "),
         ("subprotocol = \"a b\"", "subprotocol = \"chat\"", &[], "8: invalid subprotocol name `a b`"),
-        ("eager = true", "eager = true", &[], "8: cannot use --eager without --shared"),
-        ("history = 5", "", &["--route=/c=cat"], "8: cannot use --history without --shared"),
+        ("eager = true", "eager = true", &[], "8: cannot use `eager` without `shared`"),
+        ("history = 5", "", &["--route=/c=cat"], "8: cannot use `history` without `shared`"),
     ];
     for (own, top, flags, want) in table {
         let refused = error(&format!("{top}\n{two}{own}\n"), flags);
