@@ -57,6 +57,8 @@ events! {
     }
     /// A client offered only subprotocols that the site does not list; once for each site.
     warn SubprotocolNotListed = "subprotocol not listed" { peer: Peer, offered: &'a str, hint: &'a str }
+    /// wsd left a header of `--header-ws` out of a 101.
+    warn HeaderDropped = "header dropped" { conn: u64, name: &'a str, why: &'a str }
     /// A handshake of TLS failed.
     info ConnectionRefused = "connection refused" { peer: Peer, why: &'a str, cause: &'a dyn Display }
     /// wsd could not read a request as HTTP.

@@ -2,7 +2,7 @@
 
 use std::{future::pending, sync::Arc};
 
-use hyper::StatusCode;
+use hyper::{HeaderMap, StatusCode};
 
 use super::{ask::Ask, scripts::Script};
 use crate::{
@@ -36,12 +36,14 @@ pub(super) enum SessionPartner {
 impl SessionPartner {
     /// Does every step that can fail, in this order: path, fork limit, program. `subprotocol` is for the program,
     /// `framing` for a process of the client's own.
+    ///
+    /// Returns the partner, and the user's headers of the 101.
     pub(super) async fn start(
         ask: &Ask,
         visitor: &Visitor,
         subprotocol: Option<&str>,
         framing: Framing,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<(Self, HeaderMap), Refusal> {
         let script = ask.site.scripts.as_ref().and_then(|scripts| scripts.find(&ask.path, ask.base.bytes));
         let Some(script) = script else {
             let refusal = Refusal::new(StatusCode::NOT_FOUND, "path", "There is no program at this path.");
@@ -49,14 +51,16 @@ impl SessionPartner {
         };
         let (id, launcher, connection) = (unique_id(), &ask.site.launcher, &visitor.connection);
         let environment = ask.environment(visitor, &script, &id, CgiFacts::default(), subprotocol).await;
+        let headers = ask.site.headers.websocket(&environment, connection);
         if let Some(rooms) = &ask.site.rooms {
             launcher.check_budget()?;
             let member = join(ask, connection, rooms, &script, id, &environment).await?;
-            return Ok(Self::Member(Box::new(member)));
+            return Ok((Self::Member(Box::new(member)), headers));
         }
         let permit = launcher.admit().await?;
         let (worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
-        Ok(Self::Process(Box::new(Process::new(connection.clone(), worker, permit, framing, &launcher.process))))
+        let process = Process::new(connection.clone(), worker, permit, framing, &launcher.process);
+        Ok((Self::Process(Box::new(process)), headers))
     }
 
     /// Runs the session with the client that `client` makes; the owner counts the bytes that wait in the session. `path` is

@@ -38,8 +38,9 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     if let (None, Some(first)) = (subprotocol, handshake::first_offer(headers)) {
         ask.site.subprotocol_warning.call_once(|| warn_of_offer(visitor, first));
     }
-    let partner = SessionPartner::start(ask, visitor, subprotocol, framing).await?;
-    let response = switching_protocols(&handshake::accept(headers), subprotocol);
+    let (partner, own_headers) = SessionPartner::start(ask, visitor, subprotocol, framing).await?;
+    let mut response = switching_protocols(&handshake::accept(headers), subprotocol);
+    response.headers_mut().extend(own_headers);
     // A refusal leaves the upgrade in its place: the page depends on it.
     let Some(upgrade) = ask.upgrade.take() else { return Ok(None) };
     run(ask, visitor.connection.clone(), upgrade, partner);

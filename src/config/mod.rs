@@ -7,6 +7,7 @@ mod file;
 mod framing;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod headers;
 mod keys;
 mod needs;
 mod places;

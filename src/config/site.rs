@@ -12,24 +12,18 @@ use super::{
     command::{check_first_line, command},
     error::Error,
     framing::framings,
+    headers::headers,
     needs,
 };
 use crate::{
     admission::Admission,
     answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
     budget::Budget,
-    cli::site::{AnswerFlags, PageFlags, RoomFlags, SharingWord, SiteFlags, SlowWord},
+    cli::site::{PageFlags, RoomFlags, SharingWord, SiteFlags, SlowWord},
     cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
     framing::Framing,
-    http::{
-        gate::Gate,
-        handshake::is_token,
-        headers::{self, Headers},
-        listed::ListedOrigin,
-        origin::Policy,
-        path::Root,
-    },
-    limits::{CGI_TIMEOUT, LINGER, MESSAGE_BYTES_MAX, OWN_HEADERS_MAX, PING_INTERVAL, SLOW_WAIT},
+    http::{gate::Gate, handshake::is_token, listed::ListedOrigin, origin::Policy, path::Root},
+    limits::{CGI_TIMEOUT, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, SLOW_WAIT},
     room::{
         options::{RoomOptions, Slow},
         registry::{Rooms, Sharing},
@@ -93,7 +87,7 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
         framings,
         subprotocols: subprotocols(flags.clients.subprotocol.as_ref())?,
         subprotocol_warning: Once::new(),
-        headers: own_headers(&flags.answers)?,
+        headers: headers(flags)?,
         socket,
         launcher: Launcher {
             admission,
@@ -172,26 +166,6 @@ fn subprotocols(flag: Option<&Flag<Items>>) -> Result<Vec<String>, Error> {
         is_token(name).then(|| name.to_owned()).ok_or_else(error)
     };
     names.map(check).collect()
-}
-
-fn own_headers(flags: &AnswerFlags) -> Result<Headers, Error> {
-    let read = |mut headers: Vec<_>, name, texts: Option<&Vec<Flag<String>>>| {
-        for text in texts.into_iter().flatten() {
-            let invalid = |why| {
-                Error::new(format!("invalid header `{}` in {name}: {why}", text.escape_debug()), "write `Name: value`")
-            };
-            headers.push(headers::parse(text).map_err(|why| invalid(why).about(text))?);
-            if headers.len() > OWN_HEADERS_MAX {
-                let message = format!("cannot add more than {OWN_HEADERS_MAX} headers to a response with {name}");
-                return Err(Error::new(message, "remove headers that no client reads").about(text));
-            }
-        }
-        Ok(headers)
-    };
-    let both = read(Vec::new(), "--header", flags.header.as_ref())?;
-    let websocket = read(both.clone(), "--header-ws", flags.header_ws.as_ref())?;
-    let http = read(both, "--header-http", flags.header_http.as_ref())?;
-    Ok(Headers { websocket: websocket.into_iter().collect(), http: http.into_iter().collect() })
 }
 
 fn socket_options(flags: &SiteFlags) -> SocketOptions {

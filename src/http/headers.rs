@@ -8,13 +8,17 @@ use hyper::{
     },
 };
 
-use super::page::Body;
+use super::{
+    page::Body,
+    template::{Template, TemplateFault},
+};
+use crate::{event::Event, peer::Connection, worker::variable::Variable};
 
 /// The headers, for the two kinds of answers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Headers {
     /// Sent with a 101: from `--header` and `--header-ws`.
-    pub(crate) websocket: HeaderMap,
+    pub(crate) websocket: Vec<OwnHeader>,
     /// Sent with any other answer, errors included: from `--header` and `--header-http`.
     pub(crate) http: HeaderMap,
 }
@@ -30,15 +34,47 @@ const RESERVED: [HeaderName; 7] = [
     SEC_WEBSOCKET_VERSION,
 ];
 
-/// Parses `Name: value`; an error says why the user may not set this header.
-pub(crate) fn parse(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
-    let (name, value) = text.split_once(':').ok_or("it is not `Name: value`")?;
-    let name: HeaderName = name.parse().map_err(|_| "the name has a character that no header's name has")?;
-    if RESERVED.contains(&name) {
-        return Err("wsd sets this header itself");
+/// A header of the user.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnHeader {
+    name: HeaderName,
+    value: Template,
+}
+
+/// The reason for which the user may not set a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderFault {
+    /// It breaks this rule of HTTP or of wsd.
+    Rule(&'static str),
+    /// Its value is no template.
+    Template(TemplateFault),
+}
+
+impl OwnHeader {
+    /// Parses `Name: value`.
+    pub(crate) fn parse(text: &str) -> Result<Self, HeaderFault> {
+        let (name, value) = text.split_once(':').ok_or(HeaderFault::Rule("it is not `Name: value`"))?;
+        let no_name = HeaderFault::Rule("the name has a character that no header's name has");
+        let name: HeaderName = name.parse().map_err(|_| no_name)?;
+        if RESERVED.contains(&name) {
+            return Err(HeaderFault::Rule("wsd sets this header itself"));
+        }
+        let value = Template::parse(value.trim_matches([' ', '\t'])).map_err(HeaderFault::Template)?;
+        if value.fill(&[]).is_none() {
+            return Err(HeaderFault::Rule("the value has a control character"));
+        }
+        Ok(Self { name, value })
     }
-    let value = value.trim_matches([' ', '\t']);
-    Ok((name, value.parse().map_err(|_| "the value has a control character")?))
+
+    /// Returns the name of the first variable in its value; `None` if the value is always the same.
+    pub(crate) fn variable(&self) -> Option<&str> {
+        self.value.variable()
+    }
+
+    /// Returns the name and the value with these variables; `None` if the value would break the header.
+    pub(crate) fn fill(&self, variables: &[Variable]) -> Option<(HeaderName, HeaderValue)> {
+        Some((self.name.clone(), self.value.fill(variables)?))
+    }
 }
 
 impl Headers {
@@ -50,12 +86,32 @@ impl Headers {
         response
     }
 
-    /// Adds the headers to an answer; they replace wsd's headers of the same name.
+    /// Adds the headers to an answer; they replace wsd's headers of the same name. A 101 has [its own](Self::websocket) already.
     pub(crate) fn add(&self, mut response: Response<Body>) -> Response<Body> {
-        let is_websocket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        let own = if is_websocket { &self.websocket } else { &self.http };
-        response.headers_mut().extend(own.clone());
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().extend(self.http.clone());
+        }
         response
+    }
+
+    /// Returns the headers of a 101 for a session with these variables; they replace wsd's headers of the same name. Drops and
+    /// logs a header whose value the variables break.
+    pub(crate) fn websocket(&self, variables: &[Variable], connection: &Connection) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(self.websocket.len());
+        for header in &self.websocket {
+            match header.fill(variables) {
+                Some((name, value)) => {
+                    headers.append(name, value);
+                }
+                None => Event::HeaderDropped {
+                    conn: connection.id,
+                    name: header.name.as_str(),
+                    why: "a variable has a control character",
+                }
+                .emit(),
+            }
+        }
+        headers
     }
 }
 
@@ -66,10 +122,19 @@ mod tests {
     #[test]
     fn headers_are_checked() {
         for good in ["X-A: b", "X-A:b", "X-A:", "x-a: b: c", "Server: me"] {
-            assert!(parse(good).is_ok(), "{good}");
+            assert!(OwnHeader::parse(good).is_ok(), "{good}");
         }
-        for bad in ["X-A", "X A: b", ": b", "X-A: b\r\nX-B: c", "Connection: close", "sec-websocket-accept: x"] {
-            assert!(parse(bad).is_err(), "{bad}");
+        for bad in [
+            "X-A",
+            "X A: b",
+            ": b",
+            "X-A: b\r\nX-B: c",
+            "X-A: ${PATH_INFO}\u{1}",
+            "X-A: ${",
+            "Connection: close",
+            "sec-websocket-accept: x",
+        ] {
+            assert!(OwnHeader::parse(bad).is_err(), "{bad}");
         }
     }
 }

@@ -10,4 +10,5 @@ mod pace;
 pub(crate) mod page;
 pub(crate) mod path;
 pub(crate) mod refusal;
+pub(crate) mod template;
 mod wire;

@@ -8,6 +8,46 @@ use crate::peer::{Connection, Tls};
 /// The name and the version of wsd as `SERVER_SOFTWARE` and `--version` show them.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The variables of a session, besides those of its request's headers (`HTTP_*`). A program has the last six only if they
+/// apply: with a chosen subprotocol, with TLS, with a client's certificate.
+pub(crate) const CGI_NAMES: [&str; 26] = [
+    "UNIQUE_ID",
+    "REMOTE_ADDR",
+    "REMOTE_HOST",
+    "REMOTE_PORT",
+    "REMOTE_USER",
+    "REMOTE_IDENT",
+    "AUTH_TYPE",
+    "PATH_INFO",
+    "PATH_TRANSLATED",
+    "QUERY_STRING",
+    "REQUEST_URI",
+    "REQUEST_METHOD",
+    "SCRIPT_NAME",
+    "SERVER_NAME",
+    "SERVER_PORT",
+    "SERVER_PROTOCOL",
+    "SERVER_SOFTWARE",
+    "GATEWAY_INTERFACE",
+    "CONTENT_LENGTH",
+    "CONTENT_TYPE",
+    "SEC_WEBSOCKET_PROTOCOL",
+    "HTTPS",
+    "SSL_PROTOCOL",
+    "SSL_CIPHER",
+    "SSL_CLIENT_VERIFY",
+    "SSL_CLIENT_S_DN",
+];
+
+/// Whether a session may have a variable of this name.
+pub(crate) fn is_cgi_name(name: &str) -> bool {
+    let is_of_header = |rest: &str| {
+        let is_known = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"_.".contains(&byte);
+        !rest.is_empty() && rest.bytes().all(is_known)
+    };
+    CGI_NAMES.contains(&name) || name.strip_prefix("HTTP_").is_some_and(is_of_header)
+}
+
 /// The part that all environments share.
 #[derive(Clone, Debug)]
 pub(crate) struct EnvironOptions {
@@ -212,6 +252,37 @@ mod tests {
         for (host, name, port) in table {
             assert_eq!(split_host(host.as_bytes(), "80"), (name.as_bytes(), port.as_bytes()), "{host}");
         }
+    }
+
+    #[test]
+    fn every_variable_of_a_session_is_known_by_name() {
+        let client = Some("CN=a".to_owned());
+        let tls = Tls { protocol: "TLSv1.3", cipher: "x".into(), client };
+        let mut connection = Connection::none();
+        connection.tls = Some(tls.into());
+        let options = EnvironOptions { software: "wsd".to_owned(), inherited: Vec::new() };
+        let facts = Facts {
+            id: "",
+            connection: &connection,
+            remote_host: "",
+            auth_type: "",
+            user: "",
+            protocol: "",
+            method: "",
+            target: "",
+            script_name: b"",
+            path_info: b"",
+            path: b"",
+            query: "",
+            headers: &[],
+            subprotocol: Some("chat"),
+            content: CgiFacts::default(),
+        };
+        let mut names: Vec<_> = variables(&options, &facts).iter().map(|variable| variable.name().to_owned()).collect();
+        let mut known: Vec<std::ffi::OsString> = CGI_NAMES.map(Into::into).into();
+        names.sort();
+        known.sort();
+        assert_eq!(names, known);
     }
 
     #[test]

@@ -213,3 +213,105 @@ fn a_script_header_of_the_same_name_stays() {
         assert_eq!(head.lines().filter(|known| *known == line).count(), 1, "{line}:\n{response}");
     }
 }
+
+/// Begins a session at `path` with these headers. Returns it after its 101.
+fn session(server: &Server, path: &str, headers: &str) -> (crate::harness::websocket::Client, Response) {
+    let mut connection = server.http();
+    connection.send(crate::harness::websocket::upgrade_request(&server.host(), path, headers));
+    let response = connection.response("GET");
+    assert_eq!(response.status, 101, "{response}");
+    (crate::harness::websocket::Client::upgraded(connection), response)
+}
+
+#[test]
+fn the_headers_of_a_101_hold_the_variables_of_its_program() {
+    let flags = ["--header-ws=Acp-Connection-Id: ${UNIQUE_ID}", "--header-ws=X-From: ${REMOTE_ADDR}, $${x}, $5"];
+    let server = Server::shell(&flags, "echo $UNIQUE_ID; read -r _", &[]);
+    let mut ids = Vec::new();
+
+    for _ in 0..3 {
+        let (mut client, response) = session(&server, "/", "");
+        let id = response.header("acp-connection-id").unwrap().to_owned();
+        assert_eq!((client.line(), id.len()), (id.clone(), 32));
+        assert_eq!(response.header("x-from"), Some("127.0.0.1, ${x}, $5"));
+        ids.push(id);
+    }
+
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 3, "each session has its own");
+}
+
+#[test]
+fn the_headers_of_a_101_hold_parts_of_the_request() {
+    let flag = "--header-ws=X-Echo: [${QUERY_STRING}|${HTTP_X_MINE}|${HTTP_X_NONE}|${SEC_WEBSOCKET_PROTOCOL}]";
+    let server = Server::command(&[flag, "--header-ws=X-Echo: second", "--subprotocol=chat"], &["cat"]);
+
+    let (_client, response) = session(&server, "/?a=%C3%A9", "X-Mine: me\r\nSec-WebSocket-Protocol: x, chat\r\n");
+
+    let echo = response.head.lines().filter_map(|line| line.strip_prefix("X-Echo: "));
+    assert_eq!(echo.collect::<Vec<_>>(), ["[a=%C3%A9|me||chat]", "second"], "{response}");
+}
+
+#[test]
+fn in_a_room_a_header_names_the_client_as_the_program_knows_it() {
+    let flags = ["--shared", "--framing=json", "--header-ws=X-Client: ${UNIQUE_ID}"];
+    let script = r#"while read -r line; do echo "{\"text\":\"$(echo "$line" | grep -o '"client":"[^"]*"' | cut -d'"' -f4)\"}"; done"#;
+    let server = Server::shell(&flags, script, &[]);
+
+    let (mut client, response) = session(&server, "/", "");
+
+    assert_eq!(Some(client.line().as_str()), response.header("x-client"));
+}
+
+#[test]
+fn a_header_that_a_variable_would_break_is_dropped_and_logged() {
+    let flags = ["--header-ws=X-Path: ${PATH_INFO}", "--header-ws=X-Sure: ${REMOTE_ADDR}"];
+    let server = Server::command(&flags, &["cat"]);
+
+    for bad in ["/a%0d%0aX-Evil:%201", "/%7f"] {
+        let (mut client, response) = session(&server, bad, "");
+        assert_eq!((response.header("x-path"), response.header("x-evil")), (None, None), "{response}");
+        assert_eq!(response.header("x-sure"), Some("127.0.0.1"));
+        client.text("it works");
+        assert_eq!(client.line(), "it works");
+        server.expect_log("header dropped");
+        server.expect_log("name=x-path");
+    }
+
+    assert_eq!(session(&server, "/%C3%A9", "").1.header("x-path"), Some("/é"));
+}
+
+#[test]
+fn a_variable_that_no_session_has_is_refused_at_the_start() {
+    let table = [
+        ("${UNIQE_ID}", "unknown variable `UNIQE_ID`", "did you mean ${UNIQUE_ID}?"),
+        ("${unique_id}", "unknown variable `unique_id`", "did you mean ${UNIQUE_ID}?"),
+        ("a ${HOME} b", "unknown variable `HOME`", "use a CGI variable, such as ${UNIQUE_ID}"),
+        ("${}", "unknown variable ``", "use a CGI variable"),
+        ("${UNIQUE_ID", "a `${` has no `}`", "write $${ for a literal ${"),
+    ];
+    for (value, why, hint) in table {
+        let outcome = run(&["--port=0", "--header-ws", &format!("X-A: {value}"), "cat"]);
+
+        assert_eq!(outcome.status, Some(1), "{value}: {outcome:?}");
+        for text in ["in --header-ws: ", why, hint] {
+            assert!(outcome.stderr.contains(text), "{value}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn variables_are_refused_in_headers_of_answers_without_a_program() {
+    for flag in ["--header", "--header-http"] {
+        let outcome = run(&["--port=0", flag, "X-A: ${UNIQUE_ID}", "cat"]);
+
+        assert_eq!(outcome.status, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.contains(&format!("cannot use `${{UNIQUE_ID}}` in {flag}: ")), "{outcome:?}");
+        assert!(outcome.stderr.contains("hint: use --header-ws"), "{outcome:?}");
+    }
+
+    let server = Server::command(&["--header=X-A: $${UNIQUE_ID} $5"], &["cat"]);
+    assert_eq!(server.get("/x", "").header("x-a"), Some("${UNIQUE_ID} $5"));
+    assert_eq!(upgrade(&server, "").1.header("x-a"), Some("${UNIQUE_ID} $5"));
+}
