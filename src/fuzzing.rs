@@ -1,10 +1,12 @@
 //! Properties that hold for any input: one function for each target in `fuzz/`, which panics if a property fails.
 
 mod framings;
+mod protocols;
 
 use std::sync::LazyLock;
 
 pub use framings::{json, length, lines, nul};
+pub use protocols::{jsonrpc, lsp};
 
 use crate::{
     answer::{self, routes::Routes},
@@ -130,12 +132,14 @@ mod tests {
     #[test]
     fn the_seeds_of_the_fuzz_targets_break_no_law() {
         type Named = (&'static str, fn(&[u8]));
-        const TARGETS: [Named; 9] = [
+        const TARGETS: [Named; 11] = [
             ("frames", super::frames),
             ("lines", super::lines),
             ("json", super::json),
             ("nul", super::nul),
             ("length", super::length),
+            ("jsonrpc", super::jsonrpc),
+            ("lsp", super::lsp),
             ("cgi_head", super::cgi_head),
             ("target", super::target),
             ("origin", super::origin),
@@ -164,11 +168,43 @@ mod tests {
     #[test]
     fn random_output_of_such_parts_breaks_no_law_of_a_framing() {
         type Codec = (fn(&[u8]), &'static [&'static [u8]]);
-        const CODECS: [Codec; 4] = [
+        const CODECS: [Codec; 6] = [
             (super::lines, &[b"\n", b"\r\n", b"\r", b"a", "é".as_bytes(), "😀".as_bytes(), b"\xF0\x9F", b"\xFF"]),
             (super::json, &[b"{\"text\":\"", b"\"}\n", b"a", b"\\ud83d", b"\xFF", b"\n", b"{\"close\":\"7\"}"]),
             (super::nul, &[b"\0", b"\n", b"\r", b"a", "é".as_bytes(), "😀".as_bytes(), b"\xF0\x9F", b"\xFF"]),
             (super::length, &[b"\0", b"\0\0\0", b"\x01", b"\x02a", b"\0\0\0\x03abc", b"\0\0\x01", b"\xFF"]),
+            (
+                super::jsonrpc,
+                &[
+                    b"{",
+                    b"}",
+                    b"\"a\"",
+                    b":1",
+                    b"\\",
+                    b"\n",
+                    b"\r",
+                    b"\t",
+                    b" ",
+                    "😀".as_bytes(),
+                    b"\xEF\xBB\xBF",
+                    b"\xFF",
+                ],
+            ),
+            (
+                super::lsp,
+                &[
+                    b"Content-Length: 3",
+                    b"content-length:1",
+                    b"Content-Type: a/b",
+                    b"\r\n",
+                    b"\n",
+                    b"\r\n\r\n",
+                    b"{}\n",
+                    "é".as_bytes(),
+                    b"-",
+                    b"\xFF",
+                ],
+            ),
         ];
         for (law, parts) in CODECS {
             for seed in 1..=500 {

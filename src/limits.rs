@@ -56,6 +56,8 @@ pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The time that a worker has to end by itself before SIGINT; `--closems` is added to each such time. websocketd's figures.
 pub(crate) const UNTIL_SIGINT: Duration = Duration::from_millis(100);
+/// `--closems` by default with `--acp`: an agent that reads the end of its input saves its session, and ends its own programs.
+pub(crate) const ACP_PATIENCE: Duration = Duration::from_secs(2);
 /// The time after SIGINT and before SIGTERM; see [`UNTIL_SIGINT`].
 pub(crate) const UNTIL_SIGTERM: Duration = Duration::from_millis(250);
 /// The time after SIGTERM and before SIGKILL; see [`UNTIL_SIGINT`].
@@ -198,6 +200,12 @@ pub(crate) const TLS_PORT: u16 = 8443;
 
 /// Bytes of a line of a program with `--framing=json`; wsd logs and skips a longer one. 4 MiB hold 3 MiB in base64.
 pub(crate) const COMMAND_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of the header of a message with `--framing=lsp`; the session ends with 1011 beyond. A usual one has 25.
+pub(crate) const LSP_HEADER_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes of the body of such a message, in its header; the session ends with 1011 beyond. wsd keeps no body in memory.
+pub(crate) const LSP_BODY_BYTES_MAX: usize = 1 << 31;
 
 /// Invalid lines of such a program that wsd logs in a second; beyond, it logs their number.
 pub(crate) const LOGGED_LINES_MAX: u64 = 10;

@@ -65,6 +65,10 @@ pub(crate) struct ProgramFlags {
     #[arg(long, value_name = "HOW", action = ArgAction::Set, value_delimiter = ',')]
     #[serde(default, deserialize_with = "listed")]
     pub(crate) framing: Option<Vec<Flag<FramingWord>>>,
+    /// Serve an agent of the Agent Client Protocol: --framing=jsonrpc, the header Acp-Connection-Id, no binary messages,
+    /// and --closems=2000
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) acp: Option<Flag<bool>>,
     /// Send and receive raw bytes; short for --framing=chunks
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) binary: Option<Flag<bool>>,
@@ -166,7 +170,9 @@ pub(crate) struct AnswerFlags {
 
 words! {
     /// The delimiting of messages on stdin and stdout.
-    FramingWord { Lines = "lines", Chunks = "chunks", Json = "json", Nul = "nul", Length = "length" }
+    FramingWord {
+        Lines = "lines", Chunks = "chunks", Json = "json", Nul = "nul", Length = "length", JsonRpc = "jsonrpc", Lsp = "lsp"
+    }
 
     /// The clients that share a program.
     SharingWord { All = "all" | "true", Path = "path", Off = "false" }

@@ -11,10 +11,21 @@ use crate::{
 
 /// Returns the framings of a site: those of `--framing`, or the one that other flags imply.
 pub(super) fn framings(flags: &SiteFlags) -> Result<Framings, Error> {
-    let ProgramFlags { framing, binary, passstderr, .. } = &flags.programs;
+    let ProgramFlags { framing, binary, passstderr, acp, .. } = &flags.programs;
     let given = framing.as_deref().unwrap_or_default();
     let is_all = |word| given.iter().all(|flag| flag.value == word);
     let (is_binary, wants_both) = (is_on(binary), is_on(passstderr));
+    check_answers(flags, given)?;
+    if is_on(acp) {
+        let other = match () {
+            () if is_binary => "--binary",
+            () if wants_both => "--passstderr",
+            () if !is_all(FramingWord::JsonRpc) => "--framing",
+            () => return Ok(Framings::only(Framing::Acp)),
+        };
+        let message = format!("cannot combine --acp and {other}: --acp is a kind of --framing=jsonrpc");
+        return Err(Error::new(message, "remove one of them").about(acp));
+    }
     if is_binary && wants_both && given.is_empty() {
         return Err(Error::contradiction("--binary", "--passstderr").about(binary).about(passstderr));
     }
@@ -32,6 +43,23 @@ pub(super) fn framings(flags: &SiteFlags) -> Result<Framings, Error> {
     }
     let implied = Framings::only(if is_binary { Framing::Chunks } else { Framing::Lines });
     Ok(Framings::of(given.iter().map(|flag| framing_of(flag.value)).collect()).unwrap_or(implied))
+}
+
+/// Refuses a program whose messages are answers to one client, if several share it.
+fn check_answers(flags: &SiteFlags, given: &[Flag<FramingWord>]) -> Result<(), Error> {
+    if flags.rooms.sharing() == SharingWord::Off {
+        return Ok(());
+    }
+    let acp = flags.programs.acp.as_ref().filter(|acp| acp.value);
+    let is_answering = |flag: &&Flag<FramingWord>| matches!(flag.value, FramingWord::JsonRpc | FramingWord::Lsp);
+    let (name, at) = match (acp, given.iter().find(is_answering)) {
+        (Some(acp), _) => ("--acp", acp.at),
+        (None, Some(flag)) if flag.value == FramingWord::Lsp => ("--framing=lsp", flag.at),
+        (None, Some(flag)) => ("--framing=jsonrpc", flag.at),
+        (None, None) => return Ok(()),
+    };
+    let message = format!("cannot combine {name} and --shared: answers to one client would go to all");
+    Err(Error::new(message, "remove --shared: each client gets a program of its own").about(&flags.rooms.shared).at(at))
 }
 
 /// Refuses several framings where a program can have only one.
@@ -58,5 +86,7 @@ fn framing_of(word: FramingWord) -> Framing {
         FramingWord::Length => Framing::Length,
         FramingWord::Chunks => Framing::Chunks,
         FramingWord::Json => Framing::Json,
+        FramingWord::JsonRpc => Framing::JsonRpc,
+        FramingWord::Lsp => Framing::Lsp,
     }
 }

@@ -2,20 +2,28 @@
 
 use super::error::Error;
 use crate::{
-    cli::{site::SiteFlags, value::Flag},
+    cli::{
+        site::SiteFlags,
+        value::{Flag, is_on},
+    },
     http::{
         headers::{HeaderFault, Headers, OwnHeader},
         template::TemplateFault,
     },
     limits::OWN_HEADERS_MAX,
-    worker::environ::CGI_NAMES,
+    worker::names::CGI_NAMES,
 };
 
 /// Returns the headers of a site.
 pub(super) fn headers(flags: &SiteFlags) -> Result<Headers, Error> {
+    let is_acp = is_on(&flags.programs.acp);
     let flags = &flags.answers;
     let both = read(Vec::new(), "--header", flags.header.as_ref())?;
-    let websocket = read(both.clone(), "--header-ws", flags.header_ws.as_ref())?;
+    let mut websocket = read(both.clone(), "--header-ws", flags.header_ws.as_ref())?;
+    let of_acp = OwnHeader::parse("Acp-Connection-Id: ${UNIQUE_ID}").ok();
+    if let Some(header) = of_acp.filter(|header| is_acp && !websocket.iter().any(|own| own.is_namesake(header))) {
+        websocket.push(header);
+    }
     let http = read(both, "--header-http", flags.header_http.as_ref())?;
     // Without variables, since `read` refuses them there.
     Ok(Headers { websocket, http: http.iter().filter_map(|header| header.fill(&[])).collect() })

@@ -23,7 +23,7 @@ use crate::{
     cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
     framing::Framing,
     http::{gate::Gate, handshake::is_token, listed::ListedOrigin, origin::Policy, path::Root},
-    limits::{CGI_TIMEOUT, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, SLOW_WAIT},
+    limits::{ACP_PATIENCE, CGI_TIMEOUT, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, SLOW_WAIT},
     room::{
         options::{RoomOptions, Slow},
         registry::{Rooms, Sharing},
@@ -69,7 +69,7 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
     let files = root("--staticdir", flags.served.staticdir.as_ref())?;
     let scripts = scripts(recipe, dir)?;
     let cgi_timeout = flags.programs.cgi_timeout.as_deref().map_or(CGI_TIMEOUT, |secs| secs.0);
-    let patience = flags.programs.closems.as_deref().map_or(Duration::ZERO, |millis| millis.0);
+    let patience = patience(flags);
     let socket = socket_options(flags);
     let message_bytes_max = socket.message_bytes_max;
     let process = ProcessOptions { message_bytes_max, patience, budget: budget.clone() };
@@ -99,6 +99,12 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
             lookup: is_on(&flags.programs.reverselookup).then(Lookup::new),
         },
     })
+}
+
+/// Returns the time added to each wait before a signal.
+fn patience(flags: &SiteFlags) -> Duration {
+    let default = if is_on(&flags.programs.acp) { ACP_PATIENCE } else { Duration::ZERO };
+    flags.programs.closems.as_deref().map_or(default, |millis| millis.0)
 }
 
 fn scripts(recipe: &Recipe, dir: Option<Root>) -> Result<Option<Scripts>, Error> {

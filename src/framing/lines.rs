@@ -73,7 +73,7 @@ impl<const END: u8> Lines<END> {
         self.held.capacity()
     }
 
-    /// See [`Decoder::has_replaced`](super::Decoder::has_replaced).
+    /// Whether it has replaced bytes that are not UTF-8.
     pub(super) fn has_replaced(&self) -> bool {
         self.has_replaced
     }
@@ -143,7 +143,7 @@ pub(super) fn join<'a>(held: &'a mut Vec<u8>, more: &'a [u8]) -> &'a [u8] {
 }
 
 /// Returns a line without the `\r` of a `\r\n`. Only a `\n` may have one.
-fn without_cr<const END: u8>(line: &[u8]) -> &[u8] {
+pub(super) fn without_cr<const END: u8>(line: &[u8]) -> &[u8] {
     if END == b'\n' { line.strip_suffix(b"\r").unwrap_or(line) } else { line }
 }
 

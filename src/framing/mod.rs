@@ -2,15 +2,19 @@
 
 pub(crate) mod choice;
 pub(crate) mod events;
+mod jsonrpc;
 mod length;
 pub(crate) mod lines;
+mod lsp;
 mod nul;
 mod results;
 mod streams;
 
 use crate::message::{Kind, Piece};
+use jsonrpc::JsonLines;
 use length::LengthMessages;
 use lines::Lines;
+use lsp::{LspBodies, LspClient};
 use nul::NulTexts;
 pub(crate) use results::{Decoded, Garbled, Heard, Rejected};
 use streams::StreamLines;
@@ -30,6 +34,12 @@ pub(crate) enum Framing {
     Json,
     /// Input as lines; the lines of both output streams as objects of JSON (`--passstderr`).
     Streams,
+    /// A value of JSON on each line; see [`jsonrpc`].
+    JsonRpc,
+    /// As [`Framing::JsonRpc`], without binary messages (`--acp`).
+    Acp,
+    /// A header and a body for each message; see [`lsp`].
+    Lsp,
     /// Single bytes: a framing for tests. A `!` breaks it, in either direction; a `?` is no message.
     #[cfg(test)]
     Picky,
@@ -49,7 +59,9 @@ impl Framing {
             Self::Length => Some("wsd.length"),
             Self::Chunks => Some("wsd.chunks"),
             Self::Json => Some("wsd.json"),
-            Self::Streams => None,
+            Self::JsonRpc => Some("wsd.jsonrpc"),
+            Self::Lsp => Some("wsd.lsp"),
+            Self::Streams | Self::Acp => None,
             #[cfg(test)]
             Self::Picky => None,
         }
@@ -67,6 +79,9 @@ impl Framing {
             Self::Chunks => Encoder::Chunks,
             Self::Nul => Encoder::Nul,
             Self::Length => Encoder::Length,
+            Self::JsonRpc => Encoder::JsonRpc,
+            Self::Acp => Encoder::Acp,
+            Self::Lsp => Encoder::Lsp(LspClient::default()),
             #[cfg(test)]
             Self::Picky => Encoder::Picky,
         }
@@ -81,6 +96,8 @@ impl Framing {
             Self::Nul => Decoder::Nul(NulTexts::default()),
             Self::Length => Decoder::Length(LengthMessages::new(message_bytes_max)),
             Self::Streams => Decoder::Streams(StreamLines::new("stdout"), StreamLines::new("stderr")),
+            Self::JsonRpc | Self::Acp => Decoder::JsonRpc(JsonLines::default()),
+            Self::Lsp => Decoder::Lsp(LspBodies::default()),
             #[cfg(test)]
             Self::Picky => Decoder::Picky,
         }
@@ -98,21 +115,30 @@ pub(crate) enum Encoder {
     Nul,
     /// See [`Framing::Length`].
     Length,
+    /// See [`Framing::JsonRpc`].
+    JsonRpc,
+    /// See [`Framing::Acp`].
+    Acp,
+    /// See [`Framing::Lsp`].
+    Lsp(LspClient),
     /// See [`Framing::Picky`].
     #[cfg(test)]
     Picky,
 }
 
 impl Encoder {
-    /// Appends a client's message to `input`; appends nothing unless it returns [`Heard::Message`].
+    /// Appends a client's message to `input`; appends nothing if it returns [`Heard::Ignored`].
     ///
     /// Fails if the framing cannot take the message. The encoder must not be used after a failure.
-    pub(crate) fn encode(&mut self, _: Kind, message: &[u8], input: &mut Vec<u8>) -> Result<Heard, Rejected> {
+    pub(crate) fn encode(&mut self, kind: Kind, message: &[u8], input: &mut Vec<u8>) -> Result<Heard, Rejected> {
         match self {
             Self::Lines => lines::encode::<b'\n'>(message, input),
             Self::Chunks => input.extend_from_slice(message),
             Self::Nul => nul::encode(message, input),
             Self::Length => length::encode(message, input)?,
+            Self::Acp if kind == Kind::Binary => return Ok(Heard::Ignored("it is binary")),
+            Self::JsonRpc | Self::Acp => return jsonrpc::encode(kind, message, input),
+            Self::Lsp(client) => return client.encode(kind, message, input),
             #[cfg(test)]
             Self::Picky => return picky::encode(message, input),
         }
@@ -133,6 +159,10 @@ pub(crate) enum Decoder {
     Length(LengthMessages),
     /// See [`Framing::Streams`]: standard output and standard error.
     Streams(StreamLines, StreamLines),
+    /// See [`Framing::JsonRpc`].
+    JsonRpc(JsonLines),
+    /// See [`Framing::Lsp`].
+    Lsp(LspBodies),
     /// See [`Framing::Picky`].
     #[cfg(test)]
     Picky,
@@ -150,6 +180,8 @@ impl Decoder {
             Self::Length(messages) => return messages.decode(output, &mut |piece| emit(Decoded::Piece(piece))),
             Self::Chunks => emit(Decoded::Piece(Piece::whole(Kind::Binary, output))),
             Self::Streams(stdout, _) => stdout.decode(output, &mut |piece| emit(Decoded::Piece(piece))),
+            Self::JsonRpc(lines) => lines.decode(output, emit),
+            Self::Lsp(bodies) => return bodies.decode(output, emit),
             #[cfg(test)]
             Self::Picky => return picky::decode(output, emit),
         }
@@ -165,16 +197,18 @@ impl Decoder {
 
     /// Emits the messages that the end of the output completes: a last line without a newline. Fails if a message is cut.
     pub(crate) fn finish(&mut self, emit: &mut impl FnMut(Decoded<'_>)) -> Result<(), Garbled> {
-        let emit = &mut |piece: Piece<'_>| emit(Decoded::Piece(piece));
+        let mut emit_piece = |piece: Piece<'_>| emit(Decoded::Piece(piece));
         match self {
-            Self::Lines(lines) => lines.finish(emit),
-            Self::Nul(texts) => texts.finish(emit),
+            Self::Lines(lines) => lines.finish(&mut emit_piece),
+            Self::Nul(texts) => texts.finish(&mut emit_piece),
             Self::Length(messages) => return messages.finish(),
             Self::Chunks => {}
             Self::Streams(stdout, stderr) => {
-                stdout.finish(emit);
-                stderr.finish(emit);
+                stdout.finish(&mut emit_piece);
+                stderr.finish(&mut emit_piece);
             }
+            Self::JsonRpc(lines) => lines.finish(emit),
+            Self::Lsp(bodies) => return bodies.finish(emit),
             #[cfg(test)]
             Self::Picky => {}
         }
@@ -189,18 +223,30 @@ impl Decoder {
             Self::Length(messages) => messages.held(),
             Self::Chunks => 0,
             Self::Streams(stdout, stderr) => stdout.held() + stderr.held(),
+            Self::JsonRpc(lines) => lines.held(),
+            Self::Lsp(bodies) => bodies.held(),
             #[cfg(test)]
             Self::Picky => 0,
         }
     }
 
-    /// Whether the decoder has replaced bytes of text that are not UTF-8.
-    pub(crate) fn has_replaced(&self) -> bool {
-        match self {
-            Self::Lines(lines) => lines.has_replaced(),
-            Self::Nul(texts) => texts.has_replaced(),
-            _ => false,
+    /// Emits the output as it is from now on; see [`Heard::Stream`].
+    pub(crate) fn begin_stream(&mut self) {
+        if let Self::Lsp(bodies) = self {
+            bodies.begin_stream();
         }
+    }
+
+    /// Returns advice once the output was not UTF-8, or named another charset.
+    pub(crate) fn utf8_hint(&self) -> Option<&'static str> {
+        let (is_wrong, hint) = match self {
+            Self::Lines(lines) => (lines.has_replaced(), "set --framing=chunks to send bytes unchanged"),
+            Self::Nul(texts) => (texts.has_replaced(), "set --framing=chunks to send bytes unchanged"),
+            Self::JsonRpc(lines) => (lines.has_replaced(), "let the program write JSON in UTF-8"),
+            Self::Lsp(bodies) => (bodies.has_other_charset(), "let the program send the charset utf-8"),
+            _ => (false, ""),
+        };
+        is_wrong.then_some(hint)
     }
 }
 

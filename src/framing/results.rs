@@ -7,8 +7,9 @@ use crate::message::Piece;
 pub(crate) enum Heard {
     /// It was appended for the worker.
     Message,
+    /// It was appended, and is the first of a stream without borders: so shall the output be from now on.
+    Stream,
     /// It was dropped, for this reason; the session goes on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "lines and chunks take every message"))]
     Ignored(&'static str),
 }
 
@@ -16,13 +17,15 @@ pub(crate) enum Heard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rejected(pub(crate) &'static str);
 
+/// The fault of a binary message whose bytes must be text.
+pub(super) const NOT_TEXT: Rejected = Rejected("not UTF-8");
+
 /// The next part of a worker's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decoded<'a> {
     /// A piece of a message for the client.
     Piece(Piece<'a>),
     /// A line that is no message. wsd logs it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "each line and each chunk is a message"))]
     Junk(&'a [u8]),
 }
 

@@ -66,6 +66,11 @@ impl OwnHeader {
         Ok(Self { name, value })
     }
 
+    /// Whether this header has the name of `other`.
+    pub(crate) fn is_namesake(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+
     /// Returns the name of the first variable in its value; `None` if the value is always the same.
     pub(crate) fn variable(&self) -> Option<&str> {
         self.value.variable()

@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use hyper::header::HeaderValue;
 
-use crate::worker::{environ::is_cgi_name, variable::Variable};
+use crate::worker::{names::is_cgi_name, variable::Variable};
 
 /// A value that is complete once the variables of a session are known.
 #[derive(Clone, Debug, PartialEq, Eq)]

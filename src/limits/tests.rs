@@ -17,6 +17,9 @@ fn number(number: usize) -> String {
 }
 
 fn bytes(bytes: usize) -> String {
+    if bytes.is_multiple_of(1 << 30) {
+        return format!("{} GiB", bytes >> 30);
+    }
     if bytes.is_multiple_of(1 << 20) { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
 }
 
@@ -27,12 +30,14 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 29] = [
+    let table: [(&str, &[String], &[String]); 31] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("a program's line", &[], &[bytes(LINE_BYTES_HELD), bytes(ROOM_MESSAGE_BYTES_MAX)]),
         ("a line with `--framing=json`", &[bytes(COMMAND_BYTES_MAX)], &[]),
         ("invalid lines with `--framing=json` in the log", &[LOGGED_LINES_MAX.to_string()], &[]),
+        ("a header with `--framing=lsp`", &[bytes(LSP_HEADER_BYTES_MAX)], &[]),
+        ("a body with `--framing=lsp`", &[bytes(LSP_BODY_BYTES_MAX)], &[]),
         ("clients of a room", &[number(SEATS_MAX)], &[]),
         ("bytes that wait in wsd", &[bytes(BUFFER_BYTES_MAX)], &[]),
         ("bytes that wait for a client of a room", &[bytes(SEAT_BYTES_MAX)], &[]),

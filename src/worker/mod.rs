@@ -7,6 +7,7 @@ pub(crate) mod environ;
 #[cfg(target_os = "linux")]
 pub(crate) mod guard;
 pub(crate) mod input;
+pub(crate) mod names;
 mod orphans;
 pub(crate) mod output;
 pub(crate) mod outputs;

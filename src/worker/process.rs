@@ -117,7 +117,7 @@ impl Partner for Process {
                 Read::Over => return Poll::Ready(self.finish_output(client)),
             };
             let mut messages = 0;
-            let had_replaced = self.decoder.has_replaced();
+            let had_hint = self.decoder.utf8_hint().is_some();
             let Self { decoder, connection, .. } = self;
             let mut emit = |decoded: Decoded<'_>| take(decoded, client, &mut messages, connection);
             let decoded = match source {
@@ -127,8 +127,7 @@ impl Partner for Process {
                     Ok(())
                 }
             };
-            if self.decoder.has_replaced() && !had_replaced {
-                let hint = "set --framing=chunks to send bytes unchanged";
+            if let Some(hint) = self.decoder.utf8_hint().filter(|_| !had_hint) {
                 Event::WorkerNotText { conn: self.connection.id, hint }.emit();
             }
             Poll::Ready(match decoded {
@@ -152,7 +151,11 @@ impl Partner for Process {
     }
 
     fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<Heard, Rejected> {
-        self.encoder.encode(kind, payload, self.input.buffer())
+        let heard = self.encoder.encode(kind, payload, self.input.buffer())?;
+        if heard == Heard::Stream {
+            self.decoder.begin_stream();
+        }
+        Ok(heard)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -89,7 +89,7 @@ fn bash_completes_flags_and_their_words() {
     let table: [(&[&str], &[&str]); 5] = [
         (&["--check", "--port", "1", "--unix"], &["--unixsocket"]),
         (&["--check", "--loglevel", "a"], &["access"]),
-        (&["--check", "--framing", ""], &["chunks", "json", "length", "lines", "nul"]),
+        (&["--check", "--framing", ""], &["chunks", "json", "jsonrpc", "length", "lines", "lsp", "nul"]),
         (&["--check", "--slow", "d"], &["drop"]),
         (&["--check", "--config", "some-fi"], &["some-file"]),
     ];

@@ -74,7 +74,7 @@ fn each_flag_is_a_key_of_the_file() {
 fn the_words_of_a_flag_are_the_same_everywhere() {
     let help = help();
     for (flag, words) in [
-        ("framing", &["lines", "chunks", "json", "nul", "length"][..]),
+        ("framing", &["lines", "chunks", "json", "nul", "length", "jsonrpc", "lsp"][..]),
         ("shared", &["all", "true", "path", "false"]),
         ("slow", &["close", "drop", "wait"]),
         ("loglevel", &["debug", "trace", "access", "info", "warn", "error", "fatal", "none"]),
