@@ -80,7 +80,7 @@ fn pour(client: &mut Connection, talk: &Talk, framing: Framing, deadline: Instan
         client.send(talk.all())?;
         count += talk.messages() as u64;
     }
-    let bytes = count * (talk.text.message_bytes() + framing.encode(b"").len()) as u64;
+    let bytes = count * talk.text.encoded(framing).message_bytes() as u64;
     client.send(&frame(OPCODE_TEXT, worker::sink_end(bytes).as_bytes()))?;
     client.receive_until(1)?;
     Ok(count)

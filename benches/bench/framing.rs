@@ -10,10 +10,12 @@ pub(crate) enum Framing {
     Lines,
     Nul,
     Length,
+    JsonRpc,
+    Lsp,
 }
 
 impl Framing {
-    const ALL: [Self; 3] = [Self::Lines, Self::Nul, Self::Length];
+    const ALL: [Self; 5] = [Self::Lines, Self::Nul, Self::Length, Self::JsonRpc, Self::Lsp];
 
     /// Returns the framing of that name.
     pub(crate) fn of(name: &str) -> Result<Self> {
@@ -27,29 +29,47 @@ impl Framing {
             Self::Lines => "lines",
             Self::Nul => "nul",
             Self::Length => "length",
+            Self::JsonRpc => "jsonrpc",
+            Self::Lsp => "lsp",
         }
     }
 
     /// Returns a message as a worker sees it.
     pub(crate) fn encode(self, message: &[u8]) -> Vec<u8> {
         match self {
-            Self::Lines => [message, b"\n"].concat(),
+            Self::Lines | Self::JsonRpc => [message, b"\n"].concat(),
             Self::Nul => [message, b"\0"].concat(),
             Self::Length => [&u32::try_from(message.len()).unwrap_or_default().to_be_bytes(), message].concat(),
+            Self::Lsp => [format!("Content-Length: {}\r\n\r\n", message.len()).as_bytes(), message].concat(),
         }
     }
 
-    /// Bytes of a message before it begins.
+    /// Bytes before a message of 10 to 99 bytes begins.
     pub(crate) fn head_bytes(self) -> usize {
-        if self == Self::Length { size_of::<u32>() } else { 0 }
+        match self {
+            Self::Lines | Self::Nul | Self::JsonRpc => 0,
+            Self::Length => size_of::<u32>(),
+            Self::Lsp => "Content-Length: 10\r\n\r\n".len(),
+        }
     }
 
     /// Reads a message; `None` at the end of the input.
     pub(crate) fn read(self, input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
         let mut message = Vec::new();
         match self {
-            Self::Lines => input.read_until(b'\n', &mut message)?,
+            Self::Lines | Self::JsonRpc => input.read_until(b'\n', &mut message)?,
             Self::Nul => input.read_until(0, &mut message)?,
+            Self::Lsp => {
+                let mut header = String::new();
+                if input.read_line(&mut header)? == 0 {
+                    return Ok(None);
+                }
+                input.read_line(&mut String::new())?;
+                let length = header.trim_end().strip_prefix("Content-Length: ").and_then(|length| length.parse().ok());
+                message.resize(length.ok_or(io::ErrorKind::InvalidData)?, 0);
+                input.read_exact(&mut message)?;
+                return Ok(Some(message));
+            }
             Self::Length => {
                 let mut length = [0; size_of::<u32>()];
                 if input.fill_buf()?.is_empty() {

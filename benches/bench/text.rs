@@ -59,9 +59,10 @@ impl Text {
         Self { bytes: numbered(0, message_bytes).collect(), message_bytes }
     }
 
-    /// Messages of [`FRAMED_BYTES`].
+    /// Messages of [`FRAMED_BYTES`] in JSON, which some framings ask for.
     pub(crate) fn framed() -> Self {
-        Self::of_many(FRAMED_BYTES)
+        let message = |number| [b"[\"", &*numbered(number, FRAMED_BYTES - 4).collect::<Vec<_>>(), b"\"]"].concat();
+        Self { bytes: (0..LINES).flat_map(message).collect(), message_bytes: FRAMED_BYTES }
     }
 
     /// The messages of `self` as a program sees them: each with its newline.
@@ -71,8 +72,9 @@ impl Text {
 
     /// The messages of `self` as a program sees them.
     pub(crate) fn encoded(&self, framing: Framing) -> Self {
-        let bytes = self.messages().flat_map(|message| framing.encode(message)).collect();
-        Self { bytes, message_bytes: framing.encode(b"").len() + self.message_bytes }
+        let bytes: Vec<_> = self.messages().flat_map(|message| framing.encode(message)).collect();
+        let message_bytes = bytes.len() / self.messages().count();
+        Self { bytes, message_bytes }
     }
 
     /// The messages before they start again.
