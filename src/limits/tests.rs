@@ -30,10 +30,12 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 31] = [
+    let table: [(&str, &[String], &[String]); 33] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("a program's line", &[], &[bytes(LINE_BYTES_HELD), bytes(ROOM_MESSAGE_BYTES_MAX)]),
+        ("a program's message with `--framing=nul`", &[], &[]),
+        ("a program's message with `--framing=length`", &[bytes(ROOM_MESSAGE_BYTES_MAX)], &[]),
         ("a line with `--framing=json`", &[bytes(COMMAND_BYTES_MAX)], &[]),
         ("invalid lines with `--framing=json` in the log", &[LOGGED_LINES_MAX.to_string()], &[]),
         ("a header with `--framing=lsp`", &[bytes(LSP_HEADER_BYTES_MAX)], &[]),
