@@ -63,21 +63,30 @@ fn check_origin(policy: &Policy, peer: Peer, headers: &HeaderMap, aim: Aim) -> R
         RefusedHeader::Origin => (
             "origin",
             "Pages of this origin may not connect. The server's log names the flag that would allow it.",
-            hint_for_origin(&origin),
+            hint_for_origin(policy, &origin, &host),
         ),
     };
     let refusal = Refusal::new(StatusCode::FORBIDDEN, why, text).with_hint(hint);
     Err(Refusal { origin: Some(origin.into()), host: Some(host.into()), ..refusal })
 }
 
-/// Returns the flag that would admit an origin, and what it means to set it.
-fn hint_for_origin(origin: &str) -> String {
-    if origin.is_empty() {
-        return "--origin=file:// lets clients connect that send no Origin, and pages of files; list your own origins, too"
-            .to_owned();
-    }
-    if origin == "file://" {
-        return "--origin=file:// lets pages of files connect, and clients that send no Origin".to_owned();
+/// Returns the flag that would admit an origin besides the pages that may connect already, and what it means to set it.
+fn hint_for_origin(policy: &Policy, origin: &str, host: &str) -> String {
+    let (mut entries, is_same_demanded) = match policy {
+        Policy::Listed { entries, sameorigin } => (entries.clone(), *sameorigin),
+        // wsd's own pages: once there is a list, it has to name them.
+        _ => (ListedOrigin::parse(host).into_iter().collect(), *policy == Policy::Sameorigin),
+    };
+    let mut flag_with = |new| {
+        if !entries.contains(&new) {
+            entries.push(new);
+        }
+        let list: Vec<_> = entries.iter().map(ToString::to_string).collect();
+        let instead = if is_same_demanded { "instead of --sameorigin, " } else { "" };
+        format!("{instead}--origin={}", list.join(","))
+    };
+    if matches!(origin, "" | "file://") {
+        return flag_with(ListedOrigin::File) + " lets pages of files connect, and clients that send no Origin";
     }
     if origin == "null" {
         return "a page opened as a file has no origin: serve it with --staticdir; --origin=null would admit sandboxed frames \
@@ -86,7 +95,7 @@ fn hint_for_origin(origin: &str) -> String {
     }
     match ListedOrigin::parse(origin) {
         Ok(entry) if entry.admits(Some(origin)) => {
-            format!("--origin={origin} lets every page of that site connect: add it only if it is yours")
+            flag_with(entry) + " lets every page of that site connect: add it only if it is yours"
         }
         _ => "this is no origin; only --anyorigin would admit it, and with it every page of the web".to_owned(),
     }

@@ -1,6 +1,9 @@
 //! The entries of `--origin`, and the parts of an origin. Pure.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 /// An entry of `--origin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +151,23 @@ impl ListedOrigin {
     }
 }
 
+impl fmt::Display for ListedOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Server { scheme, host, port } = self else {
+            return f.write_str(if *self == Self::File { "file://" } else { "null" });
+        };
+        if let Some(scheme) = scheme {
+            write!(f, "{scheme}://")?;
+        }
+        f.write_str(host)?;
+        match port {
+            Port::Default => Ok(()),
+            Port::Is(port) => write!(f, ":{port}"),
+            Port::Any => f.write_str(":*"),
+        }
+    }
+}
+
 const BELOW_ADDRESS: &str = "there are no names below an address";
 
 /// Whether a browser takes a host for an IPv4 address (URL standard, "ends in a number checker").
@@ -235,6 +255,13 @@ mod tests {
         assert!(
             any_port.admits(Some("https://a.example.com:8443")) && !any_port.admits(Some("http://a.example.com:80"))
         );
+    }
+
+    #[test]
+    fn an_entry_is_shown_as_it_was_written() {
+        for entry in ["file://", "null", "a.com", "https://*.a.com:*", "http://[2001:db8::1]:81", "app://obsidian.md"] {
+            assert_eq!(ListedOrigin::parse(entry).expect("an entry").to_string(), entry);
+        }
     }
 
     #[test]

@@ -145,7 +145,37 @@ fn a_refusal_names_the_origin_and_the_flag_that_allows_it() {
     assert_eq!(field(&line, "why").as_deref(), Some("origin"), "{line}");
     assert_eq!(field(&line, "origin").as_deref(), Some("http://evil.example"), "{line}");
     let hint = field(&line, "hint").unwrap();
-    assert!(hint.starts_with("--origin=http://evil.example lets every page of that site connect"), "{line}");
+    let want = format!("--origin={},http://evil.example lets every page of that site connect", server.host());
+    assert!(hint.starts_with(&want), "{line}");
+}
+
+#[test]
+fn the_flag_that_a_refusal_names_keeps_the_pages_that_may_connect() {
+    let (first, second) = ("Origin: http://localhost:3000\r\n", "Origin: https://b.example:8443\r\n");
+    // A name of 127.0.0.1 that stays, although the port changes with the server.
+    let (host, own) = ("wsd.localhost", "Origin: http://wsd.localhost\r\n");
+    let server = Server::command(&[], &["cat"]);
+    assert_eq!((status(&server, host, own), status(&server, host, first)), (101, 403));
+    let one = field(&server.expect_log("session refused").text, "hint").unwrap();
+    let one = one.split(' ').next().unwrap();
+    let server = Server::command(&[one], &["cat"]);
+    assert_eq!([own, first, second].map(|page| status(&server, host, page)), [101, 101, 403], "{one}");
+    let both = field(&server.expect_log("session refused").text, "hint").unwrap();
+    let both = both.split(' ').next().unwrap();
+
+    let server = Server::command(&[both], &["cat"]);
+
+    assert_eq!([own, first, second].map(|page| status(&server, host, page)), [101; 3], "{both}");
+}
+
+#[test]
+fn a_refusal_of_the_same_origin_names_the_flag_to_remove() {
+    let server = Server::command(&["--sameorigin"], &["cat"]);
+
+    assert_eq!(status(&server, "localhost:PORT", "Origin: http://a.example\r\n"), 403);
+
+    let hint = field(&server.expect_log("session refused").text, "hint").unwrap();
+    assert!(hint.starts_with("instead of --sameorigin, --origin=localhost:"), "{hint}");
 }
 
 #[test]
