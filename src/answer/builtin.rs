@@ -48,7 +48,10 @@ impl OwnPages {
 /// Answers with a text that is built in, or with a 304 if the client has it.
 pub(super) fn respond(request: &Parts, kind: &'static str, text: impl Into<Bytes>) -> Response<Body> {
     if !matches!(request.method, Method::GET | Method::HEAD) {
-        let mut response = page(StatusCode::METHOD_NOT_ALLOWED, "This is read with GET or HEAD.");
+        let mut response = page(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "This page is read with GET or HEAD. A program answers over a WebSocket.",
+        );
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
@@ -57,12 +60,18 @@ pub(super) fn respond(request: &Parts, kind: &'static str, text: impl Into<Bytes
     let knows =
         |list: &str| list.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag);
     let is_known = request.headers.get_all(IF_NONE_MATCH).iter().any(|value| value.to_str().is_ok_and(knows));
-    let mut response = Response::new(text_body(if is_known { Bytes::new() } else { text }));
+    let mut response = document(kind, if is_known { Bytes::new() } else { text });
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
+    response.headers_mut().insert(ETAG, HeaderValue::try_from(etag).expect("a number in quotes"));
+    response
+}
+
+/// Returns a text that is built in, with its headers.
+pub(super) fn document(kind: &'static str, text: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(text_body(text));
     let headers = response.headers_mut();
-    headers.insert(ETAG, HeaderValue::try_from(etag).expect("a number in quotes"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));

@@ -1,6 +1,6 @@
 //! Answers with the console (`--devconsole`): its parts in front of all files, its page where there is nothing else.
 
-use hyper::Response;
+use hyper::{HeaderMap, Response, header::ACCEPT};
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
@@ -43,7 +43,15 @@ pub(super) async fn answer(ask: &Ask, _: &Visitor) -> Answered {
     Ok(part.map(|(_, kind, text)| HttpAnswer::Page(respond(&ask.request, kind, text))))
 }
 
-/// Returns the page of the console, if the site has one.
+/// Whether the client asks for a page: `Accept` names HTML, as that of a browser's window does, or there is none.
+fn takes_pages(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(ACCEPT).iter().peekable();
+    values.peek().is_none() || values.any(|value| value.to_str().is_ok_and(|kinds| kinds.contains("text/html")))
+}
+
+/// Returns the page of the console, if the site has one. A missing file of a page, such as a picture, is just missing.
 pub(super) fn page(ask: &Ask) -> Option<Response<Body>> {
-    ask.site.pages.has_console.then(|| respond(&ask.request, CONSOLE.1, CONSOLE.2))
+    let is_missing_file = ask.site.files.is_some() && ask.path != b"/" && !takes_pages(&ask.request.headers);
+    let has_console = ask.site.pages.has_console && !is_missing_file;
+    has_console.then(|| respond(&ask.request, CONSOLE.1, CONSOLE.2))
 }

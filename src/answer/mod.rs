@@ -12,7 +12,7 @@ pub(crate) mod guard;
 pub(crate) mod launch;
 pub(crate) mod lookup;
 mod partner;
-mod paths;
+pub(crate) mod paths;
 pub(crate) mod redirect;
 pub(crate) mod routes;
 pub(crate) mod scripts;

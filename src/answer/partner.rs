@@ -4,7 +4,11 @@ use std::{future::pending, sync::Arc};
 
 use hyper::{HeaderMap, StatusCode};
 
-use super::{ask::Ask, scripts::Script};
+use super::{
+    ask::Ask,
+    paths::examples,
+    scripts::{Script, Scripts},
+};
 use crate::{
     budget::Owner,
     client::Client,
@@ -24,6 +28,9 @@ use crate::{
         variable::Variable,
     },
 };
+
+/// The paths that the hint of a refusal names: as many as a line can have.
+const PATHS_MAX: usize = 5;
 
 /// The partner of a session. It is in a box until the session begins, so that it costs the session no memory.
 pub(super) enum SessionPartner {
@@ -45,10 +52,7 @@ impl SessionPartner {
         framing: Framing,
     ) -> Result<(Self, HeaderMap), Refusal> {
         let script = ask.site.scripts.as_ref().and_then(|scripts| scripts.find(&ask.path, ask.base.bytes));
-        let Some(script) = script else {
-            let refusal = Refusal::new(StatusCode::NOT_FOUND, "path", "There is no program at this path.");
-            return Err(refusal.with_hint("the page at / lists the paths that have a program"));
-        };
+        let script = script.ok_or_else(|| no_program(ask))?;
         let (id, launcher, connection) = (unique_id(), &ask.site.launcher, &visitor.connection);
         let environment = ask.environment(visitor, &script, &id, CgiFacts::default(), subprotocol).await;
         let headers = ask.site.headers.websocket(&environment, connection);
@@ -87,6 +91,18 @@ impl SessionPartner {
             Self::Member(member) => member.given_up().await,
         }
     }
+}
+
+/// Returns the refusal of a path without a program.
+pub(super) fn no_program(ask: &Ask) -> Refusal {
+    let programs = examples(&ask.routes);
+    let hint = match programs.len() {
+        _ if matches!(ask.site.scripts, Some(Scripts::Dir(..))) => "no program of --dir has this name".to_owned(),
+        0 => "wsd has no programs: name one with COMMAND, --dir or --route".to_owned(),
+        1..=PATHS_MAX => format!("connect to a program: {}", programs.join(", ")),
+        more => format!("connect to a program: {} and {} more", programs[..PATHS_MAX].join(", "), more - PATHS_MAX),
+    };
+    Refusal::new(StatusCode::NOT_FOUND, "path", "There is no program at this path.").with_hint(hint)
 }
 
 /// Joins a client to a room; the first client starts the room's worker.

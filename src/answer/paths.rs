@@ -1,7 +1,7 @@
-//! Lists the paths that have a program: the console offers them.
+//! Lists the paths that have a program or the console.
 
 use std::{
-    fs,
+    fs, iter,
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -16,7 +16,10 @@ use super::{
     scripts::Scripts,
     site::Site,
 };
-use crate::{http::path::Root, limits::CONSOLE_NAMES_MAX};
+use crate::{
+    http::path::{Root, decode},
+    limits::CONSOLE_NAMES_MAX,
+};
 
 /// The bytes that a path of the list has escaped: all but the unreserved ones (RFC 3986, section 2.3) and the slash.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
@@ -28,6 +31,40 @@ pub(super) async fn json(routes: &Arc<Routes>) -> String {
     let routes = Arc::clone(routes);
     let paths = spawn_blocking(move || paths(&routes)).await.unwrap_or_default();
     serde_json::to_string(&paths).expect("strings become JSON")
+}
+
+/// Returns a path of each program, percent-encoded; `/NAME` stands for the programs of a folder.
+pub(crate) fn examples(routes: &Routes) -> Vec<String> {
+    let example = |pattern: Pattern, site: &Site| match (site.scripts.as_ref()?, pattern) {
+        (Scripts::Command(_), pattern) => Some(shown(pattern.path())),
+        (Scripts::Dir(..), Pattern::Below(path)) => Some(shown(&(path + "/NAME"))),
+        // No path of an exact route leads into its folder.
+        (Scripts::Dir(..), Pattern::Exact(_)) => None,
+    };
+    sites(routes).filter_map(|(pattern, site)| example(pattern, site)).collect()
+}
+
+/// Returns a path at which a browser gets the console, percent-encoded, if any site has one. May wait for a disk.
+pub(crate) fn console(routes: &Routes) -> Option<String> {
+    let path_of = |pattern: &Pattern, site: &Arc<Site>| {
+        // With a page of its own the folder has the console only where it has no file.
+        let has_page = site.files.as_ref().is_some_and(|files| files.path().join("index.html").is_file());
+        let below = format!("{}/console", pattern.path());
+        let paths = [pattern.path(), &below].map(shown).into_iter().skip(usize::from(has_page));
+        paths.into_iter().find(|path| Arc::ptr_eq(routes.find(&decode(path)).0, site))
+    };
+    sites(routes).filter(|(_, site)| site.pages.has_console).find_map(|(pattern, site)| path_of(&pattern, site))
+}
+
+/// Returns the sites with their paths; the site for every other path is the first.
+fn sites(routes: &Routes) -> impl Iterator<Item = (Pattern, &Arc<Site>)> {
+    let table = routes.table.iter().map(|(pattern, site)| (pattern.clone(), site));
+    iter::once((Pattern::Below(String::new()), &routes.otherwise)).chain(table)
+}
+
+/// Returns the path of a pattern as a part of a URL.
+fn shown(path: &str) -> String {
+    if path.is_empty() { "/".to_owned() } else { percent_encode(path.as_bytes(), ESCAPED).to_string() }
 }
 
 fn paths(routes: &Routes) -> Vec<String> {

@@ -30,14 +30,16 @@ use crate::{
 };
 
 /// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it.
-const ANSWERERS: [Answerer; 9] = [
+const ANSWERERS: [Answerer; 11] = [
     |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request))),
     |ask, visitor| Box::pin(websocket::answer(ask, visitor)),
     |ask, _| own((!ask.is_clean()).then(|| not_found("There is nothing at such a path."))),
     |ask, visitor| Box::pin(cgi::run::answer(ask, visitor)),
+    |ask, _| Box::pin(ready(websocket::refuse_beside_programs(ask))),
     |ask, _| own(ask.site.pages.answer(&ask.request)),
     |ask, visitor| Box::pin(console::answer(ask, visitor)),
     |ask, visitor| Box::pin(files::answer(ask, visitor)),
+    |ask, _| Box::pin(ready(websocket::refuse(ask))),
     |ask, _| own(console::page(ask)),
     |ask, _| own(welcome::answer(ask)),
 ];

@@ -10,7 +10,8 @@ use hyper::{
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    partner::SessionPartner,
+    partner::{SessionPartner, no_program},
+    routes::Routes,
 };
 use crate::{
     event::Event,
@@ -45,6 +46,21 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     let Some(upgrade) = ask.upgrade.take() else { return Ok(None) };
     run(ask, visitor.connection.clone(), upgrade, partner);
     Ok(Some(HttpAnswer::Page(response)))
+}
+
+/// Refuses a WebSocket to a site without programs if another site has some: a file is no answer to it. Without any program,
+/// wsd only serves files, and a request for a WebSocket is one like any other.
+pub(super) fn refuse_beside_programs(ask: &Ask) -> Answered {
+    if has_programs(&ask.routes) { refuse(ask) } else { Ok(None) }
+}
+
+/// Refuses a WebSocket that no program has answered: a client must not take the console for an answer.
+pub(super) fn refuse(ask: &Ask) -> Answered {
+    if handshake::is_wanted(&ask.request.headers) { Err(no_program(ask)) } else { Ok(None) }
+}
+
+fn has_programs(routes: &Routes) -> bool {
+    routes.otherwise.scripts.is_some() || routes.table.iter().any(|(_, site)| site.scripts.is_some())
 }
 
 /// Warns of a client that offers only subprotocols that are not listed: many such clients give up after the 101.

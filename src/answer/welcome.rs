@@ -8,66 +8,73 @@ use hyper::{
     header::{CONNECTION, HeaderValue, UPGRADE},
 };
 
-use super::{ask::Ask, builtin::respond, routes::Pattern, scripts::Scripts, site::Site};
-use crate::http::{
-    handshake::is_wanted,
-    page::{Body, page},
+use super::{
+    ask::Ask,
+    builtin::{document, respond},
+    paths::{console, examples},
+    routes::{Pattern, Routes},
+    scripts::Scripts,
+    site::Site,
 };
+use crate::http::page::Body;
 
-/// Answers where nothing else does: with the first page at `/`, and with 426 at the path of a program.
+/// The content type of the page.
+const HTML: &str = "text/html; charset=utf-8";
+
+/// The help where there is nothing to connect to.
+const NO_PROGRAMS: &str = "<p>wsd serves files, and programs over WebSockets; here it has no program.</p>\n";
+
+/// Answers where nothing else does: with the first page at `/`, and with the same help and 426 at the path of a program.
 pub(super) fn answer(ask: &Ask) -> Option<Response<Body>> {
     let site = &ask.site;
-    // A client that asks for a WebSocket where there is none must not take this for one.
-    if !site.pages.has_welcome || is_wanted(&ask.request.headers) {
+    if !site.pages.has_welcome {
         return None;
     }
     if ask.path == b"/" {
-        return Some(respond(&ask.request, "text/html; charset=utf-8", text(ask)));
+        let path = examples(&ask.routes).into_iter().next();
+        return Some(respond(&ask.request, HTML, text(&ask.routes, path.as_deref())));
     }
     // The folder `/.wsd/` is wsd's own, and a missing file of a page is just missing.
     let is_program = site.files.is_none()
         && !ask.path.starts_with(b"/.wsd/")
         && site.scripts.as_ref().is_some_and(|scripts| scripts.find(&ask.path, ask.base.bytes).is_some());
-    is_program.then(upgrade_required)
+    is_program.then(|| upgrade_required(text(&ask.routes, Some(ask.request.uri.path()))))
 }
 
 /// Returns the page for a client that speaks plain HTTP to a program (RFC 9110, section 15.5.22).
-fn upgrade_required() -> Response<Body> {
-    let help = "A program answers here, over a WebSocket: in a page, connect with `new WebSocket(url)`.\n\
-        The page at / has an example. Start wsd with --devconsole for a page that talks to the program.";
-    let mut response = page(StatusCode::UPGRADE_REQUIRED, help);
+fn upgrade_required(text: String) -> Response<Body> {
+    let mut response = document(HTML, text);
+    *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
     response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     response
 }
 
-fn text(ask: &Ask) -> String {
+/// Returns the page; `path` is that of a program, if there is any.
+fn text(routes: &Routes, path: Option<&str>) -> String {
     let everything = Pattern::Below(String::new());
-    let routes = ask.routes.table.iter().map(|(pattern, site)| (pattern, &**site));
-    let routes: Vec<_> = routes
-        .chain([(&everything, &*ask.routes.otherwise)])
-        .filter_map(|(pattern, site)| Some((pattern, what(site)?, site)))
-        .collect();
+    let sites =
+        routes.table.iter().map(|(pattern, site)| (pattern, &**site)).chain([(&everything, &*routes.otherwise)]);
     let mut list = String::new();
-    for (pattern, what, _) in &routes {
+    for (pattern, what) in sites.filter_map(|(pattern, site)| Some((pattern, what(site)?))) {
         // Writing to a string cannot fail.
-        let _ = writeln!(list, "<li><code>{}</code> {}</li>", escaped(&pattern.to_string()), escaped(what));
+        let _ = writeln!(list, "<li><code>{}</code> {}</li>", escaped(&pattern.to_string()), escaped(&what));
     }
-    let path = match routes.iter().find(|(.., site)| site.scripts.is_some()) {
-        Some((pattern, _, Site { scripts: Some(Scripts::Dir(..)), .. })) => format!("{}/NAME", pattern.path()),
-        Some((pattern, ..)) if !pattern.path().is_empty() => pattern.path().to_owned(),
-        _ => "/".to_owned(),
-    };
-    let console = match ask.routes.table.iter().find(|(_, site)| site.pages.has_console) {
-        Some((pattern, _)) => {
-            format!("<p><a href=\"{0}\">The console</a> talks to the programs.</p>", escaped(pattern.path()))
-        }
-        None => "<p>Start wsd with <code>--devconsole</code> for a page that talks to the programs.</p>".to_owned(),
-    };
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>wsd</title>\n<h1>wsd runs here</h1>\n<ul>\n{list}</ul>\n\
-         <p>A page connects to a program with three lines of JavaScript:</p>\n<pre>{}</pre>\n{console}\n",
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>wsd</title>\n<h1>wsd runs here</h1>\n<ul>\n{list}</ul>\n{}",
+        path.map_or_else(|| NO_PROGRAMS.to_owned(), |path| help(path, console(routes))),
+    )
+}
+
+/// Says how a page and a person talk to the program at `path`.
+fn help(path: &str, console: Option<String>) -> String {
+    let console = match console {
+        Some(path) => format!("<a href=\"{}\">The console</a> talks to the programs.", escaped(&path)),
+        None => "Start wsd with <code>--devconsole</code> for a page that talks to the programs.".to_owned(),
+    };
+    format!(
+        "<p>A page connects to a program with three lines of JavaScript:</p>\n<pre>{}</pre>\n<p>{console}</p>\n",
         escaped(&format!(
             "const socket = new WebSocket(location.origin.replace(/^http/, 'ws') + {path:?});\n\
              socket.onmessage = (event) => console.log(event.data);\nsocket.onopen = () => socket.send('hello');"

@@ -170,6 +170,22 @@ fn everything_else_comes_before_the_page() {
     assert_eq!(server.request(&head).status, 405);
 }
 
+#[test]
+fn a_missing_file_of_a_page_is_not_the_console() {
+    let tree = Tree::new();
+    let server = Server::command(&["--devconsole", "--staticdir", &tree.path("")], &["cat"]);
+
+    for (path, accept, status) in [
+        ("/none.png", "image/avif,image/*,*/*;q=0.8", 404),
+        ("/none.js", "*/*", 404),
+        ("/none", "text/html,application/xhtml+xml,*/*;q=0.8", 200),
+        ("/", "*/*", 200),
+    ] {
+        assert_eq!(server.get(path, &format!("Accept: {accept}\r\n")).status, status, "{path} {accept}");
+    }
+    assert_eq!(console(&["cat"]).get("/none.png", "Accept: image/*\r\n").status, 200);
+}
+
 /// The paths that the console offers, as the server lists them.
 fn paths(server: &Server) -> Vec<String> {
     let response = server.get("/.wsd/paths.json", "");

@@ -1,6 +1,6 @@
 //! Routes: which program or folder answers at which path, and what it is told of the path.
 
-use crate::harness::server::{Server, run};
+use crate::harness::server::{Server, field, run};
 use crate::harness::tree::Tree;
 use crate::harness::websocket::Close;
 
@@ -110,6 +110,29 @@ fn a_path_without_a_route_or_program_is_404() {
     for path in ["/", "/b", "/a/b"] {
         assert_eq!(server.refusal(path, "").status, 404, "{path}");
         assert_eq!(server.get(path, "").status, if path == "/" { 200 } else { 404 }, "{path}");
+    }
+}
+
+#[test]
+fn a_websocket_to_a_path_without_a_program_is_refused_whatever_else_is_there() {
+    let tree = Tree::new();
+    tree.file("files/a.txt", "a file").program("programs/ok", "#!/bin/sh\n");
+    let (files, programs) = (tree.path("files"), tree.path("programs"));
+    let routes = ["--route=/b=cat", "--route=/c/*=cat"];
+    let table: [(&[&str], &str, &str); 5] = [
+        (&routes, "/a", "connect to a program: /b, /c"),
+        (&["--devconsole", routes[0]], "/a", "connect to a program: /b"),
+        (&["--staticdir", &files, routes[0]], "/a.txt", "connect to a program: /b"),
+        (&["--staticdir", &files], "/a", "wsd has no programs: name one with COMMAND, --dir or --route"),
+        (&["--dir", &programs], "/a", "no program of --dir has this name"),
+    ];
+    for (flags, path, want) in table {
+        let server = Server::serve(flags);
+
+        assert_eq!(server.refusal(path, "").status, 404, "{flags:?}");
+        let line = server.expect_log("session refused").text;
+        assert_eq!(field(&line, "why").as_deref(), Some("path"), "{flags:?}: {line}");
+        assert_eq!(field(&line, "hint").as_deref(), Some(want), "{flags:?}: {line}");
     }
 }
 

@@ -18,7 +18,9 @@ fn a_server_without_a_page_explains_itself_at_its_root() {
         assert!(response.text().contains(word), "{word}: {response}");
     }
     let post = format!("POST / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.host());
-    assert_eq!(server.request(&post).status, 405);
+    let refused = server.request(&post);
+    assert_eq!(refused.status, 405);
+    assert!(refused.text().contains("A program answers over a WebSocket"), "{refused}");
 }
 
 #[test]
@@ -29,6 +31,36 @@ fn a_plain_request_to_a_program_is_told_to_upgrade() {
         let response = server.get(path, "");
         assert_eq!((response.status, response.header("upgrade")), (426, Some("websocket")), "{response}");
         assert!(response.text().contains("new WebSocket(") && response.text().contains("--devconsole"), "{response}");
+        let program = format!("+ &quot;{path}&quot;)");
+        assert!(response.text().contains("the program cat") && response.text().contains(&program), "{response}");
+    }
+}
+
+#[test]
+fn the_help_advises_no_console_where_there_is_one() {
+    let tree = Tree::new();
+    let settings = "[[route]]\npath = '/echo'\ncommand = ['cat']\n[[route]]\npath = '/talk'\ncommand = ['cat']\n\
+        devconsole = true\n";
+    tree.file("wsd.toml", settings);
+    let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
+
+    let help = server.get("/echo", "");
+
+    assert_eq!(help.status, 426);
+    assert!(help.text().contains("<a href=\"/talk\">") && !help.text().contains("--devconsole"), "{help}");
+}
+
+#[test]
+fn without_programs_the_first_page_promises_none() {
+    let tree = Tree::new();
+    for flag in ["--cgidir", "--staticdir"] {
+        let page = Server::serve(&[flag, &tree.path("")]).get("/", "").text();
+
+        assert!(page.contains("wsd runs here"), "{flag}: {page}");
+        assert!(
+            page.contains("it has no program") && !page.contains("new WebSocket(") && !page.contains("--devconsole"),
+            "{flag}: {page}"
+        );
     }
 }
 
