@@ -1,10 +1,13 @@
 //! The banner: the served programs and folders, and the clients and pages that may connect.
 
-use std::{collections::BTreeSet, env, fmt::Write};
+use std::{collections::BTreeSet, env, ffi::OsString, fmt::Write};
 
 use super::{file::ConfigFile, routes::routes};
 use crate::{
-    answer::routes::Routes,
+    answer::{
+        paths::{console, examples},
+        routes::Routes,
+    },
     cli::{
         self, CommandLine,
         server::Flags,
@@ -12,7 +15,10 @@ use crate::{
         types::{CommandWords, Items},
         value::{FlagValue, is_on},
     },
-    http::{listed::ListedOrigin, origin::Policy},
+    http::{
+        listed::ListedOrigin,
+        origin::{Aim, Policy},
+    },
     server::{
         listen::{Addresses, ListenOptions},
         systemd,
@@ -29,9 +35,12 @@ pub(crate) struct Banner {
     pub(crate) warning: String,
     /// The warnings that `--check` prints, too; may be empty.
     pub(crate) of_check: String,
-    /// Whether a WebSocket can connect to a program.
-    has_programs: bool,
-    has_console: bool,
+    /// The path of a program, if there is any.
+    example: Option<String>,
+    /// The path of the console, if there is one.
+    console: Option<String>,
+    /// The pages that may connect.
+    origin: Policy,
 }
 
 impl Banner {
@@ -41,21 +50,32 @@ impl Banner {
         if !network.is_empty() {
             let _ = writeln!(text, "  network  {}", network.join(" "));
         }
-        let sockets = urls.iter().chain(network).filter_map(|url| url.strip_prefix("http"));
-        let sockets: Vec<_> = sockets.map(|rest| format!("ws{rest}")).collect();
-        if self.has_programs && !sockets.is_empty() {
-            let _ = writeln!(text, "  connect  {}", sockets.join(" "));
-            let next = if self.has_console { "open a URL: the console talks to the programs" } else { NO_CONSOLE };
-            let _ = writeln!(text, "  next     {next}");
+        let origins: Vec<_> = urls.iter().chain(network).filter_map(|url| url.strip_suffix('/')).collect();
+        let (Some(path), Some(first)) = (&self.example, origins.first()) else { return text };
+        let sockets: Vec<_> = origins.iter().map(|origin| origin.replacen("http", "ws", 1) + path).collect();
+        let _ = writeln!(text, "  connect  {}", sockets.join(" "));
+        let next = match self.console.as_deref() {
+            Some("/") => "open a URL: the console talks to the programs".to_owned(),
+            Some(path) => format!("open {first}{path}: the console talks to the programs"),
+            None => "add --devconsole for a page that talks to the programs".to_owned(),
+        };
+        let _ = writeln!(text, "  next     {next}");
+        if self.console.is_some() && !origins.iter().any(|origin| self.admits(origin)) {
+            let _ = writeln!(text, "  hint     --origin keeps the console at these URLs out; add {first} to it");
         }
         text
     }
-}
 
-const NO_CONSOLE: &str = "add --devconsole for a page that talks to the programs";
+    /// Whether a page that wsd serves at `origin` may connect.
+    fn admits(&self, origin: &str) -> bool {
+        let host = origin.split_once("://").map(|(_, host)| host);
+        self.origin.check(Aim::Session, Some(origin), host, false).is_ok()
+    }
+}
 
 /// Returns the lines for the terminal.
 pub(super) fn banner(line: &CommandLine, file: &ConfigFile, listen: &ListenOptions, sites: &Routes) -> Banner {
+    let origin = sites.otherwise.gate.origin.clone();
     let flags = line.over(file.flags.clone());
     let (served, command) = (&flags.site.served, line.command.as_deref());
     let mut banner = format!("wsd {VERSION}\n");
@@ -77,26 +97,24 @@ pub(super) fn banner(line: &CommandLine, file: &ConfigFile, listen: &ListenOptio
         ("files", &served.staticdir, ""),
     ];
     for (what, folder, how) in folders {
-        if let Some(folder) = folder {
+        if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_empty()) {
             add(what, &format!("in {}{how}", folder.display()));
         }
     }
-    let routes = routes(line, file);
-    let has_programs = command.is_some()
-        || served.dir.is_some()
-        || routes.iter().any(|route| route.command.is_some() || route.flags.served.dir.is_some());
-    for route in routes {
+    for route in routes(line, file) {
         let served = &route.flags.served;
         let folders = [("cgidir", &served.cgidir), ("dir", &served.dir), ("staticdir", &served.staticdir)];
-        let folders =
-            folders.iter().filter_map(|(flag, path)| Some(format!("--{flag}={}", path.as_deref()?.display())));
+        let named = |folder: &&OsString| !folder.is_empty();
+        let folders = folders
+            .iter()
+            .filter_map(|(flag, path)| Some(format!("--{flag}={}", path.as_deref().filter(named)?.display())));
         let words: Vec<_> = route.command.as_deref().map(joined).into_iter().chain(folders).collect();
         add("route", &format!("{} {}", route.path.value, words.join(" ").escape_debug()));
     }
     if is_on(&served.devconsole) {
         add("console", "where nothing else answers");
     }
-    let (pages, is_unasked) = pages(&sites.otherwise.gate.origin, is_on(&flags.site.pages.anyorigin));
+    let (pages, is_unasked) = pages(&origin, is_on(&flags.site.pages.anyorigin));
     add("clients", &clients(&flags, listen));
     add("pages", pages);
     if let Some(flag) = command.and_then(cli::misplaced) {
@@ -119,7 +137,8 @@ pub(super) fn banner(line: &CommandLine, file: &ConfigFile, listen: &ListenOptio
         let _ = writeln!(of_check, "wsd: warning: {warning}");
     }
     let warning = if is_unasked { format!("wsd: warning: pages {pages}\n") } else { String::new() } + &of_check;
-    Banner { about: banner, warning, of_check, has_programs, has_console: is_on(&served.devconsole) }
+    let example = examples(sites).into_iter().next();
+    Banner { about: banner, warning, of_check, example, console: console(sites), origin }
 }
 
 /// Returns which pages may connect, and whether nobody has decided that.

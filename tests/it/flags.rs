@@ -349,3 +349,53 @@ fn the_banner_says_what_is_served_from_where_and_for_whom() {
         }
     }
 }
+
+#[test]
+fn the_banner_tells_where_programs_and_the_console_answer() {
+    let tree = Tree::new();
+    tree.file("with/index.html", "a page").directory("without").directory("programs");
+    let (with, without, programs) = (tree.path("with"), tree.path("without"), tree.path("programs"));
+    let settings = "[[route]]\npath = '/talk'\ncommand = ['cat']\ndevconsole = true\n";
+    let config = tree.file("wsd.toml", settings).path("wsd.toml");
+    let console = ["--devconsole", "--staticdir"];
+    let table: [(&[&str], &[&str], &str, &str); 8] = [
+        (&[], &["cat"], "/", "add --devconsole"),
+        (&["--devconsole"], &["cat"], "/", "open a URL"),
+        (&[console[0], console[1], &with], &["cat"], "/", "open http://127.0.0.1:PORT/console: "),
+        (&[console[0], console[1], &without], &["cat"], "/", "open a URL"),
+        (&["--route=/b/*=cat", "--route=/c=cat"], &[], "/b", "add --devconsole"),
+        (&["--route=/b=cat"], &["cat"], "/", "add --devconsole"),
+        (&["--dir", &programs], &[], "/NAME", "add --devconsole"),
+        (&["--config", &config], &[], "/talk", "open http://127.0.0.1:PORT/talk: "),
+    ];
+    for (flags, command, path, next) in table {
+        let mut server = Server::command(&[&["--address=127.0.0.1"], flags].concat(), command);
+        let port = server.address.port();
+        let banner = server.stop();
+
+        let want =
+            format!("  connect  ws://127.0.0.1:{port}{path}\n  next     {}", next.replace("PORT", &port.to_string()));
+        assert!(banner.contains(&want), "{flags:?} {command:?}: {want}\n{banner}");
+    }
+    let banner = Server::serve(&["--staticdir", &with]).stop();
+    assert!(!banner.contains("  connect ") && !banner.contains("  next "), "{banner}");
+}
+
+#[test]
+fn the_banner_tells_if_the_list_of_origins_keeps_the_console_out() {
+    for (origins, is_out) in [("https://a.example", true), ("https://a.example,127.0.0.1:*", false)] {
+        let mut server = Server::command(&["--devconsole", "--origin", origins], &["cat"]);
+        let port = server.address.port();
+        let banner = server.stop();
+
+        let hint = format!("--origin keeps the console at these URLs out; add http://127.0.0.1:{port} to it");
+        assert_eq!(banner.contains(&hint), is_out, "{origins}: {banner}");
+    }
+}
+
+#[test]
+fn an_empty_folder_name_is_not_in_the_banner() {
+    let banner = Server::command(&["--staticdir=", "--cgidir="], &["cat"]).stop();
+
+    assert!(!banner.contains("  files ") && !banner.contains("  scripts "), "{banner}");
+}
