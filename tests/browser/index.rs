@@ -159,6 +159,27 @@ fn the_index_has_no_card_for_redis_where_redis_cli_is_not_installed() {
 }
 
 #[test]
+fn the_texts_of_the_source_page_link_to_texts_that_it_shows() {
+    let Some((mut browser, demos)) = one() else { return };
+    browser.open(&demos.url("source.html"));
+    browser.expect("document.querySelectorAll('#files a').length > 40");
+    let names = texts(&mut browser, "#files a");
+    let names = names.as_array().unwrap();
+    let is_shown = |name: &str| names.iter().any(|shown| shown == name);
+    assert!(is_shown("README.md") && is_shown("docs/README.md") && is_shown("examples/README.md"), "{names:?}");
+    let listed: Vec<String> = demos.server.connect("/source").rest().0;
+
+    for name in ["README.md", "docs/README.md"] {
+        browser.open(&demos.url(&format!("source.html?{name}")));
+        browser.expect("document.querySelectorAll('#text a').length > 5");
+        let links = browser.evaluate("[...document.querySelectorAll('#text a')].map(link => link.search.slice(1))");
+        for link in links.as_array().unwrap() {
+            assert!(listed.iter().any(|file| link == file), "{link} of {name}");
+        }
+    }
+}
+
+#[test]
 fn the_source_page_lists_the_files_and_shows_them() {
     let Some((mut browser, demos)) = one() else { return };
     browser.open(&demos.url("source.html"));

@@ -201,6 +201,9 @@ fn the_source_is_listed_and_shown_and_nothing_else() {
 
     let (names, close) = server.connect("/").rest();
     assert!(names.contains(&"examples/source.sh".to_owned()) && names.contains(&"README.md".to_owned()), "{names:?}");
+    for name in ["SECURITY.md", "docs/guide.md", "fuzz/README.md"] {
+        assert!(names.iter().any(|found| found == name), "{name} is not in {names:?}");
+    }
     assert_eq!(close.code, Some(1000));
     let (text, _) = server.connect("/?examples/source.sh").rest();
     assert_eq!(text.join("\n") + "\n", fs::read_to_string(path("source.sh")).unwrap());
