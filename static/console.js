@@ -92,7 +92,7 @@ function begin() {
 function finish(ended, { code, reason, wasClean, seconds, wasOpen, isAsked }, names) {
   // Browsers give up a connection for which the server chose no subprotocol, though some were offered.
   const offered = names.length > 0 ? ', takes none of the subprotocols' : '';
-  const refused = isAsked ? 'you disconnected first' : `the server refused${offered}, or cannot be reached`;
+  const refused = isAsked ? 'you disconnected first' : `the server refused${offered}, or cannot be reached; the log of wsd tells why`;
   const words = wasOpen ? closeInWords(code, reason, isAsked) : refused;
   const isFine = code === 1000 || code === 1001 || isAsked;
   const tone = isFine ? 'closed' : 'failed';

@@ -210,7 +210,7 @@ fn a_refusal_is_told() {
     browser.click("#connect");
 
     browser.expect_text("#state", "1006");
-    browser.expect_text("#state", "the server refused, or cannot be reached");
+    browser.expect_text("#state", "the server refused, or cannot be reached; the log of wsd tells why");
 }
 
 /// The programs that the console offers.
