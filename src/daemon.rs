@@ -38,7 +38,7 @@ use crate::{
     shutdown::{Shutdown, Signals, signal},
     sys,
     worker::{
-        descriptors::{Allotment, allot, raise_limit},
+        descriptors::{Allotment, allot, hint_for, raise_limit},
         reaper,
     },
 };
@@ -74,7 +74,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     #[cfg(target_os = "linux")]
     let guard = match if settings.is_check { Ok(GuardProcess::default()) } else { GuardProcess::start() } {
         Ok(guard) => guard,
-        Err(error) => return fail(CANNOT_START, &format!("cannot start a process: {error}")),
+        Err(error) => return fail(CANNOT_START, &failure("start a process", &error)),
     };
     let _log = log::start(settings.log);
     if settings.is_check {
@@ -91,7 +91,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     raise_limit();
     let runtime = match runtime(settings.threads) {
         Ok(runtime) => runtime,
-        Err(error) => return fail(CANNOT_START, &format!("cannot start the event loop: {error}")),
+        Err(error) => return fail(CANNOT_START, &failure("start the event loop", &error)),
     };
     #[cfg(target_os = "linux")]
     runtime.spawn(guard.watch());
@@ -118,7 +118,7 @@ fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
 async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let Settings { listen, tls, routes, loader, log, banner, announces, .. } = settings;
     tokio::spawn(reaper::watch());
-    let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
+    let signals = Signals::listen().map_err(|error| failure("listen to signals", &error))?;
     let (certificates, reloader) = tls.map(tls::open).transpose().map_err(|error| error.to_string())?.unzip();
     // Dropping the file of the Unix socket removes it.
     let Listeners { main, redirect, file: _file } = listen::bind(&listen).map_err(|error| error.to_string())?;
@@ -127,7 +127,7 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let told = match log.level {
         LevelFilter::OFF | LevelFilter::ERROR | LevelFilter::WARN => banner.warning,
         _ => {
-            let network: Vec<_> = main.iter().filter_map(|listener| listener.network_url(scheme)).collect();
+            let network: Vec<_> = main.iter().flat_map(|listener| listener.network_urls(scheme)).collect();
             banner.text(&urls, &network)
         }
     };
@@ -196,6 +196,12 @@ async fn until_signalled(mut signals: Signals, shutdown: Shutdown, manager: Mana
         _ = shutdown.finish(DRAIN) => ExitCode::SUCCESS,
         signal = second_signal => ExitCode::from(128 + signal),
     }
+}
+
+/// Describes a call that failed, with advice if wsd has any.
+fn failure(doing: &str, cause: &io::Error) -> String {
+    let hint = hint_for(cause).map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    format!("cannot {doing}: {cause}{hint}")
 }
 
 fn fail(status: u8, message: &dyn Display) -> ExitCode {

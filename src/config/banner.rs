@@ -1,6 +1,12 @@
 //! The banner: the served programs and folders, and the clients and pages that may connect.
 
-use std::{collections::BTreeSet, env, ffi::OsString, fmt::Write};
+use std::{
+    collections::BTreeSet,
+    env,
+    ffi::OsString,
+    fmt::Write,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use super::{file::ConfigFile, routes::routes};
 use crate::{
@@ -182,7 +188,12 @@ fn clients(flags: &Flags, listen: &ListenOptions) -> String {
         Some((Addresses::Loopback, _)) => "of this machine only; --address=0.0.0.0 admits others".to_owned(),
         Some((Addresses::All, _)) => "that reach any address of this machine".to_owned(),
         Some((Addresses::These(names), _)) => {
-            let addresses: Vec<_> = names.iter().flatten().map(ToString::to_string).collect();
+            let shown = |address: &IpAddr| match address {
+                IpAddr::V4(Ipv4Addr::UNSPECIFIED) => "any IPv4 address of this machine (0.0.0.0)".to_owned(),
+                IpAddr::V6(Ipv6Addr::UNSPECIFIED) => "any address of this machine (::)".to_owned(),
+                address => address.to_string(),
+            };
+            let addresses: Vec<_> = names.iter().flatten().map(shown).collect();
             format!("that reach {}", addresses.join(", "))
         }
     };

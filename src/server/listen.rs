@@ -9,7 +9,7 @@ use rustix::net::sockopt;
 use tokio::net::TcpSocket;
 
 use super::{
-    listener::{BindError, Listener, set_options},
+    listener::{BindError, Listener, PORT_FLAG, UNIX_FLAG, set_options},
     systemd,
     unix::{self, SocketFile, UnixOptions},
 };
@@ -59,20 +59,21 @@ pub(crate) fn bind(options: &ListenOptions) -> Result<Listeners, BindError> {
     {
         main.extend(bind_tcp(addresses, *port)?);
         if let Some(port) = options.redirect_port {
-            redirect.extend(bind_tcp(addresses, port)?);
+            let bound = bind_tcp(addresses, port);
+            redirect.extend(bound.map_err(|error| BindError { flag: "--redirport", ..error })?);
         }
     }
     let mut file = None;
     if let Some(unix) = &options.unix {
         let bound = unix::bind(unix);
-        let (listener, its_file) =
-            bound.map_err(|cause| BindError { place: unix.path.to_string_lossy().into_owned(), cause })?;
+        let place = || unix.path.to_string_lossy().into_owned();
+        let (listener, its_file) = bound.map_err(|cause| BindError { place: place(), flag: UNIX_FLAG, cause })?;
         main.push(Listener::Unix(listener));
         file = its_file;
     }
     if !redirect.is_empty() && main.iter().all(|listener| listener.port().is_none()) {
         let cause = io::Error::other("there is no TCP socket to redirect to");
-        return Err(BindError { place: format!("{} of LISTEN_FDS", systemd::REDIRECT), cause });
+        return Err(BindError { place: format!("{} of LISTEN_FDS", systemd::REDIRECT), flag: "", cause });
     }
     Ok(Listeners { main, redirect, file })
 }
@@ -139,5 +140,5 @@ fn bind_one(address: SocketAddr) -> Result<Listener, BindError> {
         socket.bind(address)?;
         socket.listen(LISTEN_QUEUE)
     };
-    bind().map(Listener::Tcp).map_err(|cause| BindError { place: address.to_string(), cause })
+    bind().map(Listener::Tcp).map_err(|cause| BindError { place: address.to_string(), flag: PORT_FLAG, cause })
 }

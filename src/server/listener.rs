@@ -1,15 +1,16 @@
 //! One socket that wsd listens on, and the error if it cannot.
 
 use std::{
+    borrow::Cow,
     fmt, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     os::fd::AsFd,
 };
 
-use rustix::{io::Errno, net::sockopt};
+use rustix::{io::Errno, net::sockopt, process::geteuid};
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::{limits::TCP_KEEPALIVE, peer::Peer, socket::stream::Plain};
+use crate::{limits::TCP_KEEPALIVE, peer::Peer, socket::stream::Plain, worker::descriptors};
 
 /// A listening socket.
 #[derive(Debug)]
@@ -20,28 +21,50 @@ pub(crate) enum Listener {
     Unix(UnixListener),
 }
 
+/// The flag of addresses, for the hint.
+pub(super) const PORT_FLAG: &str = "--port";
+
+/// The flag of Unix sockets, for the hint.
+pub(super) const UNIX_FLAG: &str = "--unixsocket";
+
 /// The error of a place that wsd cannot listen on.
 #[derive(Debug)]
 pub(crate) struct BindError {
     /// An address, or a path.
     pub(super) place: String,
+    /// The flag that names it.
+    pub(super) flag: &'static str,
     /// The system's error.
     pub(super) cause: io::Error,
 }
 
 impl BindError {
     /// Returns advice for the user, if wsd has any.
-    fn hint(&self) -> Option<&'static str> {
-        match self.cause.kind() {
-            io::ErrorKind::PermissionDenied if !self.place.contains('/') => {
-                Some("ports below 1024 need a privilege; try `--port=8080`")
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let is_file = self.flag == UNIX_FLAG;
+        Some(match self.cause.kind() {
+            io::ErrorKind::PermissionDenied if is_file => {
+                let user = geteuid().as_raw();
+                format!("check owner and mode of its folder; wsd runs as uid {user}").into()
+            }
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if is_file => {
+                "make its folder first, or name an existing one".into()
+            }
+            io::ErrorKind::AddrInUse if is_file => "stop the server that uses it, or name another path".into(),
+            io::ErrorKind::AlreadyExists => "remove the file if nobody needs it, or name another path".into(),
+            io::ErrorKind::InvalidFilename => "name a shorter path: the system allows about 100 bytes".into(),
+            io::ErrorKind::PermissionDenied => {
+                format!("ports below 1024 need a privilege; try `{}=8080`", self.flag).into()
+            }
+            io::ErrorKind::AddrInUse if self.flag == PORT_FLAG => {
+                "stop the program that listens there, or listen elsewhere; `--port=0` picks a free port".into()
             }
             io::ErrorKind::AddrInUse => {
-                Some("stop the program that listens there, or listen elsewhere; `--port=0` picks a free port")
+                format!("stop the program that listens there, or name another port with `{}`", self.flag).into()
             }
-            io::ErrorKind::AddrNotAvailable => Some("name an address of this machine with `--address`"),
-            _ => None,
-        }
+            io::ErrorKind::AddrNotAvailable => "name an address of this machine with `--address`".into(),
+            _ => descriptors::hint_for(&self.cause)?.into(),
+        })
     }
 
     /// Whether this machine lacks the address, such as `::1` where IPv6 is off.
@@ -77,12 +100,16 @@ impl Listener {
         }
     }
 
-    /// Returns the URL for other machines of the network, if the listener has all addresses of this one.
-    pub(crate) fn network_url(&self, scheme: &str) -> Option<String> {
-        let Self::Tcp(listener) = self else { return None };
-        let address = listener.local_addr().ok().filter(|address| address.ip().is_unspecified())?;
-        let own = network_address(address.ip())?;
-        Some(format!("{scheme}://{}/", SocketAddr::new(own, address.port())))
+    /// Returns the URLs for other machines of the network, if the listener has all addresses of this one.
+    pub(crate) fn network_urls(&self, scheme: &str) -> Vec<String> {
+        let Self::Tcp(listener) = self else { return Vec::new() };
+        let Ok(address) = listener.local_addr() else { return Vec::new() };
+        // A socket of IPv6 serves both families unless somebody has told it not to.
+        let is_both = address.is_ipv6() && !sockopt::ipv6_v6only(listener).unwrap_or(true);
+        let families = [is_both.then_some(Ipv4Addr::UNSPECIFIED.into()), Some(address.ip())];
+        let unspecified = families.into_iter().flatten().filter(|_| address.ip().is_unspecified());
+        let own = unspecified.filter_map(network_address);
+        own.map(|own| format!("{scheme}://{}/", SocketAddr::new(own, address.port()))).collect()
     }
 
     /// Returns the address that clients connect to: a URL, or `unix:` and a path.

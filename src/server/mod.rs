@@ -26,6 +26,7 @@ use crate::{
     peer::{Connection, Peer, Tls},
     shutdown::Shutdown,
     socket::stream::{Followed, Plain, Stream},
+    worker::descriptors,
 };
 use listener::Listener;
 use tls::Certificates;
@@ -168,9 +169,7 @@ async fn next(listener: &Listener) -> (Plain, Peer) {
             Err(error) if is_of_client(&error) => {}
             Err(error) => {
                 if !std::mem::replace(&mut has_warned, true) {
-                    let is_shortage = is_one_of(&error, &[Errno::MFILE, Errno::NFILE]);
-                    let hint = is_shortage.then_some("raise the limit of open files: ulimit -n");
-                    Event::ConnectionsWait { cause: &error, hint }.emit();
+                    Event::ConnectionsWait { cause: &error, hint: descriptors::hint_for(&error) }.emit();
                 }
                 sleep(ACCEPT_PAUSE).await;
             }

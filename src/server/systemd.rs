@@ -34,8 +34,11 @@ pub(super) fn listeners() -> Result<(Vec<Listener>, Vec<Listener>), BindError> {
     let mut handed = ListenFd::from_env();
     let (mut main, mut redirect) = (Vec::new(), Vec::new());
     for index in 0..handed.len() {
-        let listener = take(&mut handed, index)
-            .map_err(|cause| BindError { place: format!("socket {index} of LISTEN_FDS"), cause })?;
+        let listener = take(&mut handed, index).map_err(|cause| BindError {
+            place: format!("socket {index} of LISTEN_FDS"),
+            flag: "",
+            cause,
+        })?;
         let list = if names.get(index) == Some(&REDIRECT) { &mut redirect } else { &mut main };
         list.push(listener);
     }

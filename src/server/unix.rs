@@ -78,7 +78,9 @@ impl Lock {
             let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
             let mut options = fs::OpenOptions::new();
             options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags.bits().cast_signed());
-            let file = options.open(&path).map_err(about)?;
+            // Without the file, it is the folder that does not allow it.
+            let about_either = |cause| if fs::symlink_metadata(&path).is_ok() { about(cause) } else { cause };
+            let file = options.open(&path).map_err(about_either)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
@@ -176,7 +178,8 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
 fn remove_stale(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     if !metadata.file_type().is_socket() {
-        return Err(io::Error::other("the file there is not a socket, and wsd does not remove it"));
+        let cause = "the file there is not a socket, and wsd does not remove it";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, cause));
     }
     // The probe does not block: a server too busy to accept counts as running.
     let probe =

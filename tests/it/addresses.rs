@@ -247,3 +247,46 @@ fn all_addresses_of_both_kinds_are_one_socket() {
         assert!(Connection::try_open((Ipv4Addr::LOCALHOST, port).into()).is_ok(), "{flags:?}");
     }
 }
+
+/// The hosts in the network line of the banner.
+fn network(flags: &[&str]) -> Vec<String> {
+    let banner = Server::command(flags, &["cat"]).stop();
+    let urls = banner.lines().find_map(|line| line.strip_prefix("  network  ")).unwrap_or_default();
+    urls.split(' ').filter(|url| !url.is_empty()).map(|url| address_of(url).ip().to_string()).collect()
+}
+
+#[test]
+fn the_network_line_of_all_addresses_has_those_of_ipv4_too() {
+    let four = network(&["--address=0.0.0.0"]);
+    if four.is_empty() {
+        skip("a network");
+        return;
+    }
+    if has_ipv6() {
+        let both = network(&["--address=::"]);
+        assert!(four.iter().all(|address| both.contains(address)), "{four:?} {both:?}");
+    }
+}
+
+#[test]
+fn the_banner_says_in_words_that_an_address_is_all_of_them() {
+    let table =
+        [("0.0.0.0", "that reach any IPv4 address of this machine"), ("::", "that reach any address of this machine")];
+    let has_ipv6 = has_ipv6();
+    for (address, want) in table.into_iter().filter(|(address, _)| has_ipv6 || !address.contains(':')) {
+        let banner = Server::command(&["--address", address], &["cat"]).stop();
+
+        assert!(banner.contains(want), "{banner}");
+    }
+}
+
+#[test]
+fn a_busy_port_of_redirects_is_named_with_its_flag() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+
+    let outcome = run(&["--port=0", &format!("--redirport={port}"), "cat"]);
+
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""), "{outcome:?}");
+    assert!(outcome.stderr.contains("name another port with `--redirport`"), "{outcome:?}");
+}

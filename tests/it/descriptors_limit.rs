@@ -7,7 +7,7 @@ use std::process::Command;
 use rustix::process::{Resource, Rlimit, prlimit};
 
 use crate::harness::http::Connection;
-use crate::harness::server::{Server, wsd};
+use crate::harness::server::{Server, run_to_end, wsd};
 use crate::harness::websocket::upgrade_request;
 
 /// Starts `wsd` with a soft limit of 200 open files, below a hard one of 300.
@@ -116,4 +116,15 @@ fn the_usual_limit_and_the_default_of_maxforks_are_no_reason_to_warn() {
     let mut server = start_with(1024, &["cat"]);
 
     assert!(!server.stop().contains("few open files allowed"));
+}
+
+#[test]
+fn a_start_with_too_few_descriptors_names_the_limit() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 8; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_wsd"), "--port=0", "cat"]);
+
+    let outcome = run_to_end(command);
+
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""), "{outcome:?}");
+    assert!(outcome.stderr.contains("hint: raise the limit of open files: ulimit -n"), "{outcome:?}");
 }

@@ -471,3 +471,27 @@ fn a_user_without_the_right_to_the_socket_is_kept_out() {
         assert_eq!(connects(), is_open, "{mode}");
     }
 }
+
+#[test]
+fn a_path_that_no_socket_can_have_gets_the_hint_that_helps() {
+    let tree = Tree::new();
+    tree.file("file", "").directory("folder");
+    let _used = UnixListener::bind(tree.path("used")).unwrap();
+    let table = [
+        ("nothing/x".to_owned(), "make its folder first"),
+        ("file/x".to_owned(), "make its folder first"),
+        ("file".to_owned(), "remove the file"),
+        ("folder".to_owned(), "name another path"),
+        ("used".to_owned(), "stop the server that uses it"),
+        ("x".repeat(200), "name a shorter path"),
+    ];
+    for (name, want) in table {
+        let path = tree.path(&name);
+        let outcome = run(&["--unixsocket", &path, "cat"]);
+
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""), "{name}: {outcome:?}");
+        assert!(outcome.stderr.contains(&format!("`{path}`")), "{name}: {outcome:?}");
+        assert!(outcome.stderr.contains("\nhint: ") && outcome.stderr.contains(want), "{name}: {outcome:?}");
+        assert!(!outcome.stderr.contains("wsd-lock"), "{name}: {outcome:?}");
+    }
+}
