@@ -123,9 +123,9 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandL
     let mut definition = if is_websocketd { old_definition() } else { Definition::command() };
     let (flags, command) = split(&definition, args.iter().cloned());
     let last_switch = last_switch(&definition, flags.last());
-    let matches = definition.try_get_matches_from_mut(flags).map_err(|error| answer(&error, &args))?;
+    let matches = definition.try_get_matches_from_mut(flags).map_err(|error| answer(&definition, &error, &args))?;
     let Definition { run, license, generate: asked, .. } =
-        Definition::from_arg_matches(&matches).map_err(|error| answer(&error, &args))?;
+        Definition::from_arg_matches(&matches).map_err(|error| answer(&definition, &error, &args))?;
     if license {
         return Err(Answer::Text(include_str!("../../LICENSE").to_owned()));
     }
@@ -153,13 +153,19 @@ pub(crate) fn names<T: Args>() -> Vec<String> {
     definition.get_arguments().filter_map(|flag| flag.get_long().map(str::to_owned)).collect()
 }
 
-/// Returns the first argument of COMMAND that looks like a flag of wsd, such as `--port` or `--port=80`. Ignores flags that
-/// many programs have, such as `--help`.
+/// Returns the first argument of COMMAND that looks like a flag of wsd, such as `--port`, `--port=80` or `-port=80`. Ignores
+/// flags that many programs have, such as `--help`, and a `-port`, which may be letters.
 pub(crate) fn misplaced(command: &CommandWords) -> Option<String> {
-    let names = names::<Flags>();
-    let flags = command.0.iter().skip(1).filter_map(|word| word.to_str()?.strip_prefix("--"));
-    let mut flags = flags.map(|body| body.split_once('=').map_or(body, |(name, _)| name));
-    flags.find(|flag| names.iter().any(|name| name == flag)).map(str::to_owned)
+    let names = [names::<Flags>(), names::<RunFlags>()].concat();
+    let flag = |word: &OsString| {
+        let word = word.to_str()?;
+        let name = match word.split_once('=') {
+            Some((flag, _)) => flag.strip_prefix('-')?.trim_start_matches('-'),
+            None => word.strip_prefix("--")?,
+        };
+        names.iter().find(|known| *known == name).cloned()
+    };
+    command.0.iter().skip(1).find_map(flag)
 }
 
 /// Returns a flag if it is one that takes a value after `=` only, and has none.
@@ -172,12 +178,12 @@ fn last_switch(definition: &Command, flag: Option<&OsString>) -> Option<String> 
     definition.get_arguments().find(is_switch).map(|_| flag.to_owned())
 }
 
-fn answer(error: &clap::Error, args: &[OsString]) -> Answer {
+fn answer(definition: &Command, error: &clap::Error, args: &[OsString]) -> Answer {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             Answer::Text(error.render().to_string().trim_end().to_owned() + "\n")
         }
-        _ => Answer::Wrong(describe(error, args)),
+        _ => Answer::Wrong(describe(definition, error, args)),
     }
 }
 

@@ -67,8 +67,12 @@ fn flags_stop_at_the_command() {
 
 #[test]
 fn a_flag_of_ours_after_the_command_is_pointed_out() {
-    let table: [(&[&str], Option<&str>); 6] = [
+    let table: [(&[&str], Option<&str>); 10] = [
         (&["cat", "--port", "80"], Some("--port after COMMAND")),
+        (&["cat", "-port=80"], Some("--port after COMMAND")),
+        (&["cat", "--check"], Some("--check after COMMAND")),
+        (&["cat", "--config=x"], Some("--config after COMMAND")),
+        (&["cat", "--route=/a=b"], Some("--route after COMMAND")),
         (&["cat", "-u", "--staticdir=x"], Some("--staticdir after COMMAND")),
         (&["cat", "--binary"], Some("--binary after COMMAND")),
         (&["cat", "--help", "--version", "--license"], None),
@@ -80,6 +84,35 @@ fn a_flag_of_ours_after_the_command_is_pointed_out() {
 
         assert_eq!(banner.contains("after COMMAND"), want.is_some(), "{command:?}: {banner}");
         assert!(banner.contains(want.unwrap_or_default()), "{command:?}: {banner}");
+    }
+}
+
+#[test]
+fn an_unknown_flag_gets_the_hint_of_a_listed_one() {
+    let table = [
+        ("--cert=x", "did you mean `--sslcert`?"),
+        ("--key=x", "did you mean `--sslkey`?"),
+        ("--tls", "did you mean `--ssl`?"),
+        ("--host=x", "did you mean `--address`?"),
+        ("--bind=x", "did you mean `--address`?"),
+        ("--listen=x", "did you mean `--address`?"),
+        ("-p", "did you mean `--port`?"),
+        ("--histori=1", "did you mean `--history`?"),
+        // Its nearest is a hidden flag.
+        ("--generat=x", "use a flag that `wsd --help` lists"),
+    ];
+    for (flag, hint) in table {
+        assert_refused(&[flag, "cat"], 2, &[&format!("\nhint: {hint}\n")]);
+    }
+}
+
+#[test]
+fn a_port_with_an_address_is_told_where_each_goes() {
+    for (flag, hint) in [
+        ("--port=:9000", "write the number alone, --port=9000"),
+        ("--redirport=localhost:80", "write the number alone, --redirport=80"),
+    ] {
+        assert_refused(&[flag, "cat"], 2, &[hint, "--address takes the address"]);
     }
 }
 
