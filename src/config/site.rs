@@ -154,13 +154,23 @@ fn origin(recipe: &Recipe) -> Result<Policy, Error> {
                     return Err(Error::new(message, format!("did you mean {meant}://{rest}?")).about(list));
                 }
                 ListedOrigin::parse(text).map_err(|why| {
-                    let hint = "write [scheme://]host[:port], as in --origin=https://example.com,localhost:8080";
-                    Error::new(format!("invalid origin `{text}` in --origin: {why}"), hint).about(list)
+                    Error::new(format!("invalid origin `{text}` in --origin: {why}"), hint_for_entry(text)).about(list)
                 })
             };
             let entries = list.0.iter().map(parse).collect::<Result<_, _>>()?;
             Ok(Policy::Listed { entries, sameorigin })
         }
+    }
+}
+
+/// Returns advice for an entry that can never match.
+fn hint_for_entry(text: &str) -> String {
+    let rest = text.find("://").map_or(0, |at| at + 3);
+    let end = text[rest..].find(['/', '?', '#']).map(|at| rest + at);
+    match end.map(|end| &text[..end]).filter(|origin| ListedOrigin::parse(origin).is_ok()) {
+        Some(origin) => format!("did you mean {origin}?"),
+        None if text == "*" => "use --anyorigin: it lets pages of any origin connect".to_owned(),
+        None => "write [scheme://]host[:port], as in --origin=https://example.com,localhost:8080".to_owned(),
     }
 }
 

@@ -1,9 +1,11 @@
-//! The entries of `--origin`, and the parts of an origin. Pure.
+//! The entries of `--origin`. Pure.
 
 use std::{
     fmt,
     net::{Ipv4Addr, Ipv6Addr},
 };
+
+use super::parts::{default_port, ends_in_number, is_host, is_scheme, split, split_port};
 
 /// An entry of `--origin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +91,9 @@ impl ListedOrigin {
             Some(scheme) if !is_scheme(scheme) => return Err("the scheme is invalid"),
             _ => {}
         }
+        if rest.contains(['/', '?', '#']) {
+            return Err(NOTHING_ELSE);
+        }
         let (host, port) = split_port(rest);
         let port = match port {
             None => Port::Default,
@@ -103,7 +108,7 @@ impl ListedOrigin {
             return Err("a wildcard is the first label of a host, as in *.example.com");
         }
         if !is_host(name) {
-            return Err("an origin is scheme, host and port, nothing else");
+            return Err(NOTHING_ELSE);
         }
         if let Ok(address) = name.trim_matches(['[', ']']).parse::<Ipv6Addr>() {
             // A browser sends the shortest form.
@@ -168,13 +173,9 @@ impl fmt::Display for ListedOrigin {
     }
 }
 
-const BELOW_ADDRESS: &str = "there are no names below an address";
+const NOTHING_ELSE: &str = "an origin is scheme, host and port, nothing else";
 
-/// Whether a browser takes a host for an IPv4 address (URL standard, "ends in a number checker").
-fn ends_in_number(host: &str) -> bool {
-    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
-    !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
-}
+const BELOW_ADDRESS: &str = "there are no names below an address";
 
 /// Whether the host of a page is that of an entry, or below it if the entry has a wildcard.
 fn is_below_or_same(page: &str, host: &str) -> bool {
@@ -183,50 +184,6 @@ fn is_below_or_same(page: &str, host: &str) -> bool {
         return false;
     };
     rest.eq_ignore_ascii_case(parent) && !below.is_empty() && below.split('.').all(|label| !label.is_empty())
-}
-
-/// Splits an `Origin` into scheme, host and port. The port is `None` if a scheme other than HTTP's has none; the result is
-/// `None` for `null` and for anything that is no origin of a server.
-pub(super) fn split(origin: &str) -> Option<(&str, &str, Option<u16>)> {
-    let (scheme, rest) = origin.split_once("://")?;
-    let (host, port) = split_port(rest);
-    let port = match port {
-        None => default_port(scheme),
-        Some(port) => Some(port.parse().ok()?),
-    };
-    is_host(host).then_some((scheme, host, port))
-}
-
-/// Splits `host[:port]`; an IPv6 address is in brackets and keeps them.
-pub(super) fn split_port(text: &str) -> (&str, Option<&str>) {
-    let after_address = text.rfind(']').unwrap_or(0);
-    match text[after_address..].find(':') {
-        None => (text, None),
-        Some(at) => (&text[..after_address + at], Some(&text[after_address + at + 1..])),
-    }
-}
-
-/// Returns the port that a scheme of HTTP has without one.
-pub(super) fn default_port(scheme: &str) -> Option<u16> {
-    match scheme {
-        _ if scheme.eq_ignore_ascii_case("http") => Some(80),
-        _ if scheme.eq_ignore_ascii_case("https") => Some(443),
-        _ => None,
-    }
-}
-
-/// Whether `text` is a scheme (RFC 3986, section 3.1).
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-}
-
-/// Whether `host` is a name or an address in the form of a URL, and nothing more.
-fn is_host(host: &str) -> bool {
-    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        return address.parse::<Ipv6Addr>().is_ok();
-    }
-    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 #[cfg(test)]

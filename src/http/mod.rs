@@ -8,6 +8,7 @@ pub(crate) mod listed;
 pub(crate) mod origin;
 mod pace;
 pub(crate) mod page;
+mod parts;
 pub(crate) mod path;
 pub(crate) mod refusal;
 pub(crate) mod template;

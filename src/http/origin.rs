@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::listed::{ListedOrigin, default_port, split, split_port};
+use super::{
+    listed::ListedOrigin,
+    parts::{default_port, split, split_port},
+};
 
 /// The rule for the `Origin` header (RFC 6454).
 #[derive(Clone, Debug, PartialEq, Eq)]

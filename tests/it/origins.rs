@@ -211,3 +211,20 @@ fn a_scheme_that_no_browser_or_app_is_known_for_is_warned_of_and_served() {
     let outcome = run(&["--check", "--origin=tauri://localhost,chrome-extension://abc,https://a.com,a.com", "cat"]);
     assert_eq!((outcome.status, &*outcome.stderr), (Some(0), ""));
 }
+
+#[test]
+fn an_entry_that_is_more_than_an_origin_gets_the_hint_that_helps() {
+    for (entry, hint) in [
+        ("*", "use --anyorigin"),
+        ("https://example.com/", "did you mean https://example.com?"),
+        ("http://localhost:3000/app?x", "did you mean http://localhost:3000?"),
+        ("example.com/#x", "did you mean example.com?"),
+        ("https://", "write [scheme://]host[:port]"),
+    ] {
+        let outcome = run(&["--port=0", "--origin", entry, "cat"]);
+
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{entry:?}: {outcome:?}");
+        assert!(outcome.stderr.contains(&format!("hint: {hint}")), "{entry:?}: {outcome:?}");
+        assert!(!outcome.stderr.contains("the port is a number"), "{entry:?}: {outcome:?}");
+    }
+}
