@@ -38,7 +38,8 @@ use crate::{
     shutdown::{Shutdown, Signals, signal},
     sys,
     worker::{
-        descriptors::{Allotment, allot, hint_for, raise_limit},
+        advice,
+        descriptors::{Allotment, allot, raise_limit},
         reaper,
     },
 };
@@ -200,7 +201,7 @@ async fn until_signalled(mut signals: Signals, shutdown: Shutdown, manager: Mana
 
 /// Describes a call that failed, with advice if wsd has any.
 fn failure(doing: &str, cause: &io::Error) -> String {
-    let hint = hint_for(cause).map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    let hint = advice::for_error(cause).map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
     format!("cannot {doing}: {cause}{hint}")
 }
 

@@ -1,11 +1,12 @@
 //! Finds the program that COMMAND names, or says what is wrong with the name.
 
-use std::{ffi::OsStr, path::Path};
+use std::{ffi::OsStr, fs, os::unix::fs::PermissionsExt, path::Path};
 
 use super::error::Error;
 use crate::{
     cli::{site::SharingWord, types::CommandWords, value::Flag},
     worker::{
+        advice::{self, quoted},
         program::{Program, locate},
         script_line::{LineFault, line_fault},
     },
@@ -14,27 +15,47 @@ use crate::{
 /// Returns the program of COMMAND.
 pub(super) fn command(words: &Flag<CommandWords>, sharing: SharingWord) -> Result<Program, Error> {
     let (name, args) = words.0.split_first().expect("never empty");
-    let path = locate(name).ok_or_else(|| {
-        let shown = name.display();
-        if Path::new(name).is_file() && name.as_encoded_bytes().contains(&b'/') {
-            let message = format!("cannot start COMMAND `{shown}`: the file is not executable");
-            return Error::new(message, format!("make it executable: chmod +x {shown}")).about(words);
-        }
-        let hint = words.at.and_then(|_| hint_in_file(name)).unwrap_or_else(|| hint_for(name, sharing));
-        Error::new(format!("cannot find COMMAND `{shown}`"), hint).about(words)
-    })?;
+    let path = locate(name).ok_or_else(|| refused(words, name, sharing).about(words))?;
     Ok(Program::new(path, args.to_vec()))
+}
+
+/// Returns the error of a COMMAND that cannot be started: the cause as far as the system tells it.
+fn refused(words: &Flag<CommandWords>, name: &OsStr, sharing: SharingWord) -> Error {
+    let (path, shown) = (Path::new(name), name.display());
+    let error = |cause: &str, hint| Error::new(format!("cannot start COMMAND `{shown}`: {cause}"), hint);
+    let is_path = name.as_encoded_bytes().contains(&b'/');
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {
+            let folder = quoted(name);
+            let hint = format!("serve its programs with --dir={folder}, or its files with --staticdir={folder}");
+            error("it is a folder", hint)
+        }
+        Ok(metadata) if is_path && metadata.is_file() => {
+            let is_for_nobody = metadata.permissions().mode() & 0o111 == 0;
+            let cause = if is_for_nobody { "the file is not executable" } else { "this user may not execute it" };
+            error(cause, advice::for_refused_program(path))
+        }
+        Err(cause) if is_path && let Some(hint) = advice::for_error(&cause) => error(&cause.to_string(), hint.into()),
+        found => {
+            let in_file = words.at.filter(|_| found.is_err()).and_then(|_| hint_in_file(name));
+            let hint = in_file.unwrap_or_else(|| hint_for(name, sharing));
+            Error::new(format!("cannot find COMMAND `{shown}`"), hint)
+        }
+    }
 }
 
 /// Refuses a script whose first line names no interpreter.
 pub(super) fn check_first_line(words: &Flag<CommandWords>, program: &Program) -> Result<(), Error> {
     let Some(fault) = line_fault(&program.path) else { return Ok(()) };
-    let file = program.path.display();
+    let file = quoted(program.path.as_os_str());
     let (cause, hint) = match fault {
         LineFault::CarriageReturn => (
             "its first line ends with a carriage return".to_owned(),
             format!("save it with the line ends of Unix: sed -i 's/\\r$//' {file}"),
         ),
+        LineFault::ByteOrderMark => {
+            ("a byte order mark is before its first line".to_owned(), format!("save {file} as UTF-8 without that mark"))
+        }
         LineFault::NoInterpreter(missing) => (
             format!("its first line names `{}`, which is not an executable file", missing.display()),
             format!("install that interpreter, or correct the first line of {file}"),
@@ -65,12 +86,13 @@ fn hint_for(name: &OsStr, sharing: SharingWord) -> String {
         "write flags before COMMAND"
     } else if name == "path" && sharing == SharingWord::All {
         "did you mean --shared=path?"
-    } else if path.is_dir() {
-        "add --dir= to serve the programs in this folder, or --staticdir= to serve its files"
     } else if path.is_file() {
-        return format!("write a file of this folder as ./{text}; it must be executable: chmod +x {text}");
+        let here = Path::new(".").join(path);
+        let is_executable = locate(here.as_os_str()).is_some();
+        let more = if is_executable { String::new() } else { format!("; {}", advice::for_refused_program(&here)) };
+        return format!("write a file of this folder as {}{more}", quoted(here.as_os_str()));
     } else if text.contains(['=', '|', ';', '&', '<', '>', '$', '*']) {
-        return format!("let a shell run it: sh -c '{text}'");
+        return format!("let a shell run it: sh -c {}", quoted(name));
     } else if text.contains(char::is_whitespace) {
         return format!("write the words without quotes: {text}");
     } else if path.is_relative() && text.contains('/') {

@@ -10,6 +10,7 @@ use super::{error::Error, keys::in_keys};
 use crate::cli::{
     self, CommandLine, server::Flags, site::SiteFlags, site::read as subject, types::CommandWords, value::Flag,
 };
+use crate::worker::advice;
 
 /// A file of settings.
 #[derive(Debug, Default)]
@@ -59,14 +60,10 @@ impl ConfigFile {
         Error::new(format!("{}:{line}: {message}", self.name), hint)
     }
 
-    /// Whether there is a file without anything in it.
-    pub(super) fn is_empty(&self) -> bool {
-        !self.name.is_empty() && self.text.trim().is_empty()
-    }
-
-    /// Returns the name of the file.
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    /// Says of a file that it has no route; `None` if there is no file.
+    pub(super) fn emptiness(&self) -> Option<String> {
+        let what = if self.text.trim().is_empty() { "is empty" } else { "has no route" };
+        (!self.name.is_empty()).then(|| format!("the file `{}` of --config {what}", self.name))
     }
 
     fn fill(&mut self) -> Result<(), Error> {
@@ -107,7 +104,8 @@ pub(super) fn read(line: &CommandLine) -> Result<ConfigFile, Error> {
     let Some(path) = &line.run.config else { return Ok(ConfigFile::default()) };
     let name = path.display().to_string();
     let bytes = fs::read(path).map_err(|cause| {
-        Error::new(format!("cannot read `{name}` of --config: {cause}"), "name a readable TOML file")
+        let hint = advice::for_error(&cause).unwrap_or("name a readable TOML file".into());
+        Error::new(format!("cannot read `{name}` of --config: {cause}"), hint)
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let front = &error.as_bytes()[..error.utf8_error().valid_up_to()];
@@ -162,11 +160,12 @@ fn invalid(table: &DeTable<'_>, error: &toml::de::Error) -> Error {
     let is_in = |value: &Spanned<DeValue<'_>>| at.is_some_and(|at| value.span().contains(&at));
     let key = table.iter().find(|(_, value)| is_in(value)).map_or("?", |(key, _)| key.get_ref());
     let got = error.message().rsplit_once("got `").map(|(_, got)| got.trim_end_matches('`'));
-    let is_quoted_number = got.is_some_and(|got| got.parse::<f64>().is_ok());
+    let is_of_switch = error.message().contains("true or false");
+    let is_quoted = got.is_some_and(|got| got.parse::<f64>().is_ok() || is_of_switch && got.parse::<bool>().is_ok());
     let hint = match key {
         "command" => "write a list of words: command = [\"cat\", \"-n\"]",
         "path" => "write a path: path = \"/chat\"",
-        _ if is_quoted_number => "remove the quotes",
+        _ if is_quoted => "remove the quotes",
         _ => "look up the flag in `wsd --help`",
     };
     Error::new(format!("invalid value for `{key}`: {}", error.message()), hint).at(at)

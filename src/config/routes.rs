@@ -177,8 +177,8 @@ impl Plan {
 }
 
 fn nothing_to_serve(file: &ConfigFile) -> Error {
-    if file.is_empty() {
-        let message = format!("cannot serve anything: the file `{}` of --config is empty", file.name());
+    if let Some(emptiness) = file.emptiness() {
+        let message = format!("cannot serve anything: {emptiness}");
         return Error::new(message, "write a route into it: [[route]], path = \"/\", command = [\"cat\"], a line each");
     }
     let message = "cannot serve anything: there is no COMMAND, --dir, --staticdir, --cgidir or route";

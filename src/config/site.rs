@@ -30,6 +30,7 @@ use crate::{
     },
     socket::SocketOptions,
     worker::{
+        advice,
         environ::{self, EnvironOptions},
         process::ProcessOptions,
         stdio::Stdio,
@@ -129,7 +130,10 @@ fn scripts(recipe: &Recipe, dir: Option<Root>) -> Result<Option<Scripts>, Error>
 fn root(name: &str, flag: Option<&Flag<OsString>>) -> Result<Option<Root>, Error> {
     let Some(folder) = flag.filter(|folder| !folder.is_empty()) else { return Ok(None) };
     Root::open(Path::new(&folder.value)).map(Some).map_err(|cause| {
-        let hint = format!("name an existing folder; to serve one program, write it as COMMAND, without {name}=");
+        let hint = advice::for_error(&cause).unwrap_or_else(|| match name {
+            "--dir" => "name an existing folder; to serve one program, write it as COMMAND, without --dir=".into(),
+            _ => "name an existing folder".into(),
+        });
         Error::new(format!("cannot open the folder `{}` of {name}: {cause}", folder.display()), hint).about(folder)
     })
 }

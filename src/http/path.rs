@@ -8,6 +8,7 @@ use std::{
 };
 
 use percent_encoding::percent_decode_str;
+use rustix::fs::{Access, access};
 
 /// Percent-decodes the path of a request.
 pub(crate) fn decode(path: &str) -> Cow<'_, [u8]> {
@@ -27,11 +28,12 @@ pub(crate) fn is_clean(path: &[u8]) -> bool {
 pub(crate) struct Root(PathBuf);
 
 impl Root {
-    /// Checks that `path` is a folder; fails with `NotADirectory` if not.
+    /// Checks that `path` is a folder that this user may search; fails with `NotADirectory` if it is none.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         if !fs::metadata(path)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
+        access(path, Access::EXEC_OK)?;
         Ok(Self(std::path::absolute(path)?))
     }
 

@@ -7,10 +7,10 @@ use std::{
     os::fd::AsFd,
 };
 
-use rustix::{io::Errno, net::sockopt, process::geteuid};
+use rustix::{io::Errno, net::sockopt};
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::{limits::TCP_KEEPALIVE, peer::Peer, socket::stream::Plain, worker::descriptors};
+use crate::{limits::TCP_KEEPALIVE, peer::Peer, socket::stream::Plain, worker::advice};
 
 /// A listening socket.
 #[derive(Debug)]
@@ -43,17 +43,13 @@ impl BindError {
     fn hint(&self) -> Option<Cow<'static, str>> {
         let is_file = self.flag == UNIX_FLAG;
         Some(match self.cause.kind() {
-            io::ErrorKind::PermissionDenied if is_file => {
-                let user = geteuid().as_raw();
-                format!("check owner and mode of its folder; wsd runs as uid {user}").into()
-            }
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if is_file => {
                 "make its folder first, or name an existing one".into()
             }
             io::ErrorKind::AddrInUse if is_file => "stop the server that uses it, or name another path".into(),
             io::ErrorKind::AlreadyExists => "remove the file if nobody needs it, or name another path".into(),
             io::ErrorKind::InvalidFilename => "name a shorter path: the system allows about 100 bytes".into(),
-            io::ErrorKind::PermissionDenied => {
+            io::ErrorKind::PermissionDenied if !is_file => {
                 format!("ports below 1024 need a privilege; try `{}=8080`", self.flag).into()
             }
             io::ErrorKind::AddrInUse if self.flag == PORT_FLAG => {
@@ -63,7 +59,7 @@ impl BindError {
                 format!("stop the program that listens there, or name another port with `{}`", self.flag).into()
             }
             io::ErrorKind::AddrNotAvailable => "name an address of this machine with `--address`".into(),
-            _ => descriptors::hint_for(&self.cause)?.into(),
+            _ => advice::for_error(&self.cause)?,
         })
     }
 

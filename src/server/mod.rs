@@ -26,7 +26,7 @@ use crate::{
     peer::{Connection, Peer, Tls},
     shutdown::Shutdown,
     socket::stream::{Followed, Plain, Stream},
-    worker::descriptors,
+    worker::advice,
 };
 use listener::Listener;
 use tls::Certificates;
@@ -169,7 +169,7 @@ async fn next(listener: &Listener) -> (Plain, Peer) {
             Err(error) if is_of_client(&error) => {}
             Err(error) => {
                 if !std::mem::replace(&mut has_warned, true) {
-                    Event::ConnectionsWait { cause: &error, hint: descriptors::hint_for(&error) }.emit();
+                    Event::ConnectionsWait { cause: &error, hint: advice::for_error(&error).as_deref() }.emit();
                 }
                 sleep(ACCEPT_PAUSE).await;
             }

@@ -1,6 +1,7 @@
 //! TLS: loads and reloads certificates, and describes the handshake.
 
 use std::{
+    borrow::Cow,
     fmt, fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -18,7 +19,7 @@ use tokio_rustls::rustls::{
 use x509_parser::{certificate::X509Certificate, parse_x509_certificate, public_key::PublicKey, time::ASN1Time};
 
 use super::subject::distinguished_name;
-use crate::{event::Event, peer::Tls};
+use crate::{event::Event, peer::Tls, worker::advice};
 
 /// The files of `--sslcert`, `--sslkey` and `--sslca`, all PEM.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ const SECP256K1: &str = "1.3.132.0.10";
 #[derive(Debug)]
 pub(crate) struct TlsError {
     message: String,
-    hint: &'static str,
+    hint: Cow<'static, str>,
 }
 
 impl fmt::Display for TlsError {
@@ -83,7 +84,7 @@ impl Reloader {
                 self.current.send_replace(config);
                 Event::CertificatesLoaded {}.emit();
             }
-            Err(cause) => Event::CertificatesNotLoaded { cause: &cause.message, hint: cause.hint }.emit(),
+            Err(cause) => Event::CertificatesNotLoaded { cause: &cause.message, hint: &cause.hint }.emit(),
         }
     }
 
@@ -121,7 +122,7 @@ fn load(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
             let (added, _) = roots.add_parsable_certificates(read_certs("--sslca", path)?);
             let no_root = || TlsError {
                 message: format!("cannot use `{}` of --sslca: it has no usable certificate", path.display()),
-                hint: "name a PEM file with the certificates of the authorities that sign those of your clients",
+                hint: "name a PEM file with the certificates of the authorities that sign those of your clients".into(),
             };
             let verifier =
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(aws_lc_rs::default_provider()));
@@ -137,17 +138,25 @@ fn load(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
             (cause, None) => (cause.to_string(), belongs),
         };
         let message = format!("cannot use `{}` of --sslkey with --sslcert: {cause}", options.key.display());
-        TlsError { message, hint }
+        TlsError { message, hint: hint.into() }
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
+/// Fails if this user may not read the file of `flag`.
+fn check_readable(flag: &str, path: &Path) -> Result<(), TlsError> {
+    let Err(cause) = fs::File::open(path) else { return Ok(()) };
+    let Some(hint) = advice::for_error(&cause) else { return Ok(()) };
+    Err(TlsError { message: format!("cannot read `{}` of {flag}: {cause}", path.display()), hint })
+}
+
 /// Reads the certificates of a PEM file; fails if it has none.
 fn read_certs(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    check_readable(flag, path)?;
     let bad = |cause: &dyn fmt::Display| TlsError {
         message: format!("cannot read certificates from `{}` of {flag}: {cause}", path.display()),
-        hint: "name a readable PEM file with lines like -----BEGIN CERTIFICATE-----",
+        hint: "name a readable PEM file with lines like -----BEGIN CERTIFICATE-----".into(),
     };
     let certs = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -157,15 +166,16 @@ fn read_certs(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, T
 
 /// Reads the private key of a PEM file.
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    check_readable("--sslkey", path)?;
     PrivateKeyDer::from_pem_file(path).map_err(|cause| {
         let is_encrypted = fs::read_to_string(path).is_ok_and(|text| text.contains("ENCRYPTED"));
         let name = path.display();
         if is_encrypted {
             let message = format!("cannot use `{name}` of --sslkey: it is encrypted with a passphrase");
-            TlsError { message, hint: "decrypt it: openssl pkey -in ENCRYPTED.pem -out KEY.pem" }
+            TlsError { message, hint: "decrypt it: openssl pkey -in ENCRYPTED.pem -out KEY.pem".into() }
         } else {
             let message = format!("cannot read a private key from `{name}` of --sslkey: {cause}");
-            TlsError { message, hint: "name a PEM file with an unencrypted private key" }
+            TlsError { message, hint: "name a PEM file with an unencrypted private key".into() }
         }
     })
 }
@@ -174,7 +184,7 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 fn parse<'a>(path: &Path, cert: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, TlsError> {
     parse_x509_certificate(cert).map(|(_, x509)| x509).map_err(|_| TlsError {
         message: format!("cannot use `{}` of --sslcert: it does not begin with an X.509 certificate", path.display()),
-        hint: "put the server's own certificate first in the file",
+        hint: "put the server's own certificate first in the file".into(),
     })
 }
 

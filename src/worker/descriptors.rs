@@ -3,16 +3,13 @@
 //! A session takes four to five descriptors, so the usual limit of 1024 would allow about two hundred sessions. Some
 //! programs rely on that limit: they use `select`, or close all descriptors below it. So workers get it back.
 
+use std::fs;
 #[cfg(target_os = "linux")]
 use std::sync::OnceLock;
-use std::{fs, io};
 
+use rustix::process::{Resource, getrlimit};
 #[cfg(target_os = "linux")]
 use rustix::process::{Rlimit, setrlimit};
-use rustix::{
-    io::Errno,
-    process::{Resource, getrlimit},
-};
 
 use super::starter::STARTS_MAX;
 
@@ -56,12 +53,6 @@ pub(crate) struct Allotment {
     pub(crate) programs: usize,
     /// The connections that may be open at a time, so that these programs get their descriptors.
     pub(crate) connections: usize,
-}
-
-/// Returns advice for an error of a call that makes descriptors, if too few are allowed.
-pub(crate) fn hint_for(error: &io::Error) -> Option<&'static str> {
-    let errno = Errno::from_io_error(error);
-    matches!(errno, Some(Errno::MFILE | Errno::NFILE)).then_some("raise the limit of open files: ulimit -n")
 }
 
 /// Sets descriptors aside for as many programs as `forks_max` allows, as far as the limit of open files does.

@@ -1,5 +1,6 @@
 //! A worker: the process behind a session or a room, with its input and its output.
 
+pub(crate) mod advice;
 pub(crate) mod child;
 mod descendants;
 pub(crate) mod descriptors;

@@ -18,6 +18,8 @@ const LINE_BYTES_MAX: u64 = 256;
 pub(crate) enum LineFault {
     /// It ends with a carriage return, which the kernel takes for a part of the interpreter's name.
     CarriageReturn,
+    /// A byte order mark is before it, so that the kernel does not see it.
+    ByteOrderMark,
     /// There is no such executable file.
     NoInterpreter(OsString),
 }
@@ -28,6 +30,9 @@ pub(crate) enum LineFault {
 pub(crate) fn line_fault(path: &Path) -> Option<LineFault> {
     let mut front = Vec::new();
     File::open(path).ok()?.take(LINE_BYTES_MAX).read_to_end(&mut front).ok()?;
+    if front.starts_with("\u{feff}#!".as_bytes()) {
+        return Some(LineFault::ByteOrderMark);
+    }
     let line = front.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let mut words =
         line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty()).map(OsStr::from_bytes);
@@ -73,6 +78,8 @@ mod tests {
             ("#!/usr/bin/env sh\r\n", Some(LineFault::CarriageReturn)),
             ("#!/usr/bin/env -S no-such-program\n", None),
             ("#!/usr/bin/env A=b\n", None),
+            ("\u{feff}#!/bin/sh\n", Some(LineFault::ByteOrderMark)),
+            ("\u{feff}echo\n", None),
             ("#!\n", None),
             ("echo\r\n", None),
             ("", None),

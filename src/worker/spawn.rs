@@ -18,7 +18,7 @@ use tokio::{
 #[cfg(target_os = "linux")]
 use super::descriptors::limit_before;
 use super::{
-    Worker,
+    Worker, advice,
     child::Child,
     program::Program,
     records::WorkerRecord,
@@ -63,14 +63,17 @@ impl LaunchError {
                 Some(LineFault::NoInterpreter(name)) => {
                     format!("install {}, which the first line of {file} names, or correct that line", name.display())
                 }
-                _ if is_refused => format!("make it executable: chmod +x {file}"),
+                _ if is_refused => advice::for_refused_program(&program.path),
                 _ => format!("check that {file} exists, and the interpreter that its first line names"),
             });
         }
         if self.is(Errno::MFILE) || self.is(Errno::NFILE) {
             return Some("raise the limit of open files: ulimit -n".to_owned());
         }
-        self.is(Errno::NOEXEC).then(|| format!("begin {file} with a line such as #!/bin/sh"))
+        self.is(Errno::NOEXEC).then(|| match line_fault(&program.path) {
+            Some(LineFault::ByteOrderMark) => format!("save {file} without a byte order mark: begin it with #!"),
+            _ => format!("begin {file} with a line such as #!/bin/sh"),
+        })
     }
 }
 

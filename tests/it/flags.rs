@@ -1,7 +1,7 @@
 //! The command line: Go-style spelling, exit codes as promises, and messages that name the way out.
 
 use crate::harness::http::Connection;
-use crate::harness::server::{Outcome, Server, address_of, run, wsd};
+use crate::harness::server::{Outcome, Server, address_of, run, run_to_end, wsd};
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, TEXT};
 
@@ -135,11 +135,14 @@ fn mistakes_that_wsd_can_live_with_get_a_hint_in_the_banner() {
 #[test]
 fn a_command_that_cannot_be_found_gets_the_hint_that_helps() {
     let tree = Tree::new();
-    tree.file("counter.sh", "#!/bin/sh\necho 1\n");
-    let counter = tree.path("counter.sh");
-    let executable = format!("chmod +x {counter}");
-    let table: [(&[&str], &[&str]); 5] = [
+    tree.file("counter.sh", "#!/bin/sh\necho 1\n").file("my counter.sh", "#!/bin/sh\n");
+    let (counter, spaced) = (tree.path("counter.sh"), tree.path("my counter.sh"));
+    let (executable, quoted) = (format!("chmod +x {counter}\n"), format!("chmod +x '{spaced}'\n"));
+    let table: [(&[&str], &[&str]); 8] = [
         (&[&counter], &["not executable", &executable]),
+        (&[&spaced], &["not executable", &quoted]),
+        (&["echo 'a' | cat"], &[r"sh -c 'echo '\''a'\'' | cat'"]),
+        (&["--staticdir=no-such-folder", "cat"], &["hint: name an existing folder\n"]),
         (&["\u{2014}port", "0"], &["two hyphens"]),
         (&["cat -n"], &["without quotes: cat -n"]),
         (&["cat | sort"], &["sh -c 'cat | sort'"]),
@@ -155,10 +158,29 @@ fn a_command_that_cannot_be_found_gets_the_hint_that_helps() {
 }
 
 #[test]
+fn a_name_of_this_folder_is_told_how_to_write_it() {
+    let tree = Tree::new();
+    tree.program("ok.sh", "#!/bin/sh\n").file("plain.sh", "#!/bin/sh\n").directory("my programs");
+    for (name, want) in [
+        ("ok.sh", "hint: write a file of this folder as ./ok.sh\n"),
+        ("plain.sh", "hint: write a file of this folder as ./plain.sh; make it executable: chmod +x ./plain.sh\n"),
+        ("my programs", "it is a folder\nhint: serve its programs with --dir='my programs', or its files with"),
+    ] {
+        let mut command = wsd(&["--port=0", name]);
+        command.current_dir(tree.path(""));
+        let outcome = run_to_end(command);
+
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{name}: {outcome:?}");
+        assert!(outcome.stderr.contains(want), "{name}: {outcome:?}");
+    }
+}
+
+#[test]
 fn a_script_whose_first_line_names_no_interpreter_is_refused_at_the_start() {
     let tree = Tree::new();
     tree.program("windows.sh", "#!/bin/sh\r\n")
         .program("env.py", "#!/usr/bin/env python3\r\n")
+        .program("marked.sh", "\u{feff}#!/bin/sh\n")
         .program("none.sh", "#!/no/such/interpreter -x\n")
         .program("good.sh", "#!/bin/sh -e\necho 1\r\n");
     for (name, said) in [
@@ -173,6 +195,7 @@ fn a_script_whose_first_line_names_no_interpreter_is_refused_at_the_start() {
         let route = format!("--route=/a={file}");
         assert_refused(&["--check", &route], 1, &["--route: ", said[0]]);
     }
+    assert_refused(&["--port=0", &tree.path("marked.sh")], 1, &["a byte order mark is before", "without that mark"]);
     assert_eq!(run(&["--check", &tree.path("good.sh")]).status, Some(0));
 }
 
@@ -181,7 +204,12 @@ fn a_file_without_settings_is_named_as_empty() {
     let tree = Tree::new();
     tree.file("empty.toml", "").file("latin1.toml", b"port = 0\n# caf\xE9\n");
 
+    tree.file("comment.toml", "# nothing\n").file("port.toml", "port = 0\n").file("none.toml", "route = []\n");
+
     assert_refused(&["--config", &tree.path("empty.toml")], 1, &["empty.toml", "is empty", "[[route]]"]);
+    for name in ["comment.toml", "port.toml", "none.toml"] {
+        assert_refused(&["--config", &tree.path(name)], 1, &[name, "has no route", "[[route]]"]);
+    }
     assert_refused(&["--config", &tree.path("latin1.toml")], 1, &["latin1.toml", "line 2 is not UTF-8"]);
 }
 
