@@ -61,7 +61,7 @@ fn addresses(values: &[&Flag<String>], line: &CommandLine) -> Result<Addresses, 
     let mut names: Vec<Vec<IpAddr>> = Vec::new();
     for text in values {
         let addresses = resolve(text).ok_or_else(|| {
-            let hint = "name an address of this machine, such as --address=127.0.0.1, or --address=:: for all";
+            let hint = hint_for_address(text);
             let message = format!("cannot listen on `{}`: not an address or a known host name", text.value);
             Error::new(message, hint).about(*text)
         })?;
@@ -83,6 +83,24 @@ fn addresses(values: &[&Flag<String>], line: &CommandLine) -> Result<Addresses, 
         false => Addresses::Loopback,
         true => Addresses::All,
     })
+}
+
+/// Returns advice for an address that is none.
+fn hint_for_address(text: &Flag<String>) -> String {
+    let parts: Vec<_> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    if parts.len() > 1 && text.at.is_some() {
+        return format!("write a list: `address = {parts:?}`");
+    }
+    if parts.len() > 1 {
+        return format!("write each address with a flag of its own: --address={}", parts.join(" --address="));
+    }
+    let bare = text.split_once("://").map_or(&***text, |(_, rest)| rest).trim_end_matches('/');
+    let port = bare.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+    match port.filter(|(host, _)| resolve(host).is_some()) {
+        Some((host, port)) => format!("write the port apart: --address={host} --port={port}"),
+        None if bare != **text && resolve(bare).is_some() => format!("write the address alone: --address={bare}"),
+        None => "name an address of this machine, such as --address=127.0.0.1, or --address=:: for all".to_owned(),
+    }
 }
 
 /// Resolves an address, an IPv6 address with or without brackets, or a host name.

@@ -290,3 +290,20 @@ fn a_busy_port_of_redirects_is_named_with_its_flag() {
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""), "{outcome:?}");
     assert!(outcome.stderr.contains("name another port with `--redirport`"), "{outcome:?}");
 }
+
+#[test]
+fn an_address_with_more_than_an_address_gets_the_hint_that_helps() {
+    for (text, hint) in [
+        ("0.0.0.0:8080", "write the port apart: --address=0.0.0.0 --port=8080"),
+        ("[::1]:80", "write the port apart: --address=[::1] --port=80"),
+        ("localhost:8080", "write the port apart: --address=localhost --port=8080"),
+        ("http://localhost/", "write the address alone: --address=localhost"),
+        ("127.0.0.1,0.0.0.0", "write each address with a flag of its own: --address=127.0.0.1 --address=0.0.0.0"),
+        ("256.1.1.1", "name an address of this machine"),
+    ] {
+        let outcome = run(&["--port=0", "--address", text, "cat"]);
+
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{text}: {outcome:?}");
+        assert!(outcome.stderr.contains(&format!("hint: {hint}")), "{text}: {outcome:?}");
+    }
+}

@@ -184,6 +184,23 @@ fn an_error_in_the_file_speaks_of_keys_and_one_of_the_command_line_of_flags() {
         &[],
         "3: cannot find command `cat -n`\nhint: write each word apart: `command = [\"cat\", \"-n\"]`",
     );
+    told(
+        format!("devconsole = \"true\"\n{ROUTE}"),
+        &[],
+        "1: invalid value for `devconsole`: expected true or false, got `true`\nhint: remove the quotes",
+    );
+    told(
+        format!("address = \"127.0.0.1,::1\"\n{ROUTE}"),
+        &[],
+        "1: cannot listen on `127.0.0.1,::1`: not an address or a known host name\n\
+         hint: write a list: `address = [\"127.0.0.1\", \"::1\"]`",
+    );
+    told(
+        format!("address = \"127.0.0.1:80\"\n{ROUTE}"),
+        &[],
+        "1: cannot listen on `127.0.0.1:80`: not an address or a known host name\n\
+         hint: write the port apart: `address = \"127.0.0.1\"` --port=80",
+    );
     let outcome = run(&["--check", "--history=5", "cat"]);
     assert!(outcome.stderr.contains("add --shared or --shared=path"), "{outcome:?}");
 }
