@@ -80,7 +80,8 @@ impl Admission {
             }
             let full = self.limits.iter().filter(|slots| slots.is_full());
             let offers: Option<Vec<_>> = full.map(|slots| slots.best_offer()).collect();
-            for offer in offers? {
+            // The slot of the innermost full limit is one of each outer limit, too.
+            if let Some(offer) = offers?.pop() {
                 offer.wanted.cancel();
                 offer.gone.cancelled().await;
             }

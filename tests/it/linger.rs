@@ -104,6 +104,27 @@ fn a_lingering_room_gives_its_fork_slot_to_another_program() {
     assert_eq!(ask(&mut server.connect("/second"), "again"), two);
 }
 
+#[test]
+fn a_slot_that_counts_for_a_route_and_for_all_ends_one_lingering_room() {
+    let tree = Tree::new();
+    let route = |path: &str, rest: &str| {
+        format!("[[route]]\npath = '{path}'\nlinger = 1000\n{rest}\ncommand = ['sh', '-c', '{ECHO}']\n")
+    };
+    let routes = [route("/b", "shared = true"), route("/a/*", "shared = 'path'\nmaxforks = 1")];
+    tree.file("wsd.toml", format!("maxforks = 2\n{}", routes.concat()));
+    let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
+    let (mut first, mut second) = (server.connect("/b"), server.connect("/a/1"));
+    let (one, two) = (ask(&mut first, "one"), ask(&mut second, "two"));
+    leave(&server, first, 1);
+    leave(&server, second, 2);
+
+    let mut third = server.connect("/a/2");
+
+    ask(&mut third, "three");
+    assert!(is_gone(two), "it had the only slot of the route");
+    assert_eq!(ask(&mut server.connect("/b"), "again"), one, "it need not end");
+}
+
 /// Rooms by path and two fork slots. A program of a room that got `stay` says `waits` in the log when its input ends, and then
 /// stays until the returned pipe is written to; `exit` ends a program.
 fn server_with_a_program_that_stays() -> (Tree, Server) {
