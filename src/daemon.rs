@@ -136,7 +136,7 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
 
     let shutdown = Shutdown::default();
     let forks_max = routes.programs_max(routes.otherwise.launcher.admission.limit());
-    let Allotment { limit, programs, connections } = allot(forks_max);
+    let Allotment { limit, programs, connections } = allot(forks_max, routes.descriptors_of_connection());
     let is_told = |maxforks: &usize| limit < OPEN_FILES_ENOUGH || *maxforks > FORKS_MAX;
     if let Some(maxforks) = forks_max.filter(|maxforks| programs < *maxforks && is_told(maxforks)) {
         let hint = "raise the limit with ulimit -n, or lower --maxforks";

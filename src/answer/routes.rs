@@ -115,6 +115,11 @@ impl Routes {
         self.table.iter().map(|(_, site)| site).chain([&self.otherwise])
     }
 
+    /// Returns the number of descriptors that a connection may take: its own, and that of a file that it reads.
+    pub(crate) fn descriptors_of_connection(&self) -> usize {
+        1 + usize::from(self.sites().any(|site| site.files.is_some()))
+    }
+
     /// Logs which files that wsd never serves lie in a folder of `--staticdir`, each file once.
     pub(crate) fn warn_of_secrets(&self) {
         let sites = self.sites();

@@ -40,7 +40,7 @@ pub(super) fn limit_before() -> Option<Rlimit> {
 /// The descriptors of a running worker: three pipes.
 const OF_WORKER: usize = 3;
 
-/// Descriptors for files that are being served and the next connection of each listener; and, for each worker that is being
+/// Descriptors for files that are being looked for and the next connection of each listener; and, for each worker that is being
 /// started or stopped at a time, the other ends of its pipes and the one that tells of its end.
 const SPARE: usize = 8 + 4 * STARTS_MAX;
 
@@ -55,17 +55,18 @@ pub(crate) struct Allotment {
     pub(crate) connections: usize,
 }
 
-/// Sets descriptors aside for as many programs as `forks_max` allows, as far as the limit of open files does.
-pub(crate) fn allot(forks_max: Option<usize>) -> Allotment {
+/// Sets descriptors aside for as many programs as `forks_max` allows, as far as the limit of open files does. A connection
+/// takes `of_connection` of the others: its own, and one for the file that it may read.
+pub(crate) fn allot(forks_max: Option<usize>, of_connection: usize) -> Allotment {
     let limit = getrlimit(Resource::Nofile).current.and_then(|limit| limit.try_into().ok()).unwrap_or(usize::MAX);
     let used = fs::read_dir("/dev/fd").map_or(0, Iterator::count);
-    allot_of(limit, used, forks_max)
+    allot_of(limit, used, forks_max, of_connection)
 }
 
-fn allot_of(limit: usize, used: usize, forks_max: Option<usize>) -> Allotment {
+fn allot_of(limit: usize, used: usize, forks_max: Option<usize>, of_connection: usize) -> Allotment {
     let free = limit.saturating_sub(used + SPARE);
-    let programs = forks_max.unwrap_or(usize::MAX).min(free / (OF_WORKER + 1)).max(1);
-    let connections = free.saturating_sub(OF_WORKER * programs).max(1);
+    let programs = forks_max.unwrap_or(usize::MAX).min(free / (OF_WORKER + of_connection)).max(1);
+    let connections = (free.saturating_sub(OF_WORKER * programs) / of_connection).max(1);
     Allotment { limit, programs, connections }
 }
 
@@ -75,18 +76,21 @@ mod tests {
 
     #[test]
     fn programs_get_their_descriptors_before_connections() {
-        // Limit, used, --maxforks; programs, connections.
+        // Limit, used, --maxforks, descriptors of a connection; programs, connections.
         let table = [
-            (SPARE + 54, 14, Some(1024), 10, 10),
-            (SPARE + 54, 14, Some(4), 4, 28),
-            (SPARE + 1014, 14, Some(2), 2, 994),
-            (1 << 20, 20, Some(1024), 1024, (1 << 20) - 20 - SPARE - 3072),
-            (SPARE + 820, 20, None, 200, 200),
-            (20, 20, Some(5), 1, 1),
+            (SPARE + 54, 14, Some(1024), 1, 10, 10),
+            (SPARE + 54, 14, Some(1024), 2, 8, 8),
+            (SPARE + 54, 14, Some(4), 1, 4, 28),
+            (SPARE + 54, 14, Some(4), 2, 4, 14),
+            (SPARE + 1014, 14, Some(2), 1, 2, 994),
+            (1 << 20, 20, Some(1024), 1, 1024, (1 << 20) - 20 - SPARE - 3072),
+            (SPARE + 820, 20, None, 1, 200, 200),
+            (20, 20, Some(5), 1, 1, 1),
         ];
-        for (limit, used, forks_max, programs, connections) in table {
+        for (limit, used, forks_max, of_connection, programs, connections) in table {
             let want = Allotment { limit, programs, connections };
-            assert_eq!(allot_of(limit, used, forks_max), want, "{limit} {used} {forks_max:?}");
+            let got = allot_of(limit, used, forks_max, of_connection);
+            assert_eq!(got, want, "{limit} {used} {forks_max:?} {of_connection}");
         }
     }
 }

@@ -8,6 +8,7 @@ use rustix::process::{Resource, Rlimit, prlimit};
 
 use crate::harness::http::Connection;
 use crate::harness::server::{Server, run_to_end, wsd};
+use crate::harness::tree::Tree;
 use crate::harness::websocket::upgrade_request;
 
 /// Starts `wsd` with a soft limit of 200 open files, below a hard one of 300.
@@ -84,6 +85,29 @@ fn idle_connections_do_not_take_the_descriptors_of_programs() {
     let mut connections: Vec<_> = (0..60).map(|_| server.http()).collect();
 
     assert_eq!(served(&server, &mut connections[..4], 4), 4);
+}
+
+#[test]
+fn downloads_do_not_take_the_descriptors_of_programs() {
+    let tree = Tree::new();
+    tree.file("big", vec![b'x'; 30 << 20]);
+    let server = start_with(100, &["--maxforks=10", "--staticdir", &tree.path(""), "cat"]);
+    let mut idle: Vec<_> = (0..10).map(|_| server.http()).collect();
+
+    // Each waits within its answer: the client reads nothing of it. The others wait to be accepted.
+    let downloads: Vec<_> = (0..50)
+        .map(|_| {
+            let mut download = server.http();
+            download.send(format!("GET /big HTTP/1.1\r\nHost: {}\r\n\r\n", server.host()));
+            download
+        })
+        .collect();
+    server.expect_log("connections wait");
+
+    assert_eq!(served(&server, &mut idle, 10), 10);
+    drop(downloads);
+    let log = server.log().join("\n");
+    assert!(!log.contains("Too many open files"), "{log}");
 }
 
 #[test]
