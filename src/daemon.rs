@@ -25,7 +25,7 @@ use crate::{
     cli::{self, Answer},
     config::{self, Settings},
     event::Event,
-    limits::{CERTIFICATE_LOOK, DRAIN, FORKS_MAX, OPEN_FILES_ENOUGH},
+    limits::{CERTIFICATE_LOOK, DRAIN},
     log,
     reload::{Reload, Subjects},
     server::{
@@ -39,7 +39,7 @@ use crate::{
     sys,
     worker::{
         advice,
-        descriptors::{Allotment, allot, raise_limit},
+        descriptors::{check_limit, raise_limit},
         reaper,
     },
 };
@@ -68,6 +68,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(INVALID_SETTINGS, &error),
     };
+    if let Err(error) = if settings.is_check { Ok(()) } else { check_limit() } {
+        return fail(CANNOT_START, &error);
+    }
     #[cfg(target_os = "linux")]
     sys::keep_statuses();
     sys::keep_descriptors_from_programs();
@@ -135,14 +138,7 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     say(&mut io::stderr(), &told);
 
     let shutdown = Shutdown::default();
-    let forks_max = routes.programs_max(routes.otherwise.launcher.admission.limit());
-    let Allotment { limit, programs, connections } = allot(forks_max, routes.descriptors_of_connection());
-    let is_told = |maxforks: &usize| limit < OPEN_FILES_ENOUGH || *maxforks > FORKS_MAX;
-    if let Some(maxforks) = forks_max.filter(|maxforks| programs < *maxforks && is_told(maxforks)) {
-        let hint = "raise the limit with ulimit -n, or lower --maxforks";
-        Event::DescriptorsScarce { limit, programs, maxforks, hint }.emit();
-    }
-    let acceptor = Acceptor::new(connections, &shutdown);
+    let acceptor = Acceptor::new(&routes, &shutdown);
     let port = main.iter().find_map(Listener::port);
     routes.warn_of_secrets();
     routes.start_eager(&shutdown);
@@ -160,8 +156,9 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     }
     let manager = Manager::start();
     manager.ready();
+    let certificates = reloader;
     let subjects =
-        Subjects { loader, routes, certificates: reloader, manager: manager.clone(), shutdown: shutdown.clone() };
+        Subjects { loader, routes, acceptor, certificates, manager: manager.clone(), shutdown: shutdown.clone() };
     Ok(until_signalled(signals, shutdown, manager, Reload::new(subjects)).await)
 }
 

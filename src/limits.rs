@@ -136,6 +136,9 @@ pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
 /// Connections that the kernel may hold until wsd accepts them; the kernel has its own limit, too (4096 on Linux).
 pub(crate) const LISTEN_QUEUE: u32 = 4096;
 
+/// Open files that wsd needs: about 20 of its own, a connection and the pipes of a program. Below it ends at its start.
+pub(crate) const OPEN_FILES_MIN: usize = 32;
+
 /// Open files from which on wsd does not warn that they are too few for the programs of the default of `--maxforks`.
 ///
 /// 1024 is the usual limit of Linux and enough for about two hundred sessions; few servers have a thousand at a time.
@@ -170,7 +173,7 @@ pub(crate) const TLS_TIME_MAX: Duration = Duration::from_secs(10);
 pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
 
 /// Time that a CGI script may be silent by default (`--cgi-timeout`), before its answer and within it. Then wsd answers 504,
-/// or breaks off the answer that has begun.
+/// or breaks off the answer that has begun. Also the time that a script may go on after its whole answer.
 pub(crate) const CGI_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Bytes of the header of a CGI script's answer; beyond, wsd answers 502.

@@ -13,7 +13,7 @@ use crate::{
     answer::routes::Routes,
     config::Loader,
     event::Event,
-    server::{systemd::Manager, tls::Reloader},
+    server::{Acceptor, systemd::Manager, tls::Reloader},
     shutdown::Shutdown,
     turn::run_blocking,
 };
@@ -32,6 +32,8 @@ pub(crate) struct Subjects {
     pub(crate) loader: Loader,
     /// Hands new routes to the server.
     pub(crate) routes: watch::Sender<Arc<Routes>>,
+    /// Sets descriptors aside for the programs of new routes.
+    pub(crate) acceptor: Acceptor,
     /// Reads certificates; `None` without TLS.
     pub(crate) certificates: Option<Reloader>,
     /// Tells systemd when a load begins and ends.
@@ -90,6 +92,7 @@ impl Subjects {
         match self.loader.load() {
             Ok((routes, changed)) => {
                 routes.warn_of_secrets();
+                self.acceptor.set_aside(&routes);
                 routes.start_eager(&self.shutdown);
                 self.routes.send_replace(Arc::new(routes));
                 Event::SettingsLoaded {}.emit();

@@ -2,6 +2,7 @@
 
 pub(crate) mod listen;
 pub(crate) mod listener;
+mod shares;
 mod subject;
 pub(crate) mod systemd;
 pub(crate) mod tls;
@@ -12,13 +13,13 @@ use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 use rustix::{io::Errno, net::RecvFlags};
 use tokio::{
     io::{AsyncWriteExt, Interest},
-    sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    answer::service::Service,
+    answer::{routes::Routes, service::Service},
     budget::{Budget, Owner, OwnerKind},
     event::Event,
     http,
@@ -29,6 +30,7 @@ use crate::{
     worker::advice,
 };
 use listener::Listener;
+use shares::Shares;
 use tls::Certificates;
 
 /// The pause after an accept that failed for lack of descriptors or memory. It keeps wsd from spinning; no user notices it.
@@ -41,25 +43,23 @@ const TLS_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub(crate) struct Acceptor {
     slots: Arc<Semaphore>,
-    /// The shares of the limit of open files that connections may take.
-    shares: Arc<Semaphore>,
+    shares: Arc<Shares>,
     shutdown: Shutdown,
 }
 
 impl Acceptor {
-    /// Returns an acceptor of at most `connections` at a time, over all listeners, of which [`CONNECTIONS_MAX`] are no sessions.
-    pub(crate) fn new(connections: usize, shutdown: &Shutdown) -> Self {
-        let shares = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-        Self { slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)), shares, shutdown: shutdown.clone() }
+    /// Returns an acceptor for the programs of `routes`. At most [`CONNECTIONS_MAX`] connections at a time, over all
+    /// listeners, are no sessions.
+    pub(crate) fn new(routes: &Routes, shutdown: &Shutdown) -> Self {
+        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let acceptor = Self { slots, shares: Arc::new(Shares::new()), shutdown: shutdown.clone() };
+        acceptor.set_aside(routes);
+        acceptor
     }
 
-    /// Takes the share of a connection that was accepted. Waits while all are taken, and logs it.
-    async fn share(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
-        if self.shares.available_permits() == 0 {
-            let hint = Some("raise the limit of open files: ulimit -n");
-            Event::ConnectionsWait { cause: &"the other descriptors are for programs", hint }.emit();
-        }
-        Arc::clone(&self.shares).acquire_owned().await
+    /// Sets descriptors aside for the programs of `routes`: connections share the others.
+    pub(crate) fn set_aside(&self, routes: &Routes) {
+        self.shares.set_aside(routes, &self.shutdown);
     }
 
     /// Starts to accept from `listeners`. `service` answers the requests, over TLS if there are certificates.
@@ -80,7 +80,7 @@ impl Acceptor {
         loop {
             let (stream, peer) = next(listener).await;
             let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
-            let Ok(share) = self.share().await else { return };
+            let Ok(share) = self.shares.take().await else { return };
             let (service, certificates, shutdown) = (service.clone(), certificates.clone(), self.shutdown.clone());
             self.shutdown.spawn(async move {
                 let budget = service.budget();

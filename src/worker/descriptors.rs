@@ -12,6 +12,7 @@ use rustix::process::{Resource, getrlimit};
 use rustix::process::{Rlimit, setrlimit};
 
 use super::starter::STARTS_MAX;
+use crate::limits::OPEN_FILES_MIN;
 
 #[cfg(target_os = "linux")]
 static BEFORE: OnceLock<Rlimit> = OnceLock::new();
@@ -55,12 +56,40 @@ pub(crate) struct Allotment {
     pub(crate) connections: usize,
 }
 
-/// Sets descriptors aside for as many programs as `forks_max` allows, as far as the limit of open files does. A connection
-/// takes `of_connection` of the others: its own, and one for the file that it may read.
-pub(crate) fn allot(forks_max: Option<usize>, of_connection: usize) -> Allotment {
-    let limit = getrlimit(Resource::Nofile).current.and_then(|limit| limit.try_into().ok()).unwrap_or(usize::MAX);
-    let used = fs::read_dir("/dev/fd").map_or(0, Iterator::count);
-    allot_of(limit, used, forks_max, of_connection)
+/// The descriptors that wsd itself has, and may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Descriptors {
+    limit: usize,
+    used: usize,
+}
+
+impl Descriptors {
+    /// Counts the descriptors that are open now, before the first connection.
+    pub(crate) fn count() -> Self {
+        let limit = or_unlimited(getrlimit(Resource::Nofile).current);
+        Self { limit, used: fs::read_dir("/dev/fd").map_or(0, Iterator::count) }
+    }
+
+    /// Sets descriptors aside for as many programs as `forks_max` allows, as far as the limit of open files does. A
+    /// connection takes `of_connection` of the others: its own, and one for the file that it may read.
+    pub(crate) fn allot(self, forks_max: Option<usize>, of_connection: usize) -> Allotment {
+        allot_of(self.limit, self.used, forks_max, of_connection)
+    }
+}
+
+/// Checks that wsd may open enough files for a program and a client.
+pub(crate) fn check_limit() -> Result<(), String> {
+    let limit = getrlimit(Resource::Nofile);
+    let limit = or_unlimited(if cfg!(target_os = "linux") { limit.maximum } else { limit.current });
+    if limit >= OPEN_FILES_MIN {
+        return Ok(());
+    }
+    let hint = "raise the limit of open files: ulimit -n";
+    Err(format!("cannot serve with a limit of {limit} open files: wsd needs {OPEN_FILES_MIN}\nhint: {hint}"))
+}
+
+fn or_unlimited(limit: Option<u64>) -> usize {
+    limit.and_then(|limit| limit.try_into().ok()).unwrap_or(usize::MAX)
 }
 
 fn allot_of(limit: usize, used: usize, forks_max: Option<usize>, of_connection: usize) -> Allotment {

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use rustix::process::{Resource, Rlimit, prlimit};
+use rustix::process::{Resource, Rlimit, Signal, prlimit};
 
 use crate::harness::http::Connection;
 use crate::harness::server::{Server, run_to_end, wsd};
@@ -53,11 +53,16 @@ fn a_limit_lowered_from_outside_keeps_no_worker_from_starting() {
 
 /// Starts `wsd` with a limit of `files` open files.
 fn start_with(files: u32, arguments: &[&str]) -> Server {
+    Server::spawn(limited(files, arguments))
+}
+
+/// Returns a command of `wsd` with a limit of `files` open files.
+fn limited(files: u32, arguments: &[&str]) -> Command {
     let wsd = wsd(&[]);
     let mut command = Command::new("sh");
     command.args(["-c", &format!("ulimit -n {files}; exec \"$@\""), "sh"]);
     command.arg(wsd.get_program()).arg("--port=0").arg("--address=127.0.0.1").args(arguments);
-    Server::spawn(command)
+    command
 }
 
 /// Asks for a session on every connection at once, and returns how many of the first `wanted` get one.
@@ -91,11 +96,11 @@ fn idle_connections_do_not_take_the_descriptors_of_programs() {
 fn downloads_do_not_take_the_descriptors_of_programs() {
     let tree = Tree::new();
     tree.file("big", vec![b'x'; 30 << 20]);
-    let server = start_with(100, &["--maxforks=10", "--staticdir", &tree.path(""), "cat"]);
+    let server = start_with(150, &["--maxforks=10", "--staticdir", &tree.path(""), "cat"]);
     let mut idle: Vec<_> = (0..10).map(|_| server.http()).collect();
 
     // Each waits within its answer: the client reads nothing of it. The others wait to be accepted.
-    let downloads: Vec<_> = (0..50)
+    let downloads: Vec<_> = (0..100)
         .map(|_| {
             let mut download = server.http();
             download.send(format!("GET /big HTTP/1.1\r\nHost: {}\r\n\r\n", server.host()));
@@ -151,4 +156,49 @@ fn a_start_with_too_few_descriptors_names_the_limit() {
 
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""), "{outcome:?}");
     assert!(outcome.stderr.contains("hint: raise the limit of open files: ulimit -n"), "{outcome:?}");
+}
+
+#[test]
+fn a_limit_too_low_for_one_program_is_exit_3_and_names_the_number() {
+    for files in [8, 12, 20, 31] {
+        let outcome = run_to_end(limited(files, &["cat"]));
+
+        assert_eq!(outcome.status, Some(3), "{files} {outcome:?}");
+        let want = format!(
+            "wsd: cannot serve with a limit of {files} open files: wsd needs 32\nhint: raise the limit of open files: ulimit -n\n"
+        );
+        assert_eq!(outcome.stderr, want);
+    }
+
+    let server = start_with(32, &["cat"]);
+    let mut client = server.connect("/");
+    client.text("served");
+    assert_eq!(client.line(), "served");
+}
+
+/// Starts `wsd` with a limit of 100 open files and two fork slots, then loads the settings with `forks` again.
+fn reloaded(forks: u32) -> Server {
+    let tree = Tree::new();
+    let settings = |forks| format!("maxforks = {forks}\n[[route]]\npath = '/'\ncommand = ['cat']\n");
+    tree.file("wsd.toml", settings(2));
+    let server = start_with(100, &["--config", &tree.path("wsd.toml")]);
+    tree.file("wsd.toml", settings(forks));
+    server.signal(Signal::HUP);
+    server.expect_log("settings loaded");
+    server
+}
+
+#[test]
+fn a_reload_that_raises_maxforks_sets_descriptors_aside() {
+    let server = reloaded(10);
+    let mut connections: Vec<_> = (0..60).map(|_| server.http()).collect();
+
+    assert_eq!(served(&server, &mut connections, 10), 10);
+}
+
+#[test]
+fn a_limit_too_low_for_the_maxforks_of_a_reload_is_told() {
+    let line = reloaded(500).expect_log("few open files allowed").text;
+
+    assert!(line.contains("limit=100 ") && line.contains("maxforks=500 "), "{line}");
 }
