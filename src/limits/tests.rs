@@ -52,7 +52,7 @@ fn the_documented_limits_are_these() {
         ("an idle HTTP connection", &[seconds(IDLE_TIME_MAX)], &[]),
         ("an HTTP client that stops reading a response", &[seconds(ANSWER_STALL_MAX)], &[]),
         ("a silent client", &[], &[]),
-        ("a CGI script's silence", &[seconds(CGI_TIMEOUT)], &[]),
+        ("a CGI script's silence, and its time after a complete response", &[seconds(CGI_TIMEOUT)], &[]),
         (
             "the head of a CGI script's response",
             &[bytes(CGI_HEAD_BYTES_MAX), format!("{CGI_HEADERS_MAX} headers")],

@@ -324,6 +324,37 @@ fn a_body_that_breaks_off_is_not_taken_for_the_whole() {
 }
 
 #[test]
+fn a_script_may_go_on_after_its_answer() {
+    let answers = [
+        ("closes its output", "printf 'Content-Type: a/b\\n\\nok'; exec >&-", "ok"),
+        ("has sent its length", "printf 'Content-Type: a/b\\nContent-Length: 2\\n\\nok'", "ok"),
+        ("has no body", "printf 'Status: 204\\n\\n'", ""),
+    ];
+    for (case, answer, text) in answers {
+        let tree = Tree::new();
+        tree.pipe("gate");
+        let (gate, done) = (tree.path("gate"), tree.path("done"));
+        let server = shell(&tree, &[], &format!("{answer}; read -r _ < '{gate}'; sleep 0.5; echo > '{done}'"));
+
+        assert_eq!(server.get("/script", "").text(), text, "{case}: the answer does not wait");
+
+        tree.release("gate");
+        eventually(&format!("done: the script {case}"), || tree.holds("done").then_some(()));
+    }
+}
+
+#[test]
+fn a_script_that_stays_after_its_answer_is_stopped_when_its_time_is_over() {
+    let tree = Tree::new();
+    let script = format!("{}; printf 'Content-Type: a/b\\n\\nok'; exec >&-; exec sleep 1000", note_pid(&tree));
+    let server = shell(&tree, &["--cgi-timeout=0.3"], &script);
+
+    assert_eq!(server.get("/script", "").text(), "ok");
+
+    assert!(gone_within(noted_pid(&tree), DEADLINE));
+}
+
+#[test]
 fn processes_that_a_script_leaves_behind_end_with_it() {
     let tree = Tree::new();
     let script = format!(

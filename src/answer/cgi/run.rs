@@ -3,6 +3,7 @@
 use std::{
     future::{pending, poll_fn},
     path::PathBuf,
+    pin::pin,
     time::Duration,
 };
 
@@ -20,7 +21,7 @@ use super::{
         scripts::Script,
     },
     answer::text,
-    talk::{Failure, talk},
+    talk::{Failure, Talked, outlast, talk},
 };
 use crate::{
     admission::Permit,
@@ -81,10 +82,20 @@ async fn talk_with(
     let (connection, shutdown) = (connection.clone(), ask.shutdown.clone());
     let run = async move {
         let mut tell = Some(tell);
-        let talked = tokio::select! {
-            // The body of the request broke off.
-            () = feed_and_log(body, share, &mut input, &mut stderr, &connection) => Err(Failure::Request),
-            talked = talk(&mut output, &child, is_head, time_max, &mut tell) => talked,
+        let talked = {
+            // Ends if the body of the request breaks off.
+            let mut feed = pin!(feed_and_log(body, share, &mut input, &mut stderr, &connection));
+            let talked = tokio::select! {
+                () = &mut feed => Err(Failure::Request),
+                talked = talk(&mut output, &child, is_head, time_max, &mut tell) => talked,
+            };
+            if matches!(talked, Ok(Talked::Complete)) {
+                tokio::select! {
+                    () = feed => {}
+                    () = outlast(&mut output, &child, time_max) => {}
+                }
+            }
+            talked
         };
         // wsd closes the input after a whole body only: a truncated one must not look complete to the script.
         let status = stop(&mut child, patience, &connection).await;
@@ -93,8 +104,8 @@ async fn talk_with(
         // Frees the fork slot: a local redirect may start another script.
         drop(permit);
         let outcome = match talked {
-            Ok(None) => return,
-            Ok(Some(target)) => Ok(HttpAnswer::LocalRedirect(target)),
+            Ok(Talked::Complete | Talked::Left) => return,
+            Ok(Talked::Redirect(target)) => Ok(HttpAnswer::LocalRedirect(target)),
             Err(failure) => {
                 let (code, cause) = failure.status_and_cause(status);
                 let (conn, status) = (connection.id, status.shell());

@@ -1,7 +1,7 @@
 //! Reads a script's answer from its standard output, and sends it to the client as it comes.
 
 use std::{
-    future::poll_fn,
+    future::{pending, poll_fn},
     io,
     task::{Poll, ready},
     time::Duration,
@@ -58,6 +58,17 @@ impl Failure {
     }
 }
 
+/// The state of an exchange when [`talk`] ends.
+#[derive(Debug)]
+pub(super) enum Talked {
+    /// The whole answer is on its way to the client.
+    Complete,
+    /// The client has left, or it asked for the head of the answer only.
+    Left,
+    /// wsd follows this local redirect once the script has ended.
+    Redirect(Uri),
+}
+
 /// The script's answer, or the status of wsd's error page.
 pub(super) type Outcome = Result<HttpAnswer, StatusCode>;
 
@@ -87,26 +98,25 @@ impl Drop for AnswerBody {
     }
 }
 
-/// Reads the answer of `script`; sends a document to `tell` as soon as its head is complete. Returns the target of a local
-/// redirect, which wsd follows once the script has ended; `None` if the client has the whole answer, or has left.
+/// Reads the answer of `script`; sends a document to `tell` as soon as its head is complete.
 pub(super) async fn talk(
     output: &mut Output,
     script: &Child,
     is_head: bool,
     time_max: Duration,
     tell: &mut Option<oneshot::Sender<Outcome>>,
-) -> Result<Option<Uri>, Failure> {
-    let Some(waiting) = tell.as_mut() else { return Ok(None) };
+) -> Result<Talked, Failure> {
+    let Some(waiting) = tell.as_mut() else { return Ok(Talked::Left) };
     let head = tokio::select! {
         head = timeout(time_max, read_head(output)) => head,
         // The client has left.
-        () = waiting.closed() => return Ok(None),
+        () = waiting.closed() => return Ok(Talked::Left),
     };
     let (status, headers, rest) = match head.unwrap_or(Err(Failure::Late))? {
-        (Head::LocalRedirect(target), _) => return Ok(Some(target)),
+        (Head::LocalRedirect(target), _) => return Ok(Talked::Redirect(target)),
         (Head::Document(status, headers), rest) => (status, headers, rest),
     };
-    let promised = if is_head { Some(0) } else { promised_bytes(status, &headers) };
+    let promised = promised_bytes(status, &headers);
     let (sender, body) = Channel::new(1);
     // hyper drops `reads` with the body: when it is complete, or the client has left.
     let (mut reader, reads) = oneshot::channel::<()>();
@@ -118,11 +128,16 @@ pub(super) async fn talk(
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     if tell.take().is_none_or(|tell| tell.send(Ok(HttpAnswer::Document(response))).is_err()) {
-        return Ok(None);
+        return Ok(Talked::Left);
+    }
+    if is_head {
+        return Ok(Talked::Left);
     }
     tokio::select! {
-        sent = copy(output, script, rest, AnswerBody(Some(sender)), promised, time_max) => sent.map(|()| None),
-        () = reader.closed() => Ok(None),
+        // In order: after the last byte of a Content-Length, hyper drops the body.
+        biased;
+        talked = copy(output, script, rest, AnswerBody(Some(sender)), promised, time_max) => talked,
+        () = reader.closed() => Ok(Talked::Left),
     }
 }
 
@@ -178,13 +193,17 @@ async fn copy(
     mut body: AnswerBody,
     promised: Option<u64>,
     time_max: Duration,
-) -> Result<(), Failure> {
+) -> Result<Talked, Failure> {
     let mut data = rest;
     let mut missing = promised.unwrap_or_default();
     loop {
         missing = missing.saturating_sub(data.len() as u64);
         if !data.is_empty() && !body.send(data).await {
-            return Ok(());
+            return Ok(Talked::Left);
+        }
+        if promised.is_some() && missing == 0 {
+            body.end();
+            return Ok(Talked::Complete);
         }
         match timeout(time_max, read(output)).await {
             Ok(more) if !more.is_empty() => data = more.into(),
@@ -192,10 +211,22 @@ async fn copy(
             Ok(_) if promised.is_none() && is_killed(script).await => return Err(Failure::Killed),
             Ok(_) => {
                 body.end();
-                return Ok(());
+                return Ok(Talked::Complete);
             }
             Err(_) => return Err(Failure::Late),
         }
+    }
+}
+
+/// Waits until a script that has sent its whole answer has ended: it may have something left to do. Drops its further output.
+pub(super) async fn outlast(output: &mut Output, script: &Child, time_max: Duration) {
+    let discard = async {
+        poll_fn(|cx| buffers::with_read(|buffer| output.poll_discard(cx, buffer))).await;
+        pending::<()>().await;
+    };
+    tokio::select! {
+        _ = script.leader().ended_within(time_max) => {}
+        () = discard => {}
     }
 }
 
