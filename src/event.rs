@@ -111,7 +111,7 @@ events! {
 
     /// wsd loaded the certificates again.
     info CertificatesLoaded = "certificates loaded" {}
-    /// The server's certificate has expired, or is not yet valid.
+    /// A certificate of the server or of an authority has expired, or is not yet valid.
     warn CertificateNotValid = "certificate not valid now" {
         file: &'a dyn Display, cause: &'a str, from: &'a dyn Display, to: &'a dyn Display, hint: &'a str
     }

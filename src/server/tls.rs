@@ -12,11 +12,16 @@ use tokio::sync::watch;
 use tokio_rustls::rustls::{
     Error, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
     crypto::aws_lc_rs,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
     server::WebPkiClientVerifier,
     version::{TLS12, TLS13},
 };
-use x509_parser::{certificate::X509Certificate, parse_x509_certificate, public_key::PublicKey, time::ASN1Time};
+use x509_parser::{
+    certificate::X509Certificate, parse_x509_certificate, public_key::PublicKey, time::ASN1Time, x509::X509Version,
+};
 
 use super::subject::distinguished_name;
 use crate::{event::Event, peer::Tls, worker::advice};
@@ -37,6 +42,10 @@ const RSA_BITS_MIN: usize = 2048;
 
 /// The curves of ECDSA that TLS can use: P-256, P-384 and P-521.
 const CURVES: [&str; 3] = ["1.2.840.10045.3.1.7", "1.3.132.0.34", "1.3.132.0.35"];
+
+/// The kinds of keys that wsd knows by name and TLS here cannot use.
+const KINDS: [(&str, &str); 3] =
+    [("1.3.101.113", "an Ed448"), ("1.2.840.113549.1.1.10", "an RSA-PSS"), ("1.2.840.10040.4.1", "a DSA")];
 
 /// The curve of Bitcoin, which TLS does not have.
 const SECP256K1: &str = "1.3.132.0.10";
@@ -109,9 +118,8 @@ fn stamps(options: &TlsOptions) -> Vec<Option<Stamp>> {
 fn load(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
     let certs = read_certs("--sslcert", &options.cert)?;
     let x509 = parse(&options.cert, &certs[0])?;
-    warn_of_dates(&options.cert, &x509);
+    warn_of_dates(&options.cert, &certs);
     let key = read_key(&options.key)?;
-    let weakness = weakness(&x509);
     let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .expect("the provider knows both versions");
@@ -119,7 +127,9 @@ fn load(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
         None => builder.with_no_client_auth(),
         Some(path) => {
             let mut roots = RootCertStore::empty();
-            let (added, _) = roots.add_parsable_certificates(read_certs("--sslca", path)?);
+            let authorities = read_certs("--sslca", path)?;
+            warn_of_dates(path, &authorities);
+            let (added, _) = roots.add_parsable_certificates(authorities);
             let no_root = || TlsError {
                 message: format!("cannot use `{}` of --sslca: it has no usable certificate", path.display()),
                 hint: "name a PEM file with the certificates of the authorities that sign those of your clients".into(),
@@ -130,16 +140,8 @@ fn load(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let mut config = builder.with_single_cert(certs.clone(), key).map_err(|cause| {
-        let belongs = "name the private key that the certificate was made with";
-        let (cause, hint) = match (cause, weakness) {
-            (Error::InconsistentKeys(_), _) => ("it is not the key of the certificate".to_owned(), belongs),
-            (_, Some(weakness)) => (weakness, "make a key with RSA of 2048 bits or more, P-256, P-384 or Ed25519"),
-            (cause, None) => (cause.to_string(), belongs),
-        };
-        let message = format!("cannot use `{}` of --sslkey with --sslcert: {cause}", options.key.display());
-        TlsError { message, hint: hint.into() }
-    })?;
+    let mut config =
+        builder.with_single_cert(certs.clone(), key).map_err(|cause| unfit_pair(options, &x509, &cause))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
@@ -151,6 +153,26 @@ fn check_readable(flag: &str, path: &Path) -> Result<(), TlsError> {
     Err(TlsError { message: format!("cannot read `{}` of {flag}: {cause}", path.display()), hint })
 }
 
+/// Returns the error of a certificate and a key that TLS cannot use together.
+fn unfit_pair(options: &TlsOptions, x509: &X509Certificate<'_>, cause: &Error) -> TlsError {
+    if let Error::InvalidCertificate(_) = cause {
+        let cause = match x509.version() {
+            X509Version::V3 => cause.to_string(),
+            X509Version(version) => format!("it has version {} of X.509, not 3", version + 1),
+        };
+        let message = format!("cannot use `{}` of --sslcert: {cause}", options.cert.display());
+        return TlsError { message, hint: "make the certificate with version 3, as openssl req -x509 does".into() };
+    }
+    let (cause, hint) = if let Error::InconsistentKeys(_) = cause {
+        ("it is not the key of the certificate".to_owned(), "name the private key that the certificate was made with")
+    } else {
+        let cause = weakness(x509).unwrap_or_else(|| "TLS cannot use a key of its kind or size".to_owned());
+        (cause, "make a key with RSA of 2048 bits or more, P-256, P-384 or Ed25519")
+    };
+    let message = format!("cannot use `{}` of --sslkey with --sslcert: {cause}", options.key.display());
+    TlsError { message, hint: hint.into() }
+}
+
 /// Reads the certificates of a PEM file; fails if it has none.
 fn read_certs(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     check_readable(flag, path)?;
@@ -160,7 +182,7 @@ fn read_certs(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, T
     };
     let certs = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|cause| bad(&cause))?;
+        .map_err(|cause| bad(&why_not_pem(&cause)))?;
     if certs.is_empty() { Err(bad(&"it has none")) } else { Ok(certs) }
 }
 
@@ -174,10 +196,25 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
             let message = format!("cannot use `{name}` of --sslkey: it is encrypted with a passphrase");
             TlsError { message, hint: "decrypt it: openssl pkey -in ENCRYPTED.pem -out KEY.pem".into() }
         } else {
-            let message = format!("cannot read a private key from `{name}` of --sslkey: {cause}");
+            let message = format!("cannot read a private key from `{name}` of --sslkey: {}", why_not_pem(&cause));
             TlsError { message, hint: "name a PEM file with an unencrypted private key".into() }
         }
     })
+}
+
+/// Returns the reason why a PEM file cannot be read. The library shows lines of the file as numbers.
+fn why_not_pem(cause: &pem::Error) -> String {
+    match cause {
+        pem::Error::MissingSectionEnd { end_marker } => {
+            let name = String::from_utf8_lossy(end_marker);
+            format!("it is cut short: the line -----END {name}----- is missing")
+        }
+        pem::Error::IllegalSectionStart { line } => {
+            format!("the line `{}` is invalid", String::from_utf8_lossy(line).trim_end())
+        }
+        pem::Error::NoItemsFound => "it has none".to_owned(),
+        cause => cause.to_string(),
+    }
 }
 
 /// Parses the server's own certificate.
@@ -188,11 +225,11 @@ fn parse<'a>(path: &Path, cert: &'a CertificateDer<'_>) -> Result<X509Certificat
     })
 }
 
-/// Warns of a certificate that has expired or is not yet valid. wsd serves it: a machine without a clock starts in 1970, and
+/// Warns of certificates that have expired or are not yet valid. wsd uses them: a machine without a clock starts in 1970, and
 /// some clients do not check.
-fn warn_of_dates(path: &Path, cert: &X509Certificate<'_>) {
-    let validity = cert.validity();
-    if !validity.is_valid() {
+fn warn_of_dates(path: &Path, certs: &[CertificateDer<'_>]) {
+    let dates = certs.iter().filter_map(|cert| Some(parse_x509_certificate(cert).ok()?.1.validity().clone()));
+    for validity in dates.filter(|validity| !validity.is_valid()) {
         let cause = if validity.not_after < ASN1Time::now() { "it has expired" } else { "it is not yet valid" };
         let hint = "renew the certificate, or correct the clock of this machine";
         let (file, from, to) = (&path.display(), &validity.not_before, &validity.not_after);
@@ -203,6 +240,10 @@ fn warn_of_dates(path: &Path, cert: &X509Certificate<'_>) {
 /// Returns the reason why TLS cannot use the key of a certificate, if it is a weak or an unsupported one.
 fn weakness(cert: &X509Certificate<'_>) -> Option<String> {
     let key = cert.public_key();
+    let kind = key.algorithm.algorithm.to_id_string();
+    if let Some((_, name)) = KINDS.iter().find(|(known, _)| kind == *known) {
+        return Some(format!("{name} key is not supported"));
+    }
     match key.parsed().ok()? {
         PublicKey::RSA(rsa) if rsa.key_size() < RSA_BITS_MIN => {
             Some(format!("an RSA key of {} bits is too weak", rsa.key_size()))
