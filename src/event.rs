@@ -198,7 +198,8 @@ mod tests {
     #[test]
     fn the_documented_events_are_those_that_there_are() {
         // The log itself writes these when it leaves out lines.
-        let of_log = [("lines left out", "", &["event", "lines"][..]), ("lines lost", "error", &["lines"])];
+        let of_log =
+            [("lines left out", "", &["event", "why", "origin", "lines"][..]), ("lines lost", "error", &["lines"])];
         let mut want: Vec<_> = EVENTS
             .iter()
             .chain(&of_log)

@@ -160,6 +160,14 @@ pub(crate) const LOG_FIELD_CHARS_MAX: usize = 256;
 /// 20: at most about 170 MB a day of each event that a client can cause. wsd logs all of workers' standard error.
 pub(crate) const LOG_LINES_A_SECOND_MAX: u64 = 20;
 
+/// Lines of the refusals of one reason and origin, until none has come for [`LOG_REPEATS_TIME`]; wsd counts the others and logs
+/// their number after each such time. A page that tries again and again says nothing new.
+pub(crate) const LOG_REPEATS_MAX: u64 = 3;
+/// The time between two such numbers.
+pub(crate) const LOG_REPEATS_TIME: Duration = Duration::from_mins(1);
+/// Reasons and origins that wsd counts in this way at a time; a client may name any origin. Others count by event only.
+pub(crate) const LOG_REPEATS_KNOWN_MAX: usize = 64;
+
 /// The time that wsd has at its end to write the lines that wait: a reader may take nothing.
 pub(crate) const LOG_END: Duration = Duration::from_secs(1);
 

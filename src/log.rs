@@ -4,7 +4,7 @@
 //!
 //! A line is `TIME LEVEL event key=value …`. `docs/log.md` lists the events. A value that is not a plain word is quoted, with
 //! control characters escaped, so that no client can forge a line. No client can fill the log either: wsd cuts long values,
-//! and beyond some lines of one event in a second it only counts them.
+//! and beyond some lines of one event in a second, or of one refusal that repeats, it only counts them.
 
 mod line;
 mod queue;
@@ -22,11 +22,16 @@ use tracing_subscriber::{
 
 use line::Length;
 use queue::LogQueue;
+use rates::EventKind;
 pub(crate) use stream::LogStream;
 
 /// Events that wsd always logs, with whole values: lines of the user's own program, whose length has a limit already, and
 /// the addresses that wsd listens at.
 const WHOLE: [&str; 3] = ["worker stderr", "worker junk", "server ready"];
+
+/// An event that a page may repeat for as long as it is open, and the keys that do not differ then. Only the events with all
+/// of them count as repeated.
+const REPEATED: (&str, &[&str]) = ("session refused", &["why", "origin"]);
 
 /// The settings of the log.
 #[derive(Clone, Copy, Debug)]
@@ -88,9 +93,17 @@ where
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let name = line::name(event);
         let length = if WHOLE.contains(&&*name) { Length::Whole } else { Length::Cut };
-        if length == Length::Whole || self.0.admits(*event.metadata().level(), &name) {
+        if length == Length::Whole || self.0.admits(kind(event, &name)) {
             line::write(&mut writer, event, &name, length)?;
         }
         Ok(())
     }
+}
+
+/// Returns the kind of an event for the rate limit.
+fn kind(event: &Event<'_>, name: &str) -> EventKind {
+    let (repeated, keys) = REPEATED;
+    let fields = (name == repeated).then(|| line::fields(event, keys));
+    let is_whole = |fields: &String| keys.iter().all(|key| fields.contains(&format!(" {key}=")));
+    EventKind { level: *event.metadata().level(), name: name.to_owned(), repeated: fields.filter(is_whole) }
 }

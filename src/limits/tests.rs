@@ -30,7 +30,7 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 33] = [
+    let table: [(&str, &[String], &[String]); 34] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("a program's line", &[], &[bytes(LINE_BYTES_HELD), bytes(ROOM_MESSAGE_BYTES_MAX)]),
@@ -75,6 +75,11 @@ fn the_documented_limits_are_these() {
         ("names in a folder of `--dir` that the console's list looks at", &[number(CONSOLE_NAMES_MAX)], &[]),
         ("a value in the log", &[number(LOG_FIELD_CHARS_MAX), bytes(STDERR_LINE_BYTES_MAX)], &[]),
         ("lines of one event and level in the log", &[LOG_LINES_A_SECOND_MAX.to_string()], &[]),
+        (
+            "lines of refusals of one origin in the log",
+            &[LOG_REPEATS_MAX.to_string(), seconds(LOG_REPEATS_TIME)],
+            &["each minute".to_owned()],
+        ),
         ("bytes that wait for a reader of the log", &[bytes(LOG_BYTES_MAX)], &[]),
     ];
 

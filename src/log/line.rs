@@ -29,9 +29,16 @@ pub(super) fn name(event: &Event<'_>) -> String {
 /// Writes an event's line, with the newline.
 pub(super) fn write(to: &mut dyn fmt::Write, event: &Event<'_>, name: &str, length: Length) -> fmt::Result {
     write!(to, "{} {} {name}", time()?, level_word(*event.metadata().level()))?;
-    let mut fields = Fields { to, length };
+    let mut fields = Fields { to, length, only: None };
     event.record(&mut fields);
     fields.to.write_char('\n')
+}
+
+/// Returns some fields of an event as they stand in its line, each after a space.
+pub(super) fn fields(event: &Event<'_>, only: &'static [&'static str]) -> String {
+    let mut text = String::new();
+    event.record(&mut Fields { to: &mut text, length: Length::Cut, only: Some(only) });
+    text
 }
 
 /// Returns a line about the log itself.
@@ -78,11 +85,13 @@ impl tracing::field::Visit for Name {
 struct Fields<'a> {
     to: &'a mut dyn fmt::Write,
     length: Length,
+    /// The fields to write; `None` for all.
+    only: Option<&'static [&'static str]>,
 }
 
 impl tracing::field::Visit for Fields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() != NAME {
+        if field.name() != NAME && self.only.is_none_or(|only| only.contains(&field.name())) {
             let _ = write!(self.to, " {}={}", field.name(), LogValue(value, self.length));
         }
     }

@@ -12,7 +12,7 @@ use tracing::Level;
 
 use super::{
     line::{self, Length, LogValue},
-    rates::{Decision, Rates},
+    rates::{Decision, EventKind, Rates},
     stream::LogStream,
 };
 use crate::limits::{LOG_BYTES_MAX, LOG_END};
@@ -53,13 +53,13 @@ impl LogQueue {
     }
 
     /// Whether to log an event now. If not, the queue counts it, and logs the count later.
-    pub(super) fn admits(&self, level: Level, name: &str) -> bool {
+    pub(super) fn admits(&self, kind: EventKind) -> bool {
         let mut state = self.lock();
         let now = Instant::now();
         state.tell_left_out(Some(now));
-        let decision = state.rates.decide(level, name, now);
+        let decision = state.rates.decide(kind, now);
         if decision == Decision::CountFirst {
-            // The thread must wait for the end of this second.
+            // The thread must wait for the end of this time.
             self.wake(state);
         }
         decision == Decision::Log
@@ -171,9 +171,11 @@ impl QueueState {
     /// Adds a line for each count of [`Rates::take_over`].
     fn tell_left_out(&mut self, now: Option<Instant>) {
         for left_out in self.rates.take_over(now) {
-            let event = LogValue(&left_out.name, Length::Cut);
-            let fields = format_args!("event={event} lines={}", left_out.lines);
-            self.push(line::own(left_out.level, "lines left out", fields).as_bytes());
+            let EventKind { level, name, repeated } = &left_out.kind;
+            let event = LogValue(name, Length::Cut);
+            let repeated = repeated.as_deref().unwrap_or_default();
+            let fields = format_args!("event={event}{repeated} lines={}", left_out.lines);
+            self.push(line::own(*level, "lines left out", fields).as_bytes());
         }
     }
 

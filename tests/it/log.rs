@@ -241,10 +241,11 @@ fn a_value_over_256_characters_is_cut_and_its_length_told() {
 fn beyond_20_a_second_lines_of_one_kind_are_counted_and_others_are_not() {
     const COUNT: usize = 300;
     let mut server = Server::command(&[], &["cat"]);
-    let refused = upgrade_request(&server.host(), "/", "Origin: http://evil.example\r\n");
+    // Of different origins: one that repeats is another law's.
+    let refused = |number| upgrade_request(&server.host(), "/", &format!("Origin: http://evil{number}.example\r\n"));
     let start = Instant::now();
     let mut connection = server.http();
-    connection.send(refused.repeat(COUNT));
+    connection.send((0..COUNT).map(refused).collect::<String>());
     for _ in 0..COUNT {
         assert_eq!(connection.response("GET").status, 403);
     }
@@ -261,6 +262,24 @@ fn beyond_20_a_second_lines_of_one_kind_are_counted_and_others_are_not() {
     assert!(log.iter().any(|line| line.contains(" WARN lines left out event=\"session refused\" lines=")));
     let log = server.stop();
     assert_eq!(log.matches("session started").count(), 1, "{log}");
+}
+
+#[test]
+fn a_refusal_that_repeats_is_logged_three_times_and_counted() {
+    let mut server = Server::command(&[], &["cat"]);
+    for _ in 0..12 {
+        server.refusal("/", "Origin: http://evil.example\r\n");
+        server.refusal("/", "Origin: null\r\n");
+    }
+
+    let log = server.stop();
+
+    for origin in ["http://evil.example", "null"] {
+        let keys = format!(" why=origin origin={origin} ");
+        let logged = log.lines().filter(|line| line.contains(&format!("{keys}host="))).count();
+        assert_eq!(logged, 3, "{log}");
+        assert!(log.contains(&format!("lines left out event=\"session refused\"{keys}lines=9\n")), "{log}");
+    }
 }
 
 #[test]
