@@ -102,8 +102,12 @@ impl Plan {
         let ServedFlags { dir, staticdir, cgidir, .. } = &route.flags.served;
         let has_folder = [dir, staticdir, cgidir].into_iter().flatten().any(|folder| !folder.is_empty());
         let below = format!("{}/*", path.trim_end_matches('/'));
-        let is_alone = has_folder && all.iter().all(|other| *other.path != below);
-        let pattern = if is_alone { pattern.below() } else { pattern };
+        if has_folder && all.iter().any(|other| *other.path == below) {
+            let message =
+                format!("cannot serve the path `{path}` twice: its folder and the route `{below}` have the same paths");
+            return Err(Error::new(message, "give each route its own path").about(&route.path));
+        }
+        let pattern = if has_folder { pattern.below() } else { pattern };
         if self.sites.iter().any(|built| built.pattern.as_ref() == Some(&pattern)) {
             let message = format!("cannot serve the path `{path}` twice");
             return Err(Error::new(message, "give each route its own path").about(&route.path));

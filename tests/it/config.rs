@@ -93,6 +93,17 @@ fn a_double_path_is_refused() {
 }
 
 #[test]
+fn a_route_below_the_path_of_a_folder_is_refused() {
+    let (tree, below) = (Tree::new(), ROUTE.replace("/a", "/a/*"));
+    let folder = format!("[[route]]\npath = \"/a\"\nstaticdir = \"{}\"\n", tree.path(""));
+    let words = ["`/a`", "twice", "`/a/*`"];
+
+    assert_refused(&format!("{below}{folder}"), 5, &words);
+    assert_refused(&format!("{folder}{below}"), 2, &words);
+    assert_refused(&format!("{folder}{}", folder.replace("/a", "/a/*")), 2, &words);
+}
+
+#[test]
 fn a_path_that_is_none_is_refused() {
     for path in ["a", "", "/a*", "/*/a", "/a?b", "/a/../b", "/a//b", "/%61", "/a/**"] {
         let settings = format!("\n[[route]]\ncommand = [\"cat\"]\npath = \"{path}\"\n");
