@@ -123,7 +123,7 @@ impl Wire {
         if status != StatusCode::SWITCHING_PROTOCOLS {
             return None;
         }
-        let spelled = str::from_utf8(bytes).ok()?.replace("Sec-Websocket-", "Sec-WebSocket-");
+        let spelled = str::from_utf8(bytes).ok()?.replace("\nSec-Websocket-", "\nSec-WebSocket-");
         Some(Pin::new(&mut self.timed).poll_write(cx, spelled.as_bytes()))
     }
 }
@@ -141,7 +141,8 @@ fn refusal(status: StatusCode, foreign: Option<Foreign>) -> Vec<u8> {
         Some(Foreign::Proxy) => "This server does not read the PROXY protocol: switch it off in the proxy.",
         Some(Foreign::Http2) => "This server speaks HTTP/1.1, not HTTP/2: choose HTTP/1.1 in the client or the proxy.",
         None if status == StatusCode::BAD_REQUEST => {
-            "This is not HTTP/1.1. Quotes, angle brackets and spaces in a URL are percent-encoded: %22, %3C, %3E, %20."
+            "The first line or a header is not valid HTTP/1.1. In a URL, quotes, angle brackets and spaces are \
+             percent-encoded: %22, %3C, %3E, %20."
         }
         None => "The head of the request has more than 32 KiB or 100 headers.",
     };
