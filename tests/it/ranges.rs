@@ -42,6 +42,12 @@ const TABLE: &[(&str, &str, &str, Answer, Answer, &str)] = &[
     ("GET", "a.txt", "bytes=x", None(12), None(12), ""),
     ("GET", "a.txt", "bytes=-+3", None(12), None(12), ""),
     ("GET", "a.txt", "bytes=-+30", None(12), None(12), ""),
+    ("GET", "a.txt", "bytes=00-03", Part("0-3/12"), Part("0-3/12"), ""),
+    ("GET", "a.txt", "bytes=007-", Part("7-11/12"), Part("7-11/12"), ""),
+    ("GET", "a.txt", "bytes=-003", Part("9-11/12"), Part("9-11/12"), ""),
+    ("GET", "a.txt", "bytes=-", None(12), None(12), ""),
+    ("GET", "a.txt", "bytes=0-3;q=1", None(12), None(12), ""),
+    ("GET", "a.txt", "bytes=0-3-5", None(12), None(12), ""),
     (
         "GET",
         "a.txt",
@@ -73,6 +79,9 @@ const TABLE: &[(&str, &str, &str, Answer, Answer, &str)] = &[
     ("GET", "empty.txt", "bytes=0-", Whole, Whole, ""),
     ("GET", "empty.txt", "bytes=-1", Whole, Whole, ""),
     ("GET", "empty.txt", "bytes=5-", None(0), None(0), ""),
+    ("GET", "empty.txt", "bytes=00-", Whole, Whole, ""),
+    ("GET", "empty.txt", "bytes=0-3;q=1", None(0), None(0), ""),
+    ("GET", "empty.txt", "bytes=0-3-5", None(0), None(0), ""),
 ];
 
 const CONTENT: &str = "hello world\n";

@@ -11,7 +11,7 @@ pub(super) fn tidy(request: &mut Request<()>) {
     let Some(range) = request.headers_mut().remove(RANGE) else { return };
     if request.method() == Method::GET
         && let Some(one) = range.to_str().ok().and_then(only_spec)
-        && let Ok(range) = HeaderValue::try_from(format!("bytes={}", within_64_bits(one)))
+        && let Ok(range) = HeaderValue::try_from(format!("bytes={}", plain(one)))
     {
         request.headers_mut().insert(RANGE, range);
     }
@@ -25,16 +25,18 @@ fn only_spec(range: &str) -> Option<&str> {
     (unit.eq_ignore_ascii_case("bytes") && specs.next().is_none()).then_some(spec)
 }
 
-/// Leaves out the end of a range beyond 64 bits, and makes one with a sign invalid, which Rust's numbers may have.
-fn within_64_bits(spec: &str) -> &str {
-    match spec.split_once('-') {
-        _ if spec.contains('+') => "x",
-        Some((first, last))
-            if last.len() > 19 && !first.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()) =>
-        {
-            &spec[..=first.len()]
-        }
-        _ => spec,
+/// Returns a range as the library reads it: without leading zeros, and without an end beyond 64 bits. Returns `x` for text that
+/// is no range: the library would read signs, and [`adapt`] any text after `0-`.
+fn plain(spec: &str) -> String {
+    let number = |text: &'_ str| {
+        let digits = text.trim_start_matches('0');
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| if digits.is_empty() && !text.is_empty() { "0".to_owned() } else { digits.to_owned() })
+    };
+    match spec.split_once('-').and_then(|(first, last)| Some((number(first)?, number(last)?))) {
+        Some((first, last)) if !first.is_empty() && last.len() > 19 => format!("{first}-"),
+        Some((first, last)) => format!("{first}-{last}"),
+        None => "x".to_owned(),
     }
 }
 
