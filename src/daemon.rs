@@ -121,7 +121,7 @@ fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
 /// Opens certificates and listeners, then serves clients until a signal ends it. Returns the exit status.
 async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let Settings { listen, tls, routes, loader, log, banner, announces, .. } = settings;
-    tokio::spawn(reaper::watch());
+    let reaping = reaper::watch();
     let signals = Signals::listen().map_err(|error| failure("listen to signals", &error))?;
     let (certificates, reloader) = tls.map(tls::open).transpose().map_err(|error| error.to_string())?.unzip();
     // Dropping the file of the Unix socket removes it.
@@ -159,7 +159,10 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let certificates = reloader;
     let subjects =
         Subjects { loader, routes, acceptor, certificates, manager: manager.clone(), shutdown: shutdown.clone() };
-    Ok(until_signalled(signals, shutdown, manager, Reload::new(subjects)).await)
+    tokio::select! {
+        status = until_signalled(signals, shutdown, manager, Reload::new(subjects)) => Ok(status),
+        never = reaping => match never {},
+    }
 }
 
 /// Serves until SIGINT, SIGTERM or SIGQUIT, then waits at most [`DRAIN`] for sessions to end. A second signal ends that wait.

@@ -19,6 +19,22 @@ pub(super) fn living() -> Vec<Pid> {
     orphans
 }
 
+/// Reaps the orphans that have ended where nothing lists them: a container may show the processes of another one.
+///
+/// Does so on the first thread only; the children of others are workers.
+#[cfg(target_os = "linux")]
+pub(super) fn reap_unlisted() {
+    if LIST.is_some() {
+        return;
+    }
+    let own = WaitIdOptions::from_bits_retain(libc::__WNOTHREAD.cast_unsigned());
+    while let Ok(Some(_)) = waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | own) {}
+}
+
+/// Does nothing: only on Linux is wsd the parent of orphans, and are children those of a thread.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn reap_unlisted() {}
+
 /// Reaps a child if it has ended; returns whether it is gone.
 pub(super) fn reap(child: Pid) -> bool {
     !matches!(waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOHANG), Ok(None))

@@ -20,6 +20,8 @@ pub(super) fn leave(pid: Pid, record: WorkerRecord) {
 }
 
 /// Reaps at intervals: an orphan that has ended does no harm for a while, and a signal for each end of a worker takes time.
+///
+/// To be run by the first thread, whose children the orphans are.
 pub(crate) fn watch() -> impl Future<Output = Infallible> {
     // Opens the list of orphans while there are descriptors.
     orphans::living();
@@ -29,6 +31,7 @@ pub(crate) fn watch() -> impl Future<Output = Infallible> {
         loop {
             looks.tick().await;
             orphans::living();
+            orphans::reap_unlisted();
             LEFT.lock().unwrap_or_else(PoisonError::into_inner).retain(|(pid, record)| {
                 Descendants::of(*pid, record.id(), false).kill();
                 !orphans::reap(*pid)

@@ -124,9 +124,8 @@ fn a_process_without_unique_id_and_parent_outlives_its_session() {
     kill_process(process, Signal::KILL).unwrap();
 }
 
-#[test]
-fn as_process_1_the_server_reaps_all() {
-    let flags = ["--pid", "--fork", "--mount-proc"];
+/// Runs wsd as process 1 of a namespace that `unshare` makes with these flags, and checks that it reaps all.
+fn reaps_all(flags: &[&str]) {
     if !has("unshare") {
         return;
     }
@@ -134,10 +133,10 @@ fn as_process_1_the_server_reaps_all() {
         return skip("unshare --pid");
     }
     let mut command = Command::new("unshare");
-    command.args(flags).arg(wsd(&[]).get_program());
+    command.args(flags).arg(wsd(&[]).get_program()).args(["--port=0", "--threads=2"]);
     // A process that ends by itself while the session runs, one that ends after it, and one that has to be ended.
-    command.args(["--port=0", "sh", "-c", "(sleep 0.01 &); (sleep 0.1 &); sleep 1000 & read -r line; echo $line"]);
-    let server = Server::spawn(command);
+    command.args(["sh", "-c", "(sleep 0.01 &); (sleep 0.1 &); sleep 1000 & read -r line; echo $line"]);
+    let mut server = Server::spawn(command);
     let first = first_child(server.pid());
 
     for _ in 0..5 {
@@ -149,8 +148,17 @@ fn as_process_1_the_server_reaps_all() {
     server.expect_events("session ended", 5);
     eventually("none is left, not even as a zombie", || children(first).is_empty().then_some(()));
     kill_process(first, Signal::TERM).unwrap();
-    let mut server = server;
     server.wait();
+}
+
+#[test]
+fn as_process_1_the_server_reaps_all() {
+    reaps_all(&["--pid", "--fork", "--mount-proc"]);
+}
+
+#[test]
+fn as_process_1_the_server_reaps_all_without_a_view_of_its_processes() {
+    reaps_all(&["--pid", "--fork"]);
 }
 
 /// README and the pages of docs/.
