@@ -50,24 +50,34 @@ fn check_origin(policy: &Policy, peer: Peer, headers: &HeaderMap, aim: Aim) -> R
     let (origin, host) = (joined(headers, &ORIGIN), joined(headers, &HOST));
     let checked = policy.check(aim, origin.as_deref(), host.as_deref(), peer.is_loopback());
     let Err(refused) = checked else { return Ok(()) };
-    let (origin, host) = (origin.unwrap_or_default(), host.unwrap_or_default());
+    let host = host.unwrap_or_default();
     let (why, text, hint) = match refused {
         RefusedHeader::Host => (
             "host",
             "This server does not go by the name in `Host`. The server's log names the flag that would allow it.",
-            format!(
-                "--origin={} if this name is yours: then wsd goes by it",
-                if origin.is_empty() { &host } else { &origin }
-            ),
+            hint_for_host(policy, origin.as_deref(), &host),
         ),
         RefusedHeader::Origin => (
             "origin",
             "Pages of this origin may not connect. The server's log names the flag that would allow it.",
-            hint_for_origin(policy, &origin, &host),
+            hint_for_origin(policy, origin.as_deref().unwrap_or_default(), &host),
         ),
     };
     let refusal = Refusal::new(StatusCode::FORBIDDEN, why, text).with_hint(hint);
-    Err(Refusal { origin: Some(origin.into()), host: Some(host.into()), ..refusal })
+    Err(Refusal { origin: Some(origin.unwrap_or_default().into()), host: Some(host.into()), ..refusal })
+}
+
+/// Returns the flag under which wsd would go by the name in `Host`, and what it means to set it.
+fn hint_for_host(policy: &Policy, origin: Option<&str>, host: &str) -> String {
+    let entry = ListedOrigin::parse(origin.unwrap_or(host));
+    match (entry, origin) {
+        (Ok(entry @ ListedOrigin::Server { .. }), _) if origin.is_none() || entry.admits(origin) => {
+            format!("--origin={entry} if this name is yours: then wsd goes by it")
+        }
+        // The page is no page of that name: it must not be listed beside it.
+        (_, Some(origin)) => hint_for_origin(policy, origin, ""),
+        (_, None) => "this is no name: connect by localhost, or by an address of this machine".to_owned(),
+    }
 }
 
 /// Returns the flag that would admit an origin besides the pages that may connect already, and what it means to set it.

@@ -193,6 +193,45 @@ fn the_flag_that_a_refusal_names_lets_the_page_in() {
 }
 
 #[test]
+fn the_hint_for_a_refused_name_lets_the_client_in_or_says_what_does() {
+    // A name that leads to 127.0.0.1; the origin of the page, and the hint's first word or a part of its text.
+    let table = [
+        ("evil.example", "http://a.example", Ok("--origin=http://a.example")),
+        ("evil.example", "http://[::2]:80", Ok("--origin=http://[::2]:80")),
+        ("evil.example", "", Ok("--origin=file://")),
+        ("evil.example", "file://", Ok("--origin=file://")),
+        ("evil.example", "null", Err("--origin=null would admit sandboxed frames of any site")),
+        ("evil.example", "127.0.0.1", Err("only --anyorigin would admit it")),
+        ("evil.example", "http://a.example/", Err("only --anyorigin would admit it")),
+        ("evil.example", "*", Err("only --anyorigin would admit it")),
+        ("evil.example", "http://user@x", Err("only --anyorigin would admit it")),
+        ("evil.example", "http://m\u{fc}nchen.de", Err("only --anyorigin would admit it")),
+        ("evil.example", "http://a:99999", Err("only --anyorigin would admit it")),
+    ];
+    for (host, origin, want) in table {
+        let server = Server::command(&[], &["cat"]);
+        assert_eq!(status(&server, host, &format!("Origin: {origin}\r\n")), 403, "{origin}");
+        let line = server.expect_log("why=host").text;
+        let hint = field(&line, "hint").unwrap();
+
+        match want {
+            Err(text) => assert!(hint.contains(text), "{line}"),
+            Ok(flag) => {
+                assert_eq!(hint.split(' ').next(), Some(flag), "{line}");
+                let server = Server::command(&[flag], &["cat"]);
+                assert_eq!(status(&server, host, &format!("Origin: {origin}\r\n")), 101, "{flag}");
+            }
+        }
+    }
+
+    let tree = crate::harness::tree::Tree::new();
+    let server = Server::serve(&["--staticdir", &tree.path("")]);
+    assert_eq!(status_of_page(&server, "/", "m\u{fc}nchen.de"), 403);
+    let line = server.expect_log("why=host").text;
+    assert!(line.contains("connect by localhost, or by an address"), "{line}");
+}
+
+#[test]
 fn files_are_for_everybody() {
     let tree = crate::harness::tree::Tree::new();
     tree.file("index.html", "hello");
