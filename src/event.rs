@@ -87,6 +87,8 @@ events! {
     info WorkerStderr = "worker stderr" { conn: u64, line: &'a str }
     /// A line of a program's standard output that is no message.
     info WorkerJunk = "worker junk" { conn: u64, line: &'a str }
+    /// A program printed nothing after a message; once for each program.
+    warn WorkerSilent = "worker silent" { conn: u64, program: &'a dyn Display, hint: &'a str }
     /// A program's output was not UTF-8.
     warn WorkerNotText = "worker output not UTF-8" { conn: u64, hint: &'a str }
     /// A program wrote an invalid line.

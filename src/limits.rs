@@ -72,6 +72,9 @@ pub(crate) const REAP_INTERVAL: Duration = Duration::from_secs(1);
 /// The time that the guard has to end all programs after wsd has been killed. One look takes some milliseconds.
 pub(crate) const GUARD_TIME_MAX: Duration = Duration::from_millis(800);
 
+/// The time after the first message that a program may print nothing; then wsd names it in the log, once.
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(5);
+
 /// The time after the end of a program's output within which the program itself is expected to end. After that, wsd takes
 /// it that the program has closed its output and goes on.
 pub(crate) const OUTPUT_END: Duration = Duration::from_millis(100);

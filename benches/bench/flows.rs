@@ -19,6 +19,11 @@ pub(crate) fn lines_out(settings: &Settings, contender: Contender) -> Result<Sam
     out(settings, contender, &Text::lines(), Job::Lines(&settings.worker(worker::FLOOD)))
 }
 
+/// Like [`lines_out`], with a terminal as the worker's standard output.
+pub(crate) fn lines_out_unbuffered(settings: &Settings, contender: Contender) -> Result<Sample> {
+    out(settings, contender, &Text::lines(), Job::Unbuffered(&settings.worker(worker::FLOOD)))
+}
+
 /// Like [`lines_out`], in a framing, with longer messages.
 pub(crate) fn framed_out(settings: &Settings, contender: Contender, framing: Framing) -> Result<Sample> {
     let name = worker::framed(worker::FLOOD, framing);

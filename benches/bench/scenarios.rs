@@ -45,7 +45,7 @@ pub(crate) enum Goal {
 
 const BRIDGES: &[Contender] = &[Contender::Websocketd, Contender::Wsd];
 const BRIDGES_AND_SOCAT: &[Contender] = &[Contender::Websocketd, Contender::Wsd, Contender::Socat];
-/// Nobody else has rooms or such framings.
+/// Nobody else has rooms, such framings or `--unbuffer`.
 const ONLY_WSD: &[Contender] = &[Contender::Wsd];
 const FILE_SERVERS: &[Contender] = &[Contender::Websocketd, Contender::Wsd, Contender::Nginx];
 
@@ -60,6 +60,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         repeat: Repeat::RoundsTraced,
         run: flows::lines_out,
         rows: &[row("lines out, 64 bytes", Figure::Rate, Some(Goal::TimesAtLeast(40.0)))],
+    },
+    Scenario {
+        name: "lines out, unbuffered",
+        contenders: ONLY_WSD,
+        repeat: Repeat::RoundsTraced,
+        run: flows::lines_out_unbuffered,
+        rows: &[row("lines out with --unbuffer, 64 bytes", Figure::Rate, None)],
     },
     Scenario {
         name: "lines in",

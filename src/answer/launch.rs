@@ -58,10 +58,10 @@ impl Launcher {
     ) -> Result<(Worker, Permit), Refusal> {
         let started = spawn_aside(program, environment, permit).await;
         started.map_err(|cause| {
-            let (hint, name) = (cause.hint(program), program.path.display());
+            let (hint, name) = (cause.hint(&program.path), program.path.display());
             Event::WorkerNotStarted { peer: Some(peer), program: &name, cause: &cause, hint: hint.as_deref() }.emit();
             if cause.is_shortage() {
-                let text = "The server is out of processes, memory or descriptors. Try again later.";
+                let text = "The server is out of processes, memory, descriptors or pseudo-terminals. Try again later.";
                 Refusal::unlogged(StatusCode::SERVICE_UNAVAILABLE, text).with_retry()
             } else {
                 let text = "The program cannot be started. The server's log tells why.";

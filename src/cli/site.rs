@@ -72,6 +72,9 @@ pub(crate) struct ProgramFlags {
     /// Send and receive raw bytes; short for --framing=chunks
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) binary: Option<Flag<bool>>,
+    /// Connect stdout of programs to a raw terminal, so that programs which buffer their output to a pipe send each line at once
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) unbuffer: Option<Flag<bool>>,
     /// Pass these environment variables to programs, separated by commas [default: PATH,LD_LIBRARY_PATH]
     #[arg(long, value_name = "NAMES")]
     pub(crate) passenv: Option<Flag<Items>>,

@@ -109,13 +109,15 @@ fn patience(flags: &SiteFlags) -> Duration {
 }
 
 fn scripts(recipe: &Recipe, dir: Option<Root>) -> Result<Option<Scripts>, Error> {
+    let stdio = if is_on(&recipe.flags.programs.unbuffer) { Stdio::Unbuffered } else { Stdio::Pipes };
     match (&recipe.command, dir) {
-        (None, dir) => Ok(dir.map(|dir| Scripts::Dir(dir, Stdio::default()))),
+        (None, dir) => Ok(dir.map(|dir| Scripts::Dir(dir, stdio))),
         (Some(words), None) => {
-            let program = command(words, recipe.flags.rooms.sharing())?;
+            let mut program = command(words, recipe.flags.rooms.sharing())?;
             if !recipe.is_websocketd {
                 check_first_line(words, &program)?;
             }
+            program.stdio = stdio;
             Ok(Some(Scripts::Command(program)))
         }
         (Some(words), Some(_)) => {

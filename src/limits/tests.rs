@@ -33,6 +33,7 @@ fn the_documented_limits_are_these() {
     let table: [(&str, &[String], &[String]); 34] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
+        ("a program that prints nothing after a message", &[seconds(SILENCE_MAX)], &[]),
         ("a program's line", &[], &[bytes(LINE_BYTES_HELD), bytes(ROOM_MESSAGE_BYTES_MAX)]),
         ("a program's message with `--framing=nul`", &[], &[]),
         ("a program's message with `--framing=length`", &[bytes(ROOM_MESSAGE_BYTES_MAX)], &[]),

@@ -43,7 +43,7 @@ use crate::{
 /// The end is when the worker ends, when the last client has left for long enough, or when wsd ends. `connection` stands for
 /// the worker in the log: the connection that made the room, or none.
 pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection, shutdown: &Shutdown) -> Status {
-    let Worker { mut child, input, output, stderr } = worker;
+    let Worker { mut child, input, output, stderr, silence } = worker;
     let (pid, began) = (child.pid(), Instant::now());
     Event::RoomStarted { pid, path: &String::from_utf8_lossy(&room.path) }.emit();
     let framing = room.options.framing;
@@ -59,7 +59,7 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
         room: Arc::clone(&room),
         connection: connection.clone(),
         input,
-        outputs: Outputs::new(&child, output, stderr, framing.wants_stderr()),
+        outputs: Outputs::new(&child, output, stderr, silence, framing.wants_stderr()),
         last_input: None,
         linger: None,
     };
@@ -233,13 +233,19 @@ impl Host {
         self.room.pressure.host.register(cx.waker());
         loop {
             self.input.send(cx);
+            self.outputs.watch_silence(cx, &self.connection);
             if !self.input.is_drained() {
                 return if self.room.is_over() { self.poll_last_input(cx) } else { Poll::Pending };
             }
             let is_over = self.room.is_over();
-            let said = lock(&self.room.inbox).take();
+            let mut inbox = lock(&self.room.inbox);
+            let (has_messages, said) = (inbox.has_messages(), inbox.take());
+            drop(inbox);
             if said.is_empty() {
                 return if is_over { Poll::Ready(()) } else { Poll::Pending };
+            }
+            if has_messages {
+                self.outputs.expect_output();
             }
             // The input is drained, so nothing of its buffer is lost.
             *self.input.buffer() = said;

@@ -80,6 +80,11 @@ impl Inbox {
         Some(self.bytes.len() - before)
     }
 
+    /// Whether there is more than `open` and `close` events.
+    pub(super) fn has_messages(&self) -> bool {
+        self.bytes.len() > self.presence_bytes
+    }
+
     /// Takes all bytes, and wakes the sessions that wait for room.
     pub(super) fn take(&mut self) -> Vec<u8> {
         self.waiting.drain(..).for_each(Waker::wake);

@@ -149,7 +149,7 @@ impl Rooms {
             let launched = admission.admit().map(|permit| (permit, spawn(&program, environment.clone())));
             match launched {
                 Some((permit, Ok(worker))) => return Some((worker, opener.open_shared(&path, permit))),
-                Some((_, Err(cause))) => not_started(&program, &cause, cause.hint(&program).as_deref()),
+                Some((_, Err(cause))) => not_started(&program, &cause, cause.hint(&program.path).as_deref()),
                 None => not_started(&program, &"the limit of programs is reached", Some("raise --maxforks")),
             }
             None

@@ -5,6 +5,7 @@ pub(crate) mod child;
 mod descendants;
 pub(crate) mod descriptors;
 pub(crate) mod environ;
+pub(crate) mod failure;
 #[cfg(target_os = "linux")]
 pub(crate) mod guard;
 pub(crate) mod input;
@@ -19,16 +20,19 @@ pub(crate) mod program;
 pub(crate) mod reaper;
 mod records;
 pub(crate) mod script_line;
+pub(crate) mod silence;
 pub(crate) mod spawn;
 mod starter;
 pub(crate) mod stdio;
 pub(crate) mod stop;
+mod terminal;
 mod unique_id;
 pub(crate) mod variable;
 
 use child::Child;
 use input::Input;
 use output::{Output, Stderr};
+use silence::Silence;
 
 /// A running program and wsd's ends of its standard streams.
 #[derive(Debug)]
@@ -41,4 +45,6 @@ pub(crate) struct Worker {
     pub(crate) output: Output,
     /// Its standard error.
     pub(crate) stderr: Stderr,
+    /// The watch for its first output, if it may hold that back.
+    pub(crate) silence: Option<Silence>,
 }

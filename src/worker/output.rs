@@ -10,12 +10,12 @@ use std::{
 
 use memchr::memchr;
 use tokio::{
-    io::{AsyncRead, Interest, ReadBuf},
+    io::{AsyncRead, Interest, ReadBuf, unix::AsyncFd},
     net::unix::pipe::Receiver,
     time::timeout,
 };
 
-use super::pipe::widen;
+use super::{pipe::widen, terminal};
 use crate::{
     buffers,
     event::Event,
@@ -28,34 +28,54 @@ use crate::{
 /// Bytes asked for by one read of standard error. Each line of it is an event of the log, which takes a microsecond.
 const STDERR_READ_BYTES: usize = 1 << 10;
 
-/// The pipe from a worker's standard output.
+/// The pipe or the terminal from a worker's standard output.
 #[derive(Debug)]
 pub(crate) struct Output {
-    pipe: Receiver,
+    source: OutputSource,
     is_wide: bool,
 }
 
+#[derive(Debug)]
+enum OutputSource {
+    Pipe(Receiver),
+    Terminal(AsyncFd<OwnedFd>),
+}
+
 impl Output {
-    /// Wraps wsd's end of the pipe, and makes it non-blocking.
+    /// Wraps wsd's end of a pipe, and makes it non-blocking.
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self { pipe: receiver(pipe)?, is_wide: false })
+        Ok(Self { source: OutputSource::Pipe(receiver(pipe)?), is_wide: false })
+    }
+
+    /// Wraps wsd's end of a terminal, and makes it non-blocking.
+    pub(super) fn of_terminal(master: OwnedFd) -> io::Result<Self> {
+        Ok(Self { source: OutputSource::Terminal(terminal::register(master)?), is_wide: false })
     }
 
     /// Reads once into `buffer`. Ready with the number of bytes, 0 at the end of the output.
     ///
     /// Widens a pipe that it finds full, so that much output takes fewer reads.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
-        let count = ready!(poll_read(&mut self.pipe, cx, buffer));
+        let pipe = match &mut self.source {
+            OutputSource::Pipe(pipe) => pipe,
+            OutputSource::Terminal(master) => return terminal::poll_read(master, cx, buffer),
+        };
+        let count = ready!(poll_read(pipe, cx, buffer));
         if count >= PIPE_BYTES && !mem::replace(&mut self.is_wide, true) {
-            widen(&self.pipe);
+            widen(&*pipe);
         }
         Poll::Ready(count)
     }
 
-    /// Whether every process that could write has closed its end, so that the bytes in the pipe are the last.
+    /// Whether every process that could write has closed its end, so that the bytes that wait are the last.
     pub(crate) fn is_ending(&self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        let ready = pin!(self.pipe.ready(Interest::READABLE)).poll(&mut cx);
+        let ready = match &self.source {
+            OutputSource::Pipe(pipe) => pin!(pipe.ready(Interest::READABLE)).poll(&mut cx),
+            OutputSource::Terminal(master) => {
+                pin!(master.ready(Interest::READABLE)).poll(&mut cx).map_ok(|guard| guard.ready())
+            }
+        };
         matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 

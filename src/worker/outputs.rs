@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::{
     child::{Child, Leader},
     output::{Output, Stderr},
+    silence::Silence,
 };
 use crate::{
     limits::{GROUP_LOOK, OUTPUT_END},
@@ -29,6 +30,8 @@ pub(crate) struct Outputs {
     is_output_over: bool,
     /// Whether the program has closed its output and goes on.
     is_closed: bool,
+    /// The watch for the first output.
+    silence: Option<Silence>,
     /// Resolves when the program has ended, with `true`, or when it is clear that it goes on.
     end: Option<Pin<Box<dyn Future<Output = bool> + Send + Sync>>>,
 }
@@ -55,9 +58,31 @@ pub(crate) enum Source {
 
 impl Outputs {
     /// Joins both streams of `child`; `wants_stderr` is whether [`Outputs::poll_read`] gives standard error, too.
-    pub(crate) fn new(child: &Child, output: Output, stderr: Stderr, wants_stderr: bool) -> Self {
+    pub(crate) fn new(
+        child: &Child,
+        output: Output,
+        stderr: Stderr,
+        silence: Option<Silence>,
+        wants_stderr: bool,
+    ) -> Self {
         let (leader, turn) = (child.leader(), Source::Stderr);
-        Self { leader, output, stderr, wants_stderr, turn, is_output_over: false, is_closed: false, end: None }
+        Self { leader, output, stderr, wants_stderr, turn, is_output_over: false, is_closed: false, silence, end: None }
+    }
+
+    /// Notes that the program was sent a message.
+    pub(crate) fn expect_output(&mut self) {
+        if let Some(silence) = &mut self.silence {
+            silence.expect_output();
+        }
+    }
+
+    /// Logs a program that prints nothing for too long; see [`Silence`]. To be called after each message.
+    pub(crate) fn watch_silence(&mut self, cx: &mut Context<'_>, connection: &Connection) {
+        if let Some(silence) = &mut self.silence
+            && silence.poll(cx, connection).is_ready()
+        {
+            self.silence = None;
+        }
     }
 
     /// Reads once into `buffer`.
@@ -72,8 +97,12 @@ impl Outputs {
             };
             match (read, source) {
                 (Poll::Pending, _) | (Poll::Ready(0), Source::Stderr) => {}
-                (Poll::Ready(0), Source::Output) => self.is_output_over = true,
-                (Poll::Ready(count), _) => return Poll::Ready(Read::Bytes(source, count)),
+                (Poll::Ready(0), Source::Output) => (self.is_output_over, self.silence) = (true, None),
+                (Poll::Ready(count), Source::Stderr) => return Poll::Ready(Read::Bytes(source, count)),
+                (Poll::Ready(count), Source::Output) => {
+                    self.silence = None;
+                    return Poll::Ready(Read::Bytes(source, count));
+                }
             }
         }
         let is_over = self.is_output_over && (!self.wants_stderr || self.stderr.is_over());

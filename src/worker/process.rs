@@ -64,11 +64,11 @@ impl Process {
         framing: Framing,
         options: &ProcessOptions,
     ) -> Self {
-        let Worker { child, input, output, stderr } = worker;
+        let Worker { child, input, output, stderr, silence } = worker;
         let &ProcessOptions { message_bytes_max, patience, ref budget } = options;
         Self {
             connection,
-            outputs: Outputs::new(&child, output, stderr, framing.wants_stderr()),
+            outputs: Outputs::new(&child, output, stderr, silence, framing.wants_stderr()),
             child,
             input,
             encoder: framing.encoder(),
@@ -151,6 +151,7 @@ impl Partner for Process {
     }
 
     fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<Heard, Rejected> {
+        self.outputs.expect_output();
         let heard = self.encoder.encode(kind, payload, self.input.buffer())?;
         if heard == Heard::Stream {
             self.decoder.begin_stream();
@@ -160,6 +161,7 @@ impl Partner for Process {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.input.send(cx);
+        self.outputs.watch_silence(cx, &self.connection);
         if self.input.is_drained() { Poll::Ready(()) } else { Poll::Pending }
     }
 

@@ -7,9 +7,9 @@ use std::{
     ffi::{CString, OsStr},
     os::unix::ffi::OsStrExt,
 };
-use std::{fmt, io, os::fd::OwnedFd};
+use std::{io, os::fd::OwnedFd};
 
-use rustix::{io::Errno, process::Pid};
+use rustix::process::Pid;
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, oneshot},
@@ -18,11 +18,12 @@ use tokio::{
 #[cfg(target_os = "linux")]
 use super::descriptors::limit_before;
 use super::{
-    Worker, advice,
+    Worker,
     child::Child,
+    failure::LaunchError,
     program::Program,
     records::WorkerRecord,
-    script_line::{LineFault, line_fault},
+    silence::Silence,
     starter::{self, STARTS_MAX},
     stdio::Streams,
     unique_id::UniqueId,
@@ -33,55 +34,6 @@ use crate::sys;
 
 /// The turns of tasks that start a program on a thread of its own.
 static STARTS: Semaphore = Semaphore::const_new(STARTS_MAX);
-
-/// Why a program could not be started.
-#[derive(Debug)]
-pub(crate) struct LaunchError(io::Error);
-
-impl LaunchError {
-    /// Whether the system lacks processes, memory or descriptors, so that it may work later.
-    pub(crate) fn is_shortage(&self) -> bool {
-        let shortages = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
-        shortages.into_iter().any(|errno| self.is(errno))
-    }
-
-    fn is(&self, errno: Errno) -> bool {
-        self.0.raw_os_error() == Some(errno.raw_os_error())
-    }
-
-    /// Returns advice for the user, if there is any.
-    pub(crate) fn hint(&self, program: &Program) -> Option<String> {
-        let file = program.path.display();
-        let is_refused = self.is(Errno::ACCESS);
-        if is_refused || self.0.kind() == io::ErrorKind::NotFound {
-            return Some(match line_fault(&program.path) {
-                Some(LineFault::CarriageReturn) => {
-                    format!(
-                        "remove the carriage return at the end of the first line of {file}; an editor for Windows wrote it"
-                    )
-                }
-                Some(LineFault::NoInterpreter(name)) => {
-                    format!("install {}, which the first line of {file} names, or correct that line", name.display())
-                }
-                _ if is_refused => advice::for_refused_program(&program.path),
-                _ => format!("check that {file} exists, and the interpreter that its first line names"),
-            });
-        }
-        if self.is(Errno::MFILE) || self.is(Errno::NFILE) {
-            return Some("raise the limit of open files: ulimit -n".to_owned());
-        }
-        self.is(Errno::NOEXEC).then(|| match line_fault(&program.path) {
-            Some(LineFault::ByteOrderMark) => format!("save {file} without a byte order mark: begin it with #!"),
-            _ => format!("begin {file} with a line such as #!/bin/sh"),
-        })
-    }
-}
-
-impl fmt::Display for LaunchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Starts `program` in a process group of its own, with the variables in `environment` and no others.
 ///
@@ -119,23 +71,24 @@ fn submit(
     let (program, runtime) = (program.clone(), Handle::current());
     let job = move || {
         let _context = runtime.enter();
-        then(start(&program, environment).map_err(LaunchError));
+        then(start(&program, environment));
     };
-    starter::run(job).map_err(LaunchError)
+    Ok(starter::run(job)?)
 }
 
 /// Returns the error of a start that wsd's own end has interrupted.
 fn interrupted() -> LaunchError {
-    LaunchError(io::ErrorKind::Interrupted.into())
+    io::Error::from(io::ErrorKind::Interrupted).into()
 }
 
-fn start(program: &Program, environment: Vec<Variable>) -> io::Result<Worker> {
+fn start(program: &Program, mut environment: Vec<Variable>) -> Result<Worker, LaunchError> {
     program.check_links()?;
+    program.stdio.add_variables(&mut environment);
     let (Streams { input, output, stderr }, standard) = program.stdio.open()?;
     // Before the process starts, so that the guard knows it even if wsd ends at this moment.
     let record = WorkerRecord::new(UniqueId::among(environment.iter().map(Variable::text)));
     let child = Child::new(execute(program, environment, &standard)?, record);
-    Ok(Worker { child, input, output, stderr })
+    Ok(Worker { child, input, output, stderr, silence: Silence::watch(program) })
 }
 
 #[cfg(target_os = "linux")]

@@ -3,8 +3,11 @@
 use std::{io, os::fd::OwnedFd};
 
 use super::{
+    failure::LaunchError,
     input::Input,
     output::{Output, Stderr},
+    terminal,
+    variable::Variable,
 };
 
 /// How a program's standard streams reach wsd.
@@ -13,6 +16,11 @@ pub(crate) enum Stdio {
     /// By three pipes.
     #[default]
     Pipes,
+    /// Standard output by a pseudo-terminal in raw mode, the others by pipes (`--unbuffer`).
+    ///
+    /// The C library and most languages send each line to a terminal at once. The terminal controls no process, so that it
+    /// sends no signals.
+    Unbuffered,
 }
 
 /// wsd's ends of a program's standard streams.
@@ -28,18 +36,33 @@ pub(super) struct Streams {
 
 impl Stdio {
     /// Opens the streams. Returns wsd's ends, and the program's: standard input, output and error.
-    pub(super) fn open(self) -> io::Result<(Streams, [OwnedFd; 3])> {
-        match self {
+    pub(super) fn open(self) -> Result<(Streams, [OwnedFd; 3]), LaunchError> {
+        let (child_stdin, stdin) = io::pipe()?;
+        let (output, child_stdout) = match self {
             Self::Pipes => {
-                let (child_stdin, stdin) = io::pipe()?;
                 let (stdout, child_stdout) = io::pipe()?;
-                let (stderr, child_stderr) = io::pipe()?;
-                let streams = Streams {
-                    input: Input::new(stdin.into())?,
-                    output: Output::new(stdout.into())?,
-                    stderr: Stderr::new(stderr.into())?,
-                };
-                Ok((streams, [child_stdin.into(), child_stdout.into(), child_stderr.into()]))
+                (Output::new(stdout.into())?, child_stdout.into())
+            }
+            Self::Unbuffered => {
+                let (master, slave) = terminal::open_raw().map_err(LaunchError::Terminal)?;
+                (Output::of_terminal(master)?, slave)
+            }
+        };
+        let (stderr, child_stderr) = io::pipe()?;
+        let streams = Streams { input: Input::new(stdin.into())?, output, stderr: Stderr::new(stderr.into())? };
+        Ok((streams, [child_stdin.into(), child_stdout, child_stderr.into()]))
+    }
+
+    /// Adds the variables by which programs know the kind of their terminal, unless the administrator passes them.
+    pub(super) fn add_variables(self, environment: &mut Vec<Variable>) {
+        let own: &[(&str, &str)] = match self {
+            Self::Pipes => &[],
+            // No colours and no pager, as through a pipe.
+            Self::Unbuffered => &[("TERM", "dumb"), ("NO_COLOR", "1")],
+        };
+        for (name, value) in own {
+            if !environment.iter().any(|known| known.name() == *name) {
+                environment.push(Variable::new(name, value));
             }
         }
     }

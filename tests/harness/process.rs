@@ -66,6 +66,18 @@ pub mod linux {
         Duration::from_millis(ticks * 10)
     }
 
+    /// The pseudo-terminals that the process has open, either end of each: `/dev/ptmx` and `/dev/pts/N`.
+    pub fn terminals(pid: Pid) -> Vec<String> {
+        let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+        let files = open.filter_map(|entry| Some(fs::read_link(entry.ok()?.path()).ok()?.display().to_string()));
+        files.filter(|file| file.starts_with("/dev/pts/") || file == "/dev/ptmx").collect()
+    }
+
+    /// The number of the controlling terminal of the process; 0 is none.
+    pub fn controlling_terminal(pid: Pid) -> String {
+        stat(pid)[4].clone()
+    }
+
     /// The group the process belongs to.
     pub fn process_group(pid: Pid) -> Pid {
         super::pid(&stat(pid)[2])

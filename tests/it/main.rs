@@ -82,6 +82,7 @@ mod systemd;
 mod text;
 mod threads;
 mod tls;
+mod unbuffer;
 mod unixsocket;
 mod upgrade;
 mod welcome;

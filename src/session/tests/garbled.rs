@@ -25,9 +25,10 @@ use crate::{
     shutdown::Shutdown,
     worker::{
         Worker,
+        failure::LaunchError,
         process::{Process, ProcessOptions},
         program::Program,
-        spawn::{LaunchError, spawn},
+        spawn::spawn,
     },
 };
 
