@@ -75,6 +75,11 @@ pub(crate) const GUARD_TIME_MAX: Duration = Duration::from_millis(800);
 /// The time after the first message that a program may print nothing; then wsd names it in the log, once.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(5);
 
+/// Columns and rows of a terminal (`--pty`); wsd answers a request for more, or for none, with 400.
+///
+/// 1000: more than any screen has, and little enough that programs which allocate a screen can.
+pub(crate) const WINDOW_MAX: u16 = 1000;
+
 /// The time after the end of a program's output within which the program itself is expected to end. After that, wsd takes
 /// it that the program has closed its output and goes on.
 pub(crate) const OUTPUT_END: Duration = Duration::from_millis(100);

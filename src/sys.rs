@@ -21,7 +21,7 @@ mod execute {
     use nix::sys::signal::{SigSet, SigmaskHow};
     use rustix::{
         io::Errno,
-        process::{Pid, Resource, Rlimit, WaitId, WaitIdOptions, chdir, setpgid, setrlimit, waitid},
+        process::{self, Pid, Resource, Rlimit, WaitId, WaitIdOptions, chdir, setpgid, setrlimit, waitid},
         stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
     };
 
@@ -38,6 +38,8 @@ mod execute {
         pub(crate) folder: Option<&'a CStr>,
         /// The limit of open files; `None` is this process's.
         pub(crate) descriptors: Option<Rlimit>,
+        /// The controlling terminal: the process then leads a session, too.
+        pub(crate) terminal: Option<&'a OwnedFd>,
         /// Standard input, output and error: descriptors above 2.
         pub(crate) standard: &'a [OwnedFd; 3],
     }
@@ -108,7 +110,10 @@ mod execute {
 
     impl ChildPlan<'_> {
         fn execute(&self) -> Result<(), Errno> {
-            setpgid(None, None)?;
+            match self.image.terminal {
+                None => setpgid(None, None)?,
+                Some(terminal) => process::setsid().and_then(|_| process::ioctl_tiocsctty(terminal))?,
+            }
             for &signal in self.signals {
                 set_action(signal, libc::SIG_DFL);
             }
@@ -159,11 +164,10 @@ mod execute {
         let is_changed = |&signal: &c_int| {
             let mut action = MaybeUninit::<libc::sigaction>::zeroed();
             // SAFETY: it writes an action, or leaves the zeros (the default) for the two signals that libc keeps for itself.
-            let action = unsafe {
+            unsafe {
                 libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
-                action.assume_init()
-            };
-            action.sa_sigaction != libc::SIG_DFL
+                action.assume_init().sa_sigaction != libc::SIG_DFL
+            }
         };
         (1..=libc::SIGRTMAX()).filter(is_changed).collect()
     }
@@ -273,9 +277,8 @@ pub(crate) const FREED_BYTES_KEPT: usize = 8 << 20;
 /// Makes the allocator keep [`FREED_BYTES_KEPT`] of freed memory a thread (`mallopt(3)`). Allocators other than glibc's
 /// decide by themselves.
 ///
-/// By default glibc gives freed memory at the end of a heap back to the kernel, and takes it again, page by page, for the
-/// next large message: that halves the rate of an echo of 1 MiB with one thread, and takes 40 % more processor time with
-/// two.
+/// By default glibc gives freed memory at the end of a heap back to the kernel, and takes it again for the next large
+/// message: that halves the rate of an echo of 1 MiB with one thread, and takes 40 % more processor time with two.
 pub(crate) fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: the function takes no pointers, and no other thread runs yet.

@@ -21,3 +21,4 @@ pub(crate) mod site;
 pub(crate) mod sources;
 mod websocket;
 mod welcome;
+mod window;

@@ -8,6 +8,7 @@ use super::{
     ask::Ask,
     paths::examples,
     scripts::{Script, Scripts},
+    window::window,
 };
 use crate::{
     budget::Owner,
@@ -25,6 +26,7 @@ use crate::{
     worker::{
         environ::{CgiFacts, room_variables, unique_id},
         process::Process,
+        stdio::Stdio,
         variable::Variable,
     },
 };
@@ -52,7 +54,10 @@ impl SessionPartner {
         framing: Framing,
     ) -> Result<(Self, HeaderMap), Refusal> {
         let script = ask.site.scripts.as_ref().and_then(|scripts| scripts.find(&ask.path, ask.base.bytes));
-        let script = script.ok_or_else(|| no_program(ask))?;
+        let mut script = script.ok_or_else(|| no_program(ask))?;
+        if let Stdio::Terminal(size) = &mut script.program.stdio {
+            *size = window(ask.request.uri.query().unwrap_or_default())?;
+        }
         let (id, launcher, connection) = (unique_id(), &ask.site.launcher, &visitor.connection);
         let environment = ask.environment(visitor, &script, &id, CgiFacts::default(), subprotocol).await;
         let headers = ask.site.headers.websocket(&environment, connection);

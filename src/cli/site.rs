@@ -75,6 +75,12 @@ pub(crate) struct ProgramFlags {
     /// Connect stdout of programs to a raw terminal, so that programs which buffer their output to a pipe send each line at once
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) unbuffer: Option<Flag<bool>>,
+    /// Run each program in a terminal of its own, for pages with a terminal; the query sets its size: ?cols=80&rows=24
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) pty: Option<Flag<bool>>,
+    /// With --pty, show the terminal but take no input
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) readonly: Option<Flag<bool>>,
     /// Pass these environment variables to programs, separated by commas [default: PATH,LD_LIBRARY_PATH]
     #[arg(long, value_name = "NAMES")]
     pub(crate) passenv: Option<Flag<Items>>,

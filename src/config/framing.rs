@@ -11,7 +11,11 @@ use crate::{
 
 /// Returns the framings of a site: those of `--framing`, or the one that other flags imply.
 pub(super) fn framings(flags: &SiteFlags) -> Result<Framings, Error> {
-    let ProgramFlags { framing, binary, passstderr, acp, .. } = &flags.programs;
+    let ProgramFlags { framing, binary, passstderr, acp, pty, .. } = &flags.programs;
+    if is_on(pty) {
+        // `terminal` refuses all others.
+        return Ok(Framings::of(vec![Framing::Chunks, Framing::Tty]).expect("two are some"));
+    }
     let given = framing.as_deref().unwrap_or_default();
     let is_all = |word| given.iter().all(|flag| flag.value == word);
     let (is_binary, wants_both) = (is_on(binary), is_on(passstderr));

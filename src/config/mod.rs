@@ -14,6 +14,7 @@ mod places;
 mod routes;
 mod secrets;
 mod site;
+mod terminal;
 
 use std::{collections::BTreeSet, num::NonZero};
 

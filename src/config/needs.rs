@@ -36,6 +36,12 @@ fn idle(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
         let hint = "add --cgidir=DIR, or remove --cgi-timeout";
         found.push(IdleFlag { at, message, hint, remove: |flags| flags.programs.cgi_timeout = None });
     }
+    let is_readonly = is_on(&flags.programs.readonly) && !is_on(&flags.programs.pty);
+    if let Some(at) = place(&flags.programs.readonly).filter(|_| is_readonly) {
+        let message = "cannot use --readonly without --pty: it is for terminals only";
+        let hint = "add --pty, or remove --readonly";
+        found.push(IdleFlag { at, message, hint, remove: |flags| flags.programs.readonly = None });
+    }
     found
 }
 

@@ -14,6 +14,7 @@ use super::{
     framing::framings,
     headers::headers,
     needs,
+    terminal::stdio,
 };
 use crate::{
     admission::Admission,
@@ -33,7 +34,6 @@ use crate::{
         advice,
         environ::{self, EnvironOptions},
         process::ProcessOptions,
-        stdio::Stdio,
         variable::Variable,
     },
 };
@@ -73,7 +73,8 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
     let patience = patience(flags);
     let socket = socket_options(flags);
     let message_bytes_max = socket.message_bytes_max;
-    let process = ProcessOptions { message_bytes_max, patience, budget: budget.clone() };
+    let is_readonly = is_on(&flags.programs.readonly);
+    let process = ProcessOptions { message_bytes_max, patience, is_readonly, budget: budget.clone() };
     let framings = framings(flags)?;
     let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process)?;
     let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
@@ -109,7 +110,7 @@ fn patience(flags: &SiteFlags) -> Duration {
 }
 
 fn scripts(recipe: &Recipe, dir: Option<Root>) -> Result<Option<Scripts>, Error> {
-    let stdio = if is_on(&recipe.flags.programs.unbuffer) { Stdio::Unbuffered } else { Stdio::Pipes };
+    let stdio = stdio(&recipe.flags)?;
     match (&recipe.command, dir) {
         (None, dir) => Ok(dir.map(|dir| Scripts::Dir(dir, stdio))),
         (Some(words), None) => {

@@ -9,6 +9,8 @@ mod lsp;
 mod nul;
 mod results;
 mod streams;
+mod tty;
+pub(crate) mod window;
 
 use crate::message::{Kind, Piece};
 use jsonrpc::JsonLines;
@@ -18,6 +20,7 @@ use lsp::{LspBodies, LspClient};
 use nul::NulTexts;
 pub(crate) use results::{Decoded, Garbled, Heard, Rejected};
 use streams::StreamLines;
+use tty::Tty;
 
 /// The format of messages in a worker's standard input and output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub(crate) enum Framing {
     Acp,
     /// A header and a body for each message; see [`lsp`].
     Lsp,
+    /// The protocol of ttyd for a terminal (`--pty`); see [`tty`].
+    Tty,
     /// Single bytes: a framing for tests. A `!` breaks it, in either direction; a `?` is no message.
     #[cfg(test)]
     Picky,
@@ -62,6 +67,7 @@ impl Framing {
             Self::JsonRpc => Some("wsd.jsonrpc"),
             Self::Lsp => Some("wsd.lsp"),
             Self::Streams | Self::Acp => None,
+            Self::Tty => Some("tty"),
             #[cfg(test)]
             Self::Picky => None,
         }
@@ -82,6 +88,7 @@ impl Framing {
             Self::JsonRpc => Encoder::JsonRpc,
             Self::Acp => Encoder::Acp,
             Self::Lsp => Encoder::Lsp(LspClient::default()),
+            Self::Tty => Encoder::Tty,
             #[cfg(test)]
             Self::Picky => Encoder::Picky,
         }
@@ -95,6 +102,7 @@ impl Framing {
             Self::Chunks => Decoder::Chunks,
             Self::Nul => Decoder::Nul(NulTexts::default()),
             Self::Length => Decoder::Length(LengthMessages::new(message_bytes_max)),
+            Self::Tty => Decoder::Tty(Tty::default()),
             Self::Streams => Decoder::Streams(StreamLines::new("stdout"), StreamLines::new("stderr")),
             Self::JsonRpc | Self::Acp => Decoder::JsonRpc(JsonLines::default()),
             Self::Lsp => Decoder::Lsp(LspBodies::default()),
@@ -121,6 +129,8 @@ pub(crate) enum Encoder {
     Acp,
     /// See [`Framing::Lsp`].
     Lsp(LspClient),
+    /// See [`Framing::Tty`].
+    Tty,
     /// See [`Framing::Picky`].
     #[cfg(test)]
     Picky,
@@ -139,6 +149,7 @@ impl Encoder {
             Self::Acp if kind == Kind::Binary => return Ok(Heard::Ignored("it is binary")),
             Self::JsonRpc | Self::Acp => return jsonrpc::encode(kind, message, input),
             Self::Lsp(client) => return client.encode(kind, message, input),
+            Self::Tty => return Ok(tty::encode(message, input)),
             #[cfg(test)]
             Self::Picky => return picky::encode(message, input),
         }
@@ -163,6 +174,8 @@ pub(crate) enum Decoder {
     JsonRpc(JsonLines),
     /// See [`Framing::Lsp`].
     Lsp(LspBodies),
+    /// See [`Framing::Tty`].
+    Tty(Tty),
     /// See [`Framing::Picky`].
     #[cfg(test)]
     Picky,
@@ -179,6 +192,7 @@ impl Decoder {
             Self::Nul(texts) => texts.decode(output, &mut |piece| emit(Decoded::Piece(piece))),
             Self::Length(messages) => return messages.decode(output, &mut |piece| emit(Decoded::Piece(piece))),
             Self::Chunks => emit(Decoded::Piece(Piece::whole(Kind::Binary, output))),
+            Self::Tty(tty) => tty.decode(output, &mut |piece| emit(Decoded::Piece(piece))),
             Self::Streams(stdout, _) => stdout.decode(output, &mut |piece| emit(Decoded::Piece(piece))),
             Self::JsonRpc(lines) => lines.decode(output, emit),
             Self::Lsp(bodies) => return bodies.decode(output, emit),
@@ -202,7 +216,7 @@ impl Decoder {
             Self::Lines(lines) => lines.finish(&mut emit_piece),
             Self::Nul(texts) => texts.finish(&mut emit_piece),
             Self::Length(messages) => return messages.finish(),
-            Self::Chunks => {}
+            Self::Chunks | Self::Tty(_) => {}
             Self::Streams(stdout, stderr) => {
                 stdout.finish(&mut emit_piece);
                 stderr.finish(&mut emit_piece);
@@ -221,7 +235,7 @@ impl Decoder {
             Self::Lines(lines) => lines.held(),
             Self::Nul(texts) => texts.held(),
             Self::Length(messages) => messages.held(),
-            Self::Chunks => 0,
+            Self::Chunks | Self::Tty(_) => 0,
             Self::Streams(stdout, stderr) => stdout.held() + stderr.held(),
             Self::JsonRpc(lines) => lines.held(),
             Self::Lsp(bodies) => bodies.held(),

@@ -1,5 +1,6 @@
 //! The results of encoders and decoders.
 
+use super::window::WindowSize;
 use crate::message::Piece;
 
 /// The effect of a client's message.
@@ -11,6 +12,12 @@ pub(crate) enum Heard {
     Stream,
     /// It was dropped, for this reason; the session goes on.
     Ignored(&'static str),
+    /// The client's terminal has this size now.
+    Resize(WindowSize),
+    /// The client can take no more output for now.
+    Pause,
+    /// The client takes output again.
+    Resume,
 }
 
 /// The rule of its framing that a client's message breaks; its session ends.

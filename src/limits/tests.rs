@@ -30,9 +30,10 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 34] = [
+    let table: [(&str, &[String], &[String]); 35] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
+        ("the columns or rows of a terminal", &[WINDOW_MAX.to_string()], &[]),
         ("a program that prints nothing after a message", &[seconds(SILENCE_MAX)], &[]),
         ("a program's line", &[], &[bytes(LINE_BYTES_HELD), bytes(ROOM_MESSAGE_BYTES_MAX)]),
         ("a program's message with `--framing=nul`", &[], &[]),

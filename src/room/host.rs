@@ -78,7 +78,7 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
         Poll::<Infallible>::Pending
     });
     let status = tokio::select! {
-        status = stop(&mut child, room.options.patience, &connection) => status,
+        status = stop(&mut child, room.options.patience, &connection, None) => status,
         never = drain => match never {},
     };
     drop(child);

@@ -134,7 +134,7 @@ impl<C: Client, P: Partner> Session<C, P> {
                 }
                 *input += 1;
                 match partner.write(kind, payload) {
-                    Ok(Heard::Message | Heard::Stream) => {}
+                    Ok(Heard::Message | Heard::Stream | Heard::Resize(_) | Heard::Pause | Heard::Resume) => {}
                     Ok(Heard::Ignored(why)) => {
                         if !mem::replace(has_ignored, true) {
                             Event::MessageIgnored { conn: *conn, why }.emit();

@@ -11,17 +11,23 @@ use bytes::Bytes;
 use rustix::io::ioctl_fionread;
 use tokio::net::unix::pipe::Sender;
 
-use super::pipe::widen;
-use crate::{backlog::Backlog, limits::PIPE_BYTES};
+use super::{pipe::widen, terminal::Master};
+use crate::{backlog::Backlog, framing::window::WindowSize, limits::PIPE_BYTES};
 
-/// The pipe to a worker's standard input, and the bytes that the worker has not taken yet.
+/// The pipe or the terminal to a worker's standard input, and the bytes that the worker has not taken yet.
 ///
 /// If a worker has closed its standard input, wsd drops further input and goes on: the worker may still write output.
 #[derive(Debug)]
 pub(crate) struct Input {
-    pipe: Option<Sender>,
+    sink: Option<Sink>,
     untaken: Backlog,
     is_wide: bool,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Pipe(Sender),
+    Terminal(Master),
 }
 
 impl Input {
@@ -29,7 +35,25 @@ impl Input {
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&pipe, true)?;
         // Unchecked, since the standard library has just made this pipe.
-        Ok(Self { pipe: Some(Sender::from_owned_fd_unchecked(pipe)?), untaken: Backlog::default(), is_wide: false })
+        let pipe = Sender::from_owned_fd_unchecked(pipe)?;
+        Ok(Self { sink: Some(Sink::Pipe(pipe)), untaken: Backlog::default(), is_wide: false })
+    }
+
+    /// Writes to a terminal.
+    pub(super) fn of_terminal(master: Master) -> Self {
+        Self { sink: Some(Sink::Terminal(master)), untaken: Backlog::default(), is_wide: false }
+    }
+
+    /// Whether it is a terminal that is not closed.
+    pub(super) fn is_terminal(&self) -> bool {
+        matches!(self.sink, Some(Sink::Terminal(_)))
+    }
+
+    /// Tells a terminal its size.
+    pub(super) fn resize(&self, size: WindowSize) {
+        if let Some(Sink::Terminal(master)) = &self.sink {
+            master.resize(size);
+        }
     }
 
     /// Whether the pipe has taken all that was appended.
@@ -52,11 +76,17 @@ impl Input {
     /// Widens a pipe that cannot hold a large message, so that the worker takes it in fewer steps.
     pub(crate) fn send(&mut self, cx: &mut Context<'_>) {
         let is_large = self.untaken.waiting() > PIPE_BYTES;
-        let Some(pipe) = &mut self.pipe else { return self.untaken.clear() };
-        if is_large && !mem::replace(&mut self.is_wide, true) {
-            widen(&*pipe);
-        }
-        if self.untaken.write_on(cx, pipe).is_err() {
+        let Some(sink) = &mut self.sink else { return self.untaken.clear() };
+        let written = match sink {
+            Sink::Pipe(pipe) => {
+                if is_large && !mem::replace(&mut self.is_wide, true) {
+                    widen(&*pipe);
+                }
+                self.untaken.write_on(cx, pipe)
+            }
+            Sink::Terminal(master) => self.untaken.write_on(cx, master),
+        };
+        if written.is_err() {
             self.close();
         }
     }
@@ -76,13 +106,17 @@ impl Input {
 
     /// Returns the bytes that the worker has not read: those in the pipe and those that wait here.
     pub(crate) fn unread(&self) -> usize {
-        let in_pipe = self.pipe.as_ref().and_then(|pipe| ioctl_fionread(pipe).ok()).unwrap_or(0);
+        let in_pipe = match &self.sink {
+            Some(Sink::Pipe(pipe)) => ioctl_fionread(pipe).unwrap_or(0),
+            _ => 0,
+        };
         self.untaken.waiting() + usize::try_from(in_pipe).unwrap_or(usize::MAX)
     }
 
-    /// Closes the pipe and drops the bytes that wait here. The worker reads an end of file after all that is in the pipe.
+    /// Closes the pipe and drops the bytes that wait here. The worker reads an end of file after all that is in the pipe. A
+    /// terminal stays open as long as wsd reads it.
     pub(crate) fn close(&mut self) {
-        self.pipe = None;
+        self.sink = None;
         self.untaken.clear();
     }
 }

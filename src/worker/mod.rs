@@ -13,6 +13,7 @@ pub(crate) mod names;
 mod orphans;
 pub(crate) mod output;
 pub(crate) mod outputs;
+mod pause;
 mod pipe;
 pub(crate) mod process;
 mod procfs;

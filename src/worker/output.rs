@@ -10,12 +10,12 @@ use std::{
 
 use memchr::memchr;
 use tokio::{
-    io::{AsyncRead, Interest, ReadBuf, unix::AsyncFd},
+    io::{AsyncRead, Interest, ReadBuf},
     net::unix::pipe::Receiver,
     time::timeout,
 };
 
-use super::{pipe::widen, terminal};
+use super::{pipe::widen, terminal::Master};
 use crate::{
     buffers,
     event::Event,
@@ -38,7 +38,9 @@ pub(crate) struct Output {
 #[derive(Debug)]
 enum OutputSource {
     Pipe(Receiver),
-    Terminal(AsyncFd<OwnedFd>),
+    Terminal(Master),
+    /// A terminal that wsd has hung up.
+    HungUp,
 }
 
 impl Output {
@@ -47,9 +49,16 @@ impl Output {
         Ok(Self { source: OutputSource::Pipe(receiver(pipe)?), is_wide: false })
     }
 
-    /// Wraps wsd's end of a terminal, and makes it non-blocking.
-    pub(super) fn of_terminal(master: OwnedFd) -> io::Result<Self> {
-        Ok(Self { source: OutputSource::Terminal(terminal::register(master)?), is_wide: false })
+    /// Reads from a terminal.
+    pub(super) fn of_terminal(master: Master) -> Self {
+        Self { source: OutputSource::Terminal(master), is_wide: false }
+    }
+
+    /// Drops wsd's end of a terminal. If it is the last one, the kernel sends SIGHUP to the program and its foreground group.
+    pub(super) fn hang_up(&mut self) {
+        if let OutputSource::Terminal(_) = self.source {
+            self.source = OutputSource::HungUp;
+        }
     }
 
     /// Reads once into `buffer`. Ready with the number of bytes, 0 at the end of the output.
@@ -58,7 +67,8 @@ impl Output {
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
         let pipe = match &mut self.source {
             OutputSource::Pipe(pipe) => pipe,
-            OutputSource::Terminal(master) => return terminal::poll_read(master, cx, buffer),
+            OutputSource::Terminal(master) => return master.poll_read(cx, buffer),
+            OutputSource::HungUp => return Poll::Ready(0),
         };
         let count = ready!(poll_read(pipe, cx, buffer));
         if count >= PIPE_BYTES && !mem::replace(&mut self.is_wide, true) {
@@ -70,12 +80,12 @@ impl Output {
     /// Whether every process that could write has closed its end, so that the bytes that wait are the last.
     pub(crate) fn is_ending(&self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        let ready = match &self.source {
-            OutputSource::Pipe(pipe) => pin!(pipe.ready(Interest::READABLE)).poll(&mut cx),
-            OutputSource::Terminal(master) => {
-                pin!(master.ready(Interest::READABLE)).poll(&mut cx).map_ok(|guard| guard.ready())
-            }
+        let pipe = match &self.source {
+            OutputSource::Pipe(pipe) => pipe,
+            OutputSource::Terminal(master) => return master.is_ending(&mut cx),
+            OutputSource::HungUp => return true,
         };
+        let ready = pin!(pipe.ready(Interest::READABLE)).poll(&mut cx);
         matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
@@ -103,6 +113,11 @@ impl Stderr {
     /// Wraps wsd's end of the pipe, and makes it non-blocking.
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
         Ok(Self { pipe: Some(receiver(pipe)?), is_over: false, held: Vec::new() })
+    }
+
+    /// Returns a stream that has ended: the program's errors go to its terminal.
+    pub(super) fn none() -> Self {
+        Self { pipe: None, is_over: true, held: Vec::new() }
     }
 
     /// Reads once into `buffer` and logs each line. Ready with the number of bytes, 0 at the end.

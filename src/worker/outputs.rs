@@ -146,6 +146,11 @@ impl Outputs {
         let _ = self.output.poll_discard(cx, buffer);
     }
 
+    /// See [`Output::hang_up`].
+    pub(crate) fn hang_up(&mut self) {
+        self.output.hang_up();
+    }
+
     /// See [`Stderr::log_to_the_end`].
     pub(crate) async fn log_to_the_end(&mut self, connection: &Connection) {
         self.stderr.log_to_the_end(connection).await;

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::poll_fn,
+    sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -13,6 +14,7 @@ use super::{
     input::Input,
     output::log_junk,
     outputs::{Outputs, Read, Source},
+    pause::Pause,
     stop::stop,
 };
 use crate::{
@@ -36,6 +38,8 @@ pub(crate) struct ProcessOptions {
     pub(crate) message_bytes_max: usize,
     /// The time added to each wait before a signal (`--closems`).
     pub(crate) patience: Duration,
+    /// Whether wsd drops what clients type (`--readonly`).
+    pub(crate) is_readonly: bool,
     /// The budget for all bytes that wait (`--maxbuffer`).
     pub(crate) budget: Budget,
 }
@@ -49,6 +53,8 @@ pub(crate) struct Process {
     outputs: Outputs,
     encoder: Encoder,
     decoder: Decoder,
+    pause: Pause,
+    is_readonly: bool,
     patience: Duration,
     /// The fork slot, given back once the process has ended and its standard error is logged.
     permit: Option<Permit>,
@@ -65,7 +71,7 @@ impl Process {
         options: &ProcessOptions,
     ) -> Self {
         let Worker { child, input, output, stderr, silence } = worker;
-        let &ProcessOptions { message_bytes_max, patience, ref budget } = options;
+        let &ProcessOptions { message_bytes_max, patience, is_readonly, ref budget } = options;
         Self {
             connection,
             outputs: Outputs::new(&child, output, stderr, silence, framing.wants_stderr()),
@@ -73,6 +79,8 @@ impl Process {
             input,
             encoder: framing.encoder(),
             decoder: framing.decoder(message_bytes_max),
+            pause: Pause::default(),
+            is_readonly,
             patience,
             permit: Some(permit),
             owner: Owner::new(budget, OwnerKind::Client),
@@ -102,6 +110,7 @@ impl Partner for Process {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Delivery> {
+        ready!(self.pause.poll_none(cx));
         buffers::with_read(|buffer| {
             self.outputs.log(cx, buffer, &self.connection);
             let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { PIPE_BYTES };
@@ -152,9 +161,16 @@ impl Partner for Process {
 
     fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<Heard, Rejected> {
         self.outputs.expect_output();
-        let heard = self.encoder.encode(kind, payload, self.input.buffer())?;
-        if heard == Heard::Stream {
-            self.decoder.begin_stream();
+        let input = self.input.buffer();
+        let before = input.len();
+        let heard = self.encoder.encode(kind, payload, input)?;
+        match heard {
+            Heard::Message if self.is_readonly => input.truncate(before),
+            Heard::Message | Heard::Ignored(_) => {}
+            Heard::Stream => self.decoder.begin_stream(),
+            Heard::Resize(size) => self.input.resize(size),
+            Heard::Pause => self.pause.begin(self.child.leader()),
+            Heard::Resume => self.pause.end(),
         }
         Ok(heard)
     }
@@ -162,6 +178,7 @@ impl Partner for Process {
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.input.send(cx);
         self.outputs.watch_silence(cx, &self.connection);
+        self.pause.wake(cx);
         if self.input.is_drained() { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -179,16 +196,20 @@ impl Partner for Process {
 
     async fn end(&mut self, _: u16, _: &str) -> Option<Status> {
         self.child.remember();
+        let hang_up = self.input.is_terminal().then(AtomicBool::default);
         self.input.close();
         let Self { child, outputs, connection, .. } = self;
         // Reads the output meanwhile, so that the process does not block in a write.
         let drain = poll_fn(|cx| {
+            if hang_up.as_ref().is_some_and(|hang_up| hang_up.load(Ordering::Relaxed)) {
+                outputs.hang_up();
+            }
             buffers::with_read(|buffer| outputs.drain(cx, buffer, connection));
             Poll::<Infallible>::Pending
         });
         let status = tokio::select! {
             biased;
-            status = stop(child, self.patience, connection) => status,
+            status = stop(child, self.patience, connection, hang_up.as_ref()) => status,
             never = drain => match never {},
         };
         self.outputs.log_to_the_end(&self.connection).await;

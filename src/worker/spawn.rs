@@ -103,6 +103,7 @@ fn execute(program: &Program, environment: Vec<Variable>, standard: &[OwnedFd; 3
         environment: &environment,
         folder: folder.as_deref(),
         descriptors: limit_before(),
+        terminal: program.stdio.is_controlling().then_some(&standard[0]),
         standard,
     })
 }

@@ -6,11 +6,15 @@
 //! | 100 ms | `--closems` | SIGINT |
 //! | 250 ms | `--closems` | SIGTERM |
 //! | 500 ms | `--closems` | SIGKILL |
-
+//!
+//! A program with a terminal has no end of file; in place of SIGINT wsd hangs up the terminal, and the kernel sends SIGHUP.
 //!
 //! The processes that it has started outside of its group get the signals, too.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use rustix::{io::Errno, process::Signal};
 
@@ -26,10 +30,16 @@ use crate::{
 /// is not known of a worker that wsd may not kill.
 ///
 /// At the end it kills the rest of the worker's group, and all others that the worker has started. It does not reap the
-/// worker. `patience` (`--closems`) is added to each wait.
-pub(crate) async fn stop(child: &mut Child, patience: Duration, connection: &Connection) -> Status {
+/// worker. `patience` (`--closems`) is added to each wait. It sets `hang_up`, if there is one, when the
+/// caller must close the worker's terminal.
+pub(crate) async fn stop(
+    child: &mut Child,
+    patience: Duration,
+    connection: &Connection,
+    hang_up: Option<&AtomicBool>,
+) -> Status {
     let mut descendants = child.take_descendants();
-    let status = end(child, &mut descendants, patience, connection).await;
+    let status = end(child, &mut descendants, patience, connection, hang_up).await;
     if status.is_some() {
         descendants.set_ended();
         child.sweep();
@@ -46,11 +56,19 @@ async fn end(
     descendants: &mut Descendants,
     patience: Duration,
     connection: &Connection,
+    hang_up: Option<&AtomicBool>,
 ) -> Option<Status> {
     let leader = child.leader();
     for (wait, signal) in [(UNTIL_SIGINT, Signal::INT), (UNTIL_SIGTERM, Signal::TERM)] {
         if let Some(status) = leader.ended_within(wait + patience).await {
             return Some(status);
+        }
+        // A second SIGHUP, or a SIGINT within the work that SIGHUP asks for, would hurt an editor that saves.
+        if signal == Signal::INT
+            && let Some(hang_up) = hang_up
+        {
+            hang_up.store(true, Ordering::Relaxed);
+            continue;
         }
         child.signal(signal);
         descendants.signal(signal);

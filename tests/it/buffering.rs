@@ -101,20 +101,3 @@ fn a_program_with_the_help_that_its_row_names_sends_each_line_at_once() {
         }
     }
 }
-
-#[test]
-fn a_terminal_in_between_makes_a_program_send_each_line_at_once() {
-    if !has("script") {
-        return;
-    }
-    let page = text("docs/programs.md");
-    let command = page.lines().find(|line| line.contains(" script -qf ")).expect("a command with script");
-    let (_, rest) = command.split_once(" script -qf -E never -c '").unwrap();
-    let program = rest.split('\'').next().unwrap();
-    let server = Server::command(&[], &["script", "-qf", "-E", "never", "-c", program, "/dev/null"]);
-    let mut client = server.connect("/");
-
-    client.text("line");
-
-    assert_eq!(client.line(), "LINE");
-}

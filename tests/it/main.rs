@@ -60,6 +60,7 @@ mod permissions;
 mod pings;
 mod protocol;
 mod proxies;
+mod pty;
 mod ranges;
 mod readme;
 mod redirect;

@@ -280,20 +280,22 @@ fn a_terminal_that_cannot_be_had_is_a_503_and_costs_nobody_his_session() {
         return skip("name spaces for mounts");
     }
     let wsd = wsd(&[]);
-    let server = Server::spawn(unshare(&[wsd.get_program().to_str().unwrap(), "--port=0", "--unbuffer", "cat"]));
-    let mut first = server.connect("/");
+    for flag in ["--unbuffer", "--pty"] {
+        let server = Server::spawn(unshare(&[wsd.get_program().to_str().unwrap(), "--port=0", flag, "cat"]));
+        let mut first = server.connect("/");
 
-    let refusal = server.refusal("/", "");
+        let refusal = server.refusal("/", "");
 
-    assert_eq!((refusal.status, refusal.header("retry-after").is_some()), (503, true), "{refusal}");
-    let line = server.expect_log("worker not started").text;
-    assert!(line.contains("cause=\"cannot open a pseudo-terminal: "), "{line}");
-    assert!(line.contains("kernel.pty.max"), "{line}");
-    first.text("still here");
-    assert_eq!(first.line(), "still here");
-    first.close(1000);
-    first.drain();
-    eventually("its terminal is free", || server.try_connect("/", "").ok());
+        assert_eq!((refusal.status, refusal.header("retry-after").is_some()), (503, true), "{refusal}");
+        let line = server.expect_log("worker not started").text;
+        assert!(line.contains("cause=\"cannot open a pseudo-terminal: "), "{line}");
+        assert!(line.contains("kernel.pty.max"), "{line}");
+        first.text("still here\r");
+        assert!(String::from_utf8(first.message().payload).unwrap().starts_with("still here"));
+        first.close(1000);
+        first.drain();
+        eventually("its terminal is free", || server.try_connect("/", "").ok());
+    }
 }
 
 #[test]

@@ -98,7 +98,7 @@ async fn talk_with(
             talked
         };
         // wsd closes the input after a whole body only: a truncated one must not look complete to the script.
-        let status = stop(&mut child, patience, &connection).await;
+        let status = stop(&mut child, patience, &connection, None).await;
         drop(child);
         stderr.log_to_the_end(&connection).await;
         // Frees the fork slot: a local redirect may start another script.

@@ -79,7 +79,12 @@ fn worker(script: &str) -> Worker {
 /// Returns a process that runs `script`, with a framing that can be broken.
 fn process(script: &str) -> Process {
     let permit = Admission::new(None).admit().expect("a slot");
-    let options = ProcessOptions { message_bytes_max: usize::MAX, patience: Duration::ZERO, budget: Budget::new(None) };
+    let options = ProcessOptions {
+        message_bytes_max: usize::MAX,
+        patience: Duration::ZERO,
+        is_readonly: false,
+        budget: Budget::new(None),
+    };
     Process::new(Connection::none(), worker(script), permit, Framing::Picky, &options)
 }
 
