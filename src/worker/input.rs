@@ -21,12 +21,12 @@ use crate::{backlog::Backlog, framing::window::WindowSize, limits::PIPE_BYTES};
 pub(crate) struct Input {
     sink: Option<Sink>,
     untaken: Backlog,
-    is_wide: bool,
 }
 
 #[derive(Debug)]
 enum Sink {
-    Pipe(Sender),
+    /// A pipe, and whether it is widened. Both together keep an idle session small.
+    Pipe(Sender, bool),
     Terminal(Master),
 }
 
@@ -36,12 +36,12 @@ impl Input {
         rustix::io::ioctl_fionbio(&pipe, true)?;
         // Unchecked, since the standard library has just made this pipe.
         let pipe = Sender::from_owned_fd_unchecked(pipe)?;
-        Ok(Self { sink: Some(Sink::Pipe(pipe)), untaken: Backlog::default(), is_wide: false })
+        Ok(Self { sink: Some(Sink::Pipe(pipe, false)), untaken: Backlog::default() })
     }
 
     /// Writes to a terminal.
     pub(super) fn of_terminal(master: Master) -> Self {
-        Self { sink: Some(Sink::Terminal(master)), untaken: Backlog::default(), is_wide: false }
+        Self { sink: Some(Sink::Terminal(master)), untaken: Backlog::default() }
     }
 
     /// Whether it is a terminal that is not closed.
@@ -78,8 +78,8 @@ impl Input {
         let is_large = self.untaken.waiting() > PIPE_BYTES;
         let Some(sink) = &mut self.sink else { return self.untaken.clear() };
         let written = match sink {
-            Sink::Pipe(pipe) => {
-                if is_large && !mem::replace(&mut self.is_wide, true) {
+            Sink::Pipe(pipe, is_wide) => {
+                if is_large && !mem::replace(is_wide, true) {
                     widen(&*pipe);
                 }
                 self.untaken.write_on(cx, pipe)
@@ -107,7 +107,7 @@ impl Input {
     /// Returns the bytes that the worker has not read: those in the pipe and those that wait here.
     pub(crate) fn unread(&self) -> usize {
         let in_pipe = match &self.sink {
-            Some(Sink::Pipe(pipe)) => ioctl_fionread(pipe).unwrap_or(0),
+            Some(Sink::Pipe(pipe, _)) => ioctl_fionread(pipe).unwrap_or(0),
             _ => 0,
         };
         self.untaken.waiting() + usize::try_from(in_pipe).unwrap_or(usize::MAX)

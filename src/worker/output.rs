@@ -30,14 +30,12 @@ const STDERR_READ_BYTES: usize = 1 << 10;
 
 /// The pipe or the terminal from a worker's standard output.
 #[derive(Debug)]
-pub(crate) struct Output {
-    source: OutputSource,
-    is_wide: bool,
-}
+pub(crate) struct Output(OutputSource);
 
 #[derive(Debug)]
 enum OutputSource {
-    Pipe(Receiver),
+    /// A pipe, and whether it is widened. Both together keep an idle session small.
+    Pipe(Receiver, bool),
     Terminal(Master),
     /// A terminal that wsd has hung up.
     HungUp,
@@ -46,18 +44,18 @@ enum OutputSource {
 impl Output {
     /// Wraps wsd's end of a pipe, and makes it non-blocking.
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self { source: OutputSource::Pipe(receiver(pipe)?), is_wide: false })
+        Ok(Self(OutputSource::Pipe(receiver(pipe)?, false)))
     }
 
     /// Reads from a terminal.
     pub(super) fn of_terminal(master: Master) -> Self {
-        Self { source: OutputSource::Terminal(master), is_wide: false }
+        Self(OutputSource::Terminal(master))
     }
 
     /// Drops wsd's end of a terminal. If it is the last one, the kernel sends SIGHUP to the program and its foreground group.
     pub(super) fn hang_up(&mut self) {
-        if let OutputSource::Terminal(_) = self.source {
-            self.source = OutputSource::HungUp;
+        if let OutputSource::Terminal(_) = self.0 {
+            self.0 = OutputSource::HungUp;
         }
     }
 
@@ -65,13 +63,13 @@ impl Output {
     ///
     /// Widens a pipe that it finds full, so that much output takes fewer reads.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
-        let pipe = match &mut self.source {
-            OutputSource::Pipe(pipe) => pipe,
+        let (pipe, is_wide) = match &mut self.0 {
+            OutputSource::Pipe(pipe, is_wide) => (pipe, is_wide),
             OutputSource::Terminal(master) => return master.poll_read(cx, buffer),
             OutputSource::HungUp => return Poll::Ready(0),
         };
         let count = ready!(poll_read(pipe, cx, buffer));
-        if count >= PIPE_BYTES && !mem::replace(&mut self.is_wide, true) {
+        if count >= PIPE_BYTES && !mem::replace(is_wide, true) {
             widen(&*pipe);
         }
         Poll::Ready(count)
@@ -80,8 +78,8 @@ impl Output {
     /// Whether every process that could write has closed its end, so that the bytes that wait are the last.
     pub(crate) fn is_ending(&self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        let pipe = match &self.source {
-            OutputSource::Pipe(pipe) => pipe,
+        let pipe = match &self.0 {
+            OutputSource::Pipe(pipe, _) => pipe,
             OutputSource::Terminal(master) => return master.is_ending(&mut cx),
             OutputSource::HungUp => return true,
         };

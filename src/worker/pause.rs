@@ -1,7 +1,7 @@
 //! A client's pause: it can take no more output for now, and wsd does not read its program.
 
 use std::{
-    fmt, mem,
+    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -15,37 +15,42 @@ use crate::limits::GROUP_LOOK;
 ///
 /// The pause is over when the program has ended: the rest of its output is what the kernel holds, and the client learns of the
 /// end.
-#[derive(Default)]
-pub(super) struct Pause {
+#[derive(Debug, Default)]
+pub(super) struct Pause(Option<Box<PauseState>>);
+
+struct PauseState {
     /// Resolves at the end of the program.
-    end: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
-    /// Whether the session does not know yet that it may read again.
+    end: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
+    /// Whether the client has resumed, and the session does not know yet that it may read again.
     has_resumed: bool,
 }
 
 impl Pause {
     /// Begins a pause.
     pub(super) fn begin(&mut self, leader: Leader) {
-        self.end.get_or_insert_with(|| Box::pin(ended(leader)));
+        let state = || Box::new(PauseState { end: Box::pin(ended(leader)), has_resumed: false });
+        self.0.get_or_insert_with(state).has_resumed = false;
     }
 
     /// Ends the pause. [`Pause::wake`] tells the session.
     pub(super) fn end(&mut self) {
-        self.has_resumed = self.end.take().is_some();
+        if let Some(state) = &mut self.0 {
+            state.has_resumed = true;
+        }
     }
 
     /// Wakes the task of `cx` after the end of a pause.
     pub(super) fn wake(&mut self, cx: &mut Context<'_>) {
-        if mem::take(&mut self.has_resumed) {
+        if self.0.take_if(|state| state.has_resumed).is_some() {
             cx.waker().wake_by_ref();
         }
     }
 
     /// Ready unless there is a pause.
     pub(super) fn poll_none(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(end) = &mut self.end {
-            ready!(end.as_mut().poll(cx));
-            self.end = None;
+        if let Some(state) = &mut self.0 {
+            ready!(state.end.as_mut().poll(cx));
+            self.0 = None;
         }
         Poll::Ready(())
     }
@@ -58,8 +63,8 @@ async fn ended(leader: Leader) {
     }
 }
 
-impl fmt::Debug for Pause {
+impl fmt::Debug for PauseState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pause").field("is_on", &self.end.is_some()).finish_non_exhaustive()
+        f.debug_struct("PauseState").field("has_resumed", &self.has_resumed).finish_non_exhaustive()
     }
 }

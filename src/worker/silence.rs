@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
+    num::NonZeroU64,
     path::PathBuf,
     pin::Pin,
     sync::{Mutex, PoisonError},
@@ -15,14 +16,14 @@ use super::{program::Program, stdio::Stdio};
 use crate::{event::Event, limits::SILENCE_MAX, peer::Connection};
 
 /// The programs that wsd has started, by their [`key`]. `None` once a program was named.
-static PROGRAMS: Mutex<BTreeMap<u64, Option<PathBuf>>> = Mutex::new(BTreeMap::new());
+static PROGRAMS: Mutex<BTreeMap<NonZeroU64, Option<PathBuf>>> = Mutex::new(BTreeMap::new());
 
 /// Watches a program whose standard output is a pipe, from its start to its first output.
 ///
 /// It has a timer from the first message to the first output only, so an idle session has none.
 #[derive(Debug)]
 pub(crate) struct Silence {
-    key: u64,
+    key: NonZeroU64,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -54,13 +55,13 @@ impl Silence {
     }
 }
 
-fn with_programs<T>(look: impl FnOnce(&mut BTreeMap<u64, Option<PathBuf>>) -> T) -> T {
+fn with_programs<T>(look: impl FnOnce(&mut BTreeMap<NonZeroU64, Option<PathBuf>>) -> T) -> T {
     look(&mut PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Returns a number for the program and its arguments: one interpreter may run many programs.
-fn key(program: &Program) -> u64 {
+fn key(program: &Program) -> NonZeroU64 {
     let mut hasher = DefaultHasher::new();
     (&program.path, &program.args).hash(&mut hasher);
-    hasher.finish()
+    NonZeroU64::MIN | hasher.finish()
 }
