@@ -59,7 +59,7 @@
 //! | authentication | a file in `http` for each kind of credential | `http::gate` calls it, and fills the `Visitor`, from which programs get `REMOTE_USER` |
 //! | delivery in rooms | `room`: `Room::publish`, which all messages to clients pass | `room::hub`, `room::options` |
 //! | a bus between rooms of several machines | a file in `room` | `Room::publish` in `room`, a setting in `room::options` |
-//! | how a program's streams are connected | `worker::stdio` | `config::site` sets it on the `Program` |
+//! | how a program's streams are connected | `worker::stdio`, `worker::streams` | `config::terminal` chooses it |
 //! | a limit | `limits` | count bytes with a `Share` of `budget` |
 //!
 //! # The vocabulary

@@ -26,6 +26,7 @@ pub(crate) mod spawn;
 mod starter;
 pub(crate) mod stdio;
 pub(crate) mod stop;
+mod streams;
 mod terminal;
 mod unique_id;
 pub(crate) mod variable;

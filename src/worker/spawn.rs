@@ -25,7 +25,7 @@ use super::{
     records::WorkerRecord,
     silence::Silence,
     starter::{self, STARTS_MAX},
-    stdio::Streams,
+    streams::{self, Streams},
     unique_id::UniqueId,
     variable::Variable,
 };
@@ -84,7 +84,7 @@ fn interrupted() -> LaunchError {
 fn start(program: &Program, mut environment: Vec<Variable>) -> Result<Worker, LaunchError> {
     program.check_links()?;
     program.stdio.add_variables(&mut environment);
-    let (Streams { input, output, stderr }, standard) = program.stdio.open()?;
+    let (Streams { input, output, stderr }, standard) = streams::open(program.stdio)?;
     // Before the process starts, so that the guard knows it even if wsd ends at this moment.
     let record = WorkerRecord::new(UniqueId::among(environment.iter().map(Variable::text)));
     let child = Child::new(execute(program, environment, &standard)?, record);
