@@ -78,7 +78,7 @@ pub fn target(data: &[u8]) {
             route("/日本/*", &format!("staticdir = '{folder}/src'")),
             route("/日/*", &programs),
             route("/a b/*", &cgi),
-            route("/*", "command = ['/bin/cat']"),
+            route("/cat/*", "command = ['/bin/cat']"),
             route("/é/é", "command = ['/bin/cat']"),
             route("/", &format!("staticdir = '{folder}/static'")),
         ];
