@@ -1,4 +1,4 @@
-// The index page: a counter that counts, who is in the chat, and whether there is a Redis to show.
+// The index page: a counter that counts, who is in the chat, and whether there are a Redis and a language server to show.
 
 import { parse } from './parse.js';
 import { WsdSocket } from './wsd.js';
@@ -74,3 +74,8 @@ redis.onmessage = ({ data }) => {
   find('redis').hidden = !isMissing;
   redis.close(1000);
 };
+
+// The language server: its program tells by its exit whether pylsp is installed.
+
+const probe = new WsdSocket('./lsp?probe', [], { retry: () => false });
+probe.onclose = ({ code }) => { find('lsp').hidden = code !== 1000; };

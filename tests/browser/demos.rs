@@ -14,7 +14,7 @@ use crate::harness::server::{Server, wsd};
 use crate::harness::skip::has;
 use crate::harness::tree::Tree;
 
-pub(crate) const PAGES: [&str; 11] = [
+pub(crate) const PAGES: [&str; 12] = [
     "",
     "calculator.html",
     "cat-chat.html",
@@ -24,6 +24,7 @@ pub(crate) const PAGES: [&str; 11] = [
     "draw.html",
     "keyvalue.html",
     "log.html",
+    "lsp.html",
     "news.html",
     "source.html",
 ];

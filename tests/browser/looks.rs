@@ -248,6 +248,29 @@ fn forced_colours_leave_the_choices_of_the_console_visible() {
     }
 }
 
+#[test]
+fn every_look_leaves_the_marks_under_problems_visible() {
+    if !has("pylsp") {
+        return;
+    }
+    let Some((mut browser, demos)) = one() else { return };
+    demos.open(&mut browser, "lsp.html");
+    browser.expect("!!document.querySelector('#marks .bad') && !!document.querySelector('#marks .wait')");
+    let below: Vec<_> = (0..40).map(|step| (f64::from(step % 10) / 10.0, 0.85 + f64::from(step / 10) * 0.05)).collect();
+    for look in ["light", "dark", "forced light", "forced dark"] {
+        match look.strip_prefix("forced ") {
+            Some(scheme) => browser.force_colours(scheme),
+            None => browser.prefer(look),
+        }
+
+        let panel = colour(&mut browser, "#text", (0.9, 0.9));
+        for mark in [".bad", ".wait"] {
+            let seen = browser.colours(&format!("#marks {mark}"), &below);
+            assert!(seen.iter().any(|point| contrast(*point, panel) >= 3.0), "{look}, {mark}: {seen:?} on {panel:?}");
+        }
+    }
+}
+
 /// With `WSD_PICTURES=1` it writes each look to `target/pictures`, for people: `cargo test --test browser every_page_fits`.
 #[test]
 fn every_page_fits_its_window_in_every_look() {

@@ -8,6 +8,7 @@ mod console;
 mod demos;
 mod index;
 mod looks;
+mod lsp;
 mod page;
 mod picture;
 mod subprotocol;

@@ -15,7 +15,7 @@ use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, Client, Close, Frame};
 
 /// The examples and what runs them.
-const EXAMPLES: [(&str, &str); 16] = [
+const EXAMPLES: [(&str, &str); 17] = [
     ("calculator.sh", "bc"),
     ("counter.awk", "awk"),
     ("counter.c", "cc"),
@@ -29,13 +29,15 @@ const EXAMPLES: [(&str, &str); 16] = [
     ("follow.sh", "tail"),
     ("greeter.sh", "sh"),
     ("lengths.py", "python3"),
+    ("mcp.py", "python3"),
     ("names.sh", "jq"),
     ("rooms.py", "python3"),
     ("source.sh", "sh"),
 ];
 
-/// The programs of the demos, which may be longer; `tests/browser/demos.rs` and `workers.rs` run them.
-const DEMOS: [&str; 6] = ["chat.py", "connect4.py", "keyvalue.py", "log.py", "news.py", "write-log.py"];
+/// The programs of the demos and an agent, which may be longer; `tests/browser`, `workers.rs` and `peers.rs` run them.
+const DEMOS: [&str; 8] =
+    ["acp.py", "chat.py", "connect4.py", "keyvalue.py", "log.py", "lsp.py", "news.py", "write-log.py"];
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
@@ -192,6 +194,22 @@ fn the_follower_follows() {
     log.write_all(b"new\n").unwrap();
 
     assert_eq!(client.line(), "new");
+}
+
+#[test]
+fn the_mcp_server_counts_words_and_knows_no_other_method() {
+    let Some(server) = start_with(&["--framing=jsonrpc", "--subprotocol=mcp"], "mcp.py", &[]) else { return };
+    let mut client = server.connect_with("/", "Sec-WebSocket-Protocol: mcp\r\n");
+    let mut ask = |request: &str| -> Value {
+        client.text(request);
+        serde_json::from_str(&client.line()).unwrap()
+    };
+
+    let counted =
+        ask("{\n\t\"id\": 7, \"method\": \"tools/call\", \"params\": {\"arguments\": {\"text\": \"a b\"}}\n}");
+    assert_eq!((&counted["id"], &counted["result"]["content"][0]["text"]), (&7.into(), &"2".into()));
+    let unknown = ask(r#"{"id":"x","method":"prompts/list"}"#);
+    assert_eq!((&unknown["id"], &unknown["error"]["code"]), (&"x".into(), &(-32601).into()));
 }
 
 #[test]
