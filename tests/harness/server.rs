@@ -55,7 +55,7 @@ pub fn run(arguments: &[&str]) -> Outcome {
     run_to_end(wsd(arguments))
 }
 
-/// Runs a `wsd` command to its end, which must come by itself.
+/// Runs a command, of `wsd` or another program, to its end, which must come by itself.
 pub fn run_to_end(mut command: Command) -> Outcome {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (output, log) = (Lines::of(child.stdout.take().unwrap()), Lines::of(child.stderr.take().unwrap()));

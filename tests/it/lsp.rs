@@ -1,9 +1,6 @@
 //! `--framing=lsp`: a header and a body on the program's side, a body in a text message on the client's.
 
-use serde_json::{Value, json};
-
 use crate::harness::server::{Server, field, run};
-use crate::harness::skip::has;
 use crate::harness::websocket::{BINARY, Client, Close, Frame, TEXT};
 
 const FLAG: &str = "--framing=lsp";
@@ -202,85 +199,4 @@ fn answers_of_one_client_never_go_to_all() {
     assert_eq!(outcome.status, Some(1), "{outcome:?}");
     assert!(outcome.stderr.contains("cannot combine --framing=lsp and --shared: "), "{outcome:?}");
     assert!(outcome.stderr.contains("answers to one client would go to all"), "{outcome:?}");
-}
-
-/// A client of a real server, which speaks in bodies or in a stream.
-struct Editor {
-    client: Client,
-    is_stream: bool,
-    /// The bytes of a stream that are no whole message yet.
-    heard: Vec<u8>,
-}
-
-impl Editor {
-    fn send(&mut self, message: &Value) {
-        let body = message.to_string();
-        if !self.is_stream {
-            return self.client.text(&body);
-        }
-        // vscode-languageclient sends the header and the body by themselves.
-        self.client.binary(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
-        self.client.binary(body.as_bytes());
-    }
-
-    /// Takes the next message that `is_wanted`. Answers the server's own requests.
-    fn expect(&mut self, is_wanted: impl Fn(&Value) -> bool) -> Value {
-        loop {
-            let message = self.next();
-            if message.get("id").is_some() && message.get("method").is_some() {
-                self.send(&json!({"jsonrpc": "2.0", "id": message["id"], "result": null}));
-            }
-            if is_wanted(&message) {
-                return message;
-            }
-        }
-    }
-
-    fn next(&mut self) -> Value {
-        if !self.is_stream {
-            return serde_json::from_str(&self.client.line()).unwrap();
-        }
-        loop {
-            let text = String::from_utf8_lossy(&self.heard).into_owned();
-            if let Some((header, rest)) = text.split_once("\r\n\r\n") {
-                let length = header.lines().find_map(|line| line.strip_prefix("Content-Length: "));
-                let length: usize = length.unwrap().parse().unwrap();
-                if let Some(body) = rest.as_bytes().get(..length) {
-                    let body = serde_json::from_slice(body).unwrap();
-                    self.heard.drain(..header.len() + 4 + length);
-                    return body;
-                }
-            }
-            let message = self.client.message();
-            assert_eq!(message.opcode, BINARY, "{message:?}");
-            self.heard.extend(message.payload);
-        }
-    }
-}
-
-#[test]
-fn a_real_server_checks_a_file_and_ends_cleanly() {
-    if !has("pylsp") {
-        return;
-    }
-    // It takes longer to end than other programs.
-    let server = Server::command(&[FLAG, "--closems=5000"], &["pylsp"]);
-    for is_stream in [false, true] {
-        let mut editor = Editor { client: server.connect("/"), is_stream, heard: Vec::new() };
-        let capabilities = json!({"textDocument": {"publishDiagnostics": {}}});
-        let start = json!({"processId": null, "rootUri": null, "capabilities": capabilities});
-        let file = json!({"uri": "file:///é.py", "languageId": "python", "version": 1, "text": "x = '😀' +\n"});
-
-        editor.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": start}));
-        assert!(editor.expect(|message| message["id"] == 1)["result"]["capabilities"].is_object());
-        editor.send(&json!({"jsonrpc": "2.0", "method": "initialized", "params": {}}));
-        editor.send(&json!({"jsonrpc": "2.0", "method": "textDocument/didOpen", "params": {"textDocument": file}}));
-        let told = editor.expect(|message| message["method"] == "textDocument/publishDiagnostics");
-        assert_ne!(told["params"]["diagnostics"], json!([]), "it has an error of syntax");
-        editor.send(&json!({"jsonrpc": "2.0", "id": 2, "method": "shutdown"}));
-        editor.expect(|message| message["id"] == 2);
-        editor.send(&json!({"jsonrpc": "2.0", "method": "exit"}));
-
-        assert_eq!(editor.client.expect_close(), Close::new(1000, ""), "stream: {is_stream}");
-    }
 }

@@ -56,6 +56,7 @@ mod papers;
 mod parting;
 mod passstderr;
 mod paths;
+mod peers;
 mod permissions;
 mod pings;
 mod protocol;
