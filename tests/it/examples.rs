@@ -15,7 +15,7 @@ use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, Client, Close, Frame};
 
 /// The examples and what runs them.
-const EXAMPLES: [(&str, &str); 17] = [
+const EXAMPLES: [(&str, &str); 18] = [
     ("calculator.sh", "bc"),
     ("counter.awk", "awk"),
     ("counter.c", "cc"),
@@ -26,6 +26,7 @@ const EXAMPLES: [(&str, &str); 17] = [
     ("counter.sh", "sh"),
     ("echo.sh", "sh"),
     ("environment.sh", "sh"),
+    ("filter.sh", "grep"),
     ("follow.sh", "tail"),
     ("greeter.sh", "sh"),
     ("lengths.py", "python3"),
@@ -194,6 +195,20 @@ fn the_follower_follows() {
     log.write_all(b"new\n").unwrap();
 
     assert_eq!(client.line(), "new");
+}
+
+#[test]
+fn the_filter_shows_lines_with_the_word_of_the_client_as_they_come() {
+    let tree = Tree::new();
+    tree.file("log", "an old error\n");
+    let Some(server) = start_with(&["--unbuffer"], "filter.sh", &[&tree.path("log")]) else { return };
+    let mut client = server.connect("/?error");
+    assert_eq!(client.line(), "an old error");
+
+    let mut log = OpenOptions::new().append(true).open(tree.path("log")).unwrap();
+    log.write_all(b"all is well\na new error\n").unwrap();
+
+    assert_eq!(client.line(), "a new error");
 }
 
 #[test]
