@@ -49,11 +49,31 @@ fn the_package_holds_every_page_every_example_and_every_page_of_a_demo() {
             Some((start, end)) => name.len() > start.len() && name.starts_with(start) && name.ends_with(end),
         })
     };
-    for folder in ["docs", "examples", "examples/systemd", "static"] {
+    for folder in ["docs", "examples", "examples/systemd", "static", "static/xterm"] {
         for entry in fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap()) {
             let name = format!("{folder}/{}", entry.file_name().to_str().unwrap());
             assert!(entry.path().is_dir() || name == "docs/book.toml" || holds(&name), "{name}");
         }
+    }
+}
+
+#[test]
+fn every_file_of_another_project_is_listed_with_its_version_and_its_licence() {
+    let list = text("static/xterm/README.md");
+    let rows = table(&list, "| files | package | version | licence |");
+    for entry in fs::read_dir(root().join("static/xterm")).unwrap().map(|entry| entry.unwrap()) {
+        let name = entry.file_name().into_string().unwrap();
+        let is_listed =
+            rows.iter().any(|row| row[0].contains(&format!("`{name}`")) || row[3].ends_with(&format!("({name})")));
+        assert!(is_listed || name == "README.md", "{name}");
+    }
+    for row in rows {
+        let licence = row[3].split(['(', ')']).nth(1).unwrap();
+        assert!(
+            text(&format!("static/xterm/{licence}")).contains("Permission is hereby granted, free of charge"),
+            "{row:?}"
+        );
+        assert!(row[2].split('.').count() == 3, "{row:?}");
     }
 }
 
