@@ -27,6 +27,7 @@ pub(crate) const PAGES: [&str; 12] = [
     "lsp.html",
     "news.html",
     "source.html",
+    "terminal.html",
 ];
 
 /// A loopback address that no other test listens on, so that a port of it is still free when its server comes again.
@@ -49,7 +50,7 @@ impl Demos {
         Self::start_with(&settings(), variables)
     }
 
-    fn start_with(settings: &str, variables: Vec<(&'static str, String)>) -> Self {
+    pub(crate) fn start_with(settings: &str, variables: Vec<(&'static str, String)>) -> Self {
         let tree = Tree::new();
         let checkout = Path::new(env!("CARGO_MANIFEST_DIR"));
         for name in ["static", "examples", "docs", "README.md"] {
@@ -61,7 +62,7 @@ impl Demos {
     }
 
     /// Starts the server, which has ended, again at the same address.
-    fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         self.server = serve(&self.tree, &self.variables, self.server.address.port());
     }
 

@@ -12,3 +12,4 @@ mod lsp;
 mod page;
 mod picture;
 mod subprotocol;
+mod terminal;

@@ -37,6 +37,8 @@ pub struct Browser {
     loaded: Vec<String>,
     /// The page's complaints: exceptions, and errors in its console.
     complaints: Vec<String>,
+    /// The messages that the page has sent over WebSockets, as text.
+    sent: Vec<String>,
 }
 
 struct Process {
@@ -83,7 +85,8 @@ impl Browser {
         let path = url.strip_prefix(&format!("ws://{host}")).unwrap();
         let page = Client::open(address, &upgrade_request(host, path, ""));
         let page = page.unwrap_or_else(|response| panic!("no DevTools session:\n{response}"));
-        let mut browser = Self { process, page, calls: 0, loaded: Vec::new(), complaints: Vec::new() };
+        let mut browser =
+            Self { process, page, calls: 0, loaded: Vec::new(), complaints: Vec::new(), sent: Vec::new() };
         for domain in ["Page", "Runtime", "Log", "Network"] {
             browser.call(&format!("{domain}.enable"), &json!({}));
         }
@@ -125,6 +128,21 @@ impl Browser {
 
     /// Presses a key and lets it go.
     pub fn press(&mut self, key: &str) {
+        self.press_with(0, key);
+    }
+
+    /// Presses a letter while Ctrl is held.
+    pub fn press_control(&mut self, letter: &str) {
+        self.press_with(2, letter);
+    }
+
+    /// Presses a key while Shift is held.
+    pub fn press_shift(&mut self, key: &str) {
+        self.press_with(8, key);
+    }
+
+    /// Presses a key while others are held, as a sum of their bits.
+    fn press_with(&mut self, held: u32, key: &str) {
         let (code, text) = match key {
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
@@ -133,10 +151,12 @@ impl Browser {
             "ArrowRight" => (39, ""),
             "ArrowDown" => (40, ""),
             " " | "1" | "2" | "3" | "4" | "5" | "6" | "7" => (key.as_bytes()[0], key),
+            letter if letter.len() == 1 => {
+                (letter.as_bytes()[0].to_ascii_uppercase(), if held == 0 { letter } else { "" })
+            }
             _ => panic!("what is the code of {key}?"),
         };
-        let mut event =
-            json!({ "type": "keyDown", "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text });
+        let mut event = json!({ "type": "keyDown", "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text, "modifiers": held });
         self.call("Input.dispatchKeyEvent", &event);
         event["type"] = "keyUp".into();
         self.call("Input.dispatchKeyEvent", &event);
@@ -257,6 +277,11 @@ impl Browser {
         self.call("Security.setIgnoreCertificateErrors", &json!({ "ignore": true }));
     }
 
+    /// Makes the page's processor so many times slower.
+    pub fn slow_down(&mut self, times: u32) {
+        self.call("Emulation.setCPUThrottlingRate", &json!({ "rate": times }));
+    }
+
     /// Brings the page before all others. As long as none is hidden by this, each is as if it were in front.
     pub fn bring_to_front(&mut self) {
         self.call("Page.bringToFront", &json!({}));
@@ -276,9 +301,22 @@ impl Browser {
         self.call("Network.emulateNetworkConditions", &conditions);
     }
 
+    /// Returns the MiB that the scripts of the page hold, without garbage.
+    pub fn script_memory(&mut self) -> f64 {
+        self.call("HeapProfiler.collectGarbage", &json!({}));
+        let usage = self.call("Runtime.getHeapUsage", &json!({}));
+        let kinds = ["usedSize", "embedderHeapUsedSize", "backingStorageSize"];
+        kinds.iter().map(|kind| usage[kind].as_f64().unwrap()).sum::<f64>() / 1_048_576.0
+    }
+
     /// Returns the page's complaints so far.
     pub fn complaints(&self) -> &[String] {
         &self.complaints
+    }
+
+    /// Returns the messages that the page has sent over WebSockets so far; one of bytes is in base64.
+    pub fn sent(&self) -> &[String] {
+        &self.sent
     }
 
     fn call(&mut self, method: &str, parameters: &Value) -> Value {
@@ -302,6 +340,9 @@ impl Browser {
         let is_error = facts["entry"]["level"] == "error" || facts["type"] == "error";
         if is_error || message["method"] == "Runtime.exceptionThrown" {
             self.complaints.push(facts.to_string());
+        }
+        if message["method"] == "Network.webSocketFrameSent" {
+            self.sent.push(facts["response"]["payloadData"].as_str().unwrap().to_owned());
         }
         if message["method"] == "Page.lifecycleEvent" && facts["name"] == "load" {
             self.loaded.push(facts["loaderId"].as_str().unwrap().to_owned());

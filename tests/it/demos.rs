@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::harness::server::{Server, wsd};
 use crate::harness::skip::has;
 use crate::harness::tree::Tree;
-use crate::harness::websocket::{Client, Close};
+use crate::harness::websocket::{CLOSE, Client, Close};
 
 #[test]
 fn all_demos_end_with_their_server() {
@@ -22,8 +22,9 @@ fn all_demos_end_with_their_server() {
     let mut command = wsd(&["--port=0", "--config=examples/demos.toml"]);
     command.current_dir(tree.path(""));
     let mut server = Server::spawn(command);
-    let mut clients = ["/counter", "/chat", "/cat-chat", "/connect4", "/draw", "/news", "/log", "/calculator"]
-        .map(|path| server.connect(path));
+    let mut clients =
+        ["/counter", "/chat", "/cat-chat", "/connect4", "/draw", "/news", "/log", "/calculator", "/terminal"]
+            .map(|path| server.connect(path));
 
     server.signal(Signal::TERM);
 
@@ -141,4 +142,57 @@ fn the_keyvalue_program_is_ready_only_with_a_redis_server() {
     assert!(line.starts_with("missing server Could not connect"), "{line}");
     client.close(1000);
     server.expect_log("session ended");
+}
+
+/// The keys that win the adventure: they walk to oil, key, wick, matches, the door and the lamp.
+fn winning_keys() -> String {
+    let way = "h9 j5 h7 k6 l4 k2 j2 h4 j6 l21 j2 h4 k1 h3 k3 j2 h7 k3 h4 l9 k1 l12 k1 l2 k1 l10 k4";
+    way.split(' ').map(|run| run[..1].repeat(run[1..].parse().unwrap())).collect()
+}
+
+#[test]
+fn the_adventure_is_won_and_ends_with_its_last_word() {
+    let Some(server) = terminal("adventure.py") else { return };
+
+    for (keys, last_word) in [(winning_keys(), "The lamp is lit: well done!"), ("hhll".into(), "The lamp stays dark.")]
+    {
+        let mut client = server.connect("/?cols=70&rows=24");
+        client.text(&format!("{keys}q"));
+
+        let (text, close) = screen(&mut client);
+
+        assert!(text.contains(last_word), "{text}");
+        assert_eq!(close.code, Some(1000));
+    }
+}
+
+#[test]
+fn the_adventure_plays_in_a_terminal_of_any_size() {
+    let Some(server) = terminal("adventure.py") else { return };
+    for size in ["cols=1&rows=1", "cols=3&rows=40", "cols=200&rows=2", "cols=300&rows=100"] {
+        let mut client = server.connect(&format!("/?{size}"));
+        client.text("llllkkkkq");
+
+        let (text, close) = screen(&mut client);
+
+        assert_eq!(close.code, Some(1000), "{size}: {text}");
+    }
+}
+
+/// A program of `examples/` with a terminal for each client, where Python is installed.
+fn terminal(name: &str) -> Option<Server> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+    has("python3").then(|| Server::command(&["--pty"], &[path.to_str().unwrap()]))
+}
+
+/// All that a program writes to its terminal from now on, and how its session ends.
+fn screen(client: &mut Client) -> (String, Close) {
+    let mut text = Vec::new();
+    loop {
+        let frame = client.frame();
+        if frame.opcode == CLOSE {
+            return (String::from_utf8_lossy(&text).into_owned(), Close::of(&frame.payload));
+        }
+        text.extend(frame.payload);
+    }
 }

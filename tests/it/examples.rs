@@ -37,8 +37,8 @@ const EXAMPLES: [(&str, &str); 18] = [
 ];
 
 /// The programs of the demos and an agent, which may be longer; `tests/browser`, `workers.rs` and `peers.rs` run them.
-const DEMOS: [&str; 8] =
-    ["acp.py", "chat.py", "connect4.py", "keyvalue.py", "log.py", "lsp.py", "news.py", "write-log.py"];
+const DEMOS: [&str; 9] =
+    ["acp.py", "adventure.py", "chat.py", "connect4.py", "keyvalue.py", "log.py", "lsp.py", "news.py", "write-log.py"];
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
