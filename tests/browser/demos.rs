@@ -14,7 +14,7 @@ use crate::harness::server::{Server, wsd};
 use crate::harness::skip::has;
 use crate::harness::tree::Tree;
 
-pub(crate) const PAGES: [&str; 12] = [
+pub(crate) const PAGES: [&str; 13] = [
     "",
     "calculator.html",
     "cat-chat.html",
