@@ -36,7 +36,8 @@ pub(super) fn encode(message: &[u8], input: &mut Vec<u8>) -> Heard {
 }
 
 fn resize(json: &[u8]) -> Heard {
-    let size = serde_json::from_slice(json).ok();
+    // A list of two numbers would do for the struct.
+    let size = serde_json::from_slice(json).ok().filter(|_| json.trim_ascii_start().starts_with(b"{"));
     let size = size.and_then(|SizeMessage { columns, rows }| WindowSize::new(columns, rows));
     size.map_or(Heard::Ignored("it has no size of 1 to 1000 columns and rows"), Heard::Resize)
 }
@@ -68,7 +69,7 @@ mod tests {
         let size = |columns, rows| Heard::Resize(WindowSize { columns, rows });
         let (no_size, unknown) =
             ("it has no size of 1 to 1000 columns and rows", "it is no message of the subprotocol tty");
-        let table: [(&[u8], Heard, &[u8]); 18] = [
+        let table: [(&[u8], Heard, &[u8]); 19] = [
             (b"0ls\r", Heard::Message, b"ls\r"),
             (b"0\xFF\x00", Heard::Message, b"\xFF\x00"),
             (b"0", Heard::Message, b""),
@@ -81,6 +82,7 @@ mod tests {
             (br#"1{"columns":1000000000,"rows":24}"#, Heard::Ignored(no_size), b""),
             (br#"1{"columns":-1,"rows":24}"#, Heard::Ignored(no_size), b""),
             (b"1", Heard::Ignored(no_size), b""),
+            (b"1[103,31]", Heard::Ignored(no_size), b""),
             (b"{\"columns\":", Heard::Ignored(no_size), b""),
             (b"2", Heard::Pause, b""),
             (b"3", Heard::Resume, b""),

@@ -9,7 +9,7 @@ use rustix::{
 use tokio::time::{sleep, timeout};
 
 use super::{descendants::Descendants, reaper::leave, records::WorkerRecord};
-use crate::status::Status;
+use crate::{limits::GROUP_LOOK, status::Status};
 
 /// A process that leads a process group.
 ///
@@ -131,6 +131,13 @@ impl Leader {
                 self.status()
             }
             Err(_) => None,
+        }
+    }
+
+    /// Resolves once the process itself has ended, even if wsd has no descriptor left to wait with.
+    pub(super) async fn gone(self) {
+        while self.ended().await.is_err() {
+            sleep(GROUP_LOOK).await;
         }
     }
 

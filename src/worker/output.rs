@@ -37,6 +37,9 @@ enum OutputSource {
     /// A pipe, and whether it is widened. Both together keep an idle session small.
     Pipe(Receiver, bool),
     Terminal(Master),
+    /// A terminal that controls the program, and wsd's own copy of the program's end: so a program may close its terminal and
+    /// open it again, as `login` does. The end of the output is that of the program.
+    Controlling(Master, #[expect(dead_code, reason = "it only stays open")] OwnedFd),
     /// A terminal that wsd has hung up.
     HungUp,
 }
@@ -52,9 +55,25 @@ impl Output {
         Self(OutputSource::Terminal(master))
     }
 
-    /// Drops wsd's end of a terminal. If it is the last one, the kernel sends SIGHUP to the program and its foreground group.
+    /// Reads from a terminal that controls the program.
+    pub(super) fn of_controlling_terminal(master: Master, slave: OwnedFd) -> Self {
+        Self(OutputSource::Controlling(master, slave))
+    }
+
+    /// Whether it is a terminal that controls the program.
+    pub(super) fn is_controlling(&self) -> bool {
+        matches!(self.0, OutputSource::Controlling(..))
+    }
+
+    /// Reads what a terminal holds into `buffer`, once its program has ended.
+    pub(super) fn read_rest(&self, buffer: &mut [u8]) -> usize {
+        if let OutputSource::Controlling(master, _) = &self.0 { master.read_now(buffer) } else { 0 }
+    }
+
+    /// Drops wsd's end of a controlling terminal. If it is the last one, the kernel sends SIGHUP to the program and its
+    /// foreground group.
     pub(super) fn hang_up(&mut self) {
-        if let OutputSource::Terminal(_) = self.0 {
+        if self.is_controlling() {
             self.0 = OutputSource::HungUp;
         }
     }
@@ -65,7 +84,9 @@ impl Output {
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
         let (pipe, is_wide) = match &mut self.0 {
             OutputSource::Pipe(pipe, is_wide) => (pipe, is_wide),
-            OutputSource::Terminal(master) => return master.poll_read(cx, buffer),
+            OutputSource::Terminal(master) | OutputSource::Controlling(master, _) => {
+                return master.poll_read(cx, buffer);
+            }
             OutputSource::HungUp => return Poll::Ready(0),
         };
         let count = ready!(poll_read(pipe, cx, buffer));
@@ -75,13 +96,14 @@ impl Output {
         Poll::Ready(count)
     }
 
-    /// Whether every process that could write has closed its end, so that the bytes that wait are the last.
+    /// Whether every process that could write has closed its end, so that the bytes that wait are the last. Those of a
+    /// controlling terminal are the last when the program has ended.
     pub(crate) fn is_ending(&self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         let pipe = match &self.0 {
             OutputSource::Pipe(pipe, _) => pipe,
             OutputSource::Terminal(master) => return master.is_ending(&mut cx),
-            OutputSource::HungUp => return true,
+            OutputSource::Controlling(..) | OutputSource::HungUp => return true,
         };
         let ready = pin!(pipe.ready(Interest::READABLE)).poll(&mut cx);
         matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())

@@ -18,6 +18,9 @@ use crate::{
     peer::Connection,
 };
 
+/// The most reads of a terminal whose program has ended. The kernel holds some 16 KiB, and a read may have 4 KiB only.
+const TERMINAL_REST_READS: u8 = 16;
+
 /// Standard output, and standard error, which wsd logs and may send to the client, too (`--passstderr`).
 pub(crate) struct Outputs {
     leader: Leader,
@@ -30,6 +33,8 @@ pub(crate) struct Outputs {
     is_output_over: bool,
     /// Whether the program has closed its output and goes on.
     is_closed: bool,
+    /// The reads that remain of a terminal whose program has ended. Other processes may write for ever.
+    rest_reads: u8,
     /// The watch for the first output.
     silence: Option<Silence>,
     /// Resolves when the program has ended, with `true`, or when it is clear that it goes on.
@@ -66,7 +71,18 @@ impl Outputs {
         wants_stderr: bool,
     ) -> Self {
         let (leader, turn) = (child.leader(), Source::Stderr);
-        Self { leader, output, stderr, wants_stderr, turn, is_output_over: false, is_closed: false, silence, end: None }
+        Self {
+            leader,
+            output,
+            stderr,
+            wants_stderr,
+            turn,
+            is_output_over: false,
+            is_closed: false,
+            rest_reads: TERMINAL_REST_READS,
+            silence,
+            end: None,
+        }
     }
 
     /// Notes that the program was sent a message.
@@ -105,8 +121,29 @@ impl Outputs {
                 }
             }
         }
+        if self.output.is_controlling() {
+            return self.poll_terminal_end(cx, buffer);
+        }
         let is_over = self.is_output_over && (!self.wants_stderr || self.stderr.is_over());
         if is_over { self.poll_end(cx) } else { Poll::Pending }
+    }
+
+    /// Ready when the program of a terminal has ended: first with what the terminal holds.
+    fn poll_terminal_end(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Read> {
+        if !self.is_output_over {
+            let leader = self.leader;
+            let end = self.end.get_or_insert_with(|| {
+                Box::pin(async move {
+                    leader.gone().await;
+                    true
+                })
+            });
+            ready!(end.as_mut().poll(cx));
+            (self.is_output_over, self.end) = (true, None);
+        }
+        let count = if self.rest_reads == 0 { 0 } else { self.output.read_rest(buffer) };
+        self.rest_reads = self.rest_reads.saturating_sub(1);
+        Poll::Ready(if count == 0 { Read::Over } else { Read::Bytes(Source::Output, count) })
     }
 
     /// Ready when the program has ended, or once when it has not ended within [`OUTPUT_END`].
@@ -164,10 +201,7 @@ async fn ended(leader: Leader, is_closed: bool) -> bool {
     if !is_closed {
         return leader.ended_within(OUTPUT_END).await.is_some();
     }
-    // Fails if wsd has no descriptor left to wait with.
-    while leader.ended().await.is_err() {
-        sleep(GROUP_LOOK).await;
-    }
+    leader.gone().await;
     while leader.has_group() {
         sleep(GROUP_LOOK).await;
     }

@@ -6,10 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::time::sleep;
-
 use super::child::Leader;
-use crate::limits::GROUP_LOOK;
 
 /// Whether a client has paused its output.
 ///
@@ -28,7 +25,7 @@ struct PauseState {
 impl Pause {
     /// Begins a pause.
     pub(super) fn begin(&mut self, leader: Leader) {
-        let state = || Box::new(PauseState { end: Box::pin(ended(leader)), has_resumed: false });
+        let state = || Box::new(PauseState { end: Box::pin(leader.gone()), has_resumed: false });
         self.0.get_or_insert_with(state).has_resumed = false;
     }
 
@@ -53,13 +50,6 @@ impl Pause {
             self.0 = None;
         }
         Poll::Ready(())
-    }
-}
-
-async fn ended(leader: Leader) {
-    // Fails if wsd has no descriptor left to wait with.
-    while leader.ended().await.is_err() {
-        sleep(GROUP_LOOK).await;
     }
 }
 

@@ -160,14 +160,17 @@ impl Partner for Process {
     }
 
     fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<Heard, Rejected> {
-        self.outputs.expect_output();
         let input = self.input.buffer();
         let before = input.len();
         let heard = self.encoder.encode(kind, payload, input)?;
         match heard {
             Heard::Message if self.is_readonly => input.truncate(before),
-            Heard::Message | Heard::Ignored(_) => {}
-            Heard::Stream => self.decoder.begin_stream(),
+            Heard::Message => self.outputs.expect_output(),
+            Heard::Ignored(_) => {}
+            Heard::Stream => {
+                self.outputs.expect_output();
+                self.decoder.begin_stream();
+            }
             Heard::Resize(size) => self.input.resize(size),
             Heard::Pause => self.pause.begin(self.child.leader()),
             Heard::Resume => self.pause.end(),

@@ -44,10 +44,10 @@ pub(super) fn open(how: Stdio) -> Result<(Streams, [OwnedFd; 3]), LaunchError> {
 /// Opens one terminal for all three streams.
 fn open_terminal(size: WindowSize) -> io::Result<(Streams, [OwnedFd; 3])> {
     let (master, slave) = terminal::open_for_person(size)?;
-    let standard = [slave.try_clone()?, slave.try_clone()?, slave];
+    let standard = [slave.try_clone()?, slave.try_clone()?, slave.try_clone()?];
     let streams = Streams {
         input: Input::of_terminal(master.clone()),
-        output: Output::of_terminal(master),
+        output: Output::of_controlling_terminal(master, slave),
         stderr: Stderr::none(),
     };
     Ok((streams, standard))

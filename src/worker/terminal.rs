@@ -92,12 +92,27 @@ impl Master {
                 Ok(0) => break,
                 Ok(more) => count += more,
                 Err(Errno::INTR) => {}
+                // The program has closed its end before, and has opened it again: `clear_ready` does not clear that.
+                Err(Errno::AGAIN) if guard.ready().is_read_closed() => break,
                 Err(Errno::AGAIN) if count == 0 => guard.clear_ready(),
                 // Either nothing is left, or it is the end: EIO, or any error, as of a pipe. The next read tells that again.
                 Err(_) => break,
             }
         }
         Poll::Ready(count)
+    }
+
+    /// Reads what is there into `buffer`, whether the runtime knows of it or not. Returns the number of bytes.
+    pub(super) fn read_now(&self, buffer: &mut [u8]) -> usize {
+        let mut count = 0;
+        while count < buffer.len() {
+            match read(&*self.0, &mut buffer[count..]) {
+                Ok(more @ 1..) => count += more,
+                Err(Errno::INTR) => {}
+                _ => break,
+            }
+        }
+        count
     }
 
     /// Whether the program's end is closed, so that the bytes that wait are the last.
@@ -121,6 +136,10 @@ impl AsyncWrite for Master {
             match write(&*self.0, bytes) {
                 Ok(count) => return Poll::Ready(Ok(count)),
                 Err(Errno::INTR) => {}
+                // As in `poll_read`.
+                Err(Errno::AGAIN) if guard.ready().is_write_closed() => {
+                    return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+                }
                 Err(Errno::AGAIN) => guard.clear_ready(),
                 Err(error) => return Poll::Ready(Err(error.into())),
             }

@@ -351,6 +351,55 @@ fn the_end_of_the_program_ends_a_pause() {
 }
 
 #[test]
+fn a_program_may_close_its_terminal_and_open_it_again() {
+    // As login does.
+    const REOPEN: &str = "\
+import os, sys
+for number in range(200):
+    for descriptor in 0, 1, 2: os.close(descriptor)
+    os.open('/dev/tty', os.O_RDWR)
+    os.dup2(0, 1)
+    os.dup2(0, 2)
+    os.write(1, b'%d.' % number)
+os.write(1, b'ready')
+os.read(0, 1)
+sys.exit(4)
+";
+    if !has("python3") {
+        return;
+    }
+    let server = Server::command(&["--pty"], &["python3", "-c", REOPEN]);
+    for is_paused in [false, true] {
+        let mut person = Person::at_tty(&server, 80, 24);
+        if is_paused {
+            person.tells("2");
+            person.tells("3");
+        }
+        let all: Vec<_> = (0..200).map(|number| format!("{number}.")).collect();
+        assert_eq!(person.sees("ready"), format!("{}ready", all.concat()));
+
+        person.types("\r");
+
+        assert_eq!(person.sees_the_end().1, Close::new(4004, "exit 4"));
+    }
+}
+
+#[test]
+fn jobs_in_the_background_do_not_outlive_their_shell() {
+    let quiet = "set -m; trap '' HUP; sleep 1000 & echo pid $! ready; exit 5";
+    let loud = "set -m; trap '' HUP; yes >/dev/tty & echo pid $! ready; exit 5";
+    for script in [quiet, loud] {
+        let server = Server::command(&["--pty"], &["bash", "-c", script]);
+        let mut person = Person::at(&server, "/");
+        person.sees("pid ");
+        let job = pid(person.sees(" ready").trim_end_matches(" ready"));
+
+        assert_eq!(person.sees_the_end().1, Close::new(4005, "exit 5"), "{script}");
+        eventually("the job has ended", || is_gone(job).then_some(()));
+    }
+}
+
+#[test]
 fn a_key_reaches_a_program_whose_client_reads_nothing() {
     let server = Server::command(&["--pty", "--pingms=0"], &["yes"]);
     let mut client = server.connect("/");
@@ -454,14 +503,15 @@ fn a_route_and_a_folder_may_have_terminals() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn wsd_keeps_one_descriptor_and_the_program_three() {
+fn wsd_keeps_both_ends_and_the_program_three_descriptors() {
     use crate::harness::process::linux::{controlling_terminal, terminals};
     let server = Server::shell(&["--pty"], "echo ready; exec sleep 1000", &[]);
     let mut person = Person::at(&server, "/");
     person.sees("ready");
     let worker = server.expect_worker(1);
 
-    assert_eq!(terminals(server.pid()), ["/dev/ptmx"]);
+    let own = terminals(server.pid());
+    assert!(own.len() == 2 && own.contains(&"/dev/ptmx".to_owned()), "{own:?}");
     assert_eq!(terminals(worker).len(), 3);
     assert_ne!(controlling_terminal(worker), "0");
     assert_ne!(controlling_terminal(worker), controlling_terminal(server.pid()));
