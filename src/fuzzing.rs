@@ -5,7 +5,7 @@ mod protocols;
 
 use std::sync::LazyLock;
 
-pub use framings::{json, length, lines, nul};
+pub use framings::{json, length, lines, nul, tty};
 pub use protocols::{jsonrpc, lsp};
 
 use crate::{
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn the_seeds_of_the_fuzz_targets_break_no_law() {
         type Named = (&'static str, fn(&[u8]));
-        const TARGETS: [Named; 11] = [
+        const TARGETS: [Named; 12] = [
             ("frames", super::frames),
             ("lines", super::lines),
             ("json", super::json),
@@ -140,6 +140,7 @@ mod tests {
             ("length", super::length),
             ("jsonrpc", super::jsonrpc),
             ("lsp", super::lsp),
+            ("tty", super::tty),
             ("cgi_head", super::cgi_head),
             ("target", super::target),
             ("origin", super::origin),
@@ -168,7 +169,7 @@ mod tests {
     #[test]
     fn random_output_of_such_parts_breaks_no_law_of_a_framing() {
         type Codec = (fn(&[u8]), &'static [&'static [u8]]);
-        const CODECS: [Codec; 6] = [
+        const CODECS: [Codec; 7] = [
             (super::lines, &[b"\n", b"\r\n", b"\r", b"a", "é".as_bytes(), "😀".as_bytes(), b"\xF0\x9F", b"\xFF"]),
             (super::json, &[b"{\"text\":\"", b"\"}\n", b"a", b"\\ud83d", b"\xFF", b"\n", b"{\"close\":\"7\"}"]),
             (super::nul, &[b"\0", b"\n", b"\r", b"a", "é".as_bytes(), "😀".as_bytes(), b"\xF0\x9F", b"\xFF"]),
@@ -202,6 +203,20 @@ mod tests {
                     b"{}\n",
                     "é".as_bytes(),
                     b"-",
+                    b"\xFF",
+                ],
+            ),
+            (
+                super::tty,
+                &[
+                    b"0",
+                    b"1",
+                    b"2",
+                    b"3",
+                    b"\n",
+                    b"{\"columns\":80,\"rows\":24}",
+                    b"[80,24]",
+                    b"{\"rows\":0,\"columns\":1}",
                     b"\xFF",
                 ],
             ),

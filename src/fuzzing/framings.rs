@@ -5,7 +5,7 @@ use crate::{
         Decoded, Framing, Garbled, Heard,
         events::{self, Command, Commands, ParsedLine, Receivers},
     },
-    limits::LINE_BYTES_HELD,
+    limits::{LINE_BYTES_HELD, WINDOW_MAX},
     message::Kind,
 };
 
@@ -109,6 +109,38 @@ pub fn length(data: &[u8]) {
     let long = vec![b'x'; if cut % 16 == 15 { LINE_BYTES_HELD + usize::from(*limit) } else { 0 }];
     let messages = output.chunks(cut + 1).chain([&[][..], &long, output]);
     comes_back(Framing::Length, messages.map(|message| (Kind::Binary, message)));
+}
+
+/// Checks the subprotocol `tty`: the first byte tells what a client's message is, a size is within the limits, and output
+/// comes unchanged, after the title and the preferences.
+pub fn tty(data: &[u8]) {
+    let Some((&cut, output)) = data.split_first() else { return };
+    for message in output.split(|&byte| byte == b'\n').chain([output]) {
+        let mut input = Vec::new();
+        let heard = Framing::Tty.encoder().encode(Kind::Binary, message, &mut input);
+        match heard.expect("no message ends the session") {
+            Heard::Message => assert_eq!([b"0", &*input].concat(), message),
+            Heard::Pause => assert_eq!(message, b"2"),
+            Heard::Resume => assert_eq!(message, b"3"),
+            Heard::Resize(size) => {
+                let json = message.strip_prefix(b"1").unwrap_or(message);
+                let value: serde_json::Value = serde_json::from_slice(json).expect("JSON");
+                assert_eq!((&value["columns"], &value["rows"]), (&size.columns.into(), &size.rows.into()));
+                assert!([size.columns, size.rows].iter().all(|count| (1..=WINDOW_MAX).contains(count)), "{size:?}");
+            }
+            Heard::Ignored(_) => assert!(!message.starts_with(b"0") && input.is_empty(), "input is never dropped"),
+            Heard::Stream => panic!("a terminal has no other stream"),
+        }
+    }
+    for reads in borders(output, usize::from(cut)) {
+        let DecodedOutput { messages, end, .. } = output_of(Framing::Tty, usize::MAX, reads);
+        assert_eq!(end, Ok(()), "this framing cannot be broken");
+        let (front, output_messages) = messages.split_at(messages.len().min(2));
+        assert!(messages.is_empty() || front == [&b"1wsd"[..], b"2{}"], "{front:?}");
+        let came: Vec<_> =
+            output_messages.iter().flat_map(|message| message.strip_prefix(b"0").expect("output")).collect();
+        assert!(came.into_iter().eq(output), "every byte comes");
+    }
 }
 
 /// Returns ways of reading `output`: at once, in two parts, in parts of a size, and its end byte by byte.
