@@ -14,7 +14,7 @@ pub(super) fn window(query: &str) -> Result<WindowSize, Refusal> {
     let size = of("cols", columns).zip(of("rows", rows));
     size.and_then(|(columns, rows)| WindowSize::new(columns, rows)).ok_or_else(|| {
         let text = "The terminal cannot have this size: cols and rows are numbers from 1 to 1000.";
-        Refusal::new(StatusCode::BAD_REQUEST, "size", text)
+        Refusal::new(StatusCode::BAD_REQUEST, "size", text).with_hint("cols and rows are numbers from 1 to 1000")
     })
 }
 

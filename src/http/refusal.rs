@@ -25,7 +25,7 @@ pub(crate) struct Refusal {
     pub(crate) origin: Option<Box<str>>,
     /// The `Host` header, for the log.
     pub(crate) host: Option<Box<str>>,
-    /// The flag that would allow the request, for the log.
+    /// The flag that would allow the request, or how to ask, for the log.
     pub(crate) hint: Option<Box<str>>,
 }
 
@@ -40,7 +40,7 @@ impl Refusal {
         Self { status, text, headers: Vec::new(), why: None, origin: None, host: None, hint: None }
     }
 
-    /// Adds the flag that would allow the request.
+    /// Adds the flag that would allow the request, or how to ask.
     pub(crate) fn with_hint(self, hint: impl Into<Box<str>>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }

@@ -48,7 +48,7 @@ impl Silence {
         let Some(timer) = &mut self.timer else { return Poll::Pending };
         ready!(timer.as_mut().poll(cx));
         if let Some(path) = with_programs(|known| known.get_mut(&self.key).and_then(Option::take)) {
-            let hint = "if it prints: it holds output to a pipe back; add --unbuffer";
+            let hint = "if it prints: it holds output to a pipe back; add --unbuffer, or see Nothing arrives in docs/programs.md";
             Event::WorkerSilent { conn: connection.id, program: &path.display(), hint }.emit();
         }
         Poll::Ready(())

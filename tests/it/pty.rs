@@ -108,7 +108,9 @@ fn the_query_sets_the_size_within_limits() {
         assert_eq!(refusal.status, 400, "{query}");
         assert!(refusal.text().contains("from 1 to 1000"), "{}", refusal.text());
     }
-    assert!(server.expect_log("session refused").text.contains("why=size"));
+    let line = server.expect_log("session refused").text;
+    let hint = field(&line, "hint");
+    assert!(line.contains("why=size") && hint.as_deref() == Some("cols and rows are numbers from 1 to 1000"), "{line}");
 }
 
 #[test]

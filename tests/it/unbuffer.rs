@@ -329,6 +329,7 @@ fn a_program_that_prints_nothing_is_named_once_with_the_flag_that_helps() {
     server.expect_log(&format!("worker silent conn={} ", clients[5].1));
     let log = server.log();
     let lines: Vec<_> = log.iter().filter(|line| line.contains("worker silent")).collect();
+    assert!(lines[0].contains("add --unbuffer, or see Nothing arrives in docs/programs.md"), "{lines:?}");
     let mut named: Vec<_> = lines
         .iter()
         .map(|line| {
