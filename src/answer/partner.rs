@@ -100,7 +100,7 @@ impl SessionPartner {
 
 /// Returns the refusal of a path without a program.
 pub(super) fn no_program(ask: &Ask) -> Refusal {
-    let programs = examples(&ask.routes);
+    let programs: Vec<_> = examples(&ask.routes).into_iter().map(|example| example.path).collect();
     let hint = match programs.len() {
         _ if matches!(ask.site.scripts, Some(Scripts::Dir(..))) => "no program of --dir has this name".to_owned(),
         0 => "wsd has no programs: name one with COMMAND, --dir or --route".to_owned(),

@@ -33,13 +33,26 @@ pub(super) async fn json(routes: &Arc<Routes>) -> String {
     serde_json::to_string(&paths).expect("strings become JSON")
 }
 
-/// Returns a path of each program, percent-encoded; `/NAME` stands for the programs of a folder.
-pub(crate) fn examples(routes: &Routes) -> Vec<String> {
-    let example = |pattern: Pattern, site: &Site| match (site.scripts.as_ref()?, pattern) {
-        (Scripts::Command(_), pattern) => Some(shown(pattern.path())),
-        (Scripts::Dir(..), Pattern::Below(path)) => Some(shown(&(path + "/NAME"))),
-        // No path of an exact route leads into its folder.
-        (Scripts::Dir(..), Pattern::Exact(_)) => None,
+/// A path of a program.
+#[derive(Debug)]
+pub(crate) struct Example {
+    /// The path, percent-encoded; `/NAME` stands for the programs of a folder.
+    pub(crate) path: String,
+    /// Whether the program has a terminal.
+    pub(crate) is_terminal: bool,
+}
+
+/// Returns a path of each program.
+pub(crate) fn examples(routes: &Routes) -> Vec<Example> {
+    let example = |pattern: Pattern, site: &Site| {
+        let scripts = site.scripts.as_ref()?;
+        let path = match (scripts, pattern) {
+            (Scripts::Command(_), pattern) => shown(pattern.path()),
+            (Scripts::Dir(..), Pattern::Below(path)) => shown(&(path + "/NAME")),
+            // No path of an exact route leads into its folder.
+            (Scripts::Dir(..), Pattern::Exact(_)) => return None,
+        };
+        Some(Example { path, is_terminal: scripts.have_terminals() })
     };
     sites(routes).filter_map(|(pattern, site)| example(pattern, site)).collect()
 }

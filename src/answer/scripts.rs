@@ -33,6 +33,13 @@ pub(crate) struct Script {
 }
 
 impl Scripts {
+    /// Whether each program has a terminal, for which a client needs a page with one.
+    pub(super) fn have_terminals(&self) -> bool {
+        match self {
+            Self::Command(Program { stdio, .. }) | Self::Dir(_, stdio) => stdio.is_controlling(),
+        }
+    }
+
     /// Finds the program for `path` (decoded), whose first `base` bytes matched the site.
     pub(crate) fn find(&self, path: &[u8], base: usize) -> Option<Script> {
         if !is_clean(path) {

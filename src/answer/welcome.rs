@@ -11,7 +11,7 @@ use hyper::{
 use super::{
     ask::Ask,
     builtin::{document, respond},
-    paths::{console, examples},
+    paths::{Example, console, examples},
     routes::{Pattern, Routes},
     scripts::Scripts,
     site::Site,
@@ -24,6 +24,10 @@ const HTML: &str = "text/html; charset=utf-8";
 /// The help where there is nothing to connect to.
 const NO_PROGRAMS: &str = "<p>wsd serves files, and programs over WebSockets; here it has no program.</p>\n";
 
+/// The help at a program with a terminal. A page without one shows its output with the codes that move the cursor.
+const TERMINAL: &str = "<p>This is a terminal: it needs a page with <a href=\"https://xtermjs.org\">xterm.js</a>, such as \
+                        <code>static/terminal.html</code> of wsd.</p>\n";
+
 /// Answers where nothing else does: with the first page at `/`, and with the same help and 426 at the path of a program.
 pub(super) fn answer(ask: &Ask) -> Option<Response<Body>> {
     let site = &ask.site;
@@ -31,14 +35,14 @@ pub(super) fn answer(ask: &Ask) -> Option<Response<Body>> {
         return None;
     }
     if ask.path == b"/" {
-        let path = examples(&ask.routes).into_iter().next();
-        return Some(respond(&ask.request, HTML, text(&ask.routes, path.as_deref())));
+        let example = examples(&ask.routes).into_iter().next();
+        return Some(respond(&ask.request, HTML, text(&ask.routes, example)));
     }
     // The folder `/.wsd/` is wsd's own, and a missing file of a page is just missing.
-    let is_program = site.files.is_none()
-        && !ask.path.starts_with(b"/.wsd/")
-        && site.scripts.as_ref().is_some_and(|scripts| scripts.find(&ask.path, ask.base.bytes).is_some());
-    is_program.then(|| upgrade_required(text(&ask.routes, Some(ask.request.uri.path()))))
+    let scripts = site.scripts.as_ref().filter(|_| site.files.is_none() && !ask.path.starts_with(b"/.wsd/"))?;
+    scripts.find(&ask.path, ask.base.bytes)?;
+    let example = Example { path: ask.request.uri.path().to_owned(), is_terminal: scripts.have_terminals() };
+    Some(upgrade_required(text(&ask.routes, Some(example))))
 }
 
 /// Returns the page for a client that speaks plain HTTP to a program (RFC 9110, section 15.5.22).
@@ -50,8 +54,8 @@ fn upgrade_required(text: String) -> Response<Body> {
     response
 }
 
-/// Returns the page; `path` is that of a program, if there is any.
-fn text(routes: &Routes, path: Option<&str>) -> String {
+/// Returns the page; `example` is a program, if there is any.
+fn text(routes: &Routes, example: Option<Example>) -> String {
     let everything = Pattern::Below(String::new());
     let sites =
         routes.table.iter().map(|(pattern, site)| (pattern, &**site)).chain([(&everything, &*routes.otherwise)]);
@@ -63,7 +67,11 @@ fn text(routes: &Routes, path: Option<&str>) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>wsd</title>\n<h1>wsd runs here</h1>\n<ul>\n{list}</ul>\n{}",
-        path.map_or_else(|| NO_PROGRAMS.to_owned(), |path| help(path, console(routes))),
+        match example {
+            None => NO_PROGRAMS.to_owned(),
+            Some(Example { is_terminal: true, .. }) => TERMINAL.to_owned(),
+            Some(Example { path, .. }) => help(&path, console(routes)),
+        },
     )
 }
 

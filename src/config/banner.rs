@@ -11,7 +11,7 @@ use std::{
 use super::{file::ConfigFile, routes::routes};
 use crate::{
     answer::{
-        paths::{console, examples},
+        paths::{Example, console, examples},
         routes::Routes,
     },
     cli::{
@@ -42,7 +42,7 @@ pub(crate) struct Banner {
     /// The warnings that `--check` prints, too; may be empty.
     pub(crate) of_check: String,
     /// The path of a program, if there is any.
-    example: Option<String>,
+    example: Option<Example>,
     /// The path of the console, if there is one.
     console: Option<String>,
     /// The pages that may connect.
@@ -57,10 +57,13 @@ impl Banner {
             let _ = writeln!(text, "  network  {}", network.join(" "));
         }
         let origins: Vec<_> = urls.iter().chain(network).filter_map(|url| url.strip_suffix('/')).collect();
-        let (Some(path), Some(first)) = (&self.example, origins.first()) else { return text };
+        let (Some(Example { path, is_terminal }), Some(first)) = (&self.example, origins.first()) else { return text };
         let sockets: Vec<_> = origins.iter().map(|origin| origin.replacen("http", "ws", 1) + path).collect();
         let _ = writeln!(text, "  connect  {}", sockets.join(" "));
         let next = match self.console.as_deref() {
+            _ if *is_terminal => {
+                "this is a terminal: it needs a page with xterm.js, such as static/terminal.html".to_owned()
+            }
             Some("/") => "open a URL: the console talks to the programs".to_owned(),
             Some(path) => format!("open {first}{path}: the console talks to the programs"),
             None => "add --devconsole for a page that talks to the programs".to_owned(),

@@ -20,7 +20,7 @@ pub(crate) enum Stdio {
 
 impl Stdio {
     /// Whether the program leads a session whose terminal is its standard input.
-    pub(super) fn is_controlling(self) -> bool {
+    pub(crate) fn is_controlling(self) -> bool {
         matches!(self, Self::Terminal(_))
     }
 

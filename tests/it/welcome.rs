@@ -37,6 +37,23 @@ fn a_plain_request_to_a_program_is_told_to_upgrade() {
 }
 
 #[test]
+fn a_terminal_is_told_to_need_a_page_with_one() {
+    let tree = Tree::new();
+    for (flags, command) in [(vec!["--pty"], vec!["cat"]), (vec!["--pty", "--dir", &tree.path("")], vec![])] {
+        let mut server = Server::command(&flags, &command);
+
+        for page in [server.get("/", ""), server.get("/chat", "")].iter().filter(|page| page.status != 404) {
+            let text = page.text();
+            assert!(text.contains("This is a terminal") && text.contains("static/terminal.html"), "{flags:?}: {text}");
+            assert!(!text.contains("new WebSocket(") && !text.contains("--devconsole"), "{flags:?}: {text}");
+        }
+        let banner = server.stop();
+        let next = "  next     this is a terminal: it needs a page with xterm.js, such as static/terminal.html\n";
+        assert!(banner.contains(next), "{flags:?}: {banner}");
+    }
+}
+
+#[test]
 fn the_help_advises_no_console_where_there_is_one() {
     let tree = Tree::new();
     let settings = "[[route]]\npath = '/echo'\ncommand = ['cat']\n[[route]]\npath = '/talk'\ncommand = ['cat']\n\
