@@ -27,6 +27,8 @@ pub(crate) struct Site {
     pub(crate) pages: OwnPages,
     /// The framings of the programs.
     pub(crate) framings: Framings,
+    /// Whether `--framing` may name further framings; a program in a room or with a terminal has one.
+    pub(crate) takes_framings: bool,
     /// The subprotocols that wsd accepts, beside those that choose a framing.
     pub(crate) subprotocols: Vec<String>,
     /// Runs once, for the warning that a client offers others only.

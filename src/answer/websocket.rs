@@ -12,9 +12,11 @@ use super::{
     ask::{Answered, Ask, HttpAnswer},
     partner::{SessionPartner, no_program},
     routes::Routes,
+    site::Site,
 };
 use crate::{
     event::Event,
+    framing::{Framing, choice::named},
     http::{
         connection::into_stream,
         gate::Visitor,
@@ -37,7 +39,7 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     let is_listed = |offer: &str| listed.iter().any(|name| name == offer);
     let subprotocol = chosen.or_else(|| handshake::subprotocol(headers, is_listed));
     if let (None, Some(first)) = (subprotocol, handshake::first_offer(headers)) {
-        ask.site.subprotocol_warning.call_once(|| warn_of_offer(visitor, first));
+        ask.site.subprotocol_warning.call_once(|| warn_of_offer(&ask.site, visitor, first));
     }
     let (partner, own_headers) = SessionPartner::start(ask, visitor, subprotocol, framing).await?;
     let mut response = switching_protocols(&handshake::accept(headers), subprotocol);
@@ -64,10 +66,15 @@ fn has_programs(routes: &Routes) -> bool {
 }
 
 /// Warns of a client that offers only subprotocols that are not listed: many such clients give up after the 101.
-fn warn_of_offer(visitor: &Visitor, offered: &str) {
-    let hint = &match offered.strip_prefix("wsd.") {
-        Some(framing) => format!("if the program speaks it: add {framing} to --framing"),
+fn warn_of_offer(site: &Site, visitor: &Visitor, offered: &str) {
+    let hint = &match named(offered) {
         None => format!("if the program speaks it: --subprotocol={offered}"),
+        Some(Framing::Tty) => "if the page has a terminal: serve the program with --pty".to_owned(),
+        Some(_) if !site.takes_framings => "this program has one framing: the client must not offer wsd.*".to_owned(),
+        Some(Framing::Json) => {
+            "if the program speaks it: serve it at a path of its own, with --framing=json".to_owned()
+        }
+        Some(_) => format!("if the program speaks it: add {} to --framing", offered.trim_start_matches("wsd.")),
     };
     Event::SubprotocolNotListed { peer: visitor.connection.peer, offered, hint }.emit();
 }

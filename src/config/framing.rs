@@ -6,7 +6,10 @@ use crate::{
         site::{FramingWord, ProgramFlags, SharingWord, SiteFlags},
         value::{Flag, is_on},
     },
-    framing::{Framing, choice::Framings},
+    framing::{
+        Framing,
+        choice::{Framings, named},
+    },
 };
 
 /// Returns the framings of a site: those of `--framing`, or the one that other flags imply.
@@ -49,6 +52,33 @@ pub(super) fn framings(flags: &SiteFlags) -> Result<Framings, Error> {
     Ok(Framings::of(given.iter().map(|flag| framing_of(flag.value)).collect()).unwrap_or(implied))
 }
 
+/// Whether `--framing` may name further framings: each client has a program of its own, whose messages may be of any kind.
+pub(super) fn takes_framings(flags: &SiteFlags) -> bool {
+    let ProgramFlags { framing, binary, passstderr, acp, pty, .. } = &flags.programs;
+    flags.rooms.sharing() == SharingWord::Off
+        && ![binary, passstderr, acp, pty].into_iter().any(is_on)
+        && !framing.iter().flatten().any(|word| word.value == FramingWord::Json)
+}
+
+/// Refuses names of `--subprotocol` that promise another framing than the program has.
+pub(super) fn check_subprotocols(flags: &SiteFlags, names: &[String], framings: &Framings) -> Result<(), Error> {
+    let promise = |name: &String| Some((name.clone(), named(name).filter(|_| framings.chosen(name).is_none())?));
+    let Some((name, framing)) = names.iter().find_map(promise) else { return Ok(()) };
+    let message = match framing {
+        Framing::Tty => {
+            "cannot use `tty` in --subprotocol without --pty: the messages of `tty` are those of a terminal".to_owned()
+        }
+        _ => format!("cannot use `{name}` in --subprotocol: it is a name of --framing"),
+    };
+    let hint = match framing {
+        Framing::Tty => "add --pty, or remove tty from --subprotocol".to_owned(),
+        Framing::Json => "remove it; --framing=json is for a program at a path of its own".to_owned(),
+        _ if !takes_framings(flags) => "remove it: this program has one framing".to_owned(),
+        _ => format!("remove it, and add {} to --framing", name.trim_start_matches("wsd.")),
+    };
+    Err(Error::new(message, hint).about(&flags.clients.subprotocol))
+}
+
 /// Refuses a program whose messages are answers to one client, if several share it.
 fn check_answers(flags: &SiteFlags, given: &[Flag<FramingWord>]) -> Result<(), Error> {
     if flags.rooms.sharing() == SharingWord::Off {
@@ -72,8 +102,7 @@ fn check_choice(flags: &SiteFlags, given: &[Flag<FramingWord>]) -> Result<(), Er
         return Ok(());
     }
     if flags.rooms.sharing() != SharingWord::Off {
-        let message =
-            "cannot combine --shared and several words of --framing: all clients share one program, which has one";
+        let message = "cannot combine --shared and several words of --framing: all clients share one program, which has one framing";
         return Err(Error::new(message, "name one framing").about(&flags.rooms.shared).about(&given[0]));
     }
     if given.iter().any(|flag| flag.value == FramingWord::Json) {

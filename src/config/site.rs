@@ -11,7 +11,7 @@ use std::{
 use super::{
     command::{check_first_line, command},
     error::Error,
-    framing::framings,
+    framing::{check_subprotocols, framings, takes_framings},
     headers::headers,
     needs,
     terminal::stdio,
@@ -76,6 +76,10 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
     let is_readonly = is_on(&flags.programs.readonly);
     let process = ProcessOptions { message_bytes_max, patience, is_readonly, budget: budget.clone() };
     let framings = framings(flags)?;
+    let subprotocols = subprotocols(flags.clients.subprotocol.as_ref())?;
+    if has_program(recipe) {
+        check_subprotocols(flags, &subprotocols, &framings)?;
+    }
     let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process)?;
     let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
     Ok(Site {
@@ -87,7 +91,8 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
         pages: OwnPages { has_console: is_on(&flags.served.devconsole), has_welcome: !recipe.is_websocketd },
         gate: Gate { origin: origin(recipe)? },
         framings,
-        subprotocols: subprotocols(flags.clients.subprotocol.as_ref())?,
+        takes_framings: takes_framings(flags),
+        subprotocols,
         subprotocol_warning: Once::new(),
         headers: headers(flags)?,
         socket,

@@ -30,3 +30,10 @@ impl Framings {
         self.offered.iter().copied().find(|framing| framing.subprotocol() == Some(subprotocol))
     }
 }
+
+/// Returns the framing that a subprotocol names, whether a program has it or not.
+pub(crate) fn named(subprotocol: &str) -> Option<Framing> {
+    use Framing::{Chunks, Json, JsonRpc, Length, Lines, Lsp, Nul, Tty};
+    let all = [Lines, Chunks, Json, Nul, Length, JsonRpc, Lsp, Tty];
+    all.into_iter().find(|framing| framing.subprotocol() == Some(subprotocol))
+}

@@ -27,7 +27,7 @@ fn words() -> Vec<String> {
 
 #[test]
 fn a_client_chooses_the_framing_by_its_subprotocol() {
-    let server = Server::shell(&["--framing=nul,lines,chunks", "--subprotocol=chat,wsd.json"], TELL, &[]);
+    let server = Server::shell(&["--framing=nul,lines,chunks", "--subprotocol=chat,wsd.own"], TELL, &[]);
     // The offers, the chosen one, and the framing: with nul, the newline of the program is text.
     let table = [
         ("", None, "nul"),
@@ -38,7 +38,8 @@ fn a_client_chooses_the_framing_by_its_subprotocol() {
         ("wsd.length, wsd.chunks, wsd.lines", Some("wsd.chunks"), "chunks"),
         ("chat, wsd.lines", Some("wsd.lines"), "lines"),
         ("chat", Some("chat"), "nul"),
-        ("wsd.json", Some("wsd.json"), "nul"),
+        ("wsd.own", Some("wsd.own"), "nul"),
+        ("wsd.json", None, "nul"),
         ("WSD.LINES, wsd.line, wsd.", None, "nul"),
     ];
     for (offers, chosen, framing) in table {
@@ -80,13 +81,53 @@ fn without_the_flag_no_framing_can_be_chosen() {
 }
 
 #[test]
-fn a_client_whose_framing_is_not_listed_is_told_of_with_the_flag() {
-    let server = Server::command(&["--framing=lines,nul"], &["cat"]);
+fn a_client_whose_framing_is_not_listed_is_told_of_with_a_flag_that_wsd_takes() {
+    let one = "this program has one framing: the client must not offer wsd.*";
+    let table: [(&[&str], &str, &str); 13] = [
+        (&["--framing=lines,nul"], "wsd.length", "add length to --framing"),
+        (&[], "wsd.nul", "add nul to --framing"),
+        (&["--framing=lines,nul"], "wsd.json", "at a path of its own, with --framing=json"),
+        (&["--pty"], "wsd.nul", one),
+        (&["--shared"], "wsd.nul", one),
+        (&["--shared=path", "--framing=length"], "wsd.nul", one),
+        (&["--acp"], "wsd.jsonrpc", one),
+        (&["--binary"], "wsd.nul", one),
+        (&["--passstderr"], "wsd.nul", one),
+        (&["--framing=json"], "wsd.nul", one),
+        (&["--shared"], "wsd.json", one),
+        (&[], "tty", "if the page has a terminal: serve the program with --pty"),
+        (&["--framing=lines"], "wsd.own", "--subprotocol=wsd.own"),
+    ];
+    for (flags, offer, want) in table {
+        let server = Server::command(flags, &["cat"]);
 
-    open(&server, "wsd.length");
+        open(&server, offer);
 
-    let line = server.expect_log("subprotocol not listed").text;
-    assert!(line.contains("offered=wsd.length") && line.contains("add length to --framing"), "{line}");
+        let line = server.expect_log("subprotocol not listed").text;
+        assert!(line.contains(&format!("offered={offer} ")) && line.contains(want), "{flags:?} {offer}: {line}");
+    }
+}
+
+#[test]
+fn a_subprotocol_that_promises_another_framing_than_the_program_has_is_exit_1() {
+    let table: [(&[&str], &str, &str); 6] = [
+        (&["--framing=length", "--subprotocol=chat,wsd.nul"], "it is a name of --framing", "add nul to --framing"),
+        (&["--subprotocol=wsd.lines"], "it is a name of --framing", "add lines to --framing"),
+        (&["--subprotocol=wsd.json"], "it is a name of --framing", "--framing=json is for"),
+        (&["--shared", "--subprotocol=wsd.nul"], "it is a name of --framing", "this program has one framing"),
+        (&["--acp", "--subprotocol=wsd.jsonrpc"], "it is a name of --framing", "this program has one framing"),
+        (&["--subprotocol=chat, tty"], "the messages of `tty` are those of a terminal", "add --pty"),
+    ];
+    for (flags, why, hint) in table {
+        let outcome = run(&[&["--port=0"], flags, &["cat"]].concat());
+
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{flags:?}: {outcome:?}");
+        let (message, advice) = outcome.stderr.split_once("\nhint: ").unwrap_or_default();
+        assert!(message.contains(why) && advice.contains(hint), "{flags:?}: {outcome:?}");
+    }
+    // What the program has may be named twice.
+    Server::command(&["--pty", "--subprotocol=tty"], &["cat"]);
+    Server::command(&["--framing=nul", "--subprotocol=wsd.nul"], &["cat"]);
 }
 
 #[test]
@@ -110,7 +151,7 @@ fn a_file_has_the_framings_of_a_route_as_a_text_or_a_list() {
 #[test]
 fn framings_that_cannot_go_with_other_flags_are_exit_1_with_the_reason() {
     let table: [(&[&str], &str); 9] = [
-        (&["--framing=lines,nul", "--shared"], "all clients share one program"),
+        (&["--framing=lines,nul", "--shared"], "all clients share one program, which has one framing"),
         (&["--framing=lines,nul", "--shared=path"], "all clients share one program"),
         (&["--framing=lines,lines", "--shared"], "all clients share one program"),
         (&["--framing=lines,json"], "events, not messages"),
