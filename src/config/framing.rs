@@ -79,6 +79,22 @@ pub(super) fn check_subprotocols(flags: &SiteFlags, names: &[String], framings: 
     Err(Error::new(message, hint).about(&flags.clients.subprotocol))
 }
 
+/// Drops the framing at the top of the file from a route with `pty` or `acp` of its own, and these two from a route with a
+/// framing of its own. `start` is where the table of the route starts.
+pub(super) fn drop_inherited_framing(flags: &mut SiteFlags, start: usize) {
+    let ProgramFlags { framing, acp, pty, .. } = &mut flags.programs;
+    let is_of_top = |at: Option<usize>| at.is_some_and(|at| at < start);
+    let is_own = |at: Option<usize>| at.is_some_and(|at| at >= start);
+    if [&*pty, &*acp].into_iter().flatten().any(|switch| switch.value && is_own(switch.at)) {
+        framing.take_if(|words| words.iter().all(|word| is_of_top(word.at)));
+    }
+    if framing.iter().flatten().any(|word| is_own(word.at)) {
+        for switch in [pty, acp] {
+            switch.take_if(|switch| is_of_top(switch.at));
+        }
+    }
+}
+
 /// Refuses a program whose messages are answers to one client, if several share it.
 fn check_answers(flags: &SiteFlags, given: &[Flag<FramingWord>]) -> Result<(), Error> {
     if flags.rooms.sharing() == SharingWord::Off {

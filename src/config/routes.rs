@@ -5,6 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 use super::{
     error::Error,
     file::{ConfigFile, Route},
+    framing::drop_inherited_framing,
     needs::drop_inherited,
     secrets,
     site::{Recipe, has_program, serves, site},
@@ -116,6 +117,9 @@ impl Plan {
         let flags = SiteFlags { served: route.flags.served.clone(), ..line.over(route.flags.clone()) };
         let mut recipe = Recipe { command: route.command.clone(), flags, is_websocketd: line.is_websocketd };
         let has_program = has_program(&recipe);
+        if let Some(start) = route.start {
+            drop_inherited_framing(&mut recipe.flags, start);
+        }
         drop_inherited(&mut recipe.flags, has_program, |at| route.start.is_some_and(|start| at >= Some(start)));
         if !serves(&recipe) {
             let message = "cannot serve the route: it has no `command`, `dir`, `staticdir` or `cgidir`";

@@ -171,6 +171,50 @@ fn framings_that_cannot_go_with_other_flags_are_exit_1_with_the_reason() {
 }
 
 #[test]
+fn a_route_with_a_terminal_or_an_agent_needs_no_framing_of_the_top() {
+    let tree = Tree::new();
+    let settings = "framing = \"nul\"\n\
+        [[route]]\npath = \"/terminal\"\ncommand = [\"stty\", \"size\"]\npty = true\n\
+        [[route]]\npath = \"/agent\"\ncommand = [\"echo\", \"{}\"]\nacp = true\n\
+        [[route]]\npath = \"/texts\"\ncommand = [\"echo\", \"a\"]\n";
+    tree.file("wsd.toml", settings);
+    let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
+
+    assert_eq!(server.connect("/terminal").bytes(7), b"24 80\r\n");
+    assert_eq!(server.connect("/agent").line(), "{}");
+    assert_eq!(server.connect("/texts").line(), "a\n");
+}
+
+#[test]
+fn a_route_with_a_framing_needs_no_terminal_or_agent_of_the_top() {
+    for top in ["pty = true", "acp = true"] {
+        let tree = Tree::new();
+        let route = "[[route]]\npath = \"/\"\ncommand = [\"echo\", \"a\"]\nframing = \"nul\"\n";
+        tree.file("wsd.toml", format!("{top}\n{route}"));
+        let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
+
+        assert_eq!(server.connect("/").line(), "a\n", "{top}");
+    }
+}
+
+#[test]
+fn a_framing_beside_a_terminal_or_an_agent_in_one_table_is_refused_on_its_line() {
+    let route = "[[route]]\npath = \"/\"\ncommand = [\"cat\"]\n";
+    for switch in ["pty = true", "acp = true"] {
+        for (settings, line) in [
+            (format!("{route}framing = \"nul\"\n{switch}\n"), "5"),
+            (format!("framing = \"nul\"\n{switch}\n{route}"), "2"),
+        ] {
+            let tree = Tree::new();
+            tree.file("wsd.toml", &settings);
+            let outcome = run(&["--port=0", "--config", &tree.path("wsd.toml")]);
+            let place = format!("wsd.toml:{line}: cannot combine");
+            assert!(outcome.status == Some(1) && outcome.stderr.contains(&place), "{settings}{outcome:?}");
+        }
+    }
+}
+
+#[test]
 fn a_word_that_is_no_framing_is_exit_2_on_the_command_line_and_1_in_a_file() {
     for list in ["", ",", "lines,", "lines,xml", "lines;nul"] {
         let outcome = run(&["--port=0", &format!("--framing={list}"), "cat"]);
