@@ -19,17 +19,27 @@ pub(super) fn describe(definition: &Command, error: &clap::Error, args: &[OsStri
     let (message, hint) = match error.kind() {
         ErrorKind::UnknownArgument => {
             let suggested = name(text(ContextKind::SuggestedArg));
-            let synonym = SYNONYMS.iter().find(|(other, _)| *other == flag.trim_start_matches('-'));
-            let hint = match synonym.map_or(suggested, |(_, own)| own) {
+            let foreign = flag.trim_start_matches('-');
+            let synonym = SYNONYMS.iter().find(|(other, _)| *other == foreign).map(|(_, own)| *own);
+            let advice = ADVICE.iter().find(|(other, _)| *other == foreign).map(|(_, hint)| (*hint).to_owned());
+            let hint = match synonym.unwrap_or(suggested) {
+                _ if advice.is_some() => advice.unwrap_or_default(),
                 similar if is_listed(definition, similar) => format!("did you mean `{similar}`?"),
                 _ => "use a flag that `wsd --help` lists".to_owned(),
             };
             (format!("unknown flag `{}`", as_written(flag, args)), hint)
         }
         ErrorKind::TooManyValues => (format!("unexpected value `{value}` for {flag}"), format!("write {flag} alone")),
+        ErrorKind::InvalidValue if value.is_empty() && is_list(flag, args) => {
+            (format!("invalid value for {flag}: an empty word"), "write words with one comma between two".to_owned())
+        }
         ErrorKind::InvalidValue if value.is_empty() => (format!("cannot use {flag} without a value"), look_up()),
         ErrorKind::InvalidValue => match error.get(ContextKind::ValidValue) {
-            Some(ContextValue::Strings(words)) => (format!("invalid value `{value}` for {flag}"), one_of(words)),
+            Some(ContextValue::Strings(words)) => {
+                let meant = meant_framing(value).filter(|_| flag == "--framing");
+                let hint = meant.map_or_else(|| one_of(words), |own| format!("did you mean `{own}`?"));
+                (format!("invalid value `{value}` for {flag}"), hint)
+            }
             _ => (format!("invalid value `{value}` for {flag}"), look_up()),
         },
         ErrorKind::ValueValidation => {
@@ -57,6 +67,58 @@ const SYNONYMS: [(&str, &str); 8] = [
     ("p", "--port"),
     ("tls", "--ssl"),
 ];
+
+/// Hints for names that are no flags of wsd, but protocols, framings, and flags of terminals.
+const ADVICE: [(&str, &str); 13] = [
+    ("cols", "the query sets the size of a terminal: /?cols=132&rows=50"),
+    ("columns", "the query sets the size of a terminal: /?cols=132&rows=50"),
+    ("json", "did you mean `--framing=json`?"),
+    ("json-rpc", "did you mean `--framing=jsonrpc`?"),
+    ("jsonrpc", "did you mean `--framing=jsonrpc`?"),
+    ("lsp", "did you mean `--framing=lsp`?"),
+    ("mcp", "did you mean `--framing=jsonrpc --subprotocol=mcp`?"),
+    ("nul", "did you mean `--framing=nul`?"),
+    ("null", "did you mean `--framing=nul`?"),
+    ("rows", "the query sets the size of a terminal: /?cols=132&rows=50"),
+    ("terminal", "did you mean `--pty`?"),
+    ("tty", "did you mean `--pty`?"),
+    ("writable", "terminals of --pty take input anyway; --readonly takes none"),
+];
+
+/// Words that one may take for framings, in any case, and how wsd spells them.
+const MEANT: [(&str, &str); 17] = [
+    ("acp", "--acp"),
+    ("binary", "--framing=chunks"),
+    ("chunks", "--framing=chunks"),
+    ("json", "--framing=json"),
+    ("json-lines", "--framing=jsonrpc"),
+    ("json-rpc", "--framing=jsonrpc"),
+    ("jsonl", "--framing=jsonrpc"),
+    ("jsonrpc", "--framing=jsonrpc"),
+    ("length", "--framing=length"),
+    ("lines", "--framing=lines"),
+    ("lsp", "--framing=lsp"),
+    ("mcp", "--framing=jsonrpc --subprotocol=mcp"),
+    ("ndjson", "--framing=jsonrpc"),
+    ("nul", "--framing=nul"),
+    ("null", "--framing=nul"),
+    ("pty", "--pty"),
+    ("raw", "--framing=chunks"),
+];
+
+/// Returns the flags for a word that one may take for a framing.
+pub(crate) fn meant_framing(word: &str) -> Option<&'static str> {
+    MEANT.iter().find(|(other, _)| word.eq_ignore_ascii_case(other)).map(|(_, own)| *own)
+}
+
+/// Whether the value of a flag has commas, as of a list.
+fn is_list(flag: &str, args: &[OsString]) -> bool {
+    let words: Vec<_> = args.iter().skip(1).filter_map(|word| word.to_str()).collect();
+    let is_flag = |word: &str| word.trim_start_matches('-') == flag.trim_start_matches('-');
+    let apart = words.windows(2).filter(|pair| is_flag(pair[0])).map(|pair| pair[1]);
+    let joined = words.iter().filter_map(|word| word.split_once('=')).filter(|(name, _)| is_flag(name));
+    apart.chain(joined.map(|(_, value)| value)).any(|value| value.contains(','))
+}
 
 /// Whether `wsd --help` lists this flag.
 fn is_listed(definition: &Command, flag: &str) -> bool {

@@ -2,7 +2,12 @@
 
 use std::{ffi::OsStr, ops::Deref};
 
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser, ValueParser, ValueParserFactory};
+use clap::{
+    Arg, Command,
+    builder::{
+        OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser, ValueParserFactory,
+    },
+};
 use serde::{Deserialize, Deserializer, de::Error};
 use toml::{Spanned, Value as Toml};
 
@@ -60,7 +65,26 @@ impl<T: FlagValue> ValueParserFactory for Flag<T> {
         if T::WORDS.is_empty() {
             return ValueParser::new(OsStringValueParser::new().try_map(move |word| read(&word)));
         }
-        ValueParser::new(PossibleValuesParser::new(T::WORDS).try_map(move |word| read(word.as_ref())))
+        let words = ValidWords(PossibleValuesParser::new(T::WORDS));
+        ValueParser::new(words.try_map(move |word| read(word.as_ref())))
+    }
+}
+
+/// Reads one of the valid words. In a list with commas, blanks around it do not matter.
+#[derive(Clone)]
+struct ValidWords(PossibleValuesParser);
+
+impl TypedValueParser for ValidWords {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        let is_list = arg.is_some_and(|arg| arg.get_value_delimiter().is_some());
+        let word = value.to_str().filter(|_| is_list).map_or(value, |word| word.trim().as_ref());
+        self.0.parse_ref(command, arg, word)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        self.0.possible_values()
     }
 }
 

@@ -8,7 +8,8 @@ use toml::{Spanned, Table};
 
 use super::{error::Error, keys::in_keys};
 use crate::cli::{
-    self, CommandLine, server::Flags, site::SiteFlags, site::read as subject, types::CommandWords, value::Flag,
+    self, CommandLine, error::meant_framing, server::Flags, site::SiteFlags, site::read as subject,
+    types::CommandWords, value::Flag,
 };
 use crate::worker::advice;
 
@@ -162,7 +163,9 @@ fn invalid(table: &DeTable<'_>, error: &toml::de::Error) -> Error {
     let got = error.message().rsplit_once("got `").map(|(_, got)| got.trim_end_matches('`'));
     let is_of_switch = error.message().contains("true or false");
     let is_quoted = got.is_some_and(|got| got.parse::<f64>().is_ok() || is_of_switch && got.parse::<bool>().is_ok());
+    let meant = got.and_then(meant_framing).filter(|_| key == "framing");
     let hint = match key {
+        _ if meant.is_some() => &format!("add {} instead", meant.unwrap_or_default()),
         "command" => "write a list of words: command = [\"cat\", \"-n\"]",
         "path" => "write a path: path = \"/chat\"",
         _ if is_quoted => "remove the quotes",

@@ -98,6 +98,16 @@ fn an_unknown_flag_gets_the_hint_of_a_listed_one() {
         ("--listen=x", "did you mean `--address`?"),
         ("-p", "did you mean `--port`?"),
         ("--histori=1", "did you mean `--history`?"),
+        ("--mcp", "did you mean `--framing=jsonrpc --subprotocol=mcp`?"),
+        ("--lsp", "did you mean `--framing=lsp`?"),
+        ("--json", "did you mean `--framing=json`?"),
+        ("--jsonrpc", "did you mean `--framing=jsonrpc`?"),
+        ("--nul", "did you mean `--framing=nul`?"),
+        ("--terminal", "did you mean `--pty`?"),
+        ("--tty", "did you mean `--pty`?"),
+        ("--writable", "terminals of --pty take input anyway; --readonly takes none"),
+        ("--cols=90", "the query sets the size of a terminal: /?cols=132&rows=50"),
+        ("--rows=90", "the query sets the size of a terminal: /?cols=132&rows=50"),
         // Its nearest is a hidden flag.
         ("--generat=x", "use a flag that `wsd --help` lists"),
     ];

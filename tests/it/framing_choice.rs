@@ -215,6 +215,51 @@ fn a_framing_beside_a_terminal_or_an_agent_in_one_table_is_refused_on_its_line()
 }
 
 #[test]
+fn a_word_that_is_nearly_a_framing_gets_the_flags_that_are_meant() {
+    let table = [
+        ("json-rpc", "--framing=jsonrpc"),
+        ("JSON", "--framing=json"),
+        ("ndjson", "--framing=jsonrpc"),
+        ("null", "--framing=nul"),
+        ("binary", "--framing=chunks"),
+        ("acp", "--acp"),
+        ("pty", "--pty"),
+        ("mcp", "--framing=jsonrpc --subprotocol=mcp"),
+        ("Lines", "--framing=lines"),
+    ];
+    for (word, own) in table {
+        let outcome = run(&["--port=0", &format!("--framing={word}"), "cat"]);
+        let hint = format!("\nhint: did you mean `{own}`?\n");
+        assert!(outcome.status == Some(2) && outcome.stderr.ends_with(&hint), "{word}: {outcome:?}");
+    }
+    for (word, keys) in [("json-rpc", "add `framing = \"jsonrpc\"` instead"), ("acp", "add `acp = true` instead")] {
+        let tree = Tree::new();
+        tree.file("wsd.toml", format!("framing = \"{word}\"\n"));
+        let outcome = run(&["--port=0", "--config", &tree.path("wsd.toml"), "cat"]);
+        assert!(outcome.stderr.ends_with(&format!("\nhint: {keys}\n")), "{word}: {outcome:?}");
+    }
+}
+
+#[test]
+fn blanks_in_a_list_of_framings_do_not_matter_and_an_empty_word_is_named() {
+    let server = Server::command(&["--framing=lines, nul "], &["cat"]);
+    open(&server, "wsd.nul");
+
+    for list in ["lines,", ",", "lines,,nul"] {
+        for arguments in
+            [&["--port=0", &format!("--framing={list}"), "cat"][..], &["--port=0", "--framing", list, "cat"]]
+        {
+            let outcome = run(arguments);
+            assert!(
+                outcome.stderr.contains("invalid value for --framing: an empty word\nhint: "),
+                "{list}: {outcome:?}"
+            );
+        }
+    }
+    assert!(run(&["--port=0", "--framing=", "cat"]).stderr.contains("cannot use --framing without a value"));
+}
+
+#[test]
 fn a_word_that_is_no_framing_is_exit_2_on_the_command_line_and_1_in_a_file() {
     for list in ["", ",", "lines,", "lines,xml", "lines;nul"] {
         let outcome = run(&["--port=0", &format!("--framing={list}"), "cat"]);
