@@ -60,8 +60,9 @@ pub(crate) struct ServedFlags {
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Programs")]
 pub(crate) struct ProgramFlags {
-    /// Choose how messages are delimited on stdin and stdout: chunks are raw bytes, json has client IDs; of several words,
-    /// separated by commas, a client chooses one by the subprotocol wsd.WORD [default: lines]
+    /// Choose how messages are delimited on stdin and stdout: chunks are raw bytes, json has client IDs, nul is texts that end
+    /// with NUL, length is bytes after their length, jsonrpc is JSON-RPC in lines (MCP), lsp is language servers; of several
+    /// words, separated by commas, a client chooses one by the subprotocol wsd.WORD [default: lines]
     #[arg(long, value_name = "HOW", action = ArgAction::Set, value_delimiter = ',')]
     #[serde(default, deserialize_with = "listed")]
     pub(crate) framing: Option<Vec<Flag<FramingWord>>>,
@@ -167,7 +168,8 @@ pub(crate) struct AnswerFlags {
     #[arg(long, value_name = "HEADER")]
     #[serde(default, deserialize_with = "repeated")]
     pub(crate) header: Option<Vec<Flag<String>>>,
-    /// Add this header to responses that open a WebSocket; repeatable
+    /// Add this header to responses that open a WebSocket; CGI variables may be in its value, as in 'X-Session: ${UNIQUE_ID}';
+    /// repeatable
     #[arg(long, value_name = "HEADER")]
     #[serde(default, deserialize_with = "repeated")]
     pub(crate) header_ws: Option<Vec<Flag<String>>>,
