@@ -2,6 +2,7 @@
 # An ACP agent that says every prompt back, word by word. It needs no library.
 # wsd --acp ./examples/acp.py
 import json
+import signal
 import sys
 
 UNKNOWN = {"error": {"code": -32601, "message": "unknown method"}}
@@ -23,7 +24,13 @@ METHODS = {
     "session/new": lambda params: {"sessionId": "the-only-one"},
     "session/prompt": lambda params: prompt(params["sessionId"], params["prompt"]),
 }
-for request in map(json.loads, sys.stdin):
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # end quietly on Ctrl-C
+for line in sys.stdin:
+    try:
+        request = json.loads(line)
+    except ValueError:
+        send(id=None, error={"code": -32700, "message": "not JSON"})
+        continue
     if "id" in request:  # otherwise it is a notification, which has no response
         method = METHODS.get(request["method"])
         send(id=request["id"], **({"result": method(request["params"])} if method else UNKNOWN))

@@ -6,6 +6,8 @@
 import curses
 import locale
 import math
+import signal
+import sys
 import textwrap
 import time
 
@@ -55,6 +57,7 @@ LEFT, RIGHT, UP, DOWN = (-1, 0), (1, 0), (0, -1), (0, 1)
 STEPS = {curses.KEY_LEFT: LEFT, curses.KEY_RIGHT: RIGHT, curses.KEY_UP: UP, curses.KEY_DOWN: DOWN}
 STEPS |= {ord(key): step for keys, step in [("ha", LEFT), ("ld", RIGHT), ("kw", UP), ("js", DOWN)] for key in keys}
 
+CONTROL_C = 3
 SIGHT = 8  # tiles, that the lantern shows
 CALM_SECONDS = 120  # without a key: then nothing moves, and nothing is sent
 LAMP = next((row.index("L"), y) for y, row in enumerate(ISLAND) if "L" in row)
@@ -175,6 +178,7 @@ def draw(screen, game):
 
 
 def play(screen):
+    curses.raw()  # Ctrl-C is a key, so that the screen is restored
     curses.curs_set(0)
     curses.use_default_colors()
     for colour in range(RED, WHITE + 1):
@@ -185,7 +189,7 @@ def play(screen):
         is_calm = time.monotonic() - last > CALM_SECONDS
         screen.timeout(-1 if is_calm else 300)
         key = screen.getch()  # KEY_RESIZE is one, too
-        if key == ord("q"):
+        if key in (ord("q"), CONTROL_C):
             return game
         if key == -1:
             game.wait()
@@ -195,9 +199,9 @@ def play(screen):
             game.walk(STEPS[key])
 
 
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+if not sys.stdin.isatty() or not sys.stdout.isatty():
+    sys.exit("adventure.py needs a terminal: wsd --pty ./examples/adventure.py")
 locale.setlocale(locale.LC_ALL, "")
-try:
-    ended = curses.wrapper(play)
-    print("The lamp is lit: well done!" if ended.ship else "The lamp stays dark. Come back soon!")
-except KeyboardInterrupt:
-    pass
+ended = curses.wrapper(play)
+print("The lamp is lit: well done!" if ended.ship else "The lamp stays dark. Come back soon!")

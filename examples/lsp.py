@@ -25,7 +25,11 @@ def messages(stream):
             if length > BYTES_MAX:
                 sys.exit(f"a message has at most {BYTES_MAX} bytes")
         elif header == b"\r\n":
-            yield json.loads(stream.read(length))
+            try:
+                yield json.loads(stream.read(length))
+            except ValueError:
+                error = {"code": -32700, "message": "not JSON"}
+                send({"jsonrpc": "2.0", "id": None, "error": error}, sys.stdout.buffer)
 
 
 def send(message, stream):

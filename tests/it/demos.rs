@@ -179,6 +179,28 @@ fn the_adventure_plays_in_a_terminal_of_any_size() {
     }
 }
 
+#[test]
+fn the_adventure_says_that_it_needs_a_terminal_and_ends_quietly_on_control_c() {
+    let Some(server) = terminal("adventure.py") else { return };
+    let mut client = server.connect("/");
+    // Before it draws, Ctrl-C is a signal.
+    let mut drawn = Vec::new();
+    while !String::from_utf8_lossy(&drawn).contains("You carry") {
+        drawn.extend(client.frame().payload);
+    }
+    client.text("hhll\x03");
+    let (text, close) = screen(&mut client);
+    assert!(text.contains("The lamp stays dark.") && !text.contains("Traceback"), "{text}");
+    assert_eq!(close.code, Some(1000));
+
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/adventure.py");
+    let server = Server::command(&[], &[path.to_str().unwrap()]);
+    let (lines, close) = server.connect("/").rest();
+    assert_eq!((lines.len(), close.code), (0, Some(4001)));
+    let line = server.expect_log("worker stderr").text;
+    assert!(line.contains("needs a terminal: wsd --pty"), "{line}");
+}
+
 /// A program of `examples/` with a terminal for each client, where Python is installed.
 fn terminal(name: &str) -> Option<Server> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);

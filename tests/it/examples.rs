@@ -1,10 +1,10 @@
 //! Every program in `examples/`, behind `wsd`, where its interpreter is installed.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -225,6 +225,52 @@ fn the_mcp_server_counts_words_and_knows_no_other_method() {
     assert_eq!((&counted["id"], &counted["result"]["content"][0]["text"]), (&7.into(), &"2".into()));
     let unknown = ask(r#"{"id":"x","method":"prompts/list"}"#);
     assert_eq!((&unknown["id"], &unknown["error"]["code"]), (&"x".into(), &(-32601).into()));
+}
+
+/// Runs an example of Python, sends it half of a value, and returns its answer after the interrupt that follows.
+fn after_half_a_value(name: &str) -> (String, String) {
+    let mut child =
+        Command::new(path(name)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"{\"id\":1,\n").unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut answer = String::new();
+    output.read_line(&mut answer).unwrap();
+
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    child.wait().unwrap();
+    (answer, said)
+}
+
+#[test]
+fn the_examples_of_jsonrpc_answer_half_a_value_and_leave_quietly_on_an_interrupt() {
+    if !has("python3") {
+        return;
+    }
+    for name in ["mcp.py", "acp.py"] {
+        let (answer, said) = after_half_a_value(name);
+
+        let answer: Value = serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{name}: {error}: {said}"));
+        assert_eq!((&answer["id"], &answer["error"]["code"]), (&Value::Null, &(-32700).into()), "{name}");
+        assert_eq!(said, "", "{name}");
+    }
+}
+
+#[test]
+fn the_example_of_a_language_server_answers_half_a_value() {
+    if !["python3", "pylsp"].into_iter().all(has) {
+        return;
+    }
+    let server = Server::command(&["--framing=lsp"], &[path("lsp.py").to_str().unwrap()]);
+    let mut client = server.connect("/");
+
+    client.text("{");
+
+    let answer: Value = serde_json::from_str(&client.line()).unwrap();
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&Value::Null, &(-32700).into()));
 }
 
 #[test]
