@@ -22,6 +22,8 @@ const count = document.querySelector('#count');
 
 /** The version of the text that the server has; 0 until it has one. */
 let version = 0;
+/** The version whose problems are shown. */
+let checked = 0;
 let pause;
 
 const socket = new WsdSocket('./lsp');
@@ -35,6 +37,7 @@ socket.onmessage = ({ data }) => {
   else if (message?.method === 'textDocument/publishDiagnostics') receive(message.params);
 };
 socket.onstate = ({ detail }) => {
+  if (detail.name !== 'open' && checked !== version) forget();
   if (detail.name !== 'connecting') document.querySelector('#missing').hidden = detail.code !== MISSING;
 };
 follow(socket);
@@ -50,9 +53,19 @@ function open() {
   send({ method: 'textDocument/didOpen', params: { textDocument } });
 }
 
+/** Shows no problems, because nobody has checked the text. */
+function forget() {
+  marks.textContent = '';
+  count.textContent = 'Not checked yet';
+  list.replaceChildren();
+}
+
 /** Sends the whole text, as one change. */
 function change() {
-  if (version === 0 || socket.readyState !== WsdSocket.OPEN) return;
+  if (version === 0 || socket.readyState !== WsdSocket.OPEN) {
+    forget();
+    return;
+  }
   version += 1;
   const params = { textDocument: { uri: URI, version }, contentChanges: [{ text: text.value }] };
   send({ method: 'textDocument/didChange', params });
@@ -70,6 +83,7 @@ text.addEventListener('scroll', () => {
 /** Shows the problems, unless they are those of an older text. */
 function receive({ version: theirs, diagnostics }) {
   if (theirs !== undefined && theirs !== version) return;
+  checked = version;
   const problems = diagnostics.map(locate).sort((one, other) => one.start - other.start);
   count.textContent = problems.length === 1 ? '1 problem' : `${problems.length || 'No'} problems`;
   list.replaceChildren(...problems.slice(0, PROBLEMS_MAX).map(row));

@@ -61,6 +61,25 @@ fn a_new_session_checks_the_text_that_is_on_the_page() {
 }
 
 #[test]
+fn a_text_that_nobody_checks_has_no_verdict() {
+    if !has("pylsp") {
+        return;
+    }
+    let Some((mut browser, mut demos)) = one() else { return };
+    demos.open(&mut browser, "lsp.html");
+    browser.expect_text("#problems", "undefined name 'nane'");
+    paste(&mut browser, "print(1)\n");
+    browser.expect_text("#count", "No problems");
+
+    demos.server.stop();
+    browser.expect("document.querySelector('#state').dataset.state !== 'open'");
+    paste(&mut browser, "print(nmae)\n");
+
+    browser.expect_text("#count", "Not checked yet");
+    assert_eq!(texts(&mut browser, "#problems li"), json!([]));
+}
+
+#[test]
 fn the_marks_are_scrolled_with_the_text() {
     if !has("pylsp") {
         return;
