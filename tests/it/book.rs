@@ -110,6 +110,41 @@ fn the_pages_wsd_commands_serve() {
 }
 
 #[test]
+fn the_commands_with_terminals_serve_where_their_programs_are_installed() {
+    for (page, least) in [("docs/terminals.md", 4), ("examples/README.md", 2)] {
+        // tmux would outlive the test.
+        let commands: Vec<_> = commands(&text(page)).into_iter().filter(|command| !command.contains("tmux")).collect();
+        assert!(commands.len() >= least, "{page}: {commands:?}");
+        for command in commands {
+            let programs =
+                ["bash", "top", "vim"].into_iter().filter(|program| command.contains(&format!(" {program}")));
+            assert!(!programs.clone().all(has) || served(&command), "{page}: {command}");
+        }
+    }
+}
+
+#[test]
+fn the_files_of_the_page_with_a_terminal_are_named() {
+    let page = text("docs/terminals.md");
+    let mut files = vec!["terminal.html".to_owned()];
+    let mut next = 0;
+    while let Some(file) = files.get(next).cloned() {
+        next += 1;
+        assert!(file.starts_with("xterm/") || page.contains(&format!("`{file}`")), "docs/terminals.md: {file}");
+        if file.starts_with("xterm/") {
+            continue;
+        }
+        let text = text(&format!("static/{file}"));
+        let quoted = ["href=\"", "src=\"", "from './"].into_iter().flat_map(|before| text.split(before).skip(1));
+        let names = quoted.map(|rest| rest.split(['"', '\'']).next().unwrap().to_owned());
+        let own: Vec<_> =
+            names.filter(|name| root().join("static").join(name).is_file() && !files.contains(name)).collect();
+        files.extend(own);
+    }
+    assert!(files.len() > 9, "{files:?}");
+}
+
+#[test]
 fn no_page_shows_a_command_that_no_test_runs() {
     let ci = text(".ci/run") + &text("tests/it/descendants.rs");
     for page in book() {
