@@ -24,6 +24,7 @@ use crate::{
     answer::{redirect::Target, service::Service},
     cli::{self, Answer},
     config::{self, Settings},
+    connect,
     event::Event,
     limits::{CERTIFICATE_LOOK, DRAIN},
     log,
@@ -54,15 +55,16 @@ const INVALID_FLAG: u8 = 2;
 /// The exit status when wsd cannot start with its settings: an address is in use.
 const CANNOT_START: u8 = 3;
 
-/// Runs wsd with `args`, the name of the program first, until a signal ends it. Returns the exit status.
+/// Runs wsd with `args`, the name of the program first, to its end: as the client for the word `connect`, otherwise as the server.
+/// Returns the exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<_> = args.into_iter().collect();
+    if let Some(line) = cli::connect::parse(&args) {
+        return line.map_or_else(answer, |line| connect::run(&line));
+    }
     let command_line = match cli::parse(args) {
         Ok(command_line) => command_line,
-        Err(Answer::Text(text)) => {
-            say(&mut io::stdout(), &text);
-            return ExitCode::SUCCESS;
-        }
-        Err(Answer::Wrong(text)) => return fail(INVALID_FLAG, &text.trim_end()),
+        Err(instead) => return answer(instead),
     };
     let settings = match config::settings(command_line) {
         Ok(settings) => settings,
@@ -104,6 +106,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     // wsd does not wait for longer: a name server or a disk may not answer.
     runtime.shutdown_timeout(BLOCKED_MAX);
     status
+}
+
+/// Prints the text or the error that stands in place of a valid command line. Returns the exit status.
+fn answer(instead: Answer) -> ExitCode {
+    match instead {
+        Answer::Text(text) => {
+            say(&mut io::stdout(), &text);
+            ExitCode::SUCCESS
+        }
+        Answer::Wrong(text) => fail(INVALID_FLAG, &text.trim_end()),
+    }
 }
 
 /// Makes an event loop on `threads` threads (`--threads`).

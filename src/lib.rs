@@ -21,8 +21,9 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 16 | `fuzzing`, only for tests and fuzz targets |
-//! | 15 | `daemon` |
+//! | 17 | `fuzzing`, only for tests and fuzz targets |
+//! | 16 | `daemon` |
+//! | 15 | `connect`: the client, `wsd connect` |
 //! | 14 | `reload` |
 //! | 13 | `config` |
 //! | 12 | `server` |
@@ -78,6 +79,7 @@ mod cli;
 mod client;
 mod close;
 mod config;
+mod connect;
 mod daemon;
 mod event;
 mod framing;

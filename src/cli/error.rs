@@ -7,15 +7,35 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+/// A reason to exit instead of serving.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Text for standard output, and success: `--help`, `--version`.
+    Text(String),
+    /// An error for standard error.
+    Wrong(String),
+}
+
+/// Returns the answer to an error of clap; the texts of `--help` and `--version` are errors to it.
+pub(super) fn answer(definition: &Command, error: &clap::Error, args: &[OsString]) -> Answer {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            Answer::Text(error.render().to_string().trim_end().to_owned() + "\n")
+        }
+        _ => Answer::Wrong(describe(definition, error, args)),
+    }
+}
+
 /// Returns the message and the hint of an error that clap found in `args`, as `definition` has the flags.
-pub(super) fn describe(definition: &Command, error: &clap::Error, args: &[OsString]) -> String {
+fn describe(definition: &Command, error: &clap::Error, args: &[OsString]) -> String {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
         Some(ContextValue::Strings(texts)) => texts.first().map_or("", String::as_str),
         _ => "",
     };
     let (flag, value) = (name(text(ContextKind::InvalidArg)), text(ContextKind::InvalidValue));
-    let look_up = || format!("look up {flag} in `wsd --help`");
+    let help = if definition.get_name() == "wsd connect" { "wsd connect --help" } else { "wsd --help" };
+    let look_up = || format!("look up {flag} in `{help}`");
     let (message, hint) = match error.kind() {
         ErrorKind::UnknownArgument => {
             let suggested = name(text(ContextKind::SuggestedArg));
@@ -25,7 +45,7 @@ pub(super) fn describe(definition: &Command, error: &clap::Error, args: &[OsStri
             let hint = match synonym.unwrap_or(suggested) {
                 _ if advice.is_some() => advice.unwrap_or_default(),
                 similar if is_listed(definition, similar) => format!("did you mean `{similar}`?"),
-                _ => "use a flag that `wsd --help` lists".to_owned(),
+                _ => format!("use a flag that `{help}` lists"),
             };
             (format!("unknown flag `{}`", as_written(flag, args)), hint)
         }
@@ -56,7 +76,7 @@ pub(super) fn describe(definition: &Command, error: &clap::Error, args: &[OsStri
     format!("{message}\nhint: {hint}")
 }
 
-/// The names that other servers give to flags of wsd.
+/// The names that other servers and clients give to flags of wsd.
 const SYNONYMS: [(&str, &str); 8] = [
     ("bind", "--address"),
     ("ca", "--sslca"),

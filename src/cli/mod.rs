@@ -9,24 +9,28 @@
 #![expect(clippy::doc_markdown, reason = "the doc comments of flags are the text of `--help`")]
 #![expect(rustdoc::broken_intra_doc_links, reason = "brackets in the text of `--help` are not links")]
 
+pub(crate) mod connect;
 pub(crate) mod error;
 mod generate;
 mod page;
 pub(crate) mod server;
 pub(crate) mod site;
+mod split;
 pub(crate) mod types;
 pub(crate) mod value;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, ValueHint, error::ErrorKind};
+use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, ValueHint};
 
-use error::describe;
+pub(crate) use error::Answer;
+use error::answer;
 use generate::{GeneratedWord, generate};
 use server::Flags;
+use split::split;
 use types::{CommandWords, RouteWords};
-use value::{Flag, FlagValue};
+use value::Flag;
 
 /// Turns any program that reads standard input and writes standard output into a WebSocket service.
 ///
@@ -36,12 +40,13 @@ use value::{Flag, FlagValue};
 #[command(
     name = "wsd",
     version,
-    override_usage = "wsd [FLAGS] COMMAND [ARGS]\n       wsd [FLAGS] --dir=DIR",
+    override_usage = "wsd [FLAGS] COMMAND [ARGS]\n       wsd [FLAGS] --dir=DIR\n       wsd connect [FLAGS] URL [COMMAND [ARGS]]",
     args_override_self = true,
     disable_help_flag = true,
     disable_version_flag = true,
     max_term_width = 80,
-    after_help = "Flags end at COMMAND; the words after it are its arguments.\nExit status: 0 stopped by a signal, 1 invalid \
+    after_help = "Flags end at COMMAND; the words after it are its arguments.\n`wsd connect --help` tells of the client. A program \
+                  that is called connect is run as ./connect, or after --.\nExit status: 0 stopped by a signal, 1 invalid \
                   configuration, 2 invalid flag, 3 cannot start."
 )]
 struct Definition {
@@ -106,15 +111,6 @@ impl CommandLine {
     }
 }
 
-/// A reason to exit instead of serving.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// Text for standard output, and success: `--help`, `--version`.
-    Text(String),
-    /// An error for standard error.
-    Wrong(String),
-}
-
 /// Reads the arguments; the first is the name of the program.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandLine, Answer> {
     let args: Vec<_> = args.into_iter().collect();
@@ -176,49 +172,4 @@ fn last_switch(definition: &Command, flag: Option<&OsString>) -> Option<String> 
             && argument.is_require_equals_set()
     };
     definition.get_arguments().find(is_switch).map(|_| flag.to_owned())
-}
-
-fn answer(definition: &Command, error: &clap::Error, args: &[OsString]) -> Answer {
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            Answer::Text(error.render().to_string().trim_end().to_owned() + "\n")
-        }
-        _ => Answer::Wrong(describe(definition, error, args)),
-    }
-}
-
-/// Separates the flags from COMMAND and its arguments, and gives each flag its long spelling.
-fn split(definition: &Command, args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<OsString>) {
-    let mut args = args.into_iter();
-    let mut flags: Vec<OsString> = args.next().into_iter().collect();
-    while let Some(word) = args.next() {
-        let Some(flag) = word.to_str().filter(|word| word.starts_with('-') && *word != "-" && *word != "--") else {
-            let is_border = word == "--";
-            let command = (!is_border).then_some(word).into_iter().chain(args).collect();
-            return (flags, command);
-        };
-        let body = flag.strip_prefix("--").or_else(|| flag.strip_prefix('-')).unwrap_or(flag);
-        let body = match body.split_once('=') {
-            // These flags print a text and exit, unless their value is false.
-            Some((name @ ("h" | "help" | "version" | "license"), value)) => match bool::of_word(value.as_ref()) {
-                Some(true) => name,
-                Some(false) => continue,
-                None => body,
-            },
-            _ => body,
-        };
-        let body = if body == "h" { "help" } else { body };
-        let takes_next = definition.get_arguments().any(|argument| {
-            argument.get_long() == Some(body)
-                && argument.get_action().takes_values()
-                && argument.get_num_args().is_none_or(|count| count.min_values() > 0)
-        });
-        let mut word = OsString::from(format!("--{body}"));
-        if takes_next && let Some(value) = args.next() {
-            word.push("=");
-            word.push(value);
-        }
-        flags.push(word);
-    }
-    (flags, Vec::new())
 }

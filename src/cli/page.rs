@@ -14,20 +14,29 @@ Flags are spelled as in Go and websocketd: `-port 8080`, `--port=8080`, `--binar
 words after it are its arguments. Most flags are also keys of the [file](configuration.md) of `--config`, without the dashes.
 ";
 
-/// Returns the page in Markdown: a table for each heading of `--help`.
-pub(super) fn page(definition: &mut Command) -> String {
-    definition.build();
+/// The text above the table of the client.
+const CLIENT: &str = "The [client](connect.md) has no file. Its flags may stand before the URL or after it.\n\n";
+
+/// Returns the page in Markdown: a table for each heading of `--help`, and one for the flags of the client.
+pub(super) fn page(server: &mut Command, client: &mut Command) -> String {
     let mut page = HEAD.to_owned();
+    append(server, "", &mut page);
+    append(client, CLIENT, &mut page);
+    page
+}
+
+/// Appends a table for each heading of a command, each below `text`.
+fn append(definition: &mut Command, text: &str, page: &mut String) {
+    definition.build();
     let mut heading = None;
     for flag in definition.get_arguments().filter(|flag| !flag.is_hide_set()) {
         if heading != flag.get_help_heading() {
             heading = flag.get_help_heading();
             let title = heading.unwrap_or("Other");
-            let _ = write!(page, "\n## {title}\n\n| flag | meaning |\n|---|---|\n");
+            let _ = write!(page, "\n## {title}\n\n{text}| flag | meaning |\n|---|---|\n");
         }
         let _ = writeln!(page, "| `{}` | {} |", spelling(flag), meaning(flag));
     }
-    page
 }
 
 /// Spells a flag with the name of its value, as `--help` does.

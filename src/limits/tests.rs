@@ -30,7 +30,7 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 36] = [
+    let table: [(&str, &[String], &[String]); 39] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("the columns or rows of a terminal", &[WINDOW_MAX.to_string()], &[]),
@@ -83,6 +83,9 @@ fn the_documented_limits_are_these() {
             &["each minute".to_owned()],
         ),
         ("bytes that wait for a reader of the log", &[bytes(LOG_BYTES_MAX)], &[]),
+        ("a server's message to `wsd connect`", &[bytes(CONNECT_MESSAGE_BYTES_MAX)], &[]),
+        ("an attempt of `wsd connect`", &[seconds(CONNECT_TIME_MAX)], &[]),
+        ("the client's program after a close", &[seconds(CONNECT_PROGRAM_END)], &[seconds(CONNECT_PROGRAM_TERM)]),
     ];
 
     let rows = rows();

@@ -174,7 +174,7 @@ fn unfit_pair(options: &TlsOptions, x509: &X509Certificate<'_>, cause: &Error) -
 }
 
 /// Reads the certificates of a PEM file; fails if it has none.
-fn read_certs(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn read_certs(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     check_readable(flag, path)?;
     let bad = |cause: &dyn fmt::Display| TlsError {
         message: format!("cannot read certificates from `{}` of {flag}: {cause}", path.display()),
@@ -187,7 +187,7 @@ fn read_certs(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, T
 }
 
 /// Reads the private key of a PEM file.
-fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+pub(crate) fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     check_readable("--sslkey", path)?;
     PrivateKeyDer::from_pem_file(path).map_err(|cause| {
         let is_encrypted = fs::read_to_string(path).is_ok_and(|text| text.contains("ENCRYPTED"));

@@ -11,10 +11,11 @@ use crate::harness::server::{Server, run, wsd};
 use crate::harness::skip::has;
 use crate::harness::websocket::{Client, Frame, TEXT};
 
-/// The flags as `--help` has them: rows of a table.
+/// The flags as `--help` of the server and of the client has them: rows of a table.
 fn flags() -> Vec<String> {
     let mut rows: Vec<String> = Vec::new();
-    for line in run(&["--help"]).stdout.lines() {
+    let help = [run(&["--help"]).stdout, run(&["connect", "--help"]).stdout].concat();
+    for line in help.lines() {
         if let Some(flag) = line.strip_prefix("      --") {
             let (flag, text) = flag.split_once("  ").unwrap_or((flag, ""));
             rows.push(format!("| `--{flag}` | {}", text.trim()));

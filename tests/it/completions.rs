@@ -13,9 +13,9 @@ fn generated(what: &str) -> String {
     outcome.stdout
 }
 
-/// The flags of `--help`, without their dashes.
+/// The flags of `--help` of the server and of the client, without their dashes.
 fn flags() -> Vec<String> {
-    let help = run(&["--help"]).stdout;
+    let help = [run(&["--help"]).stdout, run(&["connect", "--help"]).stdout].concat();
     let flags = help.lines().filter_map(|line| line.strip_prefix("      --"));
     flags.map(|flag| flag.split([' ', '[']).next().unwrap().to_owned()).collect()
 }
@@ -86,12 +86,14 @@ fn bash_completes_flags_and_their_words() {
         lines.sort();
         lines
     };
-    let table: [(&[&str], &[&str]); 5] = [
+    let table: [(&[&str], &[&str]); 7] = [
         (&["--check", "--port", "1", "--unix"], &["--unixsocket"]),
         (&["--check", "--loglevel", "a"], &["access"]),
         (&["--check", "--framing", ""], &["chunks", "json", "jsonrpc", "length", "lines", "lsp", "nul"]),
         (&["--check", "--slow", "d"], &["drop"]),
         (&["--check", "--config", "some-fi"], &["some-file"]),
+        (&["connect", "--w"], &["--wait"]),
+        (&["connect", "--sslca", "some-fi"], &["some-file"]),
     ];
     for (words, want) in table {
         assert_eq!(complete(words), want, "{words:?}");

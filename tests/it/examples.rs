@@ -15,7 +15,7 @@ use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, Client, Close, Frame};
 
 /// The examples and what runs them.
-const EXAMPLES: [(&str, &str); 18] = [
+const EXAMPLES: [(&str, &str); 19] = [
     ("calculator.sh", "bc"),
     ("counter.awk", "awk"),
     ("counter.c", "cc"),
@@ -29,6 +29,7 @@ const EXAMPLES: [(&str, &str); 18] = [
     ("filter.sh", "grep"),
     ("follow.sh", "tail"),
     ("greeter.sh", "sh"),
+    ("guest.sh", "sh"),
     ("lengths.py", "python3"),
     ("mcp.py", "python3"),
     ("names.sh", "jq"),

@@ -16,6 +16,8 @@ mod churn;
 mod client;
 mod completions;
 mod config;
+mod connect;
+mod connect_pty;
 mod console;
 mod demos;
 mod descendants;

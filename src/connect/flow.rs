@@ -1,0 +1,113 @@
+//! The facts of a session that both of its directions share.
+
+use std::{cell::Cell, future::pending, time::Duration};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::end::Finish;
+use crate::{cli::connect::Wait, limits::CONNECT_WAIT};
+
+/// The time between two looks whether a program that has ended has left output.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The time that nothing more comes of a program that has ended, if another process holds its output open.
+const OUTPUT_REST: Duration = Duration::from_millis(500);
+
+/// The state of both directions. They run in one task.
+#[derive(Debug)]
+pub(super) struct Flow {
+    /// The time of the last message of the server that was written.
+    message_at: Cell<Instant>,
+    /// The time of the last sign of life of the server.
+    heard_at: Cell<Instant>,
+    /// Whether a message of the server is being written. The client does not read the server then.
+    is_writing: Cell<bool>,
+    /// The time since which the client waits for input; `None` while it sends.
+    reading_since: Cell<Option<Instant>>,
+    /// Whether any input has come.
+    has_input: Cell<bool>,
+    /// Whether the input has ended and was sent.
+    has_ended: Cell<bool>,
+    ended: Notify,
+}
+
+impl Flow {
+    /// Returns the state at the start of a session.
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            message_at: Cell::new(now),
+            heard_at: Cell::new(now),
+            is_writing: Cell::new(false),
+            reading_since: Cell::new(None),
+            has_input: Cell::new(false),
+            has_ended: Cell::new(false),
+            ended: Notify::new(),
+        }
+    }
+
+    /// Notes a frame of the server.
+    pub(super) fn hear(&self) {
+        self.heard_at.set(Instant::now());
+    }
+
+    /// Notes that a message of the server is being written, or has been.
+    pub(super) fn write(&self, is_writing: bool) {
+        self.is_writing.set(is_writing);
+        self.message_at.set(Instant::now());
+        self.hear();
+    }
+
+    /// Notes that the client waits for input.
+    pub(super) fn await_input(&self) {
+        self.reading_since.set(Some(Instant::now()));
+    }
+
+    /// Notes that input has come.
+    pub(super) fn take_input(&self) {
+        self.reading_since.set(None);
+        self.has_input.set(true);
+    }
+
+    /// Notes that the input has ended, and that the server's end has it all.
+    pub(super) fn end_input(&self) {
+        if self.has_ended.replace(true) {
+            return;
+        }
+        self.message_at.set(Instant::now());
+        self.ended.notify_one();
+    }
+
+    /// Whether the server has been silent for `limit`. While the client does not read it, silence proves nothing.
+    pub(super) fn is_silent_for(&self, limit: Duration) -> bool {
+        !self.is_writing.get() && self.heard_at.get().elapsed() >= limit
+    }
+
+    /// Returns once the client is to close after the end of its input.
+    pub(super) async fn patience(&self, wait: Option<Wait>) -> Finish {
+        self.ended.notified().await;
+        let limit = match wait {
+            Some(Wait::Silence(limit)) => limit,
+            None if self.has_input.get() => CONNECT_WAIT,
+            Some(Wait::Close) | None => pending().await,
+        };
+        loop {
+            let until = if self.is_writing.get() { Instant::now() } else { self.message_at.get() } + limit;
+            if !self.is_writing.get() && until <= Instant::now() {
+                return Finish::Done;
+            }
+            sleep_until(until.max(Instant::now() + Duration::from_millis(1))).await;
+        }
+    }
+
+    /// Returns once all output of a program that has ended was sent.
+    pub(super) async fn input_taken(&self) {
+        let is_quiet = || self.reading_since.get().is_some_and(|since| since.elapsed() >= OUTPUT_REST);
+        while !self.has_ended.get() && !is_quiet() {
+            sleep(LOOK).await;
+        }
+    }
+}

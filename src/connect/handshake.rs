@@ -1,0 +1,149 @@
+//! The opening handshake (RFC 6455, section 4.1): the request, and why a server refuses it.
+
+use data_encoding::BASE64;
+use tokio_tungstenite::{
+    WebSocketStream, client_async_with_config,
+    tungstenite::{
+        Error,
+        client::IntoClientRequest as _,
+        error::{ProtocolError, SubProtocolError},
+        handshake::client::{Request, Response},
+        http::{HeaderName, HeaderValue, Uri, header},
+        protocol::WebSocketConfig,
+    },
+};
+
+use super::{destination::Destination, dial::ByteStream, error::ConnectError, tls::explained};
+use crate::{
+    cli::connect::ConnectFlags,
+    framing::Framing,
+    limits::{CONNECT_MESSAGE_BYTES_MAX, FRAME_BYTES_MAX},
+};
+
+/// The client's end of a WebSocket.
+pub(super) type ClientSocket = WebSocketStream<ByteStream>;
+
+/// Characters of the server's text in an error.
+const TEXT_CHARS_MAX: usize = 300;
+
+/// Returns the request for a session.
+pub(super) fn request(server: &Destination, flags: &ConnectFlags) -> Result<Request, ConnectError> {
+    let uri: Uri = format!("ws://{}{}", server.authority, server.resource)
+        .parse()
+        .map_err(|cause| ConnectError::new(format!("invalid URL: {cause}")))?;
+    let mut request = uri.into_client_request().map_err(|cause| ConnectError::new(format!("invalid URL: {cause}")))?;
+    let headers = request.headers_mut();
+    let mut set = |flag: &str, name: HeaderName, value: &str| match HeaderValue::from_str(value) {
+        // A server may have another name than the URL.
+        Ok(value) if name == header::HOST => {
+            headers.insert(name, value);
+            Ok(())
+        }
+        Ok(value) => {
+            headers.append(name, value);
+            Ok(())
+        }
+        Err(_) => {
+            Err(ConnectError::new(format!("invalid value for {flag}: it has characters that no header may have")))
+        }
+    };
+    if let Some(credentials) = &server.credentials {
+        set("the URL", header::AUTHORIZATION, &format!("Basic {}", BASE64.encode(credentials.as_bytes())))?;
+    }
+    if let Some(origin) = &flags.origin {
+        set("--origin", header::ORIGIN, origin)?;
+    }
+    let tty = crate::cli::value::is_on(&flags.pty).then(|| Framing::Tty.subprotocol()).flatten();
+    let named = flags.subprotocol.iter().flat_map(|names| names.0.iter().map(|name| name.trim()));
+    let offered: Vec<_> = tty.into_iter().chain(named).collect();
+    if !offered.is_empty() {
+        set("--subprotocol", header::SEC_WEBSOCKET_PROTOCOL, &offered.join(", "))?;
+    }
+    for line in &flags.header {
+        let invalid = || {
+            ConnectError::new(format!("invalid value `{}` for --header", line.value))
+                .hint("write it as --header='Name: value'")
+        };
+        let (name, value) = line.split_once(':').ok_or_else(invalid)?;
+        let name: HeaderName = name.trim().parse().map_err(|_| invalid())?;
+        if is_of_handshake(&name) {
+            let taken = format!("cannot set {name} with --header: the handshake sets it");
+            return Err(ConnectError::new(taken).hint("leave it out; --subprotocol offers subprotocols"));
+        }
+        set("--header", name, value.trim())?;
+    }
+    Ok(request)
+}
+
+/// Whether the handshake itself sets this header.
+fn is_of_handshake(name: &HeaderName) -> bool {
+    [header::CONNECTION, header::UPGRADE].contains(name) || name.as_str().starts_with("sec-websocket-")
+}
+
+/// Asks for a session on a byte stream.
+pub(super) async fn open(wire: ByteStream, request: Request, place: &str) -> Result<ClientSocket, ConnectError> {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(16 << 10)
+        .write_buffer_size(FRAME_BYTES_MAX)
+        .max_message_size(Some(CONNECT_MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(CONNECT_MESSAGE_BYTES_MAX));
+    let is_tty = request.headers().get(header::SEC_WEBSOCKET_PROTOCOL).is_some_and(|offered| offered == "tty");
+    let opened = client_async_with_config(request, wire, Some(config)).await;
+    opened.map(|(socket, _)| socket).map_err(|error| refused(place, error, is_tty))
+}
+
+/// Describes why there is no session.
+fn refused(place: &str, error: Error, is_tty: bool) -> ConnectError {
+    let doing = format!("cannot open a session at {place}");
+    match error {
+        Error::Http(response) => answered(&doing, &response),
+        Error::Io(cause) => explained(&doing, &cause)
+            .unwrap_or_else(|| ConnectError::passing(format!("{doing}: the connection broke: {cause}"))),
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol)) if is_tty => {
+            ConnectError::new(format!("{doing}: it is no terminal"))
+                .hint("serve the program with wsd --pty, or connect without --pty")
+        }
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol)) => {
+            ConnectError::new(format!("{doing}: the server chose none of the subprotocols"))
+                .hint("offer one that the server takes, or none")
+        }
+        Error::Protocol(ProtocolError::HandshakeIncomplete) => {
+            ConnectError::passing(format!("{doing}: the server closed the connection without an answer"))
+                .hint("use wss:// if the server speaks TLS")
+        }
+        Error::Protocol(ProtocolError::HttparseError(_)) => {
+            ConnectError::new(format!("{doing}: the server does not speak HTTP")).hint("check host and port")
+        }
+        other => ConnectError::new(format!("{doing}: the answer is not one of a WebSocket server: {other}"))
+            .hint("check host, port and path"),
+    }
+}
+
+/// Describes an answer that opens no session, with the text of the server.
+fn answered(doing: &str, response: &Response) -> ConnectError {
+    let status = response.status();
+    let text = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+    let is_plain =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && *line != status.to_string());
+    let text: String =
+        lines.collect::<Vec<_>>().join(" ").chars().take(TEXT_CHARS_MAX).filter(|c| !c.is_control()).collect();
+    let told = if is_plain && !text.is_empty() { format!(": {text}") } else { String::new() };
+    let error = ConnectError::new(format!("{doing}: the server answered {status}{told}"));
+    let location = response.headers().get(header::LOCATION).and_then(|place| place.to_str().ok());
+    match status.as_u16() {
+        200..=299 => error.hint("check the path: no WebSocket is there"),
+        300..=399 => match location {
+            Some(place) => error.hint(format!("use the URL to which it redirects: {place}")),
+            None => error,
+        },
+        401 => error.hint("name the user in the URL, ws://USER:PASSWORD@HOST/, or use --header='Authorization: ...'"),
+        403 => error.hint("set --origin to an origin that the server admits"),
+        404 => error.hint("check the path of the URL"),
+        408 | 425 | 429 | 502..=504 => {
+            let error = if told.is_empty() { error.hint("try again later; --retry does") } else { error };
+            error.that_may_pass()
+        }
+        _ => error,
+    }
+}
