@@ -59,6 +59,11 @@ pub(crate) trait Client {
     /// Returns a number that changes whenever the client takes bytes that waited for it.
     fn progress(&self) -> u64;
 
+    /// Whether the client is away and may return. It takes nothing, but it has not ended.
+    fn is_away(&self) -> bool {
+        false
+    }
+
     /// Keeps the connection alive. Ready when the client has been silent for too long.
     ///
     /// `is_read` is whether the session reads the client at present. If it does not, silence proves nothing.
@@ -89,4 +94,67 @@ pub(crate) trait Client {
 
     /// Gives the client time to take what waits for it and to answer the close, and then closes the connection.
     fn finish(self, shutdown: &Shutdown) -> impl Future<Output = ()> + Send;
+}
+
+/// A client in a box, for one that would make the task of its session large.
+impl<C: Client + Send> Client for Box<C> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Option<Departure>> {
+        C::poll_read(self, cx, on)
+    }
+
+    fn append(&mut self, piece: Piece<'_>) {
+        C::append(self, piece);
+    }
+
+    fn append_batch(&mut self, batch: &Arc<Batch>) {
+        C::append_batch(self, batch);
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        C::poll_flush(self, cx)
+    }
+
+    fn progress(&self) -> u64 {
+        C::progress(self)
+    }
+
+    fn is_away(&self) -> bool {
+        C::is_away(self)
+    }
+
+    fn poll_upkeep(&mut self, cx: &mut Context<'_>, is_read: bool) -> Poll<()> {
+        C::poll_upkeep(self, cx, is_read)
+    }
+
+    fn probe(&mut self, cx: &mut Context<'_>) -> bool {
+        C::probe(self, cx)
+    }
+
+    fn held(&self) -> (usize, usize) {
+        C::held(self)
+    }
+
+    fn forget_messages(&mut self) {
+        C::forget_messages(self);
+    }
+
+    fn begin_close(&mut self, is_reachable: bool) {
+        C::begin_close(self, is_reachable);
+    }
+
+    fn send_close(&mut self, cx: &mut Context<'_>, close: Option<&Close>) {
+        C::send_close(self, cx, close);
+    }
+
+    fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Infallible> {
+        C::poll_closing(self, cx)
+    }
+
+    fn discard(&mut self) {
+        C::discard(self);
+    }
+
+    async fn finish(self, shutdown: &Shutdown) {
+        C::finish(*self, shutdown).await;
+    }
 }

@@ -31,6 +31,9 @@ impl Close {
     /// 1013: try again later (IANA's registry).
     pub(crate) const TRY_LATER: u16 = 1013;
 
+    /// 4409: the client has returned over another connection (`wsd.resume.1`).
+    pub(crate) const TAKEN_OVER: u16 = 4409;
+
     /// Returns a close with a code and a reason.
     pub(crate) fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { code: Some(code), reason: reason.into() }

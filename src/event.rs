@@ -49,6 +49,12 @@ events! {
     info SessionEnded = "session ended" {
         conn: u64, end: &'a str, status: Option<u16>, code: u16, secs: &'a str, input as "in": u64, output as "out": u64
     }
+    /// The connection of a resumable session was lost; the session waits for its client.
+    info SessionDetached = "session detached" { conn: u64 }
+    /// A client returned to its session, after `away` milliseconds.
+    info SessionResumed = "session resumed" { conn: u64, peer: Peer, away: u64, replayed: u64 }
+    /// A client did not return to its session in time.
+    info SessionExpired = "session expired" { conn: u64 }
     /// A client sent a message that its framing drops; once a session.
     warn MessageIgnored = "message ignored" { conn: u64, why: &'a str }
     /// wsd refused a request for a session, a script or a file.

@@ -13,7 +13,9 @@
 //!                     session::end::End → close, log; worker::stop ends the process group
 //! ```
 //!
-//! Between the two nothing is queued: see `backlog`. Only rooms have queues, and all that waits is bounded: see `budget`.
+//! A client that may return (`--resume`) is a `resume::client` around a socket, or around none while it is away.
+//!
+//! Between the two nothing is queued: see `backlog`. Only rooms and clients that may return have queues, and all that waits is bounded: see `budget`.
 //!
 //! # The layers
 //!
@@ -30,7 +32,7 @@
 //! | 11 | `answer` |
 //! | 10 | `http` |
 //! | 9 | `session` |
-//! | 8 | `room` |
+//! | 8 | `room`, `resume` |
 //! | 7 | `worker`, `socket` |
 //! | 6 | `partner`: one end of a session |
 //! | 5 | `client`: the other end |
@@ -93,6 +95,7 @@ mod message;
 mod partner;
 mod peer;
 mod reload;
+mod resume;
 mod room;
 mod server;
 mod session;

@@ -51,6 +51,17 @@ pub(crate) const LINE_BYTES_HELD: usize = 64 << 10;
 /// the next line of the log.
 pub(crate) const STDERR_LINE_BYTES_MAX: usize = 4 << 10;
 
+/// Bytes of messages that wsd keeps for a client by default (`--replay`), until the client acknowledges them (`--resume`). Then
+/// the program waits; in a room the client misses the oldest messages.
+pub(crate) const REPLAY_BYTES_MAX: usize = 1 << 20;
+
+/// Time after which wsd acknowledges a message of a client that can return (`--resume`).
+pub(crate) const ACK_DELAY: Duration = Duration::from_secs(1);
+/// Bytes of messages that wsd acknowledges at once; see [`ACK_DELAY`].
+pub(crate) const ACK_BYTES: usize = 64 << 10;
+/// Messages that wsd acknowledges at once; see [`ACK_DELAY`].
+pub(crate) const ACK_MESSAGES: u32 = 256;
+
 /// Time between the pings of a session by default (`--pingms`). Below the 60 s after which proxies drop a silent connection.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(30);
 

@@ -56,6 +56,27 @@ impl Draft {
         result
     }
 
+    /// Adds bytes to the unfinished message at the end.
+    pub(crate) fn extend(&mut self, payload: &[u8]) {
+        self.payloads.extend_from_slice(payload);
+    }
+
+    /// Ends the unfinished message, except its last `rest` bytes: they begin the next one.
+    pub(crate) fn finish(&mut self, kind: Kind, rest: usize) {
+        self.ends.push((kind, self.payloads.len() - rest));
+    }
+
+    /// Returns the unfinished message at the end.
+    pub(crate) fn unfinished(&self) -> &[u8] {
+        &self.payloads[self.ends.last().map_or(0, |(_, end)| *end)..]
+    }
+
+    /// Gives back the memory that it does not use.
+    pub(crate) fn shrink(&mut self) {
+        self.payloads.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
     /// Whether there is no message.
     pub(crate) fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -91,6 +112,12 @@ impl Draft {
         self.ends.len()
     }
 
+    /// Returns the message at `index`.
+    pub(crate) fn get(&self, index: usize) -> (Kind, &[u8]) {
+        let (kind, end) = self.ends[index];
+        (kind, &self.payloads[end - self.len_at(index)..end])
+    }
+
     /// Returns the bytes of the message at `index`.
     pub(crate) fn len_at(&self, index: usize) -> usize {
         self.ends[index].1 - if index == 0 { 0 } else { self.ends[index - 1].1 }
@@ -103,7 +130,8 @@ impl Draft {
         }
         let counted = budget.hold(self.held());
         self.ends.shrink_to_fit();
-        Batch { messages: self, budget: budget.clone(), encoded: OnceLock::new(), _counted: counted }
+        let (encoded, has_nul_text) = (OnceLock::new(), OnceLock::new());
+        Batch { messages: self, budget: budget.clone(), encoded, has_nul_text, _counted: counted }
     }
 }
 
@@ -113,6 +141,7 @@ pub(crate) struct Batch {
     messages: Draft,
     budget: Budget,
     encoded: OnceLock<Bytes>,
+    has_nul_text: OnceLock<bool>,
     _counted: Counted,
 }
 
@@ -120,6 +149,13 @@ impl Batch {
     /// Returns the messages as frames of a WebSocket. The first call makes them with `encode`.
     pub(crate) fn frames(&self, encode: impl FnOnce(&Self) -> Vec<u8>) -> Bytes {
         self.encoded.get_or_init(|| self.budget.bytes(encode(self))).clone()
+    }
+
+    /// Whether a text among the messages begins with U+0000.
+    pub(crate) fn has_nul_text(&self) -> bool {
+        *self
+            .has_nul_text
+            .get_or_init(|| self.messages().any(|(kind, payload)| kind == Kind::Text && payload.first() == Some(&0)))
     }
 }
 

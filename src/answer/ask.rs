@@ -15,11 +15,12 @@ use super::{
 use crate::{
     http::{
         gate::Visitor,
-        handshake::is_wanted,
+        handshake::{is_wanted, take_offer},
         page::Body,
         path::{decode, is_clean},
         refusal::Refusal,
     },
+    resume::offer::{Returning, is_return},
     shutdown::Shutdown,
     worker::{
         environ::{CgiFacts, Facts, variables},
@@ -46,6 +47,8 @@ pub(crate) struct Ask {
     pub(super) redirect: Option<Target>,
     /// Yields the connection once it is upgraded; `None` unless the request asks for a WebSocket and the site has programs.
     pub(super) upgrade: Option<OnUpgrade>,
+    /// The session to which the client wants to return. Its token is in no header of `request`.
+    pub(super) returning: Option<Returning>,
     /// The CGI script that was found for it before it passed the gate.
     pub(super) script: Option<Script>,
 }
@@ -77,8 +80,21 @@ impl Ask {
         let site = Arc::clone(site);
         let is_upgrade = redirect.is_none() && site.scripts.is_some() && is_wanted(request.headers());
         let upgrade = is_upgrade.then(|| hyper::upgrade::on(&mut request));
+        let returning = take_offer(request.headers_mut(), is_return).map(|offer| Returning::parse(&offer));
         let (request, body) = request.into_parts();
-        Self { routes, site, base, shutdown, request, path, body: Some(body), redirect, upgrade, script: None }
+        Self {
+            routes,
+            site,
+            base,
+            shutdown,
+            request,
+            path,
+            body: Some(body),
+            redirect,
+            upgrade,
+            returning,
+            script: None,
+        }
     }
 
     /// Whether the path is canonical ([`is_clean`]); wsd serves nothing at any other path.

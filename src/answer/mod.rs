@@ -19,6 +19,7 @@ pub(crate) mod scripts;
 pub(crate) mod service;
 pub(crate) mod site;
 pub(crate) mod sources;
+mod subprotocol;
 mod websocket;
 mod welcome;
 mod window;

@@ -17,6 +17,7 @@ use crate::{
     http::{gate::Visitor, refusal::Refusal},
     partner::Partner as _,
     peer::Connection,
+    resume::Overflow,
     room::{
         member::Member,
         registry::{NotJoined, Rooms, Sharing},
@@ -42,34 +43,60 @@ pub(super) enum SessionPartner {
     Member(Box<Member>),
 }
 
-impl SessionPartner {
-    /// Does every step that can fail, in this order: path, fork limit, program. `subprotocol` is for the program,
-    /// `framing` for a process of the client's own.
-    ///
-    /// Returns the partner, and the user's headers of the 101.
-    pub(super) async fn start(
-        ask: &Ask,
-        visitor: &Visitor,
-        subprotocol: Option<&str>,
-        framing: Framing,
-    ) -> Result<(Self, HeaderMap), Refusal> {
+/// The program of a session, before it starts.
+pub(super) struct Start {
+    script: Script,
+    id: String,
+    environment: Vec<Variable>,
+}
+
+impl Start {
+    /// Finds the program at the path. `subprotocol` is for it.
+    pub(super) async fn prepare(ask: &Ask, visitor: &Visitor, subprotocol: Option<&str>) -> Result<Self, Refusal> {
         let script = ask.site.scripts.as_ref().and_then(|scripts| scripts.find(&ask.path, ask.base.bytes));
         let mut script = script.ok_or_else(|| no_program(ask))?;
         if let Stdio::Terminal(size) = &mut script.program.stdio {
             *size = window(ask.request.uri.query().unwrap_or_default())?;
         }
-        let (id, launcher, connection) = (unique_id(), &ask.site.launcher, &visitor.connection);
+        let id = unique_id();
         let environment = ask.environment(visitor, &script, &id, CgiFacts::default(), subprotocol).await;
-        let headers = ask.site.headers.websocket(&environment, connection);
+        Ok(Self { script, id, environment })
+    }
+
+    /// Returns the user's headers of the 101.
+    pub(super) fn headers(&self, ask: &Ask, visitor: &Visitor) -> HeaderMap {
+        ask.site.headers.websocket(&self.environment, &visitor.connection)
+    }
+
+    /// Starts the program within the fork limit, or joins its room. `framing` is for a process of the client's own.
+    pub(super) async fn partner(
+        self,
+        ask: &Ask,
+        visitor: &Visitor,
+        framing: Framing,
+    ) -> Result<SessionPartner, Refusal> {
+        let Self { script, id, environment } = self;
+        let (launcher, connection) = (&ask.site.launcher, &visitor.connection);
         if let Some(rooms) = &ask.site.rooms {
             launcher.check_budget()?;
             let member = join(ask, connection, rooms, &script, id, &environment).await?;
-            return Ok((Self::Member(Box::new(member)), headers));
+            return Ok(SessionPartner::Member(Box::new(member)));
         }
         let permit = launcher.admit().await?;
         let (worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
         let process = Process::new(connection.clone(), worker, permit, framing, &launcher.process);
-        Ok((Self::Process(Box::new(process)), headers))
+        Ok(SessionPartner::Process(Box::new(process)))
+    }
+}
+
+impl SessionPartner {
+    /// Returns the policy for output that a client who can return does not take.
+    pub(super) fn overflow(&self) -> Overflow {
+        match self {
+            Self::Process(_) => Overflow::Block,
+            Self::Member(member) if member.is_waited_for() => Overflow::DropWhileAway,
+            Self::Member(_) => Overflow::Drop,
+        }
     }
 
     /// Runs the session with the client that `client` makes; the owner counts the bytes that wait in the session. `path` is

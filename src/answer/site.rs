@@ -6,6 +6,7 @@ use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, scripts::Scri
 use crate::{
     framing::choice::Framings,
     http::{gate::Gate, headers::Headers, path::Root},
+    resume::ResumeOptions,
     room::registry::Rooms,
     socket::SocketOptions,
 };
@@ -39,6 +40,8 @@ pub(crate) struct Site {
     pub(crate) is_eager: bool,
     /// The options of WebSockets.
     pub(crate) socket: SocketOptions,
+    /// The settings of sessions to which clients can return; `None` if they cannot.
+    pub(crate) resume: Option<Arc<ResumeOptions>>,
     /// Starts programs.
     pub(crate) launcher: Launcher,
 }

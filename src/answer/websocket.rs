@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use hyper::{
     Response, StatusCode,
-    header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
+    header::{CONNECTION, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
     upgrade::OnUpgrade,
 };
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    partner::{SessionPartner, no_program},
+    partner::{SessionPartner, Start, no_program},
     routes::Routes,
     site::Site,
+    subprotocol::{Subprotocol, choose},
 };
 use crate::{
+    budget::Owner,
+    client::Client,
     event::Event,
     framing::{Framing, choice::named},
     http::{
@@ -24,7 +27,13 @@ use crate::{
         page::{Body, text_body},
     },
     peer::Connection,
-    socket::Socket,
+    resume::{
+        ResumeOptions,
+        client::Resumable,
+        door::{Arrival, Claim},
+        offer::{Returning, application},
+    },
+    socket::{Socket, stream::Stream},
 };
 
 /// Answers a request for a WebSocket, whose handshake has been checked. A 101 begins a session.
@@ -32,22 +41,68 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     if ask.upgrade.is_none() {
         return Ok(None);
     }
-    let headers = &ask.request.headers;
-    let (framings, listed) = (&ask.site.framings, &ask.site.subprotocols);
-    let chosen = handshake::subprotocol(headers, |name| framings.chosen(name).is_some());
-    let framing = chosen.and_then(|name| framings.chosen(name)).unwrap_or(framings.default());
-    let is_listed = |offer: &str| listed.iter().any(|name| name == offer);
-    let subprotocol = chosen.or_else(|| handshake::subprotocol(headers, is_listed));
-    if let (None, Some(first)) = (subprotocol, handshake::first_offer(headers)) {
-        ask.site.subprotocol_warning.call_once(|| warn_of_offer(&ask.site, visitor, first));
+    let (site, headers) = (Arc::clone(&ask.site), &ask.request.headers);
+    let Subprotocol { offer, name, framing, resume } = choose(&site, headers);
+    if let (None, Some(first)) = (offer, handshake::first_offer(headers)) {
+        ask.site.subprotocol_warning.call_once(|| warn_of_offer(&site, visitor, first));
     }
-    let (partner, own_headers) = SessionPartner::start(ask, visitor, subprotocol, framing).await?;
-    let mut response = switching_protocols(&handshake::accept(headers), subprotocol);
-    response.headers_mut().extend(own_headers);
+    let returning = resume.map(|resume| Returnee::find(ask, visitor, resume));
+    let start = Start::prepare(ask, visitor, name).await?;
+    let mut response = switching_protocols(&handshake::accept(headers), offer);
+    response.headers_mut().extend(start.headers(ask, visitor));
+    if let Some(Returnee::Known(claim, got)) = returning {
+        let Some(upgrade) = ask.upgrade.take() else { return Ok(None) };
+        deliver(ask, visitor.connection.clone(), upgrade, claim, got);
+        return Ok(Some(HttpAnswer::Page(response)));
+    }
+    let partner = start.partner(ask, visitor, framing).await?;
     // A refusal leaves the upgrade in its place: the page depends on it.
     let Some(upgrade) = ask.upgrade.take() else { return Ok(None) };
-    run(ask, visitor.connection.clone(), upgrade, partner);
+    let connection = visitor.connection.clone();
+    match (resume, returning) {
+        (Some(resume), Some(Returnee::New { binding, is_lost })) => {
+            let (conn, overflow, shutdown) = (connection.id, partner.overflow(), ask.shutdown.clone());
+            let resume = Arc::clone(resume);
+            run(ask, connection, upgrade, partner, move |stream, early, owner| {
+                let (socket, door) = (Socket::new(stream, early, &resume.socket, owner), resume.doors.open(binding));
+                Box::new(Resumable::new(conn, socket, door, (&resume, overflow), (owner, &shutdown), is_lost))
+            });
+        }
+        _ => run(ask, connection, upgrade, partner, move |stream, early, owner| {
+            Socket::new(stream, early, &site.socket, owner)
+        }),
+    }
     Ok(Some(HttpAnswer::Page(response)))
+}
+
+/// A client that can return, or does.
+enum Returnee {
+    /// It has no session, or none that is known; then `is_lost`.
+    New { binding: u64, is_lost: bool },
+    /// Its session waits for it, and it has this number of messages.
+    Known(Claim, u64),
+}
+
+impl Returnee {
+    /// Claims the session to which the client wants to return, if wsd has it for this path, origin and user.
+    fn find(ask: &Ask, visitor: &Visitor, resume: &ResumeOptions) -> Self {
+        let origin = ask.request.headers.get(ORIGIN).map(HeaderValue::as_bytes);
+        let binding = resume.doors.binding(&ask.path, origin, &visitor.user);
+        let claim = ask.returning.as_ref().and_then(|Returning { token, got }| {
+            Some(Self::Known(resume.doors.claim(token.as_ref()?, binding, *got)?, *got))
+        });
+        claim.unwrap_or(Self::New { binding, is_lost: ask.returning.is_some() })
+    }
+}
+
+/// Hands the connection to the session, once hyper has sent the 101.
+fn deliver(ask: &Ask, connection: Connection, upgrade: OnUpgrade, claim: Claim, got: u64) {
+    ask.shutdown.spawn(async move {
+        // Fails if the client leaves before the 101; it may return again.
+        let Ok(upgraded) = upgrade.await else { return };
+        let (stream, early) = into_stream(upgraded);
+        claim.deliver(Arrival { got, stream, early, connection });
+    });
 }
 
 /// Refuses a WebSocket to a site without programs if another site has some: a file is no answer to it. Without any program,
@@ -68,6 +123,7 @@ fn has_programs(routes: &Routes) -> bool {
 /// Warns of a client that offers only subprotocols that are not listed: many such clients give up after the 101.
 fn warn_of_offer(site: &Site, visitor: &Visitor, offered: &str) {
     let hint = &match named(offered) {
+        _ if application(offered).is_some() => "to let clients return to their sessions: --resume=60".to_owned(),
         None => format!("if the program speaks it: --subprotocol={offered}"),
         Some(Framing::Tty) => "if the page has a terminal: serve the program with --pty".to_owned(),
         Some(_) if !site.takes_framings => "this program has one framing: the client must not offer wsd.*".to_owned(),
@@ -80,8 +136,14 @@ fn warn_of_offer(site: &Site, visitor: &Visitor, offered: &str) {
 }
 
 /// Spawns the session, which begins once hyper has sent the 101.
-fn run(ask: &Ask, connection: Connection, upgrade: OnUpgrade, partner: SessionPartner) {
-    let (site, shutdown) = (Arc::clone(&ask.site), ask.shutdown.clone());
+fn run<C: Client + Send>(
+    ask: &Ask,
+    connection: Connection,
+    upgrade: OnUpgrade,
+    partner: SessionPartner,
+    client: impl FnOnce(Stream, Vec<u8>, &Owner) -> C + Send + 'static,
+) {
+    let shutdown = ask.shutdown.clone();
     let path = ask.request.uri.path().to_owned();
     ask.shutdown.spawn(async move {
         let upgraded = tokio::select! {
@@ -92,8 +154,7 @@ fn run(ask: &Ask, connection: Connection, upgrade: OnUpgrade, partner: SessionPa
         // Fails if the client leaves before the 101; dropping the process kills its worker.
         let Ok(upgraded) = upgraded else { return };
         let (stream, early) = into_stream(upgraded);
-        let socket = |owner: &_| Socket::new(stream, early, &site.socket, owner);
-        partner.run(&connection, path, socket, &shutdown).await;
+        partner.run(&connection, path, |owner: &_| client(stream, early, owner), &shutdown).await;
     });
 }
 

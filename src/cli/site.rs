@@ -140,6 +140,14 @@ pub(crate) struct ClientFlags {
     /// Ping each client at this interval, in milliseconds; 0 sends no pings [default: 30000]
     #[arg(long, value_name = "MS")]
     pub(crate) pingms: Option<Flag<Millis>>,
+    /// Keep a session for this many seconds after its connection is lost, for clients that can return, such as wsd.js; 0 keeps
+    /// none [default: 0]
+    #[arg(long, value_name = "SECS")]
+    pub(crate) resume: Option<Flag<SecsFromZero>>,
+    /// With --resume, keep up to this many bytes of messages that a client has not acknowledged; beyond, the program waits
+    /// [default: 1048576]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) replay: Option<Flag<usize>>,
     /// Accept these subprotocols, separated by commas; wsd chooses the first of the client's that is among them
     #[arg(long, value_name = "NAMES")]
     pub(crate) subprotocol: Option<Flag<Items>>,

@@ -42,6 +42,12 @@ fn idle(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
         let hint = "add --pty, or remove --readonly";
         found.push(IdleFlag { at, message, hint, remove: |flags| flags.programs.readonly = None });
     }
+    let has_resume = flags.clients.resume.as_deref().is_some_and(|secs| !secs.0.is_zero());
+    if let Some(at) = place(&flags.clients.replay).filter(|_| !has_resume) {
+        let message = "cannot use --replay without --resume: without it no client returns";
+        let hint = "add --resume=60, or remove --replay";
+        found.push(IdleFlag { at, message, hint, remove: |flags| flags.clients.replay = None });
+    }
     found
 }
 

@@ -27,6 +27,7 @@ use crate::{
         value::Flag,
     },
     limits::{BUFFER_BYTES_MAX, FORKS_MAX},
+    resume::door::Doors,
 };
 
 /// The current sites. Builds the next ones from new settings.
@@ -34,6 +35,8 @@ use crate::{
 pub(crate) struct Plan {
     admission: Admission,
     budget: Budget,
+    /// The doors of sessions, which stay when settings change.
+    doors: Doors,
     sites: Vec<Built>,
     /// The files that wsd never serves.
     guards: Vec<Arc<Guard>>,
@@ -52,14 +55,16 @@ struct Built {
 impl Default for Plan {
     fn default() -> Self {
         let admission = Admission::new(None);
-        Self { admission, budget: Budget::new(None), sites: Vec::new(), guards: Vec::new(), gone: Vec::new() }
+        let (budget, doors) = (Budget::new(None), Doors::default());
+        Self { admission, budget, doors, sites: Vec::new(), guards: Vec::new(), gone: Vec::new() }
     }
 }
 
 impl Plan {
     /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms.
     pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile) -> Result<Routes, Error> {
-        let mut next = Self { admission: self.admission.clone(), budget: self.budget.clone(), ..Self::default() };
+        let (admission, budget, doors) = (self.admission.clone(), self.budget.clone(), self.doors.clone());
+        let mut next = Self { admission, budget, doors, ..Self::default() };
         let routes = routes(line, file);
         for route in &routes {
             next.add_route(self, line, &routes, route).map_err(|error| match route.start {
@@ -150,7 +155,7 @@ impl Plan {
     fn add(&mut self, old: &Self, pattern: Option<Pattern>, recipe: Recipe, admission: Admission) -> Result<(), Error> {
         let site = match old.sites.iter().find(|built| built.pattern == pattern && built.recipe == recipe) {
             Some(built) => Arc::clone(&built.site),
-            None => Arc::new(site(&recipe, admission, &self.budget)?),
+            None => Arc::new(site(&recipe, admission, &self.budget, &self.doors)?),
         };
         self.sites.push(Built { pattern, recipe, site });
         Ok(())

@@ -24,7 +24,8 @@ use crate::{
     cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
     framing::Framing,
     http::{gate::Gate, handshake::is_token, listed::ListedOrigin, origin::Policy, path::Root},
-    limits::{ACP_PATIENCE, CGI_TIMEOUT, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, SLOW_WAIT},
+    limits::{ACP_PATIENCE, CGI_TIMEOUT, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, REPLAY_BYTES_MAX, SLOW_WAIT},
+    resume::{ResumeOptions, door::Doors},
     room::{
         options::{RoomOptions, Slow},
         registry::{Rooms, Sharing},
@@ -61,8 +62,8 @@ pub(super) fn has_program(Recipe { command, flags, .. }: &Recipe) -> bool {
 }
 
 /// Checks a recipe and opens its folders. `admission` limits the workers of the site; `budget` limits the bytes that wait for
-/// the workers and their clients.
-pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Result<Site, Error> {
+/// the workers and their clients. Clients return to their sessions through `doors`.
+pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget, doors: &Doors) -> Result<Site, Error> {
     let flags = &recipe.flags;
     needs::check(flags, has_program(recipe))?;
     let dir = root("--dir", flags.served.dir.as_ref())?;
@@ -95,6 +96,7 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget) -> Re
         subprotocols,
         subprotocol_warning: Once::new(),
         headers: headers(flags)?,
+        resume: resume(flags, &socket, doors),
         socket,
         launcher: Launcher {
             admission,
@@ -203,6 +205,12 @@ fn socket_options(flags: &SiteFlags) -> SocketOptions {
         message_bytes_max: if bytes_max == 0 { usize::MAX } else { bytes_max },
         ping_interval: (!ping_interval.is_zero()).then_some(ping_interval),
     }
+}
+
+fn resume(flags: &SiteFlags, socket: &SocketOptions, doors: &Doors) -> Option<Arc<ResumeOptions>> {
+    let keep = flags.clients.resume.as_deref().map(|secs| secs.0).filter(|keep| !keep.is_zero())?;
+    let replay_bytes_max = flags.clients.replay.as_deref().map_or(REPLAY_BYTES_MAX, |bytes| *bytes);
+    Some(Arc::new(ResumeOptions { keep, replay_bytes_max, socket: socket.clone(), doors: doors.clone() }))
 }
 
 /// Builds the rooms, if clients share a program or its framing names the clients.

@@ -50,10 +50,29 @@ pub(crate) fn accept(headers: &HeaderMap) -> String {
     derive_accept_key(single(headers, &SEC_WEBSOCKET_KEY).unwrap_or_default())
 }
 
-/// Returns the client's first offer of a subprotocol that is listed (RFC 6455, section 4.2.2).
-pub(crate) fn subprotocol(headers: &HeaderMap, is_listed: impl Fn(&str) -> bool) -> Option<&str> {
-    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-    offers.flat_map(|list| list.split(',')).map(str::trim).find(|offer| is_listed(offer))
+/// Returns the client's offers of subprotocols, in order (RFC 6455, section 4.2.2).
+pub(crate) fn offers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|list| list.split(',')).map(str::trim)
+}
+
+/// Takes the first offer of a kind out of the headers, and removes the others of that kind.
+pub(crate) fn take_offer(headers: &mut HeaderMap, is_of_kind: fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    let mut taken = None;
+    let mut values = Vec::new();
+    for value in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
+        let offers = value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        let (found, left): (Vec<_>, Vec<_>) = offers.partition(|offer| is_of_kind(offer));
+        taken = taken.or_else(|| found.first().map(|offer| offer.to_vec()));
+        values.extend(HeaderValue::from_bytes(&left.join(&b", "[..])).ok().filter(|_| !left.is_empty()));
+    }
+    if taken.is_some() {
+        headers.remove(SEC_WEBSOCKET_PROTOCOL);
+        for value in values {
+            headers.append(SEC_WEBSOCKET_PROTOCOL, value);
+        }
+    }
+    taken
 }
 
 /// Returns the client's first offer of a subprotocol, if it may be the name of one.

@@ -82,6 +82,11 @@ impl Member {
         Ok(Self { room: Arc::clone(room), client, conn, seat, owner, encoder, said, posted, lost, has_left: false })
     }
 
+    /// Whether the room waits for its slow clients (`--slow=wait`).
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.room.options.slow == Slow::Wait
+    }
+
     /// Resolves when the room waits no longer for a client whose session has not begun: the budget asks for the bytes on its
     /// seat, or the room cuts it off as too slow (`--slow`, `--slow-wait`).
     pub(crate) async fn given_up(&self) {

@@ -172,7 +172,7 @@ impl<C: Client, P: Partner> Session<C, P> {
         while let Some(watch) = &mut self.client_watch
             && watch.poll_look(cx).is_ready()
         {
-            let stalled = watch.stalled(self.client.progress(), true);
+            let stalled = watch.stalled(self.client.progress(), !self.client.is_away());
             if let Some((limit, verdict)) = self.partner.patience()
                 && stalled >= limit
             {

@@ -13,11 +13,13 @@
 pub mod browser;
 pub mod certificates;
 pub mod crowd;
+pub mod cutting;
 pub mod http;
 pub mod lines;
 pub mod pages;
 pub mod places;
 pub mod process;
+pub mod returning;
 pub mod server;
 pub mod skip;
 pub mod stream;

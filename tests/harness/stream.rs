@@ -42,6 +42,11 @@ impl Stream {
         Self::of(UnixStream::connect(Path::new(path))?)
     }
 
+    /// Over a socket that is connected already.
+    pub fn over(stream: TcpStream) -> Self {
+        Self::of(stream).unwrap()
+    }
+
     fn of(socket: impl Into<OwnedFd>) -> io::Result<Self> {
         let stream = Self { socket: File::from(socket.into()), tls: None };
         stream.set_read_timeout(Some(deadline()))?;

@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 17] = [
     &["answer"],
     &["http"],
     &["session"],
-    &["room"],
+    &["room", "resume"],
     &["worker", "socket"],
     &["partner"],
     &["client"],

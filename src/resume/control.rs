@@ -1,0 +1,108 @@
+//! The control messages of `wsd.resume.1`: texts of U+0000 and a JSON object. Pure.
+//!
+//! A text of the application that begins with U+0000 gets one more of them in front, so that it is no control message.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::door::Token;
+use crate::message::Kind;
+
+/// A message of a client, by its meaning.
+#[derive(Debug, PartialEq)]
+pub(super) enum Incoming<'a> {
+    /// A message for the program.
+    Message(&'a [u8]),
+    /// The client has this number of messages; `None` if it is no number of messages.
+    Ack(Option<u64>),
+    /// A question for a [`pong`] with this value.
+    Ping(Value),
+    /// A control message of a later version.
+    Unknown,
+}
+
+#[derive(Deserialize)]
+struct ControlKeys {
+    ack: Option<Value>,
+    ping: Option<Value>,
+}
+
+/// Reads a message of a client.
+pub(super) fn read(kind: Kind, payload: &[u8]) -> Incoming<'_> {
+    match payload {
+        [0, message @ ..] if kind == Kind::Text && message.first() == Some(&0) => Incoming::Message(message),
+        [0, control @ ..] if kind == Kind::Text => match serde_json::from_slice(control) {
+            Ok(ControlKeys { ack: Some(ack), .. }) => Incoming::Ack(ack.as_u64()),
+            Ok(ControlKeys { ping: Some(ping), .. }) if !ping.is_object() && !ping.is_array() => Incoming::Ping(ping),
+            _ => Incoming::Unknown,
+        },
+        _ => Incoming::Message(payload),
+    }
+}
+
+/// The first message of each connection.
+#[derive(Debug, Serialize)]
+pub(super) struct Greeting<'a> {
+    /// The token, with which the client may return.
+    pub(super) session: &'a Token,
+    /// The number of messages that wsd has of the client.
+    pub(super) got: u64,
+    /// Whether the session is an earlier one.
+    pub(super) resumed: bool,
+    /// The seconds that the session waits for its client.
+    pub(super) keep: f64,
+    /// Bytes of messages that may be unacknowledged.
+    pub(super) window: usize,
+    /// The reason for which the client did not get its earlier session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lost: Option<&'static str>,
+}
+
+impl Greeting<'_> {
+    /// Returns the text of the message.
+    pub(super) fn text(&self) -> String {
+        format!("\0{}", serde_json::to_string(self).expect("it is JSON"))
+    }
+}
+
+/// Tells the client that wsd has this number of messages.
+pub(super) fn ack(count: u64) -> String {
+    format!("\0{}", json!({ "ack": count }))
+}
+
+/// Tells the client that this number of messages no longer exist.
+pub(super) fn gap(count: u64) -> String {
+    format!("\0{}", json!({ "gap": count }))
+}
+
+/// Answers a ping.
+pub(super) fn pong(value: &Value) -> String {
+    format!("\0{}", json!({ "pong": value }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_begins_with_nul_is_a_control_message_unless_it_is_escaped() {
+        let table = [
+            (Kind::Text, "", Incoming::Message(b"")),
+            (Kind::Text, "{\"ack\":1}", Incoming::Message(b"{\"ack\":1}")),
+            (Kind::Text, "\0\0", Incoming::Message(b"\0")),
+            (Kind::Text, "\0\0{\"ack\":1}", Incoming::Message(b"\0{\"ack\":1}")),
+            (Kind::Binary, "\0{\"ack\":1}", Incoming::Message(b"\0{\"ack\":1}")),
+            (Kind::Text, "\0{\"ack\":1}", Incoming::Ack(Some(1))),
+            (Kind::Text, "\0{\"ack\":-1}", Incoming::Ack(None)),
+            (Kind::Text, "\0{\"ack\":\"1\"}", Incoming::Ack(None)),
+            (Kind::Text, "\0{\"ping\":\"x\"}", Incoming::Ping("x".into())),
+            (Kind::Text, "\0{\"ping\":[1]}", Incoming::Unknown),
+            (Kind::Text, "\0{\"more\":1}", Incoming::Unknown),
+            (Kind::Text, "\0", Incoming::Unknown),
+            (Kind::Text, "\0[1]", Incoming::Unknown),
+        ];
+        for (kind, text, want) in table {
+            assert_eq!(read(kind, text.as_bytes()), want, "{kind:?} {text:?}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Sessions that a client can leave and find again: the subprotocol `wsd.resume.1` (`--resume`).
+//!
+//! Both sides count the data messages of each direction, and tell each other how many they have. wsd keeps the messages that a
+//! client has not acknowledged in a [`ring`]. When the connection is lost, the session goes on without it. A client returns
+//! with the token of its session through a [`door`]; then wsd sends the rest of the ring, and the client sends the messages
+//! that wsd does not have.
+//!
+//! [`client::Resumable`] is the client of such a session. The session itself knows nothing of this, except that a client may be
+//! away.
+
+pub(crate) mod client;
+pub(crate) mod control;
+pub(crate) mod door;
+mod duties;
+mod ending;
+pub(crate) mod offer;
+mod ring;
+
+use std::time::Duration;
+
+use crate::socket::SocketOptions;
+use door::Doors;
+
+/// The settings of resumable sessions.
+#[derive(Clone, Debug)]
+pub(crate) struct ResumeOptions {
+    /// The time that a session waits for its client (`--resume`).
+    pub(crate) keep: Duration,
+    /// Bytes of messages that wsd keeps for a client (`--replay`).
+    pub(crate) replay_bytes_max: usize,
+    /// The settings of the WebSockets with which clients return.
+    pub(crate) socket: SocketOptions,
+    /// The doors of all sessions.
+    pub(crate) doors: Doors,
+}
+
+/// The policy for output that the ring has no room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overflow {
+    /// The program waits.
+    Block,
+    /// The client misses the oldest messages.
+    Drop,
+    /// The room waits for a client that is there; one that is away misses the oldest messages.
+    DropWhileAway,
+}

@@ -1,0 +1,71 @@
+//! The memory of resumable sessions.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::time::Duration;
+
+use crate::harness::returning::{Next, Returning};
+use crate::harness::server::Server;
+use crate::harness::{DEADLINE, eventually};
+
+const SESSIONS: usize = 1000;
+
+/// Bytes of memory that only the server has.
+fn memory(server: &Server) -> i64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<i64>().unwrap() * 1024
+}
+
+#[test]
+fn an_idle_session_to_which_a_client_can_return_takes_300_bytes_more_at_most() {
+    let flags = ["--resume=60", "--shared", "--threads=1", "--pingms=0"];
+    let per_session = |is_resumable: bool| {
+        let server = Server::command(&flags, &["cat"]);
+        let _warm: Vec<_> = (0..50).map(|_| Returning::open(server.address)).collect();
+        let before = memory(&server);
+        let mut plain = Vec::new();
+        let mut resumable = Vec::new();
+        for _ in 0..SESSIONS {
+            if is_resumable {
+                resumable.push(Returning::open(server.address));
+            } else {
+                plain.push(server.connect("/"));
+            }
+        }
+        server.expect_events("session started", SESSIONS as u64 + 50);
+        (memory(&server) - before) / i64::try_from(SESSIONS).unwrap()
+    };
+
+    let (plain, resumable) = (per_session(false), per_session(true));
+
+    // Memory comes in pages: a fiftieth is noise.
+    assert!(resumable - plain <= 300 + plain / 50, "{resumable} bytes instead of {plain}");
+}
+
+#[test]
+fn sessions_that_are_away_with_full_rings_take_the_memory_of_the_rings() {
+    const RING: i64 = 64 << 10;
+    const COUNT: usize = 200;
+    let flags = ["--resume=2", "--replay=65536", "--maxbuffer=0", "--threads=1"];
+    let server = Server::shell(&flags, "exec yes 0123456789012345678901234567890123456789", &[]);
+    let before = memory(&server);
+    for _ in 0..COUNT {
+        let mut client = Returning::open(server.address);
+        assert!(matches!(client.next(DEADLINE), Next::Message(_)));
+        client.drop_connection();
+    }
+    server.expect_events("session detached", COUNT as u64);
+
+    let taken = eventually("the rings are full", || {
+        let first = memory(&server);
+        std::thread::sleep(Duration::from_millis(50));
+        (memory(&server) == first).then_some(first - before)
+    });
+
+    // One read of 64 KiB may go over the bound.
+    let sum = i64::try_from(COUNT).unwrap() * (2 * RING + 8192);
+    assert!(taken < sum * 11 / 10, "{taken} bytes instead of {sum}");
+    server.expect_events("session expired", COUNT as u64);
+    server.expect_events("session ended", COUNT as u64);
+}
