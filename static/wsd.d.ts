@@ -25,6 +25,21 @@ export interface Options {
    * as other ends that would only come again, is final.
    */
   retry?(end: End): boolean;
+  /**
+   * Whether a lost connection is followed by the same session, without a loss, if the server has `--resume`; with 'tab' also
+   * when the page is loaded again. By default false.
+   */
+  resume?: boolean | 'tab';
+}
+
+/** What became of the session, with `resume`. */
+export interface Resumed {
+  /** Whether the session goes on; if not, a new one has begun. */
+  readonly resumed: boolean;
+  /** Why the earlier session is lost: the server does not know it, or no longer. */
+  readonly lost?: 'unknown';
+  /** How many messages the server no longer has. */
+  readonly gap: number;
 }
 
 export interface WsdSocketEvents {
@@ -36,6 +51,8 @@ export interface WsdSocketEvents {
   /** The last session has ended. */
   close: CloseEvent;
   state: CustomEvent<State>;
+  /** The client has returned: to its session, or in vain. */
+  resume: CustomEvent<Resumed>;
 }
 
 type Handler<Type extends keyof WsdSocketEvents> = ((this: WsdSocket, event: WsdSocketEvents[Type]) => unknown) | null;
@@ -71,10 +88,12 @@ export class WsdSocket extends EventTarget {
   onerror: Handler<'error'>;
   onclose: Handler<'close'>;
   onstate: Handler<'state'>;
+  onresume: Handler<'resume'>;
 
   /**
    * Sends, or keeps up to 10,000 messages and 1 MiB until there is a session; beyond that it throws a
-   * `QuotaExceededError`. What the browser has taken may still be lost with its connection.
+   * `QuotaExceededError`. What the browser has taken may still be lost with its connection, except with `resume`: then it is
+   * kept, within the same bounds, until the server has it.
    */
   send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void;
 

@@ -24,6 +24,22 @@ const CONNECT_MAX_MS = 20_000;
 const QUEUE_MESSAGES_MAX = 10_000;
 const QUEUE_BYTES_MAX = 1 << 20;
 
+/** The subprotocol of sessions that can be found again (`wsd --resume`). */
+const RESUME = 'wsd.resume.1';
+
+/** What was received is acknowledged after this time, or at once after so many messages or bytes. */
+const ACK_MS = 1_000;
+const ACK_MESSAGES = 256;
+const ACK_BYTES = 64 << 10;
+
+/** A connection is dead if what was sent is not acknowledged, or a ping after a time out of sight has no answer. */
+const ACKED_WITHIN_MS = 20_000;
+const HIDDEN_MS = 30_000;
+const PONG_WITHIN_MS = 5_000;
+
+/** The session goes on in another tab, which has a copy of the token. */
+const TAKEN_OVER = 4409;
+
 /** Servers on this machine, which need no network. */
 const LOCAL = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
 
@@ -43,17 +59,24 @@ export class WsdSocket extends EventTarget {
   #losses = 0;
   #queue = [];
   #queueBytes = 0;
+  #session = null;
+  #isPlain = false; // whether this try is without the offer to come back
+  #isAnswered = false; // whether there was an answer to this try
 
-  /** `retry` tells, from the `code`, the `reason` and more of an end, whether another session shall follow. */
-  constructor(url, protocols = [], { retry = mayPass } = {}) {
+  /**
+   * `retry` tells, from the `code`, the `reason` and more of an end, whether another session shall follow. With `resume` a
+   * lost connection is followed by the same session; with 'tab' also when the page is loaded again.
+   */
+  constructor(url, protocols = [], { retry = mayPass, resume = false } = {}) {
     super();
-    for (const type of ['open', 'message', 'error', 'close', 'state']) {
+    for (const type of ['open', 'message', 'error', 'close', 'state', 'resume']) {
       this[`on${type}`] = null;
       this.addEventListener(type, (event) => this[`on${type}`]?.(event));
     }
     this.url = url;
-    this.#protocols = protocols;
+    this.#protocols = [protocols].flat();
     this.#retry = retry;
+    if (resume) this.#session = new Session(resume === 'tab' ? `wsd ${this.url}` : null);
     this.#connect();
   }
 
@@ -71,7 +94,7 @@ export class WsdSocket extends EventTarget {
 
   get url() { return this.#url.href; }
   get binaryType() { return this.#binaryType; }
-  get protocol() { return this.#socket?.protocol ?? ''; }
+  get protocol() { return (this.#socket?.protocol ?? '').replace(/^wsd\.resume\.1\+?/, ''); }
   get extensions() { return this.#socket?.extensions ?? ''; }
   get bufferedAmount() { return this.#queueBytes + (this.#socket?.bufferedAmount ?? 0); }
   get state() { return this.#state; }
@@ -80,19 +103,26 @@ export class WsdSocket extends EventTarget {
   get readyState() {
     if (this.#state.name === 'closed') return WebSocket.CLOSED;
     if (this.#isLeaving) return WebSocket.CLOSING;
-    return this.#socket?.readyState === WebSocket.OPEN ? WebSocket.OPEN : WebSocket.CONNECTING;
+    const isOpen = this.#state.name === 'open' && this.#socket?.readyState === WebSocket.OPEN;
+    return isOpen ? WebSocket.OPEN : WebSocket.CONNECTING;
   }
 
-  /** Sends, or keeps what cannot be sent yet. What the browser has taken may still be lost with its connection. */
+  /**
+   * Sends, or keeps what cannot be sent yet. What the browser has taken may still be lost with its connection, except with
+   * `resume`: then it is kept until the server has it.
+   */
   send(data) {
-    if (this.readyState === WebSocket.OPEN) this.#socket.send(data);
-    else if (this.readyState === WebSocket.CONNECTING) this.#keep(data);
+    const isOpen = this.readyState === WebSocket.OPEN;
+    if (isOpen && !this.#isResumable) this.#socket.send(data);
+    else if (isOpen || this.readyState === WebSocket.CONNECTING) this.#keep(data);
+    if (isOpen && this.#isResumable) this.#sendKept();
   }
 
   /** Ends the session, and the coming back. */
   close(code, reason) {
     if (this.readyState >= WebSocket.CLOSING) return;
-    this.#socket?.close(code, reason);
+    // Without a code the server would take it for a lost connection.
+    this.#socket?.close(code ?? (this.#isResumable ? 1000 : undefined), reason);
     this.#isLeaving = true;
     if (!this.#socket) this.#finish({ code: code ?? 1005, reason: reason ?? '', wasClean: true, opened: false });
   }
@@ -100,8 +130,15 @@ export class WsdSocket extends EventTarget {
   /** Starts a session now: leaves one that runs, cuts a wait short, opens again what was closed. */
   reconnect() {
     this.#losses = 0;
+    if (this.#socket && this.#session) {
+      this.#socket.close(1000);
+      this.#forget();
+    }
     this.#connect();
   }
+
+  /** Whether the session of this connection can be found again. */
+  get #isResumable() { return this.#socket?.protocol.startsWith(RESUME) ?? false; }
 
   #keep(data) {
     const isBytes = data instanceof Blob || data instanceof ArrayBuffer || ArrayBuffer.isView(data);
@@ -116,16 +153,28 @@ export class WsdSocket extends EventTarget {
 
   #connect() {
     this.#socket?.close();
-    const socket = new WebSocket(this.#url, this.#protocols);
+    const offers = this.#session && !this.#isPlain ? this.#session.offers(this.#protocols) : this.#protocols;
+    const socket = new WebSocket(this.#url, offers);
     const on = (type, act) => socket.addEventListener(type, (event) => { if (socket === this.#socket) act(event); });
-    on('open', () => this.#begin());
-    on('message', ({ data, origin }) => this.dispatchEvent(new MessageEvent('message', { data, origin })));
+    on('open', () => {
+      this.#isAnswered = true;
+      if (!this.#isResumable) this.#begin();
+    });
+    on('message', ({ data, origin }) => {
+      if (this.#isResumable && typeof data === 'string' && data.startsWith('\0')) {
+        if (data[1] !== '\0') return this.#hear(JSON.parse(data.slice(1)));
+        data = data.slice(1);
+      }
+      if (this.#isResumable) this.#count(data);
+      this.dispatchEvent(new MessageEvent('message', { data, origin }));
+    });
     on('error', () => this.dispatchEvent(new Event('error')));
     on('close', (event) => this.#end(event));
     socket.binaryType = this.#binaryType;
     this.#socket = socket;
     this.#isLeaving = false;
     this.#openedAt = null;
+    this.#isAnswered = false;
     this.#enter({ name: 'connecting' }, () => {
       this.#after(CONNECT_MAX_MS, () => this.#lose());
       this.#watch();
@@ -134,20 +183,119 @@ export class WsdSocket extends EventTarget {
 
   #begin() {
     this.#openedAt = performance.now();
+    const isLost = !this.#isResumable && this.#session?.token;
+    if (isLost) this.#forget();
     this.#enter({ name: 'open' }, () => this.#watch());
+    if (isLost) this.#report({ resumed: false, lost: 'unknown', gap: 0 });
     // What a listener sends now goes before what was kept: it is the place to say who one is.
     this.dispatchEvent(new Event('open'));
-    while (this.#queue.length > 0 && this.readyState === WebSocket.OPEN) {
-      const { kept, bytes } = this.#queue.shift();
-      this.#queueBytes -= bytes;
-      this.#socket.send(kept);
+    while (this.#queue.length > 0 && this.readyState === WebSocket.OPEN && !this.#isResumable) {
+      this.#socket.send(this.#drop().kept);
     }
+    if (this.#isResumable) this.#sendKept();
+  }
+
+  #drop() {
+    const first = this.#queue.shift();
+    this.#queueBytes -= first.bytes;
+    return first;
+  }
+
+  /** Takes a control message of the server. */
+  #hear({ session, got, resumed, lost, keep, ack, gap, pong }) {
+    if (session !== undefined) this.#meet({ session, got, resumed, lost, keep });
+    if (ack !== undefined) this.#acknowledged(ack);
+    if (gap !== undefined) {
+      this.#session.count(gap);
+      this.#report({ resumed: true, gap });
+    }
+    if (pong !== undefined) this.#session.isAlive = true;
+  }
+
+  /** Begins a session, or goes on with one: drops what the server has, and sends the rest again. */
+  #meet({ session, got, resumed, lost, keep }) {
+    const known = this.#session;
+    if (resumed) this.#acknowledged(got);
+    else this.#forget();
+    known.begin(session, got, keep);
+    if (!resumed) {
+      this.#begin();
+      if (lost) this.#report({ resumed, lost, gap: 0 });
+      return;
+    }
+    this.#openedAt = performance.now();
+    this.#enter({ name: 'open' }, () => this.#watch());
+    this.#report({ resumed, gap: 0 });
+    this.#sendKept();
+  }
+
+  #report(detail) {
+    this.dispatchEvent(new CustomEvent('resume', { detail }));
+  }
+
+  /** The session is over. What was sent in it may have been taken; what was not goes to the next one. */
+  #forget() {
+    for (; this.#session?.sent > 0; this.#session.sent -= 1) this.#drop();
+    this.#session?.forget();
+  }
+
+  #acknowledged(count) {
+    for (let more = this.#session.acknowledged(count); more > 0 && this.#queue.length > 0; more -= 1) this.#drop();
+    this.#session.stopWaiting();
+    this.#await();
+  }
+
+  #sendKept() {
+    const known = this.#session;
+    for (; known.sent < this.#queue.length; known.sent += 1) {
+      const { kept } = this.#queue[known.sent];
+      this.#socket.send(typeof kept === 'string' && kept.startsWith('\0') ? `\0${kept}` : kept);
+    }
+    this.#await();
+  }
+
+  /** Gives up a connection over which nothing is acknowledged. */
+  #await() {
+    const known = this.#session;
+    if (known.sent > 0) known.deadline ??= setTimeout(() => this.#state.name === 'open' && this.#lose(), ACKED_WITHIN_MS);
+  }
+
+  /** Counts a message, and acknowledges it in time. */
+  #count(data) {
+    const socket = this.#socket;
+    this.#session.count(1, data.size ?? data.byteLength ?? data.length);
+    this.#session.acknowledge((ack) => socket === this.#socket && this.#tell({ ack }));
+  }
+
+  #tell(control) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(`\0${JSON.stringify(control)}`);
+  }
+
+  /** Asks whether the server is still there. */
+  #probe() {
+    const known = this.#session;
+    known.isAlive = false;
+    this.#tell({ ping: 1 });
+    this.#after(PONG_WITHIN_MS, () => known.isAlive || this.#lose());
+  }
+
+  /** A page that was out of sight, or without a network, may have lost its connection and not know. */
+  #watchSight() {
+    let hiddenAt = document.hidden ? performance.now() : null;
+    this.#on(document, 'visibilitychange', () => {
+      if (document.hidden) hiddenAt = performance.now();
+      else if (performance.now() - (hiddenAt ?? performance.now()) > HIDDEN_MS) this.#probe();
+      this.#session.store();
+    });
+    this.#on(window, 'online', () => this.#probe());
+    this.#on(window, 'pagehide', () => this.#session.store());
   }
 
   /** Without a network the connection is lost. A page that the browser only sets aside must not hold on to it. */
   #watch() {
     this.#on(window, 'offline', () => this.#isOffline() && this.#lose());
     this.#on(window, 'pagehide', ({ persisted }) => persisted && this.#lose());
+    if (this.#isResumable) this.#watchSight();
   }
 
   /** Gives up the connection, without waiting for an answer. */
@@ -158,12 +306,24 @@ export class WsdSocket extends EventTarget {
 
   #end({ code, reason, wasClean }) {
     const end = { code, reason, wasClean, opened: this.#openedAt !== null };
+    const wasResumable = this.#isResumable;
     this.#socket = null;
-    if (!this.#isLeaving && this.#retry(end)) this.#wait(end);
+    if (this.#session) {
+      this.#session.pause();
+      // A Close frame has told the end of the session, unless the server only goes away.
+      if (wasResumable && wasClean && code !== 1001 && code !== 1005) this.#forget();
+      if (!this.#isAnswered && !this.#isLeaving && this.#session.isStale()) {
+        // Browsers give up a connection to a server that does not know the offer: the next try is without it.
+        this.#isPlain = !this.#isPlain;
+        if (this.#isPlain) return this.#connect();
+      }
+    }
+    if (!this.#isLeaving && !(wasResumable && code === TAKEN_OVER) && this.#retry(end)) this.#wait(end);
     else this.#finish(end);
   }
 
   #finish(end) {
+    this.#forget();
     this.#queue = [];
     this.#queueBytes = 0;
     this.#enter({ name: 'closed', ...end });
@@ -176,7 +336,8 @@ export class WsdSocket extends EventTarget {
     const isOffline = this.#isOffline();
     const grown = Math.min(WAIT_MIN_MS * 2 ** this.#losses, WAIT_MAX_MS);
     const least = document.hidden || isOffline ? WAIT_MAX_MS : isBusy ? PATIENCE_MS : 0;
-    const wait = Math.max(grown, least) * (1 - Math.random() / 2);
+    const isAwaited = this.#session?.token && this.#losses === 0 && !isOffline;
+    const wait = isAwaited ? 0 : Math.max(grown, least) * (1 - Math.random() / 2);
     this.#losses += 1;
     this.#enter({ name: isOffline ? 'offline' : 'waiting', ...end, retryAt: Date.now() + wait }, () => {
       this.#after(wait, () => this.#connect());
@@ -205,6 +366,103 @@ export class WsdSocket extends EventTarget {
   #after(ms, act) {
     const timer = setTimeout(act, ms);
     this.#phase.signal.addEventListener('abort', () => clearTimeout(timer));
+  }
+}
+
+/** The client's half of `wsd.resume.1`: the token, and the counts of both directions. */
+class Session {
+  token = null;
+  deadline = null; // the timer of an acknowledgement by the server
+  isAlive = true;
+  sent = 0; // what was sent over this connection and is not acknowledged
+  #key;
+  #acked = null; // what the server has; null in a page that was loaded again
+  #got = 0;
+  #due = { messages: 0, bytes: 0, timer: null };
+  #keepMs = 0; // how long the server keeps the session
+  #lostAt = null;
+
+  /** With a key the session is kept for when the page is loaded again. */
+  constructor(key) {
+    this.#key = key;
+    const { token = null, got = 0, keepMs = 0 } = JSON.parse((key && sessionStorage.getItem(key)) ?? '{}');
+    this.token = token;
+    this.#got = got;
+    this.#keepMs = keepMs;
+    this.#lostAt = Date.now();
+  }
+
+  /** Whether there is no session to lose, since there was none or the server has it no more. */
+  isStale() {
+    return !this.token || Date.now() - this.#lostAt > this.#keepMs;
+  }
+
+  /** The subprotocols of a handshake: with the wish to come back, and for a server that does not know it. */
+  offers(protocols) {
+    const own = protocols.length > 0 ? [...protocols.map((name) => `${RESUME}+${name}`), ...protocols] : [RESUME];
+    return this.token ? [...own, `${RESUME}~${this.token}~${this.#got}`] : own;
+  }
+
+  begin(token, acked, keep) {
+    this.token = token;
+    this.#acked = acked;
+    this.sent = 0;
+    this.#keepMs = keep * 1000;
+    this.#lostAt = null;
+    this.store();
+  }
+
+  /** Notes what the server has. Returns how much more that is than before. */
+  acknowledged(count) {
+    const more = count - (this.#acked ?? count);
+    this.#acked = count;
+    this.sent = Math.max(this.sent - more, 0);
+    return more;
+  }
+
+  count(messages, bytes = 0) {
+    this.#got += messages;
+    this.#due.messages += messages;
+    this.#due.bytes += bytes;
+  }
+
+  /** Calls `tell` with what was received, now or a little later. */
+  acknowledge(tell) {
+    const due = this.#due;
+    const now = () => {
+      this.#settle();
+      this.store();
+      tell(this.#got);
+    };
+    if (due.messages >= ACK_MESSAGES || due.bytes >= ACK_BYTES) now();
+    else due.timer ??= setTimeout(now, ACK_MS);
+  }
+
+  /** The connection is lost. */
+  pause() {
+    this.#settle();
+    this.stopWaiting();
+    this.#lostAt ??= Date.now();
+  }
+
+  stopWaiting() {
+    clearTimeout(this.deadline);
+    this.deadline = null;
+  }
+
+  forget() {
+    this.pause();
+    [this.token, this.#got, this.#acked, this.sent] = [null, 0, null, 0];
+    if (this.#key) sessionStorage.removeItem(this.#key);
+  }
+
+  store() {
+    if (this.#key && this.token) sessionStorage.setItem(this.#key, JSON.stringify({ token: this.token, got: this.#got, keepMs: this.#keepMs }));
+  }
+
+  #settle() {
+    clearTimeout(this.#due.timer);
+    this.#due = { messages: 0, bytes: 0, timer: null };
   }
 }
 

@@ -11,5 +11,6 @@ mod looks;
 mod lsp;
 mod page;
 mod picture;
+mod resume;
 mod subprotocol;
 mod terminal;
