@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+mod connect;
+
+pub(crate) use connect::{
+    CONNECT_MESSAGE_BYTES_MAX, CONNECT_PROGRAM_END, CONNECT_PROGRAM_TERM, CONNECT_TIME_MAX, CONNECT_WAIT, RETRY_MIN,
+};
+
 /// Workers at a time by default (`--maxforks`); wsd answers the next upgrade with 429. websocketd's figure.
 pub(crate) const FORKS_MAX: usize = 1024;
 
@@ -278,26 +284,6 @@ pub(crate) const RESTART_MAX: Duration = Duration::from_secs(30);
 
 /// Names in a folder of `--dir` that wsd looks at to list its programs for the console; beyond, the console offers fewer.
 pub(crate) const CONSOLE_NAMES_MAX: usize = 1000;
-
-/// Bytes of one message of a server to `wsd connect`; the client closes with 1009 beyond.
-///
-/// 64 MiB: a client trusts its server more than a server its clients, and one line of a program has no limit.
-pub(crate) const CONNECT_MESSAGE_BYTES_MAX: usize = 64 << 20;
-
-/// The time that one attempt of `wsd connect` may take: the name, the connection, the proxy, TLS and the handshake.
-pub(crate) const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
-
-/// The first pause of `wsd connect --retry`; it doubles each time, up to [`RESTART_MAX`]. The client waits for a random part of
-/// it, half at least, so that many clients do not come at once.
-pub(crate) const RETRY_MIN: Duration = Duration::from_millis(500);
-
-/// The silence of the server after the end of standard input, after which `wsd connect` closes (`--wait`).
-pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(1);
-
-/// The time that the program of `wsd connect` has to end after the server has closed; then it gets SIGTERM.
-pub(crate) const CONNECT_PROGRAM_END: Duration = Duration::from_secs(5);
-/// The time from that SIGTERM to SIGKILL.
-pub(crate) const CONNECT_PROGRAM_TERM: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

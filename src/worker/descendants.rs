@@ -23,6 +23,9 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// The pauses until wsd leaves the rest to the reaper: 63 ms.
 const PAUSES: u32 = 6;
 
+/// The pauses for an orphan that may execute its program at the moment, and shows no environment meanwhile: 15 ms.
+const STRANGER_PAUSES: u32 = 4;
+
 /// Looks for processes to kill: one finds all, and another those that began meanwhile. A program that does nothing but start
 /// others could go on for ever.
 const LOOKS_MAX: usize = 20;
@@ -43,6 +46,11 @@ pub(super) struct Descendants {
 struct Descendant {
     process: ProcessIdentity,
     is_killed: bool,
+}
+
+/// Returns so many pauses, from [`PAUSE`] on.
+fn pauses(count: u32) -> impl Iterator<Item = Duration> {
+    (0..count).map(|pause| PAUSE * 2_u32.pow(pause))
 }
 
 impl Descendants {
@@ -94,12 +102,14 @@ impl Descendants {
     /// Kills all as [`Descendants::kill`] does, waits a little until they are gone, and reaps them.
     pub(super) async fn end(&mut self) -> Option<Pid> {
         let mut refused = self.kill();
-        if self.has_stranger {
-            // A process that executes its program shows no environment for a moment.
-            sleep(PAUSE).await;
+        let mut stranger_pauses = pauses(STRANGER_PAUSES);
+        while self.has_stranger
+            && let Some(pause) = stranger_pauses.next()
+        {
+            sleep(pause).await;
             refused = refused.or(self.kill());
         }
-        let mut pauses = (0..PAUSES).map(|pause| PAUSE * 2_u32.pow(pause));
+        let mut pauses = pauses(PAUSES);
         while !self.known.is_empty()
             && let Some(pause) = pauses.next()
         {
@@ -129,8 +139,13 @@ impl Descendants {
                 is_ours = id == self.id;
                 self.has_stranger |= id.is_none();
             }
-            if is_ours && self.add(orphan) {
-                queue.push(orphan);
+            if is_ours {
+                if self.add(orphan) {
+                    queue.push(orphan);
+                } else {
+                    // A killed one may have ended since it was listed.
+                    orphans::reap(orphan);
+                }
             }
         }
         self.add_descendants(queue);

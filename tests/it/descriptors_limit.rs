@@ -193,7 +193,8 @@ fn a_reload_that_raises_maxforks_sets_descriptors_aside() {
     let server = reloaded(10);
     let mut connections: Vec<_> = (0..60).map(|_| server.http()).collect();
 
-    assert_eq!(served(&server, &mut connections, 10), 10);
+    // The others stay idle: all sixty would compete for the ten slots.
+    assert_eq!(served(&server, &mut connections[..10], 10), 10);
 }
 
 #[test]

@@ -1,0 +1,23 @@
+//! The limits of `wsd connect`.
+
+use std::time::Duration;
+
+/// Bytes of one message of a server to `wsd connect`; the client closes with 1009 beyond.
+///
+/// 64 MiB: a client trusts its server more than a server its clients, and one line of a program has no limit.
+pub(crate) const CONNECT_MESSAGE_BYTES_MAX: usize = 64 << 20;
+
+/// The time that one attempt of `wsd connect` may take: the name, the connection, the proxy, TLS and the handshake.
+pub(crate) const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// The first pause of `wsd connect --retry`; it doubles each time, up to [`RESTART_MAX`](super::RESTART_MAX). The client waits for a random part of
+/// it, half at least, so that many clients do not come at once.
+pub(crate) const RETRY_MIN: Duration = Duration::from_millis(500);
+
+/// The silence of the server after the end of standard input, after which `wsd connect` closes (`--wait`).
+pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(1);
+
+/// The time that the program of `wsd connect` has to end after the server has closed; then it gets SIGTERM.
+pub(crate) const CONNECT_PROGRAM_END: Duration = Duration::from_secs(5);
+/// The time from that SIGTERM to SIGKILL.
+pub(crate) const CONNECT_PROGRAM_TERM: Duration = Duration::from_secs(1);
