@@ -7,7 +7,7 @@ use crate::harness::server::{Server, address_of, run, run_to_end};
 use crate::harness::skip::skip;
 
 /// Whether this machine has IPv6's loopback address; if not, the test is skipped.
-fn has_ipv6() -> bool {
+pub(crate) fn has_ipv6() -> bool {
     let has = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
     if !has {
         skip("IPv6");

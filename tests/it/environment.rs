@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::addresses::has_ipv6;
 use crate::harness::server::{Server, wsd};
-use crate::harness::skip::skip;
 use crate::harness::websocket::{Client, KEY, upgrade_request};
 
 /// The environment of a worker, as `env` prints it.
@@ -187,10 +187,11 @@ fn path_and_library_path_are_passed_by_default() {
 
 #[test]
 fn a_client_over_ipv6_is_seen_as_one() {
+    if !has_ipv6() {
+        return;
+    }
     let server = env(&[]);
-    let Some(url) = server.output().into_iter().find(|url| url.contains('[')) else {
-        return skip("IPv6");
-    };
+    let url = server.expect_output(2).into_iter().find(|url| url.contains('[')).unwrap();
     let address = crate::harness::server::address_of(&url);
 
     let found = environment(Client::open(address, &upgrade_request(&address.to_string(), "/", "")).ok().unwrap());
