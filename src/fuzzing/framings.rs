@@ -124,8 +124,10 @@ pub fn tty(data: &[u8]) {
             Heard::Resume => assert_eq!(message, b"3"),
             Heard::Resize(size) => {
                 let json = message.strip_prefix(b"1").unwrap_or(message);
-                let value: serde_json::Value = serde_json::from_slice(json).expect("JSON");
-                assert_eq!((&value["columns"], &value["rows"]), (&size.columns.into(), &size.rows.into()));
+                // Members that are not read may have half a surrogate, which a whole value may not.
+                if let Ok(value) = serde_json::from_slice::<serde_json::Value>(json) {
+                    assert_eq!((&value["columns"], &value["rows"]), (&size.columns.into(), &size.rows.into()));
+                }
                 assert!([size.columns, size.rows].iter().all(|count| (1..=WINDOW_MAX).contains(count)), "{size:?}");
             }
             Heard::Ignored(_) => assert!(!message.starts_with(b"0") && input.is_empty(), "input is never dropped"),
