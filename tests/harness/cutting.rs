@@ -7,6 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::time::within;
+
+/// Longer than any test.
+const HELD_MAX: Duration = Duration::from_hours(1);
+
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -139,12 +144,11 @@ impl Line {
 
     /// Keeps the sockets open until the proxy ends or the client has gone.
     fn hold(&self) {
-        while !self.stop.load(Ordering::Relaxed) && !self.is_cut.load(Ordering::Relaxed) {
-            // The client has closed its side: nobody waits here any more.
-            if matches!(self.client.peek(&mut [0]), Ok(0)) {
-                break;
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
+        let is_over = || {
+            self.stop.load(Ordering::Relaxed)
+                || self.is_cut.load(Ordering::Relaxed)
+                || matches!(self.client.peek(&mut [0]), Ok(0))
+        };
+        within(HELD_MAX, || is_over().then_some(()));
     }
 }

@@ -22,17 +22,19 @@ const WATCH: Duration = Duration::from_secs(1);
 fn a_client_that_does_not_read_stops_its_program() {
     use crate::harness::process::linux::peak_memory;
     const LINES: usize = 40_000;
-    let server = Server::command(&["--pingms=0"], &["perl", &program("flood.pl"), &LINES.to_string(), "1000"]);
-    let before = peak_memory(server.pid());
-    let mut client = server.connect("/");
+    for flags in [&["--pingms=0"][..], &["--pingms=0", "--unbuffer"]] {
+        let server = Server::command(flags, &["perl", &program("flood.pl"), &LINES.to_string(), "1000"]);
+        let before = peak_memory(server.pid());
+        let mut client = server.connect("/");
 
-    let blocked = server.expect_log("blocked at ").text;
+        let blocked = server.expect_log("blocked at ").text;
 
-    let lines = (1..=LINES).take_while(|number| client.line().trim_end() == number.to_string()).count();
-    assert_eq!(lines, LINES, "after: {blocked}");
-    assert_eq!(client.expect_close(), Close::new(1000, ""));
-    let growth_kib = peak_memory(server.pid()) - before;
-    assert!(growth_kib < 8 << 10, "memory grew by {growth_kib} KiB");
+        let lines = (1..=LINES).take_while(|number| client.line().trim_end() == number.to_string()).count();
+        assert_eq!(lines, LINES, "{flags:?} after: {blocked}");
+        assert_eq!(client.expect_close(), Close::new(1000, ""), "{flags:?}");
+        let growth_kib = peak_memory(server.pid()) - before;
+        assert!(growth_kib < 8 << 10, "{flags:?}: memory grew by {growth_kib} KiB");
+    }
 }
 
 #[cfg(target_os = "linux")]

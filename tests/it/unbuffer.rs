@@ -224,25 +224,6 @@ fn a_program_of_json_framing_sends_each_line_at_once() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_client_that_does_not_read_stops_its_program_in_flat_memory() {
-    use crate::harness::process::linux::peak_memory;
-    const LINES: usize = 40_000;
-    let command = ["perl", &program("flood.pl"), &LINES.to_string(), "1000"];
-    let server = Server::command(&["--unbuffer", "--pingms=0"], &command);
-    let before = peak_memory(server.pid());
-    let mut client = server.connect("/");
-
-    let blocked = server.expect_log("blocked at ").text;
-
-    let lines = (1..=LINES).take_while(|number| client.line().trim_end() == number.to_string()).count();
-    assert_eq!(lines, LINES, "after: {blocked}");
-    assert_eq!(client.expect_close(), Close::new(1000, ""));
-    let growth_kib = peak_memory(server.pid()) - before;
-    assert!(growth_kib < 8 << 10, "memory grew by {growth_kib} KiB");
-}
-
-#[cfg(target_os = "linux")]
-#[test]
 fn no_session_leaves_a_terminal_open() {
     use crate::harness::process::linux::terminals;
     let server = Server::command(&["--unbuffer"], &["perl", "-e", "$| = 1; print qq(ready\n) while 1"]);
