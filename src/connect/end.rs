@@ -104,7 +104,9 @@ fn of_code(code: Option<u16>, reason: &str) -> (u8, Option<String>) {
         return (status, None);
     }
     let code = code.map_or_else(|| "no code".to_owned(), |code| format!("code {code}"));
-    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    // A server must not control the terminal.
+    let reason: String = reason.chars().filter(|character| !character.is_control()).collect();
+    let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
     (1, Some(format!("the server closed with {code}{reason}")))
 }
 
@@ -142,6 +144,12 @@ mod tests {
             let (status, reason) = finish.report(None, own);
             assert_eq!((status, reason.is_some()), (want, has_reason), "{finish:?}");
         }
+    }
+
+    #[test]
+    fn the_reason_of_a_server_does_not_control_the_terminal() {
+        let (_, reason) = Finish::Closed(Some(1011), "\x1B]0;owned\x07why\n\u{9B}31m".to_owned()).report(None, None);
+        assert_eq!(reason.as_deref(), Some("the server closed with code 1011: ]0;ownedwhy31m"));
     }
 
     #[test]
