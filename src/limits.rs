@@ -53,8 +53,7 @@ pub(crate) const READS_PER_TURN: usize = 2;
 /// Bytes of an unfinished line that wsd keeps to send it as one frame; it sends a longer line as fragments of one message.
 pub(crate) const LINE_BYTES_HELD: usize = 64 << 10;
 
-/// Bytes of a worker's line in one line of the log: of standard error, or no message of its framing. A longer one continues in
-/// the next line of the log.
+/// Bytes of a line of a worker's standard error in one line of the log. A longer one continues in the next line of the log.
 pub(crate) const STDERR_LINE_BYTES_MAX: usize = 4 << 10;
 
 /// Bytes of messages that wsd keeps for a client by default (`--replay`), until the client acknowledges them (`--resume`). Then

@@ -25,9 +25,9 @@ use queue::LogQueue;
 use rates::EventKind;
 pub(crate) use stream::LogStream;
 
-/// Events that wsd always logs, with whole values: lines of the user's own program, whose length has a limit already, and
-/// the addresses that wsd listens at.
-const WHOLE: [&str; 3] = ["worker stderr", "worker junk", "server ready"];
+/// Events that wsd always logs, with whole values: lines that the user's own program has meant for the log, whose length has a
+/// limit already, and the addresses that wsd listens at.
+const WHOLE: [&str; 2] = ["worker stderr", "server ready"];
 
 /// An event that a page may repeat for as long as it is open, and the keys that do not differ then. Only the events with all
 /// of them count as repeated.

@@ -227,15 +227,10 @@ fn log_line(line: &[u8], connection: &Connection) {
 
 /// Logs a line of standard output that is no message. A line longer than [`STDERR_LINE_BYTES_MAX`] becomes several lines of
 /// the log.
-pub(crate) fn log_junk(mut line: &[u8], connection: &Connection) {
-    line = without_end(line);
-    while !line.is_empty() {
-        let front = &line[..line.len().min(STDERR_LINE_BYTES_MAX)];
-        // A long line is split between characters.
-        let undecided = if front.len() == line.len() { 0 } else { undecided(front) };
-        let (front, rest) = line.split_at(front.len() - undecided);
-        Event::WorkerJunk { conn: connection.id, line: &String::from_utf8_lossy(front) }.emit();
-        line = rest;
+pub(crate) fn log_junk(line: &[u8], connection: &Connection) {
+    let line = without_end(line);
+    if !line.is_empty() {
+        Event::WorkerJunk { conn: connection.id, line: &String::from_utf8_lossy(line) }.emit();
     }
 }
 

@@ -83,6 +83,25 @@ fn lines_that_are_no_json_are_logged_and_not_sent() {
 }
 
 #[test]
+fn a_client_cannot_fill_the_log_with_lines_that_the_program_repeats() {
+    let server = Server::command(&[FLAG], &["cat"]);
+    let mut client = server.connect("/");
+    let text = "x".repeat(5000);
+
+    for _ in 0..300 {
+        client.text(&text);
+    }
+    client.text("{}");
+
+    assert_eq!(client.line(), "{}");
+    server.expect_log("lines left out event=\"worker junk\"");
+    let log = server.log();
+    let junk: Vec<_> = log.iter().filter(|line| line.contains(" worker junk ")).collect();
+    assert!(junk.len() <= 80, "{} lines in some seconds", junk.len());
+    assert!(junk.iter().all(|line| line.len() < 400 && line.contains("(5000 bytes)")), "{}", junk[0]);
+}
+
+#[test]
 fn a_line_of_any_length_is_one_message() {
     let server =
         Server::shell(&[FLAG], "printf ' [\"'; head -c 300000 /dev/zero | tr '\\0' x; echo '\"]'; echo {}", &[]);
