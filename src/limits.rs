@@ -60,6 +60,9 @@ pub(crate) const STDERR_LINE_BYTES_MAX: usize = 4 << 10;
 /// the program waits; in a room the client misses the oldest messages.
 pub(crate) const REPLAY_BYTES_MAX: usize = 1 << 20;
 
+/// Time at least that a session over an event stream waits for its client (`--http`). With `--resume` it may be longer.
+pub(crate) const STREAM_KEEP_MIN: Duration = Duration::from_secs(15);
+
 /// Time after which wsd acknowledges a message of a client that can return (`--resume`).
 pub(crate) const ACK_DELAY: Duration = Duration::from_secs(1);
 /// Bytes of messages that wsd acknowledges at once; see [`ACK_DELAY`].

@@ -11,6 +11,7 @@ use super::{
     routes::{Base, Routes},
     scripts::Script,
     site::Site,
+    transfer::Transfer,
 };
 use crate::{
     http::{
@@ -49,6 +50,8 @@ pub(crate) struct Ask {
     pub(super) upgrade: Option<OnUpgrade>,
     /// The session to which the client wants to return. Its token is in no header of `request`.
     pub(super) returning: Option<Returning>,
+    /// The purpose of a request of `--http`. Its token is nowhere in `request`.
+    pub(super) transfer: Option<Transfer>,
     /// The CGI script that was found for it before it passed the gate.
     pub(super) script: Option<Script>,
 }
@@ -81,7 +84,9 @@ impl Ask {
         let is_upgrade = redirect.is_none() && site.scripts.is_some() && is_wanted(request.headers());
         let upgrade = is_upgrade.then(|| hyper::upgrade::on(&mut request));
         let returning = take_offer(request.headers_mut(), is_return).map(|offer| Returning::parse(&offer));
-        let (request, body) = request.into_parts();
+        let (mut request, body) = request.into_parts();
+        let takes_transfers = redirect.is_none() && site.http.is_some() && upgrade.is_none();
+        let transfer = takes_transfers.then(|| Transfer::take(&mut request)).flatten();
         Self {
             routes,
             site,
@@ -93,6 +98,7 @@ impl Ask {
             redirect,
             upgrade,
             returning,
+            transfer,
             script: None,
         }
     }
@@ -153,7 +159,7 @@ impl Ask {
         for name in [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::TRANSFER_ENCODING] {
             self.request.headers.remove(name);
         }
-        self.body = None;
+        (self.body, self.transfer) = (None, None);
         self.path = decode(self.request.uri.path()).into_owned();
         let (site, base) = self.routes.find(&self.path);
         (self.site, self.base) = (Arc::clone(site), base);

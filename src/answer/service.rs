@@ -11,9 +11,9 @@ use tokio::sync::watch;
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    cgi, console, files, redirect,
+    cgi, console, files, oneshot, redirect,
     routes::Routes,
-    websocket, welcome,
+    streams, websocket, welcome,
 };
 use crate::{
     budget::Budget,
@@ -30,10 +30,12 @@ use crate::{
 };
 
 /// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it.
-const ANSWERERS: [Answerer; 11] = [
+const ANSWERERS: [Answerer; 13] = [
     |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request))),
     |ask, visitor| Box::pin(websocket::answer(ask, visitor)),
     |ask, _| own((!ask.is_clean()).then(|| not_found("There is nothing at such a path."))),
+    |ask, visitor| Box::pin(streams::answer(ask, visitor)),
+    |ask, visitor| Box::pin(oneshot::answer(ask, visitor)),
     |ask, visitor| Box::pin(cgi::run::answer(ask, visitor)),
     |ask, _| Box::pin(ready(websocket::refuse_beside_programs(ask))),
     |ask, _| own(ask.site.pages.answer(&ask.request)),
@@ -123,7 +125,11 @@ fn aim(ask: &mut Ask) -> Result<Aim, Refusal> {
         return handshake::check(&ask.request).map(|()| Aim::Session);
     }
     ask.script = ask.find_cgi_script();
-    Ok(if ask.script.is_some() { Aim::Script } else { Aim::Page })
+    if ask.script.is_some() {
+        ask.transfer = None;
+        return Ok(Aim::Script);
+    }
+    Ok(if ask.transfer.is_some() { Aim::Session } else { Aim::Page })
 }
 
 /// Answers with a page of wsd's own, if there is one.

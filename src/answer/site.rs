@@ -42,6 +42,8 @@ pub(crate) struct Site {
     pub(crate) socket: SocketOptions,
     /// The settings of sessions to which clients can return; `None` if they cannot.
     pub(crate) resume: Option<Arc<ResumeOptions>>,
+    /// The settings of sessions over event streams; `None` without `--http`.
+    pub(crate) http: Option<Arc<ResumeOptions>>,
     /// Starts programs.
     pub(crate) launcher: Launcher,
 }

@@ -144,7 +144,10 @@ pub(crate) struct ClientFlags {
     /// none [default: 0]
     #[arg(long, value_name = "SECS")]
     pub(crate) resume: Option<Flag<SecsFromZero>>,
-    /// With --resume, keep up to this many bytes of messages that a client has not acknowledged; beyond, the program waits
+    /// Serve programs over HTTP, too: as an event stream with POST for input, and as one POST with curl
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) http: Option<Flag<bool>>,
+    /// With --resume or --http, keep up to this many bytes of messages that a client has not acknowledged; beyond, the program waits
     /// [default: 1048576]
     #[arg(long, value_name = "BYTES")]
     pub(crate) replay: Option<Flag<usize>>,

@@ -43,8 +43,14 @@ fn idle(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
         found.push(IdleFlag { at, message, hint, remove: |flags| flags.programs.readonly = None });
     }
     let has_resume = flags.clients.resume.as_deref().is_some_and(|secs| !secs.0.is_zero());
-    if let Some(at) = place(&flags.clients.replay).filter(|_| !has_resume) {
-        let message = "cannot use --replay without --resume: without it no client returns";
+    let has_http = is_on(&flags.clients.http);
+    if let Some(at) = place(&flags.clients.http).filter(|_| has_http && !has_program) {
+        let message = "cannot use --http without a program: it serves programs only";
+        let hint = "name a program to serve, or remove --http";
+        found.push(IdleFlag { at, message, hint, remove: |flags| flags.clients.http = None });
+    }
+    if let Some(at) = place(&flags.clients.replay).filter(|_| !has_resume && !has_http) {
+        let message = "cannot use --replay without --resume or --http: without them no client returns";
         let hint = "add --resume=60, or remove --replay";
         found.push(IdleFlag { at, message, hint, remove: |flags| flags.clients.replay = None });
     }

@@ -24,7 +24,10 @@ use crate::{
     cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
     framing::Framing,
     http::{gate::Gate, handshake::is_token, listed::ListedOrigin, origin::Policy, path::Root},
-    limits::{ACP_PATIENCE, CGI_TIMEOUT, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, REPLAY_BYTES_MAX, SLOW_WAIT},
+    limits::{
+        ACP_PATIENCE, CGI_TIMEOUT, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, REPLAY_BYTES_MAX, SLOW_WAIT,
+        STREAM_KEEP_MIN,
+    },
     resume::{ResumeOptions, door::Doors},
     room::{
         options::{RoomOptions, Slow},
@@ -97,6 +100,7 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget, doors
         subprotocol_warning: Once::new(),
         headers: headers(flags)?,
         resume: resume(flags, &socket, doors),
+        http: http(flags, &socket, doors),
         socket,
         launcher: Launcher {
             admission,
@@ -209,8 +213,18 @@ fn socket_options(flags: &SiteFlags) -> SocketOptions {
 
 fn resume(flags: &SiteFlags, socket: &SocketOptions, doors: &Doors) -> Option<Arc<ResumeOptions>> {
     let keep = flags.clients.resume.as_deref().map(|secs| secs.0).filter(|keep| !keep.is_zero())?;
+    Some(resume_options(keep, flags, socket, doors))
+}
+
+/// Returns the settings of sessions over event streams: a stream will be cut, so each session waits for its client.
+fn http(flags: &SiteFlags, socket: &SocketOptions, doors: &Doors) -> Option<Arc<ResumeOptions>> {
+    let keep = flags.clients.resume.as_deref().map_or(Duration::ZERO, |secs| secs.0).max(STREAM_KEEP_MIN);
+    is_on(&flags.clients.http).then(|| resume_options(keep, flags, socket, doors))
+}
+
+fn resume_options(keep: Duration, flags: &SiteFlags, socket: &SocketOptions, doors: &Doors) -> Arc<ResumeOptions> {
     let replay_bytes_max = flags.clients.replay.as_deref().map_or(REPLAY_BYTES_MAX, |bytes| *bytes);
-    Some(Arc::new(ResumeOptions { keep, replay_bytes_max, socket: socket.clone(), doors: doors.clone() }))
+    Arc::new(ResumeOptions { keep, replay_bytes_max, socket: socket.clone(), doors: doors.clone() })
 }
 
 /// Builds the rooms, if clients share a program or its framing names the clients.

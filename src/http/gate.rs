@@ -42,6 +42,11 @@ impl Gate {
                 "Pages of other sites may not use this script. The server's log names the flag that would allow it.";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "site", text).with_hint("--anyorigin"));
         }
+        if aim == Aim::Session && self.origin != Policy::Any && is_of_other_origin(request) {
+            let text =
+                "Pages of other origins may not use this program. The server's log names the flag that would allow it.";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "site", text).with_hint("--anyorigin"));
+        }
         Ok(Visitor { connection: connection.clone(), auth_type: "", user: String::new() })
     }
 }
@@ -135,4 +140,11 @@ fn is_of_other_site(request: &Parts) -> bool {
         && says("sec-fetch-mode", "navigate")
         && says("sec-fetch-dest", "document");
     says("sec-fetch-site", "cross-site") && !request.headers.contains_key(ORIGIN) && !is_link
+}
+
+/// Whether a page of another origin made the browser send this request, without an `Origin`: for an image, or in the mode
+/// `no-cors`. If there is an `Origin`, the policy decides.
+fn is_of_other_origin(request: &Parts) -> bool {
+    let site = joined(&request.headers, &HeaderName::from_static("sec-fetch-site"));
+    !request.headers.contains_key(ORIGIN) && site.is_some_and(|site| site != "same-origin" && site != "none")
 }
