@@ -1,10 +1,9 @@
 //! A client that may lose its connection and return over another one.
 //!
-//! All messages to the client go through the ring, which feeds the socket as the socket takes them. While the client is away, the
+//! All messages to the client go through the ring, which feeds the connection as it takes them. While the client is away, the
 //! ring fills; then the program waits, or the oldest messages go: [`Overflow`].
 
 use std::{
-    future::poll_fn,
     mem,
     pin::Pin,
     sync::Arc,
@@ -16,14 +15,14 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
     Overflow, ResumeOptions,
-    control::{self, Greeting},
+    control::Greeting,
     door::{Arrival, OwnDoor},
     ending::Ending,
-    ring::{self, Ring},
+    link::Link,
+    ring::Ring,
 };
 use crate::{
     budget::Owner,
-    client::Client,
     close::Close,
     event::Event,
     limits::{ACK_BYTES, ACK_DELAY, ACK_MESSAGES},
@@ -32,7 +31,7 @@ use crate::{
     socket::Socket,
 };
 
-/// Bytes of messages that the socket gets at a time: a read of a pipe, framed, and some more.
+/// Bytes of messages that the connection gets at a time: a read of a pipe, framed, and some more.
 const FED_BYTES: usize = 128 << 10;
 
 /// The client of a resumable session.
@@ -40,7 +39,8 @@ const FED_BYTES: usize = 128 << 10;
 pub(crate) struct Resumable {
     /// The id of the first connection, for the log.
     conn: u64,
-    pub(super) socket: Option<Socket>,
+    /// Its connection; `None` while it is away.
+    pub(super) link: Option<Link>,
     /// The connection over which the client has returned, which counts as an open file.
     pub(super) connection: Option<Box<Connection>>,
     pub(super) door: OwnDoor,
@@ -95,7 +95,7 @@ impl Resumable {
     ) -> Self {
         let mut client = Self {
             conn,
-            socket: Some(socket),
+            link: Some(Link::Socket(socket)),
             connection: None,
             door,
             options: Arc::clone(options),
@@ -116,10 +116,10 @@ impl Resumable {
 
     /// Sends the first message of a connection.
     fn greet(&mut self, resumed: bool, lost: Option<&'static str>) {
-        let Self { socket: Some(socket), door, options, inbound, .. } = self else { return };
+        let Self { link: Some(link), door, options, inbound, .. } = self else { return };
         let (keep, window) = (options.keep.as_secs_f64(), options.replay_bytes_max);
         let greeting = Greeting { session: door.token(), got: inbound.got, resumed, keep, window, lost };
-        ring::text(socket, greeting.text().as_bytes());
+        link.greet(&greeting);
         *inbound = Inbound { got: inbound.got, ..Inbound::default() };
     }
 
@@ -131,7 +131,7 @@ impl Resumable {
 
     /// Notes that the connection is lost, or given up. The session's task must run soon.
     pub(super) fn lose(&mut self) {
-        (self.socket, self.connection) = (None, None);
+        (self.link, self.connection) = (None, None);
         let end = Box::pin(sleep(self.options.keep));
         self.away = Some(Box::new(Away { since: Instant::now(), end }));
         self.inbound.timer = None;
@@ -147,7 +147,7 @@ impl Resumable {
         let away = self.away.take().map_or(Duration::ZERO, |away| away.since.elapsed());
         let away = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
         Event::SessionResumed { conn: self.conn, peer: connection.peer, away, replayed: replayed as u64 }.emit();
-        self.socket = Some(Socket::new(stream, early, &self.options.socket, &self.owner));
+        self.link = Some(Link::Socket(Socket::new(stream, early, &self.options.socket, &self.owner)));
         self.connection = Some(Box::new(connection));
         self.greet(true, None);
         if let Some(ending) = &mut self.ending {
@@ -158,21 +158,15 @@ impl Resumable {
 
     /// Closes the connection, if there is one, in a task of its own.
     pub(super) fn part(&mut self, close: Close) {
-        let Some(mut socket) = self.socket.take() else { return };
+        let Some(link) = self.link.take() else { return };
         let (connection, shutdown) = (self.connection.take(), self.shutdown.clone());
         self.shutdown.spawn(async move {
-            socket.begin_close(true);
-            poll_fn(|cx| {
-                socket.send_close(cx, Some(&close));
-                Poll::Ready(())
-            })
-            .await;
-            socket.finish(&shutdown).await;
+            link.finish(Some(&close), &shutdown).await;
             drop(connection);
         });
     }
 
-    /// Feeds the socket from the ring. Ready when the socket has taken all, or there is none.
+    /// Feeds the connection from the ring. Ready when it has taken all, or there is none.
     pub(super) fn poll_feed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let fed = self.poll_feed_all(cx);
         self.door.note(self.ring.bounds());
@@ -180,20 +174,20 @@ impl Resumable {
     }
 
     fn poll_feed_all(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(socket) = &mut self.socket {
-            ready!(socket.poll_flush(cx));
+        while let Some(link) = &mut self.link {
+            ready!(link.poll_flush(cx));
             if mem::take(&mut self.inbound.is_due) {
-                ring::text(socket, control::ack(self.inbound.got).as_bytes());
+                link.ack(self.inbound.got);
                 (self.inbound.messages, self.inbound.bytes, self.inbound.timer) = (0, 0, None);
             }
             if let Some(pong) = self.pong.take() {
-                ring::text(socket, pong.as_bytes());
+                link.pong(&pong);
             }
-            if !self.ring.feed(socket, FED_BYTES) {
+            if !self.ring.feed(link, FED_BYTES) {
                 if let Some(ending) = &mut self.ending {
-                    ending.send_close(socket, cx);
+                    ending.send_close(link, cx);
                 }
-                ready!(socket.poll_flush(cx));
+                ready!(link.poll_flush(cx));
                 break;
             }
         }
@@ -203,7 +197,7 @@ impl Resumable {
     /// Acknowledges the client's messages in time.
     pub(super) fn poll_ack(&mut self, cx: &mut Context<'_>) {
         let inbound = &mut self.inbound;
-        if inbound.messages == 0 || self.socket.is_none() {
+        if inbound.messages == 0 || self.link.is_none() {
             return;
         }
         let timer = inbound.timer.get_or_insert_with(|| Box::pin(sleep(ACK_DELAY)));

@@ -16,6 +16,7 @@ use super::{
     client::Resumable,
     control::{self, Incoming},
     ending::Ending,
+    link::Link,
     ring::Ring,
 };
 use crate::{
@@ -29,10 +30,10 @@ use crate::{
 
 impl Client for Resumable {
     fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Option<Departure>> {
-        let Self { socket: Some(socket), inbound, ring, pong, is_forgetting, .. } = self else { return Poll::Pending };
+        let Self { link: Some(link), inbound, ring, pong, is_forgetting, .. } = self else { return Poll::Pending };
         let was_full = ring.is_full(self.options.replay_bytes_max);
         let mut fault = None;
-        let read = socket.poll_read(cx, &mut |kind, payload| match control::read(kind, payload) {
+        let read = link.poll_read(cx, |kind, incoming| match incoming {
             _ if fault.is_some() => {}
             Incoming::Message(_) if *is_forgetting => {}
             Incoming::Message(payload) => {
@@ -101,19 +102,19 @@ impl Client for Resumable {
     }
 
     fn progress(&self) -> u64 {
-        self.socket.as_ref().map_or(0, Client::progress) + self.ring.bounds().0
+        self.link.as_ref().map_or(0, Link::progress) + self.ring.bounds().0
     }
 
     fn is_away(&self) -> bool {
-        self.socket.is_none()
+        self.link.is_none()
     }
 
     fn poll_upkeep(&mut self, cx: &mut Context<'_>, is_read: bool) -> Poll<()> {
         if let Poll::Ready(arrival) = self.door.poll_arrival(cx) {
             self.attach(*arrival, cx);
         }
-        if let Some(socket) = &mut self.socket
-            && socket.poll_upkeep(cx, is_read).is_ready()
+        if let Some(link) = &mut self.link
+            && link.poll_upkeep(cx, is_read).is_ready()
         {
             self.detach(cx);
         }
@@ -122,14 +123,14 @@ impl Client for Resumable {
     }
 
     fn probe(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.socket.as_mut().is_some_and(|socket| socket.probe(cx)) {
+        if self.link.as_mut().is_some_and(|link| link.probe(cx)) {
             self.detach(cx);
         }
         false
     }
 
     fn held(&self) -> (usize, usize) {
-        let (own, shared) = self.socket.as_ref().map_or((0, 0), Client::held);
+        let (own, shared) = self.link.as_ref().map_or((0, 0), Link::held);
         let (kept, kept_shared) = self.ring.held();
         (own + kept + self.pong.as_ref().map_or(0, |pong| pong.len()), shared + kept_shared)
     }
@@ -155,8 +156,8 @@ impl Client for Resumable {
     fn discard(&mut self) {
         self.ring = Ring::default();
         self.is_final = true;
-        if let Some(socket) = &mut self.socket {
-            socket.discard();
+        if let Some(link) = &mut self.link {
+            link.discard();
         }
     }
 
@@ -170,7 +171,7 @@ impl Resumable {
     fn begin_ending(&mut self, is_reachable: bool) {
         self.forget_messages();
         self.owner.settle();
-        if !is_reachable && !self.is_final && self.socket.is_some() {
+        if !is_reachable && !self.is_final && self.link.is_some() {
             self.lose();
         }
         self.ending();
@@ -215,7 +216,7 @@ impl Resumable {
             return Poll::Ready(());
         }
         let progress = self.progress();
-        if self.socket.is_some() && self.ending().poll_stall(cx, progress).is_ready() {
+        if self.link.is_some() && self.ending().poll_stall(cx, progress).is_ready() {
             self.detach(cx);
         }
         Poll::Pending
@@ -228,19 +229,13 @@ impl Resumable {
             () = shutdown.begun() => {}
             () = poll_fn(|cx| self.poll_told(cx)) => {}
         }
-        let Self { socket, mut ring, ending, door, connection, .. } = self;
+        let Self { link, mut ring, ending, door, connection, .. } = self;
         drop(door);
-        let Some(mut socket) = socket else { return };
-        while ring.feed(&mut socket, usize::MAX) {}
+        let Some(mut link) = link else { return };
+        while ring.feed(&mut link, usize::MAX) {}
         drop(ring);
-        socket.begin_close(true);
         let close = ending.and_then(|ending| ending.close);
-        poll_fn(|cx| {
-            socket.send_close(cx, close.as_ref());
-            Poll::Ready(())
-        })
-        .await;
-        socket.finish(shutdown).await;
+        link.finish(close.as_ref(), shutdown).await;
         drop(connection);
     }
 }

@@ -2,12 +2,11 @@
 
 use std::task::{Context, Poll};
 
+use super::link::Link;
 use crate::{
     budget::{Owner, Share},
-    client::Client,
     close::Close,
     limits::{CLOSE_ANSWER, LAST_OUTPUT_STALL},
-    socket::Socket,
     stall::StallWatch,
 };
 
@@ -36,10 +35,10 @@ impl Ending {
     }
 
     /// Sends the close, since all messages have been sent.
-    pub(super) fn send_close(&mut self, socket: &mut Socket, cx: &mut Context<'_>) {
+    pub(super) fn send_close(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         if self.close.is_some() && !self.is_sent {
             self.is_sent = true;
-            socket.send_close(cx, self.close.as_ref());
+            link.send_close(cx, self.close.as_ref());
         }
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod control;
 pub(crate) mod door;
 mod duties;
 mod ending;
+mod link;
 pub(crate) mod offer;
 mod ring;
 

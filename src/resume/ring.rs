@@ -2,9 +2,8 @@
 
 use std::{collections::VecDeque, ops::Deref, sync::Arc};
 
-use super::control;
+use super::link::Link;
 use crate::{
-    client::Client,
     limits::ROOM_MESSAGE_BYTES_MAX,
     message::{Batch, Draft, Kind, Piece},
 };
@@ -104,9 +103,9 @@ impl Ring {
     }
 
     /// Sends messages to a client, up to `bytes_max` and one more. Returns whether there were any.
-    pub(super) fn feed(&mut self, client: &mut impl Client, bytes_max: usize) -> bool {
+    pub(super) fn feed(&mut self, link: &mut Link, bytes_max: usize) -> bool {
         if self.sent < self.dropped {
-            text(client, control::gap(self.dropped - self.sent).as_bytes());
+            link.gap(self.dropped - self.sent);
             self.sent = self.dropped;
         }
         let mut fed = 0;
@@ -122,16 +121,16 @@ impl Ring {
                     }
                     self.cursor = (self.cursor.0 + 1, 0);
                 }
-                Chunk::Shared(batch) if at == 0 && !batch.has_nul_text() => {
+                Chunk::Shared(batch) if at == 0 => {
                     fed += batch.len();
-                    client.append_batch(batch);
+                    link.batch(batch);
                     self.cursor.1 = count;
                     self.sent += count as u64;
                 }
                 _ => {
                     let (kind, payload) = chunk.get(at);
                     fed += payload.len() + MESSAGE_BYTES;
-                    message(client, kind, payload);
+                    link.message(kind, payload);
                     self.cursor.1 += 1;
                     self.sent += 1;
                 }
@@ -223,18 +222,4 @@ fn split_character(text: &[u8]) -> usize {
         }
         _ => 0,
     }
-}
-
-/// Appends a message of the application; a text that begins with U+0000 with one more in front.
-fn message(client: &mut impl Client, kind: Kind, payload: &[u8]) {
-    let first = kind != Kind::Text || payload.first() != Some(&0);
-    if !first {
-        client.append(Piece { kind, first: true, last: false, payload: b"\0" });
-    }
-    client.append(Piece { kind, first, last: true, payload });
-}
-
-/// Appends a control message.
-pub(super) fn text(client: &mut impl Client, payload: &[u8]) {
-    client.append(Piece::whole(Kind::Text, payload));
 }

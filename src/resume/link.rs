@@ -1,0 +1,154 @@
+//! The connection of a client that may return: it sends numbered messages, and control messages in its own form.
+
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::control::{self, Greeting, Incoming};
+use crate::{
+    client::{Client, Departure},
+    close::Close,
+    message::{Batch, Kind, Piece},
+    shutdown::Shutdown,
+    socket::Socket,
+};
+
+/// A connection of a client.
+#[derive(Debug)]
+pub(super) enum Link {
+    /// A WebSocket with the subprotocol `wsd.resume.1`.
+    Socket(Socket),
+}
+
+impl Link {
+    /// Sends the first message of a connection.
+    pub(super) fn greet(&mut self, greeting: &Greeting<'_>) {
+        match self {
+            Self::Socket(socket) => text(socket, greeting.text().as_bytes()),
+        }
+    }
+
+    /// Tells the client that wsd has this number of messages.
+    pub(super) fn ack(&mut self, count: u64) {
+        match self {
+            Self::Socket(socket) => text(socket, control::ack(count).as_bytes()),
+        }
+    }
+
+    /// Answers a ping of the client.
+    pub(super) fn pong(&mut self, pong: &str) {
+        match self {
+            Self::Socket(socket) => text(socket, pong.as_bytes()),
+        }
+    }
+
+    /// Tells the client that `count` messages no longer exist.
+    pub(super) fn gap(&mut self, count: u64) {
+        match self {
+            Self::Socket(socket) => text(socket, control::gap(count).as_bytes()),
+        }
+    }
+
+    /// Appends a message of the application.
+    pub(super) fn message(&mut self, kind: Kind, payload: &[u8]) {
+        match self {
+            Self::Socket(socket) => {
+                let first = kind != Kind::Text || payload.first() != Some(&0);
+                if !first {
+                    socket.append(Piece { kind, first: true, last: false, payload: b"\0" });
+                }
+                socket.append(Piece { kind, first, last: true, payload });
+            }
+        }
+    }
+
+    /// Appends messages that it shares with other clients.
+    pub(super) fn batch(&mut self, batch: &Arc<Batch>) {
+        match self {
+            Self::Socket(socket) if !batch.has_nul_text() => socket.append_batch(batch),
+            Self::Socket(_) => batch.messages().for_each(|(kind, payload)| self.message(kind, payload)),
+        }
+    }
+
+    /// Reads once and hands every message that this completes to `on`.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut on: impl FnMut(Kind, Incoming<'_>),
+    ) -> Poll<Option<Departure>> {
+        match self {
+            Self::Socket(socket) => socket.poll_read(cx, &mut |kind, payload| on(kind, control::read(kind, payload))),
+        }
+    }
+
+    /// Sends what was appended. Ready once all has gone, or once the client cannot be reached any more.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Socket(socket) => socket.poll_flush(cx),
+        }
+    }
+
+    /// Returns a number that changes whenever the client takes bytes that waited for it.
+    pub(super) fn progress(&self) -> u64 {
+        match self {
+            Self::Socket(socket) => socket.progress(),
+        }
+    }
+
+    /// Keeps the connection alive. Ready when the client has been silent for too long; see [`Client::poll_upkeep`].
+    pub(super) fn poll_upkeep(&mut self, cx: &mut Context<'_>, is_read: bool) -> Poll<()> {
+        match self {
+            Self::Socket(socket) => socket.poll_upkeep(cx, is_read),
+        }
+    }
+
+    /// Whether the connection is known to have ended; see [`Client::probe`].
+    pub(super) fn probe(&mut self, cx: &mut Context<'_>) -> bool {
+        match self {
+            Self::Socket(socket) => socket.probe(cx),
+        }
+    }
+
+    /// Returns the bytes that wait here: those of this client, and those that it shares with other clients.
+    pub(super) fn held(&self) -> (usize, usize) {
+        match self {
+            Self::Socket(socket) => socket.held(),
+        }
+    }
+
+    /// Drops the messages that wait for the client, except the rest of one that it has in part.
+    pub(super) fn discard(&mut self) {
+        match self {
+            Self::Socket(socket) => socket.discard(),
+        }
+    }
+
+    /// Appends a close behind all that waits, and sends as much as the client takes at once.
+    pub(super) fn send_close(&mut self, cx: &mut Context<'_>, close: Option<&Close>) {
+        match self {
+            Self::Socket(socket) => socket.send_close(cx, close),
+        }
+    }
+
+    /// Sends a close, gives the client time to take all that waits for it, and closes the connection.
+    pub(super) async fn finish(self, close: Option<&Close>, shutdown: &Shutdown) {
+        match self {
+            Self::Socket(mut socket) => {
+                socket.begin_close(true);
+                poll_fn(|cx| {
+                    socket.send_close(cx, close);
+                    Poll::Ready(())
+                })
+                .await;
+                socket.finish(shutdown).await;
+            }
+        }
+    }
+}
+
+/// Appends a control message.
+fn text(socket: &mut Socket, payload: &[u8]) {
+    socket.append(Piece::whole(Kind::Text, payload));
+}
