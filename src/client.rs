@@ -41,11 +41,11 @@ pub(crate) enum Fault {
 /// A client follows its own protocol: it keeps its connection alive and does the closing handshake. It holds the bytes that
 /// it cannot send at once, and its session reads nothing more from the partner until they have gone.
 pub(crate) trait Client {
-    /// Reads once and hands every message that this completes to `on`. Ready with a departure if the client will send nothing
-    /// more; the session must not read after it.
+    /// Reads once and hands every message that this completes to `on`, which returns whether the session takes the message.
+    /// Ready with a departure if the client will send nothing more; the session must not read after it.
     ///
     /// It wakes the task of `cx` when there is more to read.
-    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Option<Departure>>;
+    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>>;
 
     /// Appends a piece of a message, for [`Client::poll_flush`] to send. A client that cannot be reached any more drops it.
     fn append(&mut self, piece: Piece<'_>);
@@ -98,7 +98,7 @@ pub(crate) trait Client {
 
 /// A client in a box, for one that would make the task of its session large.
 impl<C: Client + Send> Client for Box<C> {
-    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Option<Departure>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
         C::poll_read(self, cx, on)
     }
 

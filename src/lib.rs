@@ -33,7 +33,7 @@
 //! | 10 | `http` |
 //! | 9 | `session` |
 //! | 8 | `room`, `resume` |
-//! | 7 | `worker`, `socket` |
+//! | 7 | `worker`, `socket`, `events` |
 //! | 6 | `partner`: one end of a session |
 //! | 5 | `client`: the other end |
 //! | 4 | `framing`, `admission`, `cli`, `backlog`, `stall`, `turn` |
@@ -84,6 +84,7 @@ mod config;
 mod connect;
 mod daemon;
 mod event;
+mod events;
 mod framing;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

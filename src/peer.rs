@@ -27,8 +27,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Returns the next connection, with its own number.
     pub(crate) fn new(peer: Peer, tls: Option<Tls>, share: OwnedSemaphorePermit) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let id = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
+        let id = next_id();
         Self { id, peer, tls: tls.map(Arc::new), _share: Some(Arc::new(share)) }
     }
 
@@ -37,10 +36,21 @@ impl Connection {
         Self { id: 0, peer: Peer::Unix, tls: None, _share: None }
     }
 
+    /// Returns a copy with a number of its own, for a session that shares the connection with others.
+    pub(crate) fn renumbered(&self) -> Self {
+        Self { id: next_id(), ..self.clone() }
+    }
+
     /// Returns a copy for the log, which may outlive the connection.
     pub(crate) fn for_log(&self) -> Self {
         Self { _share: None, ..self.clone() }
     }
+}
+
+/// Returns the number of the next connection.
+fn next_id() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// The result of the handshake of TLS; the names are those of Apache's `mod_ssl`.

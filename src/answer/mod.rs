@@ -5,10 +5,12 @@ mod beneath;
 pub(crate) mod builtin;
 pub(crate) mod cgi;
 mod console;
+mod cors;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 pub(crate) mod guard;
+mod input;
 pub(crate) mod launch;
 pub(crate) mod lookup;
 mod oneshot;

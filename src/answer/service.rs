@@ -129,7 +129,7 @@ fn aim(ask: &mut Ask) -> Result<Aim, Refusal> {
         ask.transfer = None;
         return Ok(Aim::Script);
     }
-    Ok(if ask.transfer.is_some() { Aim::Session } else { Aim::Page })
+    Ok(if ask.transfer.is_some() { Aim::Transfer } else { Aim::Page })
 }
 
 /// Answers with a page of wsd's own, if there is one.

@@ -1,9 +1,159 @@
 //! Answers the requests of a session over an event stream: the stream, messages for the program, and the client's leave.
 
-use super::ask::{Answered, Ask};
-use crate::http::gate::Visitor;
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::{
+    Response,
+    body::Frame,
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
+};
+
+use super::{
+    ask::{Answered, Ask, HttpAnswer},
+    cors,
+    input::{self, unknown},
+    partner::{SessionPartner, Start},
+    transfer::{GOT, Purpose, SESSION, Transfer, number},
+    websocket::binding,
+};
+use crate::{
+    events::{self, EventStream, Events},
+    http::{
+        gate::Visitor,
+        page::{Body, no_content},
+        refusal::Refusal,
+    },
+    resume::{
+        ResumeOptions,
+        client::Resumable,
+        door::{Entry, OwnDoor, Token},
+        link::Link,
+        postbox::Postbox,
+    },
+};
+
+/// `Last-Event-ID` of a client that has been told the end.
+const CLOSED: &str = "closed";
 
 /// Answers a request of a session over an event stream.
-pub(super) async fn answer(_ask: &mut Ask, _visitor: &Visitor) -> Answered {
-    Ok(None)
+pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
+    let (Some(transfer), Some(options)) = (&ask.transfer, ask.site.http.clone()) else { return Ok(None) };
+    let answered = match transfer.purpose {
+        Purpose::OneShot => return Ok(None),
+        Purpose::Preflight => Ok(cors::preflight()),
+        Purpose::Stream => stream(ask, visitor, &options).await,
+        Purpose::Input => match postbox(ask, visitor, &options) {
+            Some(postbox) => input::answer(ask, &postbox).await,
+            None => Err(unknown()),
+        },
+        Purpose::Leave => match postbox(ask, visitor, &options) {
+            Some(postbox) => {
+                postbox.leave();
+                Ok(no_content())
+            }
+            None => Err(unknown()),
+        },
+    };
+    let allowed = cors::allowed(&ask.request.headers);
+    match answered {
+        Ok(mut response) => {
+            response.headers_mut().extend(allowed);
+            Ok(Some(HttpAnswer::Page(response)))
+        }
+        Err(mut refusal) => {
+            refusal.headers.extend(allowed);
+            Err(refusal)
+        }
+    }
+}
+
+/// Finds the session of the client's token.
+fn postbox(ask: &Ask, visitor: &Visitor, options: &ResumeOptions) -> Option<Postbox> {
+    let token = Token::parse(ask.transfer.as_ref()?.session.as_deref()?)?;
+    options.doors.postbox(&token, binding(ask, visitor, options))
+}
+
+/// Answers with an event stream of an earlier session, or of a new one.
+async fn stream(ask: &Ask, visitor: &Visitor, options: &Arc<ResumeOptions>) -> Result<Response<Body>, Refusal> {
+    let Some(Transfer { session, last, .. }) = &ask.transfer else { return Err(unknown()) };
+    if last.as_deref() == Some(CLOSED) {
+        // A browser stops only now.
+        if let Some(postbox) = postbox(ask, visitor, options) {
+            postbox.confirm();
+        }
+        return Ok(no_content());
+    }
+    let (binding, acked) = (binding(ask, visitor, options), number(&ask.request.headers, &GOT)?);
+    let got = acked.or_else(|| last.as_deref()?.parse().ok());
+    let token = session.as_deref().and_then(Token::parse);
+    if let Some(token) = token
+        && let Some(claim) = options.doors.claim(&token, binding, got)
+    {
+        let token = token.text();
+        let (stream, events) = events::pair(&token, acked.is_some());
+        claim.deliver(Entry::Events(stream), visitor.connection.clone());
+        if events.begun().await {
+            return Ok(page(&token, events));
+        }
+    }
+    // Other sessions may come over the connection, too.
+    let visitor = &Visitor { connection: visitor.connection.renumbered(), ..visitor.clone() };
+    let framing = ask.site.framings.default();
+    let partner = Start::prepare(ask, visitor, None).await?.partner(ask, visitor, framing).await?;
+    let door = options.doors.open(binding, framing.end_of_message());
+    let token = door.token().text();
+    let (stream, events) = events::pair(&token, acked.is_some());
+    run(ask, visitor, partner, (options, door), stream, session.is_some());
+    events.begun().await;
+    Ok(page(&token, events))
+}
+
+/// Spawns the session. `is_lost` is whether the client wanted to return to another one.
+fn run(
+    ask: &Ask,
+    visitor: &Visitor,
+    partner: SessionPartner,
+    (options, door): (&Arc<ResumeOptions>, OwnDoor),
+    stream: EventStream,
+    is_lost: bool,
+) {
+    let (options, connection, shutdown) = (Arc::clone(options), visitor.connection.clone(), ask.shutdown.clone());
+    let (path, overflow) = (ask.request.uri.path().to_owned(), partner.overflow());
+    ask.shutdown.spawn(async move {
+        let (link, conn) = (Link::Events(stream), connection.id);
+        let client =
+            |owner: &_| Box::new(Resumable::new(conn, link, door, (&options, overflow), (owner, &shutdown), is_lost));
+        partner.run(&connection, path, client, &shutdown).await;
+    });
+}
+
+/// Returns the answer whose body is an event stream.
+fn page(token: &str, events: Events) -> Response<Body> {
+    let mut response = Response::new(EventBody(events).boxed_unsync());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    // nginx would hold the events back.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    headers.insert(SESSION, HeaderValue::from_str(token).expect("a token is visible ASCII"));
+    response
+}
+
+/// The body of an answer with events.
+struct EventBody(Events);
+
+impl hyper::body::Body for EventBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        self.0.poll_take(cx).map(|events| events.map(|events| Ok(Frame::data(events.into()))))
+    }
 }

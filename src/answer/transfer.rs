@@ -3,10 +3,12 @@
 //! The token of a session is taken out of the request, so that no program, log or answer shows it.
 
 use hyper::{
-    HeaderMap, Method, Uri,
+    HeaderMap, Method, StatusCode, Uri,
     header::{ACCEPT, ACCESS_CONTROL_REQUEST_METHOD, HeaderName, HeaderValue},
     http::{request::Parts, uri::PathAndQuery},
 };
+
+use crate::http::refusal::Refusal;
 
 /// The header with the token of a session.
 pub(super) const SESSION: HeaderName = HeaderName::from_static("wsd-session");
@@ -67,6 +69,15 @@ impl Transfer {
         };
         Some(Self { purpose, session, last: last.map(str::to_owned) })
     }
+}
+
+/// Returns the number of messages in a header. Refuses another value.
+pub(super) fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, Refusal> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    let text = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    text.and_then(|text| text.parse().ok()).map(Some).ok_or_else(|| {
+        Refusal::unlogged(StatusCode::BAD_REQUEST, "The headers `Wsd-Got` and `Wsd-Seq` are numbers of messages.")
+    })
 }
 
 /// Whether the client asks for an event stream by its name: `*/*` is no wish for one.

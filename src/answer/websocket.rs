@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::{
     Response, StatusCode,
-    header::{CONNECTION, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
+    header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
     upgrade::OnUpgrade,
 };
 
@@ -30,7 +30,8 @@ use crate::{
     resume::{
         ResumeOptions,
         client::Resumable,
-        door::{Arrival, Claim},
+        door::{Claim, Entry},
+        link::Link,
         offer::{Returning, application},
     },
     socket::{Socket, stream::Stream},
@@ -50,9 +51,9 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     let start = Start::prepare(ask, visitor, name).await?;
     let mut response = switching_protocols(&handshake::accept(headers), offer);
     response.headers_mut().extend(start.headers(ask, visitor));
-    if let Some(Returnee::Known(claim, got)) = returning {
+    if let Some(Returnee::Known(claim)) = returning {
         let Some(upgrade) = ask.upgrade.take() else { return Ok(None) };
-        deliver(ask, visitor.connection.clone(), upgrade, claim, got);
+        deliver(ask, visitor.connection.clone(), upgrade, claim);
         return Ok(Some(HttpAnswer::Page(response)));
     }
     let partner = start.partner(ask, visitor, framing).await?;
@@ -64,8 +65,9 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
             let (conn, overflow, shutdown) = (connection.id, partner.overflow(), ask.shutdown.clone());
             let resume = Arc::clone(resume);
             run(ask, connection, upgrade, partner, move |stream, early, owner| {
-                let (socket, door) = (Socket::new(stream, early, &resume.socket, owner), resume.doors.open(binding));
-                Box::new(Resumable::new(conn, socket, door, (&resume, overflow), (owner, &shutdown), is_lost))
+                let link = Link::Socket(Socket::new(stream, early, &resume.socket, owner));
+                let door = resume.doors.open(binding, framing.end_of_message());
+                Box::new(Resumable::new(conn, link, door, (&resume, overflow), (owner, &shutdown), is_lost))
             });
         }
         _ => run(ask, connection, upgrade, partner, move |stream, early, owner| {
@@ -79,29 +81,33 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
 enum Returnee {
     /// It has no session, or none that is known; then `is_lost`.
     New { binding: u64, is_lost: bool },
-    /// Its session waits for it, and it has this number of messages.
-    Known(Claim, u64),
+    /// Its session waits for it.
+    Known(Claim),
 }
 
 impl Returnee {
     /// Claims the session to which the client wants to return, if wsd has it for this path, origin and user.
     fn find(ask: &Ask, visitor: &Visitor, resume: &ResumeOptions) -> Self {
-        let origin = ask.request.headers.get(ORIGIN).map(HeaderValue::as_bytes);
-        let binding = resume.doors.binding(&ask.path, origin, &visitor.user);
+        let binding = binding(ask, visitor, resume);
         let claim = ask.returning.as_ref().and_then(|Returning { token, got }| {
-            Some(Self::Known(resume.doors.claim(token.as_ref()?, binding, *got)?, *got))
+            Some(Self::Known(resume.doors.claim(token.as_ref()?, binding, Some(*got))?))
         });
         claim.unwrap_or(Self::New { binding, is_lost: ask.returning.is_some() })
     }
 }
 
+/// Returns a number for the facts that must be the same at a return.
+pub(super) fn binding(ask: &Ask, visitor: &Visitor, resume: &ResumeOptions) -> u64 {
+    resume.doors.binding(&ask.path, visitor.origin.as_deref(), &visitor.user)
+}
+
 /// Hands the connection to the session, once hyper has sent the 101.
-fn deliver(ask: &Ask, connection: Connection, upgrade: OnUpgrade, claim: Claim, got: u64) {
+fn deliver(ask: &Ask, connection: Connection, upgrade: OnUpgrade, claim: Claim) {
     ask.shutdown.spawn(async move {
         // Fails if the client leaves before the 101; it may return again.
         let Ok(upgraded) = upgrade.await else { return };
         let (stream, early) = into_stream(upgraded);
-        claim.deliver(Arrival { got, stream, early, connection });
+        claim.deliver(Entry::WebSocket(stream, early), connection);
     });
 }
 

@@ -158,7 +158,12 @@ impl hyper::body::Body for CountedBody {
                 Poll::Pending
             }
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame.map_data(|data| self.count(data))))),
-            end => end,
+            Poll::Pending => {
+                // An event stream may be idle for hours.
+                self.share.set(0, 0);
+                Poll::Pending
+            }
+            end @ Poll::Ready(None) => end,
         }
     }
 

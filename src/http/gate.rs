@@ -9,7 +9,7 @@ use hyper::{
 
 use super::{
     listed::ListedOrigin,
-    origin::{Aim, Policy, RefusedHeader},
+    origin::{Aim, Policy, RefusedHeader, is_same},
     refusal::Refusal,
 };
 use crate::peer::{Connection, Peer};
@@ -30,6 +30,8 @@ pub(crate) struct Visitor {
     pub(crate) auth_type: &'static str,
     /// `REMOTE_USER`: the user of the client. Empty without a proof.
     pub(crate) user: String,
+    /// The origin of the page that sent the request, if it is not this server's own.
+    pub(crate) origin: Option<String>,
 }
 
 impl Gate {
@@ -42,18 +44,30 @@ impl Gate {
                 "Pages of other sites may not use this script. The server's log names the flag that would allow it.";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "site", text).with_hint("--anyorigin"));
         }
-        if aim == Aim::Session && self.origin != Policy::Any && is_of_other_origin(request) {
+        if aim == Aim::Transfer && self.origin != Policy::Any && is_of_other_origin(request) {
             let text =
                 "Pages of other origins may not use this program. The server's log names the flag that would allow it.";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "site", text).with_hint("--anyorigin"));
         }
-        Ok(Visitor { connection: connection.clone(), auth_type: "", user: String::new() })
+        Ok(Visitor {
+            connection: connection.clone(),
+            auth_type: "",
+            user: String::new(),
+            origin: other_origin(&request.headers),
+        })
     }
 }
 
 fn check_origin(policy: &Policy, peer: Peer, headers: &HeaderMap, aim: Aim) -> Result<(), Refusal> {
     let (origin, host) = (joined(headers, &ORIGIN), joined(headers, &HOST));
-    let checked = policy.check(aim, origin.as_deref(), host.as_deref(), peer.is_loopback());
+    let check = |origin: Option<&str>| policy.check(aim, origin, host.as_deref(), peer.is_loopback());
+    let checked = match (&origin, &host) {
+        (None, Some(host)) if aim == Aim::Transfer && is_of_same_origin(headers) => {
+            // A browser sends no `Origin` with a GET to the page's own server, whose scheme a proxy may hide.
+            check(Some(&format!("https://{host}"))).or_else(|_| check(Some(&format!("http://{host}"))))
+        }
+        _ => check(origin.as_deref()),
+    };
     let Err(refused) = checked else { return Ok(()) };
     let host = host.unwrap_or_default();
     let (why, text, hint) = match refused {
@@ -145,6 +159,20 @@ fn is_of_other_site(request: &Parts) -> bool {
 /// Whether a page of another origin made the browser send this request, without an `Origin`: for an image, or in the mode
 /// `no-cors`. If there is an `Origin`, the policy decides.
 fn is_of_other_origin(request: &Parts) -> bool {
-    let site = joined(&request.headers, &HeaderName::from_static("sec-fetch-site"));
+    let site = joined(&request.headers, &SITE);
     !request.headers.contains_key(ORIGIN) && site.is_some_and(|site| site != "same-origin" && site != "none")
+}
+
+/// The header in which a browser tells whether a page of the same origin sent the request.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+fn is_of_same_origin(headers: &HeaderMap) -> bool {
+    joined(headers, &SITE).is_some_and(|site| site == "same-origin")
+}
+
+/// Returns the origin of a page that is not this server's own. Browsers name the own origin with some requests only.
+fn other_origin(headers: &HeaderMap) -> Option<String> {
+    let (origin, host) = (joined(headers, &ORIGIN), joined(headers, &HOST));
+    let is_own = is_of_same_origin(headers) || is_same(origin.as_deref(), host.as_deref());
+    origin.filter(|_| !is_own)
 }

@@ -28,8 +28,10 @@ pub(crate) enum Policy {
 /// The purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aim {
-    /// A session with a program.
+    /// A WebSocket to a program.
     Session,
+    /// An event stream of a program, or a POST to one (`--http`).
+    Transfer,
     /// A CGI script.
     Script,
     /// A page that is only read: a file, the console, an error.
@@ -52,7 +54,7 @@ impl Policy {
     ///
     /// By default a `Host` over that interface must name this machine; a browser always sends one. The `Origin` of a request
     /// for a page does not matter: browsers send it with some reads and not with others. A request for a script may lack it,
-    /// even from a browser.
+    /// even from a browser, and so may one for an event stream.
     pub(crate) fn check(
         &self,
         aim: Aim,
@@ -63,7 +65,9 @@ impl Policy {
         let is_named = |without| !is_loopback || host.map_or(without, is_loopback_name);
         let is_same = || is_same(origin, host);
         match (self, aim, origin) {
-            (Self::Same, Aim::Page, _) | (Self::Same, Aim::Script, None) => demand(is_named(true), RefusedHeader::Host),
+            (Self::Same, Aim::Page, _) | (Self::Same, Aim::Script | Aim::Transfer, None) => {
+                demand(is_named(true), RefusedHeader::Host)
+            }
             (Self::Any, ..)
             | (Self::Same, Aim::Session, None)
             | (_, Aim::Page | Aim::Redirect, _)
@@ -88,7 +92,7 @@ fn demand(holds: bool, header: RefusedHeader) -> Result<(), RefusedHeader> {
 
 /// Whether the page's host and port are those of the request. Without a port in `Host`, the default of the page's scheme
 /// counts: behind a proxy that terminates TLS, wsd does not know the scheme of the request.
-fn is_same(origin: Option<&str>, host: Option<&str>) -> bool {
+pub(super) fn is_same(origin: Option<&str>, host: Option<&str>) -> bool {
     let (Some((scheme, page_host, page_port)), Some(host)) = (origin.and_then(split), host) else { return false };
     let (host, port) = split_port(host);
     let port = match port {

@@ -37,6 +37,13 @@ pub(crate) fn not_found(text: &str) -> Response<Body> {
     page(StatusCode::NOT_FOUND, text)
 }
 
+/// Returns an answer without a body.
+pub(crate) fn no_content() -> Response<Body> {
+    let mut response = Response::new(text_body(""));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 /// Returns a body that is complete in memory.
 pub(crate) fn text_body(text: impl Into<Bytes>) -> Body {
     Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()

@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::{
     Overflow, ResumeOptions,
     control::Greeting,
-    door::{Arrival, OwnDoor},
+    door::{Arrival, Entry, OwnDoor},
     ending::Ending,
     link::Link,
     ring::Ring,
@@ -87,7 +87,7 @@ impl Resumable {
     /// Returns the client of a new session. `is_lost` is whether the client wanted to return to another one.
     pub(crate) fn new(
         conn: u64,
-        socket: Socket,
+        link: Link,
         door: OwnDoor,
         (options, overflow): (&Arc<ResumeOptions>, Overflow),
         (owner, shutdown): (&Owner, &Shutdown),
@@ -95,7 +95,7 @@ impl Resumable {
     ) -> Self {
         let mut client = Self {
             conn,
-            link: Some(Link::Socket(socket)),
+            link: Some(link),
             connection: None,
             door,
             options: Arc::clone(options),
@@ -116,10 +116,10 @@ impl Resumable {
 
     /// Sends the first message of a connection.
     fn greet(&mut self, resumed: bool, lost: Option<&'static str>) {
-        let Self { link: Some(link), door, options, inbound, .. } = self else { return };
+        let Self { link: Some(link), door, options, inbound, ring, .. } = self else { return };
         let (keep, window) = (options.keep.as_secs_f64(), options.replay_bytes_max);
         let greeting = Greeting { session: door.token(), got: inbound.got, resumed, keep, window, lost };
-        link.greet(&greeting);
+        link.greet(&greeting, ring.bounds().1);
         *inbound = Inbound { got: inbound.got, ..Inbound::default() };
     }
 
@@ -140,14 +140,19 @@ impl Resumable {
 
     /// Goes on with a client that has returned. Its old connection is closed, if it is still there.
     pub(super) fn attach(&mut self, arrival: Arrival, cx: &mut Context<'_>) {
-        let Arrival { got, stream, early, connection } = arrival;
+        let Arrival { got, entry, connection } = arrival;
         // `None` if the old connection has acknowledged more meanwhile: then the client is not the one that had it.
         let Some(replayed) = self.ring.rewind(got) else { return };
         self.part(Close::new(Close::TAKEN_OVER, "taken over"));
         let away = self.away.take().map_or(Duration::ZERO, |away| away.since.elapsed());
         let away = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
         Event::SessionResumed { conn: self.conn, peer: connection.peer, away, replayed: replayed as u64 }.emit();
-        self.link = Some(Link::Socket(Socket::new(stream, early, &self.options.socket, &self.owner)));
+        self.link = Some(match entry {
+            Entry::WebSocket(stream, early) => {
+                Link::Socket(Socket::new(stream, early, &self.options.socket, &self.owner))
+            }
+            Entry::Events(stream) => Link::Events(stream),
+        });
         self.connection = Some(Box::new(connection));
         self.greet(true, None);
         if let Some(ending) = &mut self.ending {
@@ -169,6 +174,9 @@ impl Resumable {
     /// Feeds the connection from the ring. Ready when it has taken all, or there is none.
     pub(super) fn poll_feed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let fed = self.poll_feed_all(cx);
+        if !self.acknowledges() {
+            self.ring.trim_sent(self.options.replay_bytes_max);
+        }
         self.door.note(self.ring.bounds());
         fed
     }
@@ -176,6 +184,10 @@ impl Resumable {
     fn poll_feed_all(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(link) = &mut self.link {
             ready!(link.poll_flush(cx));
+            if link.is_gone() {
+                self.detach(cx);
+                break;
+            }
             if mem::take(&mut self.inbound.is_due) {
                 link.ack(self.inbound.got);
                 (self.inbound.messages, self.inbound.bytes, self.inbound.timer) = (0, 0, None);
@@ -192,6 +204,11 @@ impl Resumable {
             }
         }
         Poll::Ready(())
+    }
+
+    /// Whether the client acknowledges messages, as far as wsd knows.
+    pub(super) fn acknowledges(&self) -> bool {
+        self.link.as_ref().is_none_or(Link::acknowledges)
     }
 
     /// Acknowledges the client's messages in time.

@@ -61,7 +61,12 @@ pub(super) struct Greeting<'a> {
 impl Greeting<'_> {
     /// Returns the text of the message.
     pub(super) fn text(&self) -> String {
-        format!("\0{}", serde_json::to_string(self).expect("it is JSON"))
+        format!("\0{}", self.json())
+    }
+
+    /// Returns the object of the message.
+    pub(super) fn json(&self) -> String {
+        serde_json::to_string(self).expect("it is JSON")
     }
 }
 

@@ -8,8 +8,8 @@ use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -18,7 +18,8 @@ use data_encoding::BASE64URL_NOPAD;
 use futures_util::task::AtomicWaker;
 use serde::{Serialize, Serializer};
 
-use crate::{peer::Connection, socket::stream::Stream};
+use super::{lock, mailbox::Mailbox};
+use crate::{events::EventStream, peer::Connection, socket::stream::Stream};
 
 /// 256 random bits by which a client finds its session. Nobody else can guess them, and no log shows them.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,6 +41,12 @@ struct DoorsState {
 pub(super) struct Door {
     token: Token,
     binding: u64,
+    /// The byte that ends a message in the program's input, if one does.
+    end_of_message: Option<u8>,
+    /// The messages of the client that come by POST.
+    pub(super) mailbox: Mailbox,
+    /// Whether the session has ended, and the client is to be told.
+    has_ended: AtomicBool,
     /// The last message that the client has acknowledged, and the last that wsd has sent.
     acked: AtomicU64,
     sent: AtomicU64,
@@ -54,17 +61,27 @@ pub(super) struct Door {
 pub(crate) struct Arrival {
     /// The number of messages that it has.
     pub(crate) got: u64,
-    /// The stream of its connection.
-    pub(crate) stream: Stream,
-    /// Bytes that came with the handshake.
-    pub(crate) early: Vec<u8>,
+    /// The way on which it comes.
+    pub(crate) entry: Entry,
     /// The connection.
     pub(crate) connection: Connection,
 }
 
+/// The way on which a client returns.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// A WebSocket, and the bytes that came with its handshake.
+    WebSocket(Stream, Vec<u8>),
+    /// An event stream.
+    Events(EventStream),
+}
+
 /// The right of a client to return. While there is one, the session does not expire.
 #[derive(Debug)]
-pub(crate) struct Claim(Arc<Door>);
+pub(crate) struct Claim {
+    door: Arc<Door>,
+    got: u64,
+}
 
 /// The session's side of its door. Dropping it closes the door.
 #[derive(Debug)]
@@ -86,6 +103,11 @@ impl Token {
         BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
     }
 
+    /// Returns its 43 characters of base64url.
+    pub(crate) fn text(&self) -> String {
+        BASE64URL_NOPAD.encode(&self.0)
+    }
+
     fn key(&self) -> u64 {
         self.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
     }
@@ -99,21 +121,24 @@ impl fmt::Debug for Token {
 
 impl Serialize for Token {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&BASE64URL_NOPAD.encode(&self.0))
+        serializer.serialize_str(&self.text())
     }
 }
 
 impl Doors {
     /// Returns a number for the facts that must be the same at a return: the path, the origin and the user.
-    pub(crate) fn binding(&self, path: &[u8], origin: Option<&[u8]>, user: &str) -> u64 {
+    pub(crate) fn binding(&self, path: &[u8], origin: Option<&str>, user: &str) -> u64 {
         self.0.hasher.hash_one((path, origin, user))
     }
 
-    /// Opens a door for a new session.
-    pub(crate) fn open(&self, binding: u64) -> OwnDoor {
+    /// Opens a door for a new session. `end_of_message` is the byte that ends a message in the program's input.
+    pub(crate) fn open(&self, binding: u64, end_of_message: Option<u8>) -> OwnDoor {
         let door = Arc::new(Door {
             token: Token::random(),
             binding,
+            end_of_message,
+            mailbox: Mailbox::default(),
+            has_ended: AtomicBool::new(false),
             acked: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             claims: AtomicUsize::new(0),
@@ -124,36 +149,69 @@ impl Doors {
         OwnDoor { door, doors: self.clone() }
     }
 
-    /// Claims the door of a token for a client that has `got` messages. `None` if there is no such session, if it is bound to
-    /// other facts, or if its client cannot have this number of messages.
-    pub(crate) fn claim(&self, token: &Token, binding: u64, got: u64) -> Option<Claim> {
+    /// Claims the door of a token for a client that has `got` messages, or as few as it can have. `None` if there is no such
+    /// session, if it is bound to other facts, or if its client cannot have this number of messages.
+    pub(crate) fn claim(&self, token: &Token, binding: u64, got: Option<u64>) -> Option<Claim> {
         let open = lock(&self.0.open);
         let door = open.get(&token.key()).filter(|door| door.token == *token && door.binding == binding)?;
-        let is_possible = (door.acked.load(Ordering::Relaxed)..=door.sent.load(Ordering::Relaxed)).contains(&got);
-        is_possible.then(|| {
+        let acked = door.acked.load(Ordering::Relaxed);
+        let got = got.unwrap_or(acked);
+        (acked..=door.sent()).contains(&got).then(|| {
             door.claims.fetch_add(1, Ordering::Relaxed);
-            Claim(Arc::clone(door))
+            Claim { door: Arc::clone(door), got }
         })
+    }
+
+    /// Finds the door of a token. `None` if there is no such session, or if it is bound to other facts.
+    pub(super) fn find(&self, token: &Token, binding: u64) -> Option<Arc<Door>> {
+        let open = lock(&self.0.open);
+        open.get(&token.key()).filter(|door| door.token == *token && door.binding == binding).cloned()
+    }
+
+    /// Closes a door: no client finds it any more.
+    pub(super) fn remove(&self, door: &Door) {
+        lock(&self.0.open).remove(&door.token.key());
+    }
+}
+
+impl Door {
+    /// Returns the number of the last message that wsd has sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Whether the session has ended, and the client is to be told.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// Wakes the session.
+    pub(super) fn wake(&self) {
+        self.session.wake();
     }
 }
 
 impl Claim {
     /// Hands the client's connection to the session.
-    pub(crate) fn deliver(self, arrival: Arrival) {
-        *lock(&self.0.arrival) = Some(Box::new(arrival));
+    pub(crate) fn deliver(self, entry: Entry, connection: Connection) {
+        let arrival = Arrival { got: self.got, entry, connection };
+        let earlier = lock(&self.door.arrival).replace(Box::new(arrival));
+        if let Some(Entry::Events(mut stream)) = earlier.map(|earlier| earlier.entry) {
+            stream.take_over();
+        }
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.0.claims.fetch_sub(1, Ordering::Relaxed);
-        self.0.session.wake();
+        self.door.claims.fetch_sub(1, Ordering::Relaxed);
+        self.door.wake();
     }
 }
 
 impl OwnDoor {
     /// Returns the token.
-    pub(super) fn token(&self) -> &Token {
+    pub(crate) fn token(&self) -> &Token {
         &self.door.token
     }
 
@@ -161,6 +219,21 @@ impl OwnDoor {
     pub(super) fn note(&self, (acked, sent): (u64, u64)) {
         self.door.acked.store(acked, Ordering::Relaxed);
         self.door.sent.store(sent, Ordering::Relaxed);
+    }
+
+    /// Returns the byte that ends a message in the program's input, if one does.
+    pub(super) fn end_of_message(&self) -> Option<u8> {
+        self.door.end_of_message
+    }
+
+    /// Returns the messages that come by POST.
+    pub(super) fn mailbox(&self) -> &Mailbox {
+        &self.door.mailbox
+    }
+
+    /// Notes that the session has ended, and the client is to be told.
+    pub(super) fn note_end(&self) {
+        self.door.has_ended.store(true, Ordering::Relaxed);
     }
 
     /// Ready with a client that has returned.
@@ -182,7 +255,8 @@ impl OwnDoor {
 
     /// Closes the door, although a client may be about to come.
     pub(super) fn shut(&self) {
-        lock(&self.doors.0.open).remove(&self.door.token.key());
+        self.doors.remove(&self.door);
+        self.door.mailbox.close();
     }
 }
 
@@ -192,10 +266,6 @@ impl Drop for OwnDoor {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,8 +273,8 @@ mod tests {
     #[test]
     fn a_door_opens_for_its_token_its_facts_and_a_possible_number_only() {
         let doors = Doors::default();
-        let binding = doors.binding(b"/a", Some(b"http://h"), "");
-        let own = doors.open(binding);
+        let binding = doors.binding(b"/a", Some("http://h"), "");
+        let own = doors.open(binding, None);
         own.note((3, 5));
         let (token, other) = (own.token().clone(), Token::random());
         let table = [
@@ -213,17 +283,18 @@ mod tests {
             (&token, binding, 5, true),
             (&token, binding, 6, false),
             (&other, binding, 4, false),
-            (&token, doors.binding(b"/b", Some(b"http://h"), ""), 4, false),
+            (&token, doors.binding(b"/b", Some("http://h"), ""), 4, false),
             (&token, doors.binding(b"/a", None, ""), 4, false),
-            (&token, doors.binding(b"/a", Some(b"http://h"), "u"), 4, false),
+            (&token, doors.binding(b"/a", Some("http://h"), "u"), 4, false),
         ];
         for (row, (token, binding, got, want)) in table.into_iter().enumerate() {
-            assert_eq!(doors.claim(token, binding, got).is_some(), want, "row {row}");
+            assert_eq!(doors.claim(token, binding, Some(got)).is_some(), want, "row {row}");
         }
-        let claim = doors.claim(&token, binding, 4);
+        assert_eq!(doors.claim(&token, binding, None).map(|claim| claim.got), Some(3), "as few as it can have");
+        let claim = doors.claim(&token, binding, Some(4));
         assert!(!own.close(), "a client is about to come");
         drop(claim);
         assert!(own.close());
-        assert!(doors.claim(&token, binding, 4).is_none());
+        assert!(doors.claim(&token, binding, Some(4)).is_none());
     }
 }

@@ -29,33 +29,35 @@ use crate::{
 };
 
 impl Client for Resumable {
-    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Option<Departure>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
+        if let Poll::Ready(polled) = self.read_mail(on) {
+            return Poll::Ready(polled);
+        }
         let Self { link: Some(link), inbound, ring, pong, is_forgetting, .. } = self else { return Poll::Pending };
         let was_full = ring.is_full(self.options.replay_bytes_max);
         let mut fault = None;
-        let read = link.poll_read(cx, |kind, incoming| match incoming {
-            _ if fault.is_some() => {}
-            Incoming::Message(_) if *is_forgetting => {}
-            Incoming::Message(payload) => {
-                inbound.got += 1;
-                inbound.messages += 1;
-                inbound.bytes += payload.len();
-                on(kind, payload);
-            }
-            Incoming::Ack(count) => {
-                if count.and_then(|count| ring.acknowledge(count)).is_none() {
-                    fault = Some(Departure::Fault(Fault::Protocol("impossible acknowledgement")));
+        let read = link.poll_read(cx, |kind, incoming| {
+            match incoming {
+                _ if fault.is_some() => {}
+                Incoming::Message(_) if *is_forgetting => {}
+                Incoming::Message(payload) => {
+                    inbound.got += 1;
+                    inbound.messages += 1;
+                    inbound.bytes += payload.len();
+                    return on(kind, payload);
                 }
+                Incoming::Ack(count) => {
+                    if count.and_then(|count| ring.acknowledge(count)).is_none() {
+                        fault = Some(Departure::Fault(Fault::Protocol("impossible acknowledgement")));
+                    }
+                }
+                Incoming::Ping(value) => *pong = Some(control::pong(&value).into()),
+                Incoming::Unknown => {}
             }
-            Incoming::Ping(value) => *pong = Some(control::pong(&value).into()),
-            Incoming::Unknown => {}
+            true
         });
         let departure = fault.or(ready!(read));
-        self.door.note(self.ring.bounds());
-        if was_full && !self.ring.is_full(self.options.replay_bytes_max) {
-            // The session reads the program again.
-            cx.waker().wake_by_ref();
-        }
+        self.note_acknowledged(was_full, cx);
         match departure {
             None if self.pong.is_some() => {
                 let _ = self.poll_feed(cx);
@@ -96,7 +98,7 @@ impl Client for Resumable {
         match self.overflow {
             Overflow::Drop => Poll::Ready(()),
             Overflow::DropWhileAway if self.is_away() => Poll::Ready(()),
-            _ if self.ring.is_full(self.options.replay_bytes_max) => Poll::Pending,
+            _ if self.acknowledges() && self.ring.is_full(self.options.replay_bytes_max) => Poll::Pending,
             _ => fed,
         }
     }
@@ -113,6 +115,7 @@ impl Client for Resumable {
         if let Poll::Ready(arrival) = self.door.poll_arrival(cx) {
             self.attach(*arrival, cx);
         }
+        self.take_acknowledgement(cx);
         if let Some(link) = &mut self.link
             && link.poll_upkeep(cx, is_read).is_ready()
         {
@@ -126,7 +129,7 @@ impl Client for Resumable {
         if self.link.as_mut().is_some_and(|link| link.probe(cx)) {
             self.detach(cx);
         }
-        false
+        self.door.mailbox().has_left()
     }
 
     fn held(&self) -> (usize, usize) {
@@ -180,6 +183,7 @@ impl Resumable {
     /// Sets the close, unless there is one. Without one the client is gone for good.
     fn end_with(&mut self, close: Option<&Close>) {
         self.is_final |= close.is_none();
+        self.door.note_end();
         let ending = self.ending();
         ending.close = ending.close.take().or_else(|| close.cloned());
     }
@@ -202,7 +206,7 @@ impl Resumable {
             return Poll::Ready(());
         }
         for read in 0.. {
-            match self.poll_read(cx, &mut |_, _| {}) {
+            match self.poll_read(cx, &mut |_, _| false) {
                 Poll::Ready(Some(_)) => return Poll::Ready(()),
                 Poll::Ready(None) if read < READS_PER_TURN => {}
                 Poll::Ready(None) => {

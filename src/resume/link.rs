@@ -10,6 +10,7 @@ use super::control::{self, Greeting, Incoming};
 use crate::{
     client::{Client, Departure},
     close::Close,
+    events::EventStream,
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
     socket::Socket,
@@ -17,16 +18,28 @@ use crate::{
 
 /// A connection of a client.
 #[derive(Debug)]
-pub(super) enum Link {
+#[expect(clippy::large_enum_variant, reason = "it is in the box of its client, which may change from one to the other")]
+pub(crate) enum Link {
     /// A WebSocket with the subprotocol `wsd.resume.1`.
     Socket(Socket),
+    /// An event stream. The client's messages come by POST: see [`mailbox`](super::mailbox).
+    Events(EventStream),
 }
 
 impl Link {
-    /// Sends the first message of a connection.
-    pub(super) fn greet(&mut self, greeting: &Greeting<'_>) {
+    /// Whether the client acknowledges messages.
+    pub(super) fn acknowledges(&self) -> bool {
+        match self {
+            Self::Socket(_) => true,
+            Self::Events(stream) => stream.acknowledges(),
+        }
+    }
+
+    /// Sends the first message of a connection. The client has `number` messages.
+    pub(super) fn greet(&mut self, greeting: &Greeting<'_>, number: u64) {
         match self {
             Self::Socket(socket) => text(socket, greeting.text().as_bytes()),
+            Self::Events(stream) => stream.open(number, &greeting.json()),
         }
     }
 
@@ -34,6 +47,8 @@ impl Link {
     pub(super) fn ack(&mut self, count: u64) {
         match self {
             Self::Socket(socket) => text(socket, control::ack(count).as_bytes()),
+            // The answer to a POST tells it.
+            Self::Events(_) => {}
         }
     }
 
@@ -41,18 +56,20 @@ impl Link {
     pub(super) fn pong(&mut self, pong: &str) {
         match self {
             Self::Socket(socket) => text(socket, pong.as_bytes()),
+            Self::Events(_) => {}
         }
     }
 
-    /// Tells the client that `count` messages no longer exist.
-    pub(super) fn gap(&mut self, count: u64) {
+    /// Tells the client that `count` messages up to `number` no longer exist.
+    pub(super) fn gap(&mut self, number: u64, count: u64) {
         match self {
             Self::Socket(socket) => text(socket, control::gap(count).as_bytes()),
+            Self::Events(stream) => stream.gap(number, count),
         }
     }
 
     /// Appends a message of the application.
-    pub(super) fn message(&mut self, kind: Kind, payload: &[u8]) {
+    pub(super) fn message(&mut self, number: u64, kind: Kind, payload: &[u8]) {
         match self {
             Self::Socket(socket) => {
                 let first = kind != Kind::Text || payload.first() != Some(&0);
@@ -61,14 +78,16 @@ impl Link {
                 }
                 socket.append(Piece { kind, first, last: true, payload });
             }
+            Self::Events(stream) => stream.message(number, kind, payload),
         }
     }
 
-    /// Appends messages that it shares with other clients.
-    pub(super) fn batch(&mut self, batch: &Arc<Batch>) {
+    /// Appends messages that it shares with other clients; `first` is the number of the first one.
+    pub(super) fn batch(&mut self, first: u64, batch: &Arc<Batch>) {
         match self {
             Self::Socket(socket) if !batch.has_nul_text() => socket.append_batch(batch),
-            Self::Socket(_) => batch.messages().for_each(|(kind, payload)| self.message(kind, payload)),
+            Self::Socket(_) => batch.messages().for_each(|(kind, payload)| self.message(0, kind, payload)),
+            Self::Events(stream) => stream.batch(first, batch),
         }
     }
 
@@ -76,10 +95,11 @@ impl Link {
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        mut on: impl FnMut(Kind, Incoming<'_>),
+        mut on: impl FnMut(Kind, Incoming<'_>) -> bool,
     ) -> Poll<Option<Departure>> {
         match self {
             Self::Socket(socket) => socket.poll_read(cx, &mut |kind, payload| on(kind, control::read(kind, payload))),
+            Self::Events(stream) => stream.poll_gone(cx).map(|()| Some(Departure::Left)),
         }
     }
 
@@ -87,13 +107,20 @@ impl Link {
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Socket(socket) => socket.poll_flush(cx),
+            Self::Events(stream) => stream.poll_flush(cx),
         }
+    }
+
+    /// Whether it is known that nothing more reaches the client. A WebSocket tells so when it is read.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Self::Events(stream) if stream.is_gone())
     }
 
     /// Returns a number that changes whenever the client takes bytes that waited for it.
     pub(super) fn progress(&self) -> u64 {
         match self {
             Self::Socket(socket) => socket.progress(),
+            Self::Events(stream) => stream.progress(),
         }
     }
 
@@ -101,6 +128,10 @@ impl Link {
     pub(super) fn poll_upkeep(&mut self, cx: &mut Context<'_>, is_read: bool) -> Poll<()> {
         match self {
             Self::Socket(socket) => socket.poll_upkeep(cx, is_read),
+            Self::Events(stream) => {
+                stream.poll_heartbeat(cx);
+                Poll::Pending
+            }
         }
     }
 
@@ -108,6 +139,7 @@ impl Link {
     pub(super) fn probe(&mut self, cx: &mut Context<'_>) -> bool {
         match self {
             Self::Socket(socket) => socket.probe(cx),
+            Self::Events(stream) => stream.is_gone(),
         }
     }
 
@@ -115,6 +147,7 @@ impl Link {
     pub(super) fn held(&self) -> (usize, usize) {
         match self {
             Self::Socket(socket) => socket.held(),
+            Self::Events(stream) => (stream.held(), 0),
         }
     }
 
@@ -122,6 +155,7 @@ impl Link {
     pub(super) fn discard(&mut self) {
         match self {
             Self::Socket(socket) => socket.discard(),
+            Self::Events(stream) => stream.discard(),
         }
     }
 
@@ -129,6 +163,10 @@ impl Link {
     pub(super) fn send_close(&mut self, cx: &mut Context<'_>, close: Option<&Close>) {
         match self {
             Self::Socket(socket) => socket.send_close(cx, close),
+            Self::Events(stream) => {
+                stream.close(close);
+                let _ = stream.poll_flush(cx);
+            }
         }
     }
 
@@ -143,6 +181,11 @@ impl Link {
                 })
                 .await;
                 socket.finish(shutdown).await;
+            }
+            // The connection ends if the client takes nothing.
+            Self::Events(mut stream) => {
+                stream.close(close);
+                poll_fn(|cx| stream.poll_empty(cx)).await;
             }
         }
     }

@@ -13,11 +13,17 @@ pub(crate) mod control;
 pub(crate) mod door;
 mod duties;
 mod ending;
-mod link;
+pub(crate) mod link;
+mod mail;
+pub(crate) mod mailbox;
 pub(crate) mod offer;
+pub(crate) mod postbox;
 mod ring;
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use crate::socket::SocketOptions;
 use door::Doors;
@@ -44,4 +50,8 @@ pub(crate) enum Overflow {
     Drop,
     /// The room waits for a client that is there; one that is away misses the oldest messages.
     DropWhileAway,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

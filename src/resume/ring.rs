@@ -105,7 +105,7 @@ impl Ring {
     /// Sends messages to a client, up to `bytes_max` and one more. Returns whether there were any.
     pub(super) fn feed(&mut self, link: &mut Link, bytes_max: usize) -> bool {
         if self.sent < self.dropped {
-            link.gap(self.dropped - self.sent);
+            link.gap(self.dropped, self.dropped - self.sent);
             self.sent = self.dropped;
         }
         let mut fed = 0;
@@ -123,14 +123,14 @@ impl Ring {
                 }
                 Chunk::Shared(batch) if at == 0 => {
                     fed += batch.len();
-                    link.batch(batch);
+                    link.batch(self.sent + 1, batch);
                     self.cursor.1 = count;
                     self.sent += count as u64;
                 }
                 _ => {
                     let (kind, payload) = chunk.get(at);
                     fed += payload.len() + MESSAGE_BYTES;
-                    link.message(kind, payload);
+                    link.message(self.sent + 1, kind, payload);
                     self.cursor.1 += 1;
                     self.sent += 1;
                 }
@@ -163,6 +163,13 @@ impl Ring {
     /// Forgets the oldest messages until at most `bytes_max` are left, or one chunk.
     pub(super) fn trim(&mut self, bytes_max: usize) {
         while self.bytes > bytes_max && self.chunks.len() > 1 {
+            self.pop();
+        }
+    }
+
+    /// Forgets the oldest messages that wsd has sent, until at most `bytes_max` are left.
+    pub(super) fn trim_sent(&mut self, bytes_max: usize) {
+        while self.bytes > bytes_max && self.dropped < self.sent {
             self.pop();
         }
     }

@@ -130,7 +130,7 @@ impl<C: Client, P: Partner> Session<C, P> {
             let mut rejected = None;
             let departure = ready!(client.poll_read(cx, &mut |kind, payload| {
                 if rejected.is_some() {
-                    return;
+                    return false;
                 }
                 *input += 1;
                 match partner.write(kind, payload) {
@@ -142,6 +142,7 @@ impl<C: Client, P: Partner> Session<C, P> {
                     }
                     Err(Rejected(why)) => rejected = Some(Departure::Fault(Fault::Invalid(why))),
                 }
+                rejected.is_none()
             }));
             if let Some(departure) = rejected.or(departure) {
                 if partner.answers_close_at_once() {

@@ -149,7 +149,7 @@ impl Socket {
 }
 
 impl Client for Socket {
-    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Option<Departure>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
         buffers::with_read(|buffer| {
             let count = ready!(self.poll_fill(cx, buffer));
             self.upkeep.hear();
@@ -161,7 +161,9 @@ impl Client for Socket {
             let mut closed = None;
             let Self { reader, upkeep, outgoing, .. } = self;
             let mut on = |event: SocketEvent<'_>| match event {
-                SocketEvent::Message(kind, payload) => on(kind, payload),
+                SocketEvent::Message(kind, payload) => {
+                    on(kind, payload);
+                }
                 SocketEvent::Ping(payload) if must_wait => upkeep.delay_pong(payload),
                 SocketEvent::Ping(payload) => writer::pong(payload, outgoing.buffer()),
                 SocketEvent::Pong => {}

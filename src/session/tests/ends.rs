@@ -154,7 +154,7 @@ impl<T: Clone> ScriptedEnd<T> {
 pub(super) type ScriptedClient = ScriptedEnd<Departure>;
 
 impl Client for ScriptedClient {
-    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8])) -> Poll<Option<Departure>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
         self.poll_say(cx).map(|line| match line {
             ScriptedLine::Message(text) => {
                 on(Kind::Text, text.as_bytes());
