@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use hyper::{
-    Method, Request, Response, Uri, Version, body::Incoming, header, http::request::Parts, upgrade::OnUpgrade,
+    HeaderMap, Method, Request, Response, Uri, Version, body::Incoming, header, http::request::Parts,
+    upgrade::OnUpgrade,
 };
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     routes::{Base, Routes},
     scripts::Script,
     site::Site,
-    transfer::Transfer,
+    transfer::{Purpose, Transfer},
 };
 use crate::{
     http::{
@@ -52,6 +53,8 @@ pub(crate) struct Ask {
     pub(super) returning: Option<Returning>,
     /// The purpose of a request of `--http`. Its token is nowhere in `request`.
     pub(super) transfer: Option<Transfer>,
+    /// The headers by which a page of another origin may read the answer, once the gate has admitted it.
+    pub(super) cors: HeaderMap,
     /// The CGI script that was found for it before it passed the gate.
     pub(super) script: Option<Script>,
 }
@@ -99,6 +102,7 @@ impl Ask {
             upgrade,
             returning,
             transfer,
+            cors: HeaderMap::new(),
             script: None,
         }
     }
@@ -106,6 +110,11 @@ impl Ask {
     /// Whether the path is canonical ([`is_clean`]); wsd serves nothing at any other path.
     pub(super) fn is_clean(&self) -> bool {
         is_clean(&self.path)
+    }
+
+    /// Whether a browser asks if a page of another origin may send a request of `--http`.
+    pub(super) fn is_preflight(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| transfer.purpose == Purpose::Preflight)
     }
 
     /// Finds the CGI script at its path.

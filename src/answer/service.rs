@@ -18,6 +18,7 @@ use super::{
 use crate::{
     budget::Budget,
     http::{
+        cors,
         gate::Visitor,
         handshake,
         origin::Aim,
@@ -30,10 +31,11 @@ use crate::{
 };
 
 /// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it.
-const ANSWERERS: [Answerer; 13] = [
+const ANSWERERS: [Answerer; 14] = [
     |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request))),
     |ask, visitor| Box::pin(websocket::answer(ask, visitor)),
     |ask, _| own((!ask.is_clean()).then(|| not_found("There is nothing at such a path."))),
+    |ask, _| own(ask.is_preflight().then(cors::preflight)),
     |ask, visitor| Box::pin(streams::answer(ask, visitor)),
     |ask, visitor| Box::pin(oneshot::answer(ask, visitor)),
     |ask, visitor| Box::pin(cgi::run::answer(ask, visitor)),
@@ -86,12 +88,17 @@ impl Service {
         }
         let mut ask = Ask::new(routes, shutdown, request, self.redirect);
         for _ in 0..=CGI_REDIRECTS_MAX {
-            match answer(&mut ask, &connection).await {
+            let mut response = match answer(&mut ask, &connection).await {
                 Ok(HttpAnswer::Document(response)) => return ask.site.headers.add_beside(response),
-                Ok(HttpAnswer::Page(response)) => return ask.site.headers.add(response),
-                Ok(HttpAnswer::LocalRedirect(target)) => ask.follow(target),
-                Err(refusal) => return ask.site.headers.add(refuse(&ask, &connection, refusal)),
-            }
+                Ok(HttpAnswer::Page(response)) => response,
+                Ok(HttpAnswer::LocalRedirect(target)) => {
+                    ask.follow(target);
+                    continue;
+                }
+                Err(refusal) => refuse(&ask, &connection, refusal),
+            };
+            response.headers_mut().extend(ask.cors);
+            return ask.site.headers.add(response);
         }
         let text = "The scripts redirect to each other without an end.";
         ask.site.headers.add(page::page(StatusCode::BAD_GATEWAY, text))
@@ -102,6 +109,9 @@ impl Service {
 async fn answer(ask: &mut Ask, connection: &Connection) -> Result<HttpAnswer, Refusal> {
     let aim = aim(ask)?;
     let visitor = ask.site.gate.admit(connection, &ask.request, aim)?;
+    if ask.transfer.is_some() {
+        ask.cors = cors::headers_for(&ask.request.headers);
+    }
     for answerer in ANSWERERS {
         if let Some(answer) = answerer(ask, &visitor).await? {
             return Ok(answer);

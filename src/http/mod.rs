@@ -1,6 +1,7 @@
 //! HTTP: a connection, the checks of its requests, and the parts that all answers share.
 
 pub(crate) mod connection;
+pub(crate) mod cors;
 pub(crate) mod gate;
 pub(crate) mod handshake;
 pub(crate) mod headers;
