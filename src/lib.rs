@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! client ─TCP/TLS→ server → http::connection → answer::service: http::gate, then the list of answers
-//!                                                                   │ answer::websocket
+//!                                                                   │ answer::websocket, answer::streams
 //!                       (answer::partner starts the program or joins a room, then 101)
 //!                        session::run(client, partner)              ▼
 //!   client: socket (a WebSocket)            partner: worker::process (its own) · room::member (a seat in a room)
@@ -13,7 +13,8 @@
 //!                     session::end::End → close, log; worker::stop ends the process group
 //! ```
 //!
-//! A client that may return (`--resume`) is a `resume::client` around a socket, or around none while it is away.
+//! A client that may return (`--resume`, `--http`) is a `resume::client` around a link, or around none while it is away: a
+//! socket, or an event stream (`events`), whose client sends by POST (`resume::mailbox`).
 //!
 //! Between the two nothing is queued: see `backlog`. Only rooms and clients that may return have queues, and all that waits is bounded: see `budget`.
 //!
@@ -55,7 +56,7 @@
 //! | a framing | a file in `framing` | `Framing`, `Encoder` and `Decoder` in `framing`, the word in `cli::site`, its use in `config::framing` |
 //! | a kind of answer | a file in `answer` | a line of the list in `answer::service` |
 //! | a page of wsd's own | `answer::builtin` | its switch in `OwnPages`, which `config::site` fills |
-//! | another transport for clients | a module that implements `client::Client`, beside `socket` | a kind of answer that takes its partner from `answer::partner`; `aim` in `answer::service` |
+//! | another transport for clients | a module beside `socket`: an implementation of `client::Client`, or a variant of `resume::link` | a kind of answer that takes its partner from `answer::partner`; `aim` in `answer::service` |
 //! | another partner than a process or a seat | a module that implements `partner::Partner` | the choice in `answer::partner` |
 //! | a log event | `event` | a row in `docs/log.md` |
 //! | metrics | a module below `event`, whose `emit` all events pass | a page of `answer::builtin` |

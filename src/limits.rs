@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 mod connect;
+mod streams;
 
 pub(crate) use connect::{
     CONNECT_MESSAGE_BYTES_MAX, CONNECT_PROGRAM_END, CONNECT_PROGRAM_TERM, CONNECT_TIME_MAX, CONNECT_WAIT, RETRY_MIN,
 };
+pub(crate) use streams::{HEARTBEAT_INTERVAL, INPUT_STALL_MAX, INPUT_WAIT, INPUTS_WAITING_MAX, STREAM_KEEP_MIN};
 
 /// Workers at a time by default (`--maxforks`); wsd answers the next upgrade with 429. websocketd's figure.
 pub(crate) const FORKS_MAX: usize = 1024;
@@ -59,22 +61,6 @@ pub(crate) const STDERR_LINE_BYTES_MAX: usize = 4 << 10;
 /// Bytes of messages that wsd keeps for a client by default (`--replay`), until the client acknowledges them (`--resume`). Then
 /// the program waits; in a room the client misses the oldest messages.
 pub(crate) const REPLAY_BYTES_MAX: usize = 1 << 20;
-
-/// Time at least that a session over an event stream waits for its client (`--http`). With `--resume` it may be longer.
-pub(crate) const STREAM_KEEP_MIN: Duration = Duration::from_secs(15);
-
-/// Time without an event after which wsd sends a comment over an event stream (`--http`). nginx drops a silent answer after 60 s.
-pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
-
-/// Time that messages in a POST to a session wait for its program (`--http`), which may not have taken earlier ones. Then wsd
-/// answers 429.
-pub(crate) const INPUT_WAIT: Duration = Duration::from_secs(10);
-
-/// Time that a client which sends the body of such a POST may be silent; then wsd answers 408.
-pub(crate) const INPUT_STALL_MAX: Duration = Duration::from_secs(10);
-
-/// Such POSTs of one session that wait at a time; wsd answers the next one with 429. A client that needs an order has one.
-pub(crate) const INPUTS_WAITING_MAX: usize = 16;
 
 /// Time after which wsd acknowledges a message of a client that can return (`--resume`).
 pub(crate) const ACK_DELAY: Duration = Duration::from_secs(1);

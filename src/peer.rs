@@ -27,8 +27,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Returns the next connection, with its own number.
     pub(crate) fn new(peer: Peer, tls: Option<Tls>, share: OwnedSemaphorePermit) -> Self {
-        let id = next_id();
-        Self { id, peer, tls: tls.map(Arc::new), _share: Some(Arc::new(share)) }
+        Self { id: next_id(), peer, tls: tls.map(Arc::new), _share: Some(Arc::new(share)) }
     }
 
     /// Returns a stand-in for a worker that wsd started without a client.
@@ -36,7 +35,7 @@ impl Connection {
         Self { id: 0, peer: Peer::Unix, tls: None, _share: None }
     }
 
-    /// Returns a copy with a number of its own, for a session that shares the connection with others.
+    /// Returns a copy with the next number: a connection of HTTP may carry several sessions, one after the other.
     pub(crate) fn renumbered(&self) -> Self {
         Self { id: next_id(), ..self.clone() }
     }
@@ -47,7 +46,6 @@ impl Connection {
     }
 }
 
-/// Returns the number of the next connection.
 fn next_id() -> u64 {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     COUNT.fetch_add(1, Ordering::Relaxed) + 1

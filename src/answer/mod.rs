@@ -5,7 +5,6 @@ mod beneath;
 pub(crate) mod builtin;
 pub(crate) mod cgi;
 mod console;
-mod cors;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

@@ -17,7 +17,6 @@ use hyper::{
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    cors,
     input::{self, unknown},
     partner::{SessionPartner, Start},
     transfer::{GOT, Purpose, SESSION, Transfer, number},
@@ -33,7 +32,7 @@ use crate::{
     resume::{
         ResumeOptions,
         client::Resumable,
-        door::{Entry, OwnDoor, Token},
+        door::{Entrance, OwnDoor, Token},
         link::Link,
         postbox::Postbox,
     },
@@ -45,33 +44,19 @@ const CLOSED: &str = "closed";
 /// Answers a request of a session over an event stream.
 pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     let (Some(transfer), Some(options)) = (&ask.transfer, ask.site.http.clone()) else { return Ok(None) };
-    let answered = match transfer.purpose {
-        Purpose::OneShot => return Ok(None),
-        Purpose::Preflight => Ok(cors::preflight()),
-        Purpose::Stream => stream(ask, visitor, &options).await,
-        Purpose::Input => match postbox(ask, visitor, &options) {
-            Some(postbox) => input::answer(ask, &postbox).await,
-            None => Err(unknown()),
-        },
-        Purpose::Leave => match postbox(ask, visitor, &options) {
-            Some(postbox) => {
-                postbox.leave();
-                Ok(no_content())
-            }
-            None => Err(unknown()),
-        },
+    let response = match transfer.purpose {
+        Purpose::OneShot | Purpose::Preflight => return Ok(None),
+        Purpose::Stream => stream(ask, visitor, &options).await?,
+        Purpose::Input => {
+            let postbox = postbox(ask, visitor, &options).ok_or_else(unknown)?;
+            input::answer(ask, &postbox).await?
+        }
+        Purpose::Leave => {
+            postbox(ask, visitor, &options).ok_or_else(unknown)?.leave();
+            no_content()
+        }
     };
-    let allowed = cors::allowed(&ask.request.headers);
-    match answered {
-        Ok(mut response) => {
-            response.headers_mut().extend(allowed);
-            Ok(Some(HttpAnswer::Page(response)))
-        }
-        Err(mut refusal) => {
-            refusal.headers.extend(allowed);
-            Err(refusal)
-        }
-    }
+    Ok(Some(HttpAnswer::Page(response)))
 }
 
 /// Finds the session of the client's token.
@@ -98,7 +83,7 @@ async fn stream(ask: &Ask, visitor: &Visitor, options: &Arc<ResumeOptions>) -> R
     {
         let token = token.text();
         let (stream, events) = events::pair(&token, acked.is_some());
-        claim.deliver(Entry::Events(stream), visitor.connection.clone());
+        claim.deliver(Entrance::Events(stream), visitor.connection.clone());
         if events.begun().await {
             return Ok(page(&token, events));
         }
@@ -107,7 +92,7 @@ async fn stream(ask: &Ask, visitor: &Visitor, options: &Arc<ResumeOptions>) -> R
     let visitor = &Visitor { connection: visitor.connection.renumbered(), ..visitor.clone() };
     let framing = ask.site.framings.default();
     let partner = Start::prepare(ask, visitor, None).await?.partner(ask, visitor, framing).await?;
-    let door = options.doors.open(binding, framing.end_of_message());
+    let door = options.doors.open(binding, framing.has_lines());
     let token = door.token().text();
     let (stream, events) = events::pair(&token, acked.is_some());
     run(ask, visitor, partner, (options, door), stream, session.is_some());

@@ -30,7 +30,7 @@ use crate::{
     resume::{
         ResumeOptions,
         client::Resumable,
-        door::{Claim, Entry},
+        door::{Claim, Entrance},
         link::Link,
         offer::{Returning, application},
     },
@@ -66,7 +66,7 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
             let resume = Arc::clone(resume);
             run(ask, connection, upgrade, partner, move |stream, early, owner| {
                 let link = Link::Socket(Socket::new(stream, early, &resume.socket, owner));
-                let door = resume.doors.open(binding, framing.end_of_message());
+                let door = resume.doors.open(binding, framing.has_lines());
                 Box::new(Resumable::new(conn, link, door, (&resume, overflow), (owner, &shutdown), is_lost))
             });
         }
@@ -107,7 +107,7 @@ fn deliver(ask: &Ask, connection: Connection, upgrade: OnUpgrade, claim: Claim) 
         // Fails if the client leaves before the 101; it may return again.
         let Ok(upgraded) = upgrade.await else { return };
         let (stream, early) = into_stream(upgraded);
-        claim.deliver(Entry::WebSocket(stream, early), connection);
+        claim.deliver(Entrance::WebSocket(stream, early), connection);
     });
 }
 

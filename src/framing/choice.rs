@@ -31,6 +31,13 @@ impl Framings {
     }
 }
 
+impl Framing {
+    /// Whether each line of a text that stands for several messages is one of them.
+    pub(crate) fn has_lines(self) -> bool {
+        matches!(self, Self::Lines | Self::Streams)
+    }
+}
+
 /// Returns the framing that a subprotocol names, whether a program has it or not.
 pub(crate) fn named(subprotocol: &str) -> Option<Framing> {
     use Framing::{Chunks, Json, JsonRpc, Length, Lines, Lsp, Nul, Tty};

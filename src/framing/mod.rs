@@ -78,15 +78,6 @@ impl Framing {
         self == Self::Json
     }
 
-    /// Returns the byte that ends a message in the program's input; `None` if no byte does.
-    pub(crate) fn end_of_message(self) -> Option<u8> {
-        match self {
-            Self::Lines | Self::Json | Self::Streams | Self::JsonRpc | Self::Acp => Some(b'\n'),
-            Self::Nul => Some(0),
-            _ => None,
-        }
-    }
-
     /// Returns an encoder for one client's messages. ([`events::message`] encodes those for [`Framing::Json`].)
     pub(crate) fn encoder(self) -> Encoder {
         match self {

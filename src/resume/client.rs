@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::{
     Overflow, ResumeOptions,
     control::Greeting,
-    door::{Arrival, Entry, OwnDoor},
+    door::{Arrival, Entrance, OwnDoor},
     ending::Ending,
     link::Link,
     ring::Ring,
@@ -140,18 +140,18 @@ impl Resumable {
 
     /// Goes on with a client that has returned. Its old connection is closed, if it is still there.
     pub(super) fn attach(&mut self, arrival: Arrival, cx: &mut Context<'_>) {
-        let Arrival { got, entry, connection } = arrival;
+        let Arrival { got, entrance, connection } = arrival;
         // `None` if the old connection has acknowledged more meanwhile: then the client is not the one that had it.
         let Some(replayed) = self.ring.rewind(got) else { return };
         self.part(Close::new(Close::TAKEN_OVER, "taken over"));
         let away = self.away.take().map_or(Duration::ZERO, |away| away.since.elapsed());
         let away = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
         Event::SessionResumed { conn: self.conn, peer: connection.peer, away, replayed: replayed as u64 }.emit();
-        self.link = Some(match entry {
-            Entry::WebSocket(stream, early) => {
+        self.link = Some(match entrance {
+            Entrance::WebSocket(stream, early) => {
                 Link::Socket(Socket::new(stream, early, &self.options.socket, &self.owner))
             }
-            Entry::Events(stream) => Link::Events(stream),
+            Entrance::Events(stream) => Link::Events(stream),
         });
         self.connection = Some(Box::new(connection));
         self.greet(true, None);

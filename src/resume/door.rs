@@ -18,7 +18,7 @@ use data_encoding::BASE64URL_NOPAD;
 use futures_util::task::AtomicWaker;
 use serde::{Serialize, Serializer};
 
-use super::{lock, mailbox::Mailbox};
+use super::{lock::lock, mailbox::Mailbox};
 use crate::{events::EventStream, peer::Connection, socket::stream::Stream};
 
 /// 256 random bits by which a client finds its session. Nobody else can guess them, and no log shows them.
@@ -41,8 +41,8 @@ struct DoorsState {
 pub(super) struct Door {
     token: Token,
     binding: u64,
-    /// The byte that ends a message in the program's input, if one does.
-    end_of_message: Option<u8>,
+    /// Whether each line of a POST is a message.
+    has_lines: bool,
     /// The messages of the client that come by POST.
     pub(super) mailbox: Mailbox,
     /// Whether the session has ended, and the client is to be told.
@@ -62,14 +62,14 @@ pub(crate) struct Arrival {
     /// The number of messages that it has.
     pub(crate) got: u64,
     /// The way on which it comes.
-    pub(crate) entry: Entry,
+    pub(crate) entrance: Entrance,
     /// The connection.
     pub(crate) connection: Connection,
 }
 
 /// The way on which a client returns.
 #[derive(Debug)]
-pub(crate) enum Entry {
+pub(crate) enum Entrance {
     /// A WebSocket, and the bytes that came with its handshake.
     WebSocket(Stream, Vec<u8>),
     /// An event stream.
@@ -131,12 +131,12 @@ impl Doors {
         self.0.hasher.hash_one((path, origin, user))
     }
 
-    /// Opens a door for a new session. `end_of_message` is the byte that ends a message in the program's input.
-    pub(crate) fn open(&self, binding: u64, end_of_message: Option<u8>) -> OwnDoor {
+    /// Opens a door for a new session. `has_lines` is whether each line of a POST is a message.
+    pub(crate) fn open(&self, binding: u64, has_lines: bool) -> OwnDoor {
         let door = Arc::new(Door {
             token: Token::random(),
             binding,
-            end_of_message,
+            has_lines,
             mailbox: Mailbox::default(),
             has_ended: AtomicBool::new(false),
             acked: AtomicU64::new(0),
@@ -193,10 +193,10 @@ impl Door {
 
 impl Claim {
     /// Hands the client's connection to the session.
-    pub(crate) fn deliver(self, entry: Entry, connection: Connection) {
-        let arrival = Arrival { got: self.got, entry, connection };
+    pub(crate) fn deliver(self, entrance: Entrance, connection: Connection) {
+        let arrival = Arrival { got: self.got, entrance, connection };
         let earlier = lock(&self.door.arrival).replace(Box::new(arrival));
-        if let Some(Entry::Events(mut stream)) = earlier.map(|earlier| earlier.entry) {
+        if let Some(Entrance::Events(mut stream)) = earlier.map(|earlier| earlier.entrance) {
             stream.take_over();
         }
     }
@@ -221,9 +221,9 @@ impl OwnDoor {
         self.door.sent.store(sent, Ordering::Relaxed);
     }
 
-    /// Returns the byte that ends a message in the program's input, if one does.
-    pub(super) fn end_of_message(&self) -> Option<u8> {
-        self.door.end_of_message
+    /// Whether each line of a POST is a message.
+    pub(super) fn has_lines(&self) -> bool {
+        self.door.has_lines
     }
 
     /// Returns the messages that come by POST.
@@ -274,7 +274,7 @@ mod tests {
     fn a_door_opens_for_its_token_its_facts_and_a_possible_number_only() {
         let doors = Doors::default();
         let binding = doors.binding(b"/a", Some("http://h"), "");
-        let own = doors.open(binding, None);
+        let own = doors.open(binding, true);
         own.note((3, 5));
         let (token, other) = (own.token().clone(), Token::random());
         let table = [

@@ -41,7 +41,7 @@ impl Resumable {
         } else {
             // The session has the front of a letter that its client sends again.
             let known = usize::try_from(next - first).unwrap_or(usize::MAX);
-            let messages = letter.messages(self.door.end_of_message());
+            let messages = letter.messages(self.door.has_lines());
             let is_taken = messages.into_iter().skip(known).all(|message| {
                 inbound.got += 1;
                 on(letter.kind, message)

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::lock;
+use super::lock::lock;
 use crate::{budget::Share, limits::INPUTS_WAITING_MAX, message::Kind};
 
 /// The messages of one POST.
@@ -23,7 +23,7 @@ pub(crate) struct Letter {
     pub(crate) first: Option<u64>,
     /// The type of the messages.
     pub(crate) kind: Kind,
-    /// Whether the body is one message. Otherwise the program's framing has a byte that ends each.
+    /// Whether the body is one message in any framing.
     pub(crate) is_whole: bool,
     /// The messages.
     pub(crate) body: Bytes,
@@ -69,13 +69,14 @@ struct Letters {
 }
 
 impl Letter {
-    /// Returns the messages. `end` is the byte that ends each, if the framing has one; the last one may lack it.
-    pub(super) fn messages(&self, end: Option<u8>) -> Vec<&[u8]> {
-        match end {
-            Some(end) if !self.is_whole => {
-                let body = self.body.strip_suffix(&[end]).unwrap_or(&self.body);
-                if self.body.is_empty() { Vec::new() } else { body.split(|byte| *byte == end).collect() }
-            }
+    /// Returns the messages. `has_lines` is whether the framing makes a message of each line; the last one may lack its end.
+    pub(super) fn messages(&self, has_lines: bool) -> Vec<&[u8]> {
+        if self.is_whole {
+            return vec![&self.body];
+        }
+        match self.body.strip_suffix(b"\n").unwrap_or(&self.body) {
+            _ if self.body.is_empty() => Vec::new(),
+            body if has_lines => body.split(|byte| *byte == b'\n').collect(),
             _ => vec![&self.body],
         }
     }
@@ -168,19 +169,19 @@ mod tests {
     #[test]
     fn a_body_is_lines_unless_it_is_one_message() {
         let table: [(_, _, _, &[&str]); 9] = [
-            ("", false, Some(b'\n'), &[]),
-            ("a", false, Some(b'\n'), &["a"]),
-            ("a\n", false, Some(b'\n'), &["a"]),
-            ("a\n\nb\r\n", false, Some(b'\n'), &["a", "", "b\r"]),
-            ("\n", false, Some(b'\n'), &[""]),
-            ("a\nb\0c", false, Some(0), &["a\nb", "c"]),
-            ("a\nb\n", true, Some(b'\n'), &["a\nb\n"]),
-            ("", true, Some(b'\n'), &[""]),
-            ("a\nb\n", false, None, &["a\nb\n"]),
+            ("", false, true, &[]),
+            ("a", false, true, &["a"]),
+            ("a\n", false, true, &["a"]),
+            ("a\n\nb\r\n", false, true, &["a", "", "b\r"]),
+            ("\n", false, true, &[""]),
+            ("a\nb\n", true, true, &["a\nb\n"]),
+            ("", true, true, &[""]),
+            ("a\nb\n", false, false, &["a\nb\n"]),
+            ("", false, false, &[]),
         ];
-        for (text, is_whole, end, want) in table {
+        for (text, is_whole, has_lines, want) in table {
             let want: Vec<_> = want.iter().map(|text| text.as_bytes()).collect();
-            assert_eq!(letter(text, is_whole).messages(end), want, "{text:?} {is_whole} {end:?}");
+            assert_eq!(letter(text, is_whole).messages(has_lines), want, "{text:?} {is_whole} {has_lines}");
         }
     }
 

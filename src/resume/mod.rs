@@ -14,16 +14,14 @@ pub(crate) mod door;
 mod duties;
 mod ending;
 pub(crate) mod link;
+mod lock;
 mod mail;
 pub(crate) mod mailbox;
 pub(crate) mod offer;
 pub(crate) mod postbox;
 mod ring;
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use crate::socket::SocketOptions;
 use door::Doors;
@@ -50,8 +48,4 @@ pub(crate) enum Overflow {
     Drop,
     /// The room waits for a client that is there; one that is away misses the oldest messages.
     DropWhileAway,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -18,12 +18,12 @@ pub(crate) struct Postbox {
 }
 
 /// Withdraws a letter whose sender does not wait any more.
-struct Waiting<'a> {
+struct Withdrawal<'a> {
     door: &'a Door,
     number: u64,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Withdrawal<'_> {
     fn drop(&mut self) {
         self.door.mailbox.withdraw(self.number);
     }
@@ -46,7 +46,7 @@ impl Postbox {
             Ok(posted) => posted,
             Err(fate) => return fate,
         };
-        let _waiting = Waiting { door: &self.door, number };
+        let _withdrawal = Withdrawal { door: &self.door, number };
         self.door.wake();
         match timeout(INPUT_WAIT, &mut told).await {
             Ok(fate) => fate.unwrap_or(Receipt::Over),

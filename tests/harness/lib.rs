@@ -14,6 +14,7 @@ pub mod browser;
 pub mod certificates;
 pub mod crowd;
 pub mod cutting;
+pub mod eventsource;
 pub mod http;
 pub mod lines;
 pub mod pages;

@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 17] = [
     &["http"],
     &["session"],
     &["room", "resume"],
-    &["worker", "socket"],
+    &["worker", "socket", "events"],
     &["partner"],
     &["client"],
     &["framing", "admission", "cli", "backlog", "stall", "turn"],

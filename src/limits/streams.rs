@@ -1,0 +1,19 @@
+//! The limits of event streams and POST (`--http`).
+
+use std::time::Duration;
+
+/// Time at least that a session over an event stream waits for its client (`--http`). With `--resume` it may be longer.
+pub(crate) const STREAM_KEEP_MIN: Duration = Duration::from_secs(15);
+
+/// Time without an event after which wsd sends a comment over an event stream (`--http`). nginx drops a silent answer after 60 s.
+pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Time that messages in a POST to a session wait for its program (`--http`), which may not have taken earlier ones. Then wsd
+/// answers 429.
+pub(crate) const INPUT_WAIT: Duration = Duration::from_secs(10);
+
+/// Time that a client which sends the body of such a POST may be silent; then wsd answers 408.
+pub(crate) const INPUT_STALL_MAX: Duration = Duration::from_secs(10);
+
+/// Such POSTs of one session that wait at a time; wsd answers the next one with 429. A client that needs an order has one.
+pub(crate) const INPUTS_WAITING_MAX: usize = 16;
