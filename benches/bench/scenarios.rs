@@ -5,7 +5,7 @@ use crate::measure::{Figure, Sample};
 use crate::result::Result;
 use crate::server::Contender;
 use crate::settings::Settings;
-use crate::{files, flows, rooms, sessions};
+use crate::{files, flows, rooms, sessions, streams};
 
 /// Something to do, and what it shows.
 pub(crate) struct Scenario {
@@ -245,6 +245,30 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             row("one line at a time beside two floods: p99", Figure::P99, None),
             row("the same against the quiet server", Figure::Slowdown, Some(Goal::AtMost(6.0))),
         ],
+    },
+    Scenario {
+        name: "event stream: lines out",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: streams::lines_out,
+        rows: &[row("lines out as events, 64 bytes", Figure::Rate, None)],
+    },
+    Scenario {
+        name: "event stream: echo by POST",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: streams::echo,
+        rows: &[
+            row("echo of a POST as an event, one at a time", Figure::Rate, None),
+            row("the same: p99", Figure::P99, None),
+        ],
+    },
+    Scenario {
+        name: "event stream: idle",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: streams::idle,
+        rows: &[row("memory of an idle event stream, of 1,000", Figure::MemoryPerSession, None)],
     },
     Scenario {
         name: "broadcast, 10 clients",
