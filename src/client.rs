@@ -47,6 +47,12 @@ pub(crate) trait Client {
     /// It wakes the task of `cx` when there is more to read.
     fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>>;
 
+    /// Notes that the session does not read the client, since the partner takes nothing. A client that acknowledges messages may
+    /// read ahead, and keep its messages for [`Client::poll_read`]. Returns how it has departed behind them, if it has.
+    fn poll_ahead(&mut self, _cx: &mut Context<'_>) -> Option<Departure> {
+        None
+    }
+
     /// Appends a piece of a message, for [`Client::poll_flush`] to send. A client that cannot be reached any more drops it.
     fn append(&mut self, piece: Piece<'_>);
 
@@ -100,6 +106,10 @@ pub(crate) trait Client {
 impl<C: Client + Send> Client for Box<C> {
     fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
         C::poll_read(self, cx, on)
+    }
+
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Option<Departure> {
+        C::poll_ahead(self, cx)
     }
 
     fn append(&mut self, piece: Piece<'_>) {

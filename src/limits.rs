@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 mod connect;
+mod resume;
 mod streams;
 
 pub(crate) use connect::{
     CONNECT_MESSAGE_BYTES_MAX, CONNECT_PROGRAM_END, CONNECT_PROGRAM_TERM, CONNECT_TIME_MAX, CONNECT_WAIT, RETRY_MIN,
+};
+pub(crate) use resume::{
+    ACK_BYTES, ACK_DELAY, ACK_MESSAGES, REPLAY_BYTES_MAX, UNACKNOWLEDGED_BYTES_MAX, UNACKNOWLEDGED_MESSAGES_MAX,
 };
 pub(crate) use streams::{HEARTBEAT_INTERVAL, INPUT_STALL_MAX, INPUT_WAIT, INPUTS_WAITING_MAX, STREAM_KEEP_MIN};
 
@@ -57,17 +61,6 @@ pub(crate) const LINE_BYTES_HELD: usize = 64 << 10;
 
 /// Bytes of a line of a worker's standard error in one line of the log. A longer one continues in the next line of the log.
 pub(crate) const STDERR_LINE_BYTES_MAX: usize = 4 << 10;
-
-/// Bytes of messages that wsd keeps for a client by default (`--replay`), until the client acknowledges them (`--resume`). Then
-/// the program waits; in a room the client misses the oldest messages.
-pub(crate) const REPLAY_BYTES_MAX: usize = 1 << 20;
-
-/// Time after which wsd acknowledges a message of a client that can return (`--resume`).
-pub(crate) const ACK_DELAY: Duration = Duration::from_secs(1);
-/// Bytes of messages that wsd acknowledges at once; see [`ACK_DELAY`].
-pub(crate) const ACK_BYTES: usize = 64 << 10;
-/// Messages that wsd acknowledges at once; see [`ACK_DELAY`].
-pub(crate) const ACK_MESSAGES: u32 = 256;
 
 /// Time between the pings of a session by default (`--pingms`). Below the 60 s after which proxies drop a silent connection.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(30);

@@ -15,6 +15,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
     Overflow, ResumeOptions,
+    ahead::Ahead,
     control::Greeting,
     door::{Arrival, Entrance, OwnDoor},
     ending::Ending,
@@ -50,6 +51,8 @@ pub(crate) struct Resumable {
     pub(super) owner: Owner,
     pub(super) ring: Ring,
     pub(super) inbound: Inbound,
+    /// The messages that wsd has read ahead of its program.
+    pub(super) ahead: Option<Box<Ahead>>,
     /// The answer to the last ping of the page, until it can be sent.
     pub(super) pong: Option<Box<str>>,
     /// The time since when the client is away.
@@ -74,6 +77,15 @@ pub(super) struct Inbound {
     is_due: bool,
     /// The time at which to acknowledge them.
     timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Inbound {
+    /// Counts a message that the session takes.
+    pub(super) fn count(&mut self, bytes: usize) {
+        self.got += 1;
+        self.messages += 1;
+        self.bytes += bytes;
+    }
 }
 
 /// The absence of a client.
@@ -104,6 +116,7 @@ impl Resumable {
             owner: owner.clone(),
             ring: Ring::default(),
             inbound: Inbound::default(),
+            ahead: None,
             pong: None,
             away: None,
             is_forgetting: false,
@@ -154,6 +167,8 @@ impl Resumable {
             Entrance::Events(stream) => Link::Events(stream),
         });
         self.connection = Some(Box::new(connection));
+        // It sends again what the program has not got.
+        self.ahead = None;
         self.greet(true, None);
         if let Some(ending) = &mut self.ending {
             ending.begin_again();

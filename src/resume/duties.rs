@@ -11,16 +11,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::{
-    Overflow,
-    client::Resumable,
-    control::{self, Incoming},
-    ending::Ending,
-    link::Link,
-    ring::Ring,
-};
+use super::{Overflow, client::Resumable, ending::Ending, link::Link, ring::Ring};
 use crate::{
-    client::{Client, Departure, Fault},
+    client::{Client, Departure},
     close::Close,
     limits::READS_PER_TURN,
     message::{Batch, Kind, Piece},
@@ -30,56 +23,22 @@ use crate::{
 
 impl Client for Resumable {
     fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
-        if let Poll::Ready(polled) = self.read_mail(on) {
-            return Poll::Ready(polled);
-        }
-        let Self { link: Some(link), inbound, ring, pong, is_forgetting, .. } = self else { return Poll::Pending };
-        let was_full = ring.is_full(self.options.replay_bytes_max);
-        let mut fault = None;
-        let read = link.poll_read(cx, |kind, incoming| {
-            match incoming {
-                _ if fault.is_some() => {}
-                Incoming::Message(_) if *is_forgetting => {}
-                Incoming::Message(payload) => {
-                    inbound.got += 1;
-                    inbound.messages += 1;
-                    inbound.bytes += payload.len();
-                    return on(kind, payload);
-                }
-                Incoming::Ack(count) => {
-                    if count.and_then(|count| ring.acknowledge(count)).is_none() {
-                        fault = Some(Departure::Fault(Fault::Protocol("impossible acknowledgement")));
-                    }
-                }
-                Incoming::Ping(value) => *pong = Some(control::pong(&value).into()),
-                Incoming::Unknown => {}
-            }
-            true
-        });
-        let departure = fault.or(ready!(read));
-        self.note_acknowledged(was_full, cx);
-        match departure {
-            None if self.pong.is_some() => {
-                let _ = self.poll_feed(cx);
-            }
-            None => {}
-            Some(Departure::Left) => {
-                self.detach(cx);
-                return Poll::Pending;
-            }
-            // A page that goes away, or drops its connection: it has no other way to do so.
-            Some(Departure::Closed(code @ (None | Some(Close::GOING_AWAY)), _)) => {
-                self.part(Close::echo(code));
-                self.detach(cx);
-                return Poll::Pending;
-            }
-            Some(_) => {
-                self.is_final = true;
-                self.door.shut();
-            }
-        }
+        let polled = match self.give_ahead(on) {
+            Poll::Ready(polled) => polled,
+            Poll::Pending => match self.read_mail(on) {
+                Poll::Ready(polled) => return Poll::Ready(polled),
+                Poll::Pending => ready!(self.poll_link(cx, |inbound, kind, payload| {
+                    inbound.count(payload.len());
+                    on(kind, payload)
+                })),
+            },
+        };
         self.poll_ack(cx);
-        Poll::Ready(departure)
+        Poll::Ready(polled)
+    }
+
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Option<Departure> {
+        self.read_ahead(cx)
     }
 
     fn append(&mut self, piece: Piece<'_>) {
@@ -116,8 +75,9 @@ impl Client for Resumable {
             self.attach(*arrival, cx);
         }
         self.take_acknowledgement(cx);
+        let reads_ahead = self.reads_ahead();
         if let Some(link) = &mut self.link
-            && link.poll_upkeep(cx, is_read).is_ready()
+            && link.poll_upkeep(cx, is_read || reads_ahead).is_ready()
         {
             self.detach(cx);
         }
@@ -135,11 +95,16 @@ impl Client for Resumable {
     fn held(&self) -> (usize, usize) {
         let (own, shared) = self.link.as_ref().map_or((0, 0), Link::held);
         let (kept, kept_shared) = self.ring.held();
-        (own + kept + self.pong.as_ref().map_or(0, |pong| pong.len()), shared + kept_shared)
+        let inbound =
+            self.pong.as_ref().map_or(0, |pong| pong.len()) + self.ahead.as_ref().map_or(0, |ahead| ahead.held());
+        (own + kept + inbound, shared + kept_shared)
     }
 
     fn forget_messages(&mut self) {
         self.is_forgetting = true;
+        if let Some(ahead) = &mut self.ahead {
+            ahead.forget();
+        }
     }
 
     fn begin_close(&mut self, is_reachable: bool) {

@@ -8,6 +8,7 @@
 //! [`client::Resumable`] is the client of such a session. The session itself knows nothing of this, except that a client may be
 //! away.
 
+mod ahead;
 pub(crate) mod client;
 pub(crate) mod control;
 pub(crate) mod door;

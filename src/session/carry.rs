@@ -120,6 +120,9 @@ impl<C: Client, P: Partner> Session<C, P> {
         for _ in 0..READS_PER_TURN {
             if self.partner.poll_flush(cx).is_pending() {
                 self.partner_watch.get_or_insert_with(StallWatch::new);
+                if self.departure.is_none() {
+                    let _ = self.client.poll_ahead(cx);
+                }
                 return Poll::Pending;
             }
             self.partner_watch = None;
@@ -163,11 +166,12 @@ impl<C: Client, P: Partner> Session<C, P> {
         while let Some(watch) = &mut self.partner_watch
             && watch.poll_look(cx).is_ready()
         {
-            let is_over = self.departure.is_some() || self.client.probe(cx);
-            let is_closed = matches!(self.departure, Some(Departure::Closed(..)));
+            let departure = self.departure.clone().or_else(|| self.client.poll_ahead(cx));
+            let is_over = departure.is_some() || self.client.probe(cx);
+            let is_closed = matches!(departure, Some(Departure::Closed(..)));
             let limit = if is_closed { CLOSED_STALL_MAX } else { GONE_STALL_MAX };
             if watch.stalled(self.partner.progress(), is_over) >= limit {
-                return Poll::Ready(End::Client(self.departure.take().unwrap_or(Departure::Left)));
+                return Poll::Ready(End::Client(departure.unwrap_or(Departure::Left)));
             }
         }
         while let Some(watch) = &mut self.client_watch

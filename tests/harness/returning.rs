@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -221,8 +221,10 @@ impl Returning {
 
     /// Takes what comes next, within `time`. Handles control messages.
     pub fn next(&mut self, time: Duration) -> Next {
+        let end = Instant::now() + time;
         loop {
-            let message = match self.frame(time) {
+            let left = end.saturating_duration_since(Instant::now());
+            let message = match self.frame(left.max(Duration::from_millis(1))) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return Next::Silence,
                 Err(_) => {

@@ -317,6 +317,67 @@ fn a_client_that_acknowledges_nothing_stops_the_program_too() {
 }
 
 #[test]
+fn an_acknowledgement_that_stands_behind_messages_of_the_client_lets_the_program_go_on() {
+    let answer = "BEGIN { $| = 1 } print 'y' x 500, \"\\n\"";
+    let server = Server::command(&["--resume=60", "--replay=65536"], &["perl", "-ne", answer]);
+    let mut client = Returning::open(server.address);
+    let question = "q".repeat(100);
+    // The program takes 64 KiB of them until it waits for an acknowledgement, and its pipe as much again.
+    for _ in 0..5000 {
+        client.text(&question);
+    }
+
+    for number in 0..5000 {
+        assert_eq!(client.line().len(), 500, "answer {number}");
+    }
+    client.text("last");
+    assert_eq!(client.line().len(), 500);
+    eventually("all are acknowledged", || {
+        client.next(Duration::from_millis(5));
+        (client.unacknowledged() == 0).then_some(())
+    });
+}
+
+#[test]
+fn messages_that_the_program_has_not_got_are_sent_again_after_a_return() {
+    let answer = "BEGIN { $| = 1 } print $_, 'y' x 500, \"\\n\"";
+    let server = Server::command(&["--resume=60", "--replay=65536"], &["perl", "-ne", answer]);
+    let mut client = Returning::open(server.address);
+    client.acknowledges = false;
+    for number in 0..3000 {
+        client.text(&format!("{number:0>100}"));
+    }
+    while client.next(Duration::from_millis(300)) != Next::Silence {}
+    let before = client.got;
+    client.acknowledges = true;
+
+    client.connect().unwrap();
+
+    for number in before..6000 {
+        let want = if number % 2 == 0 { format!("{:0>100}", number / 2) } else { "y".repeat(500) };
+        assert_eq!(client.line(), want, "{number}");
+    }
+    assert_eq!(client.next(Duration::from_millis(100)), Next::Silence);
+}
+
+#[test]
+fn a_close_behind_messages_that_the_program_does_not_take_ends_the_session() {
+    let server = Server::command(&["--resume=60", "--replay=65536"], &["seq", "1000000"]);
+    let mut client = Returning::open(server.address);
+    client.acknowledges = false;
+    while client.next(Duration::from_millis(300)) != Next::Silence {}
+    for _ in 0..9 {
+        client.send(TEXT, &[b'x'; 100_000]);
+    }
+
+    client.close(1000);
+
+    let ended = server.expect_log("session ended").text;
+    assert_eq!(field(&ended, "end").as_deref(), Some("closed"), "{ended}");
+    assert_eq!(client.next(DEADLINE), Next::Closed(Close::new(1000, "")));
+}
+
+#[test]
 fn a_line_longer_than_the_ring_becomes_messages_of_a_mebibyte() {
     let script = "head -c 5242880 /dev/zero | tr '\\0' x; echo; echo end";
     let server = Server::shell(&["--resume=60", "--replay=1000"], script, &[]);

@@ -1,0 +1,20 @@
+//! The limits of sessions to which a client can return (`--resume`).
+
+use std::time::Duration;
+
+/// Bytes of messages that wsd keeps for a client by default (`--replay`), until the client acknowledges them. Then the program
+/// waits; in a room the client misses the oldest messages.
+pub(crate) const REPLAY_BYTES_MAX: usize = 1 << 20;
+
+/// Time after which wsd acknowledges a message of a client that can return.
+pub(crate) const ACK_DELAY: Duration = Duration::from_secs(1);
+/// Bytes of messages that wsd acknowledges at once; see [`ACK_DELAY`].
+pub(crate) const ACK_BYTES: usize = 64 << 10;
+/// Messages that wsd acknowledges at once; see [`ACK_DELAY`].
+pub(crate) const ACK_MESSAGES: u32 = 256;
+
+/// Bytes of messages that a client may send without an acknowledgement. As many wsd reads ahead while the program waits for an
+/// acknowledgement of the client, which may stand behind them. Beyond, wsd stops reading.
+pub(crate) const UNACKNOWLEDGED_BYTES_MAX: usize = 1 << 20;
+/// Messages that a client may send so; see [`UNACKNOWLEDGED_BYTES_MAX`].
+pub(crate) const UNACKNOWLEDGED_MESSAGES_MAX: usize = 10_000;
