@@ -35,6 +35,8 @@ pub(super) struct Ring {
     bytes: usize,
     /// The part of `bytes` that other clients have, too.
     shared_bytes: usize,
+    /// Bytes of memory of the client's own chunks, except the last one, which may grow.
+    settled: usize,
 }
 
 /// Messages that are freed together.
@@ -81,25 +83,33 @@ impl Ring {
         let bytes = batch.len() + batch.count() * MESSAGE_BYTES + BATCH_BYTES;
         self.bytes += bytes;
         self.shared_bytes += bytes;
-        self.chunks.push_back(Chunk::Shared(Arc::clone(batch)));
+        self.push(Chunk::Shared(Arc::clone(batch)));
     }
 
     /// Returns the chunk for the next bytes.
     fn own(&mut self) -> &mut Draft {
-        let has_room = match self.chunks.back_mut() {
-            Some(Chunk::Own(draft)) if draft.len() >= CHUNK_BYTES && draft.unfinished().is_empty() => {
-                draft.shrink();
-                false
+        let has_room = match self.chunks.back() {
+            Some(Chunk::Own(draft)) => {
+                draft.len() + draft.count() * MESSAGE_BYTES < CHUNK_BYTES || !draft.unfinished().is_empty()
             }
-            last => matches!(last, Some(Chunk::Own(_))),
+            _ => false,
         };
         if !has_room {
-            self.chunks.push_back(Chunk::Own(Draft::default()));
+            self.push(Chunk::Own(Draft::default()));
         }
         match self.chunks.back_mut() {
             Some(Chunk::Own(draft)) => draft,
             _ => unreachable!("one was put there"),
         }
+    }
+
+    /// Adds a chunk. The one before it does not grow any more.
+    fn push(&mut self, chunk: Chunk) {
+        if let Some(Chunk::Own(draft)) = self.chunks.back_mut() {
+            draft.shrink();
+            self.settled += draft.held();
+        }
+        self.chunks.push_back(chunk);
     }
 
     /// Sends messages to a client, up to `bytes_max` and one more. Returns whether there were any.
@@ -187,6 +197,8 @@ impl Ring {
         }
         if is_empty {
             bytes += if is_shared { BATCH_BYTES } else { 0 };
+            let settled = if is_shared || self.chunks.len() == 1 { 0 } else { chunk.held() };
+            self.settled -= settled;
             self.chunks.pop_front();
             self.gone = 0;
             self.cursor = self.cursor.0.checked_sub(1).map_or((0, 0), |index| (index, self.cursor.1));
@@ -210,12 +222,12 @@ impl Ring {
 
     /// Returns the bytes that wait here: those of this client, and those that it shares with others.
     pub(super) fn held(&self) -> (usize, usize) {
-        let unfinished = match self.chunks.back() {
-            Some(Chunk::Own(draft)) => draft.unfinished().len(),
+        let last = match self.chunks.back() {
+            Some(Chunk::Own(draft)) => draft.held(),
             _ => 0,
         };
         let places = self.chunks.capacity() * size_of::<Chunk>();
-        (self.bytes - self.shared_bytes + unfinished + places, self.shared_bytes)
+        (self.settled + last + places, self.shared_bytes)
     }
 }
 
@@ -228,5 +240,31 @@ fn split_character(text: &[u8]) -> usize {
             tail.len() - start - error.valid_up_to()
         }
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_without_bytes_are_freed_and_counted_too() {
+        let mut ring = Ring::default();
+        for number in 1..=100_000 {
+            ring.append(Piece::whole(Kind::Text, b""));
+            ring.sent = number;
+            ring.acknowledge(number - 1).expect("it was sent");
+            assert!(ring.held().0 < 4 * CHUNK_BYTES, "{} bytes for one message", ring.held().0);
+        }
+        for _ in 0..10_000 {
+            ring.append(Piece::whole(Kind::Binary, b""));
+        }
+        let (held, _) = ring.held();
+        assert!((10_000 * MESSAGE_BYTES..15_000 * MESSAGE_BYTES).contains(&held), "{held}");
+        ring.sent = 110_000;
+
+        ring.acknowledge(110_000).expect("it was sent");
+
+        assert_eq!((ring.held(), ring.settled, ring.bytes), ((0, 0), 0, 0));
     }
 }
