@@ -2,7 +2,7 @@
 //!
 //! A text of the application that begins with U+0000 gets one more of them in front, so that it is no control message.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::door::Token;
@@ -21,23 +21,48 @@ pub(super) enum Incoming<'a> {
     Unknown,
 }
 
+/// The largest number of messages: the integers that JavaScript has.
+const COUNT_MAX: f64 = 9_007_199_254_740_992.0;
+
 #[derive(Deserialize)]
 struct ControlKeys {
+    #[serde(default, deserialize_with = "given")]
     ack: Option<Value>,
+    #[serde(default, deserialize_with = "given")]
     ping: Option<Value>,
+}
+
+/// Reads a value, which may be `null`.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// Reads a message of a client.
 pub(super) fn read(kind: Kind, payload: &[u8]) -> Incoming<'_> {
     match payload {
         [0, message @ ..] if kind == Kind::Text && message.first() == Some(&0) => Incoming::Message(message),
-        [0, control @ ..] if kind == Kind::Text => match serde_json::from_slice(control) {
-            Ok(ControlKeys { ack: Some(ack), .. }) => Incoming::Ack(ack.as_u64()),
-            Ok(ControlKeys { ping: Some(ping), .. }) if !ping.is_object() && !ping.is_array() => Incoming::Ping(ping),
-            _ => Incoming::Unknown,
-        },
+        [0, control @ ..] if kind == Kind::Text => read_control(control),
         _ => Incoming::Message(payload),
     }
+}
+
+fn read_control(json: &[u8]) -> Incoming<'static> {
+    // The derived reader would take the values of an array, too.
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Incoming::Unknown;
+    }
+    match serde_json::from_slice(json) {
+        Ok(ControlKeys { ack: Some(ack), .. }) => Incoming::Ack(count(&ack)),
+        Ok(ControlKeys { ping: Some(ping), .. }) if !ping.is_object() && !ping.is_array() => Incoming::Ping(ping),
+        _ => Incoming::Unknown,
+    }
+}
+
+/// Returns a number of messages, in any form that JSON has for an integer: `1`, `1.0`, `1e0`.
+fn count(value: &Value) -> Option<u64> {
+    let whole = |number: &f64| number.fract() == 0.0 && (0.0..=COUNT_MAX).contains(number);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and in range")]
+    value.as_u64().or_else(|| value.as_f64().filter(whole).map(|number| number as u64))
 }
 
 /// The first message of each connection.
@@ -100,6 +125,16 @@ mod tests {
             (Kind::Text, "\0{\"ack\":1}", Incoming::Ack(Some(1))),
             (Kind::Text, "\0{\"ack\":-1}", Incoming::Ack(None)),
             (Kind::Text, "\0{\"ack\":\"1\"}", Incoming::Ack(None)),
+            (Kind::Text, "\0{\"ack\":null}", Incoming::Ack(None)),
+            (Kind::Text, "\0{\"ack\":1.5}", Incoming::Ack(None)),
+            (Kind::Text, "\0{\"ack\":-1.0}", Incoming::Ack(None)),
+            (Kind::Text, "\0{\"ack\":1e99}", Incoming::Ack(None)),
+            (Kind::Text, "\0{\"ack\":1.0}", Incoming::Ack(Some(1))),
+            (Kind::Text, "\0 {\"ack\":1e2}", Incoming::Ack(Some(100))),
+            (Kind::Text, "\0{\"ping\":null}", Incoming::Ping(Value::Null)),
+            (Kind::Text, "\0{\"ping\":false}", Incoming::Ping(false.into())),
+            (Kind::Text, "\0[1,null]", Incoming::Unknown),
+            (Kind::Text, "\0 [null,1]", Incoming::Unknown),
             (Kind::Text, "\0{\"ping\":\"x\"}", Incoming::Ping("x".into())),
             (Kind::Text, "\0{\"ping\":[1]}", Incoming::Unknown),
             (Kind::Text, "\0{\"more\":1}", Incoming::Unknown),

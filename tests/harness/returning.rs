@@ -257,8 +257,8 @@ impl Returning {
         } else if let Some(count) = control["gap"].as_u64() {
             self.gaps.push(count);
             self.got += count;
-        } else if !control["pong"].is_null() {
-            self.pongs.push(control["pong"].clone());
+        } else if let Some(value) = control.get("pong") {
+            self.pongs.push(value.clone());
         }
     }
 
