@@ -25,8 +25,8 @@ use crate::{
     framing::Framing,
     http::{gate::Gate, handshake::is_token, listed::ListedOrigin, origin::Policy, path::Root},
     limits::{
-        ACP_PATIENCE, CGI_TIMEOUT, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, REPLAY_BYTES_MAX, SLOW_WAIT,
-        STREAM_KEEP_MIN,
+        ACP_PATIENCE, CGI_TIMEOUT, CONTROL_BYTES_MIN, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, REPLAY_BYTES_MAX,
+        SLOW_WAIT, STREAM_KEEP_MIN,
     },
     resume::{ResumeOptions, door::Doors},
     room::{
@@ -224,7 +224,11 @@ fn http(flags: &SiteFlags, socket: &SocketOptions, doors: &Doors) -> Option<Arc<
 
 fn resume_options(keep: Duration, flags: &SiteFlags, socket: &SocketOptions, doors: &Doors) -> Arc<ResumeOptions> {
     let replay_bytes_max = flags.clients.replay.as_deref().map_or(REPLAY_BYTES_MAX, |bytes| *bytes);
-    Arc::new(ResumeOptions { keep, replay_bytes_max, socket: socket.clone(), doors: doors.clone() })
+    let message_bytes_max = socket.message_bytes_max;
+    // Room for U+0000 in front of a text, and for control messages.
+    let bytes_max = message_bytes_max.saturating_add(1).max(CONTROL_BYTES_MIN);
+    let socket = SocketOptions { message_bytes_max: bytes_max, ..socket.clone() };
+    Arc::new(ResumeOptions { keep, replay_bytes_max, message_bytes_max, socket, doors: doors.clone() })
 }
 
 /// Builds the rooms, if clients share a program or its framing names the clients.

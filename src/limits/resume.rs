@@ -18,3 +18,6 @@ pub(crate) const ACK_MESSAGES: u32 = 256;
 pub(crate) const UNACKNOWLEDGED_BYTES_MAX: usize = 1 << 20;
 /// Messages that a client may send so; see [`UNACKNOWLEDGED_BYTES_MAX`].
 pub(crate) const UNACKNOWLEDGED_MESSAGES_MAX: usize = 10_000;
+
+/// Bytes that a control message of a client may have at least, with any `--maxframesize`.
+pub(crate) const CONTROL_BYTES_MIN: usize = 256;

@@ -112,11 +112,15 @@ impl Resumable {
     ) -> Poll<Option<Departure>> {
         let Self { link: Some(link), inbound, ring, pong, is_forgetting, .. } = self else { return Poll::Pending };
         let was_full = ring.is_full(self.options.replay_bytes_max);
+        let bytes_max = self.options.message_bytes_max;
         let mut fault = None;
         let read = link.poll_read(cx, |kind, incoming| {
             match incoming {
                 _ if fault.is_some() => {}
                 Incoming::Message(_) if *is_forgetting => {}
+                Incoming::Message(payload) if payload.len() > bytes_max => {
+                    fault = Some(Departure::Fault(Fault::TooBig))
+                }
                 Incoming::Message(payload) => return on(inbound, kind, payload),
                 Incoming::Ack(count) => {
                     if count.and_then(|count| ring.acknowledge(count)).is_none() {

@@ -34,6 +34,8 @@ pub(crate) struct ResumeOptions {
     pub(crate) keep: Duration,
     /// Bytes of messages that wsd keeps for a client (`--replay`).
     pub(crate) replay_bytes_max: usize,
+    /// Bytes at most of one message of a client (`--maxframesize`).
+    pub(crate) message_bytes_max: usize,
     /// The settings of the WebSockets with which clients return.
     pub(crate) socket: SocketOptions,
     /// The doors of all sessions.

@@ -380,6 +380,26 @@ fn a_close_behind_messages_that_the_program_does_not_take_ends_the_session() {
 }
 
 #[test]
+fn the_limit_of_a_message_is_that_of_the_applications_own_bytes() {
+    let server = Server::command(&["--resume=60", "--maxframesize=8"], &["cat"]);
+    let mut client = Returning::open(server.address);
+    for text in ["12345678", "\x002345678"] {
+        client.text(text);
+        assert_eq!(client.line(), text);
+        client.acknowledge();
+    }
+    client.control(&format!("{{\"ping\":\"{}\"}}", "p".repeat(200)));
+    assert_eq!(client.next(Duration::from_millis(100)), Next::Silence);
+    assert_eq!(client.pongs, ["p".repeat(200)]);
+
+    for text in ["123456789", "\x0023456789", &"x".repeat(300)] {
+        let mut client = Returning::open(server.address);
+        client.text(text);
+        assert_eq!(client.expect_close(), Close::new(1009, "message too big"), "{text:?}");
+    }
+}
+
+#[test]
 fn a_line_longer_than_the_ring_becomes_messages_of_a_mebibyte() {
     let script = "head -c 5242880 /dev/zero | tr '\\0' x; echo; echo end";
     let server = Server::shell(&["--resume=60", "--replay=1000"], script, &[]);
