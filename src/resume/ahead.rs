@@ -143,8 +143,8 @@ impl Resumable {
                 self.detach(cx);
                 return Poll::Pending;
             }
-            // A page that goes away, or drops its connection: it has no other way to do so.
-            Some(Departure::Closed(code @ (None | Some(Close::GOING_AWAY)), _)) => {
+            // A page that goes away, or drops its connection: it has no other way to do so. Behind wsd's own close it is an answer.
+            Some(Departure::Closed(code @ (None | Some(Close::GOING_AWAY)), _)) if !self.has_sent_close() => {
                 self.part(Close::echo(code));
                 self.detach(cx);
                 return Poll::Pending;

@@ -153,6 +153,11 @@ impl Resumable {
         ending.close = ending.close.take().or_else(|| close.cloned());
     }
 
+    /// Whether the client has got the close over its connection, or will soon.
+    pub(super) fn has_sent_close(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.is_sent())
+    }
+
     fn ending(&mut self) -> &mut Ending {
         let Self { ending, owner, .. } = self;
         ending.get_or_insert_with(|| Box::new(Ending::new(owner)))

@@ -34,6 +34,11 @@ impl Ending {
         (self.is_sent, self.watch) = (false, StallWatch::new());
     }
 
+    /// Whether the close has been sent over the current connection.
+    pub(super) fn is_sent(&self) -> bool {
+        self.is_sent
+    }
+
     /// Sends the close, since all messages have been sent.
     pub(super) fn send_close(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         if self.close.is_some() && !self.is_sent {

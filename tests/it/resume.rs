@@ -140,6 +140,21 @@ fn a_client_that_lost_the_close_frame_is_told_again() {
 }
 
 #[test]
+fn a_close_of_any_code_answers_the_close_of_wsd() {
+    let server = Server::shell(RESUME, "exit 7", &[]);
+    for code in [1000, 1001, 1005, 4007] {
+        let mut client = Returning::open(server.address);
+        assert_eq!(client.next(DEADLINE), Next::Closed(Close::new(4007, "exit 7")));
+
+        client.close(code);
+
+        assert_eq!(client.next(DEADLINE), Next::Lost);
+        client.connect().unwrap();
+        assert_eq!(client.greetings[1]["lost"], "unknown", "{code}");
+    }
+}
+
+#[test]
 fn a_close_of_the_client_ends_the_session_for_good_unless_it_goes_away() {
     let server = Server::command(RESUME, &["cat"]);
     for (code, is_kept) in [(1000, false), (3001, false), (4000, false), (1001, true), (1005, true)] {
