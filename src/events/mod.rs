@@ -96,12 +96,6 @@ impl EventStream {
         }
     }
 
-    /// Tells the client that another connection has taken its session over.
-    pub(crate) fn take_over(&mut self) {
-        self.close(Some(&Close::new(Close::TAKEN_OVER, "taken over")));
-        self.outlet.put(&mut self.events);
-    }
-
     /// Ready once the client has left.
     pub(crate) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.outlet.poll_gone(cx)

@@ -39,12 +39,6 @@ impl Outlet {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over all of `events`, the last ones.
-    pub(super) fn put(&self, events: &mut Vec<u8>) {
-        self.lock().events.append(events);
-        self.end();
-    }
-
     /// Takes over all of `events`. Ready unless many bytes wait for the answer. It drops them if the client has left.
     pub(super) fn poll_put(&self, cx: &mut Context<'_>, events: &mut Vec<u8>, is_ended: bool) -> Poll<()> {
         let mut state = self.lock();

@@ -153,20 +153,15 @@ impl Resumable {
 
     /// Goes on with a client that has returned. Its old connection is closed, if it is still there.
     pub(super) fn attach(&mut self, arrival: Arrival, cx: &mut Context<'_>) {
-        let Arrival { got, entrance, connection } = arrival;
         // `None` if the old connection has acknowledged more meanwhile: then the client is not the one that had it.
-        let Some(replayed) = self.ring.rewind(got) else { return };
-        self.part(Close::new(Close::TAKEN_OVER, "taken over"));
+        let Some(replayed) = self.ring.rewind(arrival.got) else { return self.refuse(arrival) };
+        self.part(taken_over());
         let away = self.away.take().map_or(Duration::ZERO, |away| away.since.elapsed());
         let away = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
-        Event::SessionResumed { conn: self.conn, peer: connection.peer, away, replayed: replayed as u64 }.emit();
-        self.link = Some(match entrance {
-            Entrance::WebSocket(stream, early) => {
-                Link::Socket(Socket::new(stream, early, &self.options.socket, &self.owner))
-            }
-            Entrance::Events(stream) => Link::Events(stream),
-        });
-        self.connection = Some(Box::new(connection));
+        let peer = arrival.connection.peer;
+        Event::SessionResumed { conn: self.conn, peer, away, replayed: replayed as u64 }.emit();
+        self.link = Some(self.link(arrival.entrance));
+        self.connection = Some(Box::new(arrival.connection));
         // It sends again what the program has not got.
         self.ahead = None;
         self.greet(true, None);
@@ -176,10 +171,31 @@ impl Resumable {
         cx.waker().wake_by_ref();
     }
 
-    /// Closes the connection, if there is one, in a task of its own.
+    /// Closes a connection over which the client has returned: another one has the session.
+    pub(super) fn refuse(&self, arrival: Arrival) {
+        self.close(self.link(arrival.entrance), Some(Box::new(arrival.connection)), taken_over());
+    }
+
+    fn link(&self, entrance: Entrance) -> Link {
+        match entrance {
+            Entrance::WebSocket(stream, early) => {
+                Link::Socket(Socket::new(stream, early, &self.options.socket, &self.owner))
+            }
+            Entrance::Events(stream) => Link::Events(stream),
+        }
+    }
+
+    /// Closes the connection, if there is one.
     pub(super) fn part(&mut self, close: Close) {
-        let Some(link) = self.link.take() else { return };
-        let (connection, shutdown) = (self.connection.take(), self.shutdown.clone());
+        if let Some(link) = self.link.take() {
+            let connection = self.connection.take();
+            self.close(link, connection, close);
+        }
+    }
+
+    /// Closes a connection, in a task of its own.
+    fn close(&self, link: Link, connection: Option<Box<Connection>>, close: Close) {
+        let shutdown = self.shutdown.clone();
         self.shutdown.spawn(async move {
             link.finish(Some(&close), &shutdown).await;
             drop(connection);
@@ -251,4 +267,8 @@ impl Resumable {
         (self.is_final, self.away) = (true, None);
         Poll::Ready(())
     }
+}
+
+fn taken_over() -> Close {
+    Close::new(Close::TAKEN_OVER, "taken over")
 }

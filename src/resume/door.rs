@@ -5,25 +5,20 @@
 
 use std::{
     collections::HashMap,
-    fmt,
     hash::{BuildHasher, RandomState},
+    mem,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::Context,
 };
 
-use data_encoding::BASE64URL_NOPAD;
 use futures_util::task::AtomicWaker;
-use serde::{Serialize, Serializer};
 
+pub(crate) use super::token::Token;
 use super::{lock::lock, mailbox::Mailbox};
 use crate::{events::EventStream, peer::Connection, socket::stream::Stream};
-
-/// 256 random bits by which a client finds its session. Nobody else can guess them, and no log shows them.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Token([u8; 32]);
 
 /// The doors of all sessions. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +47,7 @@ pub(super) struct Door {
     sent: AtomicU64,
     /// The clients that have passed and have not arrived.
     claims: AtomicUsize,
-    arrival: Mutex<Option<Box<Arrival>>>,
+    arrivals: Mutex<Vec<Arrival>>,
     session: AtomicWaker,
 }
 
@@ -90,41 +85,6 @@ pub(crate) struct OwnDoor {
     doors: Doors,
 }
 
-impl Token {
-    /// Returns a new token.
-    fn random() -> Self {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).expect("the system has random numbers");
-        Self(bytes)
-    }
-
-    /// Reads 43 characters of base64url.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
-    }
-
-    /// Returns its 43 characters of base64url.
-    pub(crate) fn text(&self) -> String {
-        BASE64URL_NOPAD.encode(&self.0)
-    }
-
-    fn key(&self) -> u64 {
-        self.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token")
-    }
-}
-
-impl Serialize for Token {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text())
-    }
-}
-
 impl Doors {
     /// Returns a number for the facts that must be the same at a return: the path, the origin and the user.
     pub(crate) fn binding(&self, path: &[u8], origin: Option<&str>, user: &str) -> u64 {
@@ -142,7 +102,7 @@ impl Doors {
             acked: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             claims: AtomicUsize::new(0),
-            arrival: Mutex::default(),
+            arrivals: Mutex::default(),
             session: AtomicWaker::new(),
         });
         lock(&self.0.open).insert(door.token.key(), Arc::clone(&door));
@@ -195,10 +155,7 @@ impl Claim {
     /// Hands the client's connection to the session.
     pub(crate) fn deliver(self, entrance: Entrance, connection: Connection) {
         let arrival = Arrival { got: self.got, entrance, connection };
-        let earlier = lock(&self.door.arrival).replace(Box::new(arrival));
-        if let Some(Entrance::Events(mut stream)) = earlier.map(|earlier| earlier.entrance) {
-            stream.take_over();
-        }
+        lock(&self.door.arrivals).push(arrival);
     }
 }
 
@@ -236,17 +193,17 @@ impl OwnDoor {
         self.door.has_ended.store(true, Ordering::Relaxed);
     }
 
-    /// Ready with a client that has returned.
-    pub(super) fn poll_arrival(&self, cx: &mut Context<'_>) -> Poll<Box<Arrival>> {
+    /// Returns the connections over which the client has returned; the last one is the newest.
+    pub(super) fn arrivals(&self, cx: &mut Context<'_>) -> Vec<Arrival> {
         self.door.session.register(cx.waker());
-        lock(&self.door.arrival).take().map_or(Poll::Pending, Poll::Ready)
+        mem::take(&mut *lock(&self.door.arrivals))
     }
 
     /// Closes the door, unless a client is about to come. Returns whether it is closed.
     pub(super) fn close(&self) -> bool {
         let mut open = lock(&self.doors.0.open);
         // Under the lock: no client gets a claim meanwhile.
-        let is_closed = self.door.claims.load(Ordering::Relaxed) == 0 && lock(&self.door.arrival).is_none();
+        let is_closed = self.door.claims.load(Ordering::Relaxed) == 0 && lock(&self.door.arrivals).is_empty();
         if is_closed {
             open.remove(&self.door.token.key());
         }

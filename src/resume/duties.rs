@@ -71,8 +71,12 @@ impl Client for Resumable {
     }
 
     fn poll_upkeep(&mut self, cx: &mut Context<'_>, is_read: bool) -> Poll<()> {
-        if let Poll::Ready(arrival) = self.door.poll_arrival(cx) {
-            self.attach(*arrival, cx);
+        let mut arrivals = self.door.arrivals(cx);
+        if let Some(newest) = arrivals.pop() {
+            for earlier in arrivals {
+                self.refuse(earlier);
+            }
+            self.attach(newest, cx);
         }
         self.take_acknowledgement(cx);
         let reads_ahead = self.reads_ahead();

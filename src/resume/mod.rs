@@ -21,6 +21,7 @@ pub(crate) mod mailbox;
 pub(crate) mod offer;
 pub(crate) mod postbox;
 mod ring;
+mod token;
 
 use std::time::Duration;
 

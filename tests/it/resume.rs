@@ -1,5 +1,7 @@
 //! `--resume`: a client that loses its connection returns to its session, and nothing is lost or doubled.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::harness::http::Connection;
@@ -8,7 +10,7 @@ use crate::harness::returning::{Next, Returning};
 use crate::harness::server::{Server, field, program, run, wsd};
 use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
-use crate::harness::websocket::{BINARY, Client, Close, TEXT};
+use crate::harness::websocket::{BINARY, CLOSE, Client, Close, Frame, TEXT, upgrade_request};
 use crate::harness::{DEADLINE, eventually};
 
 const RESUME: &[&str] = &["--resume=60"];
@@ -99,6 +101,41 @@ fn the_newest_connection_takes_the_session_over() {
     first.drain();
     client.text("two");
     assert_eq!(client.line(), "two");
+}
+
+/// Whether this connection has the session. Otherwise it must be told so.
+fn has_session(client: &mut Client) -> bool {
+    client.send(&Frame::new(TEXT, "\0{\"ping\":1}"));
+    loop {
+        let frame = client.frame();
+        if frame.opcode == CLOSE {
+            assert_eq!(Close::of(&frame.payload), Close::new(4409, "taken over"));
+            return false;
+        }
+        if frame.payload.starts_with(b"\0{\"pong\"") {
+            return true;
+        }
+    }
+}
+
+#[test]
+fn of_many_returns_at_once_one_has_the_session_and_the_others_are_told() {
+    let server = Server::command(RESUME, &["cat"]);
+    let client = Returning::open(server.address);
+    let offer = format!("Sec-WebSocket-Protocol: wsd.resume.1, wsd.resume.1~{}~0\r\n", client.token);
+    let request = upgrade_request(&server.host(), "/", &offer);
+    let streams: Vec<_> = (0..20).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    for mut stream in &streams {
+        stream.write_all(request.as_bytes()).unwrap();
+    }
+
+    let upgraded = |stream| Client::upgrade(Connection::over(Stream::over(stream)), "").unwrap();
+    let mut clients: Vec<_> = streams.into_iter().map(upgraded).collect();
+    // The first round tells that all have arrived.
+    clients.retain_mut(has_session);
+    clients.retain_mut(has_session);
+
+    assert_eq!(clients.len(), 1);
 }
 
 #[test]
