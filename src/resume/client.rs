@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::{
     Overflow, ResumeOptions,
@@ -26,7 +26,7 @@ use crate::{
     budget::Owner,
     close::Close,
     event::Event,
-    limits::{ACK_BYTES, ACK_DELAY, ACK_MESSAGES},
+    limits::{ACK_BYTES, ACK_DELAY, ACK_MESSAGES, ANSWER_STALL_MAX},
     peer::Connection,
     shutdown::Shutdown,
     socket::Socket,
@@ -92,7 +92,28 @@ impl Inbound {
 #[derive(Debug)]
 pub(super) struct Away {
     since: Instant,
+    /// The end of the time in which it may return, or then of the time in which one arrives that is about to.
     end: Pin<Box<Sleep>>,
+    is_over: bool,
+}
+
+impl Away {
+    fn until(end: Instant) -> Self {
+        let since = Instant::now();
+        let is_over = end <= since;
+        let end = if is_over { end + ANSWER_STALL_MAX } else { end };
+        Self { since, end: Box::pin(sleep_until(end)), is_over }
+    }
+
+    /// Ready at the end of the time in which the client may return.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_over {
+            ready!(self.end.as_mut().poll(cx));
+            self.is_over = true;
+            self.end.as_mut().reset(Instant::now() + ANSWER_STALL_MAX);
+        }
+        Poll::Ready(())
+    }
 }
 
 impl Resumable {
@@ -145,8 +166,9 @@ impl Resumable {
     /// Notes that the connection is lost, or given up. The session's task must run soon.
     pub(super) fn lose(&mut self) {
         (self.link, self.connection) = (None, None);
-        let end = Box::pin(sleep(self.options.keep));
-        self.away = Some(Box::new(Away { since: Instant::now(), end }));
+        let deadline = self.ending.as_ref().and_then(|ending| ending.deadline);
+        let end = deadline.unwrap_or_else(|| Instant::now() + self.options.keep);
+        self.away = Some(Box::new(Away::until(end)));
         self.inbound.timer = None;
         Event::SessionDetached { conn: self.conn }.emit();
     }
@@ -258,10 +280,11 @@ impl Resumable {
     /// Ready when the client has been away for too long.
     pub(super) fn poll_expiry(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(away) = &mut self.away else { return Poll::Pending };
-        ready!(away.end.as_mut().poll(cx));
+        ready!(away.poll_over(cx));
         if !self.door.close() {
-            // The client is about to arrive, or its handshake fails; either wakes this task.
-            return Poll::Pending;
+            // The client is about to arrive, or its handshake fails; either wakes this task. But it may never take its 101.
+            ready!(away.end.as_mut().poll(cx));
+            self.door.shut();
         }
         Event::SessionExpired { conn: self.conn }.emit();
         (self.is_final, self.away) = (true, None);
@@ -272,3 +295,6 @@ impl Resumable {
 fn taken_over() -> Close {
     Close::new(Close::TAKEN_OVER, "taken over")
 }
+
+#[cfg(test)]
+mod tests;

@@ -210,6 +210,11 @@ impl OwnDoor {
         is_closed
     }
 
+    /// Lets no more client return, except those that are about to.
+    pub(super) fn hide(&self) {
+        self.doors.remove(&self.door);
+    }
+
     /// Closes the door, although a client may be about to come.
     pub(super) fn shut(&self) {
         self.doors.remove(&self.door);

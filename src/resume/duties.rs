@@ -153,8 +153,10 @@ impl Resumable {
     fn end_with(&mut self, close: Option<&Close>) {
         self.is_final |= close.is_none();
         self.door.note_end();
-        let ending = self.ending();
-        ending.close = ending.close.take().or_else(|| close.cloned());
+        let keep = self.options.keep;
+        if let Some(close) = close {
+            self.ending().set_close(close, keep);
+        }
     }
 
     /// Whether the client has got the close over its connection, or will soon.
@@ -196,6 +198,9 @@ impl Resumable {
         let progress = self.progress();
         if self.link.is_some() && self.ending().poll_stall(cx, progress).is_ready() {
             self.detach(cx);
+        }
+        if self.ending().is_overdue() {
+            self.door.hide();
         }
         Poll::Pending
     }

@@ -11,7 +11,7 @@ use crate::harness::server::{Server, field, program, run, wsd};
 use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, CLOSE, Client, Close, Frame, TEXT, upgrade_request};
-use crate::harness::{DEADLINE, eventually};
+use crate::harness::{DEADLINE, assert_in_time, eventually};
 
 const RESUME: &[&str] = &["--resume=60"];
 
@@ -174,6 +174,39 @@ fn a_client_that_lost_the_close_frame_is_told_again() {
         client.connect().unwrap();
         assert_eq!(client.next(DEADLINE), Next::Closed(Close::new(4007, "exit 7")));
     }
+}
+
+#[test]
+fn a_session_that_has_ended_is_over_at_its_time_however_often_its_client_returns() {
+    let server = Server::shell(&["--resume=1"], "exit 7", &[]);
+    let mut client = Returning::open(server.address);
+    let began = Instant::now();
+
+    let returns = eventually("the session is over", || {
+        assert_eq!(client.next(DEADLINE), Next::Closed(Close::new(4007, "exit 7")));
+        client.drop_connection();
+        client.connect().unwrap();
+        (client.greetings.last().unwrap()["resumed"] == false).then_some(client.greetings.len())
+    });
+
+    assert!(returns > 2 && began.elapsed() >= Duration::from_secs(1), "{returns} in {:?}", began.elapsed());
+}
+
+#[test]
+fn acknowledgements_do_not_put_off_the_answer_to_a_close() {
+    let server = Server::shell(RESUME, "seq 1000; exit 7", &[]);
+    let mut client = Returning::open(server.address);
+    client.acknowledges = false;
+    while client.next(DEADLINE) != Next::Closed(Close::new(4007, "exit 7")) {}
+    let (began, mut acknowledged) = (Instant::now(), 0);
+
+    eventually("wsd drops the connection", || {
+        acknowledged += 1;
+        client.control(&format!("{{\"ack\":{acknowledged}}}"));
+        (client.next(Duration::from_millis(200)) == Next::Lost).then_some(())
+    });
+
+    assert_in_time(began, Duration::from_secs(5));
 }
 
 #[test]
