@@ -32,7 +32,7 @@ impl Budget {
 
     /// Gives freed memory back to the kernel, unless it did within [`TRIM_INTERVAL`]: large messages may leave as much free
     /// memory behind as waits. That takes milliseconds, so it runs on a thread of its own.
-    pub(super) fn trim(&self) {
+    pub(crate) fn trim(&self) {
         let now = Instant::now();
         let mut owners = self.owners();
         if owners.trimmed.is_some_and(|trimmed| now < trimmed + TRIM_INTERVAL) {

@@ -21,3 +21,11 @@ pub(crate) const UNACKNOWLEDGED_MESSAGES_MAX: usize = 10_000;
 
 /// Bytes that a control message of a client may have at least, with any `--maxframesize`.
 pub(crate) const CONTROL_BYTES_MIN: usize = 256;
+
+/// Sessions that have ended, and whose clients are away and may return to be told the end. Beyond, wsd forgets the oldest.
+///
+/// 4096: 8 MiB. They hold no place within `--maxforks`.
+pub(crate) const ENDED_SESSIONS_MAX: usize = 4096;
+
+/// Bytes that such a session counts for beside its messages: its task, its timers and its token.
+pub(crate) const ENDED_SESSION_BYTES: usize = 2 << 10;

@@ -30,7 +30,7 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 43] = [
+    let table: [(&str, &[String], &[String]); 44] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("the columns or rows of a terminal", &[WINDOW_MAX.to_string()], &[]),
@@ -51,6 +51,7 @@ fn the_documented_limits_are_these() {
             &[bytes(UNACKNOWLEDGED_BYTES_MAX), number(UNACKNOWLEDGED_MESSAGES_MAX)],
             &[],
         ),
+        ("sessions that have ended, whose clients are away, with `--resume`", &[number(ENDED_SESSIONS_MAX)], &[]),
         ("a session without its client, with `--resume`", &[], &[]),
         ("a session without its client, with `--http`", &[seconds(STREAM_KEEP_MIN)], &[]),
         ("a client of a room that reads nothing, with `--slow=wait`", &[seconds(SLOW_WAIT)], &[]),

@@ -39,7 +39,7 @@ const FED_BYTES: usize = 128 << 10;
 #[derive(Debug)]
 pub(crate) struct Resumable {
     /// The id of the first connection, for the log.
-    conn: u64,
+    pub(super) conn: u64,
     /// Its connection; `None` while it is away.
     pub(super) link: Option<Link>,
     /// The connection over which the client has returned, which counts as an open file.

@@ -17,7 +17,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 
 pub(crate) use super::token::Token;
-use super::{lock::lock, mailbox::Mailbox};
+use super::{ended::Ended, lock::lock, mailbox::Mailbox};
 use crate::{events::EventStream, peer::Connection, socket::stream::Stream};
 
 /// The doors of all sessions. Clones share them.
@@ -28,6 +28,8 @@ pub(crate) struct Doors(Arc<DoorsState>);
 struct DoorsState {
     /// The doors, by the first bytes of their tokens.
     open: Mutex<HashMap<u64, Arc<Door>>>,
+    /// The sessions that have ended.
+    ended: Ended,
     hasher: RandomState,
 }
 
@@ -42,6 +44,8 @@ pub(super) struct Door {
     pub(super) mailbox: Mailbox,
     /// Whether the session has ended, and the client is to be told.
     has_ended: AtomicBool,
+    /// Whether the session must not wait for its client any more.
+    is_given_up: AtomicBool,
     /// The last message that the client has acknowledged, and the last that wsd has sent.
     acked: AtomicU64,
     sent: AtomicU64,
@@ -99,6 +103,7 @@ impl Doors {
             has_lines,
             mailbox: Mailbox::default(),
             has_ended: AtomicBool::new(false),
+            is_given_up: AtomicBool::new(false),
             acked: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             claims: AtomicUsize::new(0),
@@ -143,6 +148,12 @@ impl Door {
     /// Whether the session has ended, and the client is to be told.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the session must not wait for its client any more.
+    pub(super) fn give_up(&self) {
+        self.is_given_up.store(true, Ordering::Relaxed);
+        self.wake();
     }
 
     /// Wakes the session.
@@ -191,6 +202,21 @@ impl OwnDoor {
     /// Notes that the session has ended, and the client is to be told.
     pub(super) fn note_end(&self) {
         self.door.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts the session among those that have ended and whose clients are away. Returns its number there.
+    pub(super) fn begin_waiting(&self) -> u64 {
+        self.doors.0.ended.add(&self.door)
+    }
+
+    /// Counts it no more. Returns whether the memory of those that have gone is worth giving back.
+    pub(super) fn end_waiting(&self, number: u64) -> bool {
+        self.doors.0.ended.remove(number)
+    }
+
+    /// Whether the session must not wait for its client any more.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.door.is_given_up.load(Ordering::Relaxed)
     }
 
     /// Returns the connections over which the client has returned; the last one is the newest.

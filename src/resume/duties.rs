@@ -6,7 +6,6 @@
 
 use std::{
     convert::Infallible,
-    future::poll_fn,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -15,10 +14,8 @@ use super::{Overflow, client::Resumable, ending::Ending, link::Link, ring::Ring}
 use crate::{
     client::{Client, Departure},
     close::Close,
-    limits::READS_PER_TURN,
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
-    turn,
 };
 
 impl Client for Resumable {
@@ -134,7 +131,7 @@ impl Client for Resumable {
     }
 
     async fn finish(self, shutdown: &Shutdown) {
-        self.tell_and_finish(shutdown).await;
+        self.tell_end(shutdown).await;
     }
 }
 
@@ -164,61 +161,9 @@ impl Resumable {
         self.ending.as_ref().is_some_and(|ending| ending.is_sent())
     }
 
-    fn ending(&mut self) -> &mut Ending {
+    /// Returns the end of the session.
+    pub(super) fn ending(&mut self) -> &mut Ending {
         let Self { ending, owner, .. } = self;
         ending.get_or_insert_with(|| Box::new(Ending::new(owner)))
-    }
-
-    /// Sends what waits. Ready when the client has been told the end, or will not return.
-    fn poll_told(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.owner.is_asked(cx) {
-            (self.ring, self.is_final) = (Ring::default(), true);
-            self.owner.settle();
-        }
-        let _ = self.poll_feed(cx);
-        let held = self.held();
-        self.ending().share.set(held.0, held.1);
-        if self.is_final {
-            return Poll::Ready(());
-        }
-        for read in 0.. {
-            match self.poll_read(cx, &mut |_, _| false) {
-                Poll::Ready(Some(_)) => return Poll::Ready(()),
-                Poll::Ready(None) if read < READS_PER_TURN => {}
-                Poll::Ready(None) => {
-                    let _ = turn::yield_turn::<()>(cx);
-                    break;
-                }
-                Poll::Pending => break,
-            }
-        }
-        if self.poll_upkeep(cx, true).is_ready() {
-            return Poll::Ready(());
-        }
-        let progress = self.progress();
-        if self.link.is_some() && self.ending().poll_stall(cx, progress).is_ready() {
-            self.detach(cx);
-        }
-        if self.ending().is_overdue() {
-            self.door.hide();
-        }
-        Poll::Pending
-    }
-
-    /// Waits until the client has been told the end, and closes its connection.
-    async fn tell_and_finish(mut self, shutdown: &Shutdown) {
-        tokio::select! {
-            biased;
-            () = shutdown.begun() => {}
-            () = poll_fn(|cx| self.poll_told(cx)) => {}
-        }
-        let Self { link, mut ring, ending, door, connection, .. } = self;
-        drop(door);
-        let Some(mut link) = link else { return };
-        while ring.feed(&mut link, usize::MAX) {}
-        drop(ring);
-        let close = ending.and_then(|ending| ending.close);
-        link.finish(close.as_ref(), shutdown).await;
-        drop(connection);
     }
 }

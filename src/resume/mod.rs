@@ -13,6 +13,7 @@ pub(crate) mod client;
 pub(crate) mod control;
 pub(crate) mod door;
 mod duties;
+mod ended;
 mod ending;
 pub(crate) mod link;
 mod lock;
@@ -21,6 +22,7 @@ pub(crate) mod mailbox;
 pub(crate) mod offer;
 pub(crate) mod postbox;
 mod ring;
+mod telling;
 mod token;
 
 use std::time::Duration;

@@ -66,3 +66,20 @@ fn sessions_that_are_away_with_full_rings_take_the_memory_of_the_rings() {
     server.expect_events("session expired", COUNT as u64);
     server.expect_events("session ended", COUNT as u64);
 }
+
+#[test]
+fn a_session_that_has_ended_while_its_client_is_away_takes_little_memory() {
+    const COUNT: i64 = 600;
+    let flags = ["--resume=60", "--threads=1", "--maxbuffer=0"];
+    let server = Server::command(&flags, &["true"]);
+    let end = || drop(Returning::open(server.address));
+    (0..50).for_each(|_| end());
+    server.expect_events("session ended", 50);
+    let before = memory(&server);
+
+    (0..COUNT).for_each(|_| end());
+
+    server.expect_events("session ended", 50 + COUNT.unsigned_abs());
+    let each = (memory(&server) - before) / COUNT;
+    assert!(each < 4096, "{each} bytes");
+}
