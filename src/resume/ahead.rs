@@ -119,7 +119,7 @@ impl Resumable {
                 _ if fault.is_some() => {}
                 Incoming::Message(_) if *is_forgetting => {}
                 Incoming::Message(payload) if payload.len() > bytes_max => {
-                    fault = Some(Departure::Fault(Fault::TooBig))
+                    fault = Some(Departure::Fault(Fault::TooBig));
                 }
                 Incoming::Message(payload) => return on(inbound, kind, payload),
                 Incoming::Ack(count) => {

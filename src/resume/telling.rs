@@ -78,7 +78,9 @@ impl Resumable {
             return self.close_up(shutdown).await;
         }
         let (client, end) = (Box::new(self), shutdown.clone());
-        shutdown.spawn(async move { client.wait_and_tell(&end).await });
+        shutdown.spawn(async move {
+            client.wait_and_tell(&end).await;
+        });
     }
 
     async fn wait_and_tell(mut self: Box<Self>, shutdown: &Shutdown) {
