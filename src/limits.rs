@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 mod connect;
+mod proxies;
 
 pub(crate) use connect::{
     CONNECT_MESSAGE_BYTES_MAX, CONNECT_PROGRAM_END, CONNECT_PROGRAM_TERM, CONNECT_TIME_MAX, CONNECT_WAIT, RETRY_MIN,
 };
+pub(crate) use proxies::{PROXY_BYTES_MAX, PROXY_TIME_MAX};
 
 /// Workers at a time by default (`--maxforks`); wsd answers the next upgrade with 429. websocketd's figure.
 pub(crate) const FORKS_MAX: usize = 1024;

@@ -1,6 +1,7 @@
 //! HTTP: a connection, the checks of its requests, and the parts that all answers share.
 
 pub(crate) mod connection;
+pub(crate) mod forwarded;
 pub(crate) mod gate;
 pub(crate) mod handshake;
 pub(crate) mod headers;
@@ -10,6 +11,7 @@ mod pace;
 pub(crate) mod page;
 mod parts;
 pub(crate) mod path;
+pub(crate) mod proxies;
 pub(crate) mod refusal;
 pub(crate) mod template;
 mod wire;
