@@ -133,25 +133,26 @@ fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
 
 /// Opens certificates and listeners, then serves clients until a signal ends it. Returns the exit status.
 async fn serve(settings: Settings) -> Result<ExitCode, String> {
-    let Settings { listen, tls, routes, loader, log, banner, announces, .. } = settings;
+    let Settings { listen, tls, proxies, routes, loader, log, banner, announces, .. } = settings;
     let reaping = reaper::watch();
     let signals = Signals::listen().map_err(|error| failure("listen to signals", &error))?;
     let (certificates, reloader) = tls.map(tls::open).transpose().map_err(|error| error.to_string())?.unzip();
     // Dropping the file of the Unix socket removes it.
     let Listeners { main, redirect, file: _file } = listen::bind(&listen).map_err(|error| error.to_string())?;
     let scheme = if certificates.is_some() { "https" } else { "http" };
-    let urls: Vec<String> = main.iter().map(|listener| listener.url(scheme)).collect();
+    let urls: Vec<String> = main.iter().map(|listener| listener.url(scheme, &routes.base)).collect();
     let told = match log.level {
         LevelFilter::OFF | LevelFilter::ERROR | LevelFilter::WARN => banner.warning,
         _ => {
-            let network: Vec<_> = main.iter().flat_map(|listener| listener.network_urls(scheme)).collect();
+            let network: Vec<_> =
+                main.iter().flat_map(|listener| listener.network_urls(scheme, &routes.base)).collect();
             banner.text(&urls, &network)
         }
     };
     say(&mut io::stderr(), &told);
 
     let shutdown = Shutdown::default();
-    let acceptor = Acceptor::new(&routes, &shutdown);
+    let acceptor = Acceptor::new(&routes, proxies, &shutdown);
     let port = main.iter().find_map(Listener::port);
     routes.warn_of_secrets();
     routes.start_eager(&shutdown);

@@ -65,8 +65,12 @@ events! {
     warn SubprotocolNotListed = "subprotocol not listed" { peer: Peer, offered: &'a str, hint: &'a str }
     /// wsd left a header of `--header-ws` out of a 101.
     warn HeaderDropped = "header dropped" { conn: u64, name: &'a str, why: &'a str }
-    /// A handshake of TLS failed.
+    /// A handshake of TLS failed, or the header of the PROXY protocol is missing or of nobody that wsd trusts.
     info ConnectionRefused = "connection refused" { peer: Peer, why: &'a str, cause: &'a dyn Display }
+    /// A peer that wsd does not trust sent the headers of a proxy, which change nothing; once.
+    warn ProxyNotTrusted = "proxy not trusted" { peer: Peer, header: &'a str, hint: &'a str }
+    /// A trusted proxy sent a header that breaks its grammar; once.
+    warn ForwardedMalformed = "forwarded header malformed" { peer: Peer, header: &'a str, hint: &'a str }
     /// wsd could not read a request as HTTP.
     info RequestUnreadable = "request not readable" { peer: Peer, cause: &'a dyn Display, hint: Option<&'a str> }
     /// wsd answered a request, other than with a session.

@@ -2,11 +2,13 @@
 
 mod framings;
 mod protocols;
+mod proxies;
 
 use std::sync::LazyLock;
 
 pub use framings::{json, length, lines, nul, tty};
 pub use protocols::{jsonrpc, lsp};
+pub use proxies::{forwarded_for, proxy_header};
 
 use crate::{
     answer::{self, routes::Routes},
@@ -132,7 +134,7 @@ mod tests {
     #[test]
     fn the_seeds_of_the_fuzz_targets_break_no_law() {
         type Named = (&'static str, fn(&[u8]));
-        const TARGETS: [Named; 12] = [
+        const TARGETS: [Named; 14] = [
             ("frames", super::frames),
             ("lines", super::lines),
             ("json", super::json),
@@ -144,6 +146,8 @@ mod tests {
             ("cgi_head", super::cgi_head),
             ("target", super::target),
             ("origin", super::origin),
+            ("forwarded", super::forwarded_for),
+            ("proxy_header", super::proxy_header),
             ("config", super::config),
         ];
         for (name, target) in TARGETS {
@@ -163,6 +167,41 @@ mod tests {
             state ^= state >> 7;
             state ^= state << 17;
             usize::try_from(state % below as u64).expect("a small number")
+        }
+    }
+
+    #[test]
+    fn random_headers_of_such_parts_break_no_law_of_proxies() {
+        const OF_LISTS: &[&[u8]] = &[
+            b",",
+            b";",
+            b"\"",
+            b"\\",
+            b"=",
+            b"for=",
+            b"1.1.1.1",
+            b"[::1]:80",
+            b" ",
+            b"unknown",
+            b"_x",
+            b"\xFF",
+            b"host",
+        ];
+        const OF_LINES: &[&[u8]] =
+            &[b"PROXY ", b"TCP4 ", b"TCP6 ", b"1.1.1.1 ", b"::1 ", b"80", b" ", b"\r\n", b"UNKNOWN", b"\xFF", b"x"];
+        const OF_BLOCKS: &[&[u8]] =
+            &[b"\r\n\r\n\0\r\nQUIT\n", b"\x21", b"\x20", b"\x11", b"\0\x0C", b"\0\x24", b"\0\0", b"abc"];
+        type Parts = (fn(&[u8]), &'static [&'static [u8]]);
+        let laws: [Parts; 3] =
+            [(super::forwarded_for, OF_LISTS), (super::proxy_header, OF_LINES), (super::proxy_header, OF_BLOCKS)];
+        for (law, parts) in laws {
+            for seed in 1..=2000 {
+                let mut random = random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
+                // Half of the inputs begin as a header does.
+                let first = if seed % 2 == 0 { parts[0] } else { &[] };
+                let more = (0..random(12)).flat_map(|_| parts[random(parts.len())]);
+                law(&first.iter().chain(more).copied().collect::<Vec<_>>());
+            }
         }
     }
 

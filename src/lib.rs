@@ -62,6 +62,8 @@
 //! | metrics | a module below `event`, whose `emit` all events pass | a page of `answer::builtin` |
 //! | authentication | a file in `http` for each kind of credential | `http::gate` calls it, and fills the `Visitor`, from which programs get `REMOTE_USER` |
 //! | delivery in rooms | `room`: `Room::publish`, which all messages to clients pass | `room::hub`, `room::options` |
+//! | a fact that a trusted proxy tells | `http::forwarded` reads it | `http::proxies` decides whether it counts; the `Connection` of each request has it |
+//! | limits by source | a file in `http` | `http::gate` calls it with the `peer` of the visitor's connection |
 //! | a bus between rooms of several machines | a file in `room` | `Room::publish` in `room`, a setting in `room::options` |
 //! | how a program's streams are connected | `worker::stdio`, `worker::streams` | `config::terminal` chooses it |
 //! | a limit | `limits` | count bytes with a `Share` of `budget` |

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 mod connect;
+mod proxies;
 mod resume;
 mod streams;
 
 pub(crate) use connect::{
     CONNECT_MESSAGE_BYTES_MAX, CONNECT_PROGRAM_END, CONNECT_PROGRAM_TERM, CONNECT_TIME_MAX, CONNECT_WAIT, RETRY_MIN,
 };
+pub(crate) use proxies::{PROXY_BYTES_MAX, PROXY_TIME_MAX};
 pub(crate) use resume::{
     ACK_BYTES, ACK_DELAY, ACK_MESSAGES, CONTROL_BYTES_MIN, ENDED_SESSION_BYTES, ENDED_SESSIONS_MAX, REPLAY_BYTES_MAX,
     UNACKNOWLEDGED_BYTES_MAX, UNACKNOWLEDGED_MESSAGES_MAX,

@@ -16,23 +16,28 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(crate) struct Connection {
     /// The number of the connection since the start of wsd, from 1; `conn` in the log.
     pub(crate) id: u64,
-    /// The client's end.
+    /// The client's end; limits by source count its address.
     pub(crate) peer: Peer,
     /// Its encryption; `None` is a plain connection.
     pub(crate) tls: Option<Arc<Tls>>,
+    /// Whether the client speaks TLS: with wsd, or with a trusted proxy.
+    pub(crate) is_secure: bool,
+    /// Whether the peer is a trusted proxy, whose headers name the client of each request.
+    pub(crate) is_proxy: bool,
     /// Its share of the limit of open files, until the last copy is dropped.
     _share: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Connection {
     /// Returns the next connection, with its own number.
-    pub(crate) fn new(peer: Peer, tls: Option<Tls>, share: OwnedSemaphorePermit) -> Self {
-        Self { id: next_id(), peer, tls: tls.map(Arc::new), _share: Some(Arc::new(share)) }
+    pub(crate) fn new(source: Accepted, tls: Option<Tls>, share: OwnedSemaphorePermit) -> Self {
+        let (id, Accepted { peer, is_proxy }) = (next_id(), source);
+        Self { id, peer, is_secure: tls.is_some(), is_proxy, tls: tls.map(Arc::new), _share: Some(Arc::new(share)) }
     }
 
     /// Returns a stand-in for a worker that wsd started without a client.
     pub(crate) fn none() -> Self {
-        Self { id: 0, peer: Peer::Unix, tls: None, _share: None }
+        Self { id: 0, peer: Peer::Unix, tls: None, is_secure: false, is_proxy: false, _share: None }
     }
 
     /// Returns a copy with the next number: a connection of HTTP may carry several sessions, one after the other.
@@ -51,6 +56,15 @@ fn next_id() -> u64 {
     COUNT.fetch_add(1, Ordering::Relaxed) + 1
 }
 
+/// The source of an accepted connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// The client's end: the kernel names it, or a trusted proxy in the header of the PROXY protocol.
+    pub(crate) peer: Peer,
+    /// Whether the peer is a trusted proxy itself.
+    pub(crate) is_proxy: bool,
+}
+
 /// The result of the handshake of TLS; the names are those of Apache's `mod_ssl`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tls {
@@ -62,11 +76,13 @@ pub(crate) struct Tls {
     pub(crate) client: Option<String>,
 }
 
-/// A client's end of a connection.
+/// A client's end of a connection. Behind a trusted proxy it is the end that the proxy names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
     /// An address of TCP.
     Tcp(SocketAddr),
+    /// An address without a port, which the proxy has not named.
+    Portless(IpAddr),
     /// A Unix socket, whose peer has no address.
     Unix,
 }
@@ -76,6 +92,7 @@ impl Peer {
     pub(crate) fn ip(self) -> Option<IpAddr> {
         match self {
             Self::Tcp(address) => Some(address.ip().to_canonical()),
+            Self::Portless(ip) => Some(ip.to_canonical()),
             Self::Unix => None,
         }
     }
@@ -85,11 +102,11 @@ impl Peer {
         self.ip().map_or_else(|| "unix-socket".to_owned(), |ip| ip.to_string())
     }
 
-    /// Returns the value of `REMOTE_PORT`; empty for a Unix socket.
+    /// Returns the value of `REMOTE_PORT`; empty if there is none.
     pub(crate) fn port(self) -> String {
         match self {
             Self::Tcp(address) => address.port().to_string(),
-            Self::Unix => String::new(),
+            Self::Portless(_) | Self::Unix => String::new(),
         }
     }
 

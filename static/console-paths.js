@@ -6,7 +6,7 @@ const WAIT_MS = 3_000;
 /** Asks the server for them: patterns such as `/chat`, and `/tools/*` with all below; none if it does not tell. */
 export async function programPaths() {
   try {
-    const response = await fetch('/.wsd/paths.json', { signal: AbortSignal.timeout(WAIT_MS) });
+    const response = await fetch(new URL('paths.json', import.meta.url), { signal: AbortSignal.timeout(WAIT_MS) });
     return response.ok ? await response.json() : [];
   } catch {
     return [];

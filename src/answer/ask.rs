@@ -117,9 +117,14 @@ impl Ask {
         self.transfer.as_ref().is_some_and(|transfer| transfer.purpose == Purpose::Preflight)
     }
 
+    /// Returns its path within the server, as it was sent: without `--base`. Empty outside of the base.
+    pub(super) fn own_path(&self) -> &str {
+        self.request.uri.path().strip_prefix(&*self.routes.base).unwrap_or_default()
+    }
+
     /// Finds the CGI script at its path.
     pub(super) fn find_cgi_script(&self) -> Option<Script> {
-        let cgi = self.site.cgi.as_ref().filter(|_| self.is_clean())?;
+        let cgi = self.site.cgi.as_ref().filter(|_| self.is_clean() && !self.base.is_outside)?;
         cgi.find(&self.path, self.base.bytes)
     }
 

@@ -38,10 +38,10 @@ pub(super) const SCRIPT: &str = "text/javascript; charset=utf-8";
 const CLIENT: BuiltinFile = ("/.wsd/client.js", SCRIPT, include_str!("../../static/wsd.js"));
 
 impl OwnPages {
-    /// Answers a request for a page at a path of its own; `None` at any other path.
+    /// Answers a request for a page at a path of its own within the server; `None` at any other path.
     #[expect(clippy::unused_self, reason = "every site has the client")]
-    pub(super) fn answer(self, request: &Parts) -> Option<Response<Body>> {
-        (request.uri.path() == CLIENT.0).then(|| respond(request, CLIENT.1, CLIENT.2))
+    pub(super) fn answer(self, path: &str, request: &Parts) -> Option<Response<Body>> {
+        (path == CLIENT.0).then(|| respond(request, CLIENT.1, CLIENT.2))
     }
 }
 

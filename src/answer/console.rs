@@ -31,7 +31,7 @@ const PATHS: &str = "/.wsd/paths.json";
 
 /// Answers with a part of the console, if any site has one.
 pub(super) async fn answer(ask: &Ask, _: &Visitor) -> Answered {
-    let path = ask.request.uri.path();
+    let path = ask.own_path();
     if !path.starts_with("/.wsd/") || !ask.routes.have_console() {
         return Ok(None);
     }
@@ -51,7 +51,10 @@ fn takes_pages(headers: &HeaderMap) -> bool {
 
 /// Returns the page of the console, if the site has one. A missing file of a page, such as a picture, is just missing.
 pub(super) fn page(ask: &Ask) -> Option<Response<Body>> {
-    let is_missing_file = ask.site.files.is_some() && ask.path != b"/" && !takes_pages(&ask.request.headers);
+    let is_missing_file = ask.site.files.is_some() && ask.own_path() != "/" && !takes_pages(&ask.request.headers);
     let has_console = ask.site.pages.has_console && !is_missing_file;
-    has_console.then(|| respond(&ask.request, CONSOLE.1, CONSOLE.2))
+    has_console.then(|| match &*ask.routes.base {
+        "" => respond(&ask.request, CONSOLE.1, CONSOLE.2),
+        base => respond(&ask.request, CONSOLE.1, CONSOLE.2.replace("=\"/.wsd/", &format!("=\"{base}/.wsd/"))),
+    })
 }

@@ -1,6 +1,7 @@
 //! The answers to HTTP requests: a module for each kind of answer.
 
 mod ask;
+mod base;
 mod beneath;
 pub(crate) mod builtin;
 pub(crate) mod cgi;

@@ -72,7 +72,7 @@ pub(crate) fn console(routes: &Routes) -> Option<String> {
 /// Returns the sites with their paths; the site for every other path is the first.
 fn sites(routes: &Routes) -> impl Iterator<Item = (Pattern, &Arc<Site>)> {
     let table = routes.table.iter().map(|(pattern, site)| (pattern.clone(), site));
-    iter::once((Pattern::Below(String::new()), &routes.otherwise)).chain(table)
+    iter::once((routes.everything(), &routes.otherwise)).chain(table)
 }
 
 /// Returns the path of a pattern as a part of a URL.
@@ -81,7 +81,7 @@ fn shown(path: &str) -> String {
 }
 
 fn paths(routes: &Routes) -> Vec<String> {
-    let everything = Pattern::Below(String::new());
+    let everything = routes.everything();
     let sites = routes.table.iter().map(|(pattern, site)| (pattern, site)).chain([(&everything, &routes.otherwise)]);
     let is_offered = |site: &Site| routes.otherwise.pages.has_console || site.pages.has_console;
     sites.filter(|(_, site)| is_offered(site)).flat_map(|(pattern, site)| paths_of(pattern, site)).collect()

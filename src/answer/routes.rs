@@ -14,6 +14,8 @@ pub(crate) struct Routes {
     pub(crate) otherwise: Arc<Site>,
     /// The files that no site serves.
     pub(crate) sources: Arc<Sources>,
+    /// The path below which everything is (`--base`), such as `/live`; empty without one. The patterns begin with it.
+    pub(crate) base: String,
 }
 
 /// The part of a path that matched the pattern of a site.
@@ -23,6 +25,8 @@ pub(crate) struct Base {
     pub(crate) bytes: usize,
     /// Whether the pattern matches paths below it, too.
     pub(crate) has_more: bool,
+    /// Whether the path is outside of `--base`: then wsd serves nothing there.
+    pub(crate) is_outside: bool,
 }
 
 /// The paths of a route.
@@ -61,6 +65,14 @@ impl Pattern {
         }
     }
 
+    /// Returns the pattern below `base`, which is empty or a path without a slash at its end.
+    pub(crate) fn within(&self, base: &str) -> Self {
+        match self {
+            Self::Exact(path) => Self::Exact(format!("{base}{path}")),
+            Self::Below(path) => Self::Below(format!("{base}{path}")),
+        }
+    }
+
     /// Returns the path, without the `/*`.
     pub(super) fn path(&self) -> &str {
         match self {
@@ -92,7 +104,8 @@ impl fmt::Display for Pattern {
 impl Routes {
     /// Starts the workers of eager sites, before any client; leaves running ones alone.
     pub(crate) fn start_eager(&self, shutdown: &Shutdown) {
-        let all = self.table.iter().map(|(pattern, site)| (pattern.path(), site)).chain([("", &self.otherwise)]);
+        let all =
+            self.table.iter().map(|(pattern, site)| (pattern.path(), site)).chain([(&*self.base, &self.otherwise)]);
         for (path, site) in all {
             if let (true, Some(rooms), Some(Scripts::Command(program))) = (site.is_eager, &site.rooms, &site.scripts) {
                 let name = if path.is_empty() { "/" } else { path };
@@ -137,9 +150,29 @@ impl Routes {
         let matches = self.table.iter().filter_map(|(pattern, site)| Some((site, pattern.matches(path)?, pattern)));
         // At the path `/a`, `/a` has precedence over `/a/*`.
         let best = matches.max_by_key(|(_, taken, pattern)| (*taken, matches!(pattern, Pattern::Exact(_))));
-        best.map_or((&self.otherwise, Base::default()), |(site, bytes, pattern)| {
-            (site, Base { bytes, has_more: matches!(pattern, Pattern::Below(_)) })
-        })
+        best.map_or_else(
+            || (&self.otherwise, self.base_of(path)),
+            |(site, bytes, pattern)| {
+                (site, Base { bytes, has_more: matches!(pattern, Pattern::Below(_)), is_outside: false })
+            },
+        )
+    }
+
+    /// Returns the part of a path without a route that matches `--base`.
+    fn base_of(&self, path: &[u8]) -> Base {
+        if self.base.is_empty() {
+            return Base::default();
+        }
+        let rest = path.strip_prefix(self.base.as_bytes());
+        match rest.filter(|rest| rest.is_empty() || rest.starts_with(b"/")) {
+            Some(_) => Base { bytes: self.base.len(), has_more: true, is_outside: false },
+            None => Base { is_outside: true, ..Base::default() },
+        }
+    }
+
+    /// Returns the pattern of all paths that have no route.
+    pub(super) fn everything(&self) -> Pattern {
+        Pattern::Below(self.base.clone())
     }
 }
 

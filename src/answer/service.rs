@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    cgi, console, files, oneshot, redirect,
+    base, cgi, console, files, oneshot, redirect,
     routes::Routes,
     streams, websocket, welcome,
 };
@@ -31,8 +31,9 @@ use crate::{
 };
 
 /// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it.
-const ANSWERERS: [Answerer; 14] = [
+const ANSWERERS: [Answerer; 15] = [
     |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request))),
+    |ask, _| Box::pin(ready(base::answer(ask))),
     |ask, visitor| Box::pin(websocket::answer(ask, visitor)),
     |ask, _| own((!ask.is_clean()).then(|| not_found("There is nothing at such a path."))),
     |ask, _| own(ask.is_preflight().then(cors::preflight)),
@@ -40,7 +41,7 @@ const ANSWERERS: [Answerer; 14] = [
     |ask, visitor| Box::pin(oneshot::answer(ask, visitor)),
     |ask, visitor| Box::pin(cgi::run::answer(ask, visitor)),
     |ask, _| Box::pin(ready(websocket::refuse_beside_programs(ask))),
-    |ask, _| own(ask.site.pages.answer(&ask.request)),
+    |ask, _| own(ask.site.pages.answer(ask.own_path(), &ask.request)),
     |ask, visitor| Box::pin(console::answer(ask, visitor)),
     |ask, visitor| Box::pin(files::answer(ask, visitor)),
     |ask, _| Box::pin(ready(websocket::refuse(ask))),
@@ -69,14 +70,18 @@ impl Service {
         self.routes.borrow().otherwise.launcher.process.budget.clone()
     }
 
-    /// Answers a request; follows local redirects of scripts, whose targets pass the gate, too.
+    /// Answers a request of a client, or its refusal; follows local redirects of scripts, whose targets pass the gate, too.
     pub(crate) async fn respond(
         self,
-        connection: Connection,
+        client: Result<Connection, Refusal>,
         shutdown: Shutdown,
         mut request: Request<Incoming>,
     ) -> Response<Body> {
         let routes = Arc::clone(&self.routes.borrow());
+        let connection = match client {
+            Ok(client) => client,
+            Err(refusal) => return routes.otherwise.headers.add(page::refused(refusal)),
+        };
         let Some(target) = request.uri().path_and_query() else {
             // The authority form, for CONNECT to a proxy (RFC 9112, section 3.2.3). It names no site, so no gate either.
             let response = page::page(StatusCode::BAD_REQUEST, "The target of the request has no path.");

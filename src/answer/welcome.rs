@@ -12,7 +12,7 @@ use super::{
     ask::Ask,
     builtin::{document, respond},
     paths::{Example, console, examples},
-    routes::{Pattern, Routes},
+    routes::Routes,
     scripts::Scripts,
     site::Site,
 };
@@ -34,12 +34,12 @@ pub(super) fn answer(ask: &Ask) -> Option<Response<Body>> {
     if !site.pages.has_welcome {
         return None;
     }
-    if ask.path == b"/" {
+    if ask.own_path() == "/" {
         let example = examples(&ask.routes).into_iter().next();
         return Some(respond(&ask.request, HTML, text(&ask.routes, example)));
     }
     // The folder `/.wsd/` is wsd's own, and a missing file of a page is just missing.
-    let scripts = site.scripts.as_ref().filter(|_| site.files.is_none() && !ask.path.starts_with(b"/.wsd/"))?;
+    let scripts = site.scripts.as_ref().filter(|_| site.files.is_none() && !ask.own_path().starts_with("/.wsd/"))?;
     scripts.find(&ask.path, ask.base.bytes)?;
     let example = Example { path: ask.request.uri.path().to_owned(), is_terminal: scripts.have_terminals() };
     Some(upgrade_required(text(&ask.routes, Some(example))))
@@ -56,7 +56,7 @@ fn upgrade_required(text: String) -> Response<Body> {
 
 /// Returns the page; `example` is a program, if there is any.
 fn text(routes: &Routes, example: Option<Example>) -> String {
-    let everything = Pattern::Below(String::new());
+    let everything = routes.everything();
     let sites =
         routes.table.iter().map(|(pattern, site)| (pattern, &**site)).chain([(&everything, &*routes.otherwise)]);
     let mut list = String::new();

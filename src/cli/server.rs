@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     site::SiteFlags,
-    types::{Mode, repeated},
+    types::{Items, Mode, repeated},
     value::{Flag, words},
 };
 
@@ -20,6 +20,9 @@ pub(crate) struct Flags {
     /// TLS.
     #[command(flatten)]
     pub(crate) tls: TlsFlags,
+    /// Reverse proxies.
+    #[command(flatten)]
+    pub(crate) proxies: ProxyFlags,
     /// The site at the top of the file.
     #[command(flatten)]
     pub(crate) site: SiteFlags,
@@ -69,6 +72,22 @@ pub(crate) struct TlsFlags {
     /// Require client certificates signed by one of these authorities (PEM)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) sslca: Option<Flag<OsString>>,
+}
+
+/// Reverse proxies in front of wsd.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[command(next_help_heading = "Behind a proxy")]
+pub(crate) struct ProxyFlags {
+    /// Trust proxies at these addresses or networks, separated by commas, to name their clients in X-Forwarded-For and the like;
+    /// unix is a proxy at the Unix socket
+    #[arg(long, value_name = "CIDRS")]
+    pub(crate) trust_proxy: Option<Flag<Items>>,
+    /// Admit only proxies of --trust-proxy, which begin each connection with the PROXY protocol, version 1 or 2
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) proxy_protocol: Option<Flag<bool>>,
+    /// Serve everything below this path, which a proxy passes on, such as /live
+    #[arg(long, value_name = "PATH")]
+    pub(crate) base: Option<Flag<String>>,
 }
 
 /// Memory and processors.

@@ -17,13 +17,14 @@ use crate::{
     cli::{
         self, CommandLine,
         server::Flags,
-        site::SharingWord,
+        site::{SharingWord, SiteFlags},
         types::{CommandWords, Items},
         value::{FlagValue, is_on},
     },
     http::{
         listed::ListedOrigin,
         origin::{Aim, Policy},
+        proxies::Proxies,
     },
     server::{
         listen::{Addresses, ListenOptions},
@@ -47,6 +48,8 @@ pub(crate) struct Banner {
     console: Option<String>,
     /// The pages that may connect.
     origin: Policy,
+    /// The path of `--base`; empty without one.
+    base: String,
 }
 
 impl Banner {
@@ -56,7 +59,8 @@ impl Banner {
         if !network.is_empty() {
             let _ = writeln!(text, "  network  {}", network.join(" "));
         }
-        let origins: Vec<_> = urls.iter().chain(network).filter_map(|url| url.strip_suffix('/')).collect();
+        let front = format!("{}/", self.base);
+        let origins: Vec<_> = urls.iter().chain(network).filter_map(|url| url.strip_suffix(&*front)).collect();
         let (Some(Example { path, is_terminal }), Some(first)) = (&self.example, origins.first()) else { return text };
         let sockets: Vec<_> = origins.iter().map(|origin| origin.replacen("http", "ws", 1) + path).collect();
         let _ = writeln!(text, "  connect  {}", sockets.join(" "));
@@ -64,7 +68,9 @@ impl Banner {
             _ if *is_terminal => {
                 "this is a terminal: it needs a page with xterm.js, such as static/terminal.html".to_owned()
             }
-            Some("/") => "open a URL: the console talks to the programs".to_owned(),
+            Some(path) if path.trim_end_matches('/') == self.base => {
+                "open a URL: the console talks to the programs".to_owned()
+            }
             Some(path) => format!("open {first}{path}: the console talks to the programs"),
             None => "add --devconsole for a page that talks to the programs".to_owned(),
         };
@@ -83,7 +89,12 @@ impl Banner {
 }
 
 /// Returns the lines for the terminal.
-pub(super) fn banner(line: &CommandLine, file: &ConfigFile, listen: &ListenOptions, sites: &Routes) -> Banner {
+pub(super) fn banner(
+    line: &CommandLine,
+    file: &ConfigFile,
+    (listen, proxies): (&ListenOptions, &Proxies),
+    sites: &Routes,
+) -> Banner {
     let origin = sites.otherwise.gate.origin.clone();
     let flags = line.over(file.flags.clone());
     let (served, command) = (&flags.site.served, line.command.as_deref());
@@ -118,13 +129,14 @@ pub(super) fn banner(line: &CommandLine, file: &ConfigFile, listen: &ListenOptio
             .iter()
             .filter_map(|(flag, path)| Some(format!("--{flag}={}", path.as_deref().filter(named)?.display())));
         let words: Vec<_> = route.command.as_deref().map(joined).into_iter().chain(folders).collect();
-        add("route", &format!("{} {}", route.path.value, words.join(" ").escape_debug()));
+        add("route", &format!("{}{} {}", sites.base, route.path.value, words.join(" ").escape_debug()));
     }
     if is_on(&served.devconsole) {
         add("console", "where nothing else answers");
     }
     let (pages, is_unasked) = pages(&origin, is_on(&flags.site.pages.anyorigin));
     add("clients", &clients(&flags, listen));
+    add_proxies(&mut add, proxies);
     add("pages", pages);
     if let Some(flag) = command.and_then(cli::misplaced) {
         add("hint", &format!("--{flag} after COMMAND goes to COMMAND; write flags of wsd before it"));
@@ -134,20 +146,39 @@ pub(super) fn banner(line: &CommandLine, file: &ConfigFile, listen: &ListenOptio
     {
         add("hint", &format!("`{value}` is COMMAND here; to set {flag}, write {flag}={value}"));
     }
-    if let Some(limit) = served.maxforks.as_deref().filter(|limit| limit.0 < 0) {
-        add("hint", &format!("--maxforks={} is no limit, as in websocketd; write 0", limit.0));
-    }
-    for name in unset(flags.site.programs.passenv.as_deref()) {
-        add("hint", &format!("--passenv names {name}, which is not set"));
-    }
+    add_hints_of_values(&mut add, &flags.site);
     let mut of_check = String::new();
-    for warning in origin_warnings(sites) {
+    for warning in origin_warnings(sites).into_iter().chain(proxies_warning(proxies)) {
         add("hint", &warning);
         let _ = writeln!(of_check, "wsd: warning: {warning}");
     }
     let warning = if is_unasked { format!("wsd: warning: pages {pages}\n") } else { String::new() } + &of_check;
     let example = examples(sites).into_iter().next();
-    Banner { about: banner, warning, of_check, example, console: console(sites), origin }
+    Banner { about: banner, warning, of_check, example, console: console(sites), origin, base: sites.base.clone() }
+}
+
+/// Adds hints about values of flags.
+fn add_hints_of_values(add: &mut impl FnMut(&str, &str), flags: &SiteFlags) {
+    if let Some(limit) = flags.served.maxforks.as_deref().filter(|limit| limit.0 < 0) {
+        add("hint", &format!("--maxforks={} is no limit, as in websocketd; write 0", limit.0));
+    }
+    for name in unset(flags.programs.passenv.as_deref()) {
+        add("hint", &format!("--passenv names {name}, which is not set"));
+    }
+}
+
+/// Adds the trusted proxies, if there are any.
+fn add_proxies(add: &mut impl FnMut(&str, &str), proxies: &Proxies) {
+    if !proxies.is_empty() {
+        let how = if proxies.has_protocol { "; each connection begins with the PROXY protocol" } else { "" };
+        add("proxies", &format!("{proxies} may name their clients{how}"));
+    }
+}
+
+/// Warns of a list of proxies that has everybody.
+fn proxies_warning(proxies: &Proxies) -> Option<String> {
+    let warning = "--trust-proxy has all addresses: every client can choose its own address";
+    proxies.have_everybody().then(|| warning.to_owned())
 }
 
 /// Returns which pages may connect, and whether nobody has decided that.

@@ -11,6 +11,7 @@ mod headers;
 mod keys;
 mod needs;
 mod places;
+mod proxies;
 mod routes;
 mod secrets;
 mod site;
@@ -24,6 +25,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::{
     answer::routes::Routes,
     cli::{self, CommandLine, server::Flags, server::LevelWord, site::SiteFlags, value::is_on},
+    http::proxies::Proxies,
     log::{self, LogOptions},
     server::{listen::ListenOptions, tls::TlsOptions},
 };
@@ -39,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) listen: ListenOptions,
     /// The certificates; `None` without TLS.
     pub(crate) tls: Option<TlsOptions>,
+    /// The proxies that wsd trusts.
+    pub(crate) proxies: Proxies,
     /// The routes to serve.
     pub(crate) routes: Routes,
     /// Builds new routes when the file has changed.
@@ -72,8 +76,8 @@ impl Loader {
         let file = file::read(&self.command_line)?;
         server(&self.command_line, &file)?;
         let routes = self.plan.build(&self.command_line, &file)?;
-        // Changes to `maxbuffer`, and to the keys that a route may have, take effect at once.
-        let at_once = [cli::names::<SiteFlags>(), ["route", "maxbuffer"].map(str::to_owned).to_vec()].concat();
+        // Changes to `maxbuffer`, to `base`, and to the keys that a route may have, take effect at once.
+        let at_once = [cli::names::<SiteFlags>(), ["route", "maxbuffer", "base"].map(str::to_owned).to_vec()].concat();
         let differs = |key: &&String| file.top.get(*key) != self.top.get(*key) && !self.command_line.has(key);
         let keys: BTreeSet<_> = file.top.keys().chain(self.top.keys()).filter(|key| !at_once.contains(key)).collect();
         Ok((routes, keys.into_iter().filter(differs).cloned().collect()))
@@ -88,14 +92,15 @@ impl Loader {
 /// Checks the command line and its file, and builds the settings.
 pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
     let file = file::read(&line)?;
-    let (level, tls, listen) = server(&line, &file)?;
+    let ServerSettings { level, tls, listen, proxies } = server(&line, &file)?;
     let mut plan = Plan::default();
     let routes = plan.build(&line, &file)?;
-    let banner = banner::banner(&line, &file, &listen, &routes);
+    let banner = banner::banner(&line, &file, (&listen, &proxies), &routes);
     Ok(Settings {
         banner,
         listen,
         tls,
+        proxies,
         routes,
         log: LogOptions {
             level,
@@ -108,9 +113,16 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
     })
 }
 
-/// Builds the settings of the server itself. They change only at a restart.
-fn server(line: &CommandLine, file: &ConfigFile) -> Result<(LevelFilter, Option<TlsOptions>, ListenOptions), Error> {
-    let Flags { listen, tls, log, .. } = line.over(file.flags.clone());
+/// The settings of the server itself. They change only at a restart.
+struct ServerSettings {
+    level: LevelFilter,
+    tls: Option<TlsOptions>,
+    listen: ListenOptions,
+    proxies: Proxies,
+}
+
+fn server(line: &CommandLine, file: &ConfigFile) -> Result<ServerSettings, Error> {
+    let Flags { listen, tls, proxies, log, .. } = line.over(file.flags.clone());
     let level = match log.loglevel.as_deref() {
         Some(LevelWord::Debug) => LevelFilter::DEBUG,
         Some(LevelWord::Info) | None => LevelFilter::INFO,
@@ -118,6 +130,9 @@ fn server(line: &CommandLine, file: &ConfigFile) -> Result<(LevelFilter, Option<
         Some(LevelWord::Error) => LevelFilter::ERROR,
         Some(LevelWord::Off) => LevelFilter::OFF,
     };
-    let places = || Ok((places::tls(&tls)?, places::listen(&listen, &tls, line)?));
-    places().map(|(tls, listen)| (level, tls, listen)).map_err(|error| file.locate(error, 0))
+    let build = || {
+        let (proxies, listen) = (proxies::proxies(&proxies)?, places::listen(&listen, &tls, line)?);
+        Ok(ServerSettings { level, tls: places::tls(&tls)?, listen, proxies })
+    };
+    build().map_err(|error| file.locate(error, 0))
 }

@@ -7,7 +7,7 @@ use super::{
     file::{ConfigFile, Route},
     framing::drop_inherited_framing,
     needs::drop_inherited,
-    secrets,
+    proxies, secrets,
     site::{Recipe, has_program, serves, site},
 };
 use crate::{
@@ -73,7 +73,8 @@ impl Plan {
             })?;
         }
         let limit = next.add_otherwise(self, line, file).map_err(|error| file.locate(error, 0))?;
-        let Flags { tls, resources, .. } = line.over(file.flags.clone());
+        let Flags { tls, resources, proxies, .. } = line.over(file.flags.clone());
+        let base = proxies::base(proxies.base.as_ref()).map_err(|error| file.locate(error, 0))?;
         let config = line.run.config.as_deref();
         let key = tls.sslkey.as_deref().filter(|key| !key.is_empty()).map(Path::new);
         next.guards = secrets::guards(&self.guards, config, key, next.sites.iter().map(|built| &*built.site));
@@ -94,9 +95,12 @@ impl Plan {
             }
         }
         *self = next;
-        let table = self.sites.iter().filter_map(|built| Some((built.pattern.clone()?, Arc::clone(&built.site))));
+        let table = self.sites.iter().filter_map(|built| {
+            let pattern = built.pattern.as_ref()?.within(&base);
+            Some((pattern, Arc::clone(&built.site)))
+        });
         let otherwise = self.sites.last().map(|built| Arc::clone(&built.site)).expect("there is always one");
-        Ok(Routes { table: table.collect(), otherwise, sources: Arc::new(sources) })
+        Ok(Routes { table: table.collect(), otherwise, sources: Arc::new(sources), base })
     }
 
     fn add_route(&mut self, old: &Self, line: &CommandLine, all: &[Route], route: &Route) -> Result<(), Error> {

@@ -25,27 +25,31 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::{
     pace::Timed,
     page::Body,
+    proxies::Proxies,
+    refusal::Refusal,
     wire::{Exchange, Foreign, Wire},
 };
 use crate::{
     budget::{Budget, Owner, OwnerKind, Share},
     event::Event,
     limits::{HEAD_BYTES_MAX, HTTP_BUFFER_BYTES_MAX, SHUTDOWN_ANSWER},
-    peer::Peer,
+    peer::{Connection, Peer},
     shutdown::Shutdown,
     socket::stream::Stream,
 };
 
-/// Serves the stream of a client until it closes or a session takes it over; `respond` answers each request.
+/// Serves the stream of a connection until it closes or a session takes it over; `respond` answers each request of a client, or
+/// its refusal. A trusted proxy may name another client for each request.
 ///
 /// A request with a body has the [`Owner`] of the connection's bytes among its extensions.
 pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
     stream: Stream,
-    peer: Peer,
+    (connection, proxies): (&Connection, &Proxies),
     budget: &Budget,
     shutdown: &Shutdown,
-    respond: impl Fn(Request<Incoming>) -> F,
+    respond: impl Fn(Result<Connection, Refusal>, Request<Incoming>) -> F,
 ) {
+    let peer = connection.peer;
     let owner = Owner::new(budget, OwnerKind::Client);
     let exchange = Arc::<Exchange>::default();
     let wire = Wire::new(Timed::new(stream, exchange.answers(), owner.clone()), Arc::clone(&exchange));
@@ -54,8 +58,9 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
             request.extensions_mut().insert(owner.clone());
         }
         let answer = exchange.begin();
-        let mut record = Record::new(peer, &request);
-        let response = respond(request);
+        let client = proxies.client(connection, request.headers_mut());
+        let mut record = Record::new(client.as_ref().map_or(peer, |client| client.peer), &request);
+        let response = respond(client, request);
         let share = owner.share();
         async move {
             let response = response.await;
@@ -87,7 +92,9 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
 fn log_unreadable(peer: Peer, foreign: Option<Foreign>, error: &hyper::Error) {
     let (cause, hint): (&dyn Display, _) = match foreign {
         Some(Foreign::Tls) => (&"TLS on a port without TLS", Some("use http:// or ws://, or start wsd with --ssl")),
-        Some(Foreign::Proxy) => (&"the PROXY protocol", Some("switch it off in the proxy")),
+        Some(Foreign::Proxy) => {
+            (&"the PROXY protocol", Some("switch it off in the proxy, or start wsd with --proxy-protocol"))
+        }
         Some(Foreign::Http2) => (&"HTTP/2", Some("choose HTTP/1.1 in the client or the proxy")),
         None => (error, None),
     };

@@ -2,6 +2,7 @@
 
 pub(crate) mod connection;
 pub(crate) mod cors;
+pub(crate) mod forwarded;
 pub(crate) mod gate;
 pub(crate) mod handshake;
 pub(crate) mod headers;
@@ -11,6 +12,7 @@ mod pace;
 pub(crate) mod page;
 mod parts;
 pub(crate) mod path;
+pub(crate) mod proxies;
 pub(crate) mod refusal;
 pub(crate) mod template;
 mod wire;

@@ -138,7 +138,10 @@ fn status(bytes: &[u8]) -> Option<StatusCode> {
 fn refusal(status: StatusCode, foreign: Option<Foreign>) -> Vec<u8> {
     let advice = match foreign {
         Some(Foreign::Tls) => "This port does not speak TLS: use http:// or ws://, or start wsd with --ssl.",
-        Some(Foreign::Proxy) => "This server does not read the PROXY protocol: switch it off in the proxy.",
+        Some(Foreign::Proxy) => {
+            "This server does not read the PROXY protocol: switch it off in the proxy, or start wsd with \
+             --proxy-protocol."
+        }
         Some(Foreign::Http2) => "This server speaks HTTP/1.1, not HTTP/2: choose HTTP/1.1 in the client or the proxy.",
         None if status == StatusCode::BAD_REQUEST => {
             "The first line or a header is not valid HTTP/1.1. In a URL, quotes, angle brackets and spaces are \

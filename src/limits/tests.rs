@@ -30,7 +30,7 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 44] = [
+    let table: [(&str, &[String], &[String]); 45] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("the columns or rows of a terminal", &[WINDOW_MAX.to_string()], &[]),
@@ -60,6 +60,7 @@ fn the_documented_limits_are_these() {
         ("a request's head", &[bytes(HEAD_BYTES_MAX), seconds(HEAD_TIME_MAX)], &[]),
         ("headers that flags add to a response", &[number(OWN_HEADERS_MAX)], &[]),
         ("the TLS handshake", &[seconds(TLS_TIME_MAX)], &[]),
+        ("a header of the PROXY protocol", &[bytes(PROXY_BYTES_MAX), seconds(PROXY_TIME_MAX)], &[]),
         ("an idle HTTP connection", &[seconds(IDLE_TIME_MAX)], &[]),
         ("an HTTP client that stops reading a response", &[seconds(ANSWER_STALL_MAX)], &[]),
         ("a silent client", &[], &[]),

@@ -96,8 +96,8 @@ impl Listener {
         }
     }
 
-    /// Returns the URLs for other machines of the network, if the listener has all addresses of this one.
-    pub(crate) fn network_urls(&self, scheme: &str) -> Vec<String> {
+    /// Returns the URLs of `base` (`--base`) for other machines of the network, if the listener has all addresses of this one.
+    pub(crate) fn network_urls(&self, scheme: &str, base: &str) -> Vec<String> {
         let Self::Tcp(listener) = self else { return Vec::new() };
         let Ok(address) = listener.local_addr() else { return Vec::new() };
         // A socket of IPv6 serves both families unless somebody has told it not to.
@@ -105,16 +105,16 @@ impl Listener {
         let families = [is_both.then_some(Ipv4Addr::UNSPECIFIED.into()), Some(address.ip())];
         let unspecified = families.into_iter().flatten().filter(|_| address.ip().is_unspecified());
         let own = unspecified.filter_map(network_address);
-        own.map(|own| format!("{scheme}://{}/", SocketAddr::new(own, address.port()))).collect()
+        own.map(|own| format!("{scheme}://{}{base}/", SocketAddr::new(own, address.port()))).collect()
     }
 
-    /// Returns the address that clients connect to: a URL, or `unix:` and a path.
-    pub(crate) fn url(&self, scheme: &str) -> String {
+    /// Returns the address that clients connect to: a URL of `base` (`--base`), or `unix:` and the path of the socket.
+    pub(crate) fn url(&self, scheme: &str, base: &str) -> String {
         match self {
             Self::Tcp(listener) => {
                 let address =
                     listener.local_addr().map_or_else(|_| "?".to_owned(), |address| reachable(address).to_string());
-                format!("{scheme}://{address}/")
+                format!("{scheme}://{address}{base}/")
             }
             Self::Unix(listener) => format!("unix:{}", unix_name(listener)),
         }

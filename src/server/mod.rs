@@ -2,6 +2,8 @@
 
 pub(crate) mod listen;
 pub(crate) mod listener;
+mod proxied;
+pub(crate) mod proxy_header;
 mod shares;
 mod subject;
 pub(crate) mod systemd;
@@ -22,9 +24,9 @@ use crate::{
     answer::{routes::Routes, service::Service},
     budget::{Budget, Owner, OwnerKind},
     event::Event,
-    http,
+    http::{self, proxies::Proxies},
     limits::{CONNECTIONS_MAX, TLS_BYTES, TLS_TIME_MAX},
-    peer::{Connection, Peer, Tls},
+    peer::{Accepted, Connection, Peer, Tls},
     shutdown::Shutdown,
     socket::stream::{Followed, Plain, Stream},
     worker::advice,
@@ -44,15 +46,16 @@ const TLS_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Acceptor {
     slots: Arc<Semaphore>,
     shares: Arc<Shares>,
+    proxies: Arc<Proxies>,
     shutdown: Shutdown,
 }
 
 impl Acceptor {
-    /// Returns an acceptor for the programs of `routes`. At most [`CONNECTIONS_MAX`] connections at a time, over all
-    /// listeners, are no sessions.
-    pub(crate) fn new(routes: &Routes, shutdown: &Shutdown) -> Self {
-        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let acceptor = Self { slots, shares: Arc::new(Shares::new()), shutdown: shutdown.clone() };
+    /// Returns an acceptor for the programs of `routes`, and for connections from anybody and from `proxies`. At most
+    /// [`CONNECTIONS_MAX`] connections at a time, over all listeners, are no sessions.
+    pub(crate) fn new(routes: &Routes, proxies: Proxies, shutdown: &Shutdown) -> Self {
+        let (slots, shares) = (Arc::new(Semaphore::new(CONNECTIONS_MAX)), Arc::new(Shares::new()));
+        let acceptor = Self { slots, shares, proxies: Arc::new(proxies), shutdown: shutdown.clone() };
         acceptor.set_aside(routes);
         acceptor
     }
@@ -78,20 +81,22 @@ impl Acceptor {
     /// Accepts connections; does not return.
     async fn accept(&self, listener: &Listener, service: Service, certificates: Option<Certificates>) {
         loop {
-            let (stream, peer) = next(listener).await;
+            let (mut stream, peer) = next(listener).await;
             let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
             let Ok(share) = self.shares.take().await else { return };
             let (service, certificates, shutdown) = (service.clone(), certificates.clone(), self.shutdown.clone());
+            let proxies = Arc::clone(&self.proxies);
             self.shutdown.spawn(async move {
+                let Some(source) = proxied::source(&mut stream, peer, &proxies, &shutdown).await else { return };
                 let budget = service.budget();
                 let opened = match certificates {
                     None => Some((Stream::Left(stream), None)),
-                    Some(certificates) => secure(stream, peer, &certificates, &budget, &shutdown).await,
+                    Some(certificates) => secure(stream, source, &certificates, &budget, &shutdown).await,
                 };
                 if let Some((stream, tls)) = opened {
-                    let connection = Connection::new(peer, tls, share);
-                    let respond = |request| service.clone().respond(connection.clone(), shutdown.clone(), request);
-                    http::connection::serve(stream, peer, &budget, &shutdown, respond).await;
+                    let connection = Connection::new(source, tls, share);
+                    let respond = |client, request| service.clone().respond(client, shutdown.clone(), request);
+                    http::connection::serve(stream, (&connection, &proxies), &budget, &shutdown, respond).await;
                 }
                 drop(slot);
             });
@@ -105,7 +110,7 @@ impl Acceptor {
 /// The largest message of a handshake counts from the first byte on: the bytes that rustls holds are not known.
 async fn secure(
     mut stream: Plain,
-    peer: Peer,
+    source: Accepted,
     certificates: &Certificates,
     budget: &Budget,
     shutdown: &Shutdown,
@@ -138,7 +143,7 @@ async fn secure(
             Some((Stream::Right(Box::new(stream)), Some(tls)))
         }
         Err(cause) => {
-            Event::ConnectionRefused { peer, why: "tls", cause: &cause }.emit();
+            Event::ConnectionRefused { peer: source.peer, why: "tls", cause: &cause }.emit();
             None
         }
     }

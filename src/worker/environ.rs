@@ -68,7 +68,7 @@ pub(crate) fn variables(options: &EnvironOptions, facts: &Facts<'_>) -> Vec<Vari
     let tls = facts.connection.tls.as_deref();
     let peer = facts.connection.peer;
     let host = header(facts.headers, "host").unwrap_or_default();
-    let (server_name, server_port) = split_host(host, if tls.is_some() { "443" } else { "80" });
+    let (server_name, server_port) = split_host(host, if facts.connection.is_secure { "443" } else { "80" });
     // websocketd sets it to the whole path; in CGI it exists only with PATH_INFO (RFC 3875, section 4.1.6).
     let has_none = facts.content.script_file.is_some() && facts.path_info.is_empty();
     let translated = if has_none { b"" } else { facts.path };
@@ -97,7 +97,8 @@ pub(crate) fn variables(options: &EnvironOptions, facts: &Facts<'_>) -> Vec<Vari
     ];
     let file = facts.content.script_file.map(|file| ("SCRIPT_FILENAME", file.as_os_str().as_bytes()));
     let subprotocol = facts.subprotocol.map(|name| ("SEC_WEBSOCKET_PROTOCOL", name.as_bytes()));
-    let secure = tls.into_iter().flat_map(tls_variables);
+    let https = facts.connection.is_secure.then_some(("HTTPS", &b"on"[..]));
+    let secure = https.into_iter().chain(tls.into_iter().flat_map(tls_variables));
     let own = fixed.into_iter().chain(file).chain(subprotocol).chain(secure);
     let own = own.map(|(name, value)| Variable::new(name, value)).chain(header_variables(facts.headers));
     with_inherited(options, own.collect())
@@ -133,12 +134,11 @@ fn with_inherited(options: &EnvironOptions, own: Vec<Variable>) -> Vec<Variable>
     variables
 }
 
-/// Returns the variables of TLS, by their names in Apache's `mod_ssl`.
+/// Returns the variables of the TLS of a connection, by their names in Apache's `mod_ssl`.
 fn tls_variables(tls: &Tls) -> impl Iterator<Item = (&str, &[u8])> {
     let verified: &[u8] = if tls.client.is_some() { b"SUCCESS" } else { b"NONE" };
     let client = tls.client.as_ref().map(|subject| ("SSL_CLIENT_S_DN", subject.as_bytes()));
-    let always: [(&str, &[u8]); 4] = [
-        ("HTTPS", b"on"),
+    let always: [(&str, &[u8]); 3] = [
         ("SSL_PROTOCOL", tls.protocol.as_bytes()),
         ("SSL_CIPHER", tls.cipher.as_bytes()),
         ("SSL_CLIENT_VERIFY", verified),
@@ -219,7 +219,7 @@ mod tests {
         let client = Some("CN=a".to_owned());
         let tls = Tls { protocol: "TLSv1.3", cipher: "x".into(), client };
         let mut connection = Connection::none();
-        connection.tls = Some(tls.into());
+        (connection.tls, connection.is_secure) = (Some(tls.into()), true);
         let options = EnvironOptions { software: "wsd".to_owned(), inherited: Vec::new() };
         let facts = Facts {
             id: "",

@@ -280,3 +280,18 @@ fn a_console_of_a_route_alone_works() {
     browser.expect(&shows("received", "hello"));
     assert_eq!(browser.complaints(), [""; 0]);
 }
+
+#[test]
+fn below_a_base_the_console_offers_the_programs_and_connects() {
+    let server = Server::serve(&["--devconsole", "--base=/live/app", "--route=/echo=cat"]);
+    let Some(mut browser) = open(&server, "/live/app") else { return };
+
+    browser.expect_text("#program option", "/live/app/echo");
+    connect(&mut browser);
+    assert!(server.expect_log("session started").text.contains("path=/live/app/echo"));
+    assert_eq!(browser.evaluate("location.pathname"), "/live/app/");
+
+    let imported = "import('/live/app/.wsd/client.js').then(({ WsdSocket }) => typeof WsdSocket)";
+    assert_eq!(browser.evaluate(imported), "function");
+    assert_eq!(browser.complaints(), [""; 0]);
+}

@@ -339,6 +339,7 @@ pub fn address_of(url: &str) -> SocketAddr {
         return SocketAddr::from(([0, 0, 0, 0], 0));
     }
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    let host = rest.and_then(|rest| rest.strip_suffix('/')).unwrap_or_else(|| panic!("not a ready URL: {url}"));
+    let host = rest.filter(|rest| rest.ends_with('/')).and_then(|rest| rest.split('/').next());
+    let host = host.unwrap_or_else(|| panic!("not a ready URL: {url}"));
     host.to_socket_addrs().unwrap().next().unwrap()
 }

@@ -21,7 +21,7 @@ fn flags() -> Vec<String> {
             rows.push(format!("| `--{flag}` | {}", text.trim()));
         } else if line.starts_with("        ") {
             let row = rows.last_mut().expect("the text of a flag");
-            *row = format!("{row} {}", line.trim());
+            *row = format!("{} {}", row.trim_end(), line.trim());
         }
     }
     rows.into_iter().map(|row| row + " |").collect()

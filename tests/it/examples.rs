@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::harness::eventually;
-use crate::harness::server::Server;
+use crate::harness::pages::root;
+use crate::harness::server::{Server, wsd};
 use crate::harness::skip::has;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, Client, Close, Frame};
@@ -74,8 +75,12 @@ fn every_example_is_short_and_says_how_to_run_it() {
 
 #[test]
 fn every_example_is_known_here_and_every_script_can_be_executed() {
-    let known: Vec<&str> =
-        EXAMPLES.iter().map(|(name, _)| *name).chain(DEMOS).chain(["demos.toml", "README.md"]).collect();
+    let known: Vec<&str> = EXAMPLES
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(DEMOS)
+        .chain(["demos.toml", "proxied.toml", "README.md"])
+        .collect();
     for entry in fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap()) {
         let name = entry.file_name().into_string().unwrap();
         let metadata = entry.metadata().unwrap();
@@ -86,6 +91,18 @@ fn every_example_is_known_here_and_every_script_can_be_executed() {
         let is_script = fs::read(entry.path()).unwrap().starts_with(b"#!");
         assert_eq!(metadata.permissions().mode() & 0o111 != 0, is_script, "the mode of {name}");
     }
+}
+
+#[test]
+fn the_example_of_a_site_behind_a_proxy_runs() {
+    let mut command = wsd(&["--port=0", "--config=examples/proxied.toml"]);
+    command.current_dir(root());
+    let server = Server::spawn(command);
+
+    let mut client = server.connect_with("/live/count", "X-Forwarded-For: 203.0.113.9\r\n");
+
+    assert_eq!(client.line(), "1");
+    server.expect_log("peer=203.0.113.9 ");
 }
 
 #[test]

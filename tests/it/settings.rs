@@ -10,7 +10,10 @@ use crate::harness::tree::Tree;
 const LINE_ONLY: [&str; 6] = ["config", "check", "route", "help", "version", "license"];
 
 /// Flags for the whole server.
-const SERVER_ONLY: [&str; 12] = [
+const SERVER_ONLY: [&str; 15] = [
+    "trust-proxy",
+    "proxy-protocol",
+    "base",
     "port",
     "address",
     "unixsocket",
