@@ -30,6 +30,11 @@ export interface Options {
    * when the page is loaded again. By default false.
    */
   resume?: boolean | 'tab';
+  /**
+   * Whether sessions go over an event stream and POST where a network lets no WebSocket through, if the server has `--http`.
+   * Has `resume`. By default false.
+   */
+  fallback?: boolean;
 }
 
 /** What became of the session, with `resume`. */

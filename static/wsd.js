@@ -37,6 +37,16 @@ const ACKED_WITHIN_MS = 20_000;
 const HIDDEN_MS = 30_000;
 const PONG_WITHIN_MS = 5_000;
 
+/** After so many tries in a row that no answer ended, a network lets no WebSocket through; and after this time one has failed. */
+const BLOCKED_TRIES = 2;
+const BLOCKED_MS = 10_000;
+
+/** A connection that can be found again begins with a message of the server: else something swallows messages. */
+const FIRST_MESSAGE_MS = 5_000;
+
+/** How long a page remembers that event streams got through where WebSockets did not. */
+const DETOUR_MS = 600_000;
+
 /** The session goes on in another tab, which has a copy of the token. */
 const TAKEN_OVER = 4409;
 
@@ -62,12 +72,15 @@ export class WsdSocket extends EventTarget {
   #session = null;
   #isPlain = false; // whether this try is without the offer to come back
   #isAnswered = false; // whether there was an answer to this try
+  #detour = null;
+  #isOnDetour = false; // whether this connection is an event stream
 
   /**
    * `retry` tells, from the `code`, the `reason` and more of an end, whether another session shall follow. With `resume` a
-   * lost connection is followed by the same session; with 'tab' also when the page is loaded again.
+   * lost connection is followed by the same session; with 'tab' also when the page is loaded again. With `fallback`, which
+   * has `resume`, sessions go over event streams where no WebSocket gets through.
    */
-  constructor(url, protocols = [], { retry = mayPass, resume = false } = {}) {
+  constructor(url, protocols = [], { retry = mayPass, fallback = false, resume = fallback } = {}) {
     super();
     for (const type of ['open', 'message', 'error', 'close', 'state', 'resume']) {
       this[`on${type}`] = null;
@@ -76,8 +89,12 @@ export class WsdSocket extends EventTarget {
     this.url = url;
     this.#protocols = [protocols].flat();
     this.#retry = retry;
-    if (resume) this.#session = new Session(resume === 'tab' ? `wsd ${this.url}` : null);
-    this.#connect();
+    if (resume || fallback) this.#session = new Session(resume === 'tab' ? `wsd ${this.url}` : null);
+    if (fallback) this.#detour = new Detour(`wsd detour ${this.#url.host}`);
+    if (this.#detour?.isRemembered) {
+      this.#enter({ name: 'connecting' });
+      this.#detour.loaded.then(() => this.#state.name === 'connecting' && this.#connect());
+    } else this.#connect();
   }
 
   /** May be set, which holds from the next session on. */
@@ -153,12 +170,15 @@ export class WsdSocket extends EventTarget {
 
   #connect() {
     this.#socket?.close();
-    const offers = this.#session && !this.#isPlain ? this.#session.offers(this.#protocols) : this.#protocols;
-    const socket = new WebSocket(this.#url, offers);
+    this.#isOnDetour = this.#detour?.isTaken ?? false;
+    const isPlain = !this.#session || this.#isPlain && !this.#isOnDetour;
+    const offers = isPlain ? this.#protocols : this.#session.offers(this.#protocols);
+    const socket = this.#isOnDetour ? new this.#detour.EventStream(this.#url, offers) : new WebSocket(this.#url, offers);
     const on = (type, act) => socket.addEventListener(type, (event) => { if (socket === this.#socket) act(event); });
     on('open', () => {
       this.#isAnswered = true;
       if (!this.#isResumable) this.#begin();
+      else if (this.#detour && !this.#isOnDetour) this.#after(FIRST_MESSAGE_MS, () => this.#block());
     });
     on('message', ({ data, origin }) => {
       if (this.#isResumable && typeof data === 'string' && data.startsWith('\0')) {
@@ -176,13 +196,14 @@ export class WsdSocket extends EventTarget {
     this.#openedAt = null;
     this.#isAnswered = false;
     this.#enter({ name: 'connecting' }, () => {
-      this.#after(CONNECT_MAX_MS, () => this.#lose());
+      this.#after(this.#detour ? BLOCKED_MS : CONNECT_MAX_MS, () => this.#lose());
       this.#watch();
     });
   }
 
   #begin() {
     this.#openedAt = performance.now();
+    this.#steady();
     const isLost = !this.#isResumable && this.#session?.token;
     if (isLost) this.#forget();
     this.#enter({ name: 'open' }, () => this.#watch());
@@ -224,6 +245,7 @@ export class WsdSocket extends EventTarget {
       return;
     }
     this.#openedAt = performance.now();
+    this.#steady();
     this.#enter({ name: 'open' }, () => this.#watch());
     this.#report({ resumed, gap: 0 });
     this.#sendKept();
@@ -298,6 +320,18 @@ export class WsdSocket extends EventTarget {
     if (this.#isResumable) this.#watchSight();
   }
 
+  /** Notes that a session is open. */
+  #steady() {
+    this.#detour?.opened(this.#isOnDetour);
+    if (this.#isOnDetour) this.#isPlain = false; // not the offer was the reason
+  }
+
+  /** Gives up a WebSocket whose messages do not get through, and WebSockets with it. */
+  #block() {
+    this.#detour.block();
+    this.#lose();
+  }
+
   /** Gives up the connection, without waiting for an answer. */
   #lose() {
     this.#socket.close();
@@ -312,7 +346,10 @@ export class WsdSocket extends EventTarget {
       this.#session.pause();
       // A Close frame has told the end of the session, unless the server only goes away.
       if (wasResumable && wasClean && code !== 1001 && code !== 1005) this.#forget();
-      if (!this.#isAnswered && !this.#isLeaving && this.#session.isStale()) {
+      const mayBePlain = !this.#isAnswered && !this.#isLeaving && !this.#isOnDetour;
+      const isBlocked = !end.opened && !this.#isLeaving && !this.#isOffline() && this.#detour?.failed(this.#isOnDetour);
+      if (isBlocked) return this.#connect();
+      if (mayBePlain && this.#session.isStale()) {
         // Browsers give up a connection to a server that does not know the offer: the next try is without it.
         this.#isPlain = !this.#isPlain;
         if (this.#isPlain) return this.#connect();
@@ -463,6 +500,56 @@ class Session {
   #settle() {
     clearTimeout(this.#due.timer);
     this.#due = { messages: 0, bytes: 0, timer: null };
+  }
+}
+
+/** The way around a network that lets no WebSocket through: event streams and POST (`wsd --http`). */
+class Detour {
+  EventStream = null;
+  loaded; // resolves once there is one, or none
+  #key;
+  #failures = 0;
+  #until;
+
+  constructor(key) {
+    this.#key = key;
+    this.#until = Number(sessionStorage.getItem(key));
+    this.loaded = import('./wsd-stream.js').then(({ EventStream }) => { this.EventStream = EventStream; }, () => {});
+    // Another network may let WebSockets through.
+    window.addEventListener('online', () => this.#remember(0));
+  }
+
+  get isRemembered() { return Date.now() < this.#until; }
+
+  get isTaken() {
+    return this.EventStream !== null && (this.isRemembered || this.#failures >= BLOCKED_TRIES);
+  }
+
+  /** Notes a try that was never open. Returns whether the next one goes the other way, at once. */
+  failed(wasOnDetour) {
+    if (wasOnDetour) {
+      // The way is not the reason: the next try is a WebSocket, and the one after it an event stream.
+      this.#remember(0);
+      this.#failures = BLOCKED_TRIES - 1;
+      return false;
+    }
+    this.#failures += 1;
+    return this.isTaken;
+  }
+
+  opened(isOnDetour) {
+    this.#failures = 0;
+    if (isOnDetour && !this.isRemembered) this.#remember(Date.now() + DETOUR_MS);
+  }
+
+  /** Notes that no message gets through a WebSocket. */
+  block() {
+    this.#failures = BLOCKED_TRIES;
+  }
+
+  #remember(until) {
+    this.#until = until;
+    sessionStorage.setItem(this.#key, until);
   }
 }
 

@@ -34,14 +34,18 @@ pub(super) type BuiltinFile = (&'static str, &'static str, &'static str);
 /// The content type of JavaScript.
 pub(super) const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// The JavaScript client for pages; wsd always serves it.
-const CLIENT: BuiltinFile = ("/.wsd/client.js", SCRIPT, include_str!("../../static/wsd.js"));
+/// The JavaScript client for pages, and its part for event streams; wsd always serves them.
+const CLIENT: [BuiltinFile; 2] = [
+    ("/.wsd/client.js", SCRIPT, include_str!("../../static/wsd.js")),
+    ("/.wsd/wsd-stream.js", SCRIPT, include_str!("../../static/wsd-stream.js")),
+];
 
 impl OwnPages {
     /// Answers a request for a page at a path of its own within the server; `None` at any other path.
     #[expect(clippy::unused_self, reason = "every site has the client")]
     pub(super) fn answer(self, path: &str, request: &Parts) -> Option<Response<Body>> {
-        (path == CLIENT.0).then(|| respond(request, CLIENT.1, CLIENT.2))
+        let part = CLIENT.into_iter().find(|(part, ..)| *part == path);
+        part.map(|(_, kind, text)| respond(request, kind, text))
     }
 }
 

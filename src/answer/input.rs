@@ -22,7 +22,7 @@ use crate::{
     limits::INPUT_STALL_MAX,
     message::Kind,
     resume::{
-        mailbox::{Letter, Receipt},
+        mailbox::{Borders, Letter, Receipt},
         postbox::Postbox,
     },
 };
@@ -30,8 +30,8 @@ use crate::{
 /// The header with the number of messages that wsd has of the client.
 const ACK: HeaderName = HeaderName::from_static("wsd-ack");
 
-/// The type of a body that is one text, whatever lines it has.
-const ONE_TEXT: &str = "text/vnd.wsd.message";
+/// The type of a body that is a JSON array of texts, each of them a message.
+const TEXTS: &str = "application/vnd.wsd.texts+json";
 
 /// Answers a POST to the session of `postbox`.
 pub(super) async fn answer(ask: &mut Ask, postbox: &Postbox) -> Result<Response<Body>, Refusal> {
@@ -39,21 +39,28 @@ pub(super) async fn answer(ask: &mut Ask, postbox: &Postbox) -> Result<Response<
     if first == Some(0) {
         return Err(bad("The header `Wsd-Seq` counts from 1."));
     }
-    let (kind, is_whole) = shape(ask);
+    let (kind, mut borders) = shape(ask);
     let mut share = ask.request.extensions.get::<Owner>().map(Owner::share);
-    let body = read(ask, share.as_mut()).await?;
+    let mut body = read(ask, share.as_mut()).await?;
+    if let (Borders::Ends(ends), false) = (&mut borders, body.is_empty()) {
+        body = texts(&body, ends)?;
+    }
     if kind == Kind::Text && str::from_utf8(&body).is_err() {
         return Err(bad("The body is not UTF-8. Send other bytes as application/octet-stream."));
     }
     if got.is_some_and(|got| !postbox.acknowledge(got)) {
         return Err(bad("The header `Wsd-Got` counts more messages than there were."));
     }
-    let has_messages = !body.is_empty() || is_whole && (got.is_none() || first.is_some());
+    let has_messages = match &borders {
+        Borders::Ends(ends) => !ends.is_empty(),
+        Borders::Framing => !body.is_empty(),
+        Borders::Whole => !body.is_empty() || got.is_none() || first.is_some(),
+    };
     if !has_messages {
         return Ok(acknowledged(postbox.got()));
     }
     let with_ack = |status, text, got: u64| Err(Refusal::unlogged(status, text).with_header(ACK, got));
-    match postbox.send(Letter { first, kind, is_whole, body, share }).await {
+    match postbox.send(Letter { first, kind, borders, body, share }).await {
         Receipt::Taken(got) => Ok(acknowledged(got)),
         Receipt::Gap(got) => with_ack(StatusCode::CONFLICT, "Messages before these are missing: see `Wsd-Ack`.", got),
         Receipt::Busy(got) => {
@@ -70,15 +77,27 @@ pub(super) fn unknown() -> Refusal {
     Refusal::unlogged(StatusCode::NOT_FOUND, "There is no such session. It may have ended.")
 }
 
-/// Returns the type of the messages in the body, and whether it is one message in any framing.
-fn shape(ask: &Ask) -> (Kind, bool) {
+/// Returns the type of the messages in the body, and where they end.
+fn shape(ask: &Ask) -> (Kind, Borders) {
     let value = ask.request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let name = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match &*name {
-        "application/octet-stream" => (Kind::Binary, true),
-        "application/json" | ONE_TEXT => (Kind::Text, true),
-        _ => (Kind::Text, false),
+        "application/octet-stream" => (Kind::Binary, Borders::Whole),
+        "application/json" => (Kind::Text, Borders::Whole),
+        TEXTS => (Kind::Text, Borders::Ends(Vec::new())),
+        _ => (Kind::Text, Borders::Framing),
     }
+}
+
+/// Returns the texts of a JSON array, one behind the other, and their ends.
+fn texts(body: &[u8], ends: &mut Vec<usize>) -> Result<Bytes, Refusal> {
+    let texts: Vec<String> = serde_json::from_slice(body).map_err(|_| bad("The body is not a JSON array of texts."))?;
+    let mut together = String::with_capacity(body.len());
+    for text in texts {
+        together.push_str(&text);
+        ends.push(together.len());
+    }
+    Ok(together.into())
 }
 
 /// Reads the whole body, which `share` counts.

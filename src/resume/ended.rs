@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn beyond_the_limit_the_oldest_is_given_up() {
         let doors = Doors::default();
-        let owns: Vec<_> = (0..=ENDED_SESSIONS_MAX).map(|_| doors.open(0, None)).collect();
+        let owns: Vec<_> = (0..=ENDED_SESSIONS_MAX).map(|_| doors.open(0, false)).collect();
         let numbers: Vec<_> = owns.iter().map(|own| own.begin_waiting()).collect();
 
         let given_up = owns.iter().filter(|own| own.is_given_up()).count();

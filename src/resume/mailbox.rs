@@ -23,13 +23,24 @@ pub(crate) struct Letter {
     pub(crate) first: Option<u64>,
     /// The type of the messages.
     pub(crate) kind: Kind,
-    /// Whether the body is one message in any framing.
-    pub(crate) is_whole: bool,
+    /// The borders of the messages in the body.
+    pub(crate) borders: Borders,
     /// The messages.
     pub(crate) body: Bytes,
     /// Counts the body while it waits.
     #[expect(dead_code, reason = "dropping it is its use")]
     pub(crate) share: Option<Share>,
+}
+
+/// The borders of the messages in a body.
+#[derive(Debug)]
+pub(crate) enum Borders {
+    /// Each line is a message if the program's framing has lines. If not, the body is one message.
+    Framing,
+    /// The body is one message.
+    Whole,
+    /// The messages end at these places.
+    Ends(Vec<usize>),
 }
 
 /// The fate of a letter, with the number of messages that the session has taken of its client in all.
@@ -71,13 +82,17 @@ struct Letters {
 impl Letter {
     /// Returns the messages. `has_lines` is whether the framing makes a message of each line; the last one may lack its end.
     pub(super) fn messages(&self, has_lines: bool) -> Vec<&[u8]> {
-        if self.is_whole {
-            return vec![&self.body];
-        }
-        match self.body.strip_suffix(b"\n").unwrap_or(&self.body) {
-            _ if self.body.is_empty() => Vec::new(),
-            body if has_lines => body.split(|byte| *byte == b'\n').collect(),
-            _ => vec![&self.body],
+        match &self.borders {
+            Borders::Whole => vec![&self.body],
+            Borders::Ends(ends) => {
+                let starts = [0].into_iter().chain(ends.iter().copied());
+                starts.zip(ends).map(|(start, end)| &self.body[start..*end]).collect()
+            }
+            Borders::Framing => match self.body.strip_suffix(b"\n").unwrap_or(&self.body) {
+                _ if self.body.is_empty() => Vec::new(),
+                body if has_lines => body.split(|byte| *byte == b'\n').collect(),
+                _ => vec![&self.body],
+            },
         }
     }
 }
@@ -162,34 +177,38 @@ impl Mailbox {
 mod tests {
     use super::*;
 
-    fn letter(text: &'static str, is_whole: bool) -> Letter {
-        Letter { first: None, kind: Kind::Text, is_whole, body: Bytes::from(text), share: None }
+    fn letter(text: &'static str, borders: Borders) -> Letter {
+        Letter { first: None, kind: Kind::Text, borders, body: Bytes::from(text), share: None }
     }
 
     #[test]
-    fn a_body_is_lines_unless_it_is_one_message() {
-        let table: [(_, _, _, &[&str]); 9] = [
-            ("", false, true, &[]),
-            ("a", false, true, &["a"]),
-            ("a\n", false, true, &["a"]),
-            ("a\n\nb\r\n", false, true, &["a", "", "b\r"]),
-            ("\n", false, true, &[""]),
-            ("a\nb\n", true, true, &["a\nb\n"]),
-            ("", true, true, &[""]),
-            ("a\nb\n", false, false, &["a\nb\n"]),
-            ("", false, false, &[]),
+    fn the_borders_of_messages_are_those_of_the_framing_or_the_client_tells_them() {
+        use Borders::{Ends, Framing, Whole};
+        let table: [(_, _, _, &[&str]); 11] = [
+            ("", Framing, true, &[]),
+            ("a", Framing, true, &["a"]),
+            ("a\n", Framing, true, &["a"]),
+            ("a\n\nb\r\n", Framing, true, &["a", "", "b\r"]),
+            ("\n", Framing, true, &[""]),
+            ("a\nb\n", Whole, true, &["a\nb\n"]),
+            ("", Whole, true, &[""]),
+            ("a\nb\n", Framing, false, &["a\nb\n"]),
+            ("", Framing, false, &[]),
+            ("a\nbc", Ends(vec![2, 2, 4]), true, &["a\n", "", "bc"]),
+            ("", Ends(Vec::new()), false, &[]),
         ];
-        for (text, is_whole, has_lines, want) in table {
+        for (text, borders, has_lines, want) in table {
             let want: Vec<_> = want.iter().map(|text| text.as_bytes()).collect();
-            assert_eq!(letter(text, is_whole).messages(has_lines), want, "{text:?} {is_whole} {has_lines}");
+            let letter = letter(text, borders);
+            assert_eq!(letter.messages(has_lines), want, "{letter:?} {has_lines}");
         }
     }
 
     #[test]
     fn a_letter_is_taken_once_or_withdrawn() {
         let mailbox = Mailbox::default();
-        let (first, mut told) = mailbox.post(letter("a", true)).expect("it waits");
-        let (second, _told) = mailbox.post(letter("b", true)).expect("it waits");
+        let (first, mut told) = mailbox.post(letter("a", Borders::Whole)).expect("it waits");
+        let (second, _told) = mailbox.post(letter("b", Borders::Whole)).expect("it waits");
 
         let (taken, tell) = mailbox.next().expect("a letter");
 
@@ -200,10 +219,10 @@ mod tests {
         assert!(mailbox.withdraw(second));
         assert!(mailbox.next().is_none());
         for _ in 0..INPUTS_WAITING_MAX {
-            assert!(mailbox.post(letter("", true)).is_ok());
+            assert!(mailbox.post(letter("", Borders::Whole)).is_ok());
         }
-        assert_eq!(mailbox.post(letter("", true)).err(), Some(Receipt::Busy(0)));
+        assert_eq!(mailbox.post(letter("", Borders::Whole)).err(), Some(Receipt::Busy(0)));
         mailbox.close();
-        assert_eq!(mailbox.post(letter("", true)).err(), Some(Receipt::Over));
+        assert_eq!(mailbox.post(letter("", Borders::Whole)).err(), Some(Receipt::Over));
     }
 }

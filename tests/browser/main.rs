@@ -6,6 +6,7 @@ use wsd_harness as harness;
 mod client;
 mod console;
 mod demos;
+mod fallback;
 mod index;
 mod looks;
 mod lsp;

@@ -10,6 +10,7 @@
     reason = "they are about libraries for others to use"
 )]
 
+pub mod blocking;
 pub mod browser;
 pub mod certificates;
 pub mod crowd;

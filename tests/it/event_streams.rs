@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::harness::eventsource::{EventSource, Next};
 use crate::harness::http::Connection;
 use crate::harness::process::is_gone;
@@ -98,7 +100,7 @@ fn a_message_of_any_text_arrives_as_it_is() {
     let texts =
         ["", " ", " a", "a\nb", "\n", "a\n\n", "\r", "a\r\nb", ":", "data: x", "\u{1F600} \u{2028}", "\u{FEFF}", "\t"];
     for text in texts {
-        assert_eq!(client.post("Content-Type: text/vnd.wsd.message\r\n", text).0, 204);
+        assert_eq!(client.post("Content-Type: application/vnd.wsd.texts+json\r\n", json!([text]).to_string()).0, 204);
         assert_eq!(client.line(), text, "{text:?}");
     }
     let lines = Server::command(HTTP, &["cat"]);

@@ -38,8 +38,8 @@ fn the_lines_of_a_body_are_messages_unless_its_type_makes_it_one() {
         ("application/x-ndjson", "{}\n[]\n", 2, &["{}", "[]"]),
         ("text/plain", "", 0, &[]),
         ("application/json", "{\n}", 1, &["{", "}"]),
-        ("text/vnd.wsd.message", "a\nb", 1, &["a", "b"]),
-        ("text/vnd.wsd.message", "", 1, &[""]),
+        ("application/vnd.wsd.texts+json", r#"["a\nb","",""]"#, 3, &["a", "b", "", ""]),
+        ("application/vnd.wsd.texts+json", r#"[""]"#, 1, &[""]),
         ("application/octet-stream", "a", 1, &["a"]),
     ];
     let mut sent = 0;

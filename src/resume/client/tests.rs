@@ -26,7 +26,7 @@ fn client(doors: &Doors) -> (Resumable, UnixStream) {
     let options =
         ResumeOptions { keep: KEEP, replay_bytes_max: 1000, message_bytes_max: 1000, socket, doors: doors.clone() };
     let (options, shutdown) = (Arc::new(options), Shutdown::default());
-    let client = Resumable::new(1, link, doors.open(0, None), (&options, Overflow::Block), (&owner, &shutdown), false);
+    let client = Resumable::new(1, link, doors.open(0, false), (&options, Overflow::Block), (&owner, &shutdown), false);
     (client, other)
 }
 

@@ -1,0 +1,257 @@
+// A session of wsd.js over an event stream and POST, for networks that let no WebSocket through (`wsd --http`). It has the
+// interface of a `WebSocket` whose server has chosen `wsd.resume.1`; wsd.js loads it with `{ fallback: true }`.
+
+/** The type of a body that is an array of texts, each of them a message. */
+const TEXTS = 'application/vnd.wsd.texts+json';
+
+/** Bytes of texts in one POST, unless a single one is longer. */
+const POST_BYTES = 64 << 10;
+
+/** What was received is told after this time, or at once after so many bytes. */
+const TELL_MS = 5_000;
+const TELL_BYTES = 64 << 10;
+
+/** The server says something every 15 seconds: a stream that is silent for so long is lost. */
+const SILENT_MS = 45_000;
+
+/** The wait before a POST that had no answer is sent again. */
+const RETRY_MS = 1_000;
+
+/** The session goes on over another connection. */
+const TAKEN_OVER = 4409;
+
+/** Closes that end the session for good; without such a code it only loses its connection. */
+const isFinal = (code) => code === 1000 || code >= 3000;
+
+export class EventStream extends EventTarget {
+  readyState = WebSocket.CONNECTING;
+  protocol = 'wsd.resume.1';
+  extensions = '';
+  binaryType = 'blob';
+  #url;
+  #headers;
+  #end = new AbortController();
+  #session = null;
+  #next = 0; // the number of the next message to the server
+  #queue = [];
+  #isPosting = false;
+  #got = { told: 0, bytes: 0, timer: null };
+  #silence = null;
+
+  /** `headers` go with each request. */
+  constructor(url, offers, headers = {}) {
+    super();
+    this.#url = new URL(url);
+    this.#url.protocol = this.#url.protocol.replace('ws', 'http');
+    this.#headers = headers;
+    const [, token, got] = offers.map((offer) => offer.split('~')).find((parts) => parts.length === 3) ?? [];
+    this.#run(token, got ?? '0');
+  }
+
+  get url() { return this.#url.href; }
+  get bufferedAmount() { return this.#queue.reduce((sum, { size }) => sum + size, 0); }
+
+  send(data) {
+    if (this.readyState !== WebSocket.OPEN) return;
+    const isText = typeof data === 'string';
+    if (isText && data.startsWith('\0') && data[1] !== '\0') return this.#control(JSON.parse(data.slice(1)));
+    const message = isText && data.startsWith('\0') ? data.slice(1) : data;
+    this.#queue.push({ message, size: data.size ?? data.byteLength ?? data.length });
+    this.#post();
+  }
+
+  /** Without a code the session waits for its client to come back. */
+  close(code, reason = '') {
+    if (this.readyState >= WebSocket.CLOSING) return;
+    if (isFinal(code)) this.#leave();
+    this.readyState = WebSocket.CLOSING;
+    queueMicrotask(() => this.#finish({ code: code ?? 1005, reason, wasClean: true }));
+  }
+
+  async #run(token, got) {
+    const headers = { Accept: 'text/event-stream', 'Wsd-Got': got };
+    if (token) Object.assign(headers, { 'Wsd-Session': token, 'Last-Event-ID': `${token}.${got}` });
+    this.#got.told = Number(got);
+    try {
+      const response = await this.#fetch('GET', headers);
+      const kind = response.headers.get('Content-Type') ?? '';
+      if (!response.ok || !kind.startsWith('text/event-stream')) throw new Error(`no event stream: ${response.status}`);
+      await this.#read(response.body.pipeThrough(new TextDecoderStream()));
+    } catch {
+      // The server, the network, or `close`: the end tells.
+    }
+    this.#finish({ code: 1006, reason: '', wasClean: false });
+  }
+
+  /** Reads events until the stream ends. */
+  async #read(texts) {
+    let rest = '';
+    let event = {};
+    for await (const text of texts) {
+      this.#awaitMore();
+      const lines = (rest + text).split('\n');
+      rest = lines.pop();
+      for (const line of lines) {
+        const [, name, value] = line.match(/^([a-z]+): ?(.*)$/s) ?? [];
+        if (line === '') {
+          if (event.data) this.#take(event, event.data.join('\n'));
+          event = {};
+        } else if (name === 'data') (event.data ??= []).push(value);
+        else if (name) event[name] = value;
+      }
+    }
+  }
+
+  #take({ event, kind }, data) {
+    if (this.readyState !== WebSocket.OPEN && event !== 'open') return;
+    this.#got.bytes += data.length;
+    if (event === undefined) this.#message(data.startsWith('\0') ? `\0${data}` : data);
+    else if (event === 'base64') this.#message(kind === 'text' ? new TextDecoder().decode(decode(data)) : this.#bytes(decode(data)));
+    else if (event === 'open') this.#open(JSON.parse(data));
+    else if (event === 'gap') this.#hear({ gap: Number(data) });
+    else if (event === 'close') {
+      const end = JSON.parse(data);
+      if (end.code !== TAKEN_OVER) this.#leave();
+      this.#finish({ ...end, wasClean: true });
+    }
+  }
+
+  #open(greeting) {
+    this.#session = greeting.session;
+    this.#next = greeting.got + 1;
+    this.readyState = WebSocket.OPEN;
+    this.dispatchEvent(new Event('open'));
+    this.#hear(greeting);
+  }
+
+  #bytes(bytes) {
+    return this.binaryType === 'arraybuffer' ? bytes.buffer : new Blob([bytes]);
+  }
+
+  #message(data) {
+    this.dispatchEvent(new MessageEvent('message', { data, origin: this.#url.origin }));
+  }
+
+  /** Says what the server says beside messages, in the words of `wsd.resume.1`. */
+  #hear(control) {
+    this.#message(`\0${JSON.stringify(control)}`);
+  }
+
+  /** Does what the client says beside messages. */
+  #control({ ack, ping }) {
+    if (ack !== undefined) this.#tell(ack);
+    if (ping !== undefined) this.#tellNow(this.#got.told, () => this.#hear({ pong: ping }));
+  }
+
+  /** Tells how many messages have come, in time. */
+  #tell(count) {
+    const got = this.#got;
+    got.told = count;
+    if (got.bytes >= TELL_BYTES) this.#tellNow(count);
+    else got.timer ??= setTimeout(() => this.#tellNow(got.told), TELL_MS);
+  }
+
+  async #tellNow(count, then = () => {}) {
+    clearTimeout(this.#got.timer);
+    Object.assign(this.#got, { bytes: 0, timer: null });
+    const response = await this.#fetch('POST', { 'Wsd-Session': this.#session, 'Wsd-Got': count }).catch(() => null);
+    if (response?.status === 204) then();
+  }
+
+  /** Posts what is waiting, one body after the other. */
+  async #post() {
+    if (this.#isPosting) return;
+    this.#isPosting = true;
+    while (this.#queue.length > 0 && this.readyState === WebSocket.OPEN) {
+      const messages = this.#nextMessages();
+      if (await this.#deliver(messages)) {
+        this.#queue.splice(0, messages.length);
+        this.#next += messages.length;
+      }
+    }
+    this.#isPosting = false;
+  }
+
+  /** Returns what goes into one body: a message of bytes, or texts. */
+  #nextMessages() {
+    const isText = ({ message }) => typeof message === 'string';
+    let bytes = 0;
+    let count = this.#queue.findIndex((waiting) => !isText(waiting) || (bytes += waiting.size) > POST_BYTES);
+    if (count === -1) count = this.#queue.length;
+    return this.#queue.slice(0, Math.max(count, 1)).map(({ message }) => message);
+  }
+
+  /** Returns whether the server has the messages. If not, it may later. */
+  async #deliver(messages) {
+    const isText = typeof messages[0] === 'string';
+    const body = isText ? JSON.stringify(messages) : messages[0];
+    const headers = {
+      'Wsd-Session': this.#session,
+      'Wsd-Seq': this.#next,
+      'Content-Type': isText ? TEXTS : 'application/octet-stream',
+    };
+    const response = await this.#fetch('POST', headers, body).catch(() => null);
+    switch (response?.status) {
+      case 204:
+        this.#hear({ ack: Number(response.headers.get('Wsd-Ack')) });
+        return true;
+      case 400:
+        return this.#fail(1007, 'the server cannot take this message');
+      case 413:
+        return this.#fail(1009, 'message too big');
+      case 404:
+      case 409:
+        this.#finish({ code: 1006, reason: '', wasClean: false });
+        return false;
+      default: {
+        const wait = Number(response?.headers.get('Retry-After')) * 1000 || RETRY_MS;
+        await new Promise((resolve) => { setTimeout(resolve, wait); });
+        return false;
+      }
+    }
+  }
+
+  /** Ends the session, since the server refuses a message of it. The stream may tell the same. */
+  #fail(code, reason) {
+    this.#leave();
+    this.#finish({ code, reason, wasClean: true });
+    return false;
+  }
+
+  /** Tells the server that nobody comes back. */
+  #leave() {
+    if (this.#session) this.#fetch('DELETE', { 'Wsd-Session': this.#session }).catch(() => {});
+  }
+
+  #fetch(method, headers, body) {
+    const isLast = method === 'DELETE';
+    return fetch(this.#url, {
+      method,
+      headers: { ...this.#headers, ...headers },
+      body,
+      cache: 'no-store',
+      keepalive: isLast,
+      signal: isLast ? undefined : this.#end.signal,
+    });
+  }
+
+  #awaitMore() {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#finish({ code: 1006, reason: '', wasClean: false }), SILENT_MS);
+  }
+
+  #finish(end) {
+    if (this.readyState === WebSocket.CLOSED) return;
+    const isFailure = this.readyState === WebSocket.CONNECTING;
+    this.readyState = WebSocket.CLOSED;
+    clearTimeout(this.#silence);
+    clearTimeout(this.#got.timer);
+    this.#end.abort();
+    if (isFailure) this.dispatchEvent(new Event('error'));
+    this.dispatchEvent(new CloseEvent('close', end));
+  }
+}
+
+function decode(base64) {
+  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+}

@@ -1,0 +1,172 @@
+//! `wsd.js` with `fallback`: where a network lets no WebSocket through, a page has its session over an event stream and POST.
+
+use serde_json::json;
+
+use crate::harness::blocking::{Blocking, Upgrades};
+use crate::harness::browser::Browser;
+use crate::harness::server::Server;
+use crate::harness::tree::Tree;
+
+/// Starts a server of an empty page and of `command`.
+fn serve(flags: &[&str], command: &[&str]) -> (Server, Tree) {
+    let files = Tree::new();
+    files.file("blank.html", "<!doctype html><link rel=icon href=data:,><title>blank</title>");
+    let folder = format!("--staticdir={}", files.path(""));
+    (Server::command(&[flags, &["--http", &folder]].concat(), command), files)
+}
+
+/// Loads the client into a page that comes through a proxy. `start` opens a session through it.
+fn load(browser: &mut Browser, proxy: &Blocking) {
+    browser.open(&format!("http://{}/blank.html", proxy.address));
+    browser.evaluate(
+        "import('/.wsd/client.js').then(({ WsdSocket }) => {
+            window.log = [];
+            window.reports = [];
+            window.start = (options = {}) => {
+                window.socket = new WsdSocket('./', [], { fallback: true, ...options });
+                socket.binaryType = 'arraybuffer';
+                socket.onopen = () => log.push('open');
+                socket.onmessage = ({ data }) => log.push(data);
+                socket.onclose = ({ code, reason }) => log.push(`close ${code} ${reason}`);
+                socket.onresume = ({ detail }) => reports.push(detail);
+            };
+            return import('/.wsd/wsd-stream.js');
+        })",
+    );
+}
+
+/// The kinds of networks that let no WebSocket through.
+const BLOCKED: [Upgrades; 4] = [Upgrades::Close, Upgrades::Answer, Upgrades::Swallow, Upgrades::Mute];
+
+#[test]
+fn a_page_whose_websockets_are_blocked_has_its_session_over_an_event_stream() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&["--resume=60"], &["cat"]);
+    for blocked in BLOCKED {
+        let proxy = Blocking::to(server.address, blocked);
+        load(&mut browser, &proxy);
+
+        browser.evaluate("start()");
+        browser.expect("log[0] === 'open'");
+        browser.evaluate(
+            "for (const text of ['one', '', ' two', '\\0three', 'fo\\rur', 'ž😀', '\"', '{}']) socket.send(text)",
+        );
+
+        browser.expect("log.length === 9");
+        let want = json!(["open", "one", "", " two", "\0three", "fo\rur", "ž😀", "\"", "{}"]);
+        assert_eq!(browser.evaluate("log"), want, "{blocked:?}");
+        browser.expect("socket.bufferedAmount === 0");
+        assert!(proxy.wanted() <= 2, "{blocked:?}: {}", proxy.wanted());
+    }
+}
+
+#[test]
+fn bytes_arrive_as_they_are() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&["--binary"], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+
+    browser.evaluate("start(); socket.onopen = () => socket.send(new Uint8Array([0, 255, 13, 10, 65]))");
+
+    browser.expect("log.length === 1");
+    assert_eq!(browser.evaluate("[...new Uint8Array(log[0])]"), json!([0, 255, 13, 10, 65]));
+}
+
+#[test]
+fn the_end_of_the_program_is_told() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&[], &["sh", "-c", "read line; echo $line; exit 3"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+
+    browser.evaluate("start({ retry: () => false }); socket.send('bye')");
+
+    browser.expect("log.length === 3");
+    assert_eq!(browser.evaluate("log"), json!(["open", "bye", "close 4003 exit 3"]));
+}
+
+#[test]
+fn a_stream_that_is_cut_again_and_again_loses_and_doubles_nothing() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&["--resume=60"], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+    browser.evaluate(
+        "start();
+         window.sent = 0;
+         window.timer = setInterval(() => {
+             for (let each = 0; each < 10 && sent < 1500; each += 1) { socket.send(`${sent}`); sent += 1; }
+         }, 5)",
+    );
+
+    for received in [200, 500, 800, 1100] {
+        browser.expect(&format!("log.length > {received}"));
+        proxy.cut();
+    }
+
+    browser.expect("log.length >= 1501");
+    browser.expect("socket.bufferedAmount === 0");
+    assert_eq!(browser.evaluate("log.slice(1).every((text, number) => text === String(number))"), true);
+    assert_eq!(browser.evaluate("log.length"), 1501);
+    assert_eq!(browser.evaluate("reports.filter(({ lost, gap }) => lost || gap).length"), 0);
+}
+
+#[test]
+fn a_session_returns_to_a_websocket_when_the_network_lets_one_through() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&["--resume=60"], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+    browser.evaluate("start(); socket.send('over a stream')");
+    browser.expect("log.length === 2");
+    let wanted = proxy.wanted();
+
+    proxy.change(Upgrades::Pass);
+    browser.evaluate("dispatchEvent(new Event('online'))");
+    proxy.cut();
+    browser.evaluate("socket.send('over a WebSocket')");
+
+    browser.expect("log.length === 3");
+    assert_eq!(browser.evaluate("log"), json!(["open", "over a stream", "over a WebSocket"]));
+    assert_eq!(browser.evaluate("reports"), json!([{ "resumed": true, "gap": 0 }]));
+    assert!(proxy.wanted() > wanted);
+}
+
+#[test]
+fn a_page_remembers_for_ten_minutes_that_websockets_are_blocked() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&[], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+    browser.evaluate("start()");
+    browser.expect("log[0] === 'open'");
+    let wanted = proxy.wanted();
+
+    browser.evaluate("socket.close()");
+    load(&mut browser, &proxy);
+    browser.evaluate("start()");
+    browser.expect("log[0] === 'open'");
+    assert_eq!(proxy.wanted(), wanted, "no WebSocket is tried meanwhile");
+
+    browser.evaluate("socket.close()");
+    load(&mut browser, &proxy);
+    browser.evaluate("const now = Date.now; Date.now = () => now() + 601_000; start()");
+    browser.expect("log[0] === 'open'");
+    assert!(proxy.wanted() > wanted, "later it is tried again");
+}
+
+#[test]
+fn a_session_that_is_left_ends_its_program() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&[], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+    browser.evaluate("start(); socket.send('here')");
+    browser.expect("log.length === 2");
+
+    browser.evaluate("socket.close()");
+
+    server.expect_log("session ended");
+    browser.expect("log.at(-1) === 'close 1000 '");
+}

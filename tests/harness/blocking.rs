@@ -1,0 +1,160 @@
+//! A proxy that lets plain HTTP through, and treats WebSockets and answers as bad networks do.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// What becomes of a request for a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upgrades {
+    /// It passes.
+    Pass,
+    /// Its connection is closed.
+    Close,
+    /// It gets no answer.
+    Swallow,
+    /// It gets an answer of the proxy's own, as of one that does not know the header.
+    Answer,
+    /// It passes with the 101, and the frames from the server get lost.
+    Mute,
+}
+
+/// A running proxy. Its threads end with their connections.
+pub struct Blocking {
+    /// Where it listens.
+    pub address: SocketAddr,
+    state: Arc<State>,
+}
+
+struct State {
+    server: SocketAddr,
+    upgrades: Mutex<Upgrades>,
+    /// The requests for WebSockets so far.
+    wanted: AtomicUsize,
+    is_over: AtomicBool,
+    /// Bytes of an answer that are held back until there are so many, or it ends.
+    held: usize,
+    connections: Mutex<Vec<TcpStream>>,
+}
+
+impl Blocking {
+    /// Forwards to a server.
+    pub fn to(server: SocketAddr, upgrades: Upgrades) -> Self {
+        Self::buffering(server, upgrades, 0)
+    }
+
+    /// Forwards to a server, and holds back answers until there are `held` bytes of them.
+    pub fn buffering(server: SocketAddr, upgrades: Upgrades, held: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(State {
+            server,
+            upgrades: Mutex::new(upgrades),
+            wanted: AtomicUsize::new(0),
+            is_over: AtomicBool::new(false),
+            held,
+            connections: Mutex::default(),
+        });
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                if shared.is_over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (Ok(client), state) = (client, Arc::clone(&shared)) else { continue };
+                thread::spawn(move || state.serve(&client));
+            }
+        });
+        Self { address, state }
+    }
+
+    /// Treats the following requests for WebSockets in another way.
+    pub fn change(&self, upgrades: Upgrades) {
+        *self.state.upgrades.lock().unwrap() = upgrades;
+    }
+
+    /// The number of requests for WebSockets so far.
+    pub fn wanted(&self) -> usize {
+        self.state.wanted.load(Ordering::Relaxed)
+    }
+
+    /// Cuts all connections.
+    pub fn cut(&self) {
+        for stream in self.state.connections.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Blocking {
+    fn drop(&mut self) {
+        self.state.is_over.store(true, Ordering::Relaxed);
+        self.cut();
+        // Wakes the listener, which then ends.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl State {
+    fn serve(&self, client: &TcpStream) {
+        let Ok(server) = TcpStream::connect(self.server) else { return };
+        for stream in [client, &server] {
+            stream.set_nodelay(true).unwrap();
+            self.connections.lock().unwrap().push(stream.try_clone().unwrap());
+        }
+        let mut reader = BufReader::new(client.try_clone().unwrap());
+        let Ok(head) = read_head(&mut reader) else { return };
+        let is_wanted = head.to_ascii_lowercase().contains("\r\nupgrade: websocket\r\n");
+        let upgrades = if is_wanted { *self.upgrades.lock().unwrap() } else { Upgrades::Pass };
+        self.wanted.fetch_add(usize::from(is_wanted), Ordering::Relaxed);
+        match upgrades {
+            Upgrades::Pass | Upgrades::Mute => {}
+            Upgrades::Close => return drop(client.shutdown(Shutdown::Both)),
+            Upgrades::Swallow => return drop(io::copy(&mut reader, &mut io::sink())),
+            Upgrades::Answer => {
+                let mut answer = client;
+                let _ = answer.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                return drop(client.shutdown(Shutdown::Both));
+            }
+        }
+        let (mut up, down) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+        let back = server.try_clone().unwrap();
+        let hold = if is_wanted { 0 } else { self.held };
+        let answers = thread::spawn(move || copy_back(back, down, hold, upgrades == Upgrades::Mute));
+        let _ = up.write_all(head.as_bytes()).and_then(|()| io::copy(&mut reader, &mut up).map(drop));
+        let _ = server.shutdown(Shutdown::Both);
+        let _ = answers.join();
+    }
+}
+
+/// Copies answers to the client. Holds them back until there are `hold` bytes; `is_mute` lets only the first head through.
+fn copy_back(server: TcpStream, mut client: TcpStream, hold: usize, is_mute: bool) {
+    let mut reader = BufReader::new(server);
+    if is_mute {
+        let first = read_head(&mut reader).unwrap_or_default();
+        let _ = client.write_all(first.as_bytes());
+        let _ = io::copy(&mut reader, &mut io::sink());
+    }
+    let mut waiting = Vec::new();
+    let mut buffer = [0; 1 << 14];
+    while let Ok(count @ 1..) = reader.read(&mut buffer) {
+        waiting.extend_from_slice(&buffer[..count]);
+        if waiting.len() >= hold && client.write_all(&std::mem::take(&mut waiting)).is_err() {
+            break;
+        }
+    }
+    let _ = client.write_all(&waiting);
+    let _ = client.shutdown(Shutdown::Both);
+}
+
+fn read_head(reader: &mut impl BufRead) -> io::Result<String> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(head)
+}
