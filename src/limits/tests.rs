@@ -27,14 +27,28 @@ fn seconds(time: Duration) -> String {
     format!("{} s", time.as_secs())
 }
 
+/// Compares the rows with a table of their names, and of the values that their second and third cells must contain.
+fn check(table: &[(&str, &[String], &[String])]) {
+    let rows = rows();
+    assert_eq!(
+        rows.iter().map(|row| row[0]).collect::<Vec<_>>(),
+        table.iter().map(|(what, ..)| *what).collect::<Vec<_>>()
+    );
+    for (row, (_, in_limit, in_beyond)) in rows.iter().zip(table) {
+        assert!(in_limit.iter().all(|value| row[1].contains(value)), "{row:?}, but it is {in_limit:?}");
+        assert!(in_beyond.iter().all(|value| row[2].contains(value)), "{row:?}, but it is {in_beyond:?}");
+    }
+}
+
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 42] = [
+    let table: [(&str, &[String], &[String]); 43] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("the columns or rows of a terminal", &[WINDOW_MAX.to_string()], &[]),
         ("a program that prints nothing after a message", &[seconds(SILENCE_MAX)], &[]),
+        ("the processor of a program after SIGXCPU, with `--limit=cpu=SECS`", &[seconds(CPU_GRACE)], &[]),
         ("a program's line", &[], &[bytes(LINE_BYTES_HELD), bytes(ROOM_MESSAGE_BYTES_MAX)]),
         ("a program's message with `--framing=nul`", &[], &[]),
         ("a program's message with `--framing=length`", &[bytes(ROOM_MESSAGE_BYTES_MAX)], &[]),
@@ -91,10 +105,5 @@ fn the_documented_limits_are_these() {
         ("the client's program after a close", &[seconds(CONNECT_PROGRAM_END)], &[seconds(CONNECT_PROGRAM_TERM)]),
     ];
 
-    let rows = rows();
-    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), table.each_ref().map(|(what, ..)| *what));
-    for (row, (_, in_limit, in_beyond)) in rows.iter().zip(table) {
-        assert!(in_limit.iter().all(|value| row[1].contains(value)), "{row:?}, but it is {in_limit:?}");
-        assert!(in_beyond.iter().all(|value| row[2].contains(value)), "{row:?}, but it is {in_beyond:?}");
-    }
+    check(&table);
 }
