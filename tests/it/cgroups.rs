@@ -152,7 +152,9 @@ fn a_server_removes_what_one_without_a_guard_has_left() {
 
     let server = Server::spawn(group.wsd(&["--cgroup", "cat"]));
 
-    sleeper.wait().unwrap();
+    let ended = within(DEADLINE, || sleeper.try_wait().unwrap());
+    let _ = sleeper.kill();
+    assert!(ended.is_some(), "it is killed");
     eventually("the group is removed", || (!left.exists()).then_some(()));
     let mut client = server.connect("/");
     client.text("hello");

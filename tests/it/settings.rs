@@ -69,7 +69,10 @@ fn each_flag_is_a_key_of_the_file() {
         assert!(refused.starts_with(&want), "{refused}");
     }
     for key in LINE_ONLY.iter().filter(|key| **key != "route") {
-        assert!(error(&format!("{key} = {{ x = [] }}\n"), &[]).starts_with(&format!("1: unknown key `{key}`")), "{key}");
+        assert!(
+            error(&format!("{key} = {{ x = [] }}\n"), &[]).starts_with(&format!("1: unknown key `{key}`")),
+            "{key}"
+        );
     }
 }
 
