@@ -76,6 +76,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     #[cfg(target_os = "linux")]
     sys::keep_statuses();
     sys::keep_descriptors_from_programs();
+    // Before the guard, which comes along.
+    if let Err(error) = if settings.is_check { Ok(()) } else { settings.routes.prepare_cgroups() } {
+        return fail(CANNOT_START, &failure("prepare the control group of wsd", &error));
+    }
     // Before the log, which has a thread. It is dropped last.
     #[cfg(target_os = "linux")]
     let guard = match if settings.is_check { Ok(GuardProcess::default()) } else { GuardProcess::start() } {

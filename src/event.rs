@@ -47,7 +47,8 @@ events! {
     info SessionStarted = "session started" { conn: u64, peer: Peer, pid: Option<i32>, path: &'a str }
     /// A session ended.
     info SessionEnded = "session ended" {
-        conn: u64, end: &'a str, status: Option<u16>, code: u16, secs: &'a str, input as "in": u64, output as "out": u64
+        conn: u64, end: &'a str, status: Option<u16>, limit: Option<&'a str>, code: u16, secs: &'a str,
+        input as "in": u64, output as "out": u64
     }
     /// The connection of a resumable session was lost; the session waits for its client.
     info SessionDetached = "session detached" { conn: u64 }
@@ -83,7 +84,7 @@ events! {
     /// wsd started a room's worker.
     info RoomStarted = "room started" { pid: i32, path: &'a str }
     /// A room's worker has ended.
-    info RoomEnded = "room ended" { pid: i32, path: &'a str, status: u16, secs: &'a str }
+    info RoomEnded = "room ended" { pid: i32, path: &'a str, status: u16, limit: Option<&'a str>, secs: &'a str }
     /// A slow client of a room missed messages.
     warn MessagesLost = "messages lost" { conn: u64, lost: u64, hint: &'a str }
 
@@ -112,7 +113,9 @@ events! {
     /// The process that ends all programs if wsd is killed has ended.
     error GuardLost = "guard lost" { hint: &'a str }
     /// A CGI script gave no answer, or not all of it.
-    warn ScriptFailed = "script failed" { conn: u64, program: &'a dyn Display, cause: &'a str, status: u16 }
+    warn ScriptFailed = "script failed" {
+        conn: u64, program: &'a dyn Display, cause: &'a str, status: u16, limit: Option<&'a str>
+    }
 
     /// A secret file lies in a served folder; wsd does not serve it.
     warn FileNotServed = "file not served" {

@@ -66,6 +66,7 @@
 //! | limits by source | a file in `http` | `http::gate` calls it with the `peer` of the visitor's connection |
 //! | a bus between rooms of several machines | a file in `room` | `Room::publish` in `room`, a setting in `room::options` |
 //! | how a program's streams are connected | `worker::stdio`, `worker::streams` | `config::terminal` chooses it |
+//! | a bound for programs | `cli::confine` | `config::confine` checks it, `worker::confinement` makes it, `sys::image` applies it in the child |
 //! | a limit | `limits` | count bytes with a `Share` of `budget` |
 //!
 //! # The vocabulary

@@ -80,6 +80,9 @@ pub(crate) const UNTIL_SIGKILL: Duration = Duration::from_millis(500);
 /// kernel or that a debugger holds.
 pub(crate) const UNTIL_STUCK: Duration = Duration::from_secs(1);
 
+/// The time of a processor between SIGXCPU, which a program may handle, and SIGKILL, with `--limit=cpu=SECS`.
+pub(crate) const CPU_GRACE: Duration = Duration::from_secs(5);
+
 /// The time between two looks for orphans that have ended, which wsd reaps.
 pub(crate) const REAP_INTERVAL: Duration = Duration::from_secs(1);
 

@@ -91,6 +91,8 @@ impl Subjects {
     fn load_settings(&mut self) {
         match self.loader.load() {
             Ok((routes, changed)) => {
+                // Each program tells of a failure when it starts.
+                let _ = routes.prepare_cgroups();
                 routes.warn_of_secrets();
                 self.acceptor.set_aside(&routes);
                 routes.start_eager(&self.shutdown);

@@ -4,16 +4,20 @@
 #[cfg(target_os = "linux")]
 pub(crate) use copy::{copy_process, exit, forget_code, keep_only};
 #[cfg(target_os = "linux")]
-pub(crate) use execute::{Image, keep_statuses, start};
+pub(crate) use execute::{keep_statuses, start};
+#[cfg(target_os = "linux")]
+pub(crate) use image::Image;
+pub(crate) use image::{Bounds, Identity};
+
+mod image;
 
 #[cfg(target_os = "linux")]
 mod execute {
     use std::{
-        ffi::{CStr, CString, c_char, c_int, c_void},
+        ffi::{CString, c_char, c_int, c_void},
         io,
         iter::once,
         mem::MaybeUninit,
-        os::fd::OwnedFd,
         ptr,
         sync::OnceLock,
     };
@@ -21,28 +25,11 @@ mod execute {
     use nix::sys::signal::{SigSet, SigmaskHow};
     use rustix::{
         io::Errno,
-        process::{self, Pid, Resource, Rlimit, WaitId, WaitIdOptions, chdir, setpgid, setrlimit, waitid},
+        process::{self, Pid, Resource, WaitId, WaitIdOptions, chdir, setpgid, setrlimit, waitid},
         stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
     };
 
-    /// The description of a new process.
-    #[derive(Debug)]
-    pub(crate) struct Image<'a> {
-        /// The file to execute.
-        pub(crate) path: &'a CStr,
-        /// The arguments, `argv[0]` first.
-        pub(crate) args: &'a [CString],
-        /// The environment, each entry as `NAME=value`.
-        pub(crate) environment: &'a [CString],
-        /// The working folder; `None` is this process's.
-        pub(crate) folder: Option<&'a CStr>,
-        /// The limit of open files; `None` is this process's.
-        pub(crate) descriptors: Option<Rlimit>,
-        /// The controlling terminal: the process then leads a session, too.
-        pub(crate) terminal: Option<&'a OwnedFd>,
-        /// Standard input, output and error: descriptors above 2.
-        pub(crate) standard: &'a [OwnedFd; 3],
-    }
+    use super::image::Image;
 
     /// Bytes of the child's stack until it executes its program: it makes a dozen calls, without buffers.
     const STACK_BYTES: usize = 32 << 10;
@@ -121,18 +108,24 @@ mod execute {
             // no signal to that group would continue them. Ignoring the signal discards a pending one.
             set_action(libc::SIGTSTP, libc::SIG_IGN);
             set_action(libc::SIGTSTP, libc::SIG_DFL);
-            if let Some(folder) = self.image.folder {
-                chdir(folder)?;
-            }
             if let Some(limit) = self.image.descriptors {
                 // Fails if somebody has lowered the hard limit meanwhile.
                 let _ = setrlimit(Resource::Nofile, limit);
+            }
+            if let Some(bounds) = self.image.bounds {
+                bounds.enter()?;
+            }
+            if let Some(folder) = self.image.folder {
+                chdir(folder)?;
             }
             let [stdin, stdout, stderr] = self.image.standard;
             dup2_stdin(stdin)?;
             dup2_stdout(stdout)?;
             dup2_stderr(stderr)?;
             let _ = SigSet::empty().thread_set_mask();
+            if let Some(bounds) = self.image.bounds {
+                bounds.settle()?;
+            }
             // SAFETY: both lists end with a null, and their texts live as long as the image.
             unsafe { libc::execve(self.image.path.as_ptr(), self.args.as_ptr(), self.environment.as_ptr()) };
             Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::NOEXEC))

@@ -9,7 +9,11 @@ use crate::{
     http::refusal::Refusal,
     peer::Peer,
     worker::{
-        Worker, environ::EnvironOptions, process::ProcessOptions, program::Program, spawn::spawn_aside,
+        Worker,
+        environ::EnvironOptions,
+        process::ProcessOptions,
+        program::Program,
+        spawn::{Confining, spawn_aside},
         variable::Variable,
     },
 };
@@ -23,6 +27,8 @@ pub(crate) struct Launcher {
     pub(crate) process: ProcessOptions,
     /// The part of wsd's environment that workers inherit, and `SERVER_SOFTWARE`.
     pub(crate) environ: EnvironOptions,
+    /// What the programs may use.
+    pub(crate) confining: Confining,
     /// Finds the names of clients; `None` without `--reverselookup`.
     pub(crate) lookup: Option<Lookup>,
 }
@@ -56,9 +62,9 @@ impl Launcher {
         environment: Vec<Variable>,
         permit: Permit,
     ) -> Result<(Worker, Permit), Refusal> {
-        let started = spawn_aside(program, environment, permit).await;
+        let started = spawn_aside(program, &self.confining, environment, permit).await;
         started.map_err(|cause| {
-            let (hint, name) = (cause.hint(&program.path), program.path.display());
+            let (hint, name) = (cause.hint(&program.path, self.confining.as_deref()), program.path.display());
             Event::WorkerNotStarted { peer: Some(peer), program: &name, cause: &cause, hint: hint.as_deref() }.emit();
             if cause.is_shortage() {
                 let text = "The server is out of processes, memory, descriptors or pseudo-terminals. Try again later.";

@@ -1,9 +1,13 @@
 //! Routes: the site for each path.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
-use super::{scripts::Scripts, site::Site, sources::Sources};
-use crate::{room::registry::Sharing, shutdown::Shutdown, worker::environ::room_variables};
+use super::{launch::Launcher, scripts::Scripts, site::Site, sources::Sources};
+use crate::{
+    room::registry::{Kept, Sharing},
+    shutdown::Shutdown,
+    worker::{cgroup::base::open, environ::room_variables},
+};
 
 /// The sites, by path.
 #[derive(Debug)]
@@ -110,9 +114,16 @@ impl Routes {
             if let (true, Some(rooms), Some(Scripts::Command(program))) = (site.is_eager, &site.rooms, &site.scripts) {
                 let name = if path.is_empty() { "/" } else { path };
                 let environment = room_variables(&site.launcher.environ, name.as_bytes(), b"");
-                rooms.keep(program.clone(), name, environment, site.launcher.admission.clone(), shutdown);
+                let Launcher { admission, confining, .. } = &site.launcher;
+                let kept = Kept { program: program.clone(), confining: confining.clone(), environment };
+                rooms.keep(kept, name, admission.clone(), shutdown);
             }
         }
+    }
+
+    /// Prepares the control group of wsd for those of programs, if a site has them.
+    pub(crate) fn prepare_cgroups(&self) -> io::Result<()> {
+        open(self.sites().filter_map(|site| site.launcher.confining.as_ref()?.cgroup.as_ref()))
     }
 
     /// Returns the number of programs that can run at a time if `--maxforks` allows `forks_max`; `None` is no limit.

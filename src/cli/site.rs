@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, Deserializer, Error};
 
 use super::{
+    confine::ConfineFlags,
     types::{Items, Limit, Millis, Secs, SecsFromZero, listed, repeated},
     value::{Flag, words},
 };
@@ -21,6 +22,9 @@ pub(crate) struct SiteFlags {
     /// How programs run.
     #[command(flatten)]
     pub(crate) programs: ProgramFlags,
+    /// The bounds of programs.
+    #[command(flatten)]
+    pub(crate) confine: ConfineFlags,
     /// Shared programs.
     #[command(flatten)]
     pub(crate) rooms: RoomFlags,
@@ -209,6 +213,7 @@ impl SiteFlags {
         Ok(Self {
             served: read(table)?,
             programs: read(all)?,
+            confine: read(all)?,
             rooms: read(all)?,
             clients: read(all)?,
             pages: read(all)?,

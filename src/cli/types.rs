@@ -26,6 +26,12 @@ pub(crate) struct Mode(pub(crate) u32);
 /// Texts separated by commas; TOML may have a list instead.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Items(pub(crate) Vec<String>);
+/// Texts of the form `NAME=VALUE`, not checked; TOML may have a list or a table instead, or a boolean in place of a word.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Assignments(pub(crate) Vec<String>);
+/// A priority of the kernel's scheduler, -20 to 19.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Nice(pub(crate) i32);
 /// A program and its arguments; never empty.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CommandWords(pub(crate) Vec<OsString>);
@@ -83,6 +89,10 @@ values! {
         Some(Self(texts(toml)?.iter().flat_map(|text| text.split(',')).map(str::to_owned).collect()))
     };
     Vec<String>: text, "text or a list of texts", |toml| texts(toml);
+    Assignments: text, "NAME=VALUE, a list of such texts, or a table", |toml| assignments(toml).map(Self);
+    Nice: integer, "a number from -20 to 19", |toml| {
+        toml.as_integer()?.try_into().ok().filter(|nice| (-20..=19).contains(nice)).map(Self)
+    };
     CommandWords: text, "a list of texts, such as [\"./counter\", \"10\"]", |toml| {
         let words: Vec<_> = toml.as_array().and_then(|_| texts(toml))?.into_iter().map(Into::into).collect();
         (!words.is_empty()).then_some(Self(words))
@@ -136,6 +146,21 @@ where
         return Err(D::Error::custom(format!("expected {}", T::expected())));
     }
     words.iter().map(read).collect::<Result<_, _>>().map(Some)
+}
+
+/// Returns a text, the texts of a list, or the entries of a table as `NAME=VALUE`.
+fn assignments(toml: &Toml) -> Option<Vec<String>> {
+    let plain = |value: &Toml| match value {
+        Toml::String(text) => Some(text.clone()),
+        Toml::Integer(number) => Some(number.to_string()),
+        Toml::Float(number) => Some(number.to_string()),
+        _ => None,
+    };
+    match toml {
+        Toml::Boolean(is) => Some(vec![is.to_string()]),
+        Toml::Table(table) => table.iter().map(|(name, value)| Some(format!("{name}={}", plain(value)?))).collect(),
+        _ => texts(toml),
+    }
 }
 
 /// Returns one text, or the texts of a list.

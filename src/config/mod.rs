@@ -2,6 +2,7 @@
 
 pub(crate) mod banner;
 mod command;
+mod confine;
 mod error;
 mod file;
 mod framing;
@@ -12,6 +13,7 @@ mod keys;
 mod needs;
 mod places;
 mod proxies;
+mod quota;
 mod routes;
 mod secrets;
 mod site;

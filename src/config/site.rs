@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     command::{check_first_line, command},
+    confine::{check_rights, confining, has_folder, variables},
     error::Error,
     framing::{check_subprotocols, framings, takes_framings},
     headers::headers,
@@ -73,6 +74,12 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget, doors
     let cgidir = root("--cgidir", flags.served.cgidir.as_ref())?;
     let files = root("--staticdir", flags.served.staticdir.as_ref())?;
     let scripts = scripts(recipe, dir)?;
+    let confining = confining(&flags.confine)?;
+    if let Some(confinement) = &confining {
+        check_rights(confinement, flags.confine.user.as_ref(), scripts.as_ref(), cgidir.as_ref())?;
+    }
+    let account = confining.as_ref().and_then(|confinement| confinement.account.as_ref());
+    let inherited = variables(&flags.confine, account, inherited(flags.programs.passenv.as_deref()))?;
     let cgi_timeout = flags.programs.cgi_timeout.as_deref().map_or(CGI_TIMEOUT, |secs| secs.0);
     let patience = patience(flags);
     let socket = socket_options(flags);
@@ -105,10 +112,8 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget, doors
         launcher: Launcher {
             admission,
             process,
-            environ: EnvironOptions {
-                software: format!("{name}/{}", environ::VERSION),
-                inherited: inherited(flags.programs.passenv.as_deref()),
-            },
+            environ: EnvironOptions { software: format!("{name}/{}", environ::VERSION), inherited },
+            confining,
             lookup: is_on(&flags.programs.reverselookup).then(Lookup::new),
         },
     })
@@ -130,6 +135,9 @@ fn scripts(recipe: &Recipe, dir: Option<Root>) -> Result<Option<Scripts>, Error>
                 check_first_line(words, &program)?;
             }
             program.stdio = stdio;
+            if has_folder(&recipe.flags.confine) {
+                program.make_absolute();
+            }
             Ok(Some(Scripts::Command(program)))
         }
         (Some(words), Some(_)) => {

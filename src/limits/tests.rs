@@ -27,14 +27,28 @@ fn seconds(time: Duration) -> String {
     format!("{} s", time.as_secs())
 }
 
+/// Compares the rows with a table of their names, and of the values that their second and third cells must contain.
+fn check(table: &[(&str, &[String], &[String])]) {
+    let rows = rows();
+    assert_eq!(
+        rows.iter().map(|row| row[0]).collect::<Vec<_>>(),
+        table.iter().map(|(what, ..)| *what).collect::<Vec<_>>()
+    );
+    for (row, (_, in_limit, in_beyond)) in rows.iter().zip(table) {
+        assert!(in_limit.iter().all(|value| row[1].contains(value)), "{row:?}, but it is {in_limit:?}");
+        assert!(in_beyond.iter().all(|value| row[2].contains(value)), "{row:?}, but it is {in_beyond:?}");
+    }
+}
+
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 45] = [
+    let table: [(&str, &[String], &[String]); 49] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("the columns or rows of a terminal", &[WINDOW_MAX.to_string()], &[]),
         ("a program that prints nothing after a message", &[seconds(SILENCE_MAX)], &[]),
+        ("the processor of a program after SIGXCPU, with `--limit=cpu=SECS`", &[seconds(CPU_GRACE)], &[]),
         ("a program's line", &[], &[bytes(LINE_BYTES_HELD), bytes(ROOM_MESSAGE_BYTES_MAX)]),
         ("a program's message with `--framing=nul`", &[], &[]),
         ("a program's message with `--framing=length`", &[bytes(ROOM_MESSAGE_BYTES_MAX)], &[]),
@@ -96,25 +110,14 @@ fn the_documented_limits_are_these() {
         ("a server's message to `wsd connect`", &[bytes(CONNECT_MESSAGE_BYTES_MAX)], &[]),
         ("an attempt of `wsd connect`", &[seconds(CONNECT_TIME_MAX)], &[]),
         ("the client's program after a close", &[seconds(CONNECT_PROGRAM_END)], &[seconds(CONNECT_PROGRAM_TERM)]),
+        ("a silent event stream, with `--http`", &[seconds(HEARTBEAT_INTERVAL)], &[]),
+        (
+            "messages in a POST for a program that does not read",
+            &[seconds(INPUT_WAIT), INPUTS_WAITING_MAX.to_string()],
+            &[],
+        ),
+        ("the body of such a POST", &[seconds(INPUT_STALL_MAX)], &[]),
     ];
 
-    let rows = rows();
-    let table: Vec<_> = table.into_iter().map(|(what, at, beyond)| (what, at.to_vec(), beyond.to_vec())).collect();
-    let table = [table, of_streams()].concat();
-    let documented: Vec<_> = rows.iter().map(|row| row[0]).collect();
-    assert_eq!(documented, table.iter().map(|(what, ..)| *what).collect::<Vec<_>>());
-    for (row, (_, in_limit, in_beyond)) in rows.iter().zip(table) {
-        assert!(in_limit.iter().all(|value| row[1].contains(value)), "{row:?}, but it is {in_limit:?}");
-        assert!(in_beyond.iter().all(|value| row[2].contains(value)), "{row:?}, but it is {in_beyond:?}");
-    }
-}
-
-/// Returns the rows of event streams and POST, which are the last ones.
-fn of_streams() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
-    let waiting = vec![seconds(INPUT_WAIT), INPUTS_WAITING_MAX.to_string()];
-    vec![
-        ("a silent event stream, with `--http`", vec![seconds(HEARTBEAT_INTERVAL)], vec![]),
-        ("messages in a POST for a program that does not read", waiting, vec![]),
-        ("the body of such a POST", vec![seconds(INPUT_STALL_MAX)], vec![]),
-    ]
+    check(&table);
 }

@@ -19,7 +19,12 @@ use crate::{
     limits::{RESTART_MAX, RESTART_MIN},
     peer::Connection,
     shutdown::Shutdown,
-    worker::{Worker, program::Program, spawn::spawn, variable::Variable},
+    worker::{
+        Worker,
+        program::Program,
+        spawn::{Confining, spawn},
+        variable::Variable,
+    },
 };
 
 /// The clients that share a worker.
@@ -46,6 +51,17 @@ pub(crate) struct Rooms {
     is_kept: AtomicBool,
     /// Whether the settings have changed, so that no new client comes.
     is_retired: AtomicBool,
+}
+
+/// A worker that wsd starts before any client (`--eager`).
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// The program.
+    pub(crate) program: Program,
+    /// What it may use.
+    pub(crate) confining: Confining,
+    /// Its variables.
+    pub(crate) environment: Vec<Variable>,
 }
 
 type StartLock = tokio::sync::Mutex<()>;
@@ -131,25 +147,21 @@ impl Rooms {
     }
 
     /// Starts the worker that all clients share, and again whenever it has ended (`--eager`). `path` is for the log.
-    pub(crate) fn keep(
-        self: &Arc<Self>,
-        program: Program,
-        path: &str,
-        environment: Vec<Variable>,
-        admission: Admission,
-        shutdown: &Shutdown,
-    ) {
+    pub(crate) fn keep(self: &Arc<Self>, kept: Kept, path: &str, admission: Admission, shutdown: &Shutdown) {
         if self.is_kept.swap(true, Ordering::Relaxed) {
             return;
         }
         let (rooms, path, end) = (Arc::clone(self), Arc::<[u8]>::from(path.as_bytes()), shutdown.clone());
+        let Kept { program, confining, environment } = kept;
         let name = program.path.display().to_string();
         let opener = Arc::clone(self);
         let launch = move || {
-            let launched = admission.admit().map(|permit| (permit, spawn(&program, environment.clone())));
+            let launched = admission.admit().map(|permit| (permit, spawn(&program, &confining, environment.clone())));
             match launched {
                 Some((permit, Ok(worker))) => return Some((worker, opener.open_shared(&path, permit))),
-                Some((_, Err(cause))) => not_started(&program, &cause, cause.hint(&program.path).as_deref()),
+                Some((_, Err(cause))) => {
+                    not_started(&program, &cause, cause.hint(&program.path, confining.as_deref()).as_deref());
+                }
                 None => not_started(&program, &"the limit of programs is reached", Some("raise --maxforks")),
             }
             None

@@ -63,8 +63,9 @@ async fn close(session: Session<impl Client, impl Partner>, end: &End, conn: u64
     send_close(&mut client, close.as_ref()).await;
     // Drops the partner before the client's handshake, which may take long.
     drop(partner);
-    let (code, status, secs) = (code(close.as_ref()), status.map(Status::shell), &event::seconds(began.elapsed()));
-    Event::SessionEnded { conn, end: word, status, code, secs, input, output }.emit();
+    let (code, limit) = (code(close.as_ref()), status.and_then(Status::limit));
+    let (status, secs) = (status.map(Status::shell), &event::seconds(began.elapsed()));
+    Event::SessionEnded { conn, end: word, status, limit, code, secs, input, output }.emit();
     client.finish(shutdown).await;
 }
 

@@ -8,7 +8,7 @@ use rustix::{
 };
 use tokio::time::{sleep, timeout};
 
-use super::{descendants::Descendants, reaper::leave, records::WorkerRecord};
+use super::{confinement::Confined, descendants::Descendants, reaper::leave, records::WorkerRecord};
 use crate::{limits::GROUP_LOOK, status::Status};
 
 /// A process that leads a process group.
@@ -22,6 +22,8 @@ pub(crate) struct Child {
     record: Option<WorkerRecord>,
     /// The processes that it has started, if wsd has looked for them.
     descendants: Option<Descendants>,
+    /// Its limits, if it has any.
+    confined: Option<Box<Confined>>,
     /// Whether it has ended and its group has been killed.
     is_swept: bool,
 }
@@ -32,9 +34,9 @@ pub(crate) struct Leader(Pid);
 
 impl Child {
     /// Wraps the process `pid`, which leads a process group and is not reaped.
-    pub(super) fn new(pid: Pid, record: WorkerRecord) -> Self {
+    pub(super) fn new(pid: Pid, record: WorkerRecord, confined: Option<Box<Confined>>) -> Self {
         record.set_process(pid);
-        Self { leader: Leader(pid), record: Some(record), descendants: None, is_swept: false }
+        Self { leader: Leader(pid), record: Some(record), descendants: None, confined, is_swept: false }
     }
 
     /// Returns the id of the process and of its group.
@@ -77,13 +79,26 @@ impl Child {
     /// Kills every process of the group. Fails if wsd may not kill the process itself.
     pub(super) fn kill(&self) -> Result<(), Errno> {
         self.signal(Signal::KILL);
+        self.kill_cgroup();
         kill_process(self.leader.0, Signal::KILL)
     }
 
-    /// Kills the rest of the group of a process that has ended.
+    /// Kills the rest of the groups of a process that has ended.
     pub(super) fn sweep(&mut self) {
         let _ = kill_process_group(self.leader.0, Signal::KILL);
+        self.kill_cgroup();
         self.is_swept = true;
+    }
+
+    /// Returns the status of the process, which has ended, with the limit that ended it.
+    pub(super) fn explain(&self, status: Status) -> Status {
+        self.confined.as_ref().map_or(status, |confined| confined.explain(self.leader.0, status))
+    }
+
+    fn kill_cgroup(&self) {
+        if let Some(confined) = &self.confined {
+            confined.kill();
+        }
     }
 }
 

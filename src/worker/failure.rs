@@ -6,6 +6,7 @@ use rustix::io::Errno;
 
 use super::{
     advice,
+    confinement::Confinement,
     script_line::{LineFault, line_fault},
 };
 
@@ -37,7 +38,7 @@ impl LaunchError {
     }
 
     /// Returns advice for the user about the program at `path`, if there is any.
-    pub(crate) fn hint(&self, path: &Path) -> Option<String> {
+    pub(crate) fn hint(&self, path: &Path, confinement: Option<&Confinement>) -> Option<String> {
         if self.is(Errno::MFILE) || self.is(Errno::NFILE) {
             return Some("raise the limit of open files: ulimit -n".to_owned());
         }
@@ -47,8 +48,20 @@ impl LaunchError {
                 Some("raise the limit of pseudo-terminals: sysctl kernel.pty.max".to_owned())
             }
             Self::Terminal(_) => Some("check that /dev/ptmx and /dev/pts are there".to_owned()),
-            Self::Process(cause) => self.hint_for_process(cause, path),
+            Self::Process(cause) => confinement
+                .and_then(|confinement| self.hint_for_confined(path, confinement))
+                .or_else(|| self.hint_for_process(cause, path)),
         }
+    }
+
+    /// Returns advice for a program whose user or whose limits may be the cause.
+    fn hint_for_confined(&self, path: &Path, confinement: &Confinement) -> Option<String> {
+        if self.is(Errno::AGAIN) && confinement.limits.processes.is_some() {
+            return Some("raise `processes` of --limit: it counts all processes of the user".to_owned());
+        }
+        let account = confinement.account.as_ref().filter(|_| self.is(Errno::ACCESS) && line_fault(path).is_none())?;
+        let (file, user) = (path.display(), &account.name);
+        Some(format!("check owner and mode of {file} and of the folders above it: it runs as the user {user}"))
     }
 
     fn hint_for_process(&self, cause: &io::Error, path: &Path) -> Option<String> {
@@ -101,7 +114,7 @@ mod tests {
             let error = LaunchError::Terminal(errno.into());
 
             assert!(error.is_shortage(), "{error}");
-            assert!(error.hint(Path::new("/bin/cat")).is_some_and(|given| given.contains(hint)), "{error}");
+            assert!(error.hint(Path::new("/bin/cat"), None).is_some_and(|given| given.contains(hint)), "{error}");
             assert!(error.to_string().starts_with("cannot open a pseudo-terminal: "), "{error}");
         }
     }

@@ -25,6 +25,7 @@ use rustix::{
 use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{
+    cgroup,
     procfs::{ProcessIdentity, Stat, all, is_own, stat, unique_id},
     records,
     unique_id::UniqueId,
@@ -86,9 +87,11 @@ impl Drop for GuardProcess {
 fn copy() -> io::Result<UnixStream> {
     records::open()?;
     let (ours, theirs) = UnixStream::pair()?;
+    let wsd = getpid();
     if sys::copy_process(NAME)? {
         drop(ours);
         watch(theirs);
+        end_cgroups(wsd);
         sys::exit(0);
     }
     Ok(ours)
@@ -108,6 +111,17 @@ fn watch(mut socket: UnixStream) {
     sys::forget_code();
     while socket.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
     end_all(&records::read().unwrap_or_default());
+}
+
+/// Kills all in the control groups of this `wsd`, and removes the groups. A process that the kernel ends takes a moment.
+fn end_cgroups(wsd: Pid) {
+    let looks = GUARD_TIME_MAX.as_millis() / PAUSE.as_millis();
+    for _ in 0..looks {
+        if !cgroup::end_all_of(wsd) {
+            return;
+        }
+        sleep(PAUSE);
+    }
 }
 
 fn end_all(workers: &[(Option<Pid>, Option<UniqueId>)]) {

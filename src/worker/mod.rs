@@ -1,7 +1,10 @@
 //! A worker: the process behind a session or a room, with its input and its output.
 
+pub(crate) mod account;
 pub(crate) mod advice;
+pub(crate) mod cgroup;
 pub(crate) mod child;
+pub(crate) mod confinement;
 mod descendants;
 pub(crate) mod descriptors;
 pub(crate) mod environ;

@@ -5,10 +5,12 @@ use std::{
     io::Read,
     os::unix::fs::FileExt,
     sync::LazyLock,
+    time::Duration,
 };
 
 use rustix::{
     io::Errno,
+    param::clock_ticks_per_second,
     process::{Pid, Signal, getpid},
 };
 
@@ -45,6 +47,8 @@ pub(super) struct Stat {
     pub(super) parent: Option<Pid>,
     /// Its process group; `None` if that is outside of this container.
     pub(super) group: Option<Pid>,
+    /// The ticks of the clock that its threads have run, in user mode and in the kernel.
+    ticks: u64,
 }
 
 impl ProcessIdentity {
@@ -88,6 +92,12 @@ pub(super) fn stat(pid: Pid) -> Option<Stat> {
     parse_stat(pid, &buffer[..count])
 }
 
+/// Returns the time of a processor that a process has taken, also if it has ended and is not reaped.
+pub(super) fn processor_time(pid: Pid) -> Option<Duration> {
+    let ticks = stat(pid)?.ticks;
+    Some(Duration::from_millis(ticks * 1000 / clock_ticks_per_second().max(1)))
+}
+
 /// Parses the content of `/proc/PID/stat`.
 fn parse_stat(pid: Pid, text: &[u8]) -> Option<Stat> {
     // The name, in parentheses, may contain anything.
@@ -95,11 +105,13 @@ fn parse_stat(pid: Pid, text: &[u8]) -> Option<Stat> {
     let fields: Vec<&str> = fields.split(' ').collect();
     // A process that is about to vanish has the group -1, which is no id.
     let process = |index: usize| fields.get(index)?.parse().ok().filter(|raw| *raw > 0).and_then(Pid::from_raw);
+    let number = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
     Some(Stat {
         process: ProcessIdentity { pid, began: fields.get(19)?.parse().ok()? },
         is_zombie: matches!(fields[0], "Z" | "X"),
         parent: process(1),
         group: process(2),
+        ticks: number(11) + number(12),
     })
 }
 

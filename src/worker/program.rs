@@ -5,7 +5,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs, io,
     iter::once,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 use rustix::fs::{Access, access};
@@ -38,6 +38,14 @@ impl Program {
     /// Returns the program at `path`, which is absolute and free of links. wsd does not start it if that has changed.
     pub(crate) fn linkless(path: PathBuf, name: OsString, folder: Option<PathBuf>) -> Self {
         Self { path, args: Vec::new(), name: Some(name), folder, stdio: Stdio::default(), is_linkless: true }
+    }
+
+    /// Makes its path independent of the folder that it starts in; its name stays.
+    pub(crate) fn make_absolute(&mut self) {
+        if let Ok(path) = path::absolute(&self.path) {
+            let named = std::mem::replace(&mut self.path, path);
+            self.name.get_or_insert(named.into_os_string());
+        }
     }
 
     /// Fails if its path has a link where none may be.

@@ -8,7 +8,7 @@ use std::{
 use rustix::process::Pid;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{descendants::Descendants, orphans, records::WorkerRecord};
+use super::{cgroup::tree::remove_left, descendants::Descendants, orphans, records::WorkerRecord};
 use crate::limits::REAP_INTERVAL;
 
 /// The workers that wsd has stopped waiting for.
@@ -32,6 +32,7 @@ pub(crate) fn watch() -> impl Future<Output = Infallible> {
             looks.tick().await;
             orphans::living();
             orphans::reap_unlisted();
+            remove_left();
             LEFT.lock().unwrap_or_else(PoisonError::into_inner).retain(|(pid, record)| {
                 Descendants::of(*pid, record.id(), false).kill();
                 !orphans::reap(*pid)

@@ -1,13 +1,11 @@
 //! Starts programs, each in a process group of its own.
 
-#[cfg(not(target_os = "linux"))]
-use std::path::Path;
 #[cfg(target_os = "linux")]
 use std::{
     ffi::{CString, OsStr},
     os::unix::ffi::OsStrExt,
 };
-use std::{io, os::fd::OwnedFd};
+use std::{io, os::fd::OwnedFd, path::Path, sync::Arc};
 
 use rustix::process::Pid;
 use tokio::{
@@ -20,6 +18,7 @@ use super::descriptors::limit_before;
 use super::{
     Worker,
     child::Child,
+    confinement::Confinement,
     failure::LaunchError,
     program::Program,
     records::WorkerRecord,
@@ -29,18 +28,24 @@ use super::{
     unique_id::UniqueId,
     variable::Variable,
 };
-#[cfg(target_os = "linux")]
 use crate::sys;
 
 /// The turns of tasks that start a program on a thread of its own.
 static STARTS: Semaphore = Semaphore::const_new(STARTS_MAX);
 
+/// What a program may use; `None` is all that wsd may.
+pub(crate) type Confining = Option<Arc<Confinement>>;
+
 /// Starts `program` in a process group of its own, with the variables in `environment` and no others.
 ///
 /// Blocks for the 0.1 to 0.3 ms of starting a process.
-pub(crate) fn spawn(program: &Program, environment: Vec<Variable>) -> Result<Worker, LaunchError> {
+pub(crate) fn spawn(
+    program: &Program,
+    confining: &Confining,
+    environment: Vec<Variable>,
+) -> Result<Worker, LaunchError> {
     let (tell, told) = std::sync::mpsc::channel();
-    submit(program, environment, move |started| drop(tell.send(started)))?;
+    submit(program, confining, environment, move |started| drop(tell.send(started)))?;
     told.recv().unwrap_or_else(|_| Err(interrupted()))
 }
 
@@ -49,12 +54,13 @@ pub(crate) fn spawn(program: &Program, environment: Vec<Variable>) -> Result<Wor
 /// Holds `permit` until the worker has started, even if the caller drops this future. Returns it with the worker.
 pub(crate) async fn spawn_aside<P: Send + 'static>(
     program: &Program,
+    confining: &Confining,
     environment: Vec<Variable>,
     permit: P,
 ) -> Result<(Worker, P), LaunchError> {
     let turn = STARTS.acquire().await;
     let (tell, told) = oneshot::channel();
-    submit(program, environment, move |started| {
+    submit(program, confining, environment, move |started| {
         let _turn = turn;
         // Nobody hears it if the caller has gone: then this kills the worker.
         drop(tell.send(started.map(|worker| (worker, permit))));
@@ -65,13 +71,14 @@ pub(crate) async fn spawn_aside<P: Send + 'static>(
 /// Starts `program` on a thread of the starter, and hands the result to `then` on that thread.
 fn submit(
     program: &Program,
+    confining: &Confining,
     environment: Vec<Variable>,
     then: impl FnOnce(Result<Worker, LaunchError>) + Send + 'static,
 ) -> Result<(), LaunchError> {
-    let (program, runtime) = (program.clone(), Handle::current());
+    let (program, confining, runtime) = (program.clone(), confining.clone(), Handle::current());
     let job = move || {
         let _context = runtime.enter();
-        then(start(&program, environment));
+        then(start(&program, confining.as_deref(), environment));
     };
     Ok(starter::run(job)?)
 }
@@ -81,35 +88,58 @@ fn interrupted() -> LaunchError {
     io::Error::from(io::ErrorKind::Interrupted).into()
 }
 
-fn start(program: &Program, mut environment: Vec<Variable>) -> Result<Worker, LaunchError> {
+fn start(
+    program: &Program,
+    confinement: Option<&Confinement>,
+    mut environment: Vec<Variable>,
+) -> Result<Worker, LaunchError> {
     program.check_links()?;
     program.stdio.add_variables(&mut environment);
     let (Streams { input, output, stderr }, standard) = streams::open(program.stdio)?;
     // Before the process starts, so that the guard knows it even if wsd ends at this moment.
     let record = WorkerRecord::new(UniqueId::among(environment.iter().map(Variable::text)));
-    let child = Child::new(execute(program, environment, &standard)?, record);
+    let (bounds, confined) = confinement.map(Confinement::begin).transpose()?.unzip();
+    if let Some(confinement) = confinement {
+        confinement.hand_over(&standard)?;
+    }
+    let folder = confinement.and_then(|confinement| confinement.folder.as_deref()).or(program.folder.as_deref());
+    let pid = execute(program, environment, folder, bounds.as_ref(), &standard)?;
+    let child = Child::new(pid, record, confined.map(Box::new));
     Ok(Worker { child, input, output, stderr, silence: Silence::watch(program) })
 }
 
 #[cfg(target_os = "linux")]
-fn execute(program: &Program, environment: Vec<Variable>, standard: &[OwnedFd; 3]) -> io::Result<Pid> {
+fn execute(
+    program: &Program,
+    environment: Vec<Variable>,
+    folder: Option<&Path>,
+    bounds: Option<&sys::Bounds>,
+    standard: &[OwnedFd; 3],
+) -> io::Result<Pid> {
     let text = |text: &OsStr| CString::new(text.as_bytes());
     let args: Vec<_> = program.argv().map(text).collect::<Result<_, _>>()?;
     let environment: Vec<_> = environment.into_iter().map(Variable::into_text).collect::<Result<_, _>>()?;
-    let folder = program.folder.as_ref().map(|folder| text(folder.as_os_str())).transpose()?;
+    let folder = folder.map(|folder| text(folder.as_os_str())).transpose()?;
     sys::start(&sys::Image {
         path: &text(program.path.as_os_str())?,
         args: &args,
         environment: &environment,
         folder: folder.as_deref(),
         descriptors: limit_before(),
+        bounds,
         terminal: program.stdio.is_controlling().then_some(&standard[0]),
         standard,
     })
 }
 
 #[cfg(not(target_os = "linux"))]
-fn execute(program: &Program, environment: Vec<Variable>, standard: &[OwnedFd; 3]) -> io::Result<Pid> {
+fn execute(
+    program: &Program,
+    environment: Vec<Variable>,
+    folder: Option<&Path>,
+    _: Option<&sys::Bounds>,
+    standard: &[OwnedFd; 3],
+) -> io::Result<Pid> {
     use std::{os::unix::process::CommandExt as _, process::Command};
 
     let [stdin, stdout, stderr] = standard;
@@ -117,7 +147,7 @@ fn execute(program: &Program, environment: Vec<Variable>, standard: &[OwnedFd; 3
     let started = Command::new(&program.path)
         .arg0(argv.next().unwrap_or_default())
         .args(argv)
-        .current_dir(program.folder.as_deref().unwrap_or(Path::new(".")))
+        .current_dir(folder.unwrap_or(Path::new(".")))
         .env_clear()
         .envs(environment.iter().map(|variable| (variable.name(), variable.value())))
         .process_group(0)
@@ -154,7 +184,7 @@ mod tests {
         let program = Program::new(PathBuf::from("/bin/cat"), Vec::new());
         let given_back = loop {
             let (sender, given_back) = channel();
-            let start = pin!(spawn_aside(&program, Vec::new(), TracedPermit(sender)));
+            let start = pin!(spawn_aside(&program, &None, Vec::new(), TracedPermit(sender)));
             // A start may be done before this thread looks.
             if start.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
                 break given_back;

@@ -40,10 +40,11 @@ pub(crate) async fn stop(
 ) -> Status {
     let mut descendants = child.take_descendants();
     let status = end(child, &mut descendants, patience, connection, hang_up).await;
-    if status.is_some() {
+    let status = status.map(|status| {
         descendants.set_ended();
         child.sweep();
-    }
+        child.explain(status)
+    });
     if let (Some(refused), Some(_)) = (descendants.end().await, status) {
         outlives(connection, refused.as_raw_nonzero().get(), Some(Errno::PERM));
     }

@@ -79,7 +79,7 @@ fn every_example_is_known_here_and_every_script_can_be_executed() {
         .iter()
         .map(|(name, _)| *name)
         .chain(DEMOS)
-        .chain(["demos.toml", "proxied.toml", "README.md"])
+        .chain(["bounded.toml", "demos.toml", "proxied.toml", "README.md"])
         .collect();
     for entry in fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap()) {
         let name = entry.file_name().into_string().unwrap();
@@ -103,6 +103,18 @@ fn the_example_of_a_site_behind_a_proxy_runs() {
 
     assert_eq!(client.line(), "1");
     server.expect_log("peer=203.0.113.9 ");
+}
+
+#[test]
+fn a_bounded_program_has_its_folder_its_variables_and_its_end() {
+    let server = Server::serve(&["--config", path("bounded.toml").to_str().unwrap()]);
+    let (mut shell, mut greedy) = (server.connect("/shell"), server.connect("/greedy"));
+
+    shell.text("echo $PWD $GREETING; nice; ulimit -n");
+
+    assert_eq!([shell.line(), shell.line(), shell.line()], ["/tmp hello", "5", "64"]);
+    let close = greedy.close_at_last();
+    assert_eq!((close.code, close.reason.as_str()), (Some(4152), "cpu limit"));
 }
 
 #[test]

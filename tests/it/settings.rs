@@ -56,11 +56,11 @@ fn each_flag_is_a_key_of_the_file() {
     let keys: Vec<_> = flags().into_iter().filter(|flag| !LINE_ONLY.contains(&&**flag)).collect();
     assert!(keys.len() > 30, "{keys:?}");
     for key in keys {
-        // No flag has a table for a value, so only a key that is read is refused.
-        let refused = error(&format!("\n{key} = {{ x = 1 }}\n"), &[]);
+        // No flag has a list in a table for a value, so only a key that is read is refused.
+        let refused = error(&format!("\n{key} = {{ x = [] }}\n"), &[]);
         assert!(refused.starts_with(&format!("2: invalid value for `{key}`: expected ")), "{refused}");
 
-        let refused = error(&format!("{ROUTE}{key} = {{ x = 1 }}\n"), &[]);
+        let refused = error(&format!("{ROUTE}{key} = {{ x = [] }}\n"), &[]);
         let want = if SERVER_ONLY.contains(&&*key) {
             format!("4: cannot set `{key}` in a route: it is for the whole server")
         } else {
@@ -69,7 +69,10 @@ fn each_flag_is_a_key_of_the_file() {
         assert!(refused.starts_with(&want), "{refused}");
     }
     for key in LINE_ONLY.iter().filter(|key| **key != "route") {
-        assert!(error(&format!("{key} = {{ x = 1 }}\n"), &[]).starts_with(&format!("1: unknown key `{key}`")), "{key}");
+        assert!(
+            error(&format!("{key} = {{ x = [] }}\n"), &[]).starts_with(&format!("1: unknown key `{key}`")),
+            "{key}"
+        );
     }
 }
 

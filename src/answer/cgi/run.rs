@@ -108,8 +108,8 @@ async fn talk_with(
             Ok(Talked::Redirect(target)) => Ok(HttpAnswer::LocalRedirect(target)),
             Err(failure) => {
                 let (code, cause) = failure.status_and_cause(status);
-                let (conn, status) = (connection.id, status.shell());
-                Event::ScriptFailed { conn, program: &file.display(), cause, status }.emit();
+                let (conn, status, limit) = (connection.id, status.shell(), status.limit());
+                Event::ScriptFailed { conn, program: &file.display(), cause, status, limit }.emit();
                 Err(code)
             }
         };

@@ -73,7 +73,7 @@ impl ThreadLog {
 /// Starts a program that prints `script`, and then sleeps.
 fn worker(script: &str) -> Worker {
     let args = ["-c".to_owned(), format!("{script}; exec sleep 1000")].map(Into::into).into();
-    spawn(&Program::new("/bin/sh".into(), args), Vec::new()).expect("a shell")
+    spawn(&Program::new("/bin/sh".into(), args), &None, Vec::new()).expect("a shell")
 }
 
 /// Returns a process that runs `script`, with a framing that can be broken.
