@@ -30,7 +30,7 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 45] = [
+    let table: [(&str, &[String], &[String]); 38] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("the columns or rows of a terminal", &[WINDOW_MAX.to_string()], &[]),
@@ -51,8 +51,8 @@ fn the_documented_limits_are_these() {
             &[bytes(UNACKNOWLEDGED_BYTES_MAX), number(UNACKNOWLEDGED_MESSAGES_MAX)],
             &[],
         ),
-        ("sessions that have ended, whose clients are away, with `--resume`", &[number(ENDED_SESSIONS_MAX)], &[]),
         ("a session without its client, with `--resume`", &[], &[]),
+        ("sessions that have ended, whose clients are away, with `--resume`", &[number(ENDED_SESSIONS_MAX)], &[]),
         ("a session without its client, with `--http`", &[seconds(STREAM_KEEP_MIN)], &[]),
         ("a client of a room that reads nothing, with `--slow=wait`", &[seconds(SLOW_WAIT)], &[]),
         ("a shared program without clients", &[seconds(LINGER)], &[]),
@@ -85,22 +85,11 @@ fn the_documented_limits_are_these() {
             &[],
         ),
         ("names in a folder of `--dir` that the console's list looks at", &[number(CONSOLE_NAMES_MAX)], &[]),
-        ("a value in the log", &[number(LOG_FIELD_CHARS_MAX), bytes(STDERR_LINE_BYTES_MAX)], &[]),
-        ("lines of one event and level in the log", &[LOG_LINES_A_SECOND_MAX.to_string()], &[]),
-        (
-            "lines of refusals of one origin in the log",
-            &[LOG_REPEATS_MAX.to_string(), seconds(LOG_REPEATS_TIME)],
-            &["each minute".to_owned()],
-        ),
-        ("bytes that wait for a reader of the log", &[bytes(LOG_BYTES_MAX)], &[]),
-        ("a server's message to `wsd connect`", &[bytes(CONNECT_MESSAGE_BYTES_MAX)], &[]),
-        ("an attempt of `wsd connect`", &[seconds(CONNECT_TIME_MAX)], &[]),
-        ("the client's program after a close", &[seconds(CONNECT_PROGRAM_END)], &[seconds(CONNECT_PROGRAM_TERM)]),
     ];
 
     let rows = rows();
     let table: Vec<_> = table.into_iter().map(|(what, at, beyond)| (what, at.to_vec(), beyond.to_vec())).collect();
-    let table = [table, of_streams()].concat();
+    let table = [table, last_rows()].concat();
     let documented: Vec<_> = rows.iter().map(|row| row[0]).collect();
     assert_eq!(documented, table.iter().map(|(what, ..)| *what).collect::<Vec<_>>());
     for (row, (_, in_limit, in_beyond)) in rows.iter().zip(table) {
@@ -109,10 +98,20 @@ fn the_documented_limits_are_these() {
     }
 }
 
-/// Returns the rows of event streams and POST, which are the last ones.
-fn of_streams() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
+/// Returns the last rows: those of the log, of `wsd connect`, and of event streams and POST.
+fn last_rows() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
+    let value = vec![number(LOG_FIELD_CHARS_MAX), bytes(STDERR_LINE_BYTES_MAX)];
+    let repeats = vec![LOG_REPEATS_MAX.to_string(), seconds(LOG_REPEATS_TIME)];
+    let end = vec![seconds(CONNECT_PROGRAM_END)];
     let waiting = vec![seconds(INPUT_WAIT), INPUTS_WAITING_MAX.to_string()];
     vec![
+        ("a value in the log", value, vec![]),
+        ("lines of one event and level in the log", vec![LOG_LINES_A_SECOND_MAX.to_string()], vec![]),
+        ("lines of refusals of one origin in the log", repeats, vec!["each minute".to_owned()]),
+        ("bytes that wait for a reader of the log", vec![bytes(LOG_BYTES_MAX)], vec![]),
+        ("a server's message to `wsd connect`", vec![bytes(CONNECT_MESSAGE_BYTES_MAX)], vec![]),
+        ("an attempt of `wsd connect`", vec![seconds(CONNECT_TIME_MAX)], vec![]),
+        ("the client's program after a close", end, vec![seconds(CONNECT_PROGRAM_TERM)]),
         ("a silent event stream, with `--http`", vec![seconds(HEARTBEAT_INTERVAL)], vec![]),
         ("messages in a POST for a program that does not read", waiting, vec![]),
         ("the body of such a POST", vec![seconds(INPUT_STALL_MAX)], vec![]),
