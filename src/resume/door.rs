@@ -29,7 +29,7 @@ struct DoorsState {
     /// The doors, by the first bytes of their tokens.
     open: Mutex<HashMap<u64, Arc<Door>>>,
     /// The sessions that have ended.
-    ended: Ended,
+    ended: Ended<Door>,
     hasher: RandomState,
 }
 
@@ -209,7 +209,11 @@ impl OwnDoor {
 
     /// Counts the session among those that have ended and whose clients are away. Returns its number there.
     pub(super) fn begin_waiting(&self) -> u64 {
-        self.doors.0.ended.add(&self.door)
+        let (number, oldest) = self.doors.0.ended.add(&self.door);
+        if let Some(oldest) = oldest {
+            oldest.give_up();
+        }
+        number
     }
 
     /// Counts it no more. Returns whether the memory of those that have gone is worth giving back.
