@@ -22,14 +22,14 @@ const LINK_TRIES_MAX: usize = 16;
 
 /// The use of an opened file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum FileUse {
     /// To read it. The open does not wait for the other end of a FIFO.
     Read,
     /// To read its metadata and run it.
     Run,
 }
 
-impl Purpose {
+impl FileUse {
     fn flags(self) -> OFlags {
         let read = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         match self {
@@ -52,7 +52,7 @@ pub(super) struct Opened {
 
 /// Opens `path`, which is relative and has no `..`. Fails with `NotFound` if it, or the target of a link in it, lies outside
 /// of `root` or is hidden. May wait for a disk.
-pub(super) fn open(root: &Root, path: &Path, purpose: Purpose) -> io::Result<Opened> {
+pub(super) fn open(root: &Root, path: &Path, file_use: FileUse) -> io::Result<Opened> {
     let not_found = || io::Error::from(io::ErrorKind::NotFound);
     if has_hidden_name(path) {
         return Err(not_found());
@@ -65,7 +65,7 @@ pub(super) fn open(root: &Root, path: &Path, purpose: Purpose) -> io::Result<Ope
     for _ in 0..LINK_TRIES_MAX {
         let real_root = fs::canonicalize(root.path())?;
         let folder = openat(CWD, &real_root, folder_flags(), Mode::empty())?;
-        match open_linkless(&folder, path, purpose.flags()) {
+        match open_linkless(&folder, path, file_use.flags()) {
             Ok(file) => return Ok(Opened { file, path: join(&real_root, path) }),
             // A part of the path is a link or a file.
             Err(Errno::LOOP | Errno::NOTDIR) => {}
@@ -76,7 +76,7 @@ pub(super) fn open(root: &Root, path: &Path, purpose: Purpose) -> io::Result<Ope
         if leads_to_hidden_name(inner) {
             return Err(not_found());
         }
-        match open_linkless(&folder, inner, purpose.flags()) {
+        match open_linkless(&folder, inner, file_use.flags()) {
             Ok(file) => return Ok(Opened { file, path: join(&real_root, inner) }),
             // Somebody has replaced a part of the path meanwhile: try again.
             Err(Errno::LOOP | Errno::NOTDIR | Errno::NOENT) => {}
@@ -98,7 +98,7 @@ pub(super) fn open_cached(root: &Root, path: &Path) -> Option<io::Result<fs::Fil
         return Some(Err(io::ErrorKind::NotFound.into()));
     }
     let folder = openat2(CWD, root.path(), folder_flags(), Mode::empty(), ResolveFlags::CACHED).ok()?;
-    match openat2(&folder, or_dot(path), Purpose::Read.flags(), Mode::empty(), LINKLESS | ResolveFlags::CACHED) {
+    match openat2(&folder, or_dot(path), FileUse::Read.flags(), Mode::empty(), LINKLESS | ResolveFlags::CACHED) {
         Ok(file) => Some(Ok(file.into())),
         Err(Errno::NOENT | Errno::NAMETOOLONG) => Some(Err(io::ErrorKind::NotFound.into())),
         // A link, not cached, no such call, or a rare error: `open` finds out.
@@ -209,10 +209,10 @@ mod tests {
             ("sub/way/file", false),
         ];
         for (path, want) in table {
-            for purpose in [Purpose::Read, Purpose::Run] {
-                let flags = purpose.flags();
+            for file_use in [FileUse::Read, FileUse::Run] {
+                let flags = file_use.flags();
                 let opened = [open_linkless(&folder, Path::new(path), flags), walk(&folder, Path::new(path), flags)];
-                assert_eq!(opened.map(|opened| opened.is_ok()), [want; 2], "{path} {purpose:?}");
+                assert_eq!(opened.map(|opened| opened.is_ok()), [want; 2], "{path} {file_use:?}");
             }
         }
     }

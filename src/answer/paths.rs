@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use tokio::task::spawn_blocking;
 
 use super::{
-    beneath::{self, Purpose},
+    beneath::{self, FileUse},
     routes::{Pattern, Routes},
     scripts::Scripts,
     site::Site,
@@ -112,7 +112,7 @@ fn programs(root: &Root) -> Vec<PathBuf> {
     let mut folders = vec![PathBuf::new()];
     let mut names_left = CONSOLE_NAMES_MAX;
     while let Some(folder) = folders.pop() {
-        let Ok(opened) = beneath::open(root, &folder, Purpose::Read) else { continue };
+        let Ok(opened) = beneath::open(root, &folder, FileUse::Read) else { continue };
         let Ok(entries) = fs::read_dir(opened.path) else { continue };
         for entry in entries.flatten().take(names_left) {
             names_left -= 1;
@@ -131,6 +131,6 @@ fn programs(root: &Root) -> Vec<PathBuf> {
 
 /// Whether a request for `path` starts a program: the file is not hidden, lies within `root`, and is executable.
 fn is_program(root: &Root, path: &Path) -> bool {
-    let metadata = beneath::open(root, path, Purpose::Run).and_then(|opened| opened.file.metadata());
+    let metadata = beneath::open(root, path, FileUse::Run).and_then(|opened| opened.file.metadata());
     metadata.is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }

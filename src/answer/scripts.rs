@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::beneath::{self, Purpose};
+use super::beneath::{self, FileUse};
 use crate::{
     http::path::{Root, is_clean},
     worker::{program::Program, stdio::Stdio},
@@ -79,7 +79,7 @@ pub(super) fn find_file(root: &Root, path: &[u8]) -> Option<FoundFile> {
     let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([path.len()]);
     for end in ends {
         let inner = Path::new(OsStr::from_bytes(&path[..end]));
-        let opened = beneath::open(root, inner, Purpose::Run).ok()?;
+        let opened = beneath::open(root, inner, FileUse::Run).ok()?;
         let metadata = opened.file.metadata().ok()?;
         if metadata.is_file() {
             return Some(FoundFile { file: opened.path, named: root.path().join(inner), taken: 1 + end });

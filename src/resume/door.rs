@@ -29,7 +29,7 @@ struct DoorsState {
     /// The doors, by the first bytes of their tokens.
     open: Mutex<HashMap<u64, Arc<Door>>>,
     /// The sessions that have ended.
-    ended: Ended,
+    ended: Ended<Door>,
     hasher: RandomState,
 }
 
@@ -51,7 +51,8 @@ pub(super) struct Door {
     sent: AtomicU64,
     /// The clients that have passed and have not arrived.
     claims: AtomicUsize,
-    arrivals: Mutex<Vec<Arrival>>,
+    /// The clients that have returned and that the session has not taken; `None` once it is over.
+    arrivals: Mutex<Option<Vec<Arrival>>>,
     session: AtomicWaker,
 }
 
@@ -107,7 +108,7 @@ impl Doors {
             acked: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             claims: AtomicUsize::new(0),
-            arrivals: Mutex::default(),
+            arrivals: Mutex::new(Some(Vec::new())),
             session: AtomicWaker::new(),
         });
         lock(&self.0.open).insert(door.token.key(), Arc::clone(&door));
@@ -166,7 +167,9 @@ impl Claim {
     /// Hands the client's connection to the session.
     pub(crate) fn deliver(self, entrance: Entrance, connection: Connection) {
         let arrival = Arrival { got: self.got, entrance, connection };
-        lock(&self.door.arrivals).push(arrival);
+        if let Some(arrivals) = &mut *lock(&self.door.arrivals) {
+            arrivals.push(arrival);
+        }
     }
 }
 
@@ -206,7 +209,11 @@ impl OwnDoor {
 
     /// Counts the session among those that have ended and whose clients are away. Returns its number there.
     pub(super) fn begin_waiting(&self) -> u64 {
-        self.doors.0.ended.add(&self.door)
+        let (number, oldest) = self.doors.0.ended.add(&self.door);
+        if let Some(oldest) = oldest {
+            oldest.give_up();
+        }
+        number
     }
 
     /// Counts it no more. Returns whether the memory of those that have gone is worth giving back.
@@ -219,17 +226,23 @@ impl OwnDoor {
         self.door.is_given_up.load(Ordering::Relaxed)
     }
 
+    /// Lets news of the client wake the task of `cx`.
+    pub(super) fn register(&self, cx: &mut Context<'_>) {
+        self.door.session.register(cx.waker());
+    }
+
     /// Returns the connections over which the client has returned; the last one is the newest.
     pub(super) fn arrivals(&self, cx: &mut Context<'_>) -> Vec<Arrival> {
-        self.door.session.register(cx.waker());
-        mem::take(&mut *lock(&self.door.arrivals))
+        self.register(cx);
+        lock(&self.door.arrivals).as_mut().map(mem::take).unwrap_or_default()
     }
 
     /// Closes the door, unless a client is about to come. Returns whether it is closed.
     pub(super) fn close(&self) -> bool {
         let mut open = lock(&self.doors.0.open);
         // Under the lock: no client gets a claim meanwhile.
-        let is_closed = self.door.claims.load(Ordering::Relaxed) == 0 && lock(&self.door.arrivals).is_empty();
+        let is_closed = self.door.claims.load(Ordering::Relaxed) == 0
+            && lock(&self.door.arrivals).as_ref().is_none_or(Vec::is_empty);
         if is_closed {
             open.remove(&self.door.token.key());
         }
@@ -251,6 +264,8 @@ impl OwnDoor {
 impl Drop for OwnDoor {
     fn drop(&mut self) {
         self.shut();
+        // A POST under way may hold the door for long: the clients must not wait.
+        *lock(&self.door.arrivals) = None;
     }
 }
 

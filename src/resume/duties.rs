@@ -22,7 +22,7 @@ impl Client for Resumable {
     fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
         let polled = match self.give_ahead(on) {
             Poll::Ready(polled) => polled,
-            Poll::Pending => match self.read_mail(on) {
+            Poll::Pending => match self.poll_mail(cx, on) {
                 Poll::Ready(polled) => return Poll::Ready(polled),
                 Poll::Pending => ready!(self.poll_link(cx, |inbound, kind, payload| {
                     inbound.count(payload.len());

@@ -12,7 +12,13 @@ use crate::{client::Departure, close::Close, message::Kind};
 
 impl Resumable {
     /// Takes the next letter, and hands its messages to `on`. Ready if there was one, or if the client has left.
-    pub(super) fn read_mail(&mut self, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
+    pub(super) fn poll_mail(
+        &mut self,
+        cx: &mut Context<'_>,
+        on: &mut impl FnMut(Kind, &[u8]) -> bool,
+    ) -> Poll<Option<Departure>> {
+        // First: a letter that comes after the look wakes the session.
+        self.door.register(cx);
         if let Some((letter, tell)) = self.door.mailbox().next() {
             self.read_letter(&letter, tell, on);
             return Poll::Ready(None);

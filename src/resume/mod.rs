@@ -21,6 +21,7 @@ mod mail;
 pub(crate) mod mailbox;
 pub(crate) mod offer;
 pub(crate) mod postbox;
+mod reading;
 mod ring;
 mod telling;
 mod token;

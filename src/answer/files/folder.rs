@@ -19,7 +19,7 @@ use tokio::{
 use tower_http::services::fs::{Backend, File as BackendFile};
 
 use super::super::{
-    beneath::{self, Purpose},
+    beneath::{self, FileUse},
     sources::Sources,
 };
 use crate::{http::path::Root, limits::FILE_READ_BYTES};
@@ -49,7 +49,7 @@ impl Folder {
             return opened.and_then(|file| self.check(file));
         }
         spawn_blocking(move || {
-            let opened = beneath::open(&self.root, &path, Purpose::Read)?;
+            let opened = beneath::open(&self.root, &path, FileUse::Read)?;
             if self.sources.folder_of(&opened.path).is_some() {
                 return Err(io::ErrorKind::NotFound.into());
             }
