@@ -42,6 +42,8 @@ pub(crate) enum Job<'j> {
     Framed(Framing, &'j [&'j str]),
     /// Likewise, behind a terminal on its standard output.
     Unbuffered(&'j [&'j str]),
+    /// A program that talks in lines, with clients that may return.
+    Resumable(&'j [&'j str]),
     /// A program that talks in bytes.
     Bytes(&'j [&'j str]),
     /// A program that talks in lines, one for all clients; it waits for the slowest of them.
@@ -120,6 +122,7 @@ impl Contender {
             Job::Lines(program) => command.args(program),
             Job::Framed(framing, program) => command.arg(format!("--framing={}", framing.name())).args(program),
             Job::Unbuffered(program) => command.arg("--unbuffer").args(program),
+            Job::Resumable(program) => command.arg("--resume=60").args(program),
             Job::Bytes(program) => command.arg("--binary").args(program),
             Job::Shared(program) => command.args(["--shared", "--slow=wait"]).args(program),
             Job::Files(folder) => command.arg(format!("--staticdir={}", folder.display())),
