@@ -62,6 +62,11 @@ impl Ring {
     /// Adds a piece of a message. A message over 1 MiB becomes several, as in rooms.
     pub(super) fn append(&mut self, piece: Piece<'_>) {
         let draft = self.own();
+        if piece.first && piece.last && piece.payload.len() <= ROOM_MESSAGE_BYTES_MAX {
+            draft.push(piece.kind, piece.payload);
+            self.bytes += piece.payload.len() + MESSAGE_BYTES;
+            return;
+        }
         let unfinished = draft.unfinished();
         let mut complete = 0;
         if !unfinished.is_empty() && unfinished.len() + piece.payload.len() > ROOM_MESSAGE_BYTES_MAX {
@@ -87,15 +92,17 @@ impl Ring {
 
     /// Returns the chunk for the next bytes.
     fn own(&mut self) -> &mut Draft {
-        let has_room = match self.chunks.back_mut() {
+        let next = match self.chunks.back_mut() {
             Some(Chunk::Own(draft)) if draft.len() >= CHUNK_BYTES && draft.unfinished().is_empty() => {
                 draft.shrink();
-                false
+                // A flood goes on as it was.
+                Some(draft.another())
             }
-            last => matches!(last, Some(Chunk::Own(_))),
+            Some(Chunk::Own(_)) => None,
+            _ => Some(Draft::default()),
         };
-        if !has_room {
-            self.chunks.push_back(Chunk::Own(Draft::default()));
+        if let Some(draft) = next {
+            self.chunks.push_back(Chunk::Own(draft));
         }
         match self.chunks.back_mut() {
             Some(Chunk::Own(draft)) => draft,
@@ -129,11 +136,17 @@ impl Ring {
                     self.sent += count as u64;
                 }
                 _ => {
-                    let (kind, payload) = chunk.get(at);
-                    fed += payload.len() + MESSAGE_BYTES;
-                    message(client, kind, payload);
-                    self.cursor.1 += 1;
-                    self.sent += 1;
+                    let mut messages = chunk.messages_from(at);
+                    let mut more = 0;
+                    while fed < bytes_max
+                        && let Some((kind, payload)) = messages.next()
+                    {
+                        fed += payload.len() + MESSAGE_BYTES;
+                        more += 1;
+                        message(client, kind, payload);
+                    }
+                    self.cursor.1 += more;
+                    self.sent += more as u64;
                 }
             }
         }
@@ -147,7 +160,7 @@ impl Ring {
         }
         self.acked = count;
         while self.dropped < count {
-            self.pop();
+            self.pop(usize::try_from(count - self.dropped).unwrap_or(usize::MAX));
         }
         Some(())
     }
@@ -164,16 +177,17 @@ impl Ring {
     /// Forgets the oldest messages until at most `bytes_max` are left, or one chunk.
     pub(super) fn trim(&mut self, bytes_max: usize) {
         while self.bytes > bytes_max && self.chunks.len() > 1 {
-            self.pop();
+            self.pop(1);
         }
     }
 
-    /// Forgets the oldest message.
-    fn pop(&mut self) {
+    /// Forgets the oldest messages, at most `count` and those of one chunk.
+    fn pop(&mut self, count: usize) {
         let chunk = &self.chunks[0];
-        let mut bytes = chunk.len_at(self.gone) + MESSAGE_BYTES;
-        self.dropped += 1;
-        self.gone += 1;
+        let count = count.min(chunk.count() - self.gone);
+        let mut bytes = chunk.len_of(self.gone, count) + count * MESSAGE_BYTES;
+        self.dropped += count as u64;
+        self.gone += count;
         let is_shared = matches!(chunk, Chunk::Shared(_));
         let is_empty = self.gone == chunk.count() && (is_shared || chunk.unfinished().is_empty());
         if self.cursor.0 == 0 {
