@@ -52,7 +52,8 @@ const SCRIPT: &str = "
         window.log = [];
         window.reports = [];
         window.start = (url) => {
-            window.socket = new WsdSocket(url, [], { resume: true });
+            window.asked = 0;
+            window.socket = new WsdSocket(url, [], { resume: true, retry: () => { asked += 1; return false; } });
             socket.onopen = () => log.push('open');
             socket.onmessage = ({ data }) => log.push(data);
             socket.onresume = ({ detail }) => reports.push(detail);
@@ -201,4 +202,20 @@ fn a_device_that_has_a_network_again_asks_and_returns_after_5_seconds_without_an
 
     bench.expect_return_after(5_000);
     assert_eq!(bench.pings(), 1);
+}
+
+#[test]
+fn retry_is_asked_only_once_the_server_no_longer_keeps_the_session() {
+    let Some(mut bench) = Bench::start() else { return };
+    bench.cable.refuse(true);
+    bench.cable.cut();
+    bench.browser.expect("socket.state.name !== 'open'");
+    let kept_until = bench.browser.evaluate("socket.state.keptUntil - Date.now()");
+    assert_eq!(kept_until, 60_000);
+
+    assert_ne!(bench.advance(60_000), "closed");
+    assert_eq!(bench.browser.evaluate("asked"), 0);
+
+    assert_eq!(bench.advance(60_000), "closed");
+    assert_eq!(bench.browser.evaluate("asked"), 1);
 }
