@@ -56,32 +56,6 @@ impl Draft {
         result
     }
 
-    /// Adds bytes to the unfinished message at the end.
-    pub(crate) fn extend(&mut self, payload: &[u8]) {
-        self.payloads.extend_from_slice(payload);
-    }
-
-    /// Ends the unfinished message, except its last `rest` bytes: they begin the next one.
-    pub(crate) fn finish(&mut self, kind: Kind, rest: usize) {
-        self.ends.push((kind, self.payloads.len() - rest));
-    }
-
-    /// Returns the unfinished message at the end.
-    pub(crate) fn unfinished(&self) -> &[u8] {
-        &self.payloads[self.ends.last().map_or(0, |(_, end)| *end)..]
-    }
-
-    /// Returns an empty list with room for as much as this one has.
-    pub(crate) fn another(&self) -> Self {
-        Self { payloads: Vec::with_capacity(self.payloads.len()), ends: Vec::with_capacity(self.ends.len()) }
-    }
-
-    /// Gives back the memory that it does not use.
-    pub(crate) fn shrink(&mut self) {
-        self.payloads.shrink_to_fit();
-        self.ends.shrink_to_fit();
-    }
-
     /// Whether there is no message.
     pub(crate) fn is_empty(&self) -> bool {
         self.ends.is_empty()

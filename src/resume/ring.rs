@@ -1,16 +1,17 @@
 //! The messages that a client may not have: those that it has not acknowledged, and those that wsd has not sent.
 
-use std::{collections::VecDeque, ops::Deref, sync::Arc};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use super::control;
 use crate::{
     client::Client,
     limits::ROOM_MESSAGE_BYTES_MAX,
-    message::{Batch, Draft, Kind, Piece},
+    message::{Batch, Kind, Piece},
+    socket::{self, Socket},
 };
 
 /// Bytes that each message costs beside its own: the note of its end.
-const MESSAGE_BYTES: usize = 16;
+const MESSAGE_BYTES: usize = size_of::<usize>();
 
 /// Bytes that a batch costs beside its messages.
 const BATCH_BYTES: usize = 256;
@@ -22,6 +23,8 @@ const CHUNK_BYTES: usize = 16 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     chunks: VecDeque<Chunk>,
+    /// The beginning of a message whose rest is still to come.
+    unfinished: Vec<u8>,
     /// The number of messages at the front of the first chunk that are gone.
     gone: usize,
     /// The place of the next message to send: a chunk, and a message in it.
@@ -41,45 +44,76 @@ pub(super) struct Ring {
 /// Messages that are freed together.
 #[derive(Debug)]
 enum Chunk {
-    /// Messages of this client only. The last one may be unfinished.
-    Own(Draft),
+    /// Messages of this client only.
+    Own(Frames),
     /// Messages that it shares with other clients.
     Shared(Arc<Batch>),
 }
 
-impl Deref for Chunk {
-    type Target = Draft;
+/// Messages as the frames that the client gets: a flood is sent with one copy for many messages.
+#[derive(Debug, Default)]
+struct Frames {
+    bytes: Vec<u8>,
+    /// The end of each message in `bytes`.
+    ends: Vec<usize>,
+}
 
-    fn deref(&self) -> &Draft {
+impl Frames {
+    /// Returns an empty list with room for as much as this one has.
+    fn another(&self) -> Self {
+        Self { bytes: Vec::with_capacity(self.bytes.len()), ends: Vec::with_capacity(self.ends.len()) }
+    }
+
+    /// Returns the place of the message at `index`.
+    fn start(&self, index: usize) -> usize {
+        index.checked_sub(1).map_or(0, |last| self.ends[last])
+    }
+}
+
+impl Chunk {
+    fn count(&self) -> usize {
         match self {
-            Self::Own(draft) => draft,
-            Self::Shared(batch) => batch,
+            Self::Own(frames) => frames.ends.len(),
+            Self::Shared(batch) => batch.count(),
         }
+    }
+
+    /// Returns the bytes of `count` messages from `index` on, with their notes.
+    fn bytes_of(&self, index: usize, count: usize) -> usize {
+        let bytes = match self {
+            Self::Own(frames) => frames.start(index + count) - frames.start(index),
+            Self::Shared(batch) => batch.len_of(index, count),
+        };
+        bytes + count * MESSAGE_BYTES
     }
 }
 
 impl Ring {
     /// Adds a piece of a message. A message over 1 MiB becomes several, as in rooms.
     pub(super) fn append(&mut self, piece: Piece<'_>) {
-        let draft = self.own();
-        if piece.first && piece.last && piece.payload.len() <= ROOM_MESSAGE_BYTES_MAX {
-            draft.push(piece.kind, piece.payload);
-            self.bytes += piece.payload.len() + MESSAGE_BYTES;
-            return;
+        if piece.last && self.unfinished.is_empty() {
+            return self.push(piece.kind, piece.payload);
         }
-        let unfinished = draft.unfinished();
-        let mut complete = 0;
-        if !unfinished.is_empty() && unfinished.len() + piece.payload.len() > ROOM_MESSAGE_BYTES_MAX {
-            let rest = if piece.kind == Kind::Text { split_character(unfinished) } else { 0 };
-            complete += unfinished.len() - rest + MESSAGE_BYTES;
-            draft.finish(piece.kind, rest);
+        if !self.unfinished.is_empty() && self.unfinished.len() + piece.payload.len() > ROOM_MESSAGE_BYTES_MAX {
+            let rest = if piece.kind == Kind::Text { split_character(&self.unfinished) } else { 0 };
+            let rest = self.unfinished.split_off(self.unfinished.len() - rest);
+            let whole = mem::replace(&mut self.unfinished, rest);
+            self.push(piece.kind, &whole);
         }
-        draft.extend(piece.payload);
+        self.unfinished.extend_from_slice(piece.payload);
         if piece.last {
-            complete += draft.unfinished().len() + MESSAGE_BYTES;
-            draft.finish(piece.kind, 0);
+            let whole = mem::take(&mut self.unfinished);
+            self.push(piece.kind, &whole);
         }
-        self.bytes += complete;
+    }
+
+    /// Adds a message.
+    fn push(&mut self, kind: Kind, payload: &[u8]) {
+        let frames = self.own();
+        let before = frames.bytes.len();
+        encode(kind, payload, &mut frames.bytes);
+        frames.ends.push(frames.bytes.len());
+        self.bytes += frames.bytes.len() - before + MESSAGE_BYTES;
     }
 
     /// Adds messages that it shares with other clients.
@@ -90,28 +124,29 @@ impl Ring {
         self.chunks.push_back(Chunk::Shared(Arc::clone(batch)));
     }
 
-    /// Returns the chunk for the next bytes.
-    fn own(&mut self) -> &mut Draft {
+    /// Returns the chunk for the next message.
+    fn own(&mut self) -> &mut Frames {
         let next = match self.chunks.back_mut() {
-            Some(Chunk::Own(draft)) if draft.len() >= CHUNK_BYTES && draft.unfinished().is_empty() => {
-                draft.shrink();
+            Some(Chunk::Own(frames)) if frames.bytes.len() >= CHUNK_BYTES => {
+                frames.bytes.shrink_to_fit();
+                frames.ends.shrink_to_fit();
                 // A flood goes on as it was.
-                Some(draft.another())
+                Some(frames.another())
             }
             Some(Chunk::Own(_)) => None,
-            _ => Some(Draft::default()),
+            _ => Some(Frames::default()),
         };
-        if let Some(draft) = next {
-            self.chunks.push_back(Chunk::Own(draft));
+        if let Some(frames) = next {
+            self.chunks.push_back(Chunk::Own(frames));
         }
         match self.chunks.back_mut() {
-            Some(Chunk::Own(draft)) => draft,
+            Some(Chunk::Own(frames)) => frames,
             _ => unreachable!("one was put there"),
         }
     }
 
     /// Sends messages to a client, up to `bytes_max` and one more. Returns whether there were any.
-    pub(super) fn feed(&mut self, client: &mut impl Client, bytes_max: usize) -> bool {
+    pub(super) fn feed(&mut self, client: &mut Socket, bytes_max: usize) -> bool {
         if self.sent < self.dropped {
             text(client, control::gap(self.dropped - self.sent).as_bytes());
             self.sent = self.dropped;
@@ -122,33 +157,37 @@ impl Ring {
             && let Some(chunk) = self.chunks.get(self.cursor.0)
         {
             let (at, count) = (self.cursor.1, chunk.count());
-            match chunk {
-                _ if at == count => {
-                    if self.cursor.0 + 1 == self.chunks.len() {
-                        break;
-                    }
-                    self.cursor = (self.cursor.0 + 1, 0);
+            if at == count {
+                if self.cursor.0 + 1 == self.chunks.len() {
+                    break;
+                }
+                self.cursor = (self.cursor.0 + 1, 0);
+                continue;
+            }
+            let until = match chunk {
+                Chunk::Own(frames) => {
+                    let start = frames.start(at);
+                    let enough = start.saturating_add(bytes_max - fed);
+                    let until = count.min(frames.ends.partition_point(|end| *end < enough) + 1);
+                    client.append_frames(&frames.bytes[start..frames.start(until)]);
+                    until
                 }
                 Chunk::Shared(batch) if at == 0 && !batch.has_nul_text() => {
-                    fed += batch.len();
                     client.append_batch(batch);
-                    self.cursor.1 = count;
-                    self.sent += count as u64;
+                    count
                 }
-                _ => {
-                    let mut messages = chunk.messages_from(at);
-                    let mut more = 0;
-                    while fed < bytes_max
-                        && let Some((kind, payload)) = messages.next()
-                    {
-                        fed += payload.len() + MESSAGE_BYTES;
-                        more += 1;
-                        message(client, kind, payload);
+                Chunk::Shared(batch) => {
+                    let mut frames = Vec::new();
+                    for (kind, payload) in batch.messages_from(at) {
+                        encode(kind, payload, &mut frames);
                     }
-                    self.cursor.1 += more;
-                    self.sent += more as u64;
+                    client.append_frames(&frames);
+                    count
                 }
-            }
+            };
+            fed += chunk.bytes_of(at, until - at);
+            self.cursor.1 = until;
+            self.sent += (until - at) as u64;
         }
         self.sent > before
     }
@@ -171,7 +210,7 @@ impl Ring {
         self.acknowledge(got)?;
         self.sent = got;
         self.cursor = (0, self.gone);
-        Some(self.chunks.iter().map(|chunk| chunk.count()).sum::<usize>() - self.gone)
+        Some(self.chunks.iter().map(Chunk::count).sum::<usize>() - self.gone)
     }
 
     /// Forgets the oldest messages until at most `bytes_max` are left, or one chunk.
@@ -185,15 +224,14 @@ impl Ring {
     fn pop(&mut self, count: usize) {
         let chunk = &self.chunks[0];
         let count = count.min(chunk.count() - self.gone);
-        let mut bytes = chunk.len_of(self.gone, count) + count * MESSAGE_BYTES;
+        let mut bytes = chunk.bytes_of(self.gone, count);
         self.dropped += count as u64;
         self.gone += count;
         let is_shared = matches!(chunk, Chunk::Shared(_));
-        let is_empty = self.gone == chunk.count() && (is_shared || chunk.unfinished().is_empty());
         if self.cursor.0 == 0 {
             self.cursor.1 = self.cursor.1.max(self.gone);
         }
-        if is_empty {
+        if self.gone == chunk.count() {
             bytes += if is_shared { BATCH_BYTES } else { 0 };
             self.chunks.pop_front();
             self.gone = 0;
@@ -218,12 +256,8 @@ impl Ring {
 
     /// Returns the bytes that wait here: those of this client, and those that it shares with others.
     pub(super) fn held(&self) -> (usize, usize) {
-        let unfinished = match self.chunks.back() {
-            Some(Chunk::Own(draft)) => draft.unfinished().len(),
-            _ => 0,
-        };
         let places = self.chunks.capacity() * size_of::<Chunk>();
-        (self.bytes - self.shared_bytes + unfinished + places, self.shared_bytes)
+        (self.bytes - self.shared_bytes + self.unfinished.len() + places, self.shared_bytes)
     }
 }
 
@@ -239,13 +273,13 @@ fn split_character(text: &[u8]) -> usize {
     }
 }
 
-/// Appends a message of the application; a text that begins with U+0000 with one more in front.
-fn message(client: &mut impl Client, kind: Kind, payload: &[u8]) {
+/// Appends a message of the application as frames; a text that begins with U+0000 with one more in front.
+fn encode(kind: Kind, payload: &[u8], frames: &mut Vec<u8>) {
     let first = kind != Kind::Text || payload.first() != Some(&0);
     if !first {
-        client.append(Piece { kind, first: true, last: false, payload: b"\0" });
+        socket::encode(Piece { kind, first: true, last: false, payload: b"\0" }, frames);
     }
-    client.append(Piece { kind, first, last: true, payload });
+    socket::encode(Piece { kind, first, last: true, payload }, frames);
 }
 
 /// Appends a control message.
