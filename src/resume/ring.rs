@@ -59,9 +59,10 @@ struct Frames {
 }
 
 impl Frames {
-    /// Returns an empty list with room for as much as this one has.
+    /// Returns an empty list with room for as much as this one has, unless that is a long message.
     fn another(&self) -> Self {
-        Self { bytes: Vec::with_capacity(self.bytes.len()), ends: Vec::with_capacity(self.ends.len()) }
+        let bytes = Vec::with_capacity(self.bytes.len().min(2 * CHUNK_BYTES));
+        Self { bytes, ends: Vec::with_capacity(self.ends.len()) }
     }
 
     /// Returns the place of the message at `index`.
