@@ -56,27 +56,6 @@ impl Draft {
         result
     }
 
-    /// Adds bytes to the unfinished message at the end.
-    pub(crate) fn extend(&mut self, payload: &[u8]) {
-        self.payloads.extend_from_slice(payload);
-    }
-
-    /// Ends the unfinished message, except its last `rest` bytes: they begin the next one.
-    pub(crate) fn finish(&mut self, kind: Kind, rest: usize) {
-        self.ends.push((kind, self.payloads.len() - rest));
-    }
-
-    /// Returns the unfinished message at the end.
-    pub(crate) fn unfinished(&self) -> &[u8] {
-        &self.payloads[self.ends.last().map_or(0, |(_, end)| *end)..]
-    }
-
-    /// Gives back the memory that it does not use.
-    pub(crate) fn shrink(&mut self) {
-        self.payloads.shrink_to_fit();
-        self.ends.shrink_to_fit();
-    }
-
     /// Whether there is no message.
     pub(crate) fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -84,8 +63,13 @@ impl Draft {
 
     /// Returns the messages, in order.
     pub(crate) fn messages(&self) -> impl Iterator<Item = (Kind, &[u8])> {
-        let mut start = 0;
-        self.ends.iter().map(move |&(kind, end)| {
+        self.messages_from(0)
+    }
+
+    /// Returns the messages from `index` on, in order.
+    pub(crate) fn messages_from(&self, index: usize) -> impl Iterator<Item = (Kind, &[u8])> {
+        let mut start = self.start(index);
+        self.ends[index..].iter().map(move |&(kind, end)| {
             let payload = &self.payloads[start..end];
             start = end;
             (kind, payload)
@@ -112,15 +96,14 @@ impl Draft {
         self.ends.len()
     }
 
-    /// Returns the message at `index`.
-    pub(crate) fn get(&self, index: usize) -> (Kind, &[u8]) {
-        let (kind, end) = self.ends[index];
-        (kind, &self.payloads[end - self.len_at(index)..end])
+    /// Returns the bytes of `count` messages from `index` on.
+    pub(crate) fn len_of(&self, index: usize, count: usize) -> usize {
+        self.start(index + count) - self.start(index)
     }
 
-    /// Returns the bytes of the message at `index`.
-    pub(crate) fn len_at(&self, index: usize) -> usize {
-        self.ends[index].1 - if index == 0 { 0 } else { self.ends[index - 1].1 }
+    /// Returns the place of the message at `index` in `payloads`.
+    fn start(&self, index: usize) -> usize {
+        index.checked_sub(1).map_or(0, |last| self.ends[last].1)
     }
 
     /// Makes a batch of the messages, which counts against `budget` until the last owner drops it.

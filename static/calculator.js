@@ -4,6 +4,9 @@ import { follow } from './header.js';
 import { cell, createList } from './list.js';
 import { WsdSocket } from './wsd.js';
 
+/** Another tab has the session. */
+const TAKEN_OVER = 4409;
+
 const field = document.querySelector('#line');
 const submit = document.querySelector('#submit');
 const form = document.querySelector('#send');
@@ -14,15 +17,22 @@ const log = createList(document.querySelector('#log'), (item, { kind, text }) =>
   item.append(cell('text', text));
 });
 
-const socket = new WsdSocket('./calculator');
+/** The variables outlive a reload of the page, too. */
+const socket = new WsdSocket('./calculator', [], { resume: 'tab' });
 let sessions = 0;
 socket.onopen = () => {
   sessions += 1;
   if (sessions > 1) log.add({ kind: 'begin', text: 'a new bc, without the old variables' });
 };
 socket.onmessage = ({ data }) => log.add({ kind: kindOf(data), text: data });
+socket.onresume = ({ detail }) => {
+  if (detail.resumed && sessions === 0) log.add({ kind: 'begin', text: 'the same bc, with its variables' });
+  sessions ||= Number(detail.resumed);
+};
 socket.onclose = ({ code }) => { if (code === 1000) log.add({ kind: 'begin', text: 'bc has ended' }); };
-socket.onstate = () => {
+socket.onstate = ({ detail }) => {
+  document.querySelector('#elsewhere').hidden = detail.code !== TAKEN_OVER;
+  document.querySelector('#ended').hidden = detail.code === TAKEN_OVER;
   submit.ariaDisabled = `${socket.readyState !== WsdSocket.OPEN}`;
   showEnd(socket.readyState === WsdSocket.CLOSED);
 };

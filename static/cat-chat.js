@@ -17,7 +17,7 @@ let shown = [];
 /** The first lines of a session; `null` once they are shown. */
 let first = null;
 
-const socket = new WsdSocket('./cat-chat');
+const socket = new WsdSocket('./cat-chat', [], { resume: true });
 socket.onopen = () => {
   first = [];
   setTimeout(showFirst, shown.length > 0 ? REPEAT_MS : 0);

@@ -1,6 +1,6 @@
 // The chat page: shows what the room's program tells, and sends what is typed.
 
-import { follow } from './header.js';
+import { follow, leaveWithPage } from './header.js';
 import { cell, createList } from './list.js';
 import { parse } from './parse.js';
 import { WsdSocket } from './wsd.js';
@@ -165,10 +165,12 @@ function rename(event) {
   socket.send(`/nick ${nick.value}`);
 }
 
-const socket = new WsdSocket(address(stored()));
+const socket = new WsdSocket(address(stored()), [], { resume: true });
 socket.onopen = () => { isWelcome = false; };
+socket.onresume = ({ detail }) => { if (detail.resumed) talk.remove('.waits'); };
 socket.onmessage = receive;
 follow(socket);
+leaveWithPage(socket);
 document.querySelector('#send').addEventListener('submit', send);
 document.querySelector('#rename').addEventListener('submit', rename);
 nick.addEventListener('input', () => tellNick(''));

@@ -11,6 +11,7 @@ const WORDS = new Map([
   [1011, 'the server failed'],
   [1012, 'the server starts anew'],
   [1013, 'the server is busy, or this page was too slow'],
+  [4409, 'the session goes on in another tab'],
 ]);
 
 // Only signals whose number is the same on every system.

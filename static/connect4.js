@@ -1,6 +1,6 @@
 // The Connect Four page: draws the board as the game's program tells it, and sends the columns that are chosen.
 
-import { follow } from './header.js';
+import { follow, leaveWithPage } from './header.js';
 import { parse } from './parse.js';
 import { WsdSocket } from './wsd.js';
 
@@ -127,7 +127,9 @@ function describe(discs) {
 /** What has happened and who is next, in words. */
 function news() {
   const isPlaying = board?.phase === 'playing';
-  if (socket.readyState === WsdSocket.CONNECTING && isPlaying && seat.player > 0) return `Your seat ${SEAT}`;
+  if (socket.readyState === WsdSocket.CONNECTING && isPlaying && seat.player > 0) {
+    return socket.state.keptUntil ? 'The game waits for you.' : `Your seat ${SEAT}`;
+  }
   if (socket.readyState !== WsdSocket.OPEN) return '';
   if (board === null) return watched === null ? WAITING : '';
   const { phase, player, last, away } = board;
@@ -175,10 +177,12 @@ async function copy() {
 
 const query = new URLSearchParams(watched === null ? { token } : { watch: watched });
 /** After 4000 another page has the seat, and after 1000 nobody is to come back. */
-const socket = new WsdSocket(`./connect4?${query}`, [], { retry: ({ code }) => code !== 4000 && code !== 1000 });
+const retry = ({ code }) => code !== 4000 && code !== 1000;
+const socket = new WsdSocket(`./connect4?${query}`, [], { retry, resume: true });
 socket.onmessage = receive;
 socket.onstate = render;
 follow(socket);
+leaveWithPage(socket);
 render();
 place.again.addEventListener('click', () => socket.send('again'));
 place.copy.addEventListener('click', copy);

@@ -66,8 +66,8 @@ function renderLatest() {
 
 document.querySelector('#send').addEventListener('submit', send);
 
-/** One count is one session: another begins when the button is pressed, never by itself. */
-const socket = new WsdSocket('./counter', [], { retry: () => false });
+/** One count is one session, whatever happens to its connection: another begins when the button is pressed, never by itself. */
+const socket = new WsdSocket('./counter', [], { retry: () => false, resume: true });
 socket.binaryType = 'arraybuffer';
 socket.onopen = begin;
 socket.onmessage = ({ data }) => receive(data);

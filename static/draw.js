@@ -137,6 +137,12 @@ function begin() {
   settle();
 }
 
+/** The session goes on: what was kept here is on its way. */
+function goOn() {
+  underway += kept;
+  kept = 0;
+}
+
 /** After the last session nothing more comes back. */
 function end() {
   underway = 0;
@@ -239,8 +245,9 @@ offer(document.querySelector('#colours'), 'colour', COLOURS, '--colour');
 offer(document.querySelector('#widths'), 'width', WIDTHS, '--size');
 document.querySelector('#clear').addEventListener('click', () => post({ clear: true }));
 
-const socket = new WsdSocket('./draw');
+const socket = new WsdSocket('./draw', [], { resume: true });
 socket.onopen = begin;
+socket.onresume = ({ detail }) => detail.resumed && goOn();
 socket.onclose = end;
 socket.onmessage = receive;
 follow(socket);

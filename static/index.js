@@ -10,7 +10,7 @@ const find = (id) => document.getElementById(id);
 /** The pause between two counts. */
 const PAUSE_MS = 2_000;
 
-const counter = new WsdSocket('./counter', [], { retry: ({ code }) => code !== 1000 });
+const counter = new WsdSocket('./counter', [], { retry: ({ code }) => code !== 1000, resume: true });
 counter.onmessage = ({ data }) => {
   find('count').textContent = data.slice(0, 20);
   find('count-state').textContent = '';
@@ -33,7 +33,7 @@ const SAID_MAX = 3;
 let names = null;
 let said = [];
 
-const chat = new WsdSocket('./chat?watch');
+const chat = new WsdSocket('./chat?watch', [], { resume: true });
 chat.onopen = () => { names = null; };
 chat.onmessage = ({ data }) => {
   const message = parse(data);
@@ -67,7 +67,7 @@ function showChat() {
 
 // Redis: without redis-cli the demo has no card; without a server its page says how to start one.
 
-const redis = new WsdSocket('./keyvalue', [], { retry: () => false });
+const redis = new WsdSocket('./keyvalue', [], { retry: () => false, resume: true });
 redis.onmessage = ({ data }) => {
   const isMissing = data.startsWith('missing server');
   find('keyvalue').hidden = !isMissing && data !== 'ready';
@@ -77,5 +77,5 @@ redis.onmessage = ({ data }) => {
 
 // The language server: its program tells by its exit whether pylsp is installed.
 
-const probe = new WsdSocket('./lsp?probe', [], { retry: () => false });
+const probe = new WsdSocket('./lsp?probe', [], { retry: () => false, resume: true });
 probe.onclose = ({ code }) => { find('lsp').hidden = code !== 1000; };

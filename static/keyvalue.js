@@ -17,14 +17,15 @@ const missing = document.querySelector('#missing');
 /** Keys to be told of; each new session is asked again. */
 const subscribed = new Set();
 
-/** Whether the program has said that a Redis server answers. */
+/** Whether the program of this session has said that a Redis server answers. */
 let isReady = false;
 
-const socket = new WsdSocket('./keyvalue');
+const socket = new WsdSocket('./keyvalue', [], { resume: true });
 socket.onmessage = ({ data }) => {
   const [word, what, ...why] = data.split(' ');
   if (word === 'ready') {
-    showReady(true);
+    isReady = true;
+    showReady();
     missing.hidden = true;
     subscribed.forEach((name) => socket.send(`subscribe ${name}`));
   } else if (word === 'missing') {
@@ -33,13 +34,20 @@ socket.onmessage = ({ data }) => {
     log.add({ kind: word === 'error' ? 'bad' : '', text: data });
   }
 };
-socket.onstate = () => showReady(isReady && socket.readyState === WsdSocket.OPEN);
+socket.onopen = () => {
+  isReady = false;
+  showReady();
+};
+socket.onstate = showReady;
 follow(socket);
-showReady(false);
+showReady();
 
-function showReady(now) {
-  isReady = now;
-  verbs.forEach((verb) => { verb.ariaDisabled = `${!isReady}`; });
+function canAsk() {
+  return isReady && socket.readyState === WsdSocket.OPEN;
+}
+
+function showReady() {
+  verbs.forEach((verb) => { verb.ariaDisabled = `${!canAsk()}`; });
 }
 
 /** Says what is missing, redis-cli or a server, and how to get it. */
@@ -52,7 +60,7 @@ function showMissing(what, why) {
 
 document.querySelector('#send').addEventListener('submit', (event) => {
   event.preventDefault();
-  if (!isReady) return;
+  if (!canAsk()) return;
   const verb = event.submitter?.value ?? 'set';
   const line = verb === 'set' ? `set ${key.value} ${value.value}` : `${verb} ${key.value}`;
   if (verb === 'subscribe') subscribed.add(key.value);

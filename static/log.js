@@ -27,7 +27,7 @@ function row(item, line) {
   item.append(cell('text', line));
 }
 
-const socket = new WsdSocket('./log');
+const socket = new WsdSocket('./log', [], { resume: true });
 socket.onmessage = receive;
 socket.onopen = () => {
   lines.clear();

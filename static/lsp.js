@@ -26,7 +26,7 @@ let version = 0;
 let checked = 0;
 let pause;
 
-const socket = new WsdSocket('./lsp');
+const socket = new WsdSocket('./lsp', [], { resume: true });
 socket.onopen = () => {
   version = 0;
   send({ id: 'initialize', method: 'initialize', params: { processId: null, rootUri: null, capabilities: {} } });
@@ -40,6 +40,8 @@ socket.onstate = ({ detail }) => {
   if (detail.name !== 'open' && checked !== version) forget();
   if (detail.name !== 'connecting') document.querySelector('#missing').hidden = detail.code !== MISSING;
 };
+// The text may have changed while the page was away.
+socket.onresume = ({ detail }) => { if (detail.resumed && version > 0) change(); };
 follow(socket);
 
 function send(message) {

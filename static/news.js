@@ -49,7 +49,7 @@ function begin() {
   for (const list of [page, program]) list.add({ session: `session ${sessions}, ${time}` });
 }
 
-const socket = new WsdSocket('./news');
+const socket = new WsdSocket('./news', [], { resume: true });
 socket.onopen = begin;
 socket.onmessage = receive;
 socket.onstate = () => { submit.ariaDisabled = `${socket.readyState !== WsdSocket.OPEN}`; };

@@ -14,7 +14,7 @@ let lines = [];
 /** The names that a text may link to: the program shows no other file. */
 const listed = name === '' ? Promise.resolve([]) : new Promise((resolve) => {
   const names = [];
-  const socket = new WsdSocket('./source', [], { retry: () => false });
+  const socket = new WsdSocket('./source', [], { retry: () => false, resume: true });
   socket.onmessage = ({ data }) => names.push(data);
   socket.onclose = () => resolve(names);
 });
@@ -75,7 +75,7 @@ function linkTo(file, text) {
   return Object.assign(document.createElement('a'), { href, textContent: text });
 }
 
-const socket = new WsdSocket(`./source?${encodeURI(name)}`, [], { retry: () => false });
+const socket = new WsdSocket(`./source?${encodeURI(name)}`, [], { retry: () => false, resume: true });
 socket.onopen = () => { lines = []; };
 socket.onmessage = ({ data }) => lines.push(data);
 socket.onclose = show;

@@ -80,20 +80,31 @@ new ResizeObserver(resize).observe(screen);
 /** Ends by which the server was away: another session follows by itself. An ended program is for the visitor to start again. */
 const AWAY = [1001, 1006, 1012, 1013];
 
-const socket = new WsdSocket(address(), ['tty'], { retry: ({ code }) => AWAY.includes(code) });
+const socket = new WsdSocket(address(), ['tty'], { retry: ({ code }) => AWAY.includes(code), resume: true });
 socket.binaryType = 'arraybuffer';
 socket.onopen = begin;
+socket.onresume = ({ detail }) => detail.resumed && goOn();
 socket.onmessage = ({ data }) => receive(new Uint8Array(data));
 socket.onstate = () => showEnd(socket.state);
 follow(socket);
 
 let pending = 0; // bytes that xterm.js has not drawn
 let isPaused = false;
+let typed = []; // while the page was away
 
 function begin() {
   isPaused = false;
+  typed = [];
   terminal.write('\x1bc'); // a reset, once all of the session before is drawn
   socket.send(JSON.stringify({ AuthToken: '', ...size(terminal) }));
+}
+
+/** The session goes on: tells what has changed while the page was away. */
+function goOn() {
+  send(isPaused ? TO_PROGRAM.pause : TO_PROGRAM.resume);
+  send(TO_PROGRAM.size, JSON.stringify(size(terminal)));
+  typed.forEach((data) => send(TO_PROGRAM.input, data));
+  typed = [];
 }
 
 function receive(bytes) {
@@ -113,7 +124,7 @@ function pause(shall) {
   send(shall ? TO_PROGRAM.pause : TO_PROGRAM.resume);
 }
 
-/** Sends a text, or a string of bytes. Nothing is kept for a program that is not there yet. */
+/** Sends a text, or a string of bytes, if the program is there. */
 function send(kind, data = '', encode = (message) => message) {
   if (socket.readyState === WsdSocket.OPEN) socket.send(encode(kind + data));
 }
@@ -162,7 +173,9 @@ function holdControl(shall) {
 
 function type(data) {
   const isKey = isControl && /^[ @-_a-z]$/.test(data);
-  send(TO_PROGRAM.input, isKey ? String.fromCharCode(data.toUpperCase().charCodeAt(0) & 0x1f) : data);
+  const input = isKey ? String.fromCharCode(data.toUpperCase().charCodeAt(0) & 0x1f) : data;
+  if (socket.state.keptUntil) typed.push(input);
+  else send(TO_PROGRAM.input, input);
   if (isControl) holdControl(false);
 }
 

@@ -11,23 +11,28 @@ export interface End {
   readonly opened: boolean;
 }
 
+/** With `resume`: until when the server keeps a session that has lost its connection, as `Date.now()` counts. */
+export interface Kept {
+  readonly keptUntil?: number;
+}
+
 /** `waiting` and `offline` tell when the next try will be, in milliseconds as `Date.now()` counts them. */
 export type State =
-  | { readonly name: 'connecting' }
+  | ({ readonly name: 'connecting' } & Kept)
   | { readonly name: 'open' }
-  | ({ readonly name: 'waiting'; readonly retryAt: number } & End)
-  | ({ readonly name: 'offline'; readonly retryAt: number } & End)
+  | ({ readonly name: 'waiting'; readonly retryAt: number } & End & Kept)
+  | ({ readonly name: 'offline'; readonly retryAt: number } & End & Kept)
   | ({ readonly name: 'closed' } & End);
 
 export interface Options {
   /**
    * Whether another session shall follow this end. By default after 1001, 1006, 1011 to 1014 and 4000 to 4999; 1000,
-   * as other ends that would only come again, is final.
+   * as other ends that would only come again, is final. Not asked while the server keeps the session (`resume`).
    */
   retry?(end: End): boolean;
   /**
    * Whether a lost connection is followed by the same session, without a loss, if the server has `--resume`; with 'tab' also
-   * when the page is loaded again. By default false.
+   * when the page is loaded again. A page that is left ends its session, except with 'tab'. By default false.
    */
   resume?: boolean | 'tab';
   /**

@@ -77,8 +77,8 @@ export class WsdSocket extends EventTarget {
 
   /**
    * `retry` tells, from the `code`, the `reason` and more of an end, whether another session shall follow. With `resume` a
-   * lost connection is followed by the same session; with 'tab' also when the page is loaded again. With `fallback`, which
-   * has `resume`, sessions go over event streams where no WebSocket gets through.
+   * lost connection is followed by the same session, without a question to `retry`; with 'tab' also when the page is loaded
+   * again. With `fallback`, which has `resume`, sessions go over event streams where no WebSocket gets through.
    */
   constructor(url, protocols = [], { retry = mayPass, fallback = false, resume = fallback } = {}) {
     super();
@@ -157,6 +157,12 @@ export class WsdSocket extends EventTarget {
   /** Whether the session of this connection can be found again. */
   get #isResumable() { return this.#socket?.protocol.startsWith(RESUME) ?? false; }
 
+  /** Until when the server keeps a session that has lost its connection; empty without one. */
+  get #kept() {
+    const keptUntil = this.#session?.keptUntil ?? 0;
+    return keptUntil > Date.now() ? { keptUntil } : {};
+  }
+
   #keep(data) {
     const isBytes = data instanceof Blob || data instanceof ArrayBuffer || ArrayBuffer.isView(data);
     const kept = isBytes ? new Blob([data]) : String(data); // a copy: the caller may write over its buffer
@@ -195,7 +201,7 @@ export class WsdSocket extends EventTarget {
     this.#isLeaving = false;
     this.#openedAt = null;
     this.#isAnswered = false;
-    this.#enter({ name: 'connecting' }, () => {
+    this.#enter({ name: 'connecting', ...this.#kept }, () => {
       this.#after(this.#detour ? BLOCKED_MS : CONNECT_MAX_MS, () => this.#lose());
       this.#watch();
     });
@@ -313,10 +319,16 @@ export class WsdSocket extends EventTarget {
     this.#on(window, 'pagehide', () => this.#session.store());
   }
 
-  /** Without a network the connection is lost. A page that the browser only sets aside must not hold on to it. */
+  /**
+   * Without a network the connection is lost. A page that the browser only sets aside must not hold on to it. One that is
+   * left for good ends its session, unless the tab may load it again.
+   */
   #watch() {
     this.#on(window, 'offline', () => this.#isOffline() && this.#lose());
-    this.#on(window, 'pagehide', ({ persisted }) => persisted && this.#lose());
+    this.#on(window, 'pagehide', ({ persisted }) => {
+      if (persisted) this.#lose();
+      else if (this.#isResumable && !this.#session.isOfTab) this.#socket.close(1000);
+    });
     if (this.#isResumable) this.#watchSight();
   }
 
@@ -343,7 +355,7 @@ export class WsdSocket extends EventTarget {
     const wasResumable = this.#isResumable;
     this.#socket = null;
     if (this.#session) {
-      this.#session.pause();
+      this.#session.pause(code === 1001);
       // A Close frame has told the end of the session, unless the server only goes away.
       if (wasResumable && wasClean && code !== 1001 && code !== 1005) this.#forget();
       const mayBePlain = !this.#isAnswered && !this.#isLeaving && !this.#isOnDetour;
@@ -355,7 +367,8 @@ export class WsdSocket extends EventTarget {
         if (this.#isPlain) return this.#connect();
       }
     }
-    if (!this.#isLeaving && !(wasResumable && code === TAKEN_OVER) && this.#retry(end)) this.#wait(end);
+    const isOver = this.#isLeaving || (wasResumable && code === TAKEN_OVER);
+    if (!isOver && (this.#kept.keptUntil || this.#retry(end))) this.#wait(end);
     else this.#finish(end);
   }
 
@@ -373,10 +386,11 @@ export class WsdSocket extends EventTarget {
     const isOffline = this.#isOffline();
     const grown = Math.min(WAIT_MIN_MS * 2 ** this.#losses, WAIT_MAX_MS);
     const least = document.hidden || isOffline ? WAIT_MAX_MS : isBusy ? PATIENCE_MS : 0;
-    const isAwaited = this.#session?.token && this.#losses === 0 && !isOffline;
+    const isAwaited = this.#kept.keptUntil && this.#losses === 0 && !isOffline;
     const wait = isAwaited ? 0 : Math.max(grown, least) * (1 - Math.random() / 2);
     this.#losses += 1;
-    this.#enter({ name: isOffline ? 'offline' : 'waiting', ...end, retryAt: Date.now() + wait }, () => {
+    const name = isOffline ? 'offline' : 'waiting';
+    this.#enter({ name, ...end, ...this.#kept, retryAt: Date.now() + wait }, () => {
       this.#after(wait, () => this.#connect());
       this.#on(window, 'online', () => this.#connect());
       this.#on(document, 'visibilitychange', () => document.hidden || isBusy || this.#connect());
@@ -418,6 +432,7 @@ class Session {
   #due = { messages: 0, bytes: 0, timer: null };
   #keepMs = 0; // how long the server keeps the session
   #lostAt = null;
+  #isDoubtful = false; // whether the server, or a proxy, said that it goes away
 
   /** With a key the session is kept for when the page is loaded again. */
   constructor(key) {
@@ -434,6 +449,14 @@ class Session {
     return !this.token || Date.now() - this.#lostAt > this.#keepMs;
   }
 
+  /** Whether the session is kept for when the page is loaded again. */
+  get isOfTab() { return this.#key !== null; }
+
+  /** The time until which the server keeps the session; 0 if there is none, or none that is lost. */
+  get keptUntil() {
+    return this.token && this.#lostAt !== null && !this.#isDoubtful ? this.#lostAt + this.#keepMs : 0;
+  }
+
   /** The subprotocols of a handshake: with the wish to come back, and for a server that does not know it. */
   offers(protocols) {
     const own = protocols.length > 0 ? [...protocols.map((name) => `${RESUME}+${name}`), ...protocols] : [RESUME];
@@ -446,6 +469,7 @@ class Session {
     this.sent = 0;
     this.#keepMs = keep * 1000;
     this.#lostAt = null;
+    this.#isDoubtful = false;
     this.store();
   }
 
@@ -475,8 +499,9 @@ class Session {
     else due.timer ??= setTimeout(now, ACK_MS);
   }
 
-  /** The connection is lost. */
-  pause() {
+  /** The connection is lost. The session may be lost with it. */
+  pause(isDoubtful = false) {
+    this.#isDoubtful ||= isDoubtful;
     this.#settle();
     this.stopWaiting();
     this.#lostAt ??= Date.now();

@@ -15,7 +15,7 @@ use crate::count::{Check, Counter};
 use crate::result::Result;
 use crate::server::Server;
 use crate::settings::PATIENCE;
-use crate::text::{OPCODE_CLOSE, Talk, Wire, frame};
+use crate::text::{OPCODE_CLOSE, OPCODE_TEXT, Talk, Wire, frame};
 
 /// Bytes for one read where a flood is expected: what stays in a core's cache.
 pub(crate) const FLOOD: usize = 256 << 10;
@@ -36,7 +36,12 @@ pub(crate) struct Connection<'t> {
     head_bytes: Option<usize>,
     /// A Close frame has been sent.
     has_closed: bool,
+    /// Messages that were acknowledged, with [`Wire::Resumable`].
+    acknowledged: u64,
 }
+
+/// Messages after which a client acknowledges, as `wsd.js` does.
+const ACK_MESSAGES: u64 = 256;
 
 impl<'t> Connection<'t> {
     /// Connects and, but for [`Wire::Raw`], upgrades; `talk.text` is what is expected from then on.
@@ -48,17 +53,36 @@ impl<'t> Connection<'t> {
 
     /// Connects and asks for the upgrade, but does not wait for it: [`Connection::read_upgrade`] is owed.
     pub(crate) fn begin(server: &Server, talk: &'t Talk, check: Check, buffer_bytes: usize) -> Result<Self> {
+        let offer = if talk.wire == Wire::Resumable { "Sec-WebSocket-Protocol: wsd.resume.1\r\n" } else { "" };
+        Self::begin_with(server, talk, check, buffer_bytes, offer)
+    }
+
+    /// Connects to return to the session of a token, with `got` messages. Waits for the first message, and returns it, too.
+    pub(crate) fn resume(
+        server: &Server,
+        talk: &'t Talk,
+        check: Check,
+        token: &str,
+        got: u64,
+    ) -> Result<(Self, String)> {
+        let offer = format!("Sec-WebSocket-Protocol: wsd.resume.1, wsd.resume.1~{token}~{got}\r\n");
+        let mut connection = Self::begin_with(server, talk, check, CALM, &offer)?;
+        let greeting = connection.greeting()?;
+        Ok((connection, greeting))
+    }
+
+    fn begin_with(server: &Server, talk: &'t Talk, check: Check, buffer_bytes: usize, offer: &str) -> Result<Self> {
         let mut stream = TcpStream::connect(server.address())?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         if talk.wire != Wire::Raw {
-            stream.write_all(upgrade_request(server).as_bytes())?;
+            stream.write_all(upgrade_request(server, offer).as_bytes())?;
         }
         let counter = Counter::new(&talk.text, talk.wire, check);
         let head_bytes = (talk.wire != Wire::Raw).then_some(0);
         let buffer = vec![0; buffer_bytes];
-        Ok(Self { stream, wire: talk.wire, counter, buffer, head_bytes, has_closed: false })
+        Ok(Self { stream, wire: talk.wire, counter, buffer, head_bytes, has_closed: false, acknowledged: 0 })
     }
 
     /// Waits for the answer to the upgrade and checks it; messages right behind it are counted.
@@ -67,6 +91,18 @@ impl<'t> Connection<'t> {
             self.step()?;
         }
         Ok(())
+    }
+
+    /// Waits for the first message of a resumable session.
+    pub(crate) fn greeting(&mut self) -> Result<String> {
+        loop {
+            if let Some(control) = self.counter.control() {
+                return Ok(control);
+            }
+            if self.step()? {
+                return Err(self.early_end());
+            }
+        }
     }
 
     /// Reads once, whatever is due, and answers a Close frame; says whether the server has ended the connection.
@@ -124,9 +160,14 @@ impl<'t> Connection<'t> {
     /// Reads into a buffer that many connections share.
     pub(crate) fn receive_with(&mut self, buffer: &mut [u8]) -> Result<()> {
         match self.stream.read(buffer)? {
-            0 => Err(self.early_end()),
-            length => self.counter.take(&buffer[..length]),
+            0 => return Err(self.early_end()),
+            length => self.counter.take(&buffer[..length])?,
         }
+        if self.wire == Wire::Resumable && self.counter.total() - self.acknowledged >= ACK_MESSAGES {
+            self.acknowledged = self.counter.total();
+            self.send(&frame(OPCODE_TEXT, format!("\0{{\"ack\":{}}}", self.acknowledged).as_bytes()))?;
+        }
+        Ok(())
     }
 
     /// Reads for a crowd that gets the same messages: unless bytes are compared, the kernel only says how many there
@@ -204,7 +245,7 @@ impl<'t> Connection<'t> {
         self.has_closed = true;
         match self.wire {
             Wire::Raw => Ok(self.stream.shutdown(Shutdown::Write)?),
-            Wire::Text | Wire::Binary => self.send(&frame(OPCODE_CLOSE, &1000_u16.to_be_bytes())),
+            Wire::Text | Wire::Resumable | Wire::Binary => self.send(&frame(OPCODE_CLOSE, &1000_u16.to_be_bytes())),
         }
     }
 }
@@ -260,10 +301,10 @@ pub(crate) fn head_bytes(input: &[u8]) -> Option<usize> {
     input.windows(4).position(|window| window == b"\r\n\r\n").map(|start| start + 4)
 }
 
-fn upgrade_request(server: &Server) -> String {
+fn upgrade_request(server: &Server, offer: &str) -> String {
     format!(
         "GET / HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n",
+         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{offer}\r\n",
         server.address()
     )
 }

@@ -25,22 +25,66 @@ pub(crate) struct Counter<'t> {
     /// The beginning of a header that the last read cut in two.
     cut: Vec<u8>,
     closed: bool,
+    /// Messages before the last restart.
+    before: u64,
+    /// The last control message of [`Wire::Resumable`], and whether all of it is there.
+    control: Vec<u8>,
+    is_controlled: bool,
 }
 
 struct Frame {
     is_last: bool,
-    is_data: bool,
+    content: Content,
     bytes_left: u64,
+    /// Whether nothing of its payload has been looked at.
+    is_new: bool,
+}
+
+/// The meaning of a frame's payload.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// Of a message that is counted.
+    Message,
+    /// Of a control message of [`Wire::Resumable`].
+    Control,
+    /// Of a control frame.
+    Other,
 }
 
 impl<'t> Counter<'t> {
     pub(crate) fn new(text: &'t Text, wire: Wire, check: Check) -> Self {
-        Self { text, wire, check, bytes: 0, messages: 0, skimmed: 0, frame: None, cut: Vec::new(), closed: false }
+        Self {
+            text,
+            wire,
+            check,
+            bytes: 0,
+            messages: 0,
+            skimmed: 0,
+            frame: None,
+            cut: Vec::new(),
+            closed: false,
+            before: 0,
+            control: Vec::new(),
+            is_controlled: false,
+        }
     }
 
     /// Messages arrived whole since the start or the last [`Counter::restart`].
     pub(crate) fn messages(&self) -> u64 {
         self.messages
+    }
+
+    /// Messages arrived whole since the start.
+    pub(crate) fn total(&self) -> u64 {
+        self.before + self.messages
+    }
+
+    /// Takes the last control message, once all of it is there.
+    pub(crate) fn control(&mut self) -> Option<String> {
+        self.is_controlled.then(|| {
+            self.is_controlled = false;
+            String::from_utf8_lossy(&self.control).into_owned()
+        })
     }
 
     pub(crate) fn check(&self) -> Check {
@@ -54,6 +98,7 @@ impl<'t> Counter<'t> {
 
     /// Expects the text from its first message on again.
     pub(crate) fn restart(&mut self) {
+        self.before += self.messages;
         self.bytes = 0;
         self.messages = 0;
         self.skimmed = 0;
@@ -74,17 +119,29 @@ impl<'t> Counter<'t> {
         loop {
             if let Some(frame) = &mut self.frame {
                 let length = usize::try_from(frame.bytes_left).map_or(input.len(), |left| left.min(input.len()));
+                if frame.is_new && length > 0 {
+                    frame.is_new = false;
+                    if self.wire == Wire::Resumable && input[0] == 0 {
+                        frame.content = Content::Control;
+                        self.control.clear();
+                    }
+                }
                 frame.bytes_left -= length as u64;
-                let (is_data, is_last, is_whole) = (frame.is_data, frame.is_last, frame.bytes_left == 0);
-                if is_data {
-                    self.data(&input[..length])?;
+                let (content, is_last, is_whole) = (frame.content, frame.is_last, frame.bytes_left == 0);
+                match content {
+                    Content::Message => self.data(&input[..length])?,
+                    Content::Control => {
+                        self.control.extend(&input[..length]);
+                        self.is_controlled = is_whole;
+                    }
+                    Content::Other => {}
                 }
                 input = &input[length..];
                 if !is_whole {
                     return Ok(());
                 }
                 self.frame = None;
-                if is_data && is_last && self.wire == Wire::Text {
+                if content == Content::Message && is_last && matches!(self.wire, Wire::Text | Wire::Resumable) {
                     self.end_message()?;
                 }
             }
@@ -120,7 +177,7 @@ impl<'t> Counter<'t> {
             return Err(format!("wrong bytes in message {}", self.messages).into());
         }
         self.bytes += piece.len() as u64;
-        if self.wire != Wire::Text {
+        if matches!(self.wire, Wire::Binary | Wire::Raw) {
             self.messages = self.bytes / self.text.message_bytes() as u64;
         }
         Ok(())
@@ -160,5 +217,7 @@ fn parse_header(input: &[u8]) -> Result<Option<(Frame, u8, usize)>> {
         short => (u64::from(short), 2),
     };
     let opcode = first & 0x0f;
-    Ok(Some((Frame { is_last: first & 0x80 != 0, is_data: opcode < OPCODE_CLOSE, bytes_left }, opcode, length)))
+    let content = if opcode < OPCODE_CLOSE { Content::Message } else { Content::Other };
+    let frame = Frame { is_last: first & 0x80 != 0, content, bytes_left, is_new: true };
+    Ok(Some((frame, opcode, length)))
 }

@@ -16,22 +16,23 @@ use crate::worker;
 
 /// A worker floods lines; the client only counts.
 pub(crate) fn lines_out(settings: &Settings, contender: Contender) -> Result<Sample> {
-    out(settings, contender, &Text::lines(), Job::Lines(&settings.worker(worker::FLOOD)))
+    out(settings, contender, Wire::Text, &Text::lines(), Job::Lines(&settings.worker(worker::FLOOD)))
 }
 
 /// Like [`lines_out`], with a terminal as the worker's standard output.
 pub(crate) fn lines_out_unbuffered(settings: &Settings, contender: Contender) -> Result<Sample> {
-    out(settings, contender, &Text::lines(), Job::Unbuffered(&settings.worker(worker::FLOOD)))
+    out(settings, contender, Wire::Text, &Text::lines(), Job::Unbuffered(&settings.worker(worker::FLOOD)))
 }
 
 /// Like [`lines_out`], in a framing, with longer messages.
 pub(crate) fn framed_out(settings: &Settings, contender: Contender, framing: Framing) -> Result<Sample> {
     let name = worker::framed(worker::FLOOD, framing);
-    out(settings, contender, &Text::framed(), Job::Framed(framing, &settings.worker(&name)))
+    out(settings, contender, Wire::Text, &Text::framed(), Job::Framed(framing, &settings.worker(&name)))
 }
 
-fn out(settings: &Settings, contender: Contender, text: &Text, job: Job) -> Result<Sample> {
-    let talk = Talk::new(Wire::Text, text);
+/// Like [`lines_out`], over a wire.
+pub(crate) fn out(settings: &Settings, contender: Contender, wire: Wire, text: &Text, job: Job) -> Result<Sample> {
+    let talk = Talk::new(wire, text);
     let server = Server::start(contender, job, settings)?;
     let mut client = Connection::open(&server, &talk, settings.check, FLOOD)?;
 
@@ -55,26 +56,34 @@ fn ask(client: &mut Connection, count: u64) -> Result<u64> {
 /// A client floods messages; the worker counts their bytes and answers the last one.
 pub(crate) fn lines_in(settings: &Settings, contender: Contender) -> Result<Sample> {
     let job = Job::Lines(&settings.worker(sink_name(settings)));
-    into(settings, contender, &Text::lines(), Framing::Lines, job)
+    into(settings, contender, &Talk::new(Wire::Text, &Text::lines()), Framing::Lines, job)
 }
 
 /// Like [`lines_in`], in a framing, with longer messages.
 pub(crate) fn framed_in(settings: &Settings, contender: Contender, framing: Framing) -> Result<Sample> {
     let name = worker::framed(sink_name(settings), framing);
-    into(settings, contender, &Text::framed(), framing, Job::Framed(framing, &settings.worker(&name)))
+    let talk = Talk::new(Wire::Text, &Text::framed());
+    into(settings, contender, &talk, framing, Job::Framed(framing, &settings.worker(&name)))
 }
 
-fn sink_name(settings: &Settings) -> &'static str {
+/// The name of the worker of [`lines_in`].
+pub(crate) fn sink_name(settings: &Settings) -> &'static str {
     if settings.check == Check::Bytes { worker::SINK_CHECKED } else { worker::SINK }
 }
 
-fn into(settings: &Settings, contender: Contender, text: &Text, framing: Framing, job: Job) -> Result<Sample> {
-    let talk = Talk::new(Wire::Text, text);
+/// Like [`lines_in`], with the messages of a talk.
+pub(crate) fn into(
+    settings: &Settings,
+    contender: Contender,
+    talk: &Talk,
+    framing: Framing,
+    job: Job,
+) -> Result<Sample> {
     let server = Server::start(contender, job, settings)?;
-    let mut client = Connection::open(&server, &talk, settings.check, CALM)?;
+    let mut client = Connection::open(&server, talk, settings.check, CALM)?;
 
-    pour(&mut client, &talk, framing, Instant::now() + settings.time / 4)?;
-    measured(settings, &server, || pour(&mut client, &talk, framing, Instant::now() + settings.time))
+    pour(&mut client, talk, framing, Instant::now() + settings.time / 4)?;
+    measured(settings, &server, || pour(&mut client, talk, framing, Instant::now() + settings.time))
 }
 
 /// Sends messages until `deadline`, then waits until the worker has all of them.
@@ -119,8 +128,13 @@ fn chase(client: &mut Connection, talk: &Talk, deadline: Instant) -> Result<u64>
 /// One line to `cat` and back, then the next.
 pub(crate) fn one_at_a_time(settings: &Settings, contender: Contender) -> Result<Sample> {
     let wire = if contender == Contender::Socat { Wire::Raw } else { Wire::Text };
+    in_turns(settings, contender, wire, Job::Lines(&["cat"]))
+}
+
+/// Like [`one_at_a_time`], over a wire.
+pub(crate) fn in_turns(settings: &Settings, contender: Contender, wire: Wire, job: Job) -> Result<Sample> {
     let talk = Talk::new(wire, &Text::lines());
-    let server = Server::start(contender, Job::Lines(&["cat"]), settings)?;
+    let server = Server::start(contender, job, settings)?;
     let mut client = Connection::open(&server, &talk, settings.check, CALM)?;
 
     ping_pong(&mut client, &talk, Instant::now() + settings.time / 4)?;

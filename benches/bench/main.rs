@@ -1,7 +1,7 @@
 //! wsd beside websocketd, socat and nginx, where they are installed: `cargo bench`, Linux only.
 //!
 //! One server runs at a time, each gets the same work on 127.0.0.1, and the turns go round, so that whatever else the
-//! machine does hits all alike. The way: `scenarios` is the table; `flows`, `rooms`, `sessions`, `streams` and `files` do the work with
+//! machine does hits all alike. The way: `scenarios` is the table; `flows`, `rooms`, `sessions`, `resume`, `streams` and `files` do the work with
 //! `client` (built on `text` and `count`) against a `server`, as the `settings` say; `measure` puts clocks around it; `report` and `chart` show
 //! medians. `worker` is the other side: this binary again, behind the server.
 
@@ -15,6 +15,7 @@ mod herald;
 mod measure;
 mod report;
 mod result;
+mod resume;
 mod rooms;
 mod scenarios;
 mod server;

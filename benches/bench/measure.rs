@@ -41,7 +41,9 @@ pub(crate) enum Figure {
     Sessions,
     /// Of the sessions that were wanted and permitted, those that did not open or did not answer.
     SessionsLost,
-    /// [`Figure::P99`] beside floods, as a multiple of that of the quiet server.
+    /// The 99th percentile of the time from connecting to the first message of a session that goes on.
+    Resume,
+    /// A time as a multiple of the same in easier circumstances: beside floods, of the quiet server; with `--resume`, without.
     Slowdown,
 }
 

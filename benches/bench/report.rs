@@ -251,7 +251,7 @@ pub(crate) fn shown(figure: Figure, value: f64) -> String {
     match figure {
         Figure::Rate => scaled(value, 1000.0, &["/s", "k/s", "M/s"]),
         Figure::Throughput => scaled(value, 1000.0, &["B/s", "kB/s", "MB/s", "GB/s"]),
-        Figure::P99 | Figure::Cpu | Figure::Start | Figure::Teardown => {
+        Figure::P99 | Figure::Cpu | Figure::Start | Figure::Teardown | Figure::Resume => {
             scaled(value * 1e9, 1000.0, &["ns", "µs", "ms", "s"])
         }
         Figure::MemoryAlone | Figure::MemoryPerSession => scaled(value, 1024.0, &["B", "KiB", "MiB", "GiB"]),

@@ -5,7 +5,7 @@ use crate::measure::{Figure, Sample};
 use crate::result::Result;
 use crate::server::Contender;
 use crate::settings::Settings;
-use crate::{files, flows, rooms, sessions, streams};
+use crate::{files, flows, resume, rooms, sessions, streams};
 
 /// Something to do, and what it shows.
 pub(crate) struct Scenario {
@@ -269,6 +269,43 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         repeat: Repeat::Rounds,
         run: streams::idle,
         rows: &[row("memory of an idle event stream, of 1,000", Figure::MemoryPerSession, None)],
+    },
+    Scenario {
+        name: "resume: lines out",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: resume::lines_out,
+        rows: &[
+            row("lines out with --resume, 64 bytes", Figure::Rate, None),
+            row("the same without, as a multiple", Figure::Slowdown, Some(Goal::AtMost(1.1))),
+        ],
+    },
+    Scenario {
+        name: "resume: lines in",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: resume::lines_in,
+        rows: &[
+            row("lines in with --resume, 64 bytes", Figure::Rate, None),
+            row("the same without, as a multiple", Figure::Slowdown, Some(Goal::AtMost(1.1))),
+        ],
+    },
+    Scenario {
+        name: "resume: echo, one at a time",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: resume::one_at_a_time,
+        rows: &[
+            row("echo, one at a time, with --resume", Figure::Rate, None),
+            row("the same without, as a multiple", Figure::Slowdown, Some(Goal::AtMost(1.1))),
+        ],
+    },
+    Scenario {
+        name: "resume: return",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: resume::returns,
+        rows: &[row("return to a session: p99", Figure::Resume, Some(Goal::AtMost(2e-3)))],
     },
     Scenario {
         name: "broadcast, 10 clients",

@@ -44,6 +44,8 @@ pub(crate) enum Job<'j> {
     Unbuffered(&'j [&'j str]),
     /// A program that talks in lines, with event streams and POST.
     Http(&'j [&'j str]),
+    /// A program that talks in lines, with clients that may return.
+    Resumable(&'j [&'j str]),
     /// A program that talks in bytes.
     Bytes(&'j [&'j str]),
     /// A program that talks in lines, one for all clients; it waits for the slowest of them.
@@ -123,6 +125,7 @@ impl Contender {
             Job::Framed(framing, program) => command.arg(format!("--framing={}", framing.name())).args(program),
             Job::Unbuffered(program) => command.arg("--unbuffer").args(program),
             Job::Http(program) => command.arg("--http").args(program),
+            Job::Resumable(program) => command.arg("--resume=60").args(program),
             Job::Bytes(program) => command.arg("--binary").args(program),
             Job::Shared(program) => command.args(["--shared", "--slow=wait"]).args(program),
             Job::Files(folder) => command.arg(format!("--staticdir={}", folder.display())),

@@ -27,6 +27,8 @@ const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 pub(crate) enum Wire {
     /// WebSocket with text messages; each has the border it was given.
     Text,
+    /// Likewise, by `wsd.resume.1`: the client acknowledges, and control messages are not counted.
+    Resumable,
     /// WebSocket with binary messages; borders are not kept.
     Binary,
     /// Bytes over TCP without any frame.
@@ -120,7 +122,7 @@ impl Talk {
     pub(crate) fn new(wire: Wire, text: &Text) -> Self {
         let text = if wire == Wire::Raw { text.with_newlines() } else { Text { bytes: text.bytes.clone(), ..*text } };
         let sent: Vec<u8> = match wire {
-            Wire::Text => text.messages().flat_map(|message| frame(OPCODE_TEXT, message)).collect(),
+            Wire::Text | Wire::Resumable => text.messages().flat_map(|message| frame(OPCODE_TEXT, message)).collect(),
             Wire::Binary => text.messages().flat_map(|message| frame(OPCODE_BINARY, message)).collect(),
             Wire::Raw => text.bytes.clone(),
         };

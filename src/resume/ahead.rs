@@ -39,11 +39,10 @@ impl Ahead {
     /// Hands the next messages to `on`, until it takes no more. Returns whether none is left.
     pub(super) fn give(&mut self, mut on: impl FnMut(Kind, &[u8]) -> bool) -> bool {
         let mut bytes = 0;
-        while bytes < GIVEN_BYTES && self.given < self.messages.count() {
-            let (kind, payload) = self.messages.get(self.given);
+        for (kind, payload) in self.messages.messages_from(self.given) {
             self.given += 1;
             bytes += payload.len() + 1;
-            if !on(kind, payload) {
+            if !on(kind, payload) || bytes >= GIVEN_BYTES {
                 break;
             }
         }

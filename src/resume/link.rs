@@ -2,11 +2,15 @@
 
 use std::{
     future::poll_fn,
+    ops::Range,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use super::control::{self, Greeting, Incoming};
+use super::{
+    control::{self, Greeting, Incoming},
+    frames::Frames,
+};
 use crate::{
     client::{Client, Departure},
     close::Close,
@@ -79,6 +83,19 @@ impl Link {
                 socket.append(Piece { kind, first, last: true, payload });
             }
             Self::Events(stream) => stream.message(number, kind, payload),
+        }
+    }
+
+    /// Appends some of the client's own messages; `first` is the number of the first one.
+    pub(super) fn frames(&mut self, first: u64, frames: &Frames, messages: Range<usize>) {
+        match self {
+            Self::Socket(socket) => socket.append_frames(frames.frames(messages)),
+            Self::Events(stream) => {
+                for (number, index) in (first..).zip(messages) {
+                    let (kind, payload) = frames.get(index);
+                    stream.message(number, kind, payload);
+                }
+            }
         }
     }
 

@@ -15,6 +15,7 @@ pub(crate) mod door;
 mod duties;
 mod ended;
 mod ending;
+mod frames;
 pub(crate) mod link;
 mod lock;
 mod mail;

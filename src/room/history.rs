@@ -99,8 +99,8 @@ impl History {
     /// Forgets the oldest message.
     fn forget(&mut self) {
         let (length, is_whole_chunk) = match self.chunks.front() {
-            Some(chunk) => (chunk.len_at(self.forgotten), self.forgotten + 1 == chunk.count()),
-            None => (self.last.len_at(self.forgotten), self.forgotten + 1 == self.last.count()),
+            Some(chunk) => (chunk.len_of(self.forgotten, 1), self.forgotten + 1 == chunk.count()),
+            None => (self.last.len_of(self.forgotten, 1), self.forgotten + 1 == self.last.count()),
         };
         self.messages -= 1;
         self.bytes -= length;

@@ -31,7 +31,7 @@ pub(crate) const PAGES: [&str; 13] = [
 ];
 
 /// A loopback address that no other test listens on, so that a port of it is still free when its server comes again.
-const ADDRESS: &str = if cfg!(target_os = "linux") { "127.0.0.2" } else { "127.0.0.1" };
+pub(crate) const ADDRESS: &str = if cfg!(target_os = "linux") { "127.0.0.2" } else { "127.0.0.1" };
 
 /// All demos, in a directory of their own: the log of the log demo is written there.
 pub(crate) struct Demos {

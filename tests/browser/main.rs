@@ -3,8 +3,10 @@
 
 use wsd_harness as harness;
 
+mod away;
 mod client;
 mod console;
+mod dead_link;
 mod demos;
 mod fallback;
 mod index;

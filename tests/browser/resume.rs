@@ -160,6 +160,26 @@ fn a_server_without_resume_is_used_as_ever() {
 }
 
 #[test]
+fn a_page_that_is_closed_ends_its_session_at_once_unless_its_tab_may_load_it_again() {
+    let Some(browser) = Browser::start() else { return };
+    let (server, _files) = serve(&["--resume=60"], &["cat"]);
+    for (options, told) in [("{ resume: true }", "session ended"), ("{ resume: 'tab' }", "session detached")] {
+        let mut page = browser.another();
+        load(&mut page, &server);
+        page.evaluate(&format!("start('./', {options})"));
+        page.expect("socket.state.name === 'open'");
+
+        page.close();
+
+        server.expect_log(told);
+    }
+    let ended = server.expect_log("session ended").text;
+    assert!(ended.contains("code=1000"), "{ended}");
+    let log = server.log();
+    assert_eq!(log.iter().filter(|line| line.contains("session detached")).count(), 1, "{log:#?}");
+}
+
+#[test]
 fn a_page_that_leaves_ends_its_session_for_good() {
     let Some(mut browser) = Browser::start() else { return };
     let (server, _files) = serve(&["--resume=60"], &["cat"]);

@@ -294,6 +294,11 @@ impl Browser {
         self.expect("document.hidden");
     }
 
+    /// Closes the page, as one closes a tab.
+    pub fn close(mut self) {
+        self.call("Page.close", &json!({}));
+    }
+
     /// Takes the network away from the page, or gives it back.
     pub fn set_offline(&mut self, is_offline: bool) {
         let conditions =

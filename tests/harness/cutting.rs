@@ -2,15 +2,10 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::Duration;
-
-use crate::time::within;
-
-/// Longer than any test.
-const HELD_MAX: Duration = Duration::from_hours(1);
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +16,13 @@ pub enum Way {
     Reset,
     /// It forwards nothing more, and tells nobody.
     Silence,
-    /// It forwards nothing more to the client, and goes on the other way.
-    DeafClient,
+    /// It forwards nothing more in this direction, and goes on in the other.
+    OneWay,
+}
+
+impl Way {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Fin, Self::Reset, Self::Silence, Self::OneWay];
 }
 
 /// Where and how to cut a connection: after so many bytes to the client or to the server.
@@ -41,6 +41,8 @@ pub struct Cutting {
     /// Where it listens.
     pub address: SocketAddr,
     stop: Arc<AtomicBool>,
+    is_refusing: Arc<AtomicBool>,
+    lines: Arc<Mutex<Vec<Weak<Line>>>>,
 }
 
 /// One connection, to both sides.
@@ -60,10 +62,17 @@ impl Cutting {
         let address = listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let is_refusing = Arc::new(AtomicBool::new(false));
+        let refuses = Arc::clone(&is_refusing);
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&lines);
         thread::spawn(move || {
             for client in listener.incoming() {
                 if stopped.load(Ordering::Relaxed) {
                     return;
+                }
+                if refuses.load(Ordering::Relaxed) {
+                    continue;
                 }
                 let (Ok(client), Ok(server)) = (client, TcpStream::connect(server)) else { continue };
                 for stream in [&client, &server] {
@@ -74,11 +83,39 @@ impl Cutting {
                 let (is_cut, is_silent) = (AtomicBool::new(false), AtomicBool::new(false));
                 let line = Arc::new(Line { client, server, cut: next(), is_cut, is_silent, stop });
                 let down = Arc::clone(&line);
+                let mut noted = noted.lock().unwrap();
+                noted.retain(|line: &Weak<Line>| line.strong_count() > 0);
+                noted.push(Arc::downgrade(&line));
+                drop(noted);
                 thread::spawn(move || down.forward(&down.server, &down.client, down.cut.down, true));
                 thread::spawn(move || line.forward(&line.client, &line.server, line.cut.up, false));
             }
         });
-        Self { address, stop }
+        Self { address, stop, is_refusing, lines }
+    }
+
+    /// Drops new connections at once, or no longer.
+    pub fn refuse(&self, shall: bool) {
+        self.is_refusing.store(shall, Ordering::Relaxed);
+    }
+
+    /// Ends all connections that are there, in good order.
+    pub fn cut(&self) {
+        for line in self.there() {
+            line.is_cut.store(true, Ordering::Relaxed);
+            line.shut();
+        }
+    }
+
+    fn there(&self) -> Vec<Arc<Line>> {
+        self.lines.lock().unwrap().iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Pulls the cable: all connections that are there fall silent, and nobody is told. New ones are as ever.
+    pub fn pull(&self) {
+        for line in self.there() {
+            line.is_silent.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -93,15 +130,18 @@ impl Drop for Cutting {
 impl Line {
     fn forward(&self, mut from: &TcpStream, mut to: &TcpStream, mut left: usize, is_down: bool) {
         let mut buffer = [0; 1 << 14];
+        let mut is_deaf = false;
         while !self.stop.load(Ordering::Relaxed) && !self.is_cut.load(Ordering::Relaxed) {
             let count = match from.read(&mut buffer) {
+                // The client must not be told. The other thread ends with it.
+                Ok(0) if is_down && self.is_silent.load(Ordering::Relaxed) => return,
                 Ok(0) => break,
                 Ok(count) => count,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => continue,
                 Err(_) => break,
             };
-            if self.is_silent.load(Ordering::Relaxed) {
-                return;
+            if is_deaf || self.is_silent.load(Ordering::Relaxed) {
+                continue;
             }
             let passed = count.min(left);
             left -= passed;
@@ -109,46 +149,30 @@ impl Line {
                 break;
             }
             if left == 0 {
-                return self.cut(is_down);
+                match self.cut.way {
+                    Way::Fin => break,
+                    Way::Reset => return self.reset(),
+                    Way::Silence => self.is_silent.store(true, Ordering::Relaxed),
+                    Way::OneWay => is_deaf = true,
+                }
             }
         }
-        self.is_cut.store(true, Ordering::Relaxed);
+        if !self.is_cut.swap(true, Ordering::Relaxed) {
+            self.shut();
+        }
+    }
+
+    fn shut(&self) {
         for stream in [&self.client, &self.server] {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 
-    fn cut(&self, is_down: bool) {
-        match self.cut.way {
-            Way::Fin => {
-                self.is_cut.store(true, Ordering::Relaxed);
-                for stream in [&self.client, &self.server] {
-                    let _ = stream.shutdown(Shutdown::Both);
-                }
-            }
-            Way::Reset => {
-                for stream in [&self.client, &self.server] {
-                    rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
-                }
-                // The other thread ends, too, and drops the sockets.
-                self.is_cut.store(true, Ordering::Relaxed);
-            }
-            Way::DeafClient if is_down => self.hold(),
-            Way::Silence | Way::DeafClient => {
-                self.is_silent.store(true, Ordering::Relaxed);
-                self.hold();
-                self.is_cut.store(true, Ordering::Relaxed);
-            }
+    /// The other thread ends, too, and drops the sockets, which resets both connections.
+    fn reset(&self) {
+        for stream in [&self.client, &self.server] {
+            rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
         }
-    }
-
-    /// Keeps the sockets open until the proxy ends or the client has gone.
-    fn hold(&self) {
-        let is_over = || {
-            self.stop.load(Ordering::Relaxed)
-                || self.is_cut.load(Ordering::Relaxed)
-                || matches!(self.client.peek(&mut [0]), Ok(0))
-        };
-        within(HELD_MAX, || is_over().then_some(()));
+        self.is_cut.store(true, Ordering::Relaxed);
     }
 }

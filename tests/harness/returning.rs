@@ -38,6 +38,10 @@ pub struct Returning {
     pub pongs: Vec<Value>,
     /// Whether it acknowledges at all.
     pub acknowledges: bool,
+    /// The answers to its handshakes: each head, and the text of the first message.
+    pub answers: Vec<String>,
+    /// How long it waits for an answer to a handshake.
+    pub patience: Duration,
 }
 
 /// What came next.
@@ -72,6 +76,8 @@ impl Returning {
             gaps: Vec::new(),
             pongs: Vec::new(),
             acknowledges: true,
+            answers: Vec::new(),
+            patience: Duration::from_secs(2),
         }
     }
 
@@ -114,7 +120,7 @@ impl Returning {
         let offers = format!("Sec-WebSocket-Protocol: {}{returns}\r\n{}", self.offer, self.headers);
         stream.write_all(upgrade_request(&self.address.to_string(), &self.path, &offers).as_bytes())?;
         let mut head = Vec::new();
-        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.set_read_timeout(Some(self.patience))?;
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
             if stream.read(&mut byte)? == 0 {
@@ -126,7 +132,7 @@ impl Returning {
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         assert!(head.to_ascii_lowercase().contains(&format!("sec-websocket-protocol: {}\r\n", self.offer)), "{head}");
         self.stream = Some(stream);
-        let greeting = match self.frame(Duration::from_secs(2)) {
+        let greeting = match self.frame(self.patience) {
             Ok(Some(frame)) => frame,
             Ok(None) => return Err(io::ErrorKind::TimedOut.into()),
             Err(error) => {
@@ -134,6 +140,7 @@ impl Returning {
                 return Err(error);
             }
         };
+        self.answers.push(format!("{head}{}", String::from_utf8_lossy(&greeting.payload)));
         let greeting: Value = serde_json::from_slice(greeting.payload.strip_prefix(b"\0").unwrap()).unwrap();
         greeting["session"].as_str().unwrap().clone_into(&mut self.token);
         if greeting["resumed"] == false {

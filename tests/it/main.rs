@@ -80,6 +80,7 @@ mod requests;
 mod resume;
 mod resume_cuts;
 mod resume_memory;
+mod resume_tokens;
 mod rooms;
 mod routes;
 mod secrets;

@@ -243,42 +243,6 @@ fn a_close_of_the_client_ends_the_session_for_good_unless_it_goes_away() {
     }
 }
 
-/// Changes how a client returns.
-type Change = fn(&mut Returning);
-
-#[test]
-fn a_session_is_found_only_by_its_token_at_its_path_from_its_origin() {
-    let server = Server::command(&["--resume=60", "--anyorigin"], &["cat"]);
-    let start = || {
-        let mut client = Returning::new(server.address, "/a", "wsd.resume.1", "Origin: http://a.example\r\n");
-        client.connect().unwrap();
-        client.text("mine");
-        assert_eq!(client.line(), "mine");
-        client
-    };
-    let table: [(&str, Change, u64); 6] = [
-        ("another path", |client| client.set_path("/b"), 1),
-        ("another origin", |client| client.set_headers("Origin: http://b.example\r\n"), 1),
-        ("no origin", |client| client.set_headers(""), 1),
-        ("a guessed token", |client| client.token = "A".repeat(43), 1),
-        ("no token", |client| client.token = "x".to_owned(), 1),
-        ("more messages than there were", |_| {}, 2),
-    ];
-    for (what, change, got) in table {
-        let mut client = start();
-        let token = client.token.clone();
-        client.drop_connection();
-        change(&mut client);
-
-        client.connect_with(got).unwrap();
-
-        let greeting = client.greetings.last().unwrap();
-        assert_eq!(greeting["resumed"], false, "{what}: {greeting}");
-        assert_eq!(greeting["lost"], "unknown", "{what}: {greeting}");
-        assert_ne!(client.token, token, "{what}");
-    }
-}
-
 #[test]
 fn a_client_that_wants_messages_again_which_it_acknowledged_gets_a_new_session() {
     let server = Server::command(RESUME, &["cat"]);
@@ -680,4 +644,35 @@ fn a_session_outlives_a_reload_of_its_route() {
     client.connect().unwrap();
 
     assert_eq!(client.greetings[1]["resumed"], true);
+}
+
+#[test]
+fn a_terminal_goes_on_with_its_program_its_size_and_what_it_wrote_meanwhile() {
+    let tree = Tree::new();
+    let server = Server::command(&["--resume=60", "--pty"], &["sh"]);
+    for (offer, keys) in [("wsd.resume.1", ""), ("wsd.resume.1+tty", "0")] {
+        let mut client = Returning::new(server.address, "/?cols=91&rows=33", offer, "");
+        client.connect().unwrap();
+        if offer.ends_with("tty") {
+            client.send(BINARY, br#"{"AuthToken":"","columns":91,"rows":33}"#);
+        }
+        let go = tree.path(&format!("go{keys}"));
+        let types = |client: &mut Returning, line: &str| client.send(BINARY, format!("{keys}{line}\r").as_bytes());
+        types(&mut client, &format!("kept=yes; until [ -e {go} ]; do sleep 0.01; done; echo t''ail"));
+        client.control("{\"ping\":1}");
+
+        drop(client.take_connection());
+        tree.file(&format!("go{keys}"), "");
+        client.connect().unwrap();
+        types(&mut client, "echo \"<$kept $(stty size)>\"");
+
+        let mut screen = String::new();
+        while !screen.contains("<yes 33 91>") {
+            let Next::Message(frame) = client.next(DEADLINE) else { panic!("{offer}: {screen}") };
+            screen.push_str(&String::from_utf8_lossy(&frame.payload[keys.len()..]));
+        }
+        assert_eq!(screen.matches("tail").count(), 1, "{offer}: {screen}");
+        assert_eq!(client.greetings[1]["resumed"], true, "{offer}");
+        client.close(1000);
+    }
 }

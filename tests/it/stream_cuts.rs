@@ -10,7 +10,7 @@ use crate::harness::server::Server;
 
 const FLAGS: &[&str] = &["--http", "--resume=60"];
 
-const WAYS: [Way; 4] = [Way::Fin, Way::Reset, Way::Silence, Way::DeafClient];
+const WAYS: [Way; 4] = [Way::Fin, Way::Reset, Way::Silence, Way::OneWay];
 
 /// A connection that lasts.
 const WHOLE: Cut = Cut { down: usize::MAX, up: usize::MAX, way: Way::Fin };

@@ -1,0 +1,113 @@
+//! Messages as the frames of a WebSocket that a client gets: a flood is sent with one copy for many messages.
+
+use std::ops::Range;
+
+use crate::{
+    message::{Kind, Piece},
+    socket,
+};
+
+/// The first frame of a text that begins with U+0000: one more of them.
+const ESCAPE: &[u8] = &[1, 1, 0];
+
+/// A list of messages.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    bytes: Vec<u8>,
+    /// The end of each message in `bytes`.
+    ends: Vec<usize>,
+}
+
+impl Frames {
+    /// Returns an empty list with room for as much as this one has, up to `bytes_max`.
+    pub(super) fn another(&self, bytes_max: usize) -> Self {
+        let bytes = Vec::with_capacity(self.bytes.len().min(bytes_max));
+        Self { bytes, ends: Vec::with_capacity(self.ends.len()) }
+    }
+
+    /// Adds a message. A text that begins with U+0000 gets one more in front.
+    pub(super) fn push(&mut self, kind: Kind, payload: &[u8]) {
+        let is_escaped = kind == Kind::Text && payload.first() == Some(&0);
+        if is_escaped {
+            self.bytes.extend_from_slice(ESCAPE);
+        }
+        socket::encode(Piece { kind, first: !is_escaped, last: true, payload }, &mut self.bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Returns the number of messages.
+    pub(super) fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Returns the bytes of the frames.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Returns the bytes of the frames of `count` messages from `index` on.
+    pub(super) fn len_of(&self, index: usize, count: usize) -> usize {
+        self.start(index + count) - self.start(index)
+    }
+
+    /// Returns the index after the messages from `index` on that have `bytes_max` bytes, and one more.
+    pub(super) fn until(&self, index: usize, bytes_max: usize) -> usize {
+        let enough = self.start(index).saturating_add(bytes_max);
+        self.count().min(self.ends.partition_point(|end| *end < enough) + 1)
+    }
+
+    /// Returns the frames of some messages.
+    pub(super) fn frames(&self, messages: Range<usize>) -> &[u8] {
+        &self.bytes[self.start(messages.start)..self.start(messages.end)]
+    }
+
+    /// Returns the message at `index`.
+    pub(super) fn get(&self, index: usize) -> (Kind, &[u8]) {
+        let frame = self.frames(index..index + 1);
+        let frame = frame.strip_prefix(ESCAPE).unwrap_or(frame);
+        // RFC 6455, section 5.2. A continuation is one of a text.
+        let kind = if frame[0] & 0xF == 2 { Kind::Binary } else { Kind::Text };
+        let header = match frame[1] {
+            127 => 10,
+            126 => 4,
+            _ => 2,
+        };
+        (kind, &frame[header..])
+    }
+
+    /// Gives back the memory that it does not use.
+    pub(super) fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
+    /// Returns the bytes of memory that it takes up.
+    pub(super) fn held(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+
+    /// Returns the place of the message at `index`.
+    fn start(&self, index: usize) -> usize {
+        index.checked_sub(1).map_or(0, |last| self.ends[last])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_comes_back_from_its_frames_as_it_was() {
+        let long = vec![b'x'; 70_000];
+        let texts: [&[u8]; 7] = [b"", b"a", b"\0", b"\0\x01\0a", &long[..125], &long[..126], &long];
+        let mut frames = Frames::default();
+        let messages: Vec<_> = texts.iter().flat_map(|text| [(Kind::Text, *text), (Kind::Binary, *text)]).collect();
+        for (kind, payload) in &messages {
+            frames.push(*kind, payload);
+        }
+
+        let back: Vec<_> = (0..frames.count()).map(|index| frames.get(index)).collect();
+
+        assert_eq!(back, messages);
+    }
+}
