@@ -15,9 +15,9 @@ pub(crate) const ACK_MESSAGES: u32 = 256;
 
 /// Bytes of messages that a client may send without an acknowledgement. As many wsd reads ahead while the program waits for an
 /// acknowledgement of the client, which may stand behind them. Beyond, wsd stops reading.
-pub(crate) const UNACKNOWLEDGED_BYTES_MAX: usize = 1 << 20;
-/// Messages that a client may send so; see [`UNACKNOWLEDGED_BYTES_MAX`].
-pub(crate) const UNACKNOWLEDGED_MESSAGES_MAX: usize = 10_000;
+pub(crate) const AHEAD_BYTES_MAX: usize = 1 << 20;
+/// Messages that a client may send so; see [`AHEAD_BYTES_MAX`].
+pub(crate) const AHEAD_MESSAGES_MAX: usize = 10_000;
 
 /// Bytes that a control message of a client may have at least, with any `--maxframesize`.
 pub(crate) const CONTROL_BYTES_MIN: usize = 256;

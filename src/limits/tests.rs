@@ -30,7 +30,7 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 38] = [
+    let table: [(&str, &[String], &[String]); 37] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("the columns or rows of a terminal", &[WINDOW_MAX.to_string()], &[]),
@@ -46,13 +46,8 @@ fn the_documented_limits_are_these() {
         ("bytes that wait in wsd", &[bytes(BUFFER_BYTES_MAX)], &[]),
         ("bytes that wait for a client of a room", &[bytes(SEAT_BYTES_MAX)], &[]),
         ("messages that a client has not acknowledged, with `--resume`", &[bytes(REPLAY_BYTES_MAX)], &[]),
-        (
-            "a client's messages without an acknowledgement, with `--resume`",
-            &[bytes(UNACKNOWLEDGED_BYTES_MAX), number(UNACKNOWLEDGED_MESSAGES_MAX)],
-            &[],
-        ),
-        ("a session without its client, with `--resume`", &[], &[]),
-        ("sessions that have ended, whose clients are away, with `--resume`", &[number(ENDED_SESSIONS_MAX)], &[]),
+        ("messages read ahead, with `--resume`", &[bytes(AHEAD_BYTES_MAX), number(AHEAD_MESSAGES_MAX)], &[]),
+        ("a session without its client, with `--resume`", &[number(ENDED_SESSIONS_MAX)], &[]),
         ("a session without its client, with `--http`", &[seconds(STREAM_KEEP_MIN)], &[]),
         ("a client of a room that reads nothing, with `--slow=wait`", &[seconds(SLOW_WAIT)], &[]),
         ("a shared program without clients", &[seconds(LINGER)], &[]),

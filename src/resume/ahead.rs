@@ -1,20 +1,9 @@
-//! Reads a client ahead of its program: a program that waits for an acknowledgement of the client takes no messages, and the
-//! acknowledgement may stand behind some.
-//!
-//! A message that waits here is not counted as received: a client that returns sends it again.
+//! The messages that wsd has read ahead of a program.
 
-use std::task::{Context, Poll, ready};
-
-use super::{
-    client::{Inbound, Resumable},
-    control::{self, Incoming},
-};
 use crate::{
-    client::{Departure, Fault},
-    close::Close,
-    limits::{READS_PER_TURN, UNACKNOWLEDGED_BYTES_MAX, UNACKNOWLEDGED_MESSAGES_MAX},
+    client::Departure,
+    limits::{AHEAD_BYTES_MAX, AHEAD_MESSAGES_MAX},
     message::{Draft, Kind},
-    turn,
 };
 
 /// Bytes of messages that the program gets at a time: as much as a read of the connection.
@@ -23,16 +12,18 @@ const GIVEN_BYTES: usize = 64 << 10;
 /// The messages that wsd has read ahead.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    messages: Draft,
+    /// The messages, those that the program has got as well.
+    pub(super) messages: Draft,
     /// The number of messages that the program has got.
     given: usize,
     /// How the client has departed behind them.
-    departure: Option<Departure>,
+    pub(super) departure: Option<Departure>,
 }
 
 impl Ahead {
-    fn has_room(&self) -> bool {
-        self.messages.len() < UNACKNOWLEDGED_BYTES_MAX && self.messages.count() < UNACKNOWLEDGED_MESSAGES_MAX
+    /// Whether more may be read.
+    pub(super) fn has_room(&self) -> bool {
+        self.messages.len() < AHEAD_BYTES_MAX && self.messages.count() < AHEAD_MESSAGES_MAX
     }
 
     /// Drops the messages.
@@ -44,116 +35,18 @@ impl Ahead {
     pub(super) fn held(&self) -> usize {
         size_of::<Self>() + self.messages.held()
     }
-}
 
-impl Resumable {
-    /// Reads ahead while the program waits for the client, up to the messages that a client may have unacknowledged. Returns how
-    /// the client has departed behind them, if it has.
-    pub(super) fn read_ahead(&mut self, cx: &mut Context<'_>) -> Option<Departure> {
-        for read in 0.. {
-            if !self.reads_ahead() {
-                break;
-            }
-            if read == READS_PER_TURN {
-                let _ = turn::yield_turn::<()>(cx);
-                break;
-            }
-            let mut ahead = self.ahead.take().unwrap_or_default();
-            let polled = self.poll_link(cx, |_, kind, payload| {
-                ahead.messages.push(kind, payload);
-                true
-            });
-            if let Poll::Ready(departure) = &polled {
-                ahead.departure.clone_from(departure);
-            }
-            self.ahead = Some(ahead).filter(|ahead| !ahead.messages.is_empty() || ahead.departure.is_some());
-            if polled.is_pending() {
-                break;
-            }
-        }
-        self.ahead.as_ref().and_then(|ahead| ahead.departure.clone())
-    }
-
-    /// Whether wsd reads ahead of the program.
-    pub(super) fn reads_ahead(&self) -> bool {
-        let has_room = self.ahead.as_ref().is_none_or(|ahead| ahead.departure.is_none() && ahead.has_room());
-        has_room && self.link.is_some() && self.ring.is_full(self.options.replay_bytes_max)
-    }
-
-    /// Hands messages that wsd has read ahead to `on`. Ready if there are any, or a departure.
-    pub(super) fn give_ahead(&mut self, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
-        let Self { ahead: Some(ahead), inbound, .. } = self else { return Poll::Pending };
+    /// Hands the next messages to `on`, until it takes no more. Returns whether none is left.
+    pub(super) fn give(&mut self, mut on: impl FnMut(Kind, &[u8]) -> bool) -> bool {
         let mut bytes = 0;
-        while bytes < GIVEN_BYTES && ahead.given < ahead.messages.count() {
-            let (kind, payload) = ahead.messages.get(ahead.given);
-            ahead.given += 1;
+        while bytes < GIVEN_BYTES && self.given < self.messages.count() {
+            let (kind, payload) = self.messages.get(self.given);
+            self.given += 1;
             bytes += payload.len() + 1;
-            inbound.count(payload.len());
             if !on(kind, payload) {
                 break;
             }
         }
-        let departure = if ahead.given < ahead.messages.count() {
-            None
-        } else {
-            self.ahead.take().and_then(|ahead| ahead.departure)
-        };
-        self.door.mailbox().set_got(self.inbound.got);
-        Poll::Ready(departure)
-    }
-
-    /// Reads the connection once. Takes its control messages, and hands the others to `on`.
-    ///
-    /// Ready with a departure if the client will not return. Pending if it has lost its connection.
-    pub(super) fn poll_link(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut on: impl FnMut(&mut Inbound, Kind, &[u8]) -> bool,
-    ) -> Poll<Option<Departure>> {
-        let Self { link: Some(link), inbound, ring, pong, is_forgetting, .. } = self else { return Poll::Pending };
-        let was_full = ring.is_full(self.options.replay_bytes_max);
-        let bytes_max = self.options.message_bytes_max;
-        let mut fault = None;
-        let read = link.poll_read(cx, |kind, incoming| {
-            match incoming {
-                _ if fault.is_some() => {}
-                Incoming::Message(_) if *is_forgetting => {}
-                Incoming::Message(payload) if payload.len() > bytes_max => {
-                    fault = Some(Departure::Fault(Fault::TooBig));
-                }
-                Incoming::Message(payload) => return on(inbound, kind, payload),
-                Incoming::Ack(count) => {
-                    if count.and_then(|count| ring.acknowledge(count)).is_none() {
-                        fault = Some(Departure::Fault(Fault::Protocol("impossible acknowledgement")));
-                    }
-                }
-                Incoming::Ping(value) => *pong = Some(control::pong(&value).into()),
-                Incoming::Unknown => {}
-            }
-            true
-        });
-        let departure = fault.or(ready!(read));
-        self.note_acknowledged(was_full, cx);
-        match departure {
-            None if self.pong.is_some() => {
-                let _ = self.poll_feed(cx);
-            }
-            None => {}
-            Some(Departure::Left) => {
-                self.detach(cx);
-                return Poll::Pending;
-            }
-            // A page that goes away, or drops its connection: it has no other way to do so. Behind wsd's own close it is an answer.
-            Some(Departure::Closed(code @ (None | Some(Close::GOING_AWAY)), _)) if !self.has_sent_close() => {
-                self.part(Close::echo(code));
-                self.detach(cx);
-                return Poll::Pending;
-            }
-            Some(_) => {
-                self.is_final = true;
-                self.door.shut();
-            }
-        }
-        Poll::Ready(departure)
+        self.given == self.messages.count()
     }
 }

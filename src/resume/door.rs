@@ -16,9 +16,12 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-pub(crate) use super::token::Token;
+pub(crate) use super::{
+    arrival::{Arrival, Entrance},
+    token::Token,
+};
 use super::{ended::Ended, lock::lock, mailbox::Mailbox};
-use crate::{events::EventStream, peer::Connection, socket::stream::Stream};
+use crate::peer::Connection;
 
 /// The doors of all sessions. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +32,7 @@ struct DoorsState {
     /// The doors, by the first bytes of their tokens.
     open: Mutex<HashMap<u64, Arc<Door>>>,
     /// The sessions that have ended.
-    ended: Ended,
+    ended: Ended<Door>,
     hasher: RandomState,
 }
 
@@ -54,26 +57,6 @@ pub(super) struct Door {
     /// The clients that have returned and that the session has not taken; `None` once it is over.
     arrivals: Mutex<Option<Vec<Arrival>>>,
     session: AtomicWaker,
-}
-
-/// A client that has returned, with its new connection.
-#[derive(Debug)]
-pub(crate) struct Arrival {
-    /// The number of messages that it has.
-    pub(crate) got: u64,
-    /// The way on which it comes.
-    pub(crate) entrance: Entrance,
-    /// The connection.
-    pub(crate) connection: Connection,
-}
-
-/// The way on which a client returns.
-#[derive(Debug)]
-pub(crate) enum Entrance {
-    /// A WebSocket, and the bytes that came with its handshake.
-    WebSocket(Stream, Vec<u8>),
-    /// An event stream.
-    Events(EventStream),
 }
 
 /// The right of a client to return. While there is one, the session does not expire.
@@ -209,7 +192,11 @@ impl OwnDoor {
 
     /// Counts the session among those that have ended and whose clients are away. Returns its number there.
     pub(super) fn begin_waiting(&self) -> u64 {
-        self.doors.0.ended.add(&self.door)
+        let (number, oldest) = self.doors.0.ended.add(&self.door);
+        if let Some(oldest) = oldest {
+            oldest.give_up();
+        }
+        number
     }
 
     /// Counts it no more. Returns whether the memory of those that have gone is worth giving back.

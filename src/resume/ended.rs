@@ -6,49 +6,51 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::{door::Door, lock::lock};
+use super::lock::lock;
 use crate::limits::ENDED_SESSIONS_MAX;
 
 /// Sessions from which on the memory of those that have gone is worth giving back.
 const MANY: usize = 256;
 
-/// The sessions that wait.
-#[derive(Debug, Default)]
-pub(super) struct Ended(Mutex<Waiting>);
+/// The doors of these sessions.
+#[derive(Debug)]
+pub(super) struct Ended<D>(Mutex<EndedState<D>>);
 
-#[derive(Debug, Default)]
-struct Waiting {
+#[derive(Debug)]
+struct EndedState<D> {
     /// The oldest first.
-    doors: BTreeMap<u64, Arc<Door>>,
+    doors: BTreeMap<u64, Arc<D>>,
     last: u64,
     /// The most sessions since freed memory was last given back.
     most: usize,
 }
 
-impl Ended {
-    /// Adds a session, and returns its number. Beyond the limit, the oldest one is given up.
-    pub(super) fn add(&self, door: &Arc<Door>) -> u64 {
-        let mut waiting = lock(&self.0);
-        waiting.last += 1;
-        let number = waiting.last;
-        waiting.doors.insert(number, Arc::clone(door));
-        waiting.most = waiting.most.max(waiting.doors.len());
-        let oldest = if waiting.doors.len() > ENDED_SESSIONS_MAX { waiting.doors.pop_first() } else { None };
-        drop(waiting);
-        if let Some((_, door)) = oldest {
-            door.give_up();
-        }
-        number
+impl<D> Default for Ended<D> {
+    fn default() -> Self {
+        Self(Mutex::new(EndedState { doors: BTreeMap::new(), last: 0, most: 0 }))
+    }
+}
+
+impl<D> Ended<D> {
+    /// Adds a session. Returns its number, and beyond the limit the oldest one, which may wait no more.
+    pub(super) fn add(&self, door: &Arc<D>) -> (u64, Option<Arc<D>>) {
+        let mut ended = lock(&self.0);
+        ended.last += 1;
+        let number = ended.last;
+        ended.doors.insert(number, Arc::clone(door));
+        ended.most = ended.most.max(ended.doors.len());
+        let oldest = if ended.doors.len() > ENDED_SESSIONS_MAX { ended.doors.pop_first() } else { None };
+        (number, oldest.map(|(_, door)| door))
     }
 
     /// Removes a session. Returns whether so many have gone that their memory is worth giving back.
     pub(super) fn remove(&self, number: u64) -> bool {
-        let mut waiting = lock(&self.0);
-        waiting.doors.remove(&number);
-        let left = waiting.doors.len();
-        let is_much = waiting.most >= MANY && left <= waiting.most / 2;
+        let mut ended = lock(&self.0);
+        ended.doors.remove(&number);
+        let left = ended.doors.len();
+        let is_much = ended.most >= MANY && left <= ended.most / 2;
         if is_much {
-            waiting.most = left;
+            ended.most = left;
         }
         is_much
     }
@@ -57,19 +59,19 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resume::door::Doors;
 
     #[test]
-    fn beyond_the_limit_the_oldest_is_given_up() {
-        let doors = Doors::default();
-        let owns: Vec<_> = (0..=ENDED_SESSIONS_MAX).map(|_| doors.open(0, false)).collect();
-        let numbers: Vec<_> = owns.iter().map(|own| own.begin_waiting()).collect();
+    fn beyond_the_limit_the_oldest_may_wait_no_more() {
+        let ended = Ended::default();
+        for number in 1..=ENDED_SESSIONS_MAX as u64 {
+            assert_eq!(ended.add(&Arc::new(number)), (number, None));
+        }
+        assert!(!ended.remove(1));
 
-        let given_up = owns.iter().filter(|own| own.is_given_up()).count();
+        assert_eq!(ended.add(&Arc::new(0)).1, None);
+        assert_eq!(ended.add(&Arc::new(0)).1.as_deref(), Some(&2));
 
-        assert!(given_up == 1 && owns[0].is_given_up(), "{given_up}");
-        let trims = numbers.into_iter().filter(|number| owns[0].end_waiting(*number)).count();
-        // From 4096 to below 256 by halves.
-        assert_eq!(trims, 5);
+        let trims = (3..=4098).filter(|number| ended.remove(*number)).count();
+        assert_eq!(trims, 5, "from 4096 to below 256 by halves");
     }
 }

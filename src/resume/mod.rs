@@ -9,6 +9,7 @@
 //! away.
 
 mod ahead;
+mod arrival;
 pub(crate) mod client;
 pub(crate) mod control;
 pub(crate) mod door;
@@ -21,6 +22,7 @@ mod mail;
 pub(crate) mod mailbox;
 pub(crate) mod offer;
 pub(crate) mod postbox;
+mod reading;
 mod ring;
 mod telling;
 mod token;

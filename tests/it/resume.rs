@@ -457,7 +457,7 @@ fn a_close_behind_messages_that_the_program_does_not_take_ends_the_session() {
     client.acknowledges = false;
     while client.next(Duration::from_millis(300)) != Next::Silence {}
     for _ in 0..9 {
-        client.send(TEXT, &[b'x'; 100_000]);
+        client.send(TEXT, &vec![b'x'; 100_000]);
     }
 
     client.close(1000);
