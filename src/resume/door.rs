@@ -16,9 +16,12 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-pub(crate) use super::token::Token;
+pub(crate) use super::{
+    arrival::{Arrival, Entrance},
+    token::Token,
+};
 use super::{ended::Ended, lock::lock, mailbox::Mailbox};
-use crate::{events::EventStream, peer::Connection, socket::stream::Stream};
+use crate::peer::Connection;
 
 /// The doors of all sessions. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -54,26 +57,6 @@ pub(super) struct Door {
     /// The clients that have returned and that the session has not taken; `None` once it is over.
     arrivals: Mutex<Option<Vec<Arrival>>>,
     session: AtomicWaker,
-}
-
-/// A client that has returned, with its new connection.
-#[derive(Debug)]
-pub(crate) struct Arrival {
-    /// The number of messages that it has.
-    pub(crate) got: u64,
-    /// The way on which it comes.
-    pub(crate) entrance: Entrance,
-    /// The connection.
-    pub(crate) connection: Connection,
-}
-
-/// The way on which a client returns.
-#[derive(Debug)]
-pub(crate) enum Entrance {
-    /// A WebSocket, and the bytes that came with its handshake.
-    WebSocket(Stream, Vec<u8>),
-    /// An event stream.
-    Events(EventStream),
 }
 
 /// The right of a client to return. While there is one, the session does not expire.

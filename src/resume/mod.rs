@@ -9,6 +9,7 @@
 //! away.
 
 mod ahead;
+mod arrival;
 pub(crate) mod client;
 pub(crate) mod control;
 pub(crate) mod door;
