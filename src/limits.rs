@@ -17,7 +17,7 @@ pub(crate) use resume::{
     UNACKNOWLEDGED_BYTES_MAX, UNACKNOWLEDGED_MESSAGES_MAX,
 };
 pub(crate) use streams::{HEARTBEAT_INTERVAL, INPUT_STALL_MAX, INPUT_WAIT, INPUTS_WAITING_MAX, STREAM_KEEP_MIN};
-pub(crate) use http::{POST_BYTES, POST_HEAD_WAIT, POST_STALL_MAX, POST_TAKEN_MAX, POST_TIME_MAX};
+pub(crate) use http::{CLIENT_LOOK, CLOSE_LINGER, POST_BYTES, POST_HEAD_WAIT, POST_STALL_MAX, POST_TAKEN_MAX, POST_TIME_MAX};
 
 /// Workers at a time by default (`--maxforks`); wsd answers the next upgrade with 429. websocketd's figure.
 pub(crate) const FORKS_MAX: usize = 1024;

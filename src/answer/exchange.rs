@@ -5,7 +5,7 @@ use std::{
     future::{pending, poll_fn},
     io,
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     task::{Poll, ready},
     time::Duration,
 };
@@ -120,12 +120,14 @@ pub(super) async fn read(output: &mut Output) -> Vec<u8> {
     .await
 }
 
-/// The bytes that an exchange has carried.
+/// The progress of an exchange.
 #[derive(Debug, Default)]
 pub(super) struct Flow {
-    /// From the client to the program.
+    /// Whether the whole body of the request has come.
+    pub(super) is_whole: AtomicBool,
+    /// Bytes from the client to the program.
     pub(super) input: AtomicU64,
-    /// From the program to the client.
+    /// Bytes from the program to the client.
     pub(super) output: AtomicU64,
 }
 
@@ -165,6 +167,7 @@ impl Feed {
         let feed = async {
             let cut = self.write(input, flow).await;
             if cut.is_none() {
+                flow.is_whole.store(true, Ordering::Relaxed);
                 input.close();
                 pending::<()>().await;
             }

@@ -154,7 +154,7 @@ async fn run(ask: &mut Ask, connection: &Connection, worker: Worker, permit: Per
         let (secs, input, output) = (&event::seconds(began.elapsed()), count(&flow.input), count(&flow.output));
         Event::PostEnded { conn, end: end.word(), status: status.shell(), secs, input, output }.emit();
         if let Some(reply) = reply {
-            finish(reply, end, status).await;
+            finish(reply, end, status, &flow).await;
         }
     });
     told.await.unwrap_or_else(|_| page::page(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping."))
@@ -173,7 +173,7 @@ async fn talk(output: &mut Output, leader: Leader, head: &Head, reply: &mut Opti
     }
     let (body, mut reader, stream) = answer_body();
     let Reply::Body(body) = reply.insert(Reply::Body(body)) else { return End::Left };
-    if tell.send(head.response(stream)).is_err() {
+    if tell.send(closing(head.response(stream), flow)).is_err() {
         return End::Left;
     }
     let copy = async {
@@ -210,17 +210,18 @@ async fn next(output: &mut Output, leader: Leader) -> Option<Vec<u8>> {
 }
 
 /// Completes the answer of a program that has ended so.
-async fn finish(reply: Reply, end: End, status: Status) {
+async fn finish(reply: Reply, end: End, status: Status, flow: &Flow) {
     match (reply, end) {
         (Reply::Head(tell), _) => {
-            let _ = tell.send(match end {
+            let response = match end {
                 End::Exit => ended(status),
                 End::Broken => page::page(StatusCode::BAD_REQUEST, "The body of the request is broken."),
                 End::Stalled => {
                     page::page(StatusCode::REQUEST_TIMEOUT, "The body of the request did not come in time.")
                 }
                 End::Left | End::Shutdown => page::page(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping."),
-            });
+            };
+            let _ = tell.send(closing(response, flow));
         }
         (Reply::Body(body), End::Exit) if matches!(status, Status::Exit(_)) => {
             body.end_with(HeaderMap::from_iter([(EXIT, status.shell().into())])).await;
@@ -228,6 +229,14 @@ async fn finish(reply: Reply, end: End, status: Status) {
         // The client sees that the body breaks off.
         (Reply::Body(_), _) => {}
     }
+}
+
+/// Says that the connection closes after the answer, unless the whole request has come: a client then need not send the rest.
+fn closing(mut response: Response<Body>, flow: &Flow) -> Response<Body> {
+    if !flow.is_whole.load(Ordering::Relaxed) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Returns the answer of a program that has ended without output.

@@ -1,4 +1,4 @@
-//! The limits of `--http`.
+//! The limits of `--http`, and of requests with a body.
 
 use std::time::Duration;
 
@@ -20,3 +20,9 @@ pub(crate) const POST_TAKEN_MAX: Duration = Duration::from_secs(10);
 
 /// Bytes that a program which gets a POST counts for beside that body: its streams, its request and its task.
 pub(crate) const POST_BYTES: usize = 32 << 10;
+
+/// The time between two looks whether a client has left that sends more than a program takes.
+pub(crate) const CLIENT_LOOK: Duration = Duration::from_secs(1);
+
+/// The time that wsd reads on from a client that still sends after the end of its answer; then the client may lose that end.
+pub(crate) const CLOSE_LINGER: Duration = Duration::from_secs(5);
