@@ -2,6 +2,7 @@
 //! the answer, and its standard error goes to the log.
 
 use std::{
+    error::Error,
     future::{pending, poll_fn},
     io,
     path::Path,
@@ -17,7 +18,7 @@ use http_body_util::{
 };
 use hyper::{
     HeaderMap,
-    body::Incoming,
+    body::{Frame, Incoming},
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
 use tokio::{sync::oneshot, time::timeout};
@@ -59,17 +60,17 @@ pub(super) async fn start(
 pub(super) struct AnswerBody(Option<Sender<Bytes, io::Error>>);
 
 /// Resolves when hyper drops the body of an answer: it is complete, or the client has left.
-pub(super) struct Reader(oneshot::Sender<()>);
+pub(super) struct BodyReader(oneshot::Sender<()>);
 
 /// Returns the body of an answer, and both of its ends here.
-pub(super) fn answer_body() -> (AnswerBody, Reader, Body) {
+pub(super) fn answer_body() -> (AnswerBody, BodyReader, Body) {
     let (sender, body) = Channel::new(1);
     let (reader, reads) = oneshot::channel::<()>();
     let body = body.map_frame(move |frame| {
         let _ = &reads;
         frame
     });
-    (AnswerBody(Some(sender)), Reader(reader), body.boxed_unsync())
+    (AnswerBody(Some(sender)), BodyReader(reader), body.boxed_unsync())
 }
 
 impl AnswerBody {
@@ -102,7 +103,7 @@ impl Drop for AnswerBody {
     }
 }
 
-impl Reader {
+impl BodyReader {
     /// Resolves when nobody reads the body any more.
     pub(super) async fn closed(&mut self) {
         self.0.closed().await;
@@ -122,7 +123,7 @@ pub(super) async fn read(output: &mut Output) -> Vec<u8> {
 
 /// The progress of an exchange.
 #[derive(Debug, Default)]
-pub(super) struct Flow {
+pub(super) struct Carried {
     /// Whether the whole body of the request has come.
     pub(super) is_whole: AtomicBool,
     /// Bytes from the client to the program.
@@ -133,8 +134,8 @@ pub(super) struct Flow {
 
 /// The body of a request, on its way to a program.
 #[derive(Debug)]
-pub(super) struct Feed {
-    body: Option<Incoming>,
+pub(super) struct Feed<B = Incoming> {
+    body: Option<B>,
     /// Counts the exchange itself, and the part of the body that waits for the program; `None` without a body.
     share: Option<Share>,
     own_bytes: usize,
@@ -152,22 +153,30 @@ pub(super) enum Cut {
     Stalled,
 }
 
-impl Feed {
+impl<B: hyper::body::Body<Data = Bytes, Error: Error> + Unpin> Feed<B> {
     /// Wraps a body. An exchange counts as `own_bytes` against `owner`. The client may send nothing for `stall_max`, unless it
     /// gets something meanwhile.
-    pub(super) fn new(body: Option<Incoming>, owner: Option<&Owner>, own_bytes: usize, stall_max: Duration) -> Self {
+    pub(super) fn new(body: Option<B>, owner: Option<&Owner>, own_bytes: usize, stall_max: Duration) -> Self {
         let mut share = owner.map(Owner::share);
-        share.iter_mut().for_each(|share| share.set(own_bytes, 0));
+        if let Some(share) = &mut share {
+            share.set(own_bytes, 0);
+        }
         Self { body, share, own_bytes, stall_max }
     }
 
     /// Writes the body to the program, and the program's standard error to the log. Returns if the body breaks off; the input
     /// then stays open, so that the program does not take a part for the whole.
-    pub(super) async fn run(self, input: &mut Input, stderr: &mut Stderr, connection: &Connection, flow: &Flow) -> Cut {
+    pub(super) async fn run(
+        self,
+        input: &mut Input,
+        stderr: &mut Stderr,
+        connection: &Connection,
+        carried: &Carried,
+    ) -> Cut {
         let feed = async {
-            let cut = self.write(input, flow).await;
+            let cut = self.write(input, carried).await;
             if cut.is_none() {
-                flow.is_whole.store(true, Ordering::Relaxed);
+                carried.is_whole.store(true, Ordering::Relaxed);
                 input.close();
                 pending::<()>().await;
             }
@@ -183,27 +192,93 @@ impl Feed {
         }
     }
 
-    /// Writes the body to the program. Returns `None` after a whole body.
-    async fn write(mut self, input: &mut Input, flow: &Flow) -> Option<Cut> {
-        let Some(body) = &mut self.body else { return None };
+    /// Returns the next part of the body; `None` at its end.
+    async fn next(&mut self, carried: &Carried) -> Option<Result<Bytes, Cut>> {
+        let body = self.body.as_mut()?;
         loop {
-            let before = flow.output.load(Ordering::Relaxed);
+            let before = carried.output.load(Ordering::Relaxed);
             let Ok(frame) = timeout(self.stall_max, body.frame()).await else {
-                if flow.output.load(Ordering::Relaxed) == before {
-                    return Some(Cut::Stalled);
+                if carried.output.load(Ordering::Relaxed) == before {
+                    return Some(Err(Cut::Stalled));
                 }
                 continue;
             };
-            match frame.map(|frame| frame.map(hyper::body::Frame::into_data)) {
-                None => return None,
-                Some(Err(error)) => return Some(if error.is_incomplete_message() { Cut::Left } else { Cut::Broken }),
-                Some(Ok(Err(_))) => {}
-                Some(Ok(Ok(data))) => {
-                    flow.input.fetch_add(data.len() as u64, Ordering::Relaxed);
-                    let (share, own) = (&mut self.share, self.own_bytes);
-                    input.write(data, |held| share.iter_mut().for_each(|share| share.set(own + held, 0))).await;
-                }
+            match frame?.map(Frame::into_data) {
+                Ok(Ok(data)) => return Some(Ok(data)),
+                // Trailers.
+                Ok(Err(_)) => {}
+                Err(error) => return Some(Err(if is_invalid(&error) { Cut::Broken } else { Cut::Left })),
             }
         }
+    }
+
+    /// Writes the body to the program. Returns `None` after a whole body.
+    async fn write(mut self, input: &mut Input, carried: &Carried) -> Option<Cut> {
+        while let Some(data) = self.next(carried).await {
+            let data = match data {
+                Ok(data) => data,
+                Err(cut) => return Some(cut),
+            };
+            carried.input.fetch_add(data.len() as u64, Ordering::Relaxed);
+            let (share, own) = (&mut self.share, self.own_bytes);
+            let count = |held| {
+                if let Some(share) = share {
+                    share.set(own + held, 0);
+                }
+            };
+            input.write(data, count).await;
+        }
+        None
+    }
+}
+
+/// Whether the bytes of a body break the rules of chunks (RFC 9112, section 7.1). If not, they have broken off.
+fn is_invalid(error: &impl Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use http_body_util::StreamBody;
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    type Parts = Pin<Box<dyn futures_util::Stream<Item = io::Result<Frame<Bytes>>>>>;
+
+    fn silent() -> Feed<StreamBody<Parts>> {
+        let body = StreamBody::new(Box::pin(futures_util::stream::pending()) as Parts);
+        Feed::new(Some(body), None, 0, Duration::from_mins(1))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_nothing_and_gets_nothing_is_given_up() {
+        let start = Instant::now();
+
+        let next = silent().next(&Carried::default()).await;
+
+        assert!(matches!(next, Some(Err(Cut::Stalled))), "{next:?}");
+        assert!(start.elapsed() < Duration::from_secs(61), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_gets_something_may_send_nothing() {
+        let (start, carried) = (Instant::now(), Carried::default());
+        let output = async {
+            for _ in 0..10 {
+                sleep(Duration::from_secs(50)).await;
+                carried.output.fetch_add(1, Ordering::Relaxed);
+            }
+            pending::<()>().await;
+        };
+        let mut feed = silent();
+
+        let next = tokio::select! { next = feed.next(&carried) => next, () = output => None };
+
+        assert!(matches!(next, Some(Err(Cut::Stalled))), "{next:?}");
+        assert!(start.elapsed() > Duration::from_secs(500), "{:?}", start.elapsed());
     }
 }

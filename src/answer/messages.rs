@@ -46,7 +46,9 @@ impl MessageBody {
                     return Err(too_long());
                 }
                 bytes.extend_from_slice(&data);
-                share.iter_mut().for_each(|share| share.set(bytes.capacity(), 0));
+                if let Some(share) = &mut share {
+                    share.set(bytes.capacity(), 0);
+                }
             }
             Ok(())
         };

@@ -19,7 +19,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    exchange::{AnswerBody, Cut, Feed, Flow, answer_body, read, start},
+    exchange::{AnswerBody, Carried, Cut, Feed, answer_body, read, start},
     post,
     transfer::Purpose,
 };
@@ -73,7 +73,7 @@ fn needs_terminal() -> Refusal {
 
 /// Why an exchange is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum PostEnd {
     /// The program has closed its output and has ended.
     Exit,
     /// The client has left.
@@ -86,7 +86,7 @@ enum End {
     Shutdown,
 }
 
-impl End {
+impl PostEnd {
     /// Returns the word for the log: that of a session where there is one.
     fn word(self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ enum Reply {
 /// Runs the program in a task of its own, which ends it even if the client leaves. Returns the answer once its status is known.
 async fn run(ask: &mut Ask, connection: &Connection, worker: Worker, permit: Permit) -> Response<Body> {
     let Worker { mut child, mut input, mut output, mut stderr, silence: _ } = worker;
-    let head = Head::new(ask);
+    let head = ReplyHead::new(ask);
     let feed = Feed::new(ask.body.take(), ask.request.extensions.get(), POST_BYTES, POST_STALL_MAX);
     let patience = ask.site.launcher.process.patience;
     let (connection, shutdown) = (connection.clone(), ask.shutdown.clone());
@@ -118,18 +118,18 @@ async fn run(ask: &mut Ask, connection: &Connection, worker: Worker, permit: Per
     Event::PostStarted { conn, peer, pid, path: ask.request.uri.path() }.emit();
     let (tell, told) = oneshot::channel();
     ask.shutdown.spawn(async move {
-        let flow = Flow::default();
+        let carried = Carried::default();
         let mut reply = Some(Reply::Head(tell));
         let end = tokio::select! {
             // In order: a program may end in the moment in which the body breaks off.
             biased;
-            end = talk(&mut output, child.leader(), &head, &mut reply, &flow) => end,
-            cut = feed.run(&mut input, &mut stderr, &connection, &flow) => match cut {
-                Cut::Left => End::Left,
-                Cut::Broken => End::Broken,
-                Cut::Stalled => End::Stalled,
+            end = talk(&mut output, child.leader(), &head, &mut reply, &carried) => end,
+            cut = feed.run(&mut input, &mut stderr, &connection, &carried) => match cut {
+                Cut::Left => PostEnd::Left,
+                Cut::Broken => PostEnd::Broken,
+                Cut::Stalled => PostEnd::Stalled,
             },
-            () = shutdown.begun() => End::Shutdown,
+            () = shutdown.begun() => PostEnd::Shutdown,
         };
         // wsd closes the input after a whole body only: a part must not look complete to the program.
         child.remember();
@@ -151,43 +151,49 @@ async fn run(ask: &mut Ask, connection: &Connection, worker: Worker, permit: Per
         // The client may come again as soon as it has the whole answer: then the fork slot is free.
         drop(permit);
         let count = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
-        let (secs, input, output) = (&event::seconds(began.elapsed()), count(&flow.input), count(&flow.output));
+        let (secs, input, output) = (&event::seconds(began.elapsed()), count(&carried.input), count(&carried.output));
         Event::PostEnded { conn, end: end.word(), status: status.shell(), secs, input, output }.emit();
         if let Some(reply) = reply {
-            finish(reply, end, status, &flow).await;
+            finish(reply, end, status, &carried).await;
         }
     });
     told.await.unwrap_or_else(|_| page::page(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping."))
 }
 
 /// Sends the output as the answer, as it comes, until the program has ended or the client has left.
-async fn talk(output: &mut Output, leader: Leader, head: &Head, reply: &mut Option<Reply>, flow: &Flow) -> End {
-    let Some(Reply::Head(mut tell)) = reply.take() else { return End::Left };
+async fn talk(
+    output: &mut Output,
+    leader: Leader,
+    head: &ReplyHead,
+    reply: &mut Option<Reply>,
+    carried: &Carried,
+) -> PostEnd {
+    let Some(Reply::Head(tell)) = reply else { return PostEnd::Left };
     let first = tokio::select! {
         first = timeout(POST_HEAD_WAIT, next(output, leader)) => first,
-        () = tell.closed() => return End::Left,
+        () = tell.closed() => return PostEnd::Left,
     };
     if first == Ok(None) {
-        *reply = Some(Reply::Head(tell));
-        return End::Exit;
+        return PostEnd::Exit;
     }
     let (body, mut reader, stream) = answer_body();
-    let Reply::Body(body) = reply.insert(Reply::Body(body)) else { return End::Left };
-    if tell.send(closing(head.response(stream), flow)).is_err() {
-        return End::Left;
+    let Some(Reply::Head(tell)) = reply.replace(Reply::Body(body)) else { return PostEnd::Left };
+    let Some(Reply::Body(body)) = reply else { return PostEnd::Left };
+    if tell.send(closing(head.response(stream), carried)).is_err() {
+        return PostEnd::Left;
     }
     let copy = async {
         let mut data = first.ok().flatten();
         loop {
             if let Some(data) = data {
-                flow.output.fetch_add(data.len() as u64, Ordering::Relaxed);
+                carried.output.fetch_add(data.len() as u64, Ordering::Relaxed);
                 if !body.send(data.into()).await {
-                    return End::Left;
+                    return PostEnd::Left;
                 }
             }
             data = next(output, leader).await;
             if data.is_none() {
-                return End::Exit;
+                return PostEnd::Exit;
             }
         }
     };
@@ -195,7 +201,7 @@ async fn talk(output: &mut Output, leader: Leader, head: &Head, reply: &mut Opti
     tokio::select! {
         biased;
         end = copy => end,
-        () = reader.closed() => End::Left,
+        () = reader.closed() => PostEnd::Left,
     }
 }
 
@@ -210,20 +216,22 @@ async fn next(output: &mut Output, leader: Leader) -> Option<Vec<u8>> {
 }
 
 /// Completes the answer of a program that has ended so.
-async fn finish(reply: Reply, end: End, status: Status, flow: &Flow) {
+async fn finish(reply: Reply, end: PostEnd, status: Status, carried: &Carried) {
     match (reply, end) {
         (Reply::Head(tell), _) => {
             let response = match end {
-                End::Exit => ended(status),
-                End::Broken => page::page(StatusCode::BAD_REQUEST, "The body of the request is broken."),
-                End::Stalled => {
+                PostEnd::Exit => ended(status),
+                PostEnd::Broken => page::page(StatusCode::BAD_REQUEST, "The body of the request is broken."),
+                PostEnd::Stalled => {
                     page::page(StatusCode::REQUEST_TIMEOUT, "The body of the request did not come in time.")
                 }
-                End::Left | End::Shutdown => page::page(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping."),
+                PostEnd::Left | PostEnd::Shutdown => {
+                    page::page(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.")
+                }
             };
-            let _ = tell.send(closing(response, flow));
+            let _ = tell.send(closing(response, carried));
         }
-        (Reply::Body(body), End::Exit) if matches!(status, Status::Exit(_)) => {
+        (Reply::Body(body), PostEnd::Exit) if matches!(status, Status::Exit(_)) => {
             body.end_with(HeaderMap::from_iter([(EXIT, status.shell().into())])).await;
         }
         // The client sees that the body breaks off.
@@ -232,8 +240,8 @@ async fn finish(reply: Reply, end: End, status: Status, flow: &Flow) {
 }
 
 /// Says that the connection closes after the answer, unless the whole request has come: a client then need not send the rest.
-fn closing(mut response: Response<Body>, flow: &Flow) -> Response<Body> {
-    if !flow.is_whole.load(Ordering::Relaxed) {
+fn closing(mut response: Response<Body>, carried: &Carried) -> Response<Body> {
+    if !carried.is_whole.load(Ordering::Relaxed) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -256,13 +264,13 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The head of an answer with output.
 #[derive(Debug)]
-struct Head {
+struct ReplyHead {
     kind: &'static str,
     /// Whether the client takes trailers. hyper sends them to no other one (RFC 9110, section 6.5.1).
     takes_trailers: bool,
 }
 
-impl Head {
+impl ReplyHead {
     fn new(ask: &Ask) -> Self {
         let kind = match ask.site.framings.default() {
             Framing::Chunks | Framing::Nul | Framing::Length | Framing::Lsp => "application/octet-stream",

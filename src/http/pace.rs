@@ -62,6 +62,11 @@ impl Timed {
         self.stream
     }
 
+    /// Notes that the client may still send when wsd closes its side.
+    pub(super) fn expect_more(&mut self) {
+        self.unread.expect_more();
+    }
+
     fn wait_for(&mut self, waiting: Waiting) {
         self.waiting = waiting;
         match waiting {

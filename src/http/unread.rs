@@ -17,12 +17,14 @@ use crate::{
     socket::stream::{Stream, is_gone},
 };
 
-/// The bytes that hyper has not read of a client while an answer is under way. There may be none.
+/// The bytes of a client that hyper has not read.
 #[derive(Debug, Default)]
 pub(super) struct Unread {
-    /// Runs unless hyper has read all: only a look tells then that the client has left.
+    /// Runs while there may be some: only a look tells then that the client has left.
     look_timer: Option<Pin<Box<Sleep>>>,
-    /// Runs once wsd has closed its side.
+    /// Whether the client may still send when wsd closes its side.
+    is_expecting: bool,
+    /// Runs from then on.
     linger_timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -30,7 +32,7 @@ pub(super) struct Unread {
 const DROPPED_BYTES: usize = 8 << 10;
 
 impl Unread {
-    /// Notes whether there may be unread bytes: the last read gave some.
+    /// Notes whether there may be unread bytes while an answer is under way: the last read gave some.
     pub(super) fn set(&mut self, is_likely: bool) {
         if is_likely {
             self.look_timer.get_or_insert_with(|| Box::pin(sleep(CLIENT_LOOK)));
@@ -52,6 +54,11 @@ impl Unread {
         Ok(())
     }
 
+    /// Notes that the client may still send when wsd closes its side.
+    pub(super) fn expect_more(&mut self) {
+        self.is_expecting = true;
+    }
+
     /// Whether wsd has closed its side, and the client still sends.
     pub(super) fn is_lingering(&self) -> bool {
         self.linger_timer.is_some()
@@ -60,7 +67,7 @@ impl Unread {
     /// Drops what the client sends, until it closes or for [`CLOSE_LINGER`]. If wsd closed a connection with unread bytes, the
     /// kernel would reset it, and the client could lose the end of its answer.
     pub(super) fn poll_drop(&mut self, cx: &mut Context<'_>, stream: &mut Stream) -> Poll<()> {
-        if self.look_timer.is_none() {
+        if !self.is_expecting {
             return Poll::Ready(());
         }
         let timer = self.linger_timer.get_or_insert_with(|| Box::pin(sleep(CLOSE_LINGER)));

@@ -2,32 +2,23 @@
 
 use std::{path::PathBuf, pin::pin, time::Duration};
 
-use hyper::{
-    Method, StatusCode,
-    body::Incoming,
-    header::{CONTENT_LENGTH, CONTENT_TYPE},
-};
+use hyper::{Method, StatusCode, body::Incoming};
 use tokio::sync::oneshot;
 
 use super::{
     super::{
         ask::{Answered, Ask, HttpAnswer},
-        exchange::{Feed, Flow, start},
-        scripts::Script,
+        exchange::{Carried, Feed, start},
     },
     talk::{Failure, Talked, outlast, talk},
 };
 use crate::{
     admission::Permit,
     event::Event,
-    http::{gate::Visitor, page, refusal::Refusal},
+    http::{gate::Visitor, page},
     limits::CGI_BYTES,
     peer::Connection,
-    worker::{
-        Worker,
-        environ::{CgiFacts, unique_id},
-        stop::stop,
-    },
+    worker::{Worker, stop::stop},
 };
 
 /// Answers with the script that was found for a request, and runs it.
@@ -59,8 +50,8 @@ async fn talk_with(
         let mut tell = Some(tell);
         let talked = {
             // Ends if the body of the request breaks off.
-            let flow = Flow::default();
-            let mut feed = pin!(feed.run(&mut input, &mut stderr, &connection, &flow));
+            let carried = Carried::default();
+            let mut feed = pin!(feed.run(&mut input, &mut stderr, &connection, &carried));
             let talked = tokio::select! {
                 _ = &mut feed => Err(Failure::Request),
                 talked = talk(&mut output, &child, is_head, time_max, &mut tell) => talked,
