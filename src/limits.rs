@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 mod connect;
+mod http;
 mod proxies;
 mod resume;
 mod streams;
-mod http;
 
 pub(crate) use connect::{
     CONNECT_MESSAGE_BYTES_MAX, CONNECT_PROGRAM_END, CONNECT_PROGRAM_TERM, CONNECT_TIME_MAX, CONNECT_WAIT, RETRY_MIN,
 };
+pub(crate) use http::{CLIENT_LOOK, CLOSE_LINGER, POST_BYTES, POST_HEAD_WAIT, POST_STALL_MAX};
 pub(crate) use proxies::{PROXY_BYTES_MAX, PROXY_TIME_MAX};
 pub(crate) use resume::{
     ACK_BYTES, ACK_DELAY, ACK_MESSAGES, CONTROL_BYTES_MIN, ENDED_SESSION_BYTES, ENDED_SESSIONS_MAX, REPLAY_BYTES_MAX,
     UNACKNOWLEDGED_BYTES_MAX, UNACKNOWLEDGED_MESSAGES_MAX,
 };
 pub(crate) use streams::{HEARTBEAT_INTERVAL, INPUT_STALL_MAX, INPUT_WAIT, INPUTS_WAITING_MAX, STREAM_KEEP_MIN};
-pub(crate) use http::{CLIENT_LOOK, CLOSE_LINGER, POST_BYTES, POST_HEAD_WAIT, POST_STALL_MAX, POST_TAKEN_MAX, POST_TIME_MAX};
 
 /// Workers at a time by default (`--maxforks`); wsd answers the next upgrade with 429. websocketd's figure.
 pub(crate) const FORKS_MAX: usize = 1024;

@@ -14,7 +14,6 @@ pub(crate) mod guard;
 mod input;
 pub(crate) mod launch;
 pub(crate) mod lookup;
-mod messages;
 mod oneshot;
 mod partner;
 pub(crate) mod paths;

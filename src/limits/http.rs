@@ -1,4 +1,4 @@
-//! The limits of `--http`, and of requests with a body.
+//! The limits of a program that answers one POST (`--http`), and of all requests with a body.
 
 use std::time::Duration;
 
@@ -11,12 +11,6 @@ pub(crate) const POST_HEAD_WAIT: Duration = Duration::from_secs(1);
 ///
 /// 60 s, nginx's figure. The program holds a fork slot meanwhile.
 pub(crate) const POST_STALL_MAX: Duration = Duration::from_mins(1);
-
-/// The time that a client has to send a whole POST of messages.
-pub(crate) const POST_TIME_MAX: Duration = Duration::from_mins(1);
-
-/// The time that a program may not take the messages of a POST; then wsd withdraws them and answers 429.
-pub(crate) const POST_TAKEN_MAX: Duration = Duration::from_secs(10);
 
 /// Bytes that a program which gets a POST counts for beside that body: its streams, its request and its task.
 pub(crate) const POST_BYTES: usize = 32 << 10;

@@ -17,7 +17,7 @@ use crate::{
     close::Close,
     event::Event,
     framing::{Encoder, Heard, Rejected, events},
-    limits::{POST_TAKEN_MAX, SEATS_MAX},
+    limits::{INPUT_WAIT, SEATS_MAX},
     message::{Draft, Kind},
     partner::{Delivery, Partner, Verdict},
     stall::StallWatch,
@@ -50,7 +50,7 @@ pub(crate) struct Member {
 pub(crate) enum NotPosted {
     /// The framing of the program cannot take one of them.
     Rejected,
-    /// The program has not read earlier messages for [`POST_TAKEN_MAX`].
+    /// The program has not read earlier messages for [`INPUT_WAIT`].
     Late,
     /// The program has ended.
     Over,
@@ -96,14 +96,14 @@ impl Member {
     }
 
     /// Hands messages to the room all at once, and leaves it with 1000. The room's messages to this client are dropped.
-    pub(crate) async fn post(mut self, messages: &[(Kind, &[u8])]) -> Result<(), NotPosted> {
+    pub(crate) async fn post(mut self, kind: Kind, messages: &[&[u8]]) -> Result<(), NotPosted> {
         // Nobody takes them, and the worker must not wait for that.
         self.seat.leave();
-        for (kind, payload) in messages {
-            self.write(*kind, payload).map_err(|Rejected(_)| NotPosted::Rejected)?;
+        for payload in messages {
+            self.write(kind, payload).map_err(|Rejected(_)| NotPosted::Rejected)?;
         }
         let posted = poll_fn(|cx| self.poll_flush(cx));
-        timeout(POST_TAKEN_MAX, posted).await.map_err(|_| NotPosted::Late)?;
+        timeout(INPUT_WAIT, posted).await.map_err(|_| NotPosted::Late)?;
         match self.seat.verdict() {
             None => {}
             Some(Verdict::Overload) => return Err(NotPosted::Overload),

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::harness::server::Server;
 use crate::harness::tree::Tree;
 
-const TEXT: &str = "Content-Type: text/plain\r\n";
+/// The type of a body that is one message.
+const ONE: &str = "Content-Type: application/json\r\n";
 
 /// A program that appends its input to a file, at `$1`, and says each line to all.
 const KEEPING: &str = r#"while read -r line; do echo "$line" >> "$1"; echo "$line"; done"#;
@@ -63,7 +64,7 @@ fn with_json_a_post_is_a_client_that_comes_says_one_thing_and_goes() {
         let name = format!("kept{}", flags.len());
         let server = Server::shell(flags, "cat >> \"$1\"", &[&tree.path(&name)]);
 
-        assert_eq!(server.post("/path?a=1", TEXT, "two\nlines").status, 202, "{flags:?}");
+        assert_eq!(server.post("/path?a=1", ONE, "two\nlines").status, 202, "{flags:?}");
 
         let events: Vec<Value> =
             lines(&tree, &name, 3).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
