@@ -30,7 +30,7 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_documented_limits_are_these() {
     // The row, and the values that its second and third cells must contain.
-    let table: [(&str, &[String], &[String]); 38] = [
+    let table: [(&str, &[String], &[String]); 41] = [
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
         ("the columns or rows of a terminal", &[WINDOW_MAX.to_string()], &[]),
@@ -54,6 +54,9 @@ fn the_documented_limits_are_these() {
         ("a session without its client, with `--resume`", &[], &[]),
         ("sessions that have ended, whose clients are away, with `--resume`", &[number(ENDED_SESSIONS_MAX)], &[]),
         ("a session without its client, with `--http`", &[seconds(STREAM_KEEP_MIN)], &[]),
+        ("the status of a POST, with `--http`", &[seconds(POST_HEAD_WAIT)], &[]),
+        ("a POST to a program whose client sends and gets nothing", &[seconds(POST_STALL_MAX)], &[]),
+        ("a client that still sends after its answer", &[seconds(CLOSE_LINGER)], &[]),
         ("a client of a room that reads nothing, with `--slow=wait`", &[seconds(SLOW_WAIT)], &[]),
         ("a shared program without clients", &[seconds(LINGER)], &[]),
         ("a room's history", &[bytes(HISTORY_BYTES_MAX)], &[]),

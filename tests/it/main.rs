@@ -40,6 +40,8 @@ mod heads;
 mod hidden;
 mod history;
 mod house;
+mod http_page;
+mod http_proxies;
 mod jsonrpc;
 mod killed;
 mod ladder;
