@@ -3,12 +3,15 @@
 use std::fs::File;
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::harness::eventually;
 use crate::harness::http::Connection;
 use crate::harness::pages::{blocks, text};
 use crate::harness::places::free_port;
 use crate::harness::server::Server;
 use crate::harness::skip::has;
+use crate::harness::time::{SLACK, within};
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, upgrade_request};
 
@@ -75,8 +78,11 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         // Caddy would wait for connections that are open.
-        let _ = self.child.kill();
+        if within(SLACK, || self.child.try_wait().ok().flatten()).is_none() {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }
