@@ -50,6 +50,12 @@ events! {
         conn: u64, end: &'a str, status: Option<u16>, limit: Option<&'a str>, code: u16, secs: &'a str,
         input as "in": u64, output as "out": u64
     }
+    /// A program began that answers one POST (`--http`).
+    info PostStarted = "post started" { conn: u64, peer: Peer, pid: i32, path: &'a str }
+    /// A program that answered one POST has ended.
+    info PostEnded = "post ended" {
+        conn: u64, end: &'a str, status: u16, secs: &'a str, input as "in": u64, output as "out": u64
+    }
     /// The connection of a resumable session was lost; the session waits for its client.
     info SessionDetached = "session detached" { conn: u64 }
     /// A client returned to its session, after `away` milliseconds.

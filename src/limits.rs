@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 mod connect;
+mod http;
 mod proxies;
 mod resume;
 mod streams;
@@ -10,6 +11,7 @@ mod streams;
 pub(crate) use connect::{
     CONNECT_MESSAGE_BYTES_MAX, CONNECT_PROGRAM_END, CONNECT_PROGRAM_TERM, CONNECT_TIME_MAX, CONNECT_WAIT, RETRY_MIN,
 };
+pub(crate) use http::{CLIENT_LOOK, CLOSE_LINGER, POST_BYTES, POST_HEAD_WAIT, POST_STALL_MAX};
 pub(crate) use proxies::{PROXY_BYTES_MAX, PROXY_TIME_MAX};
 pub(crate) use resume::{
     ACK_BYTES, ACK_DELAY, ACK_MESSAGES, AHEAD_BYTES_MAX, AHEAD_MESSAGES_MAX, CONTROL_BYTES_MIN, ENDED_SESSION_BYTES,

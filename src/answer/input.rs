@@ -39,28 +39,20 @@ pub(super) async fn answer(ask: &mut Ask, postbox: &Postbox) -> Result<Response<
     if first == Some(0) {
         return Err(bad("The header `Wsd-Seq` counts from 1."));
     }
-    let (kind, mut borders) = shape(ask);
-    let mut share = ask.request.extensions.get::<Owner>().map(Owner::share);
-    let mut body = read(ask, share.as_mut()).await?;
-    if let (Borders::Ends(ends), false) = (&mut borders, body.is_empty()) {
-        body = texts(&body, ends)?;
-    }
-    if kind == Kind::Text && str::from_utf8(&body).is_err() {
-        return Err(bad("The body is not UTF-8. Send other bytes as application/octet-stream."));
-    }
+    let letter = Letter { first, ..letter(ask).await? };
     if got.is_some_and(|got| !postbox.acknowledge(got)) {
         return Err(bad("The header `Wsd-Got` counts more messages than there were."));
     }
-    let has_messages = match &borders {
+    let has_messages = match &letter.borders {
         Borders::Ends(ends) => !ends.is_empty(),
-        Borders::Framing => !body.is_empty(),
-        Borders::Whole => !body.is_empty() || got.is_none() || first.is_some(),
+        Borders::Framing => !letter.body.is_empty(),
+        Borders::Whole => !letter.body.is_empty() || got.is_none() || first.is_some(),
     };
     if !has_messages {
         return Ok(acknowledged(postbox.got()));
     }
     let with_ack = |status, text, got: u64| Err(Refusal::unlogged(status, text).with_header(ACK, got));
-    match postbox.send(Letter { first, kind, borders, body, share }).await {
+    match postbox.send(letter).await {
         Receipt::Taken(got) => Ok(acknowledged(got)),
         Receipt::Gap(got) => with_ack(StatusCode::CONFLICT, "Messages before these are missing: see `Wsd-Ack`.", got),
         Receipt::Busy(got) => {
@@ -70,6 +62,20 @@ pub(super) async fn answer(ask: &mut Ask, postbox: &Postbox) -> Result<Response<
         Receipt::Broken => Err(bad("The program cannot take such a message. The session ends.")),
         Receipt::Over => Err(unknown()),
     }
+}
+
+/// Reads the messages in the body.
+pub(super) async fn letter(ask: &mut Ask) -> Result<Letter, Refusal> {
+    let (kind, mut borders) = shape(ask);
+    let mut share = ask.request.extensions.get::<Owner>().map(Owner::share);
+    let mut body = read(ask, share.as_mut()).await?;
+    if let (Borders::Ends(ends), false) = (&mut borders, body.is_empty()) {
+        body = texts(&body, ends)?;
+    }
+    if kind == Kind::Text && str::from_utf8(&body).is_err() {
+        return Err(bad("The body is not UTF-8. Send other bytes as application/octet-stream."));
+    }
+    Ok(Letter { first: None, kind, borders, body, share })
 }
 
 /// Returns the refusal of a token that is none of the client's.

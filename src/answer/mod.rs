@@ -6,6 +6,7 @@ mod beneath;
 pub(crate) mod builtin;
 pub(crate) mod cgi;
 mod console;
+mod exchange;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -16,6 +17,7 @@ pub(crate) mod lookup;
 mod oneshot;
 mod partner;
 pub(crate) mod paths;
+mod post;
 pub(crate) mod redirect;
 pub(crate) mod routes;
 pub(crate) mod scripts;

@@ -1,9 +1,296 @@
 //! Answers a POST with a program of its own: the body is its standard input, the answer is its standard output.
 
-use super::ask::{Answered, Ask};
-use crate::http::gate::Visitor;
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::pin,
+    sync::atomic::{AtomicU64, Ordering},
+    task::Poll,
+    time::Instant,
+};
 
-/// Answers a POST without a session.
-pub(super) async fn answer(_ask: &mut Ask, _visitor: &Visitor) -> Answered {
-    Ok(None)
+use hyper::{
+    HeaderMap, Response, StatusCode,
+    header::{
+        CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, TE, TRAILER, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+    },
+};
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{
+    ask::{Answered, Ask, HttpAnswer},
+    exchange::{AnswerBody, Carried, Cut, Feed, answer_body, read, start},
+    post,
+    transfer::Purpose,
+};
+use crate::{
+    admission::Permit,
+    buffers,
+    event::{self, Event},
+    framing::Framing,
+    http::{
+        gate::Visitor,
+        page::{self, Body, text_body},
+        refusal::Refusal,
+    },
+    limits::{POST_BYTES, POST_HEAD_WAIT, POST_STALL_MAX},
+    peer::Connection,
+    status::Status,
+    worker::{Worker, child::Leader, output::Output, stop::stop},
+};
+
+/// The exit status of a program, as a shell shows it: a header, or a trailer if the answer had begun.
+const EXIT: HeaderName = HeaderName::from_static("wsd-exit");
+
+/// Tells nginx to pass the answer on as it comes.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Answers a POST without a session. One to a room is a message to it.
+pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
+    if ask.transfer.as_ref().is_none_or(|transfer| transfer.purpose != Purpose::OneShot) {
+        return Ok(None);
+    }
+    let found = ask.site.scripts.as_ref().and_then(|scripts| scripts.find(&ask.path, ask.base.bytes));
+    let Some(script) = found else { return Ok(None) };
+    if ask.site.rooms.is_some() {
+        return post::answer(ask, visitor).await;
+    }
+    if script.program.stdio.is_controlling() {
+        return Err(needs_terminal());
+    }
+    let (worker, permit) = start(ask, visitor, &script, None).await?;
+    Ok(Some(HttpAnswer::Page(run(ask, &visitor.connection.renumbered(), worker, permit).await)))
+}
+
+/// Returns the refusal of a program with a terminal (`--pty`).
+fn needs_terminal() -> Refusal {
+    let text = "This program has a terminal: connect with a WebSocket.";
+    Refusal::new(StatusCode::UPGRADE_REQUIRED, "pty", text)
+        .with_hint("serve the program at a path of its own, without --pty")
+        .with_header(UPGRADE, HeaderValue::from_static("websocket"))
+        .with_header(CONNECTION, HeaderValue::from_static("Upgrade"))
+}
+
+/// Why an exchange is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PostEnd {
+    /// The program has closed its output and has ended.
+    Exit,
+    /// The client has left.
+    Left,
+    /// The body of the request is invalid.
+    Broken,
+    /// The client has sent nothing of the body for too long.
+    Stalled,
+    /// wsd itself ends.
+    Shutdown,
+}
+
+impl PostEnd {
+    /// Returns the word for the log: that of a session where there is one.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Exit => "exit",
+            Self::Left => "left",
+            Self::Broken => "protocol",
+            Self::Stalled => "silent",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// An answer, on its way to the client.
+enum Reply {
+    /// The client waits for the head.
+    Head(oneshot::Sender<Response<Body>>),
+    /// It has the head, and waits for the rest.
+    Body(AnswerBody),
+}
+
+/// Runs the program in a task of its own, which ends it even if the client leaves. Returns the answer once its status is known.
+async fn run(ask: &mut Ask, connection: &Connection, worker: Worker, permit: Permit) -> Response<Body> {
+    let Worker { mut child, mut input, mut output, mut stderr, silence: _ } = worker;
+    let head = ReplyHead::new(ask);
+    let feed = Feed::new(ask.body.take(), ask.request.extensions.get(), POST_BYTES, POST_STALL_MAX);
+    let patience = ask.site.launcher.process.patience;
+    let (connection, shutdown) = (connection.clone(), ask.shutdown.clone());
+    let (conn, peer, pid, began) = (connection.id, connection.peer, child.pid(), Instant::now());
+    Event::PostStarted { conn, peer, pid, path: ask.request.uri.path() }.emit();
+    let (tell, told) = oneshot::channel();
+    ask.shutdown.spawn(async move {
+        let carried = Carried::default();
+        let mut reply = Some(Reply::Head(tell));
+        let end = tokio::select! {
+            // In order: a program may end in the moment in which the body breaks off.
+            biased;
+            end = talk(&mut output, child.leader(), &head, &mut reply, &carried) => end,
+            cut = feed.run(&mut input, &mut stderr, &connection, &carried) => match cut {
+                Cut::Left => PostEnd::Left,
+                Cut::Broken => PostEnd::Broken,
+                Cut::Stalled => PostEnd::Stalled,
+            },
+            () = shutdown.begun() => PostEnd::Shutdown,
+        };
+        // wsd closes the input after a whole body only: a part must not look complete to the program.
+        child.remember();
+        // Reads the output meanwhile, so that the program does not block in a write.
+        let drain = poll_fn(|cx| {
+            buffers::with_read(|buffer| {
+                let _ = stderr.poll_log(cx, buffer, &connection);
+                let _ = output.poll_discard(cx, buffer);
+            });
+            Poll::<Infallible>::Pending
+        });
+        let status = tokio::select! {
+            biased;
+            status = stop(&mut child, patience, &connection, None) => status,
+            never = drain => match never {},
+        };
+        drop((child, input));
+        stderr.log_to_the_end(&connection).await;
+        // The client may come again as soon as it has the whole answer: then the fork slot is free.
+        drop(permit);
+        let count = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
+        let (secs, input, output) = (&event::seconds(began.elapsed()), count(&carried.input), count(&carried.output));
+        Event::PostEnded { conn, end: end.word(), status: status.shell(), secs, input, output }.emit();
+        if let Some(reply) = reply {
+            finish(reply, end, status, &carried).await;
+        }
+    });
+    told.await.unwrap_or_else(|_| page::page(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping."))
+}
+
+/// Sends the output as the answer, as it comes, until the program has ended or the client has left.
+async fn talk(
+    output: &mut Output,
+    leader: Leader,
+    head: &ReplyHead,
+    reply: &mut Option<Reply>,
+    carried: &Carried,
+) -> PostEnd {
+    let Some(Reply::Head(tell)) = reply else { return PostEnd::Left };
+    let first = tokio::select! {
+        first = timeout(POST_HEAD_WAIT, next(output, leader)) => first,
+        () = tell.closed() => return PostEnd::Left,
+    };
+    if first == Ok(None) {
+        return PostEnd::Exit;
+    }
+    let (body, mut reader, stream) = answer_body();
+    let Some(Reply::Head(tell)) = reply.replace(Reply::Body(body)) else { return PostEnd::Left };
+    let Some(Reply::Body(body)) = reply else { return PostEnd::Left };
+    if tell.send(closing(head.response(stream), carried)).is_err() {
+        return PostEnd::Left;
+    }
+    let copy = async {
+        let mut data = first.ok().flatten();
+        loop {
+            if let Some(data) = data {
+                carried.output.fetch_add(data.len() as u64, Ordering::Relaxed);
+                if !body.send(data.into()).await {
+                    return PostEnd::Left;
+                }
+            }
+            data = next(output, leader).await;
+            if data.is_none() {
+                return PostEnd::Exit;
+            }
+        }
+    };
+    let copy = pin!(copy);
+    tokio::select! {
+        biased;
+        end = copy => end,
+        () = reader.closed() => PostEnd::Left,
+    }
+}
+
+/// Reads a part of the output; `None` once the program has closed it and has ended. Cancel safe.
+async fn next(output: &mut Output, leader: Leader) -> Option<Vec<u8>> {
+    let data = read(output).await;
+    if data.is_empty() {
+        leader.gone().await;
+        return None;
+    }
+    Some(data)
+}
+
+/// Completes the answer of a program that has ended so.
+async fn finish(reply: Reply, end: PostEnd, status: Status, carried: &Carried) {
+    match (reply, end) {
+        (Reply::Head(tell), _) => {
+            let response = match end {
+                PostEnd::Exit => ended(status),
+                PostEnd::Broken => page::page(StatusCode::BAD_REQUEST, "The body of the request is broken."),
+                PostEnd::Stalled => {
+                    page::page(StatusCode::REQUEST_TIMEOUT, "The body of the request did not come in time.")
+                }
+                PostEnd::Left | PostEnd::Shutdown => {
+                    page::page(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.")
+                }
+            };
+            let _ = tell.send(closing(response, carried));
+        }
+        (Reply::Body(body), PostEnd::Exit) if matches!(status, Status::Exit(_)) => {
+            body.end_with(HeaderMap::from_iter([(EXIT, status.shell().into())])).await;
+        }
+        // The client sees that the body breaks off.
+        (Reply::Body(_), _) => {}
+    }
+}
+
+/// Says that the connection closes after the answer, unless the whole request has come: a client then need not send the rest.
+fn closing(mut response: Response<Body>, carried: &Carried) -> Response<Body> {
+    if !carried.is_whole.load(Ordering::Relaxed) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Returns the answer of a program that has ended without output.
+fn ended(status: Status) -> Response<Body> {
+    let is_good = status == Status::Exit(0);
+    let mut response = Response::new(text_body(if is_good { String::new() } else { format!("{status}\n") }));
+    *response.status_mut() = if is_good { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
+    let headers = response.headers_mut();
+    headers.insert(EXIT, status.shell().into());
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// The type of an answer with lines.
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The head of an answer with output.
+#[derive(Debug)]
+struct ReplyHead {
+    kind: &'static str,
+    /// Whether the client takes trailers. hyper sends them to no other one (RFC 9110, section 6.5.1).
+    takes_trailers: bool,
+}
+
+impl ReplyHead {
+    fn new(ask: &Ask) -> Self {
+        let kind = match ask.site.framings.default() {
+            Framing::Chunks | Framing::Nul | Framing::Length | Framing::Lsp => "application/octet-stream",
+            _ => TEXT,
+        };
+        let values = ask.request.headers.get_all(TE).iter().filter_map(|value| value.to_str().ok());
+        let mut codings = values.flat_map(|value| value.split(','));
+        Self { kind, takes_trailers: codings.any(|coding| coding.trim().eq_ignore_ascii_case("trailers")) }
+    }
+
+    fn response(&self, body: Body) -> Response<Body> {
+        let mut response = Response::new(body);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+        headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+        if self.takes_trailers {
+            headers.insert(TRAILER, HeaderValue::from_static("Wsd-Exit"));
+        }
+        response
+    }
 }

@@ -54,7 +54,9 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
     let exchange = Arc::<Exchange>::default();
     let wire = Wire::new(Timed::new(stream, exchange.answers(), owner.clone()), Arc::clone(&exchange));
     let service = service_fn(|mut request: Request<Incoming>| {
-        if !request.body().is_end_stream() {
+        let has_body = !request.body().is_end_stream();
+        exchange.set_body(has_body);
+        if has_body {
             request.extensions_mut().insert(owner.clone());
         }
         let answer = exchange.begin();

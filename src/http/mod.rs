@@ -15,4 +15,5 @@ pub(crate) mod path;
 pub(crate) mod proxies;
 pub(crate) mod refusal;
 pub(crate) mod template;
+mod unread;
 mod wire;

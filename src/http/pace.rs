@@ -5,7 +5,7 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
@@ -14,6 +14,7 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
+use super::unread::Unread;
 use crate::{
     budget::{Owner, Share},
     limits::{ANSWER_STALL_MAX, HEAD_TIME_MAX, HTTP_BUFFER_BYTES_MAX, IDLE_TIME_MAX},
@@ -30,6 +31,7 @@ pub(super) struct Timed {
     timer: Pin<Box<Sleep>>,
     /// Runs while the client reads nothing.
     stall_timer: Option<Pin<Box<Sleep>>>,
+    unread: Unread,
     owner: Owner,
     share: Share,
     /// Bytes received since the client was idle; hyper may hold them all.
@@ -51,12 +53,18 @@ impl Timed {
     /// Wraps a connection that was just accepted; the time for its first head begins.
     pub(super) fn new(stream: Stream, answers: TaskTracker, owner: Owner) -> Self {
         let (timer, share) = (Box::pin(sleep(HEAD_TIME_MAX)), owner.share());
-        Self { stream, answers, waiting: Waiting::Head, timer, stall_timer: None, owner, share, received: 0 }
+        let unread = Unread::default();
+        Self { stream, answers, waiting: Waiting::Head, timer, stall_timer: None, unread, owner, share, received: 0 }
     }
 
     /// Returns the connection, without limits of time.
     pub(super) fn into_inner(self) -> Stream {
         self.stream
+    }
+
+    /// Notes that the client may still send when wsd closes its side.
+    pub(super) fn expect_more(&mut self) {
+        self.unread.expect_more();
     }
 
     fn wait_for(&mut self, waiting: Waiting) {
@@ -118,11 +126,14 @@ impl AsyncRead for Timed {
         if let Poll::Ready(result) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
             let received = self.received + buffer.filled().len() - before;
             self.receive(received);
+            let is_answering = self.waiting == Waiting::Nothing;
+            self.unread.set(is_answering && buffer.filled().len() > before);
             if self.waiting == Waiting::Request {
                 self.wait_for(Waiting::Head);
             }
             return Poll::Ready(result);
         }
+        self.unread.set(false);
         self.count();
         if self.waiting == Waiting::Nothing { Poll::Pending } else { time_out(&mut self.timer, cx) }
     }
@@ -150,13 +161,19 @@ impl AsyncWrite for Timed {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper does not read while a script holds up the body of a request, but flushes whenever it has a turn.
         self.check_budget(cx)?;
+        let Self { unread, stream, .. } = &mut *self;
+        unread.check_client(cx, stream)?;
         let done = Pin::new(&mut self.stream).poll_flush(cx);
         self.pace_write(cx, done)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let done = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.pace_write(cx, done)
+        if !self.unread.is_lingering() {
+            let done = Pin::new(&mut self.stream).poll_shutdown(cx);
+            ready!(self.pace_write(cx, done))?;
+        }
+        let Self { unread, stream, .. } = &mut *self;
+        unread.poll_drop(cx, stream).map(Ok)
     }
 }
 

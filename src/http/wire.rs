@@ -38,6 +38,8 @@ pub(super) struct Exchange {
     answers: TaskTracker,
     /// Whether the client has not got all of those answers yet.
     is_answering: AtomicBool,
+    /// Whether the last request has a body. hyper may close the connection before it has read all of it.
+    has_body: AtomicBool,
     /// The first bytes that the client sent.
     front: OnceLock<[u8; FRONT_BYTES]>,
 }
@@ -50,6 +52,11 @@ impl Exchange {
     pub(super) fn begin(&self) -> TaskTrackerToken {
         self.is_answering.store(true, Ordering::Relaxed);
         self.answers.token()
+    }
+
+    /// Notes that the request of the last answer has a body, or has none.
+    pub(super) fn set_body(&self, has_body: bool) {
+        self.has_body.store(has_body, Ordering::Relaxed);
     }
 
     /// Notes that all bytes have left that hyper has written so far.
@@ -209,6 +216,9 @@ impl AsyncWrite for Wire {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_refusal(cx))?;
+        if self.exchange.has_body.load(Ordering::Relaxed) {
+            self.timed.expect_more();
+        }
         Pin::new(&mut self.timed).poll_shutdown(cx)
     }
 }

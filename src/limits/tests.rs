@@ -63,6 +63,9 @@ fn the_documented_limits_are_these() {
         ("messages read ahead, with `--resume`", &[bytes(AHEAD_BYTES_MAX), number(AHEAD_MESSAGES_MAX)], &[]),
         ("a session without its client, with `--resume`", &[number(ENDED_SESSIONS_MAX)], &[]),
         ("a session without its client, with `--http`", &[seconds(STREAM_KEEP_MIN)], &[]),
+        ("the status of a POST, with `--http`", &[seconds(POST_HEAD_WAIT)], &[]),
+        ("a POST to a program whose client sends and gets nothing", &[seconds(POST_STALL_MAX)], &[]),
+        ("a client that still sends after its answer", &[seconds(CLOSE_LINGER)], &[]),
         ("a client of a room that reads nothing, with `--slow=wait`", &[seconds(SLOW_WAIT)], &[]),
         ("a shared program without clients", &[seconds(LINGER)], &[]),
         ("a room's history", &[bytes(HISTORY_BYTES_MAX)], &[]),
@@ -88,25 +91,25 @@ fn the_documented_limits_are_these() {
             &[seconds(CLOSED_STALL_MAX)],
             &[],
         ),
-        (
-            "a shared program that does not read the last messages, without clients",
-            &[seconds(LAST_INPUT_STALL_MAX)],
-            &[],
-        ),
-        ("names in a folder of `--dir` that the console's list looks at", &[number(CONSOLE_NAMES_MAX)], &[]),
     ];
 
     let table = table.iter().map(|&(what, at, beyond)| (what, at.to_vec(), beyond.to_vec()));
     check(&table.chain(last_rows()).collect::<Vec<_>>());
 }
 
-/// Returns the last rows: those of the log, of `wsd connect`, and of event streams and POST.
+/// Returns the last rows: those of stopping, of the console, of the log, of `wsd connect`, and of event streams and POST.
 fn last_rows() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
     let value = vec![number(LOG_FIELD_CHARS_MAX), bytes(STDERR_LINE_BYTES_MAX)];
     let repeats = vec![LOG_REPEATS_MAX.to_string(), seconds(LOG_REPEATS_TIME)];
     let end = vec![seconds(CONNECT_PROGRAM_END)];
     let waiting = vec![seconds(INPUT_WAIT), INPUTS_WAITING_MAX.to_string()];
     vec![
+        (
+            "a shared program that does not read the last messages, without clients",
+            vec![seconds(LAST_INPUT_STALL_MAX)],
+            vec![],
+        ),
+        ("names in a folder of `--dir` that the console's list looks at", vec![number(CONSOLE_NAMES_MAX)], vec![]),
         ("a value in the log", value, vec![]),
         ("lines of one event and level in the log", vec![LOG_LINES_A_SECOND_MAX.to_string()], vec![]),
         ("lines of refusals of one origin in the log", repeats, vec!["each minute".to_owned()]),

@@ -81,7 +81,7 @@ struct Letters {
 
 impl Letter {
     /// Returns the messages. `has_lines` is whether the framing makes a message of each line; the last one may lack its end.
-    pub(super) fn messages(&self, has_lines: bool) -> Vec<&[u8]> {
+    pub(crate) fn messages(&self, has_lines: bool) -> Vec<&[u8]> {
         match &self.borders {
             Borders::Whole => vec![&self.body],
             Borders::Ends(ends) => {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{NoSeat, Room, history::History, lock::lock, options::Slow, seat::Seat};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     close::Close,
     event::Event,
     framing::{Encoder, Heard, Rejected, events},
-    limits::SEATS_MAX,
+    limits::{INPUT_WAIT, SEATS_MAX},
     message::{Draft, Kind},
     partner::{Delivery, Partner, Verdict},
     stall::StallWatch,
@@ -43,6 +43,19 @@ pub(crate) struct Member {
     posted: (usize, u64),
     lost: Lost,
     has_left: bool,
+}
+
+/// Why a room does not take the messages of [`Member::post`]. It has none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotPosted {
+    /// The framing of the program cannot take one of them.
+    Rejected,
+    /// The program has not read earlier messages for [`INPUT_WAIT`].
+    Late,
+    /// The program has ended.
+    Over,
+    /// The budget has no room for them.
+    Overload,
 }
 
 /// The number of lost messages that was logged, and the time of the last such line.
@@ -80,6 +93,24 @@ impl Member {
         let encoder = (!framing.names_clients()).then(|| framing.encoder());
         let (said, posted, lost) = (Draft::default(), (0, 0), Lost::default());
         Ok(Self { room: Arc::clone(room), client, conn, seat, owner, encoder, said, posted, lost, has_left: false })
+    }
+
+    /// Hands messages to the room all at once, and leaves it with 1000. The room's messages to this client are dropped.
+    pub(crate) async fn post(mut self, kind: Kind, messages: &[&[u8]]) -> Result<(), NotPosted> {
+        // Nobody takes them, and the worker must not wait for that.
+        self.seat.leave();
+        for payload in messages {
+            self.write(kind, payload).map_err(|Rejected(_)| NotPosted::Rejected)?;
+        }
+        let posted = poll_fn(|cx| self.poll_flush(cx));
+        timeout(INPUT_WAIT, posted).await.map_err(|_| NotPosted::Late)?;
+        match self.seat.verdict() {
+            None => {}
+            Some(Verdict::Overload) => return Err(NotPosted::Overload),
+            Some(_) => return Err(NotPosted::Over),
+        }
+        self.leave(Close::NORMAL, "");
+        Ok(())
     }
 
     /// Whether the room waits for its slow clients (`--slow=wait`).

@@ -32,7 +32,7 @@ pub(crate) struct Followed {
 /// Whether the kernel knows that the peer has closed its side or reset the connection.
 ///
 /// It can be true while unread bytes are left. If it is false, the peer may still be gone.
-pub(super) fn is_gone(stream: &Stream) -> bool {
+pub(crate) fn is_gone(stream: &Stream) -> bool {
     let plain = match stream {
         Stream::Left(plain) => plain,
         Stream::Right(tls) => &tls.get_ref().0.plain,

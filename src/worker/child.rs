@@ -150,7 +150,7 @@ impl Leader {
     }
 
     /// Resolves once the process itself has ended, even if wsd has no descriptor left to wait with.
-    pub(super) async fn gone(self) {
+    pub(crate) async fn gone(self) {
         while self.ended().await.is_err() {
             sleep(GROUP_LOOK).await;
         }

@@ -166,6 +166,21 @@ impl Server {
         self.request(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", self.host()))
     }
 
+    /// Posts a body to a path with more header lines, each ending with `\r\n`.
+    pub fn post(&self, path: &str, headers: &str, body: impl AsRef<[u8]>) -> Response {
+        self.posting(path, headers, body).response("POST")
+    }
+
+    /// Posts a body as [`Server::post`] does, and leaves the answer in the connection.
+    pub fn posting(&self, path: &str, headers: &str, body: impl AsRef<[u8]>) -> Connection {
+        let (host, body) = (self.host(), body.as_ref());
+        let mut connection = self.http();
+        let length = format!("Content-Length: {}\r\nConnection: close\r\n{headers}\r\n", body.len());
+        connection.send(format!("POST {path} HTTP/1.1\r\nHost: {host}\r\n{length}"));
+        connection.send(body);
+        connection
+    }
+
     /// A new connection on which nothing was said yet.
     pub fn http(&self) -> Connection {
         Connection::open(self.address)
@@ -219,6 +234,12 @@ impl Server {
         pid(&field(&line, "pid").expect("a field pid"))
     }
 
+    /// The process id of the worker of the `count`th POST, from the log.
+    pub fn expect_post(&self, count: usize) -> Pid {
+        let line = self.expect_nth_log("post started", count).text;
+        pid(&field(&line, "pid").expect("a field pid"))
+    }
+
     /// The process id of the worker that this client talks to, from the log.
     pub fn expect_worker_of(&self, client: &mut Client) -> Pid {
         pid(&field(&self.expect_start_of(client), "pid").expect("a field pid"))
@@ -268,7 +289,10 @@ impl Server {
     /// The workers that the log tells of.
     fn workers(&self) -> Vec<Pid> {
         let started = self.log().into_iter();
-        let started = started.filter(|line| line.contains("session started") || line.contains("room started"));
+        let is_start = |line: &String| {
+            ["session started", "post started", "room started"].iter().any(|start| line.contains(start))
+        };
+        let started = started.filter(is_start);
         started.filter_map(|line| field(&line, "pid")).map(|number| pid(&number)).collect()
     }
 

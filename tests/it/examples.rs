@@ -16,7 +16,7 @@ use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, Client, Close, Frame};
 
 /// The examples and what runs them.
-const EXAMPLES: [(&str, &str); 19] = [
+const EXAMPLES: [(&str, &str); 20] = [
     ("calculator.sh", "bc"),
     ("counter.awk", "awk"),
     ("counter.c", "cc"),
@@ -36,6 +36,7 @@ const EXAMPLES: [(&str, &str); 19] = [
     ("names.sh", "jq"),
     ("rooms.py", "python3"),
     ("source.sh", "sh"),
+    ("words.sh", "sort"),
 ];
 
 /// The programs of the demos and an agent, which may be longer; `tests/browser`, `workers.rs` and `peers.rs` run them.
@@ -432,4 +433,13 @@ fn the_examples_on_the_page_of_json_are_true() {
     }
     drop(pipe);
     assert!(!server.stop().contains("skipped"));
+}
+
+#[test]
+fn words_counts_the_words_of_a_post() {
+    let Some(server) = start_with(&["--http"], "words.sh", &[]) else { return };
+
+    let answer = server.post("/", "", "To be, or not to be.\n");
+
+    assert_eq!(answer.text(), "      2 be\n      2 to\n      1 not\n      1 or\n");
 }

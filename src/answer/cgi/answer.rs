@@ -76,7 +76,7 @@ fn parse_status(status: &HeaderValue) -> Option<StatusCode> {
 }
 
 /// Returns the value of a header as text; empty if there is none.
-pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+pub(in crate::answer) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 

@@ -2,21 +2,18 @@
 
 use std::{
     future::{pending, poll_fn},
-    io,
-    task::{Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http_body_util::{
-    BodyExt,
-    channel::{Channel, Sender},
-};
 use hyper::{HeaderMap, Response, StatusCode, Uri, header::CONTENT_LENGTH};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{
-    super::ask::HttpAnswer,
+    super::{
+        ask::HttpAnswer,
+        exchange::{AnswerBody, answer_body, read},
+    },
     answer::{Head, parse, text},
 };
 use crate::{
@@ -72,32 +69,6 @@ pub(super) enum Talked {
 /// The script's answer, or the status of wsd's error page.
 pub(super) type Outcome = Result<HttpAnswer, StatusCode>;
 
-/// Sends the body of an answer. Dropping it before [`AnswerBody::end`] aborts the body: no client takes a part for the whole.
-struct AnswerBody(Option<Sender<Bytes, io::Error>>);
-
-impl AnswerBody {
-    /// Sends `data` once the client reads it; returns false if the client has left.
-    async fn send(&mut self, data: Bytes) -> bool {
-        match &mut self.0 {
-            Some(sender) => sender.send_data(data).await.is_ok(),
-            None => false,
-        }
-    }
-
-    /// Completes the body.
-    fn end(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for AnswerBody {
-    fn drop(&mut self) {
-        if let Some(sender) = self.0.take() {
-            sender.abort(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-}
-
 /// Reads the answer of `script`; sends a document to `tell` as soon as its head is complete.
 pub(super) async fn talk(
     output: &mut Output,
@@ -117,14 +88,8 @@ pub(super) async fn talk(
         (Head::Document(status, headers), rest) => (status, headers, rest),
     };
     let promised = promised_bytes(status, &headers);
-    let (sender, body) = Channel::new(1);
-    // hyper drops `reads` with the body: when it is complete, or the client has left.
-    let (mut reader, reads) = oneshot::channel::<()>();
-    let body = body.map_frame(move |frame| {
-        let _ = &reads;
-        frame
-    });
-    let mut response = Response::new(body.boxed_unsync());
+    let (sender, mut reader, body) = answer_body();
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     if tell.take().is_none_or(|tell| tell.send(Ok(HttpAnswer::Document(response))).is_err()) {
@@ -136,7 +101,7 @@ pub(super) async fn talk(
     tokio::select! {
         // In order: after the last byte of a Content-Length, hyper drops the body.
         biased;
-        talked = copy(output, script, rest, AnswerBody(Some(sender)), promised, time_max) => talked,
+        talked = copy(output, script, rest, sender, promised, time_max) => talked,
         () = reader.closed() => Ok(Talked::Left),
     }
 }
@@ -171,17 +136,6 @@ async fn read_head(output: &mut Output) -> Result<(Head, Bytes), Failure> {
             Err(why) => return Err(Failure::Malformed(why)),
         }
     }
-}
-
-/// Reads a part of the output, through the thread's buffer; empty at the end.
-async fn read(output: &mut Output) -> Vec<u8> {
-    poll_fn(|cx| {
-        buffers::with_read(|buffer| {
-            let count = ready!(output.poll_read(cx, buffer));
-            Poll::Ready(buffer[..count].to_vec())
-        })
-    })
-    .await
 }
 
 /// Sends the body as fast as the client reads it, until it ends or the client has left. The script may be silent for

@@ -1,0 +1,38 @@
+//! Answers a POST to a room: its body is messages to the room, and nobody waits for an answer.
+
+use hyper::{Response, StatusCode};
+
+use super::{
+    ask::{Answered, Ask, HttpAnswer},
+    input,
+    partner::{SessionPartner, Start},
+};
+use crate::{
+    http::{gate::Visitor, page::text_body, refusal::Refusal},
+    room::member::NotPosted,
+};
+
+/// Joins the room, hands it the messages of the body, and leaves: the program may need a room's members by name.
+pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
+    // Before the room: an invalid body must start no program.
+    let letter = input::letter(ask).await?;
+    let framing = ask.site.framings.default();
+    let messages = letter.messages(framing.has_lines());
+    let start = Start::prepare(ask, visitor, None).await?;
+    let SessionPartner::Member(member) = start.partner(ask, visitor, framing).await? else { return Ok(None) };
+    let unavailable = |why, text| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why, text).with_retry();
+    member.post(letter.kind, &messages).await.map_err(|why| match why {
+        NotPosted::Rejected => {
+            Refusal::unlogged(StatusCode::BAD_REQUEST, "The program cannot take such a message: see its framing.")
+        }
+        NotPosted::Late => {
+            let text = "The program takes no messages now. Try again later.";
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "busy", text).with_retry()
+        }
+        NotPosted::Over => unavailable("down", "The program has ended. Try again soon."),
+        NotPosted::Overload => unavailable("maxbuffer", "The server is out of buffers. Try again later."),
+    })?;
+    let mut response = Response::new(text_body(""));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    Ok(Some(HttpAnswer::Page(response)))
+}

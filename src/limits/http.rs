@@ -1,0 +1,22 @@
+//! The limits of a program that answers one POST (`--http`), and of all requests with a body.
+
+use std::time::Duration;
+
+/// The time that the status of a POST without a session waits for the program's first output, or its end. A fast failure is a
+/// 500, and a slow program does not keep its client waiting for an answer.
+pub(crate) const POST_HEAD_WAIT: Duration = Duration::from_secs(1);
+
+/// The time that a client may send nothing of a POST that its program waits for, and get nothing of the answer; then wsd
+/// breaks it off.
+///
+/// 60 s, nginx's figure. The program holds a fork slot meanwhile.
+pub(crate) const POST_STALL_MAX: Duration = Duration::from_mins(1);
+
+/// Bytes that a program which gets a POST counts for beside that body: its streams, its request and its task.
+pub(crate) const POST_BYTES: usize = 32 << 10;
+
+/// The time between two looks whether a client has left that sends more than a program takes.
+pub(crate) const CLIENT_LOOK: Duration = Duration::from_secs(1);
+
+/// The time that wsd reads on from a client that still sends after the end of its answer; then the client may lose that end.
+pub(crate) const CLOSE_LINGER: Duration = Duration::from_secs(5);
