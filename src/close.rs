@@ -28,6 +28,8 @@ impl Close {
     pub(crate) const TOO_BIG: u16 = 1009;
     /// 1011: the server cannot go on.
     pub(crate) const SERVER_ERROR: u16 = 1011;
+    /// 1012: the server starts again (IANA's registry).
+    pub(crate) const RESTART: u16 = 1012;
     /// 1013: try again later (IANA's registry).
     pub(crate) const TRY_LATER: u16 = 1013;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 mod connect;
 
 pub(crate) use connect::{
-    CONNECT_MESSAGE_BYTES_MAX, CONNECT_PROGRAM_END, CONNECT_PROGRAM_TERM, CONNECT_TIME_MAX, CONNECT_WAIT, RETRY_MIN,
+    ACKED_WITHIN, CONNECT_KEEP_MAX, CONNECT_KEPT_BYTES, CONNECT_MESSAGE_BYTES_MAX, CONNECT_PROGRAM_END,
+    CONNECT_PROGRAM_TERM, CONNECT_STEADY, CONNECT_TIME_MAX, CONNECT_WAIT, PONG_WITHIN, RETRY_MIN, RETURN_MIN,
 };
 
 /// Workers at a time by default (`--maxforks`); wsd answers the next upgrade with 429. websocketd's figure.

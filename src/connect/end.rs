@@ -16,6 +16,8 @@ pub(super) enum Finish {
     Closed(Option<u16>, String),
     /// The connection ended without one.
     Lost(String),
+    /// The server does not have the session any more (`--resume`).
+    Gone(String),
     /// The server broke the protocol or a limit; it gets this code.
     Fault(u16, String),
     /// The server was silent for two ping intervals.
@@ -54,10 +56,19 @@ impl Finish {
         }
     }
 
+    /// Returns why the server has lost the session, if it has: it does not know it any more, or it stops.
+    pub(super) fn gone(&self) -> Option<String> {
+        match self {
+            Self::Gone(cause) => Some(cause.clone()),
+            Self::Closed(Some(Close::GOING_AWAY | Close::RESTART), _) => self.report(None, None).1,
+            _ => None,
+        }
+    }
+
     /// Returns the Close frame for the server; `None` if the server has sent one, or is gone.
     pub(super) fn close(&self) -> Option<Close> {
         match self {
-            Self::Closed(..) | Self::Lost(_) | Self::Silent => None,
+            Self::Closed(..) | Self::Lost(_) | Self::Gone(_) | Self::Silent => None,
             Self::Fault(code, reason) => Some(Close::new(*code, short(reason))),
             Self::Done | Self::Program(Status::Exit(0)) => Some(Close::new(Close::NORMAL, "")),
             Self::Program(status) => Some(Close::new(STATUS_CODE + status.shell(), status.to_string())),
@@ -75,6 +86,7 @@ impl Finish {
             Self::Closed(code, reason) => of_code(*code, reason),
             Self::Lost(cause) if cause.is_empty() => failed("the connection ended without a close".to_owned()),
             Self::Lost(cause) => failed(format!("the connection ended without a close: {cause}")),
+            Self::Gone(cause) => failed(format!("{cause}\nhint: add --retry to begin another session")),
             Self::Silent => failed(format!("the server has been silent for {} s", 2 * PING_INTERVAL.as_secs())),
             Self::Fault(_, cause) => failed(format!("the server broke the protocol: {cause}")),
             Self::Garbled(why) => failed(format!("cannot send standard input: {why}\nhint: choose another --framing")),
@@ -85,6 +97,10 @@ impl Finish {
             Self::Unwritten(cause) => failed(format!("cannot write standard output: {cause}")),
             Self::Unread(cause) => failed(format!("cannot read standard input: {cause}")),
             Self::Signal(signal) => (AFTER_SIGNAL + signal, None),
+            // Its last output did not arrive.
+            Self::Program(status) if let Some(Self::Gone(cause)) = answer => {
+                (number(*status).max(1), Some(cause.clone()))
+            }
             Self::Program(status) => (number(*status), None),
             Self::Done => match answer {
                 Some(Self::Closed(None | Some(Close::NORMAL), _)) => (0, None),

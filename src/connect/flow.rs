@@ -25,6 +25,8 @@ pub(super) struct Flow {
     heard_at: Cell<Instant>,
     /// Whether a message of the server is being written. The client does not read the server then.
     is_writing: Cell<bool>,
+    /// Whether the server's end does not have all that was sent: the connection is slow, or lost for now.
+    is_behind: Cell<bool>,
     /// The time since which the client waits for input; `None` while it sends.
     reading_since: Cell<Option<Instant>>,
     /// Whether any input has come.
@@ -42,6 +44,7 @@ impl Flow {
             message_at: Cell::new(now),
             heard_at: Cell::new(now),
             is_writing: Cell::new(false),
+            is_behind: Cell::new(false),
             reading_since: Cell::new(None),
             has_input: Cell::new(false),
             has_ended: Cell::new(false),
@@ -52,6 +55,21 @@ impl Flow {
     /// Notes a frame of the server.
     pub(super) fn hear(&self) {
         self.heard_at.set(Instant::now());
+    }
+
+    /// Notes the state of a link that may be away, and its last sign of life.
+    pub(super) fn follow(&self, is_behind: bool, heard_at: Instant) {
+        if self.is_behind.replace(is_behind) || is_behind {
+            self.message_at.set(Instant::now());
+        }
+        self.heard_at.set(self.heard_at.get().max(heard_at));
+    }
+
+    /// Begins another session. Its input goes on where that of the last one was.
+    pub(super) fn begin_again(&self) {
+        self.is_writing.set(false);
+        self.has_ended.set(false);
+        self.hear();
     }
 
     /// Notes that a message of the server is being written, or has been.
@@ -83,7 +101,7 @@ impl Flow {
 
     /// Whether the server has been silent for `limit`. While the client does not read it, silence proves nothing.
     pub(super) fn is_silent_for(&self, limit: Duration) -> bool {
-        !self.is_writing.get() && self.heard_at.get().elapsed() >= limit
+        !self.is_writing.get() && !self.is_behind.get() && self.heard_at.get().elapsed() >= limit
     }
 
     /// Returns once the client is to close after the end of its input.
@@ -95,8 +113,9 @@ impl Flow {
             Some(Wait::Close) | None => pending().await,
         };
         loop {
-            let until = if self.is_writing.get() { Instant::now() } else { self.message_at.get() } + limit;
-            if !self.is_writing.get() && until <= Instant::now() {
+            let is_busy = self.is_writing.get() || self.is_behind.get();
+            let until = if is_busy { Instant::now() } else { self.message_at.get() } + limit;
+            if !is_busy && until <= Instant::now() {
                 return Finish::Done;
             }
             sleep_until(until.max(Instant::now() + Duration::from_millis(1))).await;

@@ -7,7 +7,7 @@ use nix::{
     unistd::Pid,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, copy, sink, stdin, stdout},
+    io::{AsyncRead, AsyncWrite, copy, empty, sink, stdin, stdout},
     process::{Child, Command},
     time::timeout,
 };
@@ -46,6 +46,11 @@ impl Local {
         })?;
         let (from, to) = (program.stdout.take().expect("it is piped"), program.stdin.take().expect("it is piped"));
         Ok(Self { from: Box::new(from), to: Box::new(to), program: Some(program) })
+    }
+
+    /// Returns an end with nothing in it.
+    pub(super) fn none() -> Self {
+        Self { from: Box::new(empty()), to: Box::new(sink()), program: None }
     }
 
     /// Ends the program: closes its standard input, drops what it still prints, and waits. A program that does not end gets

@@ -4,8 +4,8 @@
 //! ring fills; then the program waits, or the oldest messages go: [`Overflow`].
 
 use std::{
+    borrow::Cow,
     future::poll_fn,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -16,20 +16,14 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
     Overflow, ResumeOptions,
-    control::{self, Greeting},
+    control::Greeting,
     door::{Arrival, OwnDoor},
     ending::Ending,
+    inbound::Inbound,
     ring::{self, Ring},
 };
 use crate::{
-    budget::Owner,
-    client::Client,
-    close::Close,
-    event::Event,
-    limits::{ACK_BYTES, ACK_DELAY, ACK_MESSAGES},
-    peer::Connection,
-    shutdown::Shutdown,
-    socket::Socket,
+    budget::Owner, client::Client, close::Close, event::Event, peer::Connection, shutdown::Shutdown, socket::Socket,
 };
 
 /// Bytes of messages that the socket gets at a time: a read of a pipe, framed, and some more.
@@ -60,20 +54,6 @@ pub(crate) struct Resumable {
     pub(super) is_final: bool,
     /// The end of the session, once it has begun to end.
     pub(super) ending: Option<Box<Ending>>,
-}
-
-/// The messages of the client, and what it knows of them.
-#[derive(Debug, Default)]
-pub(super) struct Inbound {
-    /// The number of messages that the session has taken.
-    pub(super) got: u64,
-    /// The number and the bytes of those that are not acknowledged.
-    pub(super) messages: u32,
-    pub(super) bytes: usize,
-    /// Whether to acknowledge them now.
-    is_due: bool,
-    /// The time at which to acknowledge them.
-    timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// The absence of a client.
@@ -118,9 +98,10 @@ impl Resumable {
     fn greet(&mut self, resumed: bool, lost: Option<&'static str>) {
         let Self { socket: Some(socket), door, options, inbound, .. } = self else { return };
         let (keep, window) = (options.keep.as_secs_f64(), options.replay_bytes_max);
-        let greeting = Greeting { session: door.token(), got: inbound.got, resumed, keep, window, lost };
+        let (session, got, lost) = (door.token().clone(), inbound.got(), lost.map(Cow::Borrowed));
+        let greeting = Greeting { session, got, resumed, keep, window, lost };
         ring::text(socket, greeting.text().as_bytes());
-        *inbound = Inbound { got: inbound.got, ..Inbound::default() };
+        inbound.forget_debt();
     }
 
     /// Notes that the connection is lost. The session goes on.
@@ -134,7 +115,7 @@ impl Resumable {
         (self.socket, self.connection) = (None, None);
         let end = Box::pin(sleep(self.options.keep));
         self.away = Some(Box::new(Away { since: Instant::now(), end }));
-        self.inbound.timer = None;
+        self.inbound.forget_debt();
         Event::SessionDetached { conn: self.conn }.emit();
     }
 
@@ -182,9 +163,8 @@ impl Resumable {
     fn poll_feed_all(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(socket) = &mut self.socket {
             ready!(socket.poll_flush(cx));
-            if mem::take(&mut self.inbound.is_due) {
-                ring::text(socket, control::ack(self.inbound.got).as_bytes());
-                (self.inbound.messages, self.inbound.bytes, self.inbound.timer) = (0, 0, None);
+            if let Some(ack) = self.inbound.take_ack() {
+                ring::text(socket, ack.as_bytes());
             }
             if let Some(pong) = self.pong.take() {
                 ring::text(socket, pong.as_bytes());
@@ -202,13 +182,7 @@ impl Resumable {
 
     /// Acknowledges the client's messages in time.
     pub(super) fn poll_ack(&mut self, cx: &mut Context<'_>) {
-        let inbound = &mut self.inbound;
-        if inbound.messages == 0 || self.socket.is_none() {
-            return;
-        }
-        let timer = inbound.timer.get_or_insert_with(|| Box::pin(sleep(ACK_DELAY)));
-        if inbound.messages >= ACK_MESSAGES || inbound.bytes >= ACK_BYTES || timer.as_mut().poll(cx).is_ready() {
-            inbound.is_due = true;
+        if self.socket.is_some() && self.inbound.poll_due(cx) {
             let _ = self.poll_feed(cx);
         }
     }

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     client::{Client, Departure, Fault},
     close::Close,
-    limits::READS_PER_TURN,
+    limits::{READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
     turn,
@@ -36,9 +36,7 @@ impl Client for Resumable {
             _ if fault.is_some() => {}
             Incoming::Message(_) if *is_forgetting => {}
             Incoming::Message(payload) => {
-                inbound.got += 1;
-                inbound.messages += 1;
-                inbound.bytes += payload.len();
+                inbound.take(payload.len());
                 on(kind, payload);
             }
             Incoming::Ack(count) => {
@@ -47,7 +45,7 @@ impl Client for Resumable {
                 }
             }
             Incoming::Ping(value) => *pong = Some(control::pong(&value).into()),
-            Incoming::Unknown => {}
+            Incoming::Gap(_) | Incoming::Pong | Incoming::Greeting(_) | Incoming::Unknown => {}
         });
         let departure = fault.or(ready!(read));
         self.door.note(self.ring.bounds());
@@ -80,7 +78,7 @@ impl Client for Resumable {
     }
 
     fn append(&mut self, piece: Piece<'_>) {
-        self.ring.append(piece);
+        self.ring.append(piece, ROOM_MESSAGE_BYTES_MAX);
     }
 
     fn append_batch(&mut self, batch: &Arc<Batch>) {

@@ -13,8 +13,9 @@ pub(crate) mod control;
 pub(crate) mod door;
 mod duties;
 mod ending;
+pub(crate) mod inbound;
 pub(crate) mod offer;
-mod ring;
+pub(crate) mod ring;
 
 use std::time::Duration;
 

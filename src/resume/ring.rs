@@ -5,7 +5,6 @@ use std::{collections::VecDeque, ops::Deref, sync::Arc};
 use super::control;
 use crate::{
     client::Client,
-    limits::ROOM_MESSAGE_BYTES_MAX,
     message::{Batch, Draft, Kind, Piece},
 };
 
@@ -20,7 +19,7 @@ const CHUNK_BYTES: usize = 16 << 10;
 
 /// The messages, in order, by the numbers of `wsd.resume.1`: the first of a session is 1.
 #[derive(Debug, Default)]
-pub(super) struct Ring {
+pub(crate) struct Ring {
     chunks: VecDeque<Chunk>,
     /// The number of messages at the front of the first chunk that are gone.
     gone: usize,
@@ -36,6 +35,25 @@ pub(super) struct Ring {
     bytes: usize,
     /// The part of `bytes` that other clients have, too.
     shared_bytes: usize,
+}
+
+/// The connection that takes the messages of a ring.
+pub(crate) trait Outlet {
+    /// Appends a piece of a message.
+    fn append(&mut self, piece: Piece<'_>);
+
+    /// Appends messages that several clients share.
+    fn append_batch(&mut self, batch: &Arc<Batch>);
+}
+
+impl<C: Client> Outlet for C {
+    fn append(&mut self, piece: Piece<'_>) {
+        Client::append(self, piece);
+    }
+
+    fn append_batch(&mut self, batch: &Arc<Batch>) {
+        Client::append_batch(self, batch);
+    }
 }
 
 /// Messages that are freed together.
@@ -59,12 +77,12 @@ impl Deref for Chunk {
 }
 
 impl Ring {
-    /// Adds a piece of a message. A message over 1 MiB becomes several, as in rooms.
-    pub(super) fn append(&mut self, piece: Piece<'_>) {
+    /// Adds a piece of a message. A message over `message_bytes_max` becomes several.
+    pub(crate) fn append(&mut self, piece: Piece<'_>, message_bytes_max: usize) {
         let draft = self.own();
         let unfinished = draft.unfinished();
         let mut complete = 0;
-        if !unfinished.is_empty() && unfinished.len() + piece.payload.len() > ROOM_MESSAGE_BYTES_MAX {
+        if !unfinished.is_empty() && unfinished.len() + piece.payload.len() > message_bytes_max {
             let rest = if piece.kind == Kind::Text { split_character(unfinished) } else { 0 };
             complete += unfinished.len() - rest + MESSAGE_BYTES;
             draft.finish(piece.kind, rest);
@@ -103,8 +121,8 @@ impl Ring {
         }
     }
 
-    /// Sends messages to a client, up to `bytes_max` and one more. Returns whether there were any.
-    pub(super) fn feed(&mut self, client: &mut impl Client, bytes_max: usize) -> bool {
+    /// Sends messages to the other side, up to `bytes_max` and one more. Returns whether there were any.
+    pub(crate) fn feed(&mut self, client: &mut impl Outlet, bytes_max: usize) -> bool {
         if self.sent < self.dropped {
             text(client, control::gap(self.dropped - self.sent).as_bytes());
             self.sent = self.dropped;
@@ -141,7 +159,7 @@ impl Ring {
     }
 
     /// Forgets the messages that the client has. `None` if it cannot have this number.
-    pub(super) fn acknowledge(&mut self, count: u64) -> Option<()> {
+    pub(crate) fn acknowledge(&mut self, count: u64) -> Option<()> {
         if count < self.acked || count > self.sent {
             return None;
         }
@@ -154,11 +172,32 @@ impl Ring {
 
     /// Begins to send over another connection, after message `got`. Returns the number of messages to send. `None` if the client
     /// cannot have this number.
-    pub(super) fn rewind(&mut self, got: u64) -> Option<usize> {
+    pub(crate) fn rewind(&mut self, got: u64) -> Option<usize> {
         self.acknowledge(got)?;
         self.sent = got;
         self.cursor = (0, self.gone);
-        Some(self.chunks.iter().map(|chunk| chunk.count()).sum::<usize>() - self.gone)
+        Some(self.count())
+    }
+
+    /// Begins another session with the messages that were not sent, and forgets the others.
+    pub(crate) fn begin_again(&mut self) {
+        while self.dropped < self.sent {
+            self.pop();
+        }
+        (self.acked, self.dropped, self.sent) = (0, 0, 0);
+        self.cursor = (0, self.gone);
+    }
+
+    /// Whether there are whole messages that were not sent over the current connection.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let (chunk, message) = self.cursor;
+        self.chunks.get(chunk).is_some_and(|chunk| message < chunk.count())
+            || self.chunks.iter().skip(chunk + 1).any(|chunk| chunk.count() > 0)
+    }
+
+    /// Returns the number of messages.
+    pub(crate) fn count(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.count()).sum::<usize>() - self.gone
     }
 
     /// Forgets the oldest messages until at most `bytes_max` are left, or one chunk.
@@ -193,23 +232,27 @@ impl Ring {
     }
 
     /// Returns the numbers of the last acknowledged and the last sent message.
-    pub(super) fn bounds(&self) -> (u64, u64) {
+    pub(crate) fn bounds(&self) -> (u64, u64) {
         (self.acked, self.sent)
     }
 
     /// Whether the whole messages take up so many bytes.
-    pub(super) fn is_full(&self, bytes_max: usize) -> bool {
+    pub(crate) fn is_full(&self, bytes_max: usize) -> bool {
         self.bytes >= bytes_max
+    }
+
+    /// Returns the bytes of the message that is not complete.
+    pub(crate) fn unfinished_bytes(&self) -> usize {
+        match self.chunks.back() {
+            Some(Chunk::Own(draft)) => draft.unfinished().len(),
+            _ => 0,
+        }
     }
 
     /// Returns the bytes that wait here: those of this client, and those that it shares with others.
     pub(super) fn held(&self) -> (usize, usize) {
-        let unfinished = match self.chunks.back() {
-            Some(Chunk::Own(draft)) => draft.unfinished().len(),
-            _ => 0,
-        };
         let places = self.chunks.capacity() * size_of::<Chunk>();
-        (self.bytes - self.shared_bytes + unfinished + places, self.shared_bytes)
+        (self.bytes - self.shared_bytes + self.unfinished_bytes() + places, self.shared_bytes)
     }
 }
 
@@ -226,7 +269,7 @@ fn split_character(text: &[u8]) -> usize {
 }
 
 /// Appends a message of the application; a text that begins with U+0000 with one more in front.
-fn message(client: &mut impl Client, kind: Kind, payload: &[u8]) {
+fn message(client: &mut impl Outlet, kind: Kind, payload: &[u8]) {
     let first = kind != Kind::Text || payload.first() != Some(&0);
     if !first {
         client.append(Piece { kind, first: true, last: false, payload: b"\0" });
@@ -235,6 +278,6 @@ fn message(client: &mut impl Client, kind: Kind, payload: &[u8]) {
 }
 
 /// Appends a control message.
-pub(super) fn text(client: &mut impl Client, payload: &[u8]) {
+pub(crate) fn text(client: &mut impl Outlet, payload: &[u8]) {
     client.append(Piece::whole(Kind::Text, payload));
 }

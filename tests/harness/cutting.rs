@@ -23,6 +23,8 @@ pub enum Way {
     Silence,
     /// It forwards nothing more to the client, and goes on the other way.
     DeafClient,
+    /// It forwards nothing more to the server, and goes on the other way.
+    DeafServer,
 }
 
 /// Where and how to cut a connection: after so many bytes to the client or to the server.
@@ -134,7 +136,8 @@ impl Line {
                 self.is_cut.store(true, Ordering::Relaxed);
             }
             Way::DeafClient if is_down => self.hold(),
-            Way::Silence | Way::DeafClient => {
+            Way::DeafServer if !is_down => self.hold(),
+            Way::Silence | Way::DeafClient | Way::DeafServer => {
                 self.is_silent.store(true, Ordering::Relaxed);
                 self.hold();
                 self.is_cut.store(true, Ordering::Relaxed);

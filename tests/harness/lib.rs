@@ -11,6 +11,7 @@
 )]
 
 pub mod browser;
+pub mod caller;
 pub mod certificates;
 pub mod crowd;
 pub mod cutting;

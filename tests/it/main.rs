@@ -18,6 +18,8 @@ mod completions;
 mod config;
 mod connect;
 mod connect_pty;
+mod connect_resume;
+mod connect_resume_ends;
 mod console;
 mod demos;
 mod descendants;
