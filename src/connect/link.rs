@@ -115,16 +115,20 @@ impl Link {
     pub(super) async fn close(&mut self, close: Close) {
         let frame = frame(close);
         if self.resumable(|link| link.close(frame.clone())).is_none() {
-            self.send_close(frame).await;
+            return self.send_close(frame).await;
         }
+        // It may leave at once.
+        let _ = self.flush().await;
     }
 
     /// Sends a Close frame behind all messages.
     pub(super) async fn close_soon(&mut self, close: Close) {
         let frame = frame(close);
         if self.resumable(|link| link.close_soon(frame.clone())).is_none() {
-            self.send_close(frame).await;
+            return self.send_close(frame).await;
         }
+        // It may leave at once.
+        let _ = self.flush().await;
     }
 
     async fn send_close(&mut self, frame: CloseFrame) {

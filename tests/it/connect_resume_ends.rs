@@ -242,6 +242,20 @@ fn a_reader_that_leaves_ends_the_session_of_the_server_for_good() {
 }
 
 #[test]
+fn an_end_waits_for_an_acknowledgement_and_for_nothing_else() {
+    let server = Server::command(&["--resume=60"], &["cat"]);
+    let url = format!("ws://{}/", server.address);
+    for _ in 0..6 {
+        let start = Instant::now();
+
+        let outcome = Caller::start(&["--resume", "--wait=0", &url]).finish(b"one\n");
+
+        assert_eq!((outcome.status, &*outcome.stdout), (Some(0), "one\n"), "{outcome:?}");
+        crate::harness::assert_in_time(start, std::time::Duration::from_secs(1));
+    }
+}
+
+#[test]
 fn a_command_that_cannot_be_started_leaves_no_session_behind() {
     let server = Server::command(&["--resume=60"], &["cat"]);
 
