@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
@@ -11,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
+use crate::harness::cutting::{Cut, Cutting, Way};
 use crate::harness::lines::Lines;
 use crate::harness::server::{Server, wsd};
 use crate::harness::{DEADLINE, eventually, within};
@@ -26,12 +28,16 @@ struct Desk {
 
 impl Desk {
     fn sit_at(server: &Server, size: (u16, u16)) -> Self {
+        Self::with(server.address, &[], size)
+    }
+
+    fn with(address: SocketAddr, more: &[&str], size: (u16, u16)) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags).unwrap();
         unlockpt(&master).unwrap();
         let slave = ioctl_tiocgptpeer(&master, flags).unwrap();
         resize(&slave, size);
-        let mut command = wsd(&["connect", "--pty", &format!("ws://{}/", server.address)]);
+        let mut command = wsd(&[&["connect", "--pty", &format!("ws://{address}/")], more].concat());
         command.stdin(Stdio::from(slave.try_clone().unwrap())).stdout(Stdio::from(slave.try_clone().unwrap()));
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let errors = Lines::of(child.stderr.take().unwrap());
@@ -102,6 +108,25 @@ fn a_shell_there_has_the_keys_the_size_and_the_status() {
     desk.types("exit 4\r");
 
     assert_eq!(desk.ends(), (Some(4), String::new()));
+}
+
+#[test]
+fn a_terminal_survives_a_cut_with_resume() {
+    let server = Server::command(&["--pty", "--resume=60"], &["cat"]);
+    let mut cut = Some(Cut { down: 1000, up: usize::MAX, way: Way::Reset });
+    let whole = Cut { down: usize::MAX, up: usize::MAX, way: Way::Fin };
+    let proxy = Cutting::to(server.address, move || cut.take().unwrap_or(whole));
+    let mut desk = Desk::with(proxy.address, &["--resume"], (80, 24));
+
+    for number in 0..60 {
+        desk.types(&format!("line {number}\r"));
+        desk.sees(&format!("line {number}\r\nline {number}\r\n"));
+    }
+    server.expect_log("session resumed");
+    desk.types("~.");
+
+    assert_eq!(desk.ends(), (Some(0), String::new()));
+    assert!(server.expect_log("session ended").text.contains(" code=1000 "));
 }
 
 #[test]
