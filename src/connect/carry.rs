@@ -59,11 +59,11 @@ pub(super) async fn carry(
         tokio::select! {
             biased;
             finish = &mut receive => (finish, true),
+            () = link.pump(flow) => unreachable!("it never ends"),
             finish = send => (finish, false),
             signal = interrupts.next() => (Finish::Signal(signal), false),
             status = program_end(program, flow) => (Finish::Program(status), false),
             finish = flow.patience(*wait), if !has_program => (finish, false),
-            () = link.pump(flow) => unreachable!("it never ends"),
         }
     };
     let Some(close) = finish.close() else { return (finish, None) };
@@ -91,7 +91,13 @@ pub(super) async fn carry(
         }
         pending::<()>().await;
     };
-    let limit = async { if is_signal { sleep(SHUTDOWN_ANSWER).await } else { link.overdue(CLOSE_ANSWER).await } };
+    let limit = async {
+        if is_signal {
+            return sleep(SHUTDOWN_ANSWER).await;
+        }
+        link.overdue(CLOSE_ANSWER).await;
+        flow.arrival(CLOSE_ANSWER).await;
+    };
     let answer = tokio::select! {
         answer = receive => Some(answer),
         () = closing => None,
@@ -191,7 +197,6 @@ async fn receive(mut link: Link, to: &mut ToHere, inward: &mut Inward, flow: &Fl
     loop {
         let mut next = Some(link.next().await);
         while let Some(message) = next {
-            flow.hear();
             finish = received(message, inward, &mut output);
             let is_full = finish.is_some() || output.len() >= PIPE_BYTES;
             next = if is_full { None } else { link.next().now_or_never() };

@@ -43,9 +43,10 @@ impl ResumableLink {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while !self.intake.is_full() && self.hearing != Hearing::Broken {
             let LinkState::Open(socket) = &mut self.state else { return Poll::Pending };
-            match ready!(socket.poll_next_unpin(cx)) {
+            let next = socket.poll_next_unpin(cx);
+            self.heard_at = socket.get_ref().heard_at();
+            match ready!(next) {
                 Some(Ok(message)) => {
-                    self.heard_at = Instant::now();
                     if self.hearing == Hearing::Open {
                         self.hear(message);
                     }

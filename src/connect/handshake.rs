@@ -13,7 +13,10 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{destination::Destination, dial::ByteStream, error::ConnectError, recorder::Recorder, tls::explained};
+use super::{
+    destination::Destination, dial::ByteStream, error::ConnectError, recorder::Recorder, tls::explained,
+    watched::WatchedStream,
+};
 use crate::{
     cli::{connect::ConnectFlags, value::is_on},
     framing::Framing,
@@ -22,7 +25,7 @@ use crate::{
 };
 
 /// The client's end of a WebSocket.
-pub(super) type ClientSocket = WebSocketStream<ByteStream>;
+pub(super) type ClientSocket = WebSocketStream<WatchedStream>;
 
 /// The subprotocols that a client offers.
 pub(super) struct SubprotocolOffer {
@@ -133,6 +136,7 @@ pub(super) async fn open(
         Err(error) => return Err(refused(place, error, offer)),
     };
     let (wire, rest) = recorder.end();
+    let wire = WatchedStream::new(wire, &rest);
     let socket = WebSocketStream::from_partially_read(wire, rest, Role::Client, Some(config)).await;
     Ok((socket, chosen.and_then(|chosen| chosen.to_str().ok().map(str::to_owned))))
 }

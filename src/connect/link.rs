@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::{
 use super::{
     call::{Call, OpenedSession},
     end::Finish,
-    flow::Flow,
+    flow::{Flow, LinkSight},
     handshake::ClientSocket,
     resumable::ResumableLink,
     say::say,
@@ -85,15 +85,17 @@ impl Link {
         self.resumable(|link| link.begin_again(socket, greeting)).is_some()
     }
 
-    /// Keeps the link alive, and tells the flow its state. Never ready.
+    /// Keeps the link alive, and tells the flow its state. Never ready. To be polled after the link was read.
     pub(super) async fn pump(&self, flow: &Flow) {
         poll_fn(|cx| {
-            if let Some((is_behind, heard_at)) = self.resumable(|link| {
-                link.drive(cx);
-                (link.is_behind(), link.heard_at())
-            }) {
-                flow.follow(is_behind, heard_at);
-            }
+            let sight = match &mut *self.0.borrow_mut() {
+                LinkKind::Plain(socket) => LinkSight::of(socket.get_ref()),
+                LinkKind::Resumable(link) => {
+                    link.drive(cx);
+                    link.sight()
+                }
+            };
+            flow.follow(sight);
             Poll::<()>::Pending
         })
         .await;
@@ -199,5 +201,36 @@ impl Sink<Message> for Link {
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::io::{AsyncWriteExt as _, duplex};
+    use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
+
+    use super::{super::watched::WatchedStream, *};
+    use crate::limits::PING_INTERVAL;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_of_a_message_is_a_sign_of_life() {
+        let (wire, mut server) = duplex(64);
+        let socket =
+            WebSocketStream::from_raw_socket(WatchedStream::new(Box::new(wire), b""), Role::Client, None).await;
+        let (link, flow) = (Link(Rc::new(RefCell::new(LinkKind::Plain(Box::new(socket))))), Flow::new());
+        let is_silent = || {
+            assert!(link.clone().next().now_or_never().is_none() && link.pump(&flow).now_or_never().is_none());
+            flow.is_silent_for(2 * PING_INTERVAL)
+        };
+
+        for part in [&b"\x81"[..], b"\x03", b"a", b"b"] {
+            sleep(2 * PING_INTERVAL - Duration::from_secs(1)).await;
+            server.write_all(part).await.expect("it has room");
+            assert!(!is_silent(), "{}", part.escape_ascii());
+        }
+        sleep(2 * PING_INTERVAL).await;
+
+        assert!(is_silent());
     }
 }

@@ -22,6 +22,7 @@ mod returning;
 mod say;
 mod terminal;
 mod tls;
+mod watched;
 
 use std::{mem, process::ExitCode, rc::Rc};
 

@@ -28,13 +28,14 @@ use super::{
     codec::push_piece,
     end::Finish,
     error::ConnectError,
+    flow::LinkSight,
     handshake::ClientSocket,
     intake::{Intake, IntakeItem},
     say::say,
 };
 use crate::{
     close::Close,
-    limits::{CONNECT_KEEP_MAX, CONNECT_KEPT_BYTES, CONNECT_MESSAGE_BYTES_MAX},
+    limits::{CONNECT_KEEP_MAX, CONNECT_KEPT_BYTES, CONNECT_MESSAGE_BYTES_MAX, PONG_WITHIN},
     message::{Batch, Kind, Piece},
     resume::{
         control::Greeting,
@@ -70,7 +71,7 @@ pub(super) struct ResumableLink {
     pub(super) hearing: Hearing,
     /// The question before the close whether the connection is alive.
     pub(super) check: Check,
-    /// The time of the last frame of the server.
+    /// The time of the last byte of the server.
     pub(super) heard_at: Instant,
     /// The time since which the server acknowledges nothing.
     pub(super) unacknowledged_since: Option<Instant>,
@@ -179,18 +180,21 @@ impl ResumableLink {
         !matches!(self.state, LinkState::Open(_))
     }
 
-    /// Whether the connection has not taken all messages yet.
-    pub(super) fn is_behind(&self) -> bool {
-        self.is_away() || !self.outbox.0.is_empty() || self.ring.has_unsent()
-    }
-
     /// Whether the server has all messages.
     pub(super) fn is_settled(&self) -> bool {
         self.ring.count() == 0
     }
 
-    pub(super) fn heard_at(&self) -> Instant {
-        self.heard_at
+    /// Returns the state of the link.
+    pub(super) fn sight(&self) -> LinkSight {
+        let is_behind = self.is_away() || !self.outbox.0.is_empty() || self.ring.has_unsent();
+        let LinkState::Open(socket) = &self.state else {
+            return LinkSight { is_behind, arriving: None, heard_at: self.heard_at };
+        };
+        let sight = LinkSight::of(socket.get_ref());
+        // The server sends whole messages: one that does not go on is a sign of a dead connection, which a close finds out.
+        let arriving = sight.arriving.filter(|_| sight.heard_at.elapsed() < PONG_WITHIN);
+        LinkSight { is_behind, arriving, ..sight }
     }
 
     /// Returns the time at which the close was sent, once the server has all messages before it.

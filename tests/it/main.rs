@@ -20,6 +20,7 @@ mod connect;
 mod connect_pty;
 mod connect_resume;
 mod connect_resume_ends;
+mod connect_servers;
 mod console;
 mod demos;
 mod descendants;
