@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::http::{StatusCode, Uri};
 
 use super::{
-    destination::{decode, host_and_port},
+    destination::{decode, host_and_port, without_user},
     error::ConnectError,
 };
 use crate::limits::HEAD_BYTES_MAX;
@@ -44,7 +44,7 @@ impl Proxy {
             return Ok(None);
         }
         Self::parse(&text).map(Some).ok_or_else(|| {
-            let shown = text.rsplit_once('@').map_or(&*text, |(_, place)| place);
+            let shown = without_user(&text);
             ConnectError::new(format!("cannot use the proxy `{shown}` of {name}: it is no HTTP proxy"))
                 .hint(format!("write http://HOST:PORT, or connect without it: no_proxy={host}"))
         })
