@@ -7,7 +7,6 @@ use std::{future::pending, pin::pin, time::Duration};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    process::Child,
     signal::unix::{Signal, SignalKind},
     time::{Instant, interval_at, sleep, timeout},
 };
@@ -19,7 +18,7 @@ use super::{
     flow::Flow,
     interrupts::Interrupts,
     link::Link,
-    local::{FromHere, Local, ToHere, status_of},
+    local::{FromHere, Local, ToHere},
     terminal,
 };
 use crate::{
@@ -28,6 +27,7 @@ use crate::{
     limits::{CLOSE_ANSWER, PING_INTERVAL, PIPE_BYTES, SHUTDOWN_ANSWER},
     message::Kind,
     status::Status,
+    worker::command::CommandProcess,
 };
 
 /// The codecs of a session, and its rule for the end of input.
@@ -62,7 +62,7 @@ pub(super) async fn carry(
             () = link.pump(flow) => unreachable!("it never ends"),
             finish = send => (finish, false),
             signal = interrupts.next() => (Finish::Signal(signal), false),
-            status = program_end(program, flow) => (Finish::Program(status), false),
+            status = program_end(program.as_ref(), flow) => (Finish::Program(status), false),
             finish = flow.patience(*wait), if !has_program => (finish, false),
         }
     };
@@ -109,9 +109,9 @@ pub(super) async fn carry(
 }
 
 /// Returns once the program has ended and its output was sent. Never, without a program.
-async fn program_end(program: &mut Option<Child>, flow: &Flow) -> Status {
+async fn program_end(program: Option<&CommandProcess>, flow: &Flow) -> Status {
     let Some(program) = program else { return pending().await };
-    let status = program.wait().await.map_or(Status::UNKNOWN, status_of);
+    let status = program.ended().await;
     flow.input_taken().await;
     status
 }

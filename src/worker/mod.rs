@@ -2,6 +2,7 @@
 
 pub(crate) mod advice;
 pub(crate) mod child;
+pub(crate) mod command;
 mod descendants;
 pub(crate) mod descriptors;
 pub(crate) mod environ;

@@ -17,6 +17,7 @@ mod client;
 mod completions;
 mod config;
 mod connect;
+mod connect_program;
 mod connect_pty;
 mod connect_resume;
 mod connect_resume_ends;
