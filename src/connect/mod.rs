@@ -90,7 +90,7 @@ async fn client(line: &ConnectLine, call: Rc<Call>) -> Result<ExitCode, ConnectE
     let (finish, answer) = loop {
         let ClientSession { link, local, manner, flow } = &mut session;
         let (finish, answer) = carry(link, local, manner, flow, &mut interrupts).await;
-        let fresh = link.take_fresh();
+        let mut fresh = link.take_fresh();
         let Some(reason) = finish.gone().filter(|_| call.retries && link.is_resumable()) else {
             if let Some(opened) = fresh {
                 opened.leave().await;
@@ -98,10 +98,17 @@ async fn client(line: &ConnectLine, call: Rc<Call>) -> Result<ExitCode, ConnectE
             break (finish, answer);
         };
         say(&format!("{reason}; beginning another one"));
-        tokio::select! {
-            again = session.begin_again(line, &call, fresh) => again?,
-            signal = interrupts.next() => return stopped(signal),
+        let signal = tokio::select! {
+            again = session.begin_again(line, &call, &mut fresh) => {
+                again?;
+                continue;
+            }
+            signal = interrupts.next() => signal,
+        };
+        if let Some(opened) = fresh {
+            opened.leave().await;
         }
+        return stopped(signal);
     };
     drop(raw_mode);
     let is_servers = matches!(finish, Finish::Closed(..) | Finish::Gone(_));
@@ -133,19 +140,19 @@ impl ClientSession {
         Ok(Self { link: Link::new(call, opened), local, manner: manner(call, &line.flags), flow: Flow::new() })
     }
 
-    /// Begins another session in place of one that is gone, in `fresh` if it is there.
+    /// Begins another session in place of one that is gone, in `fresh` if it is there. If this is dropped before, `fresh` has it.
     ///
     /// A program starts again, since it has the state of the session that is gone. Standard input goes on where it was.
     async fn begin_again(
         &mut self,
         line: &ConnectLine,
         call: &Rc<Call>,
-        fresh: Option<OpenedSession>,
+        fresh: &mut Option<OpenedSession>,
     ) -> Result<(), ConnectError> {
         if !line.command.is_empty() {
             mem::replace(&mut self.local, Local::none()).end(CONNECT_PROGRAM_END).await;
         }
-        let opened = match fresh {
+        let opened = match fresh.take() {
             Some(opened) => opened,
             None => call.connect().await?,
         };

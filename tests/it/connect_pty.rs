@@ -17,12 +17,21 @@ use crate::harness::lines::Lines;
 use crate::harness::server::{Server, wsd};
 use crate::harness::{DEADLINE, eventually, within};
 
+/// The streams that are on a screen.
+#[derive(Clone, Copy)]
+enum Screen {
+    /// Standard output.
+    Output,
+    /// Standard error, too.
+    All,
+}
+
 /// A terminal with `wsd connect --pty` in it.
 struct Desk {
     screen: File,
     slave: OwnedFd,
     child: Child,
-    errors: Arc<Lines>,
+    errors: Option<Arc<Lines>>,
     shown: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -32,6 +41,10 @@ impl Desk {
     }
 
     fn with(address: SocketAddr, more: &[&str], size: (u16, u16)) -> Self {
+        Self::start(address, more, size, Screen::Output)
+    }
+
+    fn start(address: SocketAddr, more: &[&str], size: (u16, u16), screen: Screen) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags).unwrap();
         unlockpt(&master).unwrap();
@@ -39,8 +52,12 @@ impl Desk {
         resize(&slave, size);
         let mut command = wsd(&[&["connect", "--pty", &format!("ws://{address}/")], more].concat());
         command.stdin(Stdio::from(slave.try_clone().unwrap())).stdout(Stdio::from(slave.try_clone().unwrap()));
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let errors = Lines::of(child.stderr.take().unwrap());
+        command.stderr(match screen {
+            Screen::Output => Stdio::piped(),
+            Screen::All => Stdio::from(slave.try_clone().unwrap()),
+        });
+        let mut child = command.spawn().unwrap();
+        let errors = child.stderr.take().map(Lines::of);
         let (screen, shown) = (File::from(master), Arc::<Mutex<Vec<u8>>>::default());
         let (mut reader, writer) = (screen.try_clone().unwrap(), Arc::clone(&shown));
         thread::spawn(move || {
@@ -72,7 +89,7 @@ impl Desk {
     fn ends(&mut self) -> (Option<i32>, String) {
         let status = eventually("the client ends", || self.child.try_wait().unwrap());
         assert!(!self.is_raw(), "the terminal is as it was");
-        (status.code(), self.errors.wait_for_end())
+        (status.code(), self.errors.as_ref().unwrap().wait_for_end())
     }
 }
 
@@ -127,6 +144,22 @@ fn a_terminal_survives_a_cut_with_resume() {
 
     assert_eq!(desk.ends(), (Some(0), String::new()));
     assert!(server.expect_log("session ended").text.contains(" code=1000 "));
+}
+
+#[test]
+fn a_message_on_a_terminal_in_raw_mode_begins_at_the_left() {
+    let mut server = Server::command(&["--pty", "--resume=1"], &["cat"]);
+    let mut desk = Desk::start(server.address, &["--resume"], (80, 24), Screen::All);
+    desk.types("a\r");
+    desk.sees("a\r\na\r\n");
+
+    server.signal(Signal::KILL);
+    server.wait();
+
+    desk.sees("\r\nwsd: cannot connect to ");
+    desk.sees(" s\r\n");
+    assert_eq!(eventually("the client ends", || desk.child.try_wait().unwrap()).code(), Some(1));
+    desk.sees("wsd: the session is gone: ");
 }
 
 #[test]

@@ -186,6 +186,26 @@ fn retry_starts_the_program_again_with_the_session() {
 }
 
 #[test]
+fn a_signal_while_another_session_begins_closes_that() {
+    let port = free_port();
+    let mut server = serve_at(port, &["--resume=60"], &["cat"]);
+    // The program has 5 s to end.
+    let script = "echo hello; read x; echo attached >&2; exec sleep 1000";
+    let url = format!("ws://127.0.0.1:{port}/");
+    let mut caller = Caller::start(&["--resume", "--retry", &url, "sh", "-c", script]);
+    assert!(caller.errors.wait_for("attached", 1).is_some());
+    server.signal(Signal::KILL);
+    server.wait();
+    let server = serve_at(port, &["--resume=60"], &["cat"]);
+    assert!(caller.errors.wait_for("; beginning another one", 1).is_some());
+
+    kill_process(caller.pid(), Signal::INT).unwrap();
+
+    assert_eq!(ended(&mut caller), Some(130));
+    assert!(server.expect_log("session ended").text.contains(" code=1000 "));
+}
+
+#[test]
 fn a_session_that_cannot_be_found_again_in_its_time_is_gone() {
     let mut server = Server::command(&["--resume=1"], &["cat"]);
     let mut caller = Caller::start(&["--resume", &format!("ws://{}/", server.address)]);
