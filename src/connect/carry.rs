@@ -98,14 +98,14 @@ pub(super) async fn carry(
         link.overdue(CLOSE_ANSWER).await;
         flow.arrival(CLOSE_ANSWER).await;
     };
-    let answer = tokio::select! {
-        answer = receive => Some(answer),
-        () = closing => None,
-        () = limit => None,
-        _ = interrupts.next() => None,
-        () = link.pump(flow) => None,
-    };
-    (finish, answer)
+    tokio::select! {
+        answer = receive => (finish, Some(answer)),
+        () = closing => unreachable!("it never ends"),
+        () = limit => (finish, None),
+        // The first signal tells the exit status.
+        signal = interrupts.next() => (if is_signal { finish } else { Finish::Signal(signal) }, None),
+        () = link.pump(flow) => unreachable!("it never ends"),
+    }
 }
 
 /// Returns once the program has ended and its output was sent. Never, without a program.

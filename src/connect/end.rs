@@ -97,22 +97,24 @@ impl Finish {
             Self::Unwritten(cause) => failed(format!("cannot write standard output: {cause}")),
             Self::Unread(cause) => failed(format!("cannot read standard input: {cause}")),
             Self::Signal(signal) => (AFTER_SIGNAL + signal, None),
-            // Its last output did not arrive.
-            Self::Program(status) if let Some(Self::Gone(cause)) = answer => {
-                (number(*status).max(1), Some(cause.clone()))
-            }
-            Self::Program(status) => (number(*status), None),
-            Self::Done => match answer {
-                Some(Self::Closed(None | Some(Close::NORMAL), _)) => (0, None),
-                Some(answer) => answer.report(None, None),
-                None => failed("the server did not answer the close: the last messages may be lost".to_owned()),
-            },
+            Self::Program(Status::Exit(0)) | Self::Done => of_answer(answer),
+            Self::Program(status) => (number(*status), of_answer(answer).1),
         }
     }
 }
 
 /// The number of SIGPIPE (POSIX, `kill`).
 const SIGPIPE: u8 = 13;
+
+/// Returns the exit status after the client's own close, and the reason for a failure: its last messages may be lost.
+fn of_answer(answer: Option<&Finish>) -> (u8, Option<String>) {
+    match answer {
+        Some(Finish::Closed(None | Some(Close::NORMAL), _)) => (0, None),
+        Some(Finish::Gone(cause)) => (1, Some(cause.clone())),
+        Some(answer) => answer.report(None, None),
+        None => (1, Some("the server did not answer the close: the last messages may be lost".to_owned())),
+    }
+}
 
 /// Returns the exit status for a close code, and the reason for a status that is no program's.
 fn of_code(code: Option<u16>, reason: &str) -> (u8, Option<String>) {
@@ -153,7 +155,7 @@ mod tests {
             (closed(Some(1011)), None, 1, true),
             (closed(None), None, 1, true),
             (Finish::Lost(String::new()), Some(Status::Exit(0)), 1, true),
-            (Finish::Program(Status::Signal(15)), None, 143, false),
+            (Finish::Program(Status::Signal(15)), None, 143, true),
             (Finish::Signal(2), Some(Status::Exit(0)), 130, false),
         ];
         for (finish, own, want, has_reason) in table {
@@ -171,10 +173,24 @@ mod tests {
     #[test]
     fn an_unanswered_close_is_a_failure_and_an_echo_is_none() {
         let closed = |code| Finish::Closed(code, String::new());
-        for (answer, want) in
-            [(None, 1), (Some(closed(Some(1000))), 0), (Some(closed(None)), 0), (Some(closed(Some(4007))), 7)]
-        {
-            assert_eq!(Finish::Done.report(answer.as_ref(), None).0, want, "{answer:?}");
+        let table = [
+            (None, 1, true),
+            (Some(closed(Some(1000))), 0, false),
+            (Some(closed(None)), 0, false),
+            (Some(closed(Some(4007))), 7, false),
+            (Some(closed(Some(1011))), 1, true),
+            (Some(Finish::Lost(String::new())), 1, true),
+            (Some(Finish::Gone(String::new())), 1, true),
+        ];
+        for (answer, want, has_reason) in table {
+            let told = |finish: Finish| {
+                let (status, reason) = finish.report(answer.as_ref(), None);
+                (status, reason.is_some())
+            };
+            assert_eq!(told(Finish::Done), (want, has_reason), "{answer:?}");
+            assert_eq!(told(Finish::Program(Status::Exit(0))), (want, has_reason), "{answer:?}");
+            // A status of its own says more.
+            assert_eq!(told(Finish::Program(Status::Exit(5))), (5, has_reason), "{answer:?}");
         }
     }
 }
