@@ -41,6 +41,12 @@ impl Close {
         Self { code: Some(code), reason: reason.into() }
     }
 
+    /// Whether a peer may send `code` in a Close frame. It may send codes of the RFC's table and of IANA's registry that are not
+    /// for local use, and codes for libraries and private use.
+    pub(crate) fn is_allowed(code: u16) -> bool {
+        matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+    }
+
     /// Returns the answer to a client's close: its code, without a reason.
     pub(crate) fn echo(code: Option<u16>) -> Self {
         Self { code, reason: Cow::Borrowed("") }

@@ -56,6 +56,11 @@ impl Finish {
         }
     }
 
+    /// Returns the end of a server that has closed with a code that no peer may send.
+    pub(super) fn of_invalid_code(code: u16) -> Self {
+        Self::Fault(Close::PROTOCOL, format!("it closed with code {code}"))
+    }
+
     /// Returns why the server has lost the session, if it has: it does not know it any more, or it stops.
     pub(super) fn gone(&self) -> Option<String> {
         match self {

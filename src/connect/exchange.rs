@@ -46,6 +46,10 @@ impl ResumableLink {
             let next = socket.poll_next_unpin(cx);
             self.heard_at = socket.get_ref().heard_at();
             match ready!(next) {
+                Some(Ok(Message::Close(_))) if let Some(code) = socket.get_ref().invalid_code() => {
+                    self.failure.get_or_insert(Finish::of_invalid_code(code));
+                    self.hearing = Hearing::Deaf;
+                }
                 Some(Ok(message)) => {
                     if self.hearing == Hearing::Open {
                         self.hear(message);

@@ -1,5 +1,7 @@
 //! The opening handshake (RFC 6455, section 4.1): the request, and why a server refuses it.
 
+use std::fmt;
+
 use data_encoding::BASE64;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -135,10 +137,31 @@ pub(super) async fn open(
         Err(error) if is_no_choice(&error) && offer.names.is_empty() => None,
         Err(error) => return Err(refused(place, error, offer)),
     };
-    let (wire, rest) = recorder.end();
+    let (wire, head, rest) = recorder.end();
+    if let Some(rule) = breach(&head) {
+        return Err(not_websocket(&format!("cannot open a session at {place}"), &rule));
+    }
     let wire = WatchedStream::new(wire, &rest);
     let socket = WebSocketStream::from_partially_read(wire, rest, Role::Client, Some(config)).await;
     Ok((socket, chosen.and_then(|chosen| chosen.to_str().ok().map(str::to_owned))))
+}
+
+/// Returns the rule that an answer breaks, of those that tungstenite does not check.
+fn breach(head: &[u8]) -> Option<&'static str> {
+    let names = head
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| Some(line.split_at(line.iter().position(|&byte| byte == b':')?).0));
+    let count =
+        |name: &HeaderName| names.clone().filter(|known| known.eq_ignore_ascii_case(name.as_str().as_bytes())).count();
+    if count(&header::SEC_WEBSOCKET_EXTENSIONS) > 0 {
+        return Some("it has an extension that nobody asked for");
+    }
+    (count(&header::SEC_WEBSOCKET_ACCEPT) > 1).then_some("it has Sec-WebSocket-Accept twice")
+}
+
+fn not_websocket(doing: &str, cause: &dyn fmt::Display) -> ConnectError {
+    ConnectError::new(format!("{doing}: the answer is not one of a WebSocket server: {cause}"))
+        .hint("check host, port and path")
 }
 
 fn is_no_choice(error: &Error) -> bool {
@@ -167,8 +190,7 @@ fn refused(place: &str, error: Error, offer: &SubprotocolOffer) -> ConnectError 
         Error::Protocol(ProtocolError::HttparseError(_)) => {
             ConnectError::new(format!("{doing}: the server does not speak HTTP")).hint("check host and port")
         }
-        other => ConnectError::new(format!("{doing}: the answer is not one of a WebSocket server: {other}"))
-            .hint("check host, port and path"),
+        other => not_websocket(&doing, &other),
     }
 }
 

@@ -164,7 +164,11 @@ impl Stream for Link {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut *self.0.borrow_mut() {
             LinkKind::Plain(socket) => {
-                Poll::Ready(ready!(socket.poll_next_unpin(cx)).map(|message| message.map_err(Finish::of_error)))
+                let next = ready!(socket.poll_next_unpin(cx));
+                Poll::Ready(next.map(|message| match (message, socket.get_ref().invalid_code()) {
+                    (Ok(Message::Close(_)), Some(code)) => Err(Finish::of_invalid_code(code)),
+                    (message, _) => message.map_err(Finish::of_error),
+                }))
             }
             LinkKind::Resumable(link) => link.poll_next(cx),
         }
@@ -225,7 +229,7 @@ mod tests {
         };
 
         for part in [&b"\x81"[..], b"\x03", b"a", b"b"] {
-            sleep(2 * PING_INTERVAL - Duration::from_secs(1)).await;
+            sleep(PING_INTERVAL.mul_f64(1.9)).await;
             server.write_all(part).await.expect("it has room");
             assert!(!is_silent(), "{}", part.escape_ascii());
         }

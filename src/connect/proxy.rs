@@ -84,6 +84,10 @@ impl Proxy {
         while !head.ends_with(b"\r\n\r\n") && head.len() < HEAD_BYTES_MAX {
             head.push(stream.read_u8().await.map_err(|_| failed(&"it has closed the connection without an answer"))?);
         }
+        if !head.ends_with(b"\r\n\r\n") {
+            let kib = HEAD_BYTES_MAX >> 10;
+            return Err(ConnectError::new(format!("cannot use {proxy}: its answer has no end in {kib} KiB")));
+        }
         let code = head.strip_prefix(b"HTTP/1.").and_then(|rest| str::from_utf8(rest.get(2..5)?).ok()?.parse().ok());
         let Some(status) = code.and_then(|code| StatusCode::from_u16(code).ok()) else {
             return Err(ConnectError::new(format!("cannot use {proxy}: it does not speak HTTP")));

@@ -28,11 +28,12 @@ impl Recorder {
         Self { wire, read: Vec::new() }
     }
 
-    /// Returns the stream, and the bytes that were read behind the head of the answer.
-    pub(super) fn end(self) -> (ByteStream, Vec<u8>) {
-        let Self { wire, mut read } = self;
-        let head = read.windows(HEAD_END.len()).position(|bytes| bytes == HEAD_END);
-        (wire, read.split_off(head.map_or(read.len(), |at| at + HEAD_END.len())))
+    /// Returns the stream, the head of the answer, and the bytes that were read behind it.
+    pub(super) fn end(self) -> (ByteStream, Vec<u8>, Vec<u8>) {
+        let Self { wire, read: mut head } = self;
+        let end = head.windows(HEAD_END.len()).position(|bytes| bytes == HEAD_END);
+        let rest = head.split_off(end.map_or(head.len(), |at| at + HEAD_END.len()));
+        (wire, head, rest)
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use super::dial::ByteStream;
+use crate::close::Close;
 
 /// The byte stream below a WebSocket.
 pub(super) struct WatchedStream {
@@ -38,9 +39,9 @@ impl WatchedStream {
         self.frames.arriving()
     }
 
-    /// Returns the code of the server's Close frame.
-    pub(super) fn close_code(&self) -> Option<u16> {
-        self.frames.close_code
+    /// Returns the code of the server's Close frame that no peer may send. tungstenite shows another one in its place.
+    pub(super) fn invalid_code(&self) -> Option<u16> {
+        self.frames.close_code.filter(|code| !Close::is_allowed(*code))
     }
 }
 

@@ -31,7 +31,7 @@ fn assert_is(outcome: &Outcome, status: i32, stdout: &str, stderr: &str) {
 }
 
 /// Fails unless the client could not connect and said so, with all these words.
-fn assert_refused(outcome: &Outcome, words: &[&str]) {
+pub(crate) fn assert_refused(outcome: &Outcome, words: &[&str]) {
     assert_eq!((outcome.status, &*outcome.stdout), (Some(1), ""), "{outcome:?}");
     let missing: Vec<_> = words.iter().filter(|word| !outcome.stderr.contains(**word)).collect();
     assert!(missing.is_empty(), "no {missing:?} in:\n{}", outcome.stderr);
@@ -176,7 +176,7 @@ fn answering(answer: &'static str) -> String {
 }
 
 /// Reads a head; returns it with its end.
-fn read_head(stream: &mut impl Read) -> String {
+pub(crate) fn read_head(stream: &mut impl Read) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -304,7 +304,7 @@ fn a_unix_socket_is_named_with_the_path_behind_it() {
 }
 
 /// A proxy that opens tunnels; and the heads of the requests that it gets.
-fn proxy(answer: &'static str) -> (String, Arc<Lines>) {
+pub(crate) fn proxy(answer: &'static str) -> (String, Arc<Lines>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (told, mut tell) = std::io::pipe().unwrap();
@@ -331,7 +331,7 @@ fn proxy(answer: &'static str) -> (String, Arc<Lines>) {
     (address, Lines::of(told))
 }
 
-fn call_with(environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Outcome {
+pub(crate) fn call_with(environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Outcome {
     let mut command = wsd(&[&["connect"], arguments].concat());
     command.envs(environment.iter().copied());
     Caller::spawn(command).finish(input.as_bytes())
