@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use crate::connect::{call_with, proxy};
 use crate::harness::caller::Caller;
 use crate::harness::certificates::{Authority, Identity};
 use crate::harness::cutting::{Cut, Cutting, Way};
@@ -163,6 +164,19 @@ fn a_long_message_survives_a_cut_in_its_middle() {
 
     assert_eq!((outcome.status, &*outcome.stderr), (Some(0), ""));
     assert!(server.expect_log("session ended").text.contains(" in=1 "));
+}
+
+#[test]
+fn a_return_takes_the_proxy_of_the_environment() {
+    let server = Server::command(&["--resume=60"], &["cat"]);
+    let cutting = once(&server, Cut { down: 2000, up: usize::MAX, way: Way::Reset });
+    let (proxy, heads) = proxy("HTTP/1.1 200 OK\r\n\r\n");
+
+    let outcome = call_with(&[("http_proxy", &proxy)], &["--resume", &url(&cutting)], &numbers(500));
+
+    assert_whole(&outcome, 500, "through a proxy");
+    server.expect_log("session resumed");
+    assert_eq!(heads.so_far().len(), 2);
 }
 
 #[test]
