@@ -28,6 +28,8 @@ impl Close {
     pub(crate) const TOO_BIG: u16 = 1009;
     /// 1011: the server cannot go on.
     pub(crate) const SERVER_ERROR: u16 = 1011;
+    /// 1012: the server starts again (IANA's registry).
+    pub(crate) const RESTART: u16 = 1012;
     /// 1013: try again later (IANA's registry).
     pub(crate) const TRY_LATER: u16 = 1013;
 
@@ -37,6 +39,12 @@ impl Close {
     /// Returns a close with a code and a reason.
     pub(crate) fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { code: Some(code), reason: reason.into() }
+    }
+
+    /// Whether a peer may send `code` in a Close frame. It may send codes of the RFC's table and of IANA's registry that are not
+    /// for local use, and codes for libraries and private use.
+    pub(crate) fn is_allowed(code: u16) -> bool {
+        matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
 
     /// Returns the answer to a client's close: its code, without a reason.

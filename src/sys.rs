@@ -17,7 +17,6 @@ mod execute {
         ffi::{CString, c_char, c_int, c_void},
         io,
         iter::once,
-        mem::MaybeUninit,
         ptr,
         sync::OnceLock,
     };
@@ -139,12 +138,8 @@ mod execute {
 
     /// Sets the action of a signal: `SIG_IGN` or `SIG_DFL`.
     fn set_action(signal: c_int, action: libc::sighandler_t) {
-        // SAFETY: every field of a `sigaction` may be zero, and neither of the two actions is a function.
-        unsafe {
-            let mut new = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
-            new.sa_sigaction = action;
-            libc::sigaction(signal, &raw const new, ptr::null_mut());
-        }
+        // SAFETY: neither of the two actions is a function.
+        unsafe { libc::signal(signal, action) };
     }
 
     /// Returns pointers to the texts with a null at the end, as `execve(2)` takes them.
@@ -154,15 +149,7 @@ mod execute {
 
     /// Returns the signals that this process handles or ignores.
     fn signals() -> Vec<c_int> {
-        let is_changed = |&signal: &c_int| {
-            let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-            // SAFETY: it writes an action, or leaves the zeros (the default) for the two signals that libc keeps for itself.
-            unsafe {
-                libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
-                action.assume_init().sa_sigaction != libc::SIG_DFL
-            }
-        };
-        (1..=libc::SIGRTMAX()).filter(is_changed).collect()
+        (1..=libc::SIGRTMAX()).filter(|&signal| super::action(signal) != libc::SIG_DFL).collect()
     }
 }
 
@@ -241,6 +228,20 @@ mod copy {
     }
 }
 
+/// Whether this process ignores a signal.
+pub(crate) fn is_ignored(signal: libc::c_int) -> bool {
+    action(signal) == libc::SIG_IGN
+}
+
+fn action(signal: libc::c_int) -> libc::sighandler_t {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: it writes an action, or leaves the zeros (the default) for the two signals that libc keeps for itself.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init().sa_sigaction
+    }
+}
+
 /// Keeps every descriptor above 2 that is open now from the programs that wsd starts. wsd opens its own that way.
 pub(crate) fn keep_descriptors_from_programs() {
     #[cfg(target_os = "linux")]
@@ -282,8 +283,7 @@ pub(crate) fn keep_freed_memory() {
     }
 }
 
-/// Gives freed memory anywhere in the heap back to the kernel (`malloc_trim(3)`). Allocators other than glibc's do so by
-/// themselves.
+/// Gives freed memory anywhere in the heap back to the kernel (`malloc_trim(3)`); other allocators than glibc's do so.
 pub(crate) fn give_back_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: the function takes no pointers, and may be called by any thread at any time.

@@ -81,7 +81,7 @@ async fn stream(ask: &Ask, visitor: &Visitor, options: &Arc<ResumeOptions>) -> R
     if let Some(token) = token
         && let Some(claim) = options.doors.claim(&token, binding, got)
     {
-        let token = token.text();
+        let token = token.to_string();
         let (stream, events) = events::pair(&token, acked.is_some());
         claim.deliver(Entrance::Events(stream), visitor.connection.clone());
         if events.begun().await {
@@ -93,7 +93,7 @@ async fn stream(ask: &Ask, visitor: &Visitor, options: &Arc<ResumeOptions>) -> R
     let framing = ask.site.framings.default();
     let partner = Start::prepare(ask, visitor, None).await?.partner(ask, visitor, framing).await?;
     let door = options.doors.open(binding, framing.has_lines());
-    let token = door.token().text();
+    let token = door.token().to_string();
     let (stream, events) = events::pair(&token, acked.is_some());
     run(ask, visitor, partner, (options, door), stream, session.is_some());
     events.begun().await;

@@ -62,7 +62,12 @@ pub(crate) struct ConnectFlags {
     /// Use this private key of the client certificate (PEM)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) sslkey: Option<Flag<OsString>>,
-    /// Try again, with growing pauses, until the server can be reached for the first time
+    /// Return to the session when the connection is lost, for as long as the server keeps it (wsd --resume): no message is lost
+    /// or doubled
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) resume: Option<Flag<bool>>,
+    /// Try again, with growing pauses, until the server can be reached for the first time; with --resume also begin another
+    /// session when the server has lost the last one
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) retry: Option<Flag<bool>>,
     /// After the end of standard input, close once the server has been silent for this many seconds; `close` waits until

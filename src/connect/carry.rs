@@ -4,28 +4,21 @@
 
 use std::{future::pending, pin::pin, time::Duration};
 
-use futures_util::{
-    FutureExt as _, SinkExt as _, StreamExt as _,
-    stream::{SplitSink, SplitStream},
-};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    process::Child,
     signal::unix::{Signal, SignalKind},
     time::{Instant, interval_at, sleep, timeout},
 };
-use tokio_tungstenite::tungstenite::{
-    Message,
-    protocol::{CloseFrame, frame::coding::CloseCode},
-};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     codec::{Inward, Outward, size_message},
     end::Finish,
     flow::Flow,
-    handshake::ClientSocket,
     interrupts::Interrupts,
-    local::{FromHere, Local, ToHere, status_of},
+    link::Link,
+    local::{FromHere, Local, ToHere},
     terminal,
 };
 use crate::{
@@ -34,12 +27,8 @@ use crate::{
     limits::{CLOSE_ANSWER, PING_INTERVAL, PIPE_BYTES, SHUTDOWN_ANSWER},
     message::Kind,
     status::Status,
+    worker::command::CommandProcess,
 };
-
-/// The half of a WebSocket that sends.
-type SendingHalf = SplitSink<ClientSocket, Message>;
-/// The half of a WebSocket that receives.
-type ReceivingHalf = SplitStream<ClientSocket>;
 
 /// The codecs of a session, and its rule for the end of input.
 #[derive(Debug)]
@@ -54,73 +43,81 @@ pub(super) struct Manner {
 
 /// Runs a session to its end. Returns why it ended, and how the server answered the client's close, if it did.
 pub(super) async fn carry(
-    socket: ClientSocket,
+    link: &Link,
     local: &mut Local,
-    manner: Manner,
+    manner: &mut Manner,
+    flow: &Flow,
     interrupts: &mut Interrupts,
 ) -> (Finish, Option<Finish>) {
-    let (mut sending, mut receiving) = socket.split();
     let Local { from, to, program } = local;
     let Manner { outward, inward, wait } = manner;
-    let (flow, has_program) = (Flow::new(), program.is_some());
-    let finish = {
-        // It lives on while the client closes, so that no message which it has read is lost.
-        let mut receive = pin!(receive(&mut receiving, to, inward, &flow, has_program));
-        let (finish, has_received) = {
-            let send = pin!(send(&mut sending, from, outward, &flow));
-            tokio::select! {
-                biased;
-                finish = &mut receive => (finish, true),
-                finish = send => (finish, false),
-                signal = interrupts.next() => (Finish::Signal(signal), false),
-                status = program_end(program, &flow) => (Finish::Program(status), false),
-                finish = flow.patience(wait), if !has_program => (finish, false),
-            }
-        };
-        let Some(close) = finish.close() else { return (finish, None) };
-        let limit = if matches!(finish, Finish::Signal(_)) { SHUTDOWN_ANSWER } else { CLOSE_ANSWER };
-        if !has_received {
-            let closing = async {
-                send_close(&mut sending, close).await;
-                pending::<()>().await;
-            };
-            let answer = tokio::select! {
-                answer = receive => Some(answer),
-                () = closing => None,
-                () = sleep(limit) => None,
-                _ = interrupts.next() => None,
-            };
-            return (finish, answer);
+    let (has_program, is_terminal) = (program.is_some(), matches!(outward, Outward::Typed(_)));
+    // It lives on while the client closes, so that no message which it has read is lost.
+    let mut receive = pin!(receive(link.clone(), to, inward, flow, has_program));
+    let (finish, has_received) = {
+        let send = pin!(send(link.clone(), from, outward, flow, has_program));
+        tokio::select! {
+            biased;
+            finish = &mut receive => (finish, true),
+            () = link.pump(flow) => unreachable!("it never ends"),
+            finish = send => (finish, false),
+            signal = interrupts.next() => (Finish::Signal(signal), false),
+            status = program_end(program.as_ref(), flow) => (Finish::Program(status), false),
+            finish = flow.patience(*wait), if !has_program => (finish, false),
         }
-        (finish, close, limit)
     };
-    // Standard output has failed, or the server broke a rule: nobody takes its messages any more.
-    let (finish, close, limit) = finish;
-    let handshake = async {
-        send_close(&mut sending, close).await;
-        while let Some(Ok(_)) = receiving.next().await {}
+    let Some(close) = finish.close() else { return (finish, None) };
+    if has_received {
+        // Standard output has failed, or the server broke a rule: nobody takes its messages any more.
+        let mut link = link.clone();
+        let handshake = async {
+            link.close_soon(close).await;
+            while let Some(Ok(_)) = link.next().await {}
+        };
+        let _ = timeout(SHUTDOWN_ANSWER, handshake).await;
+        return (finish, None);
+    }
+    let is_signal = matches!(finish, Finish::Signal(_));
+    if link.is_away() && (is_signal || is_terminal) {
+        // Nobody is there to be told, and a person waits.
+        return (finish, None);
+    }
+    let mut closed = link.clone();
+    let closing = async {
+        if is_signal {
+            closed.close_soon(close).await;
+        } else {
+            closed.close(close).await;
+        }
+        pending::<()>().await;
     };
-    let _ = timeout(limit.min(SHUTDOWN_ANSWER), handshake).await;
-    (finish, None)
-}
-
-async fn send_close(sending: &mut SendingHalf, close: Close) {
-    let code = CloseCode::from(close.code.unwrap_or(Close::NORMAL));
-    let frame = CloseFrame { code, reason: close.reason.into_owned().into() };
-    // A failure shows in what the other half reads.
-    let _ = sending.send(Message::Close(Some(frame))).await;
+    let limit = async {
+        if is_signal {
+            return sleep(SHUTDOWN_ANSWER).await;
+        }
+        link.overdue(CLOSE_ANSWER).await;
+        flow.arrival(CLOSE_ANSWER).await;
+    };
+    tokio::select! {
+        answer = receive => (finish, Some(answer)),
+        () = closing => unreachable!("it never ends"),
+        () = limit => (finish, None),
+        // The first signal tells the exit status.
+        signal = interrupts.next() => (if is_signal { finish } else { Finish::Signal(signal) }, None),
+        () = link.pump(flow) => unreachable!("it never ends"),
+    }
 }
 
 /// Returns once the program has ended and its output was sent. Never, without a program.
-async fn program_end(program: &mut Option<Child>, flow: &Flow) -> Status {
+async fn program_end(program: Option<&CommandProcess>, flow: &Flow) -> Status {
     let Some(program) = program else { return pending().await };
-    let status = program.wait().await.map_or(Status::UNKNOWN, status_of);
+    let status = program.ended().await;
     flow.input_taken().await;
     status
 }
 
 /// Sends input until it cannot be read. After its end, it still sends Pings.
-async fn send(sending: &mut SendingHalf, from: &mut FromHere, mut outward: Outward, flow: &Flow) -> Finish {
+async fn send(mut link: Link, from: &mut FromHere, outward: &mut Outward, flow: &Flow, has_program: bool) -> Finish {
     let mut buffer = vec![0; PIPE_BYTES];
     let mut frames = Vec::new();
     let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
@@ -130,11 +127,15 @@ async fn send(sending: &mut SendingHalf, from: &mut FromHere, mut outward: Outwa
         frames.push(size_message(terminal::size(), true));
     }
     loop {
-        if send_frames(sending, &mut frames).await.is_err() {
+        if send_frames(&mut link, &mut frames).await.is_err() {
             // The other half reads why: a Close frame, or the end of the connection.
             return pending().await;
         }
         if !is_open {
+            if !has_program {
+                // The answers cannot come before that.
+                link.settled().await;
+            }
             flow.end_input();
         }
         flow.await_input();
@@ -154,13 +155,13 @@ async fn send(sending: &mut SendingHalf, from: &mut FromHere, mut outward: Outwa
                     Ok(false) => return Finish::Done,
                     Err(garbled) => {
                         // The messages before that place are whole.
-                        let _ = send_frames(sending, &mut frames).await;
+                        let _ = send_frames(&mut link, &mut frames).await;
                         return Finish::Garbled(garbled.0);
                     }
                 }
             }
             _ = pings.tick() => {
-                if flow.is_silent_for(2 * PING_INTERVAL) {
+                if flow.is_silent_for(2 * PING_INTERVAL) && !link.give_up() {
                     return Finish::Silent;
                 }
                 frames.push(Message::Ping(Vec::new().into()));
@@ -171,11 +172,11 @@ async fn send(sending: &mut SendingHalf, from: &mut FromHere, mut outward: Outwa
 }
 
 /// Sends frames, and returns once the kernel has them all.
-async fn send_frames(sending: &mut SendingHalf, frames: &mut Vec<Message>) -> Result<(), ()> {
+async fn send_frames(link: &mut Link, frames: &mut Vec<Message>) -> Result<(), ()> {
     for frame in frames.drain(..) {
-        sending.feed(frame).await.map_err(drop)?;
+        link.feed(frame).await?;
     }
-    sending.flush().await.map_err(drop)
+    link.flush().await
 }
 
 /// Listens to changes of the terminal's size.
@@ -191,21 +192,14 @@ async fn next_change(resizes: &mut Option<Signal>) -> Option<()> {
 }
 
 /// Writes the server's messages until it ends. A program that takes no more is no end: it may still print.
-async fn receive(
-    receiving: &mut ReceivingHalf,
-    to: &mut ToHere,
-    mut inward: Inward,
-    flow: &Flow,
-    has_program: bool,
-) -> Finish {
+async fn receive(mut link: Link, to: &mut ToHere, inward: &mut Inward, flow: &Flow, has_program: bool) -> Finish {
     let (mut output, mut finish, mut is_taken) = (Vec::new(), None, true);
     loop {
-        let mut next = Some(receiving.next().await);
+        let mut next = Some(link.next().await);
         while let Some(message) = next {
-            flow.hear();
-            finish = received(message, &mut inward, &mut output);
+            finish = received(message, inward, &mut output);
             let is_full = finish.is_some() || output.len() >= PIPE_BYTES;
-            next = if is_full { None } else { receiving.next().now_or_never() };
+            next = if is_full { None } else { link.next().now_or_never() };
         }
         if !output.is_empty() && is_taken {
             flow.write(true);
@@ -219,7 +213,7 @@ async fn receive(
         }
         if let Some(finish) = finish {
             // The answer to a Close frame leaves with the next read.
-            let rest = async { while let Some(Ok(_)) = receiving.next().await {} };
+            let rest = async { while let Some(Ok(_)) = link.next().await {} };
             if matches!(finish, Finish::Closed(..)) {
                 let _ = timeout(Duration::from_secs(1), rest).await;
             }
@@ -231,11 +225,7 @@ async fn receive(
 }
 
 /// Appends a message to the output, or returns the end that has come in its place.
-fn received(
-    message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>,
-    inward: &mut Inward,
-    output: &mut Vec<u8>,
-) -> Option<Finish> {
+fn received(message: Option<Result<Message, Finish>>, inward: &mut Inward, output: &mut Vec<u8>) -> Option<Finish> {
     let (kind, payload) = match message {
         Some(Ok(Message::Text(text))) => (Kind::Text, text.into()),
         Some(Ok(Message::Binary(payload))) => (Kind::Binary, payload),
@@ -244,7 +234,7 @@ fn received(
             let code = close.as_ref().map(|close| close.code.into());
             return Some(Finish::Closed(code, close.map(|close| close.reason.to_string()).unwrap_or_default()));
         }
-        Some(Err(error)) => return Some(Finish::of_error(error)),
+        Some(Err(finish)) => return Some(finish),
         None => return Some(Finish::Lost(String::new())),
     };
     let rejected = inward.take(kind, &payload, output).err()?;

@@ -53,15 +53,15 @@ impl Outward {
 
 fn push(decoded: Decoded<'_>, frames: &mut Vec<Message>) {
     match decoded {
-        Decoded::Piece(piece) => push_piece(piece, frames),
+        Decoded::Piece(piece) => push_piece(piece, &mut |frame| frames.push(frame)),
         Decoded::Junk(line) => {
             say(&format!("skipped a line that is no message: {}", String::from_utf8_lossy(line).trim_end()));
         }
     }
 }
 
-/// Appends a piece as frames of at most [`FRAME_BYTES_MAX`].
-fn push_piece(piece: Piece<'_>, frames: &mut Vec<Message>) {
+/// Makes frames of at most [`FRAME_BYTES_MAX`] of a piece.
+pub(super) fn push_piece(piece: Piece<'_>, push: &mut impl FnMut(Message)) {
     let mut chunks = piece.payload.chunks(FRAME_BYTES_MAX).peekable();
     let mut is_first = piece.first;
     loop {
@@ -72,7 +72,7 @@ fn push_piece(piece: Piece<'_>, frames: &mut Vec<Message>) {
             Kind::Text => Data::Text,
             Kind::Binary => Data::Binary,
         };
-        frames.push(Message::Frame(Frame::message(chunk.to_vec(), OpCode::Data(data), is_final)));
+        push(Message::Frame(Frame::message(chunk.to_vec(), OpCode::Data(data), is_final)));
         is_first = false;
         if chunks.peek().is_none() {
             return;

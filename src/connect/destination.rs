@@ -1,6 +1,6 @@
 //! The server that a URL names.
 
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 use percent_encoding::percent_decode_str;
 use tokio_tungstenite::tungstenite::http::Uri;
@@ -37,9 +37,12 @@ impl Destination {
         if let Some(rest) = text.strip_prefix("unix:").or_else(|| text.strip_prefix("ws+unix:")) {
             return Self::parse_unix(text, rest);
         }
-        let invalid = |cause: &str| ConnectError::new(format!("invalid URL `{text}`: {cause}"));
+        let shown = without_user(text);
+        let invalid = |cause: &str| ConnectError::new(format!("invalid URL `{shown}`: {cause}"));
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(invalid("it has no scheme").hint(format!("write ws://{text}, or wss:// for a server with TLS")));
+            return Err(
+                invalid("it has no scheme").hint(format!("write ws://{shown}, or wss:// for a server with TLS"))
+            );
         };
         let is_tls = match &*scheme.to_ascii_lowercase() {
             "ws" | "http" => false,
@@ -103,6 +106,15 @@ pub(super) fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
     (!host.is_empty()).then(|| (host.to_owned(), port))
 }
 
+/// Returns a URL for an error: `***` stands for the user and the password. In an invalid one they may end at any `@`.
+pub(super) fn without_user(url: &str) -> Cow<'_, str> {
+    let start = url.find("://").map_or(0, |at| at + "://".len());
+    match url.rfind('@') {
+        Some(end) if end >= start => Cow::Owned(format!("{}***{}", &url[..start], &url[end..])),
+        _ => Cow::Borrowed(url),
+    }
+}
+
 /// Decodes `%XX`.
 pub(super) fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
@@ -137,6 +149,22 @@ mod tests {
         let server = Destination::parse("ws://ann:p%40ss@h:1/").expect("valid");
 
         assert_eq!((server.credentials.as_deref(), &*server.authority), (Some("ann:p@ss"), "h:1"));
+    }
+
+    #[test]
+    fn no_error_shows_the_user_of_a_url() {
+        let table = [
+            ("ws://ann:secret@h:99999/", "`ws://***@h:99999/`"),
+            ("ws://ann:sec ret@h/", "`ws://***@h/`"),
+            ("ws://ann:secret/@h/", "`ws://***@h/`"),
+            ("ws://a@secret@h:x/", "`ws://***@h:x/`"),
+            ("ftp://ann:secret@h/", "`ftp://***@h/`"),
+            ("ann:secret@h", "`***@h`"),
+        ];
+        for (text, want) in table {
+            let error = Destination::parse(text).expect_err(text).to_string();
+            assert!(error.contains(want) && !error.contains("secret") && !error.contains("ann"), "{error}");
+        }
     }
 
     #[test]

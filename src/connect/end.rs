@@ -16,6 +16,8 @@ pub(super) enum Finish {
     Closed(Option<u16>, String),
     /// The connection ended without one.
     Lost(String),
+    /// The server does not have the session any more (`--resume`).
+    Gone(String),
     /// The server broke the protocol or a limit; it gets this code.
     Fault(u16, String),
     /// The server was silent for two ping intervals.
@@ -54,10 +56,24 @@ impl Finish {
         }
     }
 
+    /// Returns the end of a server that has closed with a code that no peer may send.
+    pub(super) fn of_invalid_code(code: u16) -> Self {
+        Self::Fault(Close::PROTOCOL, format!("it closed with code {code}"))
+    }
+
+    /// Returns why the server has lost the session, if it has: it does not know it any more, or it stops.
+    pub(super) fn gone(&self) -> Option<String> {
+        match self {
+            Self::Gone(cause) => Some(cause.clone()),
+            Self::Closed(Some(Close::GOING_AWAY | Close::RESTART), _) => self.report(None, None).1,
+            _ => None,
+        }
+    }
+
     /// Returns the Close frame for the server; `None` if the server has sent one, or is gone.
     pub(super) fn close(&self) -> Option<Close> {
         match self {
-            Self::Closed(..) | Self::Lost(_) | Self::Silent => None,
+            Self::Closed(..) | Self::Lost(_) | Self::Gone(_) | Self::Silent => None,
             Self::Fault(code, reason) => Some(Close::new(*code, short(reason))),
             Self::Done | Self::Program(Status::Exit(0)) => Some(Close::new(Close::NORMAL, "")),
             Self::Program(status) => Some(Close::new(STATUS_CODE + status.shell(), status.to_string())),
@@ -75,6 +91,7 @@ impl Finish {
             Self::Closed(code, reason) => of_code(*code, reason),
             Self::Lost(cause) if cause.is_empty() => failed("the connection ended without a close".to_owned()),
             Self::Lost(cause) => failed(format!("the connection ended without a close: {cause}")),
+            Self::Gone(cause) => failed(format!("{cause}\nhint: add --retry to begin another session")),
             Self::Silent => failed(format!("the server has been silent for {} s", 2 * PING_INTERVAL.as_secs())),
             Self::Fault(_, cause) => failed(format!("the server broke the protocol: {cause}")),
             Self::Garbled(why) => failed(format!("cannot send standard input: {why}\nhint: choose another --framing")),
@@ -85,18 +102,24 @@ impl Finish {
             Self::Unwritten(cause) => failed(format!("cannot write standard output: {cause}")),
             Self::Unread(cause) => failed(format!("cannot read standard input: {cause}")),
             Self::Signal(signal) => (AFTER_SIGNAL + signal, None),
-            Self::Program(status) => (number(*status), None),
-            Self::Done => match answer {
-                Some(Self::Closed(None | Some(Close::NORMAL), _)) => (0, None),
-                Some(answer) => answer.report(None, None),
-                None => failed("the server did not answer the close: the last messages may be lost".to_owned()),
-            },
+            Self::Program(Status::Exit(0)) | Self::Done => of_answer(answer),
+            Self::Program(status) => (number(*status), of_answer(answer).1),
         }
     }
 }
 
 /// The number of SIGPIPE (POSIX, `kill`).
 const SIGPIPE: u8 = 13;
+
+/// Returns the exit status after the client's own close, and the reason for a failure: its last messages may be lost.
+fn of_answer(answer: Option<&Finish>) -> (u8, Option<String>) {
+    match answer {
+        Some(Finish::Closed(None | Some(Close::NORMAL), _)) => (0, None),
+        Some(Finish::Gone(cause)) => (1, Some(cause.clone())),
+        Some(answer) => answer.report(None, None),
+        None => (1, Some("the server did not answer the close: the last messages may be lost".to_owned())),
+    }
+}
 
 /// Returns the exit status for a close code, and the reason for a status that is no program's.
 fn of_code(code: Option<u16>, reason: &str) -> (u8, Option<String>) {
@@ -137,7 +160,7 @@ mod tests {
             (closed(Some(1011)), None, 1, true),
             (closed(None), None, 1, true),
             (Finish::Lost(String::new()), Some(Status::Exit(0)), 1, true),
-            (Finish::Program(Status::Signal(15)), None, 143, false),
+            (Finish::Program(Status::Signal(15)), None, 143, true),
             (Finish::Signal(2), Some(Status::Exit(0)), 130, false),
         ];
         for (finish, own, want, has_reason) in table {
@@ -155,10 +178,24 @@ mod tests {
     #[test]
     fn an_unanswered_close_is_a_failure_and_an_echo_is_none() {
         let closed = |code| Finish::Closed(code, String::new());
-        for (answer, want) in
-            [(None, 1), (Some(closed(Some(1000))), 0), (Some(closed(None)), 0), (Some(closed(Some(4007))), 7)]
-        {
-            assert_eq!(Finish::Done.report(answer.as_ref(), None).0, want, "{answer:?}");
+        let table = [
+            (None, 1, true),
+            (Some(closed(Some(1000))), 0, false),
+            (Some(closed(None)), 0, false),
+            (Some(closed(Some(4007))), 7, false),
+            (Some(closed(Some(1011))), 1, true),
+            (Some(Finish::Lost(String::new())), 1, true),
+            (Some(Finish::Gone(String::new())), 1, true),
+        ];
+        for (answer, want, has_reason) in table {
+            let told = |finish: Finish| {
+                let (status, reason) = finish.report(answer.as_ref(), None);
+                (status, reason.is_some())
+            };
+            assert_eq!(told(Finish::Done), (want, has_reason), "{answer:?}");
+            assert_eq!(told(Finish::Program(Status::Exit(0))), (want, has_reason), "{answer:?}");
+            // A status of its own says more.
+            assert_eq!(told(Finish::Program(Status::Exit(5))), (5, has_reason), "{answer:?}");
         }
     }
 }

@@ -7,14 +7,32 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::end::Finish;
+use super::{end::Finish, watched::WatchedStream};
 use crate::{cli::connect::Wait, limits::CONNECT_WAIT};
 
-/// The time between two looks whether a program that has ended has left output.
+/// The time between two looks: whether a program that has ended has left output, and whether a message has arrived.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The time that nothing more comes of a program that has ended, if another process holds its output open.
 const OUTPUT_REST: Duration = Duration::from_millis(500);
+
+/// The state of a link.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LinkSight {
+    /// Whether the server's end does not have all that was sent: the connection is slow, or lost for now.
+    pub(super) is_behind: bool,
+    /// The number of the message of the server that is arriving.
+    pub(super) arriving: Option<u64>,
+    /// The time of the last byte of the server.
+    pub(super) heard_at: Instant,
+}
+
+impl LinkSight {
+    /// Returns the state of a connection that has taken all.
+    pub(super) fn of(stream: &WatchedStream) -> Self {
+        Self { is_behind: false, arriving: stream.arriving(), heard_at: stream.heard_at() }
+    }
+}
 
 /// The state of both directions. They run in one task.
 #[derive(Debug)]
@@ -25,6 +43,10 @@ pub(super) struct Flow {
     heard_at: Cell<Instant>,
     /// Whether a message of the server is being written. The client does not read the server then.
     is_writing: Cell<bool>,
+    /// Whether the server's end does not have all that was sent: the connection is slow, or lost for now.
+    is_behind: Cell<bool>,
+    /// The number of the message of the server that is arriving.
+    arriving: Cell<Option<u64>>,
     /// The time since which the client waits for input; `None` while it sends.
     reading_since: Cell<Option<Instant>>,
     /// Whether any input has come.
@@ -42,6 +64,8 @@ impl Flow {
             message_at: Cell::new(now),
             heard_at: Cell::new(now),
             is_writing: Cell::new(false),
+            is_behind: Cell::new(false),
+            arriving: Cell::new(None),
             reading_since: Cell::new(None),
             has_input: Cell::new(false),
             has_ended: Cell::new(false),
@@ -49,8 +73,20 @@ impl Flow {
         }
     }
 
-    /// Notes a frame of the server.
-    pub(super) fn hear(&self) {
+    /// Notes the state of the link.
+    pub(super) fn follow(&self, sight: LinkSight) {
+        let LinkSight { is_behind, arriving, heard_at } = sight;
+        if self.is_behind.replace(is_behind) || is_behind {
+            self.message_at.set(Instant::now());
+        }
+        self.arriving.set(arriving);
+        self.heard_at.set(self.heard_at.get().max(heard_at));
+    }
+
+    /// Begins another session. Its input goes on where that of the last one was.
+    pub(super) fn begin_again(&self) {
+        self.is_writing.set(false);
+        self.has_ended.set(false);
         self.heard_at.set(Instant::now());
     }
 
@@ -58,7 +94,7 @@ impl Flow {
     pub(super) fn write(&self, is_writing: bool) {
         self.is_writing.set(is_writing);
         self.message_at.set(Instant::now());
-        self.hear();
+        self.heard_at.set(Instant::now());
     }
 
     /// Notes that the client waits for input.
@@ -83,7 +119,7 @@ impl Flow {
 
     /// Whether the server has been silent for `limit`. While the client does not read it, silence proves nothing.
     pub(super) fn is_silent_for(&self, limit: Duration) -> bool {
-        !self.is_writing.get() && self.heard_at.get().elapsed() >= limit
+        !self.is_writing.get() && !self.is_behind.get() && self.heard_at.get().elapsed() >= limit
     }
 
     /// Returns once the client is to close after the end of its input.
@@ -95,12 +131,29 @@ impl Flow {
             Some(Wait::Close) | None => pending().await,
         };
         loop {
-            let until = if self.is_writing.get() { Instant::now() } else { self.message_at.get() } + limit;
-            if !self.is_writing.get() && until <= Instant::now() {
+            // Without patience, a part of an answer is as good as none.
+            let is_arriving = self.arriving.get().is_some() && !limit.is_zero();
+            let is_busy = self.is_writing.get() || self.is_behind.get() || is_arriving;
+            let until = if is_busy { Instant::now() } else { self.message_at.get() } + limit;
+            if !is_busy && until <= Instant::now() {
                 return Finish::Done;
             }
             sleep_until(until.max(Instant::now() + Duration::from_millis(1))).await;
         }
+    }
+
+    /// Returns once `limit` has passed behind the message of the server that is arriving, if there is one. Its parts have as long
+    /// to come.
+    pub(super) async fn arrival(&self, limit: Duration) {
+        let Some(number) = self.arriving.get() else { return };
+        while self.arriving.get() == Some(number) {
+            let until = self.heard_at.get() + limit;
+            if until <= Instant::now() {
+                return;
+            }
+            sleep_until(until.min(Instant::now() + LOOK)).await;
+        }
+        sleep(limit).await;
     }
 
     /// Returns once all output of a program that has ended was sent.

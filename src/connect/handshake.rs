@@ -1,5 +1,7 @@
 //! The opening handshake (RFC 6455, section 4.1): the request, and why a server refuses it.
 
+use std::fmt;
+
 use data_encoding::BASE64;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -9,19 +11,60 @@ use tokio_tungstenite::{
         error::{ProtocolError, SubProtocolError},
         handshake::client::{Request, Response},
         http::{HeaderName, HeaderValue, Uri, header},
-        protocol::WebSocketConfig,
+        protocol::{Role, WebSocketConfig},
     },
 };
 
-use super::{destination::Destination, dial::ByteStream, error::ConnectError, tls::explained};
+use super::{
+    destination::Destination, dial::ByteStream, error::ConnectError, recorder::Recorder, tls::explained,
+    watched::WatchedStream,
+};
 use crate::{
-    cli::connect::ConnectFlags,
+    cli::{connect::ConnectFlags, value::is_on},
     framing::Framing,
     limits::{CONNECT_MESSAGE_BYTES_MAX, FRAME_BYTES_MAX},
+    resume::{door::Token, offer::offers},
 };
 
 /// The client's end of a WebSocket.
-pub(super) type ClientSocket = WebSocketStream<ByteStream>;
+pub(super) type ClientSocket = WebSocketStream<WatchedStream>;
+
+/// The subprotocols that a client offers.
+pub(super) struct SubprotocolOffer {
+    /// Those of the application.
+    names: Vec<String>,
+    /// Whether the client can return to its session.
+    resumes: bool,
+}
+
+impl SubprotocolOffer {
+    /// Returns the offer that `flags` ask for.
+    pub(super) fn new(flags: &ConnectFlags) -> Result<Self, ConnectError> {
+        let tty = is_on(&flags.pty).then(|| Framing::Tty.subprotocol()).flatten();
+        let asked = flags.subprotocol.iter().flat_map(|names| names.0.iter().map(|name| name.trim()));
+        let names = tty.into_iter().chain(asked).map(str::to_owned).collect();
+        let offer = Self { names, resumes: is_on(&flags.resume) };
+        offer.value(None).map(|_| offer)
+    }
+
+    /// Returns the value of the header; with the token and the number of messages of a client that returns.
+    fn value(&self, returning: Option<(&Token, u64)>) -> Result<Option<HeaderValue>, ConnectError> {
+        let names: Vec<_> = self.names.iter().map(String::as_str).collect();
+        let offers = if self.resumes { offers(&names, returning).join(", ") } else { names.join(", ") };
+        if offers.is_empty() {
+            return Ok(None);
+        }
+        HeaderValue::from_str(&offers).map(Some).map_err(|_| unfit("--subprotocol"))
+    }
+
+    fn is_tty_only(&self) -> bool {
+        self.names == ["tty"]
+    }
+}
+
+fn unfit(flag: &str) -> ConnectError {
+    ConnectError::new(format!("invalid value for {flag}: it has characters that no header may have"))
+}
 
 /// Characters of the server's text in an error.
 const TEXT_CHARS_MAX: usize = 300;
@@ -43,21 +86,13 @@ pub(super) fn request(server: &Destination, flags: &ConnectFlags) -> Result<Requ
             headers.append(name, value);
             Ok(())
         }
-        Err(_) => {
-            Err(ConnectError::new(format!("invalid value for {flag}: it has characters that no header may have")))
-        }
+        Err(_) => Err(unfit(flag)),
     };
     if let Some(credentials) = &server.credentials {
         set("the URL", header::AUTHORIZATION, &format!("Basic {}", BASE64.encode(credentials.as_bytes())))?;
     }
     if let Some(origin) = &flags.origin {
         set("--origin", header::ORIGIN, origin)?;
-    }
-    let tty = crate::cli::value::is_on(&flags.pty).then(|| Framing::Tty.subprotocol()).flatten();
-    let named = flags.subprotocol.iter().flat_map(|names| names.0.iter().map(|name| name.trim()));
-    let offered: Vec<_> = tty.into_iter().chain(named).collect();
-    if !offered.is_empty() {
-        set("--subprotocol", header::SEC_WEBSOCKET_PROTOCOL, &offered.join(", "))?;
     }
     for line in &flags.header {
         let invalid = || {
@@ -80,30 +115,71 @@ fn is_of_handshake(name: &HeaderName) -> bool {
     [header::CONNECTION, header::UPGRADE].contains(name) || name.as_str().starts_with("sec-websocket-")
 }
 
-/// Asks for a session on a byte stream.
-pub(super) async fn open(wire: ByteStream, request: Request, place: &str) -> Result<ClientSocket, ConnectError> {
+/// Asks for a session on a byte stream. Returns the subprotocol that the server has chosen, too.
+pub(super) async fn open(
+    wire: ByteStream,
+    (mut request, offer): (Request, &SubprotocolOffer),
+    returning: Option<(&Token, u64)>,
+    place: &str,
+) -> Result<(ClientSocket, Option<String>), ConnectError> {
     let config = WebSocketConfig::default()
         .read_buffer_size(16 << 10)
         .write_buffer_size(FRAME_BYTES_MAX)
         .max_message_size(Some(CONNECT_MESSAGE_BYTES_MAX))
         .max_frame_size(Some(CONNECT_MESSAGE_BYTES_MAX));
-    let is_tty = request.headers().get(header::SEC_WEBSOCKET_PROTOCOL).is_some_and(|offered| offered == "tty");
-    let opened = client_async_with_config(request, wire, Some(config)).await;
-    opened.map(|(socket, _)| socket).map_err(|error| refused(place, error, is_tty))
+    if let Some(value) = offer.value(returning)? {
+        request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, value);
+    }
+    let mut recorder = Recorder::new(wire);
+    let chosen = match client_async_with_config(request, &mut recorder, Some(config)).await {
+        Ok((_, response)) => response.headers().get(header::SEC_WEBSOCKET_PROTOCOL).cloned(),
+        // A server that does not know the offer to return.
+        Err(error) if is_no_choice(&error) && offer.names.is_empty() => None,
+        Err(error) => return Err(refused(place, error, offer)),
+    };
+    let (wire, head, rest) = recorder.end();
+    if let Some(rule) = breach(&head) {
+        return Err(not_websocket(&format!("cannot open a session at {place}"), &rule));
+    }
+    let wire = WatchedStream::new(wire, &rest);
+    let socket = WebSocketStream::from_partially_read(wire, rest, Role::Client, Some(config)).await;
+    Ok((socket, chosen.and_then(|chosen| chosen.to_str().ok().map(str::to_owned))))
+}
+
+/// Returns the rule that an answer breaks, of those that tungstenite does not check.
+fn breach(head: &[u8]) -> Option<&'static str> {
+    let names = head
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| Some(line.split_at(line.iter().position(|&byte| byte == b':')?).0));
+    let count =
+        |name: &HeaderName| names.clone().filter(|known| known.eq_ignore_ascii_case(name.as_str().as_bytes())).count();
+    if count(&header::SEC_WEBSOCKET_EXTENSIONS) > 0 {
+        return Some("it has an extension that nobody asked for");
+    }
+    (count(&header::SEC_WEBSOCKET_ACCEPT) > 1).then_some("it has Sec-WebSocket-Accept twice")
+}
+
+fn not_websocket(doing: &str, cause: &dyn fmt::Display) -> ConnectError {
+    ConnectError::new(format!("{doing}: the answer is not one of a WebSocket server: {cause}"))
+        .hint("check host, port and path")
+}
+
+fn is_no_choice(error: &Error) -> bool {
+    matches!(error, Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol)))
 }
 
 /// Describes why there is no session.
-fn refused(place: &str, error: Error, is_tty: bool) -> ConnectError {
+fn refused(place: &str, error: Error, offer: &SubprotocolOffer) -> ConnectError {
     let doing = format!("cannot open a session at {place}");
     match error {
         Error::Http(response) => answered(&doing, &response),
         Error::Io(cause) => explained(&doing, &cause)
             .unwrap_or_else(|| ConnectError::passing(format!("{doing}: the connection broke: {cause}"))),
-        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol)) if is_tty => {
+        error if is_no_choice(&error) && offer.is_tty_only() => {
             ConnectError::new(format!("{doing}: it is no terminal"))
                 .hint("serve the program with wsd --pty, or connect without --pty")
         }
-        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol)) => {
+        error if is_no_choice(&error) => {
             ConnectError::new(format!("{doing}: the server chose none of the subprotocols"))
                 .hint("offer one that the server takes, or none")
         }
@@ -114,8 +190,7 @@ fn refused(place: &str, error: Error, is_tty: bool) -> ConnectError {
         Error::Protocol(ProtocolError::HttparseError(_)) => {
             ConnectError::new(format!("{doing}: the server does not speak HTTP")).hint("check host and port")
         }
-        other => ConnectError::new(format!("{doing}: the answer is not one of a WebSocket server: {other}"))
-            .hint("check host, port and path"),
+        other => not_websocket(&doing, &other),
     }
 }
 

@@ -1,19 +1,19 @@
 //! The client's own end: standard input and output, or a program in their place.
 
-use std::{ffi::OsString, process::Stdio, time::Duration};
-
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
+use std::{
+    ffi::OsString,
+    io,
+    process::{Command, Stdio},
+    time::Duration,
 };
+
 use tokio::{
-    io::{AsyncRead, AsyncWrite, copy, sink, stdin, stdout},
-    process::{Child, Command},
-    time::timeout,
+    io::{AsyncRead, AsyncWrite, copy, empty, sink, stdin, stdout},
+    process::{ChildStdin, ChildStdout},
 };
 
 use super::error::ConnectError;
-use crate::{limits::CONNECT_PROGRAM_TERM, status::Status};
+use crate::{limits::CONNECT_PROGRAM_TERM, status::Status, worker::command::CommandProcess};
 
 /// The bytes for the server.
 pub(super) type FromHere = Box<dyn AsyncRead + Send + Unpin>;
@@ -27,7 +27,7 @@ pub(super) struct Local {
     /// Standard output, or the program's standard input.
     pub(super) to: ToHere,
     /// The program.
-    pub(super) program: Option<Child>,
+    pub(super) program: Option<CommandProcess>,
 }
 
 impl Local {
@@ -38,56 +38,42 @@ impl Local {
         let [name, arguments @ ..] = command else {
             return Ok(Self { from: Box::new(stdin()), to: Box::new(stdout()), program: None });
         };
-        let mut started = Command::new(name);
-        started.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut program = started.spawn().map_err(|cause| {
+        let mut command = Command::new(name);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        Self::start(command).map_err(|cause| {
             ConnectError::new(format!("cannot start `{}`: {cause}", name.display()))
                 .hint("check the spelling of COMMAND, and that it is executable")
-        })?;
-        let (from, to) = (program.stdout.take().expect("it is piped"), program.stdin.take().expect("it is piped"));
+        })
+    }
+
+    fn start(command: Command) -> io::Result<Self> {
+        let (program, mut streams) = CommandProcess::start(command)?;
+        let from = ChildStdout::from_std(streams.stdout.take().expect("it is piped"))?;
+        let to = ChildStdin::from_std(streams.stdin.take().expect("it is piped"))?;
         Ok(Self { from: Box::new(from), to: Box::new(to), program: Some(program) })
     }
 
+    /// Returns an end with nothing in it.
+    pub(super) fn none() -> Self {
+        Self { from: Box::new(empty()), to: Box::new(sink()), program: None }
+    }
+
     /// Ends the program: closes its standard input, drops what it still prints, and waits. A program that does not end gets
-    /// SIGTERM, then SIGKILL. Returns its status; `None` without a program.
+    /// SIGTERM, then SIGKILL, and so do all processes that it has started. Returns its status; `None` without a program.
     pub(super) async fn end(self, patience: Duration) -> Option<Status> {
         let Self { mut from, to, program } = self;
-        drop(to);
         let mut program = program?;
+        program.remember();
+        drop(to);
         let mut drain = sink();
         // Its end must not wait for a reader.
         let draining = async {
             let _ = copy(&mut from, &mut drain).await;
             std::future::pending::<()>().await;
         };
-        let ending = async {
-            if let Ok(status) = timeout(patience, program.wait()).await {
-                return status;
-            }
-            if let Some(pid) = program.id().and_then(|pid| i32::try_from(pid).ok()) {
-                let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-            }
-            match timeout(CONNECT_PROGRAM_TERM, program.wait()).await {
-                Ok(status) => status,
-                Err(_) => program.kill().await.and(program.wait().await),
-            }
-        };
-        let status = tokio::select! {
-            status = ending => status,
-            () = draining => return None,
-        };
-        Some(status.map_or(Status::UNKNOWN, status_of))
-    }
-}
-
-/// Returns a status as wsd has it.
-pub(super) fn status_of(status: std::process::ExitStatus) -> Status {
-    use std::os::unix::process::ExitStatusExt as _;
-
-    let number = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Status::Exit(number(code)),
-        (None, Some(signal)) => Status::Signal(number(signal)),
-        (None, None) => Status::UNKNOWN,
+        tokio::select! {
+            status = program.end(patience, CONNECT_PROGRAM_TERM) => Some(status),
+            () = draining => None,
+        }
     }
 }

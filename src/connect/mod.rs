@@ -1,48 +1,49 @@
 //! `wsd connect`: the client. Joins standard input and output, or a program, with a server's WebSocket.
 
+mod call;
 mod carry;
 mod codec;
 mod destination;
 mod dial;
 mod end;
 mod error;
+mod exchange;
 mod flow;
 mod handshake;
+mod intake;
 mod interrupts;
 mod keys;
+mod link;
 mod local;
 mod proxy;
+mod recorder;
+mod resumable;
+mod returning;
 mod say;
 mod terminal;
 mod tls;
+mod watched;
 
-use std::process::ExitCode;
+use std::{mem, process::ExitCode, rc::Rc};
 
-use tokio::{
-    runtime::Builder,
-    time::{sleep, timeout},
-};
-use tokio_rustls::TlsConnector;
-use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio::runtime::Builder;
 
 use crate::{
     cli::{
-        connect::{ClientFramingWord, ConnectFlags, ConnectLine},
+        connect::{ConnectFlags, ConnectLine},
         value::is_on,
     },
-    framing::Framing,
-    limits::{
-        CONNECT_MESSAGE_BYTES_MAX, CONNECT_PROGRAM_END, CONNECT_TIME_MAX, RESTART_MAX, RETRY_MIN, SHUTDOWN_ANSWER,
-    },
+    limits::{CONNECT_MESSAGE_BYTES_MAX, CONNECT_PROGRAM_END, SHUTDOWN_ANSWER},
 };
+use call::{Call, OpenedSession};
 use carry::{Manner, carry};
 use codec::{Inward, Outward};
-use destination::{Destination, Place};
 use end::Finish;
 use error::ConnectError;
-use handshake::ClientSocket;
+use flow::Flow;
 use interrupts::Interrupts;
 use keys::Keys;
+use link::Link;
 use local::Local;
 use say::say;
 use terminal::RawMode;
@@ -55,7 +56,7 @@ pub(crate) fn run(line: &ConnectLine) -> ExitCode {
     #[cfg(target_os = "linux")]
     crate::sys::keep_statuses();
     let call = match Call::new(line) {
-        Ok(call) => call,
+        Ok(call) => Rc::new(call),
         Err(error) => return fail(INVALID_LINE, &error),
     };
     let runtime = match Builder::new_current_thread().enable_all().build() {
@@ -73,80 +74,109 @@ fn fail(status: u8, error: &ConnectError) -> ExitCode {
     ExitCode::from(status)
 }
 
-/// A valid command line.
-struct Call {
-    server: Destination,
-    request: Request,
-    tls: Option<TlsConnector>,
-    framing: Framing,
-}
-
-impl Call {
-    fn new(line: &ConnectLine) -> Result<Self, ConnectError> {
-        let ConnectLine { flags, url, command } = line;
-        let server = Destination::parse(url)?;
-        let refused = |message: &str, hint: &str| Err(ConnectError::new(message).hint(hint));
-        if is_on(&flags.pty) {
-            if !command.is_empty() {
-                return refused("cannot use --pty with COMMAND: it is for a person", "leave one of them out");
-            }
-            if flags.framing.is_some() {
-                return refused(
-                    "cannot use --pty with --framing: a terminal has bytes, not messages",
-                    "leave one of them out",
-                );
-            }
-            terminal::check()?;
-        }
-        if flags.wait.is_some() && !command.is_empty() {
-            return refused("cannot use --wait with COMMAND: the client closes when that ends", "leave --wait out");
-        }
-        let request = handshake::request(&server, flags)?;
-        let tls = server.is_tls.then(|| tls::connector(flags)).transpose()?;
-        Ok(Self { server, request, tls, framing: framing(flags) })
-    }
-}
-
-/// Returns the framing of standard input and output.
-fn framing(flags: &ConnectFlags) -> Framing {
-    match flags.framing.as_deref() {
-        None | Some(ClientFramingWord::Lines) => Framing::Lines,
-        Some(ClientFramingWord::Chunks) => Framing::Chunks,
-        Some(ClientFramingWord::Nul) => Framing::Nul,
-        Some(ClientFramingWord::Length) => Framing::Length,
-        Some(ClientFramingWord::JsonRpc) => Framing::JsonRpc,
-        Some(ClientFramingWord::Lsp) => Framing::Lsp,
-    }
-}
-
 /// Connects, carries messages, and ends. Returns the exit status.
-async fn client(line: &ConnectLine, call: Call) -> Result<ExitCode, ConnectError> {
-    let ConnectLine { flags, command, .. } = line;
+async fn client(line: &ConnectLine, call: Rc<Call>) -> Result<ExitCode, ConnectError> {
     let mut interrupts =
         Interrupts::listen().map_err(|cause| ConnectError::new(format!("cannot listen to signals: {cause}")))?;
-    let socket = tokio::select! {
-        socket = connect(&call, is_on(&flags.retry)) => socket?,
-        signal = interrupts.next() => return Ok(exit(&Finish::Signal(signal), None, None)),
+    let stopped = |signal| Ok(exit(&Finish::Signal(signal), None, None));
+    let opened = tokio::select! {
+        opened = call.connect() => opened?,
+        signal = interrupts.next() => return stopped(signal),
     };
-    let mut local = Local::open(command)?;
-    let is_terminal = is_on(&flags.pty);
-    let raw_mode = is_terminal.then(RawMode::enter).transpose();
+    let mut session = ClientSession::new(line, &call, opened).await?;
+    let raw_mode = is_on(&line.flags.pty).then(RawMode::enter).transpose();
     let raw_mode =
         raw_mode.map_err(|cause| ConnectError::new(format!("cannot set the terminal to raw mode: {cause}")))?;
-    let (outward, inward) = if is_terminal {
+    let (finish, answer) = loop {
+        let ClientSession { link, local, manner, flow } = &mut session;
+        let (finish, answer) = carry(link, local, manner, flow, &mut interrupts).await;
+        let mut fresh = link.take_fresh();
+        let Some(reason) = finish.gone().filter(|_| call.retries && link.is_resumable()) else {
+            if let Some(opened) = fresh {
+                opened.leave().await;
+            }
+            break (finish, answer);
+        };
+        say(&format!("{reason}; beginning another one"));
+        let signal = tokio::select! {
+            again = session.begin_again(line, &call, &mut fresh) => {
+                again?;
+                continue;
+            }
+            signal = interrupts.next() => signal,
+        };
+        if let Some(opened) = fresh {
+            opened.leave().await;
+        }
+        return stopped(signal);
+    };
+    drop(raw_mode);
+    let is_servers = matches!(finish, Finish::Closed(..) | Finish::Gone(_));
+    let patience = if is_servers { CONNECT_PROGRAM_END } else { SHUTDOWN_ANSWER };
+    tokio::select! {
+        own = session.local.end(patience) => Ok(exit(&finish, answer.as_ref(), own)),
+        signal = interrupts.next() => stopped(signal),
+    }
+}
+
+/// A session with a server.
+struct ClientSession {
+    link: Link,
+    local: Local,
+    manner: Manner,
+    flow: Flow,
+}
+
+impl ClientSession {
+    /// Returns a session that was opened. Starts the program, if there is one.
+    async fn new(line: &ConnectLine, call: &Rc<Call>, opened: OpenedSession) -> Result<Self, ConnectError> {
+        let local = match Local::open(&line.command) {
+            Ok(local) => local,
+            Err(error) => {
+                opened.leave().await;
+                return Err(error);
+            }
+        };
+        Ok(Self { link: Link::new(call, opened), local, manner: manner(call, &line.flags), flow: Flow::new() })
+    }
+
+    /// Begins another session in place of one that is gone, in `fresh` if it is there. If this is dropped before, `fresh` has it.
+    ///
+    /// A program starts again, since it has the state of the session that is gone. Standard input goes on where it was.
+    async fn begin_again(
+        &mut self,
+        line: &ConnectLine,
+        call: &Rc<Call>,
+        fresh: &mut Option<OpenedSession>,
+    ) -> Result<(), ConnectError> {
+        if !line.command.is_empty() {
+            mem::replace(&mut self.local, Local::none()).end(CONNECT_PROGRAM_END).await;
+        }
+        let opened = match fresh.take() {
+            Some(opened) => opened,
+            None => call.connect().await?,
+        };
+        if !line.command.is_empty() {
+            *self = Self::new(line, call, opened).await?;
+            return Ok(());
+        }
+        self.flow.begin_again();
+        if self.link.begin_again(opened) {
+            return Ok(());
+        }
+        Err(ConnectError::new("cannot begin another session: the server does not keep sessions any more")
+            .hint("start the server with wsd --resume=60, or connect without --resume"))
+    }
+}
+
+/// Returns the codecs of a session.
+fn manner(call: &Call, flags: &ConnectFlags) -> Manner {
+    let (outward, inward) = if is_on(&flags.pty) {
         (Outward::Typed(Keys::default()), Inward::Shown)
     } else {
         (Outward::Framed(call.framing.decoder(CONNECT_MESSAGE_BYTES_MAX)), Inward::Framed(call.framing.encoder()))
     };
-    let manner = Manner { outward, inward, wait: flags.wait.as_deref().copied() };
-    let (finish, answer) = carry(socket, &mut local, manner, &mut interrupts).await;
-    drop(raw_mode);
-    let patience = if matches!(finish, Finish::Closed(..)) { CONNECT_PROGRAM_END } else { SHUTDOWN_ANSWER };
-    let own = tokio::select! {
-        own = local.end(patience) => own,
-        signal = interrupts.next() => return Ok(exit(&Finish::Signal(signal), None, None)),
-    };
-    Ok(exit(&finish, answer.as_ref(), own))
+    Manner { outward, inward, wait: flags.wait.as_deref().copied() }
 }
 
 /// Tells the reason of an end that needs one, and returns the exit status.
@@ -156,42 +186,4 @@ fn exit(finish: &Finish, answer: Option<&Finish>, own: Option<crate::status::Sta
         say(&reason);
     }
     ExitCode::from(status)
-}
-
-/// Opens a session, with `--retry` until that succeeds or fails for good.
-async fn connect(call: &Call, retries: bool) -> Result<ClientSocket, ConnectError> {
-    let mut pause = RETRY_MIN;
-    loop {
-        let error = match attempt(call).await {
-            Err(error) if retries && error.is_passing => error,
-            done => return done,
-        };
-        // Half of it at least, the rest by chance.
-        let part = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
-        let wait = pause.mul_f64(0.5 + part / 2.0);
-        say(&format!("{}; trying again in {:.1} s", error.message(), wait.as_secs_f64()));
-        sleep(wait).await;
-        pause = (2 * pause).min(RESTART_MAX);
-    }
-}
-
-/// Opens a session.
-async fn attempt(call: &Call) -> Result<ClientSocket, ConnectError> {
-    let Call { server, request, tls, .. } = call;
-    let place = match &server.place {
-        Place::Tcp(..) => format!("{}{}", server.authority, server.resource),
-        Place::Unix(path) => format!("unix:{}:{}", path.display(), server.resource),
-    };
-    let opening = async {
-        let wire = dial::dial(server, tls.as_ref()).await?;
-        handshake::open(wire, request.clone(), &place).await
-    };
-    let late = |_| {
-        ConnectError::passing(format!(
-            "cannot open a session at {place}: no answer in {} s",
-            CONNECT_TIME_MAX.as_secs()
-        ))
-        .hint("check host and port, and whether a firewall drops the connection")
-    };
-    timeout(CONNECT_TIME_MAX, opening).await.map_err(late)?
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::http::{StatusCode, Uri};
 
 use super::{
-    destination::{decode, host_and_port},
+    destination::{decode, host_and_port, without_user},
     error::ConnectError,
 };
 use crate::limits::HEAD_BYTES_MAX;
@@ -44,7 +44,7 @@ impl Proxy {
             return Ok(None);
         }
         Self::parse(&text).map(Some).ok_or_else(|| {
-            let shown = text.rsplit_once('@').map_or(&*text, |(_, place)| place);
+            let shown = without_user(&text);
             ConnectError::new(format!("cannot use the proxy `{shown}` of {name}: it is no HTTP proxy"))
                 .hint(format!("write http://HOST:PORT, or connect without it: no_proxy={host}"))
         })
@@ -83,6 +83,10 @@ impl Proxy {
         // Byte by byte, so that no byte of the server is lost; a head is short.
         while !head.ends_with(b"\r\n\r\n") && head.len() < HEAD_BYTES_MAX {
             head.push(stream.read_u8().await.map_err(|_| failed(&"it has closed the connection without an answer"))?);
+        }
+        if !head.ends_with(b"\r\n\r\n") {
+            let kib = HEAD_BYTES_MAX >> 10;
+            return Err(ConnectError::new(format!("cannot use {proxy}: its answer has no end in {kib} KiB")));
         }
         let code = head.strip_prefix(b"HTTP/1.").and_then(|rest| str::from_utf8(rest.get(2..5)?).ok()?.parse().ok());
         let Some(status) = code.and_then(|code| StatusCode::from_u16(code).ok()) else {

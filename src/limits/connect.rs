@@ -21,3 +21,24 @@ pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(1);
 pub(crate) const CONNECT_PROGRAM_END: Duration = Duration::from_secs(5);
 /// The time from that SIGTERM to SIGKILL.
 pub(crate) const CONNECT_PROGRAM_TERM: Duration = Duration::from_secs(1);
+
+/// Bytes that `wsd connect --resume` keeps for the server until that has them; then it reads no more standard input. As many may
+/// wait for standard output.
+pub(crate) const CONNECT_KEPT_BYTES: usize = 1 << 20;
+
+/// The longest time for which `wsd connect --resume` tries to return, however long the server keeps the session.
+pub(crate) const CONNECT_KEEP_MAX: Duration = Duration::from_hours(24);
+
+/// The first pause of `wsd connect --resume` after an attempt to return that has failed; it doubles each time, up to
+/// [`RESTART_MAX`](super::RESTART_MAX), less a random part as with [`RETRY_MIN`]. There is none before the first attempt.
+pub(crate) const RETURN_MIN: Duration = Duration::from_secs(1);
+
+/// The length of a connection after which the pauses of [`RETURN_MIN`] begin again. So they do after any message.
+pub(crate) const CONNECT_STEADY: Duration = Duration::from_secs(10);
+
+/// The time within which a server acknowledges a message, or sends anything; beyond, `wsd connect --resume` takes the connection
+/// for dead.
+pub(crate) const ACKED_WITHIN: Duration = Duration::from_secs(20);
+
+/// The time within which a server answers the question of `wsd connect --resume` whether it is alive, which comes before a close.
+pub(crate) const PONG_WITHIN: Duration = Duration::from_secs(5);

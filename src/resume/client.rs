@@ -4,14 +4,14 @@
 //! ring fills; then the program waits, or the oldest messages go: [`Overflow`].
 
 use std::{
-    mem,
+    borrow::Cow,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     Overflow, ResumeOptions,
@@ -19,16 +19,12 @@ use super::{
     control::Greeting,
     door::{Arrival, Entrance, OwnDoor},
     ending::Ending,
+    inbound::Inbound,
     link::Link,
     ring::Ring,
 };
 use crate::{
-    budget::Owner,
-    close::Close,
-    event::Event,
-    limits::{ACK_BYTES, ACK_DELAY, ACK_MESSAGES, ANSWER_STALL_MAX},
-    peer::Connection,
-    shutdown::Shutdown,
+    budget::Owner, close::Close, event::Event, limits::ANSWER_STALL_MAX, peer::Connection, shutdown::Shutdown,
     socket::Socket,
 };
 
@@ -63,29 +59,6 @@ pub(crate) struct Resumable {
     pub(super) is_final: bool,
     /// The end of the session, once it has begun to end.
     pub(super) ending: Option<Box<Ending>>,
-}
-
-/// The messages of the client, and what it knows of them.
-#[derive(Debug, Default)]
-pub(super) struct Inbound {
-    /// The number of messages that the session has taken.
-    pub(super) got: u64,
-    /// The number and the bytes of those that are not acknowledged.
-    pub(super) messages: u32,
-    pub(super) bytes: usize,
-    /// Whether to acknowledge them now.
-    is_due: bool,
-    /// The time at which to acknowledge them.
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-impl Inbound {
-    /// Counts a message that the session takes.
-    pub(super) fn count(&mut self, bytes: usize) {
-        self.got += 1;
-        self.messages += 1;
-        self.bytes += bytes;
-    }
 }
 
 /// The absence of a client.
@@ -152,9 +125,10 @@ impl Resumable {
     fn greet(&mut self, resumed: bool, lost: Option<&'static str>) {
         let Self { link: Some(link), door, options, inbound, ring, .. } = self else { return };
         let (keep, window) = (options.keep.as_secs_f64(), options.replay_bytes_max);
-        let greeting = Greeting { session: door.token(), got: inbound.got, resumed, keep, window, lost };
+        let (session, got, lost) = (door.token().clone(), inbound.got(), lost.map(Cow::Borrowed));
+        let greeting = Greeting { session, got, resumed, keep, window, lost };
         link.greet(&greeting, ring.bounds().1);
-        *inbound = Inbound { got: inbound.got, ..Inbound::default() };
+        inbound.forget_debt();
     }
 
     /// Notes that the connection is lost. The session goes on.
@@ -169,7 +143,7 @@ impl Resumable {
         let deadline = self.ending.as_ref().and_then(|ending| ending.deadline);
         let end = deadline.unwrap_or_else(|| Instant::now() + self.options.keep);
         self.away = Some(Box::new(Away::until(end)));
-        self.inbound.timer = None;
+        self.inbound.forget_debt();
         Event::SessionDetached { conn: self.conn }.emit();
     }
 
@@ -241,9 +215,8 @@ impl Resumable {
                 self.detach(cx);
                 break;
             }
-            if mem::take(&mut self.inbound.is_due) {
-                link.ack(self.inbound.got);
-                (self.inbound.messages, self.inbound.bytes, self.inbound.timer) = (0, 0, None);
+            if let Some(ack) = self.inbound.take_ack() {
+                link.ack(&ack);
             }
             if let Some(pong) = self.pong.take() {
                 link.pong(&pong);
@@ -266,13 +239,7 @@ impl Resumable {
 
     /// Acknowledges the client's messages in time.
     pub(super) fn poll_ack(&mut self, cx: &mut Context<'_>) {
-        let inbound = &mut self.inbound;
-        if inbound.messages == 0 || self.link.is_none() {
-            return;
-        }
-        let timer = inbound.timer.get_or_insert_with(|| Box::pin(sleep(ACK_DELAY)));
-        if inbound.messages >= ACK_MESSAGES || inbound.bytes >= ACK_BYTES || timer.as_mut().poll(cx).is_ready() {
-            inbound.is_due = true;
+        if self.link.is_some() && self.inbound.poll_due(cx) {
             let _ = self.poll_feed(cx);
         }
     }

@@ -2,21 +2,29 @@
 //!
 //! A text of the application that begins with U+0000 gets one more of them in front, so that it is no control message.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::door::Token;
 use crate::message::Kind;
 
-/// A message of a client, by its meaning.
+/// A message of the other side, by its meaning.
 #[derive(Debug, PartialEq)]
-pub(super) enum Incoming<'a> {
-    /// A message for the program.
+pub(crate) enum Incoming<'a> {
+    /// A message of the application.
     Message(&'a [u8]),
-    /// The client has this number of messages; `None` if it is no number of messages.
+    /// The other side has this number of messages; `None` if it is no number of messages.
     Ack(Option<u64>),
+    /// This number of messages no longer exist; `None` if it is no number of messages.
+    Gap(Option<u64>),
     /// A question for a [`pong`] with this value.
     Ping(Value),
+    /// The answer to a [`ping`].
+    Pong,
+    /// The first message of a server.
+    Greeting(Greeting),
     /// A control message of a later version.
     Unknown,
 }
@@ -26,10 +34,13 @@ const COUNT_MAX: f64 = 9_007_199_254_740_992.0;
 
 #[derive(Deserialize)]
 struct ControlKeys {
+    session: Option<Value>,
     #[serde(default, deserialize_with = "given")]
     ack: Option<Value>,
+    gap: Option<Value>,
     #[serde(default, deserialize_with = "given")]
     ping: Option<Value>,
+    pong: Option<Value>,
 }
 
 /// Reads a value, which may be `null`.
@@ -37,8 +48,8 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D:
     Value::deserialize(deserializer).map(Some)
 }
 
-/// Reads a message of a client.
-pub(super) fn read(kind: Kind, payload: &[u8]) -> Incoming<'_> {
+/// Reads a message of a client or of a server.
+pub(crate) fn read(kind: Kind, payload: &[u8]) -> Incoming<'_> {
     match payload {
         [0, message @ ..] if kind == Kind::Text && message.first() == Some(&0) => Incoming::Message(message),
         [0, control @ ..] if kind == Kind::Text => read_control(control),
@@ -54,6 +65,11 @@ fn read_control(json: &[u8]) -> Incoming<'static> {
     match serde_json::from_slice(json) {
         Ok(ControlKeys { ack: Some(ack), .. }) => Incoming::Ack(count(&ack)),
         Ok(ControlKeys { ping: Some(ping), .. }) if !ping.is_object() && !ping.is_array() => Incoming::Ping(ping),
+        Ok(ControlKeys { gap: Some(gap), .. }) => Incoming::Gap(count(&gap)),
+        Ok(ControlKeys { pong: Some(_), .. }) => Incoming::Pong,
+        Ok(ControlKeys { session: Some(_), .. }) => {
+            serde_json::from_slice(json).map_or(Incoming::Unknown, Incoming::Greeting)
+        }
         _ => Incoming::Unknown,
     }
 }
@@ -66,24 +82,24 @@ fn count(value: &Value) -> Option<u64> {
 }
 
 /// The first message of each connection.
-#[derive(Debug, Serialize)]
-pub(super) struct Greeting<'a> {
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Greeting {
     /// The token, with which the client may return.
-    pub(super) session: &'a Token,
-    /// The number of messages that wsd has of the client.
-    pub(super) got: u64,
+    pub(crate) session: Token,
+    /// The number of messages that the server has of the client.
+    pub(crate) got: u64,
     /// Whether the session is an earlier one.
-    pub(super) resumed: bool,
+    pub(crate) resumed: bool,
     /// The seconds that the session waits for its client.
-    pub(super) keep: f64,
+    pub(crate) keep: f64,
     /// Bytes of messages that may be unacknowledged.
-    pub(super) window: usize,
+    pub(crate) window: usize,
     /// The reason for which the client did not get its earlier session.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) lost: Option<&'static str>,
+    pub(crate) lost: Option<Cow<'static, str>>,
 }
 
-impl Greeting<'_> {
+impl Greeting {
     /// Returns the text of the message.
     pub(super) fn text(&self) -> String {
         format!("\0{}", self.json())
@@ -95,8 +111,8 @@ impl Greeting<'_> {
     }
 }
 
-/// Tells the client that wsd has this number of messages.
-pub(super) fn ack(count: u64) -> String {
+/// Tells the other side that this number of its messages has come.
+pub(crate) fn ack(count: u64) -> String {
     format!("\0{}", json!({ "ack": count }))
 }
 
@@ -105,8 +121,13 @@ pub(super) fn gap(count: u64) -> String {
     format!("\0{}", json!({ "gap": count }))
 }
 
+/// Asks the other side for a [`pong`].
+pub(crate) fn ping() -> String {
+    format!("\0{}", json!({ "ping": 1 }))
+}
+
 /// Answers a ping.
-pub(super) fn pong(value: &Value) -> String {
+pub(crate) fn pong(value: &Value) -> String {
     format!("\0{}", json!({ "pong": value }))
 }
 
@@ -137,12 +158,30 @@ mod tests {
             (Kind::Text, "\0 [null,1]", Incoming::Unknown),
             (Kind::Text, "\0{\"ping\":\"x\"}", Incoming::Ping("x".into())),
             (Kind::Text, "\0{\"ping\":[1]}", Incoming::Unknown),
+            (Kind::Text, "\0{\"pong\":1}", Incoming::Pong),
+            (Kind::Text, "\0{\"gap\":7}", Incoming::Gap(Some(7))),
+            (Kind::Text, "\0{\"gap\":-7}", Incoming::Gap(None)),
+            (
+                Kind::Text,
+                "\0{\"session\":\"short\",\"got\":0,\"resumed\":false,\"keep\":1,\"window\":1}",
+                Incoming::Unknown,
+            ),
             (Kind::Text, "\0{\"more\":1}", Incoming::Unknown),
             (Kind::Text, "\0", Incoming::Unknown),
             (Kind::Text, "\0[1]", Incoming::Unknown),
         ];
         for (kind, text, want) in table {
             assert_eq!(read(kind, text.as_bytes()), want, "{kind:?} {text:?}");
+        }
+    }
+    #[test]
+    fn a_greeting_is_read_as_it_was_written() {
+        let session = Token::parse(&"A".repeat(43)).expect("a token");
+        for lost in [None, Some("unknown".into())] {
+            let greeting = Greeting { session: session.clone(), got: 3, resumed: true, keep: 1.5, window: 9, lost };
+            let text = greeting.text();
+
+            assert_eq!(read(Kind::Text, text.as_bytes()), Incoming::Greeting(greeting));
         }
     }
 }

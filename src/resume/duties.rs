@@ -14,6 +14,7 @@ use super::{Overflow, client::Resumable, ending::Ending, link::Link, ring::Ring}
 use crate::{
     client::{Client, Departure},
     close::Close,
+    limits::ROOM_MESSAGE_BYTES_MAX,
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
 };
@@ -25,7 +26,7 @@ impl Client for Resumable {
             Poll::Pending => match self.poll_mail(cx, on) {
                 Poll::Ready(polled) => return Poll::Ready(polled),
                 Poll::Pending => ready!(self.poll_link(cx, |inbound, kind, payload| {
-                    inbound.count(payload.len());
+                    inbound.take(payload.len());
                     on(kind, payload)
                 })),
             },
@@ -39,7 +40,7 @@ impl Client for Resumable {
     }
 
     fn append(&mut self, piece: Piece<'_>) {
-        self.ring.append(piece);
+        self.ring.append(piece, ROOM_MESSAGE_BYTES_MAX);
     }
 
     fn append_batch(&mut self, batch: &Arc<Batch>) {

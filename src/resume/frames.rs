@@ -1,6 +1,6 @@
 //! Messages as the frames of a WebSocket that a client gets: a flood is sent with one copy for many messages.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use crate::{
     message::{Kind, Piece},
@@ -12,7 +12,7 @@ const ESCAPE: &[u8] = &[1, 1, 0];
 
 /// A list of messages.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     bytes: Vec<u8>,
     /// The end of each message in `bytes`.
     ends: Vec<usize>,
@@ -61,18 +61,17 @@ impl Frames {
         &self.bytes[self.start(messages.start)..self.start(messages.end)]
     }
 
-    /// Returns the message at `index`.
-    pub(super) fn get(&self, index: usize) -> (Kind, &[u8]) {
-        let frame = self.frames(index..index + 1);
-        let frame = frame.strip_prefix(ESCAPE).unwrap_or(frame);
+    /// Returns the message at `index`. One of several frames is copied together.
+    pub(super) fn get(&self, index: usize) -> (Kind, Cow<'_, [u8]>) {
+        let frames = self.frames(index..index + 1);
+        let mut frames = frames.strip_prefix(ESCAPE).unwrap_or(frames);
         // RFC 6455, section 5.2. A continuation is one of a text.
-        let kind = if frame[0] & 0xF == 2 { Kind::Binary } else { Kind::Text };
-        let header = match frame[1] {
-            127 => 10,
-            126 => 4,
-            _ => 2,
-        };
-        (kind, &frame[header..])
+        let kind = if frames[0] & 0xF == 2 { Kind::Binary } else { Kind::Text };
+        let mut whole = Cow::Borrowed(take_payload(&mut frames));
+        while !frames.is_empty() {
+            whole.to_mut().extend_from_slice(take_payload(&mut frames));
+        }
+        (kind, whole)
     }
 
     /// Gives back the memory that it does not use.
@@ -92,6 +91,19 @@ impl Frames {
     }
 }
 
+/// Takes the first frame off, and returns its payload.
+fn take_payload<'a>(frames: &mut &'a [u8]) -> &'a [u8] {
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | usize::from(*byte));
+    let (header, length) = match frames[1] {
+        127 => (10, number(&frames[2..10])),
+        126 => (4, number(&frames[2..4])),
+        length => (2, usize::from(length)),
+    };
+    let (frame, rest) = frames.split_at(header + length);
+    *frames = rest;
+    &frame[header..]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,8 +118,8 @@ mod tests {
             frames.push(*kind, payload);
         }
 
-        let back: Vec<_> = (0..frames.count()).map(|index| frames.get(index)).collect();
-
-        assert_eq!(back, messages);
+        for (index, (kind, payload)) in messages.into_iter().enumerate() {
+            assert_eq!(frames.get(index), (kind, payload.into()), "{index}");
+        }
     }
 }

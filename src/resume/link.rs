@@ -10,6 +10,7 @@ use std::{
 use super::{
     control::{self, Greeting, Incoming},
     frames::Frames,
+    outlet::Outlet,
 };
 use crate::{
     client::{Client, Departure},
@@ -40,17 +41,17 @@ impl Link {
     }
 
     /// Sends the first message of a connection. The client has `number` messages.
-    pub(super) fn greet(&mut self, greeting: &Greeting<'_>, number: u64) {
+    pub(super) fn greet(&mut self, greeting: &Greeting, number: u64) {
         match self {
             Self::Socket(socket) => text(socket, greeting.text().as_bytes()),
             Self::Events(stream) => stream.open(number, &greeting.json()),
         }
     }
 
-    /// Tells the client that wsd has this number of messages.
-    pub(super) fn ack(&mut self, count: u64) {
+    /// Tells the client how many messages wsd has.
+    pub(super) fn ack(&mut self, ack: &str) {
         match self {
-            Self::Socket(socket) => text(socket, control::ack(count).as_bytes()),
+            Self::Socket(socket) => text(socket, ack.as_bytes()),
             // The answer to a POST tells it.
             Self::Events(_) => {}
         }
@@ -61,50 +62,6 @@ impl Link {
         match self {
             Self::Socket(socket) => text(socket, pong.as_bytes()),
             Self::Events(_) => {}
-        }
-    }
-
-    /// Tells the client that `count` messages up to `number` no longer exist.
-    pub(super) fn gap(&mut self, number: u64, count: u64) {
-        match self {
-            Self::Socket(socket) => text(socket, control::gap(count).as_bytes()),
-            Self::Events(stream) => stream.gap(number, count),
-        }
-    }
-
-    /// Appends a message of the application.
-    pub(super) fn message(&mut self, number: u64, kind: Kind, payload: &[u8]) {
-        match self {
-            Self::Socket(socket) => {
-                let first = kind != Kind::Text || payload.first() != Some(&0);
-                if !first {
-                    socket.append(Piece { kind, first: true, last: false, payload: b"\0" });
-                }
-                socket.append(Piece { kind, first, last: true, payload });
-            }
-            Self::Events(stream) => stream.message(number, kind, payload),
-        }
-    }
-
-    /// Appends some of the client's own messages; `first` is the number of the first one.
-    pub(super) fn frames(&mut self, first: u64, frames: &Frames, messages: Range<usize>) {
-        match self {
-            Self::Socket(socket) => socket.append_frames(frames.frames(messages)),
-            Self::Events(stream) => {
-                for (number, index) in (first..).zip(messages) {
-                    let (kind, payload) = frames.get(index);
-                    stream.message(number, kind, payload);
-                }
-            }
-        }
-    }
-
-    /// Appends messages that it shares with other clients; `first` is the number of the first one.
-    pub(super) fn batch(&mut self, first: u64, batch: &Arc<Batch>) {
-        match self {
-            Self::Socket(socket) if !batch.has_nul_text() => socket.append_batch(batch),
-            Self::Socket(_) => batch.messages().for_each(|(kind, payload)| self.message(0, kind, payload)),
-            Self::Events(stream) => stream.batch(first, batch),
         }
     }
 
@@ -204,6 +161,48 @@ impl Link {
                 stream.close(close);
                 poll_fn(|cx| stream.poll_empty(cx)).await;
             }
+        }
+    }
+}
+
+impl Outlet for Link {
+    fn message(&mut self, number: u64, kind: Kind, payload: &[u8]) {
+        match self {
+            Self::Socket(socket) => {
+                let first = kind != Kind::Text || payload.first() != Some(&0);
+                if !first {
+                    socket.append(Piece { kind, first: true, last: false, payload: b"\0" });
+                }
+                socket.append(Piece { kind, first, last: true, payload });
+            }
+            Self::Events(stream) => stream.message(number, kind, payload),
+        }
+    }
+
+    fn gap(&mut self, number: u64, count: u64) {
+        match self {
+            Self::Socket(socket) => text(socket, control::gap(count).as_bytes()),
+            Self::Events(stream) => stream.gap(number, count),
+        }
+    }
+
+    fn frames(&mut self, first: u64, frames: &Frames, messages: Range<usize>) {
+        match self {
+            Self::Socket(socket) => socket.append_frames(frames.frames(messages)),
+            Self::Events(stream) => {
+                for (number, index) in (first..).zip(messages) {
+                    let (kind, payload) = frames.get(index);
+                    stream.message(number, kind, &payload);
+                }
+            }
+        }
+    }
+
+    fn batch(&mut self, first: u64, batch: &Arc<Batch>) {
+        match self {
+            Self::Socket(socket) if !batch.has_nul_text() => socket.append_batch(batch),
+            Self::Socket(_) => batch.messages().for_each(|(kind, payload)| self.message(0, kind, payload)),
+            Self::Events(stream) => stream.batch(first, batch),
         }
     }
 }

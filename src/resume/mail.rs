@@ -38,22 +38,22 @@ impl Resumable {
         on: &mut impl FnMut(Kind, &[u8]) -> bool,
     ) {
         let inbound = &mut self.inbound;
-        let next = inbound.got + 1;
+        let next = inbound.got() + 1;
         let first = letter.first.unwrap_or(next);
         let receipt = if self.is_forgetting {
             Receipt::Over
         } else if first > next {
-            Receipt::Gap(inbound.got)
+            Receipt::Gap(inbound.got())
         } else {
             // The session has the front of a letter that its client sends again.
             let known = usize::try_from(next - first).unwrap_or(usize::MAX);
             let messages = letter.messages(self.door.has_lines());
             let is_taken = messages.into_iter().skip(known).all(|message| {
-                inbound.got += 1;
+                inbound.note();
                 on(letter.kind, message)
             });
-            self.door.mailbox().set_got(inbound.got);
-            if is_taken { Receipt::Taken(inbound.got) } else { Receipt::Broken }
+            self.door.mailbox().set_got(inbound.got());
+            if is_taken { Receipt::Taken(inbound.got()) } else { Receipt::Broken }
         };
         // Its sender may have left.
         let _ = tell.send(receipt);
@@ -73,7 +73,7 @@ impl Resumable {
     /// Tells the door how far both sides are, and lets the session read the program again if the ring was full.
     pub(super) fn note_acknowledged(&self, was_full: bool, cx: &mut Context<'_>) {
         self.door.note(self.ring.bounds());
-        self.door.mailbox().set_got(self.inbound.got);
+        self.door.mailbox().set_got(self.inbound.got());
         if was_full && !self.ring.is_full(self.options.replay_bytes_max) {
             cx.waker().wake_by_ref();
         }

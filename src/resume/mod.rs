@@ -17,14 +17,16 @@ mod duties;
 mod ended;
 mod ending;
 mod frames;
+pub(crate) mod inbound;
 pub(crate) mod link;
 mod lock;
 mod mail;
 pub(crate) mod mailbox;
 pub(crate) mod offer;
+pub(crate) mod outlet;
 pub(crate) mod postbox;
 mod reading;
-mod ring;
+pub(crate) mod ring;
 mod telling;
 mod token;
 

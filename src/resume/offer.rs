@@ -23,6 +23,18 @@ pub(crate) fn application(offer: &str) -> Option<&str> {
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('+').filter(|name| !name.is_empty()) }
 }
 
+/// Returns the offers of a client of which the application offers `names`; with the token and the number of messages with which
+/// it returns.
+pub(crate) fn offers(names: &[&str], returning: Option<(&Token, u64)>) -> Vec<String> {
+    let mut offers: Vec<_> = names.iter().map(|name| format!("{RESUME}+{name}")).collect();
+    offers.extend(names.iter().map(ToString::to_string));
+    if names.is_empty() {
+        offers.push(RESUME.to_owned());
+    }
+    offers.extend(returning.map(|(token, got)| format!("{RETURN}{token}~{got}")));
+    offers
+}
+
 /// Whether an offer holds a token. It must reach neither a program nor the log.
 pub(crate) fn is_return(offer: &[u8]) -> bool {
     offer.starts_with(RETURN.as_bytes())
@@ -56,6 +68,16 @@ mod tests {
         for (offer, want) in table {
             assert_eq!(application(offer), want, "{offer}");
         }
+    }
+
+    #[test]
+    fn a_client_offers_the_subprotocols_of_the_application_with_and_without_a_return() {
+        let token = Token::parse(&"A".repeat(43)).expect("a token");
+        assert_eq!(offers(&[], None), ["wsd.resume.1"]);
+        assert_eq!(offers(&["a", "b"], None), ["wsd.resume.1+a", "wsd.resume.1+b", "a", "b"]);
+        let last = offers(&[], Some((&token, 17))).pop().expect("an offer");
+        assert_eq!(Returning::parse(last.as_bytes()).got, 17);
+        assert_eq!(Returning::parse(last.as_bytes()).token, Some(token));
     }
 
     #[test]

@@ -6,8 +6,9 @@
 use std::task::{Context, Poll, ready};
 
 use super::{
-    client::{Inbound, Resumable},
+    client::Resumable,
     control::{self, Incoming},
+    inbound::Inbound,
 };
 use crate::{
     client::{Departure, Fault},
@@ -55,11 +56,11 @@ impl Resumable {
     pub(super) fn give_ahead(&mut self, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
         let Self { ahead: Some(ahead), inbound, .. } = self else { return Poll::Pending };
         let is_empty = ahead.give(|kind, payload| {
-            inbound.count(payload.len());
+            inbound.take(payload.len());
             on(kind, payload)
         });
         let departure = if is_empty { self.ahead.take().and_then(|ahead| ahead.departure) } else { None };
-        self.door.mailbox().set_got(self.inbound.got);
+        self.door.mailbox().set_got(self.inbound.got());
         Poll::Ready(departure)
     }
 
@@ -89,7 +90,7 @@ impl Resumable {
                     }
                 }
                 Incoming::Ping(value) => *pong = Some(control::pong(&value).into()),
-                Incoming::Unknown => {}
+                Incoming::Gap(_) | Incoming::Pong | Incoming::Greeting(_) | Incoming::Unknown => {}
             }
             true
         });

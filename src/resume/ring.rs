@@ -2,11 +2,8 @@
 
 use std::{collections::VecDeque, mem, sync::Arc};
 
-use super::{frames::Frames, link::Link};
-use crate::{
-    limits::ROOM_MESSAGE_BYTES_MAX,
-    message::{Batch, Kind, Piece},
-};
+use super::{frames::Frames, outlet::Outlet};
+use crate::message::{Batch, Kind, Piece};
 
 /// Bytes that each message costs beside its own: the note of its end.
 const MESSAGE_BYTES: usize = size_of::<usize>();
@@ -19,7 +16,7 @@ const CHUNK_BYTES: usize = 16 << 10;
 
 /// The messages, in order, by the numbers of `wsd.resume.1`: the first of a session is 1.
 #[derive(Debug, Default)]
-pub(super) struct Ring {
+pub(crate) struct Ring {
     chunks: VecDeque<Chunk>,
     /// The beginning of a message whose rest is still to come.
     unfinished: Vec<u8>,
@@ -77,12 +74,12 @@ impl Chunk {
 }
 
 impl Ring {
-    /// Adds a piece of a message. A message over 1 MiB becomes several, as in rooms.
-    pub(super) fn append(&mut self, piece: Piece<'_>) {
+    /// Adds a piece of a message. A message over `message_bytes_max` becomes several.
+    pub(crate) fn append(&mut self, piece: Piece<'_>, message_bytes_max: usize) {
         if piece.last && self.unfinished.is_empty() {
             return self.push(piece.kind, piece.payload);
         }
-        if !self.unfinished.is_empty() && self.unfinished.len() + piece.payload.len() > ROOM_MESSAGE_BYTES_MAX {
+        if !self.unfinished.is_empty() && self.unfinished.len() + piece.payload.len() > message_bytes_max {
             let rest = if piece.kind == Kind::Text { split_character(&self.unfinished) } else { 0 };
             let rest = self.unfinished.split_off(self.unfinished.len() - rest);
             let whole = mem::replace(&mut self.unfinished, rest);
@@ -138,9 +135,9 @@ impl Ring {
     }
 
     /// Sends messages to a client, up to `bytes_max` and one more. Returns whether there were any.
-    pub(super) fn feed(&mut self, link: &mut Link, bytes_max: usize) -> bool {
+    pub(crate) fn feed(&mut self, outlet: &mut impl Outlet, bytes_max: usize) -> bool {
         if self.sent < self.dropped {
-            link.gap(self.dropped, self.dropped - self.sent);
+            outlet.gap(self.dropped, self.dropped - self.sent);
             self.sent = self.dropped;
         }
         let mut fed = 0;
@@ -159,16 +156,16 @@ impl Ring {
             let until = match chunk {
                 Chunk::Own(frames) => {
                     let until = frames.until(at, bytes_max - fed);
-                    link.frames(self.sent + 1, frames, at..until);
+                    outlet.frames(self.sent + 1, frames, at..until);
                     until
                 }
                 Chunk::Shared(batch) if at == 0 => {
-                    link.batch(self.sent + 1, batch);
+                    outlet.batch(self.sent + 1, batch);
                     count
                 }
                 Chunk::Shared(batch) => {
                     for (number, (kind, payload)) in (self.sent + 1..).zip(batch.messages_from(at)) {
-                        link.message(number, kind, payload);
+                        outlet.message(number, kind, payload);
                     }
                     count
                 }
@@ -181,7 +178,7 @@ impl Ring {
     }
 
     /// Forgets the messages that the client has. `None` if it cannot have this number.
-    pub(super) fn acknowledge(&mut self, count: u64) -> Option<()> {
+    pub(crate) fn acknowledge(&mut self, count: u64) -> Option<()> {
         if count < self.acked || count > self.sent {
             return None;
         }
@@ -194,11 +191,37 @@ impl Ring {
 
     /// Begins to send over another connection, after message `got`. Returns the number of messages to send. `None` if the client
     /// cannot have this number.
-    pub(super) fn rewind(&mut self, got: u64) -> Option<usize> {
+    pub(crate) fn rewind(&mut self, got: u64) -> Option<usize> {
         self.acknowledge(got)?;
         self.sent = got;
         self.cursor = (0, self.gone);
-        Some(self.chunks.iter().map(Chunk::count).sum::<usize>() - self.gone)
+        Some(self.count())
+    }
+
+    /// Begins another session with the messages that were not sent, and forgets the others.
+    pub(crate) fn begin_again(&mut self) {
+        while self.dropped < self.sent {
+            self.pop(usize::try_from(self.sent - self.dropped).unwrap_or(usize::MAX));
+        }
+        (self.acked, self.dropped, self.sent) = (0, 0, 0);
+        self.cursor = (0, self.gone);
+    }
+
+    /// Whether there are whole messages that were not sent over the current connection.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let (chunk, message) = self.cursor;
+        self.chunks.get(chunk).is_some_and(|chunk| message < chunk.count())
+            || self.chunks.iter().skip(chunk + 1).any(|chunk| chunk.count() > 0)
+    }
+
+    /// Returns the number of messages.
+    pub(crate) fn count(&self) -> usize {
+        self.chunks.iter().map(Chunk::count).sum::<usize>() - self.gone
+    }
+
+    /// Returns the bytes of the message that is not complete.
+    pub(crate) fn unfinished_bytes(&self) -> usize {
+        self.unfinished.len()
     }
 
     /// Forgets the oldest messages until at most `bytes_max` are left, or one chunk.
@@ -241,12 +264,12 @@ impl Ring {
     }
 
     /// Returns the numbers of the last acknowledged and the last sent message.
-    pub(super) fn bounds(&self) -> (u64, u64) {
+    pub(crate) fn bounds(&self) -> (u64, u64) {
         (self.acked, self.sent)
     }
 
     /// Whether the whole messages take up so many bytes.
-    pub(super) fn is_full(&self, bytes_max: usize) -> bool {
+    pub(crate) fn is_full(&self, bytes_max: usize) -> bool {
         self.bytes >= bytes_max
     }
 
@@ -278,13 +301,13 @@ mod tests {
     fn messages_without_bytes_are_freed_and_counted_too() {
         let mut ring = Ring::default();
         for number in 1..=100_000 {
-            ring.append(Piece::whole(Kind::Text, b""));
+            ring.append(Piece::whole(Kind::Text, b""), usize::MAX);
             ring.sent = number;
             ring.acknowledge(number - 1).expect("it was sent");
             assert!(ring.held().0 < 4 * CHUNK_BYTES, "{} bytes for one message", ring.held().0);
         }
         for _ in 0..10_000 {
-            ring.append(Piece::whole(Kind::Binary, b""));
+            ring.append(Piece::whole(Kind::Binary, b""), usize::MAX);
         }
         let (held, _) = ring.held();
         assert!((10_000 * MESSAGE_BYTES..20_000 * MESSAGE_BYTES).contains(&held), "{held}");

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 };
 
 use super::header::{HEADER_BYTES_MAX, parse, unmask};
-use crate::{client::Fault, limits::MESSAGE_BYTES_MAX, message::Kind};
+use crate::{client::Fault, close::Close, limits::MESSAGE_BYTES_MAX, message::Kind};
 
 /// A message or a control frame of a client.
 #[derive(Debug, PartialEq, Eq)]
@@ -279,18 +279,12 @@ fn close_body(payload: &[u8]) -> Result<(Option<u16>, &str), Fault> {
         [_] => Err(Fault::Protocol("close code of one byte")),
         [high, low, reason @ ..] => {
             let code = u16::from_be_bytes([*high, *low]);
-            if !is_allowed(code) {
+            if !Close::is_allowed(code) {
                 return Err(Fault::Protocol("close code not allowed"));
             }
             Ok((Some(code), str::from_utf8(reason).map_err(|_| Fault::NotText)?))
         }
     }
-}
-
-/// Whether a peer may send `code` in a Close frame. It may send codes of the RFC's table and of IANA's registry that are not
-/// for local use, and codes for libraries and private use.
-fn is_allowed(code: u16) -> bool {
-    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ impl Leader {
     /// Resolves with the status of the process itself once it has ended. Does not reap it. Cancel safe.
     #[cfg(target_os = "linux")]
     #[expect(deprecated, reason = "what an `OwnedFd` names stays open, which is all that the new, unsafe way asks for")]
-    pub(super) async fn ended(self) -> io::Result<Status> {
+    pub(crate) async fn ended(self) -> io::Result<Status> {
         use rustix::process::{PidfdFlags, pidfd_open};
         use tokio::io::{Interest, unix::AsyncFd};
 
@@ -183,7 +183,7 @@ impl Leader {
 
     /// Resolves with the status of the process itself once it has ended. Does not reap it. Cancel safe.
     #[cfg(not(target_os = "linux"))]
-    pub(super) async fn ended(self) -> io::Result<Status> {
+    pub(crate) async fn ended(self) -> io::Result<Status> {
         use tokio::signal::unix::{SignalKind, signal};
 
         let mut sigchld = signal(SignalKind::child())?;

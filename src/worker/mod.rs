@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod advice;
 pub(crate) mod cgroup;
 pub(crate) mod child;
+pub(crate) mod command;
 pub(crate) mod confinement;
 mod descendants;
 pub(crate) mod descriptors;

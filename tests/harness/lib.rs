@@ -12,6 +12,7 @@
 
 pub mod blocking;
 pub mod browser;
+pub mod caller;
 pub mod certificates;
 pub mod crowd;
 pub mod cutting;

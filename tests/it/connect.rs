@@ -2,90 +2,19 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 
+use crate::harness::caller::Caller;
 use crate::harness::certificates::{Authority, Identity};
+use crate::harness::eventually;
 use crate::harness::lines::Lines;
 use crate::harness::places::free_port;
 use crate::harness::server::{Outcome, Server, field, program, run, wsd};
 use crate::harness::tree::Tree;
-use crate::harness::{DEADLINE, eventually, within};
-
-/// A running `wsd connect`.
-struct Caller {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: Option<ChildStdout>,
-    errors: Arc<Lines>,
-}
-
-impl Caller {
-    /// Starts it with these arguments.
-    fn start(arguments: &[&str]) -> Self {
-        Self::spawn(wsd(&[&["connect"], arguments].concat()))
-    }
-
-    fn spawn(mut command: Command) -> Self {
-        for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
-            if command.get_envs().all(|(known, _)| known != name) {
-                command.env_remove(name).env_remove(name.to_uppercase());
-            }
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let errors = Lines::of(child.stderr.take().unwrap());
-        Self { input: child.stdin.take(), output: child.stdout.take(), child, errors }
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
-    }
-
-    /// Writes to its standard input.
-    fn types(&mut self, text: &str) {
-        self.input.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
-    }
-
-    /// Reads its standard output up to the end of this text.
-    fn sees(&mut self, text: &str) {
-        let mut seen = vec![0; text.len()];
-        self.output.as_mut().unwrap().read_exact(&mut seen).unwrap();
-        assert_eq!(String::from_utf8_lossy(&seen), text);
-    }
-
-    /// Writes `input` and ends it, then waits for the end. Returns all output, too.
-    fn finish(mut self, input: &[u8]) -> Outcome {
-        let (mut pipe, input) = (self.input.take(), input.to_vec());
-        let writer = thread::spawn(move || {
-            // Fails if the client has ended: then it has told why.
-            let _ = pipe.as_mut().map(|pipe| pipe.write_all(&input));
-        });
-        let output = Lines::of(self.output.take().unwrap());
-        let status = within(DEADLINE, || self.child.try_wait().unwrap());
-        if status.is_none() {
-            self.child.kill().unwrap();
-            panic!("it did not end\nstdout:\n{}stderr:\n{}", output.text(), self.errors.text());
-        }
-        writer.join().unwrap();
-        Outcome {
-            status: status.and_then(|status| status.code()),
-            stdout: output.wait_for_end(),
-            stderr: self.errors.wait_for_end(),
-        }
-    }
-}
-
-impl Drop for Caller {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Runs `wsd connect` with this input to its end.
 fn call(arguments: &[&str], input: &str) -> Outcome {
@@ -102,7 +31,7 @@ fn assert_is(outcome: &Outcome, status: i32, stdout: &str, stderr: &str) {
 }
 
 /// Fails unless the client could not connect and said so, with all these words.
-fn assert_refused(outcome: &Outcome, words: &[&str]) {
+pub(crate) fn assert_refused(outcome: &Outcome, words: &[&str]) {
     assert_eq!((outcome.status, &*outcome.stdout), (Some(1), ""), "{outcome:?}");
     let missing: Vec<_> = words.iter().filter(|word| !outcome.stderr.contains(**word)).collect();
     assert!(missing.is_empty(), "no {missing:?} in:\n{}", outcome.stderr);
@@ -247,7 +176,7 @@ fn answering(answer: &'static str) -> String {
 }
 
 /// Reads a head; returns it with its end.
-fn read_head(stream: &mut impl Read) -> String {
+pub(crate) fn read_head(stream: &mut impl Read) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -375,7 +304,7 @@ fn a_unix_socket_is_named_with_the_path_behind_it() {
 }
 
 /// A proxy that opens tunnels; and the heads of the requests that it gets.
-fn proxy(answer: &'static str) -> (String, Arc<Lines>) {
+pub(crate) fn proxy(answer: &'static str) -> (String, Arc<Lines>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (told, mut tell) = std::io::pipe().unwrap();
@@ -402,7 +331,7 @@ fn proxy(answer: &'static str) -> (String, Arc<Lines>) {
     (address, Lines::of(told))
 }
 
-fn call_with(environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Outcome {
+pub(crate) fn call_with(environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Outcome {
     let mut command = wsd(&[&["connect"], arguments].concat());
     command.envs(environment.iter().copied());
     Caller::spawn(command).finish(input.as_bytes())

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
@@ -11,30 +12,52 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
+use crate::harness::cutting::{Cut, Cutting, Way};
 use crate::harness::lines::Lines;
 use crate::harness::server::{Server, wsd};
 use crate::harness::{DEADLINE, eventually, within};
+
+/// The streams that are on a screen.
+#[derive(Clone, Copy)]
+enum Screen {
+    /// Standard output.
+    Output,
+    /// Standard error, too.
+    All,
+}
 
 /// A terminal with `wsd connect --pty` in it.
 struct Desk {
     screen: File,
     slave: OwnedFd,
     child: Child,
-    errors: Arc<Lines>,
+    errors: Option<Arc<Lines>>,
     shown: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Desk {
     fn sit_at(server: &Server, size: (u16, u16)) -> Self {
+        Self::with(server.address, &[], size)
+    }
+
+    fn with(address: SocketAddr, more: &[&str], size: (u16, u16)) -> Self {
+        Self::start(address, more, size, Screen::Output)
+    }
+
+    fn start(address: SocketAddr, more: &[&str], size: (u16, u16), screen: Screen) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags).unwrap();
         unlockpt(&master).unwrap();
         let slave = ioctl_tiocgptpeer(&master, flags).unwrap();
         resize(&slave, size);
-        let mut command = wsd(&["connect", "--pty", &format!("ws://{}/", server.address)]);
+        let mut command = wsd(&[&["connect", "--pty", &format!("ws://{address}/")], more].concat());
         command.stdin(Stdio::from(slave.try_clone().unwrap())).stdout(Stdio::from(slave.try_clone().unwrap()));
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let errors = Lines::of(child.stderr.take().unwrap());
+        command.stderr(match screen {
+            Screen::Output => Stdio::piped(),
+            Screen::All => Stdio::from(slave.try_clone().unwrap()),
+        });
+        let mut child = command.spawn().unwrap();
+        let errors = child.stderr.take().map(Lines::of);
         let (screen, shown) = (File::from(master), Arc::<Mutex<Vec<u8>>>::default());
         let (mut reader, writer) = (screen.try_clone().unwrap(), Arc::clone(&shown));
         thread::spawn(move || {
@@ -66,7 +89,7 @@ impl Desk {
     fn ends(&mut self) -> (Option<i32>, String) {
         let status = eventually("the client ends", || self.child.try_wait().unwrap());
         assert!(!self.is_raw(), "the terminal is as it was");
-        (status.code(), self.errors.wait_for_end())
+        (status.code(), self.errors.as_ref().unwrap().wait_for_end())
     }
 }
 
@@ -102,6 +125,41 @@ fn a_shell_there_has_the_keys_the_size_and_the_status() {
     desk.types("exit 4\r");
 
     assert_eq!(desk.ends(), (Some(4), String::new()));
+}
+
+#[test]
+fn a_terminal_survives_a_cut_with_resume() {
+    let server = Server::command(&["--pty", "--resume=60"], &["cat"]);
+    let mut cut = Some(Cut { down: 1000, up: usize::MAX, way: Way::Reset });
+    let whole = Cut { down: usize::MAX, up: usize::MAX, way: Way::Fin };
+    let proxy = Cutting::to(server.address, move || cut.take().unwrap_or(whole));
+    let mut desk = Desk::with(proxy.address, &["--resume"], (80, 24));
+
+    for number in 0..60 {
+        desk.types(&format!("line {number}\r"));
+        desk.sees(&format!("line {number}\r\nline {number}\r\n"));
+    }
+    server.expect_log("session resumed");
+    desk.types("~.");
+
+    assert_eq!(desk.ends(), (Some(0), String::new()));
+    assert!(server.expect_log("session ended").text.contains(" code=1000 "));
+}
+
+#[test]
+fn a_message_on_a_terminal_in_raw_mode_begins_at_the_left() {
+    let mut server = Server::command(&["--pty", "--resume=1"], &["cat"]);
+    let mut desk = Desk::start(server.address, &["--resume"], (80, 24), Screen::All);
+    desk.types("a\r");
+    desk.sees("a\r\na\r\n");
+
+    server.signal(Signal::KILL);
+    server.wait();
+
+    desk.sees("\r\nwsd: cannot connect to ");
+    desk.sees(" s\r\n");
+    assert_eq!(eventually("the client ends", || desk.child.try_wait().unwrap()).code(), Some(1));
+    desk.sees("wsd: the session is gone: ");
 }
 
 #[test]
