@@ -33,6 +33,9 @@ impl Close {
     /// 1013: try again later (IANA's registry).
     pub(crate) const TRY_LATER: u16 = 1013;
 
+    /// 3000: the client may no longer be here (IANA's registry: Unauthorized).
+    pub(crate) const UNAUTHORIZED: u16 = 3000;
+
     /// 4409: the client has returned over another connection (`wsd.resume.1`).
     pub(crate) const TAKEN_OVER: u16 = 4409;
 

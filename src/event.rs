@@ -123,6 +123,15 @@ events! {
         conn: u64, program: &'a dyn Display, cause: &'a str, status: u16, limit: Option<&'a str>
     }
 
+    /// An authentication server or script gave no valid answer; wsd refused the request.
+    warn AuthNotAnswered = "auth not answered" { peer: Peer, asked: &'a str, cause: &'a dyn Display }
+    /// wsd loaded a file of `--auth` again.
+    info AuthFileLoaded = "auth file loaded" { file: &'a dyn Display }
+    /// wsd could not load a file of `--auth` again.
+    warn AuthFileNotLoaded = "auth file not loaded, the old one stays" {
+        file: &'a dyn Display, cause: &'a str, hint: &'a str
+    }
+
     /// A secret file lies in a served folder; wsd does not serve it.
     warn FileNotServed = "file not served" {
         file: &'a dyn Display, named: &'a str, folder: &'a dyn Display, hint: &'a str

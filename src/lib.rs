@@ -60,7 +60,7 @@
 //! | another partner than a process or a seat | a module that implements `partner::Partner` | the choice in `answer::partner` |
 //! | a log event | `event` | a row in `docs/log.md` |
 //! | metrics | a module below `event`, whose `emit` all events pass | a page of `answer::builtin` |
-//! | authentication | a file in `http` for each kind of credential | `http::gate` calls it, and fills the `Visitor`, from which programs get `REMOTE_USER` |
+//! | authentication | a file in `http::auth` for each kind | a line of `Check` in `http::auth`, its word in `config::auth`; `http::gate` asks them all, and fills the `Visitor` |
 //! | delivery in rooms | `room`: `Room::publish`, which all messages to clients pass | `room::hub`, `room::options` |
 //! | a fact that a trusted proxy tells | `http::forwarded` reads it | `http::proxies` decides whether it counts; the `Connection` of each request has it |
 //! | limits by source | a file in `http` | `http::gate` calls it with the `peer` of the visitor's connection |

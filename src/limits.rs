@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub(crate) mod auth;
 mod connect;
 mod http;
 mod proxies;

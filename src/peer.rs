@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -74,6 +74,8 @@ pub(crate) struct Tls {
     pub(crate) cipher: String,
     /// `SSL_CLIENT_S_DN`: the subject of the client's certificate, which wsd has verified; `None` without a certificate.
     pub(crate) client: Option<String>,
+    /// The name in that certificate: its first e-mail address or name of the DNS, or else its common name.
+    pub(crate) client_name: Option<String>,
 }
 
 /// A client's end of a connection. Behind a trusted proxy it is the end that the proxy names.
@@ -110,11 +112,23 @@ impl Peer {
         }
     }
 
+    /// Returns the source of the client, for limits: its address, or its network of IPv6, which one machine may use all of.
+    pub(crate) fn source(self) -> ClientSource {
+        ClientSource(match self.ip() {
+            Some(IpAddr::V6(ip)) => Some(IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64)))),
+            other => other,
+        })
+    }
+
     /// Whether the client came over the loopback interface.
     pub(crate) fn is_loopback(self) -> bool {
         self.ip().is_some_and(|ip| ip.is_loopback())
     }
 }
+
+/// A source of requests: an address of IPv4, a /64 of IPv6, or all clients of Unix sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ClientSource(Option<IpAddr>);
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -82,6 +82,7 @@ impl Subjects {
         if let Some(certificates) = &mut self.certificates {
             certificates.reload();
         }
+        self.routes.borrow().reload_auth();
         if self.loader.has_file() {
             self.load_settings();
         }

@@ -38,7 +38,8 @@ export class Session {
   }
 
   get url() { return this.#socket.url; }
-  get protocol() { return this.#socket.protocol; }
+  /** The subprotocol; that of a token is none. */
+  get protocol() { return this.#socket.protocol.replace(/^base64url\.bearer\..*/, ''); }
   get wasOpen() { return this.#openedAt !== null; }
   get isOpen() { return this.#socket.readyState === WebSocket.OPEN; }
   get isOver() { return this.#socket.readyState === WebSocket.CLOSED; }

@@ -1,5 +1,6 @@
 // The console: connects to a WebSocket server, sends what is typed or dropped, and shows what comes.
 
+import { tokenOffers } from './client.js';
 import { closeInWords } from './console-close.js';
 import { LineHistory } from './console-history.js';
 import { Log } from './console-log.js';
@@ -18,7 +19,7 @@ const FIELD_LINES_MAX = 8;
 const NOTE_MS = 5_000;
 
 const find = (id) => document.getElementById(id);
-const [url, program, protocols] = ['url', 'program', 'protocols'].map(find);
+const [url, program, protocols, token] = ['url', 'program', 'protocols', 'token'].map(find);
 const [line, multiline, filter] = ['line', 'multiline', 'filter'].map(find);
 const log = new Log(note);
 const lineHistory = new LineHistory();
@@ -62,7 +63,7 @@ function connect() {
   try {
     url.value = socketUrl(url.value);
     const names = protocols.value.split(',').map((name) => name.trim()).filter(Boolean);
-    const mine = new Session(url.value, names, {
+    const mine = new Session(url.value, token.value ? [...names, ...tokenOffers(token.value)] : names, {
       onOpen: () => { if (mine === session) begin(); },
       onMessage: (data) => { if (mine === session) log.add(new Message('received', data)); },
       onEnd: (end) => finish(mine, end, names),

@@ -40,7 +40,15 @@ export interface Options {
    * Has `resume`. By default false.
    */
   fallback?: boolean;
+  /**
+   * A token for a server with `--auth`, or a function that gets one for each try, such as a ticket of `/.wsd/ticket`. It travels as
+   * a subprotocol.
+   */
+  token?: string | (() => string | Promise<string>);
 }
+
+/** The offers of subprotocols that carry a token, for a plain `WebSocket`. */
+export function tokenOffers(token: string): [string, string];
 
 /** What became of the session, with `resume`. */
 export interface Resumed {

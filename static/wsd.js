@@ -50,6 +50,15 @@ const DETOUR_MS = 600_000;
 /** The session goes on in another tab, which has a copy of the token. */
 const TAKEN_OVER = 4409;
 
+/** The subprotocol in which a token travels (`wsd --auth`): a browser sends no header with a WebSocket. */
+const CARRIER = 'base64url.bearer.authorization.wsd';
+
+/** The offers of subprotocols that carry `token`. The server chooses the first of them, if it chooses no other. */
+export function tokenOffers(token) {
+  const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(token)));
+  return [CARRIER, `${CARRIER}.${base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')}`];
+}
+
 /** Servers on this machine, which need no network. */
 const LOCAL = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
 
@@ -60,6 +69,7 @@ export class WsdSocket extends EventTarget {
   #url;
   #protocols;
   #retry;
+  #token;
   #binaryType = 'blob';
   #socket = null;
   #state = null;
@@ -78,9 +88,10 @@ export class WsdSocket extends EventTarget {
   /**
    * `retry` tells, from the `code`, the `reason` and more of an end, whether another session shall follow. With `resume` a
    * lost connection is followed by the same session, without a question to `retry`; with 'tab' also when the page is loaded
-   * again. With `fallback`, which has `resume`, sessions go over event streams where no WebSocket gets through.
+   * again. With `fallback`, which has `resume`, sessions go over event streams where no WebSocket gets through. `token` is one
+   * for a server with `--auth`, or a function that gets one for each try.
    */
-  constructor(url, protocols = [], { retry = mayPass, fallback = false, resume = fallback } = {}) {
+  constructor(url, protocols = [], { retry = mayPass, fallback = false, resume = fallback, token = null } = {}) {
     super();
     for (const type of ['open', 'message', 'error', 'close', 'state', 'resume']) {
       this[`on${type}`] = null;
@@ -89,6 +100,7 @@ export class WsdSocket extends EventTarget {
     this.url = url;
     this.#protocols = [protocols].flat();
     this.#retry = retry;
+    this.#token = token;
     if (resume || fallback) this.#session = new Session(resume === 'tab' ? `wsd ${this.url}` : null);
     if (fallback) this.#detour = new Detour(`wsd detour ${this.#url.host}`);
     if (this.#detour?.isRemembered) {
@@ -111,7 +123,7 @@ export class WsdSocket extends EventTarget {
 
   get url() { return this.#url.href; }
   get binaryType() { return this.#binaryType; }
-  get protocol() { return (this.#socket?.protocol ?? '').replace(/^wsd\.resume\.1\+?/, ''); }
+  get protocol() { return (this.#socket?.protocol ?? '').replace(/^wsd\.resume\.1\+?/, '').replace(CARRIER, ''); }
   get extensions() { return this.#socket?.extensions ?? ''; }
   get bufferedAmount() { return this.#queueBytes + (this.#socket?.bufferedAmount ?? 0); }
   get state() { return this.#state; }
@@ -177,9 +189,30 @@ export class WsdSocket extends EventTarget {
   #connect() {
     this.#socket?.close();
     this.#isOnDetour = this.#detour?.isTaken ?? false;
+    if (this.#token === null) this.#open(null);
+    else this.#openWithToken();
+  }
+
+  /** Gets the token first, unless the page has ended or replaced this try by then. */
+  async #openWithToken() {
+    this.#socket = null;
+    this.#begun();
+    const phase = this.#phase;
+    try {
+      const token = typeof this.#token === 'function' ? await this.#token() : this.#token;
+      if (phase === this.#phase) this.#open(token);
+    } catch (error) {
+      console.warn(error);
+      if (phase === this.#phase) this.#lose();
+    }
+  }
+
+  #open(token) {
     const isPlain = !this.#session || this.#isPlain && !this.#isOnDetour;
     const offers = isPlain ? this.#protocols : this.#session.offers(this.#protocols);
-    const socket = this.#isOnDetour ? new this.#detour.EventStream(this.#url, offers) : new WebSocket(this.#url, offers);
+    const socket = this.#isOnDetour
+      ? new this.#detour.EventStream(this.#url, offers, token === null ? {} : { Authorization: `Bearer ${token}` })
+      : new WebSocket(this.#url, token === null ? offers : [...offers, ...tokenOffers(token)]);
     const on = (type, act) => socket.addEventListener(type, (event) => { if (socket === this.#socket) act(event); });
     on('open', () => {
       this.#isAnswered = true;
@@ -198,6 +231,11 @@ export class WsdSocket extends EventTarget {
     on('close', (event) => this.#end(event));
     socket.binaryType = this.#binaryType;
     this.#socket = socket;
+    this.#begun();
+  }
+
+  /** A try has begun. */
+  #begun() {
     this.#isLeaving = false;
     this.#openedAt = null;
     this.#isAnswered = false;
@@ -346,7 +384,7 @@ export class WsdSocket extends EventTarget {
 
   /** Gives up the connection, without waiting for an answer. */
   #lose() {
-    this.#socket.close();
+    this.#socket?.close();
     this.#end({ code: 1006, reason: '', wasClean: false });
   }
 

@@ -13,7 +13,7 @@ use rustix::net::{RecvFlags, recv};
 
 use crate::count::{Check, Counter};
 use crate::result::Result;
-use crate::server::Server;
+use crate::server::{Server, TOKEN};
 use crate::settings::PATIENCE;
 use crate::text::{OPCODE_CLOSE, OPCODE_TEXT, Talk, Wire, frame};
 
@@ -302,9 +302,10 @@ pub(crate) fn head_bytes(input: &[u8]) -> Option<usize> {
 }
 
 fn upgrade_request(server: &Server, offer: &str) -> String {
+    let token = if server.is_guarded() { format!("Authorization: Bearer {TOKEN}\r\n") } else { String::new() };
     format!(
         "GET / HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{offer}\r\n",
+         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{token}{offer}\r\n",
         server.address()
     )
 }

@@ -198,6 +198,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ],
     },
     Scenario {
+        name: "connect with --auth=bearer",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: sessions::with_token,
+        rows: &[
+            row("connect with --auth=bearer", Figure::Rate, None),
+            row("connect with --auth=bearer: CPU", Figure::Cpu, None),
+        ],
+    },
+    Scenario {
         name: "connect, line, close, 50 at a time",
         contenders: BRIDGES_AND_SOCAT,
         repeat: Repeat::Rounds,

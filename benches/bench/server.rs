@@ -20,6 +20,9 @@ use crate::framing::Framing;
 use crate::result::Result;
 use crate::settings::{PATIENCE, Settings};
 
+/// The token of clients of a program behind `--auth=bearer`.
+pub(crate) const TOKEN: &str = "bench-token-0123456789";
+
 /// A server under comparison.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,6 +49,8 @@ pub(crate) enum Job<'j> {
     Http(&'j [&'j str]),
     /// A program that talks in lines, with clients that may return.
     Resumable(&'j [&'j str]),
+    /// A program that talks in lines, for clients that show [`TOKEN`].
+    Guarded(&'j [&'j str]),
     /// A program that talks in bytes.
     Bytes(&'j [&'j str]),
     /// A program that talks in lines, one for all clients; it waits for the slowest of them.
@@ -123,6 +128,11 @@ impl Contender {
         match job {
             Job::Lines(program) => command.args(program),
             Job::Framed(framing, program) => command.arg(format!("--framing={}", framing.name())).args(program),
+            Job::Guarded(program) => {
+                let file = settings.scratch().join("tokens");
+                fs::write(&file, format!("bench:{TOKEN}\n"))?;
+                command.arg(format!("--auth=bearer:{}", file.display())).args(program)
+            }
             Job::Unbuffered(program) => command.arg("--unbuffer").args(program),
             Job::Http(program) => command.arg("--http").args(program),
             Job::Resumable(program) => command.arg("--resume=60").args(program),
@@ -177,10 +187,17 @@ fn nginx(mut command: Command, job: Job, port: u16, scratch: &Path) -> Result<Co
 /// A running server; dropping it stops it.
 pub(crate) struct Server {
     child: Child,
+    /// Whether its clients show [`TOKEN`].
+    is_guarded: bool,
     address: SocketAddr,
 }
 
 impl Server {
+    /// Whether its clients show [`TOKEN`].
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.is_guarded
+    }
+
     /// Starts `contender` and waits until it can be connected to.
     pub(crate) fn start(contender: Contender, job: Job, settings: &Settings) -> Result<Self> {
         if contender != Contender::Wsd {
@@ -206,7 +223,11 @@ impl Server {
             .stdout(if port == 0 { Stdio::piped() } else { Stdio::null() })
             .stderr(File::create(contender.log(settings.scratch()))?)
             .spawn()?;
-        Ok(Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)) })
+        Ok(Self {
+            child,
+            is_guarded: matches!(job, Job::Guarded(_)),
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+        })
     }
 
     /// Tries to connect until it works.

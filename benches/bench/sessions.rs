@@ -18,17 +18,25 @@ const FIFTY: usize = 50;
 
 /// Connect, get the one line of a worker that exits, wait for the end of the connection; then the next.
 pub(crate) fn one_at_a_time(settings: &Settings, contender: Contender) -> Result<Sample> {
-    visits(settings, contender, 1)
+    visits(settings, contender, 1, false)
+}
+
+/// As [`one_at_a_time`], for clients that show a token (`--auth=bearer`).
+pub(crate) fn with_token(settings: &Settings, contender: Contender) -> Result<Sample> {
+    visits(settings, contender, 1, true)
 }
 
 /// Opens sessions from fifty clients, none of which waits for another.
 pub(crate) fn fifty_at_a_time(settings: &Settings, contender: Contender) -> Result<Sample> {
-    visits(settings, contender, FIFTY)
+    visits(settings, contender, FIFTY, false)
 }
 
-fn visits(settings: &Settings, contender: Contender, at_once: usize) -> Result<Sample> {
+fn visits(settings: &Settings, contender: Contender, at_once: usize, is_guarded: bool) -> Result<Sample> {
     let talk = one_line(contender);
-    let server = Server::start(contender, Job::Lines(&[&herald(settings)?]), settings)?;
+    let program = herald(settings)?;
+    let program = [&*program];
+    let job = if is_guarded { Job::Guarded(&program) } else { Job::Lines(&program) };
+    let server = Server::start(contender, job, settings)?;
     let run = |time| visit_until(settings, &server, &talk, at_once, Instant::now() + time);
 
     run(settings.time / 4)?;

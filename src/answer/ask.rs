@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     http::{
+        auth::ticket,
         gate::Visitor,
         handshake::{is_wanted, take_offer},
         page::Body,
@@ -82,7 +83,8 @@ impl Ask {
         redirect: Option<Target>,
     ) -> Self {
         let path = decode(request.uri().path()).into_owned();
-        let (site, base) = routes.find(&path);
+        let place = ticket::place(request.uri(), &routes.base);
+        let (site, base) = routes.find(place.as_ref().unwrap_or(&path));
         let site = Arc::clone(site);
         let is_upgrade = redirect.is_none() && site.scripts.is_some() && is_wanted(request.headers());
         let upgrade = is_upgrade.then(|| hyper::upgrade::on(&mut request));
@@ -161,7 +163,9 @@ impl Ask {
             subprotocol,
             content,
         };
-        variables(&launcher.environ, &facts)
+        let mut variables = variables(&launcher.environ, &facts);
+        visitor.add_variables(&mut variables);
+        variables
     }
 
     /// Becomes the request of a local redirect (RFC 3875, section 6.2.2): same client, GET (or HEAD as before), no body.

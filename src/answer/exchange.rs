@@ -23,12 +23,12 @@ use hyper::{
 };
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{ask::Ask, cgi::answer::text, scripts::Script};
+use super::{ask::Ask, scripts::Script};
 use crate::{
     admission::Permit,
     budget::{Owner, Share},
     buffers,
-    http::{gate::Visitor, page::Body, refusal::Refusal},
+    http::{cgi_head::text, gate::Visitor, page::Body, refusal::Refusal},
     peer::Connection,
     worker::{
         Worker,

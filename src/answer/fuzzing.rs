@@ -9,11 +9,13 @@ use hyper::{
 use tokio::runtime::Builder;
 
 use super::{
-    cgi::answer::{Head, parse},
     files::{folder::Folder, respond_with_file, split_base},
     routes::Routes,
 };
-use crate::http::path::{decode, is_clean};
+use crate::http::{
+    cgi_head::{Head, parse},
+    path::{decode, is_clean},
+};
 
 /// Checks a head: the bytes after it do not change it, no shorter part is complete, and it sets no header of wsd's own.
 pub(crate) fn cgi_head(output: &[u8]) {

@@ -22,7 +22,7 @@ use crate::{
         member::Member,
         registry::{NotJoined, Rooms, Sharing},
     },
-    session,
+    session::{self, terms::Terms},
     shutdown::Shutdown,
     worker::{
         environ::{CgiFacts, room_variables, unique_id},
@@ -35,8 +35,14 @@ use crate::{
 /// The paths that the hint of a refusal names: as many as a line can have.
 const PATHS_MAX: usize = 5;
 
-/// The partner of a session. It is in a box until the session begins, so that it costs the session no memory.
-pub(super) enum SessionPartner {
+/// The partner of a session, and the terms of the session.
+pub(super) struct SessionPartner {
+    kind: PartnerKind,
+    terms: Option<Box<Terms>>,
+}
+
+/// A kind of partner. It is in a box until the session begins, so that it costs the session no memory.
+enum PartnerKind {
     /// A process of its own.
     Process(Box<Process>),
     /// A seat in a room.
@@ -80,22 +86,30 @@ impl Start {
         if let Some(rooms) = &ask.site.rooms {
             launcher.check_budget()?;
             let member = join(ask, connection, rooms, &script, id, &environment).await?;
-            return Ok(SessionPartner::Member(Box::new(member)));
+            return Ok(SessionPartner { kind: PartnerKind::Member(Box::new(member)), terms: visitor.terms() });
         }
         let permit = launcher.admit().await?;
         let (worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
         let process = Process::new(connection.clone(), worker, permit, framing, &launcher.process);
-        Ok(SessionPartner::Process(Box::new(process)))
+        Ok(SessionPartner { kind: PartnerKind::Process(Box::new(process)), terms: visitor.terms() })
     }
 }
 
 impl SessionPartner {
+    /// Returns the seat in a room, if it is one.
+    pub(super) fn into_member(self) -> Option<Member> {
+        match self.kind {
+            PartnerKind::Member(member) => Some(*member),
+            PartnerKind::Process(_) => None,
+        }
+    }
+
     /// Returns the policy for output that a client who can return does not take.
     pub(super) fn overflow(&self) -> Overflow {
-        match self {
-            Self::Process(_) => Overflow::Block,
-            Self::Member(member) if member.is_waited_for() => Overflow::DropWhileAway,
-            Self::Member(_) => Overflow::Drop,
+        match &self.kind {
+            PartnerKind::Process(_) => Overflow::Block,
+            PartnerKind::Member(member) if member.is_waited_for() => Overflow::DropWhileAway,
+            PartnerKind::Member(_) => Overflow::Drop,
         }
     }
 
@@ -108,19 +122,22 @@ impl SessionPartner {
         client: impl FnOnce(&Owner) -> C,
         shutdown: &Shutdown,
     ) {
-        match self {
-            Self::Process(process) => {
-                session::run(connection, path, client(process.owner()), *process, shutdown).await;
+        let Self { kind, terms } = self;
+        match kind {
+            PartnerKind::Process(process) => {
+                session::run(connection, path, client(process.owner()), *process, terms, shutdown).await;
             }
-            Self::Member(member) => session::run(connection, path, client(member.owner()), *member, shutdown).await,
+            PartnerKind::Member(member) => {
+                session::run(connection, path, client(member.owner()), *member, terms, shutdown).await;
+            }
         }
     }
 
     /// Resolves when the partner waits no longer for a client whose session has not begun.
     pub(super) async fn given_up(&self) {
-        match self {
-            Self::Process(_) => pending().await,
-            Self::Member(member) => member.given_up().await,
+        match &self.kind {
+            PartnerKind::Process(_) => pending().await,
+            PartnerKind::Member(member) => member.given_up().await,
         }
     }
 }

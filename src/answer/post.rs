@@ -5,7 +5,7 @@ use hyper::{Response, StatusCode};
 use super::{
     ask::{Answered, Ask, HttpAnswer},
     input,
-    partner::{SessionPartner, Start},
+    partner::Start,
 };
 use crate::{
     http::{gate::Visitor, page::text_body, refusal::Refusal},
@@ -19,7 +19,7 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     let framing = ask.site.framings.default();
     let messages = letter.messages(framing.has_lines());
     let start = Start::prepare(ask, visitor, None).await?;
-    let SessionPartner::Member(member) = start.partner(ask, visitor, framing).await? else { return Ok(None) };
+    let Some(member) = start.partner(ask, visitor, framing).await?.into_member() else { return Ok(None) };
     let unavailable = |why, text| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why, text).with_retry();
     member.post(letter.kind, &messages).await.map_err(|why| match why {
         NotPosted::Rejected => {

@@ -151,6 +151,13 @@ impl Routes {
         self.sources.guards.iter().for_each(|guard| guard.warn_of_place(&folders));
     }
 
+    /// Reads the files of `--auth` again. Blocks.
+    pub(crate) fn reload_auth(&self) {
+        if let Some(auth) = self.sites().find_map(|site| site.gate.auth.as_ref()) {
+            auth.reload_all();
+        }
+    }
+
     /// Whether any site has a console.
     pub(super) fn have_console(&self) -> bool {
         self.sites().any(|site| site.pages.has_console)

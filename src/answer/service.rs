@@ -13,11 +13,12 @@ use super::{
     ask::{Answered, Ask, HttpAnswer},
     base, cgi, console, files, oneshot, redirect,
     routes::Routes,
-    streams, websocket, welcome,
+    streams, ticket, websocket, welcome,
 };
 use crate::{
     budget::Budget,
     http::{
+        auth::ticket::is_wanted,
         cors,
         gate::Visitor,
         handshake,
@@ -31,12 +32,13 @@ use crate::{
 };
 
 /// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it.
-const ANSWERERS: [Answerer; 15] = [
+const ANSWERERS: [Answerer; 16] = [
     |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request))),
     |ask, _| Box::pin(ready(base::answer(ask))),
     |ask, visitor| Box::pin(websocket::answer(ask, visitor)),
     |ask, _| own((!ask.is_clean()).then(|| not_found("There is nothing at such a path."))),
     |ask, _| own(ask.is_preflight().then(cors::preflight)),
+    |ask, visitor| Box::pin(ready(ticket::answer(ask, visitor))),
     |ask, visitor| Box::pin(streams::answer(ask, visitor)),
     |ask, visitor| Box::pin(oneshot::answer(ask, visitor)),
     |ask, visitor| Box::pin(cgi::run::answer(ask, visitor)),
@@ -113,12 +115,15 @@ impl Service {
 /// Answers a request, perhaps with a redirect that wsd follows.
 async fn answer(ask: &mut Ask, connection: &Connection) -> Result<HttpAnswer, Refusal> {
     let aim = aim(ask)?;
-    let visitor = ask.site.gate.admit(connection, &ask.request, aim)?;
+    let visitor = ask.site.gate.admit(connection, &mut ask.request, aim).await?;
     if ask.transfer.is_some() {
         ask.cors = cors::headers_for(&ask.request.headers);
     }
     for answerer in ANSWERERS {
-        if let Some(answer) = answerer(ask, &visitor).await? {
+        if let Some(mut answer) = answerer(ask, &visitor).await? {
+            if let HttpAnswer::Document(response) | HttpAnswer::Page(response) = &mut answer {
+                visitor.add_cookie(response);
+            }
             return Ok(answer);
         }
     }
@@ -138,6 +143,10 @@ fn aim(ask: &mut Ask) -> Result<Aim, Refusal> {
     }
     if ask.upgrade.is_some() {
         return handshake::check(&ask.request).map(|()| Aim::Session);
+    }
+    if ask.site.gate.auth.is_some() && is_wanted(&ask.request.uri, &ask.routes.base) {
+        ask.transfer = None;
+        return Ok(Aim::Session);
     }
     ask.script = ask.find_cgi_script();
     if ask.script.is_some() {

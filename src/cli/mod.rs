@@ -9,6 +9,7 @@
 #![expect(clippy::doc_markdown, reason = "the doc comments of flags are the text of `--help`")]
 #![expect(rustdoc::broken_intra_doc_links, reason = "brackets in the text of `--help` are not links")]
 
+pub(crate) mod auth;
 pub(crate) mod confine;
 pub(crate) mod connect;
 pub(crate) mod error;

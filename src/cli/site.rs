@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, Deserializer, Error};
 
 use super::{
+    auth::AuthFlags,
     confine::ConfineFlags,
     types::{Items, Limit, Millis, Secs, SecsFromZero, listed, repeated},
     value::{Flag, words},
@@ -34,6 +35,9 @@ pub(crate) struct SiteFlags {
     /// The pages that may connect.
     #[command(flatten)]
     pub(crate) pages: PageFlags,
+    /// Who the clients are.
+    #[command(flatten)]
+    pub(crate) auth: AuthFlags,
     /// HTTP responses.
     #[command(flatten)]
     pub(crate) answers: AnswerFlags,
@@ -217,6 +221,7 @@ impl SiteFlags {
             rooms: read(all)?,
             clients: read(all)?,
             pages: read(all)?,
+            auth: read(all)?,
             answers: read(all)?,
         })
     }

@@ -88,12 +88,13 @@ impl Banner {
     }
 }
 
-/// Returns the lines for the terminal.
-pub(super) fn banner(
+/// Returns the lines for the terminal. `exposed` has the warnings about secrets.
+pub(super) fn banner<'a>(
     line: &CommandLine,
     file: &ConfigFile,
     (listen, proxies): (&ListenOptions, &Proxies),
     sites: &Routes,
+    exposed: impl Iterator<Item = &'a str>,
 ) -> Banner {
     let origin = sites.otherwise.gate.origin.clone();
     let flags = line.over(file.flags.clone());
@@ -148,7 +149,8 @@ pub(super) fn banner(
     }
     add_hints_of_values(&mut add, &flags.site);
     let mut of_check = String::new();
-    for warning in origin_warnings(sites).into_iter().chain(proxies_warning(proxies)) {
+    let warnings = origin_warnings(sites).into_iter().chain(proxies_warning(proxies));
+    for warning in warnings.chain(exposed.map(str::to_owned)) {
         add("hint", &warning);
         let _ = writeln!(of_check, "wsd: warning: {warning}");
     }

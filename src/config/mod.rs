@@ -1,9 +1,11 @@
 //! Turns flags into settings: layers command line, file and defaults, checks them, and builds the options of each module.
 
+mod auth;
 pub(crate) mod banner;
 mod command;
 mod confine;
 mod error;
+mod exposure;
 mod file;
 mod framing;
 #[cfg(any(test, fuzzing))]
@@ -11,6 +13,7 @@ pub(crate) mod fuzzing;
 mod headers;
 mod keys;
 mod needs;
+mod origins;
 mod places;
 mod proxies;
 mod quota;
@@ -33,6 +36,7 @@ use crate::{
 };
 use banner::Banner;
 use error::Error;
+use exposure::Exposure;
 use file::ConfigFile;
 use routes::Plan;
 
@@ -97,7 +101,11 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
     let ServerSettings { level, tls, listen, proxies } = server(&line, &file)?;
     let mut plan = Plan::default();
     let routes = plan.build(&line, &file)?;
-    let banner = banner::banner(&line, &file, (&listen, &proxies), &routes);
+    let mut exposure = Exposure::of(&routes, tls.is_some(), &listen);
+    if is_on(&line.run.check) && !exposure.errors.is_empty() {
+        return Err(exposure.errors.remove(0));
+    }
+    let banner = banner::banner(&line, &file, (&listen, &proxies), &routes, exposure.warnings());
     Ok(Settings {
         banner,
         listen,

@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use crate::cli::{
+    auth::AuthFlags,
     site::{FramingWord, SharingWord, SiteFlags, SlowWord},
     value::{Flag, is_on},
 };
@@ -54,6 +55,64 @@ fn idle(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
         let hint = "add --resume=60, or remove --replay";
         found.push(IdleFlag { at, message, hint, remove: |flags| flags.clients.replay = None });
     }
+    found.extend(idle_of_auth(&flags.auth));
+    found
+}
+
+/// Lists the flags about credentials that no kind of credentials uses.
+fn idle_of_auth(flags: &AuthFlags) -> Vec<IdleFlag> {
+    const NONE: &str = "add --auth=KIND, or remove it";
+    const NO_JWT: &str = "add --auth=jwt:FILE, or remove it";
+    let (is_off, mut found) = (flags.kinds().next().is_none(), Vec::new());
+    let has_jwt = flags.kinds().any(|kind| kind.starts_with("jwt:"));
+    let mut add = |at: Option<Option<usize>>, is_idle: bool, message, hint, remove| {
+        found.extend(at.filter(|_| is_idle).map(|at| IdleFlag { at, message, hint, remove }));
+    };
+    add(
+        place(&flags.auth_for),
+        is_off,
+        "cannot use --auth-for without --auth: nobody needs credentials",
+        NONE,
+        |flags| flags.auth.auth_for = None,
+    );
+    add(
+        place(&flags.auth_expire),
+        is_off,
+        "cannot use --auth-expire without --auth: there is no token",
+        NONE,
+        |flags| flags.auth.auth_expire = None,
+    );
+    add(
+        place(&flags.auth_query),
+        is_off,
+        "cannot use --auth-query without --auth: nobody looks for a token",
+        NONE,
+        |flags| flags.auth.auth_query = None,
+    );
+    add(place(&flags.auth_key), is_off, "cannot use --auth-key without --auth: no page gets a cookie", NONE, |flags| {
+        flags.auth.auth_key = None;
+    });
+    add(
+        place(&flags.passauth),
+        is_off,
+        "cannot use --passauth without --auth: programs get the header Authorization anyway",
+        NONE,
+        |flags| flags.auth.passauth = None,
+    );
+    add(
+        place(&flags.jwt_aud),
+        !has_jwt,
+        "cannot use --jwt-aud without --auth=jwt:FILE: other tokens have no audience",
+        NO_JWT,
+        |flags| flags.auth.jwt_aud = None,
+    );
+    add(
+        place(&flags.jwt_iss),
+        !has_jwt,
+        "cannot use --jwt-iss without --auth=jwt:FILE: other tokens have no issuer",
+        NO_JWT,
+        |flags| flags.auth.jwt_iss = None,
+    );
     found
 }
 

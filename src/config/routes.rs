@@ -21,11 +21,12 @@ use crate::{
     budget::Budget,
     cli::{
         CommandLine,
-        server::Flags,
+        server::{Flags, TlsFlags},
         site::{ServedFlags, SiteFlags},
         types::Limit,
         value::Flag,
     },
+    http::auth::AuthState,
     limits::{BUFFER_BYTES_MAX, FORKS_MAX},
     resume::door::Doors,
 };
@@ -37,6 +38,8 @@ pub(crate) struct Plan {
     budget: Budget,
     /// The doors of sessions, which stay when settings change.
     doors: Doors,
+    /// The state of authentication, which stays, too.
+    auth: AuthState,
     sites: Vec<Built>,
     /// The files that wsd never serves.
     guards: Vec<Arc<Guard>>,
@@ -55,8 +58,8 @@ struct Built {
 impl Default for Plan {
     fn default() -> Self {
         let admission = Admission::new(None);
-        let (budget, doors) = (Budget::new(None), Doors::default());
-        Self { admission, budget, doors, sites: Vec::new(), guards: Vec::new(), gone: Vec::new() }
+        let (budget, doors, auth) = (Budget::new(None), Doors::default(), AuthState::default());
+        Self { admission, budget, doors, auth, sites: Vec::new(), guards: Vec::new(), gone: Vec::new() }
     }
 }
 
@@ -64,7 +67,7 @@ impl Plan {
     /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms.
     pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile) -> Result<Routes, Error> {
         let (admission, budget, doors) = (self.admission.clone(), self.budget.clone(), self.doors.clone());
-        let mut next = Self { admission, budget, doors, ..Self::default() };
+        let mut next = Self { admission, budget, doors, auth: self.auth.clone(), ..Self::default() };
         let routes = routes(line, file);
         for route in &routes {
             next.add_route(self, line, &routes, route).map_err(|error| match route.start {
@@ -74,6 +77,7 @@ impl Plan {
         }
         let limit = next.add_otherwise(self, line, file).map_err(|error| file.locate(error, 0))?;
         let Flags { tls, resources, proxies, .. } = line.over(file.flags.clone());
+        next.check_certificates(&tls).map_err(|error| file.locate(error, 0))?;
         let base = proxies::base(proxies.base.as_ref()).map_err(|error| file.locate(error, 0))?;
         let config = line.run.config.as_deref();
         let key = tls.sslkey.as_deref().filter(|key| !key.is_empty()).map(Path::new);
@@ -159,10 +163,22 @@ impl Plan {
     fn add(&mut self, old: &Self, pattern: Option<Pattern>, recipe: Recipe, admission: Admission) -> Result<(), Error> {
         let site = match old.sites.iter().find(|built| built.pattern == pattern && built.recipe == recipe) {
             Some(built) => Arc::clone(&built.site),
-            None => Arc::new(site(&recipe, admission, &self.budget, &self.doors)?),
+            None => Arc::new(site(&recipe, admission, &self.budget, &self.doors, &self.auth)?),
         };
         self.sites.push(Built { pattern, recipe, site });
         Ok(())
+    }
+
+    /// Refuses `--auth=cert` if no client shows a certificate.
+    fn check_certificates(&self, tls: &TlsFlags) -> Result<(), Error> {
+        let kinds = || self.sites.iter().flat_map(|built| built.recipe.flags.auth.kinds());
+        match kinds().find(|kind| kind.value == "cert") {
+            Some(kind) if tls.sslca.as_ref().is_none_or(|file| file.is_empty()) => {
+                let message = "cannot use --auth=cert without --sslca: no client shows a certificate";
+                Err(Error::new(message, "add --sslca=FILE").about(kind))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Lists the fork slots of routes and their paths.

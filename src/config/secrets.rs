@@ -1,4 +1,5 @@
-//! Lists the files that wsd never serves: the files of `--config` and `--sslkey`, and those that COMMAND names.
+//! Lists the files that wsd never serves: the files of `--config`, `--sslkey`, `--auth` and `--auth-key`, and those that COMMAND
+//! names.
 
 use std::{
     ffi::OsStr,
@@ -8,10 +9,13 @@ use std::{
     sync::Arc,
 };
 
-use crate::answer::{
-    guard::{Guard, Namer},
-    scripts::Scripts,
-    site::Site,
+use crate::{
+    answer::{
+        guard::{Guard, Namer},
+        scripts::Scripts,
+        site::Site,
+    },
+    http::auth::Auth,
 };
 
 /// Lists the program and each file that its arguments may name: `server.py`, `--file=server.py`, `-fserver.py`.
@@ -31,6 +35,12 @@ fn names(arg: &[u8]) -> impl Iterator<Item = &[u8]> {
     [Some(arg), value, attached].into_iter().flatten().filter(|name| !name.is_empty())
 }
 
+/// Lists the files of `--auth` and `--auth-key`.
+fn of_auth(site: &Site) -> Vec<(Namer, PathBuf)> {
+    let files = site.gate.auth.iter().flat_map(Auth::secret_files);
+    files.map(|(flag, path)| (Namer::Flag(flag), path.to_owned())).collect()
+}
+
 /// Guards the files of `--config`, of `--sslkey` and of the sites. `before` has the guards of the previous settings.
 ///
 /// Keeps a guard of the previous settings, because it knows the earlier files at its path. Never drops the guard of a flag:
@@ -39,12 +49,14 @@ pub(super) fn guards<'a>(
     before: &[Arc<Guard>],
     config: Option<&Path>,
     key: Option<&Path>,
-    sites: impl IntoIterator<Item = &'a Site>,
+    sites: impl IntoIterator<Item = &'a Site> + Clone,
 ) -> Vec<Arc<Guard>> {
     let mut guards: Vec<_> = before.iter().filter(|guard| guard.namer != Namer::Command).cloned().collect();
     let of_flags = [("--config", config), ("--sslkey", key)];
     let of_flags = of_flags.into_iter().filter_map(|(flag, path)| Some((Namer::Flag(flag), path?.to_owned())));
-    for (namer, path) in of_flags.chain(sites.into_iter().flat_map(of_command)) {
+    for (namer, path) in
+        of_flags.chain(sites.clone().into_iter().flat_map(of_auth)).chain(sites.into_iter().flat_map(of_command))
+    {
         if guards.iter().any(|guard| guard.path == path) {
             continue;
         }

@@ -9,22 +9,24 @@ use std::{
 };
 
 use super::{
+    auth::auth,
     command::{check_first_line, command},
     confine::{check_rights, confining, has_folder, variables},
     error::Error,
     framing::{check_subprotocols, framings, takes_framings},
     headers::headers,
     needs,
+    origins::origin,
     terminal::stdio,
 };
 use crate::{
     admission::Admission,
     answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
     budget::Budget,
-    cli::site::{PageFlags, RoomFlags, SharingWord, SiteFlags, SlowWord},
+    cli::site::{RoomFlags, SharingWord, SiteFlags, SlowWord},
     cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
     framing::Framing,
-    http::{gate::Gate, handshake::is_token, listed::ListedOrigin, origin::Policy, path::Root},
+    http::{auth::AuthState, gate::Gate, handshake::is_token, path::Root},
     limits::{
         ACP_PATIENCE, CGI_TIMEOUT, CONTROL_BYTES_MIN, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, REPLAY_BYTES_MAX,
         SLOW_WAIT, STREAM_KEEP_MIN,
@@ -66,8 +68,15 @@ pub(super) fn has_program(Recipe { command, flags, .. }: &Recipe) -> bool {
 }
 
 /// Checks a recipe and opens its folders. `admission` limits the workers of the site; `budget` limits the bytes that wait for
-/// the workers and their clients. Clients return to their sessions through `doors`.
-pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget, doors: &Doors) -> Result<Site, Error> {
+/// the workers and their clients. Clients return to their sessions through `doors`; `state` is
+/// that of authentication.
+pub(super) fn site(
+    recipe: &Recipe,
+    admission: Admission,
+    budget: &Budget,
+    doors: &Doors,
+    state: &AuthState,
+) -> Result<Site, Error> {
     let flags = &recipe.flags;
     needs::check(flags, has_program(recipe))?;
     let dir = root("--dir", flags.served.dir.as_ref())?;
@@ -93,6 +102,8 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget, doors
     }
     let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process)?;
     let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
+    let software = format!("{name}/{}", environ::VERSION);
+    let environ = EnvironOptions { software, inherited };
     Ok(Site {
         is_eager: is_on(&flags.rooms.eager) && rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All),
         rooms,
@@ -100,7 +111,7 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget, doors
         cgi: cgidir.map(|cgidir| Cgi::new(cgidir, files.as_ref(), cgi_timeout)),
         files,
         pages: OwnPages { has_console: is_on(&flags.served.devconsole), has_welcome: !recipe.is_websocketd },
-        gate: Gate { origin: origin(recipe)? },
+        gate: Gate { origin: origin(&flags.pages, recipe.is_websocketd)?, auth: auth(&flags.auth, &environ, state)? },
         framings,
         takes_framings: takes_framings(flags),
         subprotocols,
@@ -112,7 +123,7 @@ pub(super) fn site(recipe: &Recipe, admission: Admission, budget: &Budget, doors
         launcher: Launcher {
             admission,
             process,
-            environ: EnvironOptions { software: format!("{name}/{}", environ::VERSION), inherited },
+            environ,
             confining,
             lookup: is_on(&flags.programs.reverselookup).then(Lookup::new),
         },
@@ -158,46 +169,6 @@ fn root(name: &str, flag: Option<&Flag<OsString>>) -> Result<Option<Root>, Error
         });
         Error::new(format!("cannot open the folder `{}` of {name}: {cause}", folder.display()), hint).about(folder)
     })
-}
-
-fn origin(recipe: &Recipe) -> Result<Policy, Error> {
-    let PageFlags { origin, sameorigin, anyorigin } = &recipe.flags.pages;
-    let list = origin.as_ref().filter(|list| !list.0.is_empty() && list.0 != [""]);
-    match (list, is_on(sameorigin), is_on(anyorigin)) {
-        (Some(_), _, true) => Err(Error::contradiction("--anyorigin", "--origin").about(anyorigin).about(origin)),
-        (None, true, true) => {
-            Err(Error::contradiction("--anyorigin", "--sameorigin").about(anyorigin).about(sameorigin))
-        }
-        (None, false, true) => Ok(Policy::Any),
-        (None, false, false) => Ok(if recipe.is_websocketd { Policy::Any } else { Policy::Same }),
-        (None, true, false) => Ok(Policy::Sameorigin),
-        (Some(list), sameorigin, false) => {
-            let parse = |text: &String| {
-                if let Some((scheme, rest)) = text.split_once("://")
-                    && let Some(meant) = ["http", "https", "file"].into_iter().find(|known| is_near(scheme, known))
-                {
-                    let message = format!("invalid origin `{text}` in --origin: unknown scheme `{scheme}`");
-                    return Err(Error::new(message, format!("did you mean {meant}://{rest}?")).about(list));
-                }
-                ListedOrigin::parse(text).map_err(|why| {
-                    Error::new(format!("invalid origin `{text}` in --origin: {why}"), hint_for_entry(text)).about(list)
-                })
-            };
-            let entries = list.0.iter().map(parse).collect::<Result<_, _>>()?;
-            Ok(Policy::Listed { entries, sameorigin })
-        }
-    }
-}
-
-/// Returns advice for an entry that can never match.
-fn hint_for_entry(text: &str) -> String {
-    let rest = text.find("://").map_or(0, |at| at + 3);
-    let end = text[rest..].find(['/', '?', '#']).map(|at| rest + at);
-    match end.map(|end| &text[..end]).filter(|origin| ListedOrigin::parse(origin).is_ok()) {
-        Some(origin) => format!("did you mean {origin}?"),
-        None if text == "*" => "use --anyorigin: it lets pages of any origin connect".to_owned(),
-        None => "write [scheme://]host[:port], as in --origin=https://example.com,localhost:8080".to_owned(),
-    }
 }
 
 fn subprotocols(flag: Option<&Flag<Items>>) -> Result<Vec<String>, Error> {
@@ -281,14 +252,6 @@ fn rooms(
         budget: process.budget.clone(),
     };
     Ok(Some(Rooms::new(sharing, options)))
-}
-
-/// Whether a word is most likely a misspelt one.
-fn is_near(word: &str, known: &str) -> bool {
-    word != known
-        && word.len() > 2
-        && strsim::osa_distance(word, known) == 1
-        && ![("http", "https"), ("https", "http")].contains(&(word, known))
 }
 
 /// Returns the variables that workers inherit, with their current values. Skips `HTTPS`: wsd sets it for TLS.

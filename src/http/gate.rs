@@ -2,21 +2,31 @@
 //! at the port of `--redirport`.
 
 use hyper::{
-    HeaderMap, Method, StatusCode, Version,
-    header::{HOST, HeaderName, ORIGIN},
+    HeaderMap, Method, Response, StatusCode, Version,
+    header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN, SET_COOKIE},
     http::request::Parts,
 };
+use tokio::time::Instant;
 
 use super::{
+    auth::{Auth, proof::Proof},
     listed::ListedOrigin,
     origin::{Aim, Policy, RefusedHeader, is_same},
+    page::Body,
     refusal::Refusal,
 };
-use crate::peer::{Connection, Peer};
+use crate::{
+    close::Close,
+    peer::{Connection, Peer},
+    session::terms::{Deadline, Terms},
+    worker::variable::Variable,
+};
 
 /// The rules of a site.
 #[derive(Clone, Debug)]
 pub(crate) struct Gate {
+    /// The credentials that clients show; `None` admits any client.
+    pub(crate) auth: Option<Auth>,
     /// The pages that may send requests.
     pub(crate) origin: Policy,
 }
@@ -26,17 +36,54 @@ pub(crate) struct Gate {
 pub(crate) struct Visitor {
     /// Its connection.
     pub(crate) connection: Connection,
-    /// `AUTH_TYPE`: how the client has proved who it is. Empty, since no rule of the gate asks for that.
+    /// `AUTH_TYPE`: how the client has proved who it is. Empty without a proof.
     pub(crate) auth_type: &'static str,
     /// `REMOTE_USER`: the user of the client. Empty without a proof.
     pub(crate) user: String,
     /// The origin of the page that sent the request, if it is not this server's own.
     pub(crate) origin: Option<String>,
+    /// The time at which its proof expires, and with it each session of it; `None` is never.
+    pub(crate) expiry: Option<Instant>,
+    /// Its proof; `None` where the gate asks for none.
+    pub(crate) proof: Option<Box<Proof>>,
+}
+
+impl Visitor {
+    /// Adds the cookie by which a browser shows the client's proof from now on, if the response is a page for it.
+    pub(crate) fn add_cookie(&self, response: &mut Response<Body>) {
+        let Some(proof) = &self.proof else { return };
+        let is_page =
+            response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        if is_page && let Some(cookie) = proof.cookie(self.connection.is_secure) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+    }
+
+    /// Adds the variables of the client's proof to those of a program.
+    pub(crate) fn add_variables(&self, variables: &mut Vec<Variable>) {
+        for own in self.proof.iter().flat_map(|proof| &proof.variables) {
+            variables.retain(|variable| variable.name() != own.name());
+            variables.push(own.clone());
+        }
+    }
+
+    /// Returns the terms of a session of the client.
+    pub(crate) fn terms(&self) -> Option<Box<Terms>> {
+        let close = || Close::new(Close::UNAUTHORIZED, "expired");
+        let expiry = self.expiry.map(|at| Deadline { at, close: close(), word: "expired" });
+        Terms::new(expiry.into_iter().collect())
+    }
 }
 
 impl Gate {
-    /// Admits the client of `connection`, or returns the refusal.
-    pub(crate) fn admit(&self, connection: &Connection, request: &Parts, aim: Aim) -> Result<Visitor, Refusal> {
+    /// Admits the client of `connection`, or returns the refusal. Removes the client's credentials from the request, if the
+    /// gate asks for some.
+    pub(crate) async fn admit(
+        &self,
+        connection: &Connection,
+        request: &mut Parts,
+        aim: Aim,
+    ) -> Result<Visitor, Refusal> {
         check_host_count(request)?;
         check_origin(&self.origin, connection.peer, &request.headers, aim)?;
         if aim == Aim::Script && self.origin != Policy::Any && is_of_other_site(request) {
@@ -49,11 +96,23 @@ impl Gate {
                 "Pages of other origins may not use this program. The server's log names the flag that would allow it.";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "site", text).with_hint("--anyorigin"));
         }
-        Ok(Visitor {
+        let visitor = Visitor {
             connection: connection.clone(),
             auth_type: "",
             user: String::new(),
             origin: other_origin(&request.headers),
+            expiry: None,
+            proof: None,
+        };
+        let Some(auth) = &self.auth else { return Ok(visitor) };
+        // In a box, so that requests without authentication do not pay for it.
+        let proof = Box::pin(auth.admit(connection, request, aim)).await?;
+        Ok(Visitor {
+            auth_type: proof.auth_type,
+            user: proof.user.clone(),
+            expiry: proof.expiry,
+            proof: Some(Box::new(proof)),
+            ..visitor
         })
     }
 }

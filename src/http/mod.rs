@@ -1,5 +1,7 @@
 //! HTTP: a connection, the checks of its requests, and the parts that all answers share.
 
+pub(crate) mod auth;
+pub(crate) mod cgi_head;
 pub(crate) mod connection;
 pub(crate) mod cors;
 pub(crate) mod forwarded;

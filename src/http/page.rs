@@ -27,6 +27,9 @@ pub(crate) fn page(status: StatusCode, text: &str) -> Response<Body> {
 
 /// Returns the page of a refusal.
 pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
+    if let Some(response) = refusal.response {
+        return *response;
+    }
     let mut response = page(refusal.status, refusal.text);
     response.headers_mut().extend(refusal.headers);
     response

@@ -1,7 +1,11 @@
 //! The refusal of a request: a text for the client, and facts for the log. `page` renders it.
 
+use std::io;
+
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::{
-    StatusCode,
+    Response, StatusCode,
     header::{HeaderName, HeaderValue, RETRY_AFTER},
 };
 
@@ -9,6 +13,9 @@ use crate::{event::Event, peer::Peer};
 
 /// Seconds in the Retry-After of [`Refusal::with_retry`].
 const RETRY_AFTER_SECS: u32 = 1;
+
+/// A response that wsd passes on.
+pub(crate) type ForeignResponse = Response<UnsyncBoxBody<Bytes, io::Error>>;
 
 /// The reason that wsd does not do what a request asks for.
 #[derive(Debug)]
@@ -27,6 +34,8 @@ pub(crate) struct Refusal {
     pub(crate) host: Option<Box<str>>,
     /// The flag that would allow the request, or how to ask, for the log.
     pub(crate) hint: Option<Box<str>>,
+    /// The response of the server or script that refuses, in place of the page.
+    pub(crate) response: Option<Box<ForeignResponse>>,
 }
 
 impl Refusal {
@@ -37,7 +46,13 @@ impl Refusal {
 
     /// Returns a refusal that is not logged, or that another event has logged.
     pub(crate) fn unlogged(status: StatusCode, text: &'static str) -> Self {
-        Self { status, text, headers: Vec::new(), why: None, origin: None, host: None, hint: None }
+        Self { status, text, headers: Vec::new(), why: None, origin: None, host: None, hint: None, response: None }
+    }
+
+    /// Returns a refusal with a response of its own. It is not logged.
+    pub(crate) fn with_response(response: ForeignResponse) -> Self {
+        let status = response.status();
+        Self { response: Some(Box::new(response)), ..Self::unlogged(status, "") }
     }
 
     /// Adds the flag that would allow the request, or how to ask.

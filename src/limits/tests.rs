@@ -1,6 +1,6 @@
 //! Checks the documentation's table of limits against the values.
 
-use super::*;
+use super::{auth::*, *};
 
 /// Returns the rows of the documentation's table, each as its cells.
 fn rows() -> Vec<Vec<&'static str>> {
@@ -27,14 +27,14 @@ fn seconds(time: Duration) -> String {
     format!("{} s", time.as_secs())
 }
 
-/// Compares the rows with a table of their names, and of the values that their second and third cells must contain.
-fn check(table: &[(&str, Vec<String>, Vec<String>)]) {
-    let rows = rows();
-    assert_eq!(
-        rows.iter().map(|row| row[0]).collect::<Vec<_>>(),
-        table.iter().map(|(what, ..)| *what).collect::<Vec<_>>()
-    );
-    for (row, (_, in_limit, in_beyond)) in rows.iter().zip(table) {
+/// The rows that no table has been compared with.
+type RowsLeft = std::vec::IntoIter<Vec<&'static str>>;
+
+/// Compares the next rows with a table of their names, and of the values that their second and third cells must contain.
+fn check(rows: &mut RowsLeft, table: &[(&str, &[String], &[String])]) {
+    for (what, in_limit, in_beyond) in table {
+        let row = rows.next().unwrap_or_default();
+        assert_eq!(row.first(), Some(what));
         assert!(in_limit.iter().all(|value| row[1].contains(value)), "{row:?}, but it is {in_limit:?}");
         assert!(in_beyond.iter().all(|value| row[2].contains(value)), "{row:?}, but it is {in_beyond:?}");
     }
@@ -42,7 +42,15 @@ fn check(table: &[(&str, Vec<String>, Vec<String>)]) {
 
 #[test]
 fn the_documented_limits_are_these() {
-    // The row, and the values that its second and third cells must contain.
+    let mut rows = rows().into_iter();
+    check_programs(&mut rows);
+    check_auth(&mut rows);
+    check_connections(&mut rows);
+    assert_eq!(rows.next(), None);
+}
+
+/// Compares the rows about the programs, rooms and requests.
+fn check_programs(rows: &mut RowsLeft) {
     let table: &[(&str, &[String], &[String])] = &[
         ("programs at a time", &[number(FORKS_MAX)], &[]),
         ("a client's message", &[bytes(MESSAGE_BYTES_MAX)], &[]),
@@ -71,6 +79,43 @@ fn the_documented_limits_are_these() {
         ("a room's history", &[bytes(HISTORY_BYTES_MAX)], &[]),
         ("a request's head", &[bytes(HEAD_BYTES_MAX), seconds(HEAD_TIME_MAX)], &[]),
         ("headers that flags add to a response", &[number(OWN_HEADERS_MAX)], &[]),
+    ];
+    check(rows, table);
+}
+
+/// Compares the rows about `--auth`.
+fn check_auth(rows: &mut RowsLeft) {
+    let table: &[(&str, &[String], &[String])] = &[
+        (
+            "failed attempts of a source with `--auth`",
+            &[AUTH_FAILURES_A_MINUTE_MAX.to_string(), AUTH_FAILURES_AN_HOUR_MAX.to_string()],
+            &[],
+        ),
+        ("sources whose failed attempts wsd knows", &[number(AUTH_SOURCES_MAX)], &[]),
+        ("passwords that wait to be checked", &[AUTH_HASHES_WAIT_MAX.to_string(), AUTH_LANE_MAX.to_string()], &[]),
+        ("a password", &[PASSWORD_BYTES_MAX.to_string()], &[]),
+        ("the time for which wsd remembers a right password", &[seconds(AUTH_KNOWN_TIME), number(AUTH_KNOWN_MAX)], &[]),
+        ("a file of `--auth`", &[bytes(AUTH_FILE_BYTES_MAX)], &[]),
+        ("the cookie of a page", &[seconds(AUTH_COOKIE_TIME)], &[]),
+        ("a ticket", &[seconds(TICKET_TIME), number(TICKETS_MAX)], &[]),
+        (
+            "the answer of `--auth=url:` or `--auth=command:`",
+            &[
+                seconds(AUTH_SERVER_TIME_MAX),
+                seconds(AUTH_SCRIPT_TIME_MAX),
+                AUTH_ASKS_MAX.to_string(),
+                bytes(AUTH_HEAD_BYTES_MAX),
+                bytes(AUTH_BODY_BYTES_MAX),
+            ],
+            &[],
+        ),
+    ];
+    check(rows, table);
+}
+
+/// Compares the rows about connections, the log and `wsd connect`.
+fn check_connections(rows: &mut RowsLeft) {
+    let table: &[(&str, &[String], &[String])] = &[
         ("the TLS handshake", &[seconds(TLS_TIME_MAX)], &[]),
         ("a header of the PROXY protocol", &[bytes(PROXY_BYTES_MAX), seconds(PROXY_TIME_MAX)], &[]),
         ("an idle HTTP connection", &[seconds(IDLE_TIME_MAX)], &[]),
@@ -91,34 +136,30 @@ fn the_documented_limits_are_these() {
             &[seconds(CLOSED_STALL_MAX)],
             &[],
         ),
-    ];
-
-    let table = table.iter().map(|&(what, at, beyond)| (what, at.to_vec(), beyond.to_vec()));
-    check(&table.chain(last_rows()).collect::<Vec<_>>());
-}
-
-/// Returns the last rows: those of stopping, of the console, of the log, of `wsd connect`, and of event streams and POST.
-fn last_rows() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
-    let value = vec![number(LOG_FIELD_CHARS_MAX), bytes(STDERR_LINE_BYTES_MAX)];
-    let repeats = vec![LOG_REPEATS_MAX.to_string(), seconds(LOG_REPEATS_TIME)];
-    let end = vec![seconds(CONNECT_PROGRAM_END)];
-    let waiting = vec![seconds(INPUT_WAIT), INPUTS_WAITING_MAX.to_string()];
-    vec![
         (
             "a shared program that does not read the last messages, without clients",
-            vec![seconds(LAST_INPUT_STALL_MAX)],
-            vec![],
+            &[seconds(LAST_INPUT_STALL_MAX)],
+            &[],
         ),
-        ("names in a folder of `--dir` that the console's list looks at", vec![number(CONSOLE_NAMES_MAX)], vec![]),
-        ("a value in the log", value, vec![]),
-        ("lines of one event and level in the log", vec![LOG_LINES_A_SECOND_MAX.to_string()], vec![]),
-        ("lines of refusals of one origin in the log", repeats, vec!["each minute".to_owned()]),
-        ("bytes that wait for a reader of the log", vec![bytes(LOG_BYTES_MAX)], vec![]),
-        ("a server's message to `wsd connect`", vec![bytes(CONNECT_MESSAGE_BYTES_MAX)], vec![]),
-        ("an attempt of `wsd connect`", vec![seconds(CONNECT_TIME_MAX)], vec![]),
-        ("the client's program after a close", end, vec![seconds(CONNECT_PROGRAM_TERM)]),
-        ("a silent event stream, with `--http`", vec![seconds(HEARTBEAT_INTERVAL)], vec![]),
-        ("messages in a POST for a program that does not read", waiting, vec![]),
-        ("the body of such a POST", vec![seconds(INPUT_STALL_MAX)], vec![]),
-    ]
+        ("names in a folder of `--dir` that the console's list looks at", &[number(CONSOLE_NAMES_MAX)], &[]),
+        ("a value in the log", &[number(LOG_FIELD_CHARS_MAX), bytes(STDERR_LINE_BYTES_MAX)], &[]),
+        ("lines of one event and level in the log", &[LOG_LINES_A_SECOND_MAX.to_string()], &[]),
+        (
+            "lines of refusals of one origin in the log",
+            &[LOG_REPEATS_MAX.to_string(), seconds(LOG_REPEATS_TIME)],
+            &["each minute".to_owned()],
+        ),
+        ("bytes that wait for a reader of the log", &[bytes(LOG_BYTES_MAX)], &[]),
+        ("a server's message to `wsd connect`", &[bytes(CONNECT_MESSAGE_BYTES_MAX)], &[]),
+        ("an attempt of `wsd connect`", &[seconds(CONNECT_TIME_MAX)], &[]),
+        ("the client's program after a close", &[seconds(CONNECT_PROGRAM_END)], &[seconds(CONNECT_PROGRAM_TERM)]),
+        ("a silent event stream, with `--http`", &[seconds(HEARTBEAT_INTERVAL)], &[]),
+        (
+            "messages in a POST for a program that does not read",
+            &[seconds(INPUT_WAIT), INPUTS_WAITING_MAX.to_string()],
+            &[],
+        ),
+        ("the body of such a POST", &[seconds(INPUT_STALL_MAX)], &[]),
+    ];
+    check(rows, table);
 }

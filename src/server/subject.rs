@@ -2,6 +2,8 @@
 
 use x509_parser::{
     asn1_rs::{Any, Tag, ToDer},
+    certificate::X509Certificate,
+    extensions::GeneralName,
     objects::{oid_registry, oid2abbrev},
     x509::{AttributeTypeAndValue, X509Name},
 };
@@ -9,6 +11,18 @@ use x509_parser::{
 /// Renders a name like `mod_ssl`: `C=FR, CN=Ada`. Escapes what would forge another part (RFC 4514, section 2.4).
 pub(super) fn distinguished_name(name: &X509Name<'_>) -> String {
     name.iter_attributes().map(part).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the name of a client: the first e-mail address or name of the DNS in its certificate, or else its common name.
+pub(super) fn client_name(cert: &X509Certificate<'_>) -> Option<String> {
+    let alternative = cert.subject_alternative_name().ok().flatten();
+    let of_san = alternative.iter().flat_map(|names| &names.value.general_names).find_map(|name| match name {
+        GeneralName::RFC822Name(name) | GeneralName::DNSName(name) => Some((*name).to_owned()),
+        _ => None,
+    });
+    let common = || cert.subject().iter_common_name().find_map(|name| text(name.attr_value()));
+    // A control character would pose as something else in a log or a file.
+    of_san.or_else(common).filter(|name| !name.is_empty() && !name.chars().any(char::is_control))
 }
 
 fn part(attribute: &AttributeTypeAndValue<'_>) -> String {

@@ -23,7 +23,7 @@ use x509_parser::{
     certificate::X509Certificate, parse_x509_certificate, public_key::PublicKey, time::ASN1Time, x509::X509Version,
 };
 
-use super::subject::distinguished_name;
+use super::subject::{client_name, distinguished_name};
 use crate::{event::Event, peer::Tls, worker::advice};
 
 /// The files of `--sslcert`, `--sslkey` and `--sslca`, all PEM.
@@ -264,11 +264,13 @@ pub(crate) fn describe(connection: &ServerConnection) -> Tls {
         _ => "TLSv1.3",
     };
     let cipher = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
-    let subject = |cert: &CertificateDer<'_>| Some(distinguished_name(parse_x509_certificate(cert).ok()?.1.subject()));
+    let certs = connection.peer_certificates().and_then(|certs| certs.first());
+    let shown = certs.and_then(|cert| Some(parse_x509_certificate(cert).ok()?.1));
     Tls {
         protocol,
         cipher: cipher.replacen("TLS13_", "TLS_", 1),
-        client: connection.peer_certificates().and_then(|certs| subject(certs.first()?)),
+        client: shown.as_ref().map(|cert| distinguished_name(cert.subject())),
+        client_name: shown.as_ref().and_then(client_name),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::end::End;
+use super::{end::End, terms::Terms};
 use crate::{
     budget::Share,
     client::{Client, Departure, Fault},
@@ -50,11 +50,13 @@ pub(super) struct Session<C, P> {
     partner_watch: Option<StallWatch>,
     /// Runs while the client takes nothing, so that the session does not read the partner.
     client_watch: Option<StallWatch>,
+    /// The times at which the session ends, if there are any.
+    terms: Option<Box<Terms>>,
 }
 
 impl<C: Client, P: Partner> Session<C, P> {
     /// Returns a session without messages so far.
-    pub(super) fn new(conn: u64, client: C, partner: P) -> Self {
+    pub(super) fn new(conn: u64, client: C, partner: P, terms: Option<Box<Terms>>) -> Self {
         Self {
             conn,
             share: partner.owner().share(),
@@ -67,6 +69,7 @@ impl<C: Client, P: Partner> Session<C, P> {
             departure: None,
             partner_watch: None,
             client_watch: None,
+            terms,
         }
     }
 
@@ -160,6 +163,11 @@ impl<C: Client, P: Partner> Session<C, P> {
     }
 
     fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if let Some(terms) = &mut self.terms
+            && let Poll::Ready(deadline) = terms.poll(cx)
+        {
+            return Poll::Ready(End::Deadline(deadline.close, deadline.word));
+        }
         if self.client.poll_upkeep(cx, self.partner_watch.is_none()).is_ready() {
             return Poll::Ready(End::Silent);
         }

@@ -16,6 +16,8 @@ pub(super) enum End {
     Client(Departure),
     /// The client was silent for two ping intervals.
     Silent,
+    /// A deadline of the session's terms has come; its word is for the log.
+    Deadline(Close, &'static str),
     /// wsd itself ends.
     Shutdown,
 }
@@ -44,6 +46,7 @@ impl End {
             Self::Client(Departure::Fault(Fault::TooBig)) => ("oversize", close(Close::TOO_BIG, "message too big")),
             Self::Client(Departure::Fault(Fault::Invalid(why))) => ("invalid", close(Close::INVALID, *why)),
             Self::Silent => ("silent", None),
+            Self::Deadline(close, word) => (word, Some(close.clone())),
             Self::Shutdown => ("shutdown", close(Close::GOING_AWAY, "server is stopping")),
         }
     }

@@ -2,6 +2,7 @@
 
 mod carry;
 mod end;
+pub(crate) mod terms;
 #[cfg(test)]
 mod tests;
 
@@ -18,20 +19,22 @@ use crate::{
 };
 use carry::Session;
 use end::End;
+use terms::Terms;
 
-/// Runs a session to its end, for any kind of client and partner. `path` is for the log.
+/// Runs a session to its end, for any kind of client and partner; `terms` may end it. `path` is for the log.
 pub(crate) async fn run(
     connection: &Connection,
     path: String,
     client: impl Client + Send,
     partner: impl Partner + Send,
+    terms: Option<Box<Terms>>,
     shutdown: &Shutdown,
 ) {
     let (conn, began) = (connection.id, Instant::now());
     Event::SessionStarted { conn, peer: connection.peer, pid: partner.pid(), path: &path }.emit();
     // A path may have 32 KiB, and an idle session must not keep them.
     drop(path);
-    let mut session = Session::new(conn, client, partner);
+    let mut session = Session::new(conn, client, partner, terms);
     let end = tokio::select! {
         end = poll_fn(|cx| session.poll(cx)) => end,
         () = shutdown.begun() => End::Shutdown,

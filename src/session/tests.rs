@@ -10,6 +10,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use super::terms::{Deadline, Terms};
 use crate::{
     budget::{Budget, Owner, OwnerKind},
     client::{Departure, Fault},
@@ -33,12 +34,23 @@ struct Stage {
 impl Stage {
     /// Starts a session whose process, if it has one, ends with `status`. `set` prepares the client and the partner.
     fn begin(status: Option<Status>, set: impl FnOnce(&ScriptedClient, &ScriptedEnd<Verdict>)) -> Self {
+        Self::begin_with(None, status, set)
+    }
+
+    /// As [`Stage::begin`], for a session with `terms`.
+    fn begin_with(
+        terms: Option<Box<Terms>>,
+        status: Option<Status>,
+        set: impl FnOnce(&ScriptedClient, &ScriptedEnd<Verdict>),
+    ) -> Self {
         let (client, partner) = (ScriptedClient::default(), ScriptedEnd::default());
         set(&client, &partner);
         let (budget, shutdown) = (Budget::new(Some(160_000)), Shutdown::default());
         let (own, other) = (client.clone(), ScriptedPartner::new(&partner, status, &budget));
         let end = shutdown.clone();
-        let task = tokio::spawn(async move { super::run(&Connection::none(), "/".to_owned(), own, other, &end).await });
+        let task = tokio::spawn(async move {
+            super::run(&Connection::none(), "/".to_owned(), own, other, terms, &end).await;
+        });
         Self { client, partner, budget, shutdown, task }
     }
 
@@ -212,4 +224,26 @@ async fn the_session_that_holds_most_ends_when_memory_is_short() {
     share.set(59_000, 0);
 
     assert_eq!(stage.end().await.0, ["close 1013 server is out of buffers"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_deadline_of_its_terms_ends_a_session() {
+    let deadline = |secs, code, word| Deadline {
+        at: Instant::now() + Duration::from_secs(secs),
+        close: Close::new(code, word),
+        word,
+    };
+    let terms = Terms::new(vec![deadline(60, 4410, "later"), deadline(30, 3000, "first")]);
+    let stage = Stage::begin_with(terms, Some(Status::Exit(0)), |_, _| {});
+
+    let (taken, took) = stage.end().await;
+
+    assert_eq!(took.as_secs(), 30, "{took:?}");
+    assert_eq!(taken, ["close 3000 first"]);
+}
+
+#[test]
+fn a_session_without_deadlines_has_no_terms() {
+    assert!(Terms::new(Vec::new()).is_none());
+    assert_eq!(size_of::<Option<Box<Terms>>>(), 8);
 }

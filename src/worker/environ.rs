@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn every_variable_of_a_session_is_known_by_name() {
         let client = Some("CN=a".to_owned());
-        let tls = Tls { protocol: "TLSv1.3", cipher: "x".into(), client };
+        let tls = Tls { protocol: "TLSv1.3", cipher: "x".into(), client, client_name: None };
         let mut connection = Connection::none();
         (connection.tls, connection.is_secure) = (Some(tls.into()), true);
         let options = EnvironOptions { software: "wsd".to_owned(), inherited: Vec::new() };

@@ -14,7 +14,7 @@ use crate::harness::server::{Server, wsd};
 use crate::harness::skip::has;
 use crate::harness::tree::Tree;
 
-pub(crate) const PAGES: [&str; 13] = [
+pub(crate) const PAGES: [&str; 14] = [
     "",
     "calculator.html",
     "cat-chat.html",
@@ -26,6 +26,7 @@ pub(crate) const PAGES: [&str; 13] = [
     "log.html",
     "lsp.html",
     "news.html",
+    "private.html",
     "source.html",
     "terminal.html",
 ];

@@ -3,6 +3,7 @@
 
 use wsd_harness as harness;
 
+mod auth;
 mod away;
 mod client;
 mod console;

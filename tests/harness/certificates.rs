@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, DnValue, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, DnValue, IsCa, KeyPair, SanType, date_time_ymd,
+};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -37,6 +39,13 @@ impl Authority {
     /// A certificate for `localhost` whose subject is this name, which may be any kind of string.
     pub fn identity(&self, name: impl Into<DnValue>) -> Identity {
         self.sign(&params(name))
+    }
+
+    /// A certificate with this common name, and these alternative names only.
+    pub fn named(&self, name: &str, alternatives: Vec<SanType>) -> Identity {
+        let mut params = params(name);
+        params.subject_alt_names = alternatives;
+        self.sign(&params)
     }
 
     /// One whose time is over.

@@ -69,7 +69,9 @@ impl Desk {
         Self { screen, slave, child, errors, shown }
     }
 
+    /// Types once the terminal is raw: it shows keys by itself before.
     fn types(&mut self, keys: &str) {
+        eventually("the terminal is raw", || self.is_raw().then_some(()));
         self.screen.write_all(keys.as_bytes()).unwrap();
     }
 

@@ -16,7 +16,7 @@ use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, Client, Close, Frame};
 
 /// The examples and what runs them.
-const EXAMPLES: [(&str, &str); 20] = [
+const EXAMPLES: [(&str, &str); 21] = [
     ("calculator.sh", "bc"),
     ("counter.awk", "awk"),
     ("counter.c", "cc"),
@@ -34,6 +34,7 @@ const EXAMPLES: [(&str, &str); 20] = [
     ("lengths.py", "python3"),
     ("mcp.py", "python3"),
     ("names.sh", "jq"),
+    ("private.sh", "sh"),
     ("rooms.py", "python3"),
     ("source.sh", "sh"),
     ("words.sh", "sort"),
@@ -80,7 +81,7 @@ fn every_example_is_known_here_and_every_script_can_be_executed() {
         .iter()
         .map(|(name, _)| *name)
         .chain(DEMOS)
-        .chain(["bounded.toml", "demos.toml", "proxied.toml", "README.md"])
+        .chain(["bounded.toml", "demos.toml", "demo.htpasswd", "proxied.toml", "README.md"])
         .collect();
     for entry in fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap()) {
         let name = entry.file_name().into_string().unwrap();
@@ -116,6 +117,19 @@ fn a_bounded_program_has_its_folder_its_variables_and_its_end() {
     assert_eq!([shell.line(), shell.line(), shell.line()], ["/tmp hello", "5", "64"]);
     let close = greedy.close_at_last();
     assert_eq!((close.code, close.reason.as_str()), (Some(4152), "cpu limit"));
+}
+
+#[test]
+fn the_example_behind_a_password_greets_its_user() {
+    let users = format!("--auth=basic:{}", path("demo.htpasswd").display());
+    let Some(server) = start_with(&[&users], "private.sh", &[]) else { return };
+    // `demo:demo`.
+    let mut client = server.connect_with("/", "Authorization: Basic ZGVtbzpkZW1v\r\n");
+
+    assert_eq!(client.line(), "Hello, demo. You are known by Basic.");
+    client.text("hi");
+    assert_eq!(client.line(), "demo: hi");
+    assert_eq!(server.refusal("/", "").status, 401);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use wsd_harness as harness;
 
 mod addresses;
+mod auth;
 mod backpressure;
 mod base;
 mod binary;

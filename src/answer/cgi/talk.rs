@@ -9,15 +9,13 @@ use bytes::Bytes;
 use hyper::{HeaderMap, Response, StatusCode, Uri, header::CONTENT_LENGTH};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{
-    super::{
-        ask::HttpAnswer,
-        exchange::{AnswerBody, answer_body, read},
-    },
-    answer::{Head, parse, text},
+use super::super::{
+    ask::HttpAnswer,
+    exchange::{AnswerBody, answer_body, read},
 };
 use crate::{
     buffers,
+    http::cgi_head::{Head, parse, text},
     limits::{CGI_HEAD_BYTES_MAX, UNTIL_SIGINT},
     status::Status,
     worker::{child::Child, output::Output},

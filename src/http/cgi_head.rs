@@ -9,15 +9,15 @@ use crate::limits::CGI_HEADERS_MAX;
 
 /// The head of a script's output.
 #[derive(Debug)]
-pub(in crate::answer) enum Head {
+pub(crate) enum Head {
     /// Status and headers; the rest of the output is the body.
     Document(StatusCode, HeaderMap),
-    /// See [`HttpAnswer::LocalRedirect`](super::super::ask::HttpAnswer::LocalRedirect).
+    /// The script asks wsd to answer as if the request were for this target.
     LocalRedirect(Uri),
 }
 
 /// Parses the head at the start of `output`; returns it and its length in bytes, or `None` while it is incomplete.
-pub(in crate::answer) fn parse(output: &[u8]) -> Result<Option<(Head, usize)>, &'static str> {
+pub(crate) fn parse(output: &[u8]) -> Result<Option<(Head, usize)>, &'static str> {
     let mut slots = [httparse::EMPTY_HEADER; CGI_HEADERS_MAX];
     let (length, headers) = match httparse::parse_headers(output, &mut slots) {
         Ok(httparse::Status::Partial) => return Ok(None),
@@ -76,7 +76,7 @@ fn parse_status(status: &HeaderValue) -> Option<StatusCode> {
 }
 
 /// Returns the value of a header as text; empty if there is none.
-pub(in crate::answer) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 

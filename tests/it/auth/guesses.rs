@@ -1,0 +1,98 @@
+//! Guessing is slow, also for many at once, and slows nobody else.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::harness::at_latest;
+use crate::harness::http::Connection;
+use crate::harness::server::Server;
+use crate::harness::stream::Stream;
+use crate::harness::tree::Tree;
+
+use super::kit::{BCRYPT, BCRYPT_10, Credential, PASSWORD, TOKEN, secret, tokens};
+
+#[test]
+fn the_sixth_failure_in_a_minute_is_429_even_with_the_right_one() {
+    let tree = Tree::new();
+    let server = Server::command(&[&tokens(&tree)], &["cat"]);
+    let show = |token: &str| server.refusal("/", &Credential::Token(token.to_owned()).header());
+    for attempt in 0..5 {
+        assert_eq!(show(&format!("guess-{attempt}")).status, 401);
+    }
+
+    let response = show(TOKEN);
+
+    assert_eq!(response.status, 429, "{response}");
+    let wait: u64 = response.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{response}");
+    assert_eq!(server.refusal("/", "").status, 401, "without credentials it is no guess");
+    server.expect_log("why=guesses");
+}
+
+#[test]
+fn many_guesses_at_once_are_counted_too() {
+    let tree = Tree::new();
+    let users = format!("--auth=basic:{}", secret(&tree, "users", &format!("ada:{BCRYPT_10}\n")));
+    let server = Server::command(&[&users], &["cat"]);
+    let header = Credential::Basic("ada:wrong".to_owned()).header();
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let tries: Vec<_> = (0..40).map(|_| scope.spawn(|| server.refusal("/", &header).status)).collect();
+        tries.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let wrong = statuses.iter().filter(|status| **status == 401).count();
+    assert_eq!(wrong, 5, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [401, 429].contains(status)), "{statuses:?}");
+}
+
+/// A thousand guesses a second for this time.
+const FLOOD: Duration = Duration::from_secs(3);
+
+#[test]
+fn a_flood_of_guesses_does_not_delay_the_echo_of_another() {
+    let tree = Tree::new();
+    let users = format!("--auth=basic:{}", secret(&tree, "users", &format!("ada:{BCRYPT}\n")));
+    let server = Server::command(&[&users, "--loglevel=error"], &["cat"]);
+    let mut client = server.connect_with("/", &Credential::Basic(format!("ada:{PASSWORD}")).header());
+    let mut echo = |count: usize| {
+        let mut times: Vec<_> = (0..count)
+            .map(|_| {
+                let start = Instant::now();
+                client.text("x");
+                assert_eq!(client.line(), "x");
+                let took = start.elapsed();
+                thread::sleep(Duration::from_millis(2));
+                took
+            })
+            .collect();
+        times.sort();
+        times[count * 99 / 100]
+    };
+    let calm = echo(300);
+    let (address, host) = (server.address, server.host());
+    let flood = thread::spawn(move || {
+        let (end, mut guesses) = (Instant::now() + FLOOD, 0u64);
+        let mut connection = None::<Connection>;
+        while Instant::now() < end {
+            let open = || Connection::over(Stream::tcp(address).unwrap());
+            let one = connection.get_or_insert_with(open);
+            let header = Credential::Basic(format!("ada:{guesses}")).header();
+            one.send(format!("GET / HTTP/1.1\r\nHost: {host}\r\n{header}\r\n"));
+            if one.try_response("GET").is_none() {
+                connection = None;
+            }
+            guesses += 1;
+            thread::sleep(Duration::from_micros(100));
+        }
+        guesses
+    });
+
+    let flooded = echo(600);
+
+    let guesses = flood.join().unwrap();
+    // 5 ms on a machine with a processor to spare; the rest is for one that runs other tests.
+    assert!(
+        flooded < at_latest(Duration::from_millis(5)) + calm * 4,
+        "{flooded:?} with {guesses} guesses, calm {calm:?}"
+    );
+    assert!(guesses > 100, "a flood: {guesses}");
+}
