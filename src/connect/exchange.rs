@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::{
     end::Finish,
     intake::IntakeItem,
-    resumable::{Check, Hearing, LinkState, ResumableLink},
+    resumable::{Hearing, LifeCheck, LinkState, ResumableLink},
 };
 use crate::{
     limits::{ACKED_WITHIN, FRAME_BYTES_MAX, PONG_WITHIN},
@@ -104,8 +104,8 @@ impl ResumableLink {
                 self.outbox.text(&control::pong(&value));
             }
             Incoming::Pong => {
-                if let Check::Asked(_) = self.check {
-                    self.check = Check::Answered;
+                if let LifeCheck::Asked(_) = self.check {
+                    self.check = LifeCheck::Answered;
                 }
             }
             Incoming::Ping(_) | Incoming::Greeting(_) | Incoming::Unknown => {}
@@ -129,10 +129,10 @@ impl ResumableLink {
                 continue;
             }
             match (&self.close, self.check) {
-                (None, _) | (Some(_), Check::Asked(_)) => break,
-                (Some(_), Check::Due) if self.hearing == Hearing::Open => {
+                (None, _) | (Some(_), LifeCheck::Asked(_)) => break,
+                (Some(_), LifeCheck::Due) if self.hearing == Hearing::Open => {
                     self.outbox.text(&control::ping());
-                    self.check = Check::Asked(Instant::now());
+                    self.check = LifeCheck::Asked(Instant::now());
                 }
                 (Some(frame), _) => {
                     self.outbox.0.push_back(Message::Close(Some(frame.clone())));
@@ -151,7 +151,7 @@ impl ResumableLink {
             // A server whose program takes nothing acknowledges nothing, but it still sends pings.
             let since = *self.unacknowledged_since.get_or_insert_with(Instant::now);
             since.max(self.heard_at) + ACKED_WITHIN
-        } else if let Check::Asked(at) = self.check {
+        } else if let LifeCheck::Asked(at) = self.check {
             at.max(self.heard_at) + PONG_WITHIN
         } else {
             (self.unacknowledged_since, self.deadline) = (None, None);

@@ -36,7 +36,7 @@ use crate::{
     close::Close,
     limits::{CONNECT_KEEP_MAX, CONNECT_KEPT_BYTES, CONNECT_MESSAGE_BYTES_MAX, PONG_WITHIN},
     message::{Kind, Piece},
-    resume::{control::Greeting, door::Token, inbound::Inbound, outlet::Outlet, ring::Ring},
+    resume::{control::Greeting, door::Token, inbound::Inbound, ring::Ring, sink::Sink},
 };
 
 /// A link of a session that the server keeps.
@@ -64,7 +64,7 @@ pub(super) struct ResumableLink {
     pub(super) failure: Option<Finish>,
     pub(super) hearing: Hearing,
     /// The question before the close whether the connection is alive.
-    pub(super) check: Check,
+    pub(super) check: LifeCheck,
     /// The time of the last byte of the server.
     pub(super) heard_at: Instant,
     /// The time since which the server acknowledges nothing.
@@ -105,7 +105,7 @@ pub(super) enum Hearing {
 
 /// A question over the current connection, whose answer comes behind all that the server has sent before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Check {
+pub(super) enum LifeCheck {
     /// It is to be asked.
     Due,
     /// It was asked at this time.
@@ -131,7 +131,7 @@ impl Outbox {
     }
 }
 
-impl Outlet for Outbox {
+impl Sink for Outbox {
     fn message(&mut self, _: u64, kind: Kind, payload: &[u8]) {
         let is_escaped = kind == Kind::Text && payload.first() == Some(&0);
         if is_escaped {
@@ -164,7 +164,7 @@ impl ResumableLink {
             closed_at: None,
             failure: None,
             hearing: Hearing::Open,
-            check: Check::Due,
+            check: LifeCheck::Due,
             heard_at: now,
             unacknowledged_since: None,
             deadline: None,
@@ -255,7 +255,7 @@ impl ResumableLink {
 
     /// Closes the session for good behind all messages, without a question whether the connection is alive.
     pub(super) fn close_soon(&mut self, frame: CloseFrame) {
-        self.check = Check::Needless;
+        self.check = LifeCheck::Needless;
         self.close(frame);
     }
 

@@ -13,7 +13,7 @@ use super::{
     call::{OpenedSession, part_of},
     end::Finish,
     error::ConnectError,
-    resumable::{Check, Hearing, LinkState, Outbox, ResumableLink, keep},
+    resumable::{Hearing, LifeCheck, LinkState, Outbox, ResumableLink, keep},
     say::say,
 };
 use crate::{
@@ -60,8 +60,8 @@ impl ResumableLink {
             self.losses = 0;
         }
         self.outbox = Outbox::default();
-        if self.check != Check::Needless {
-            self.check = Check::Due;
+        if self.check != LifeCheck::Needless {
+            self.check = LifeCheck::Due;
         }
         self.intake.count(&mut self.inbound);
         (self.closed_at, self.unacknowledged_since, self.deadline) = (None, None, None);

@@ -152,6 +152,13 @@ fn check_connections(rows: &mut RowsLeft) {
         ("bytes that wait for a reader of the log", &[bytes(LOG_BYTES_MAX)], &[]),
         ("a server's message to `wsd connect`", &[bytes(CONNECT_MESSAGE_BYTES_MAX)], &[]),
         ("an attempt of `wsd connect`", &[seconds(CONNECT_TIME_MAX)], &[]),
+        (
+            "messages that a server has not acknowledged to `wsd connect --resume`, and those that wait for its standard output",
+            &[bytes(CONNECT_KEPT_BYTES)],
+            &[],
+        ),
+        ("a message from `wsd connect --resume`", &[bytes(CONNECT_MESSAGE_BYTES_MAX)], &[]),
+        ("the silence of a server to `wsd connect --resume`", &[seconds(ACKED_WITHIN), seconds(PONG_WITHIN)], &[]),
         ("the client's program after a close", &[seconds(CONNECT_PROGRAM_END)], &[seconds(CONNECT_PROGRAM_TERM)]),
         ("a silent event stream, with `--http`", &[seconds(HEARTBEAT_INTERVAL)], &[]),
         (

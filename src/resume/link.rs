@@ -10,7 +10,7 @@ use std::{
 use super::{
     control::{self, Greeting, Incoming},
     frames::Frames,
-    outlet::Outlet,
+    sink::Sink,
 };
 use crate::{
     client::{Client, Departure},
@@ -165,7 +165,7 @@ impl Link {
     }
 }
 
-impl Outlet for Link {
+impl Sink for Link {
     fn message(&mut self, number: u64, kind: Kind, payload: &[u8]) {
         match self {
             Self::Socket(socket) => {

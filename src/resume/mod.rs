@@ -23,10 +23,10 @@ mod lock;
 mod mail;
 pub(crate) mod mailbox;
 pub(crate) mod offer;
-pub(crate) mod outlet;
 pub(crate) mod postbox;
 mod reading;
 pub(crate) mod ring;
+pub(crate) mod sink;
 mod telling;
 mod token;
 

@@ -1,8 +1,11 @@
 //! The messages that a client may not have: those that it has not acknowledged, and those that wsd has not sent.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::VecDeque, mem, sync::Arc};
 
-use super::{frames::Frames, outlet::Outlet};
+use super::{frames::Frames, sink::Sink};
 use crate::message::{Batch, Kind, Piece};
 
 /// Bytes that each message costs beside its own: the note of its end.
@@ -135,9 +138,9 @@ impl Ring {
     }
 
     /// Sends messages to a client, up to `bytes_max` and one more. Returns whether there were any.
-    pub(crate) fn feed(&mut self, outlet: &mut impl Outlet, bytes_max: usize) -> bool {
+    pub(crate) fn feed(&mut self, sink: &mut impl Sink, bytes_max: usize) -> bool {
         if self.sent < self.dropped {
-            outlet.gap(self.dropped, self.dropped - self.sent);
+            sink.gap(self.dropped, self.dropped - self.sent);
             self.sent = self.dropped;
         }
         let mut fed = 0;
@@ -156,16 +159,16 @@ impl Ring {
             let until = match chunk {
                 Chunk::Own(frames) => {
                     let until = frames.until(at, bytes_max - fed);
-                    outlet.frames(self.sent + 1, frames, at..until);
+                    sink.frames(self.sent + 1, frames, at..until);
                     until
                 }
                 Chunk::Shared(batch) if at == 0 => {
-                    outlet.batch(self.sent + 1, batch);
+                    sink.batch(self.sent + 1, batch);
                     count
                 }
                 Chunk::Shared(batch) => {
                     for (number, (kind, payload)) in (self.sent + 1..).zip(batch.messages_from(at)) {
-                        outlet.message(number, kind, payload);
+                        sink.message(number, kind, payload);
                     }
                     count
                 }
@@ -290,31 +293,5 @@ fn split_character(text: &[u8]) -> usize {
             tail.len() - start - error.valid_up_to()
         }
         _ => 0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_without_bytes_are_freed_and_counted_too() {
-        let mut ring = Ring::default();
-        for number in 1..=100_000 {
-            ring.append(Piece::whole(Kind::Text, b""), usize::MAX);
-            ring.sent = number;
-            ring.acknowledge(number - 1).expect("it was sent");
-            assert!(ring.held().0 < 4 * CHUNK_BYTES, "{} bytes for one message", ring.held().0);
-        }
-        for _ in 0..10_000 {
-            ring.append(Piece::whole(Kind::Binary, b""), usize::MAX);
-        }
-        let (held, _) = ring.held();
-        assert!((10_000 * MESSAGE_BYTES..20_000 * MESSAGE_BYTES).contains(&held), "{held}");
-        ring.sent = 110_000;
-
-        ring.acknowledge(110_000).expect("it was sent");
-
-        assert_eq!((ring.held(), ring.settled, ring.bytes), ((0, 0), 0, 0));
     }
 }

@@ -6,7 +6,7 @@ use super::frames::Frames;
 use crate::message::{Batch, Kind};
 
 /// A connection that takes numbered messages.
-pub(crate) trait Outlet {
+pub(crate) trait Sink {
     /// Appends a message of the application.
     fn message(&mut self, number: u64, kind: Kind, payload: &[u8]);
 
