@@ -17,7 +17,7 @@ use super::{
     end::Finish,
     flow::Flow,
     interrupts::Interrupts,
-    link::Link,
+    link::ServerLink,
     local::{FromHere, Local, ToHere},
     terminal,
 };
@@ -43,7 +43,7 @@ pub(super) struct Manner {
 
 /// Runs a session to its end. Returns why it ended, and how the server answered the client's close, if it did.
 pub(super) async fn carry(
-    link: &Link,
+    link: &ServerLink,
     local: &mut Local,
     manner: &mut Manner,
     flow: &Flow,
@@ -117,7 +117,13 @@ async fn program_end(program: Option<&CommandProcess>, flow: &Flow) -> Status {
 }
 
 /// Sends input until it cannot be read. After its end, it still sends Pings.
-async fn send(mut link: Link, from: &mut FromHere, outward: &mut Outward, flow: &Flow, has_program: bool) -> Finish {
+async fn send(
+    mut link: ServerLink,
+    from: &mut FromHere,
+    outward: &mut Outward,
+    flow: &Flow,
+    has_program: bool,
+) -> Finish {
     let mut buffer = vec![0; PIPE_BYTES];
     let mut frames = Vec::new();
     let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
@@ -172,7 +178,7 @@ async fn send(mut link: Link, from: &mut FromHere, outward: &mut Outward, flow: 
 }
 
 /// Sends frames, and returns once the kernel has them all.
-async fn send_frames(link: &mut Link, frames: &mut Vec<Message>) -> Result<(), ()> {
+async fn send_frames(link: &mut ServerLink, frames: &mut Vec<Message>) -> Result<(), ()> {
     for frame in frames.drain(..) {
         link.feed(frame).await?;
     }
@@ -192,7 +198,7 @@ async fn next_change(resizes: &mut Option<Signal>) -> Option<()> {
 }
 
 /// Writes the server's messages until it ends. A program that takes no more is no end: it may still print.
-async fn receive(mut link: Link, to: &mut ToHere, inward: &mut Inward, flow: &Flow, has_program: bool) -> Finish {
+async fn receive(mut link: ServerLink, to: &mut ToHere, inward: &mut Inward, flow: &Flow, has_program: bool) -> Finish {
     let (mut output, mut finish, mut is_taken) = (Vec::new(), None, true);
     loop {
         let mut next = Some(link.next().await);

@@ -28,14 +28,14 @@ use crate::close::Close;
 
 /// A link. Clones are the same link: both directions of a session use it, in one task.
 #[derive(Clone)]
-pub(super) struct Link(Rc<RefCell<LinkKind>>);
+pub(super) struct ServerLink(Rc<RefCell<LinkKind>>);
 
 enum LinkKind {
     Plain(Box<ClientSocket>),
     Resumable(Box<ResumableLink>),
 }
 
-impl Link {
+impl ServerLink {
     /// Returns the link of a session that was opened. Warns if the server knows no return.
     pub(super) fn new(call: &Rc<Call>, opened: OpenedSession) -> Self {
         let OpenedSession { socket, greeting } = opened;
@@ -158,7 +158,7 @@ fn frame(close: Close) -> CloseFrame {
     CloseFrame { code, reason: close.reason.into_owned().into() }
 }
 
-impl Stream for Link {
+impl Stream for ServerLink {
     type Item = Result<Message, Finish>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -176,7 +176,7 @@ impl Stream for Link {
 }
 
 /// An error shows in what is read.
-impl Sink<Message> for Link {
+impl Sink<Message> for ServerLink {
     type Error = ();
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ()>> {
@@ -222,7 +222,7 @@ mod tests {
         let (wire, mut server) = duplex(64);
         let socket =
             WebSocketStream::from_raw_socket(WatchedStream::new(Box::new(wire), b""), Role::Client, None).await;
-        let (link, flow) = (Link(Rc::new(RefCell::new(LinkKind::Plain(Box::new(socket))))), Flow::new());
+        let (link, flow) = (ServerLink(Rc::new(RefCell::new(LinkKind::Plain(Box::new(socket))))), Flow::new());
         let is_silent = || {
             assert!(link.clone().next().now_or_never().is_none() && link.pump(&flow).now_or_never().is_none());
             flow.is_silent_for(2 * PING_INTERVAL)

@@ -43,7 +43,7 @@ use error::ConnectError;
 use flow::Flow;
 use interrupts::Interrupts;
 use keys::Keys;
-use link::Link;
+use link::ServerLink;
 use local::Local;
 use say::say;
 use terminal::RawMode;
@@ -121,7 +121,7 @@ async fn client(line: &ConnectLine, call: Rc<Call>) -> Result<ExitCode, ConnectE
 
 /// A session with a server.
 struct ClientSession {
-    link: Link,
+    link: ServerLink,
     local: Local,
     manner: Manner,
     flow: Flow,
@@ -137,7 +137,7 @@ impl ClientSession {
                 return Err(error);
             }
         };
-        Ok(Self { link: Link::new(call, opened), local, manner: manner(call, &line.flags), flow: Flow::new() })
+        Ok(Self { link: ServerLink::new(call, opened), local, manner: manner(call, &line.flags), flow: Flow::new() })
     }
 
     /// Begins another session in place of one that is gone, in `fresh` if it is there. If this is dropped before, `fresh` has it.
