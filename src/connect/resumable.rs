@@ -36,7 +36,7 @@ use crate::{
     close::Close,
     limits::{CONNECT_KEEP_MAX, CONNECT_KEPT_BYTES, CONNECT_MESSAGE_BYTES_MAX, PONG_WITHIN},
     message::{Kind, Piece},
-    resume::{control::Greeting, door::Token, inbound::Inbound, ring::Ring, sink::Sink},
+    resume::{carrier::Carrier, control::Greeting, door::Token, inbound::Inbound, ring::Ring},
 };
 
 /// A link of a session that the server keeps.
@@ -131,7 +131,7 @@ impl Outbox {
     }
 }
 
-impl Sink for Outbox {
+impl Carrier for Outbox {
     fn message(&mut self, _: u64, kind: Kind, payload: &[u8]) {
         let is_escaped = kind == Kind::Text && payload.first() == Some(&0);
         if is_escaped {

@@ -8,9 +8,9 @@ use std::{
 };
 
 use super::{
+    carrier::Carrier,
     control::{self, Greeting, Incoming},
     frames::Frames,
-    sink::Sink,
 };
 use crate::{
     client::{Client, Departure},
@@ -165,7 +165,7 @@ impl Link {
     }
 }
 
-impl Sink for Link {
+impl Carrier for Link {
     fn message(&mut self, number: u64, kind: Kind, payload: &[u8]) {
         match self {
             Self::Socket(socket) => {

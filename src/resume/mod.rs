@@ -10,6 +10,7 @@
 
 mod ahead;
 mod arrival;
+pub(crate) mod carrier;
 pub(crate) mod client;
 pub(crate) mod control;
 pub(crate) mod door;
@@ -26,7 +27,6 @@ pub(crate) mod offer;
 pub(crate) mod postbox;
 mod reading;
 pub(crate) mod ring;
-pub(crate) mod sink;
 mod telling;
 mod token;
 

@@ -5,7 +5,7 @@ mod tests;
 
 use std::{collections::VecDeque, mem, sync::Arc};
 
-use super::{frames::Frames, sink::Sink};
+use super::{carrier::Carrier, frames::Frames};
 use crate::message::{Batch, Kind, Piece};
 
 /// Bytes that each message costs beside its own: the note of its end.
@@ -138,9 +138,9 @@ impl Ring {
     }
 
     /// Sends messages to a client, up to `bytes_max` and one more. Returns whether there were any.
-    pub(crate) fn feed(&mut self, sink: &mut impl Sink, bytes_max: usize) -> bool {
+    pub(crate) fn feed(&mut self, carrier: &mut impl Carrier, bytes_max: usize) -> bool {
         if self.sent < self.dropped {
-            sink.gap(self.dropped, self.dropped - self.sent);
+            carrier.gap(self.dropped, self.dropped - self.sent);
             self.sent = self.dropped;
         }
         let mut fed = 0;
@@ -159,16 +159,16 @@ impl Ring {
             let until = match chunk {
                 Chunk::Own(frames) => {
                     let until = frames.until(at, bytes_max - fed);
-                    sink.frames(self.sent + 1, frames, at..until);
+                    carrier.frames(self.sent + 1, frames, at..until);
                     until
                 }
                 Chunk::Shared(batch) if at == 0 => {
-                    sink.batch(self.sent + 1, batch);
+                    carrier.batch(self.sent + 1, batch);
                     count
                 }
                 Chunk::Shared(batch) => {
                     for (number, (kind, payload)) in (self.sent + 1..).zip(batch.messages_from(at)) {
-                        sink.message(number, kind, payload);
+                        carrier.message(number, kind, payload);
                     }
                     count
                 }

@@ -6,7 +6,7 @@ use super::frames::Frames;
 use crate::message::{Batch, Kind};
 
 /// A connection that takes numbered messages.
-pub(crate) trait Sink {
+pub(crate) trait Carrier {
     /// Appends a message of the application.
     fn message(&mut self, number: u64, kind: Kind, payload: &[u8]);
 
