@@ -1,6 +1,6 @@
-//! A proxy that lets plain HTTP through, and treats WebSockets and answers as bad networks do.
+//! A proxy that lets plain HTTP through, and treats WebSockets as bad networks do.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -34,19 +34,12 @@ struct State {
     /// The requests for WebSockets so far.
     wanted: AtomicUsize,
     is_over: AtomicBool,
-    /// Bytes of an answer that are held back until there are so many, or it ends.
-    held: usize,
     connections: Mutex<Vec<TcpStream>>,
 }
 
 impl Blocking {
     /// Forwards to a server.
     pub fn to(server: SocketAddr, upgrades: Upgrades) -> Self {
-        Self::buffering(server, upgrades, 0)
-    }
-
-    /// Forwards to a server, and holds back answers until there are `held` bytes of them.
-    pub fn buffering(server: SocketAddr, upgrades: Upgrades, held: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
@@ -54,7 +47,6 @@ impl Blocking {
             upgrades: Mutex::new(upgrades),
             wanted: AtomicUsize::new(0),
             is_over: AtomicBool::new(false),
-            held,
             connections: Mutex::default(),
         });
         let shared = Arc::clone(&state);
@@ -121,31 +113,22 @@ impl State {
         }
         let (mut up, down) = (server.try_clone().unwrap(), client.try_clone().unwrap());
         let back = server.try_clone().unwrap();
-        let hold = if is_wanted { 0 } else { self.held };
-        let answers = thread::spawn(move || copy_back(back, down, hold, upgrades == Upgrades::Mute));
+        let answers = thread::spawn(move || copy_back(&back, down, upgrades == Upgrades::Mute));
         let _ = up.write_all(head.as_bytes()).and_then(|()| io::copy(&mut reader, &mut up).map(drop));
         let _ = server.shutdown(Shutdown::Both);
         let _ = answers.join();
     }
 }
 
-/// Copies answers to the client. Holds them back until there are `hold` bytes; `is_mute` lets only the first head through.
-fn copy_back(server: TcpStream, mut client: TcpStream, hold: usize, is_mute: bool) {
+/// Copies answers to the client; `is_mute` lets only the first head through.
+fn copy_back(server: &TcpStream, mut client: TcpStream, is_mute: bool) {
     let mut reader = BufReader::new(server);
     if is_mute {
         let first = read_head(&mut reader).unwrap_or_default();
         let _ = client.write_all(first.as_bytes());
         let _ = io::copy(&mut reader, &mut io::sink());
     }
-    let mut waiting = Vec::new();
-    let mut buffer = [0; 1 << 14];
-    while let Ok(count @ 1..) = reader.read(&mut buffer) {
-        waiting.extend_from_slice(&buffer[..count]);
-        if waiting.len() >= hold && client.write_all(&std::mem::take(&mut waiting)).is_err() {
-            break;
-        }
-    }
-    let _ = client.write_all(&waiting);
+    let _ = io::copy(&mut reader, &mut client);
     let _ = client.shutdown(Shutdown::Both);
 }
 
