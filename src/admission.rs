@@ -10,6 +10,8 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
+use crate::sources::SourceSlot;
+
 /// The fork slots (`--maxforks`) of wsd, or of wsd and a route.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
@@ -30,6 +32,8 @@ struct Slots {
 pub(crate) struct Permit {
     slots: Vec<Arc<Slots>>,
     offer: Option<Arc<Offer>>,
+    /// The slot of the client's source; `None` without a limit of sources, and for a program that clients share.
+    of_source: Option<Arc<SourceSlot>>,
 }
 
 /// The slot of a worker that no client uses.
@@ -90,7 +94,7 @@ impl Admission {
 
     /// Takes a slot of each limit; `None` if one limit has no slot left.
     pub(crate) fn admit(&self) -> Option<Permit> {
-        let mut permit = Permit { slots: Vec::new(), offer: None };
+        let mut permit = Permit { slots: Vec::new(), offer: None, of_source: None };
         for slots in &self.limits {
             let limit = slots.limit.load(Ordering::Relaxed);
             let one_more = |taken| (taken < limit).then_some(taken + 1);
@@ -127,6 +131,11 @@ impl Slots {
 }
 
 impl Permit {
+    /// Holds the slot of the client's source, too.
+    pub(crate) fn hold(&mut self, slot: Option<Arc<SourceSlot>>) {
+        self.of_source = slot;
+    }
+
     /// Offers the slot to other programs. The token is cancelled when one needs it.
     pub(crate) fn offer(&mut self) -> CancellationToken {
         let offer = self.offer.get_or_insert_with(|| {

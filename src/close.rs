@@ -36,6 +36,12 @@ impl Close {
     /// 3000: the client may no longer be here (IANA's registry: Unauthorized).
     pub(crate) const UNAUTHORIZED: u16 = 3000;
 
+    /// 4408: no message has passed for too long (`--idle`).
+    pub(crate) const IDLE: u16 = 4408;
+
+    /// 4410: the session has lasted as long as it may (`--lifetime`).
+    pub(crate) const LIFETIME: u16 = 4410;
+
     /// 4409: the client has returned over another connection (`wsd.resume.1`).
     pub(crate) const TAKEN_OVER: u16 = 4409;
 

@@ -39,9 +39,9 @@
 //! | 5 | `client`: the other end |
 //! | 4 | `framing`, `admission`, `cli`, `backlog`, `stall`, `turn` |
 //! | 3 | `message`, `buffers` |
-//! | 2 | `budget` |
+//! | 2 | `budget`, `sources` |
 //! | 1 | `event`, `shutdown` |
-//! | 0 | `close`, `limits`, `peer`, `status`, `log`, `sys` |
+//! | 0 | `close`, `limits`, `peer`, `rate`, `status`, `log`, `sys` |
 //!
 //! `socket` has two halves: the streams of connections (`socket::stream`: TCP, a Unix socket, TLS), which `server` opens and
 //! `http` reads, and the WebSocket on such a stream.
@@ -63,7 +63,8 @@
 //! | authentication | a file in `http::auth` for each kind | a line of `Check` in `http::auth`, its word in `config::auth`; `http::gate` asks them all, and fills the `Visitor` |
 //! | delivery in rooms | `room`: `Room::publish`, which all messages to clients pass | `room::hub`, `room::options` |
 //! | a fact that a trusted proxy tells | `http::forwarded` reads it | `http::proxies` decides whether it counts; the `Connection` of each request has it |
-//! | limits by source | a file in `http` | `http::gate` calls it with the `peer` of the visitor's connection |
+//! | limits by source | `sources`, the table of all sources | `http::source_limits` asks it for the gate, with the `peer` of the client's connection |
+//! | limits of a session | `session::terms` | `SessionLimits`, which `config::limits` fills |
 //! | a bus between rooms of several machines | a file in `room` | `Room::publish` in `room`, a setting in `room::options` |
 //! | how a program's streams are connected | `worker::stdio`, `worker::streams` | `config::terminal` chooses it |
 //! | a bound for programs | `cli::confine` | `config::confine` checks it, `worker::confinement` makes it, `sys::image` applies it in the child |
@@ -99,6 +100,7 @@ mod log;
 mod message;
 mod partner;
 mod peer;
+mod rate;
 mod reload;
 mod resume;
 mod room;
@@ -106,6 +108,7 @@ mod server;
 mod session;
 mod shutdown;
 mod socket;
+mod sources;
 mod stall;
 mod status;
 mod sys;

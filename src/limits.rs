@@ -7,6 +7,7 @@ mod connect;
 mod http;
 mod proxies;
 mod resume;
+mod sources;
 mod streams;
 
 pub(crate) use connect::{
@@ -19,6 +20,7 @@ pub(crate) use resume::{
     ACK_BYTES, ACK_DELAY, ACK_MESSAGES, AHEAD_BYTES_MAX, AHEAD_MESSAGES_MAX, CONTROL_BYTES_MIN, ENDED_SESSION_BYTES,
     ENDED_SESSIONS_MAX, REPLAY_BYTES_MAX,
 };
+pub(crate) use sources::{LIST_BYTES_MAX, RATE_IN_BURST, REQUESTS_PER_CLIENT, SOURCES_LOOK, SOURCES_MAX};
 pub(crate) use streams::{HEARTBEAT_INTERVAL, INPUT_STALL_MAX, INPUT_WAIT, INPUTS_WAITING_MAX, STREAM_KEEP_MIN};
 
 /// Workers at a time by default (`--maxforks`); wsd answers the next upgrade with 429. websocketd's figure.

@@ -1,6 +1,6 @@
 //! A request, with the facts that its answer needs.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use hyper::{
     HeaderMap, Method, Request, Response, Uri, Version, body::Incoming, header, http::request::Parts,
@@ -22,6 +22,7 @@ use crate::{
         page::Body,
         path::{decode, is_clean},
         refusal::Refusal,
+        source_limits::{InFlight, OfSession},
     },
     resume::offer::{Returning, is_return},
     shutdown::Shutdown,
@@ -58,6 +59,8 @@ pub(crate) struct Ask {
     pub(super) cors: HeaderMap,
     /// The CGI script that was found for it before it passed the gate.
     pub(super) script: Option<Script>,
+    /// Counts it for its source until it is answered.
+    pub(super) in_flight: Option<InFlight>,
 }
 
 /// An answer to a request.
@@ -92,6 +95,9 @@ impl Ask {
         let (mut request, body) = request.into_parts();
         let takes_transfers = redirect.is_none() && site.http.is_some() && upgrade.is_none();
         let transfer = takes_transfers.then(|| Transfer::take(&mut request)).flatten();
+        if returning.is_some() || transfer.as_ref().is_some_and(Transfer::is_of_session) {
+            request.extensions.insert(OfSession);
+        }
         Self {
             routes,
             site,
@@ -106,7 +112,14 @@ impl Ask {
             transfer,
             cors: HeaderMap::new(),
             script: None,
+            in_flight: None,
         }
+    }
+
+    /// Adds the headers of its site to a response of wsd's own, and those by which a page of another origin may read it.
+    pub(super) fn own(&mut self, mut response: Response<Body>) -> Response<Body> {
+        response.headers_mut().extend(mem::take(&mut self.cors));
+        self.site.headers.add(response)
     }
 
     /// Whether the path is canonical ([`is_clean`]); wsd serves nothing at any other path.

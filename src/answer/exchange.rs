@@ -46,7 +46,7 @@ pub(super) async fn start(
     script_file: Option<&Path>,
 ) -> Result<(Worker, Permit), Refusal> {
     let launcher = &ask.site.launcher;
-    let permit = launcher.admit().await?;
+    let permit = launcher.admit(&launcher.pass(visitor)?).await?;
     let content = CgiFacts {
         length: text(&ask.request.headers, &CONTENT_LENGTH),
         kind: text(&ask.request.headers, &CONTENT_TYPE),

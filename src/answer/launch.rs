@@ -6,7 +6,11 @@ use super::lookup::Lookup;
 use crate::{
     admission::{Admission, Permit},
     event::Event,
-    http::refusal::Refusal,
+    http::{
+        gate::Visitor,
+        refusal::Refusal,
+        source_limits::{Pass, SourceLimits},
+    },
     peer::Peer,
     worker::{
         Worker,
@@ -23,6 +27,8 @@ use crate::{
 pub(crate) struct Launcher {
     /// Limits the number of workers.
     pub(crate) admission: Admission,
+    /// Limits the programs of each source.
+    pub(crate) sources: SourceLimits,
     /// The options of processes.
     pub(crate) process: ProcessOptions,
     /// The part of wsd's environment that workers inherit, and `SERVER_SOFTWARE`.
@@ -45,13 +51,21 @@ impl Launcher {
             .with_retry())
     }
 
-    /// Takes a fork slot, or refuses if all are in use.
-    pub(super) async fn admit(&self) -> Result<Permit, Refusal> {
+    /// Returns the right of a client to start a program or to join a room, or refuses it. The gate has given it, unless the
+    /// client said that it has a session.
+    pub(super) fn pass(&self, visitor: &Visitor) -> Result<Pass, Refusal> {
+        visitor.pass.clone().map_or_else(|| self.sources.enter(visitor.connection.peer), Ok)
+    }
+
+    /// Takes a fork slot, or refuses if all are in use. The program counts as one of the client with this right.
+    pub(super) async fn admit(&self, pass: &Pass) -> Result<Permit, Refusal> {
         self.check_budget()?;
-        self.admission.claim().await.ok_or_else(|| {
+        let mut permit = self.admission.claim().await.ok_or_else(|| {
             let text = "The limit of programs is reached. Try again later.";
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "maxforks", text).with_hint("raise --maxforks").with_retry()
-        })
+        })?;
+        permit.hold(pass.slot());
+        Ok(permit)
     }
 
     /// Starts a program in its fork slot.

@@ -14,7 +14,7 @@ use crate::{
     budget::Owner,
     client::Client,
     framing::Framing,
-    http::{gate::Visitor, refusal::Refusal},
+    http::{gate::Visitor, refusal::Refusal, source_limits::Pass},
     partner::Partner as _,
     peer::Connection,
     resume::Overflow,
@@ -82,16 +82,18 @@ impl Start {
         framing: Framing,
     ) -> Result<SessionPartner, Refusal> {
         let Self { script, id, environment } = self;
-        let (launcher, connection) = (&ask.site.launcher, &visitor.connection);
+        let (launcher, connection, limits) = (&ask.site.launcher, &visitor.connection, &ask.site.session);
+        let pass = launcher.pass(visitor)?;
         if let Some(rooms) = &ask.site.rooms {
             launcher.check_budget()?;
-            let member = join(ask, connection, rooms, &script, id, &environment).await?;
-            return Ok(SessionPartner { kind: PartnerKind::Member(Box::new(member)), terms: visitor.terms() });
+            let mut member = join(ask, connection, rooms, &script, id, &environment).await?;
+            member.hold(pass.slot());
+            return Ok(SessionPartner { kind: PartnerKind::Member(Box::new(member)), terms: visitor.terms(limits) });
         }
-        let permit = launcher.admit().await?;
+        let permit = launcher.admit(&pass).await?;
         let (worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
         let process = Process::new(connection.clone(), worker, permit, framing, &launcher.process);
-        Ok(SessionPartner { kind: PartnerKind::Process(Box::new(process)), terms: visitor.terms() })
+        Ok(SessionPartner { kind: PartnerKind::Process(Box::new(process)), terms: visitor.terms(limits) })
     }
 }
 
@@ -172,7 +174,8 @@ async fn join(
         .collect();
     let variables = of_client.iter().map(|(name, value)| (&**name, &**value));
     let launch = async {
-        let permit = launcher.admit().await?;
+        // Not one of the client's programs: others share it. The client holds its right with its seat.
+        let permit = launcher.admit(&Pass::default()).await?;
         let environment = match rooms.sharing {
             Sharing::Alone => environment.to_vec(),
             Sharing::All => room_variables(&launcher.environ, &script.name, b""),

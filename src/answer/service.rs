@@ -96,16 +96,21 @@ impl Service {
         let mut ask = Ask::new(routes, shutdown, request, self.redirect);
         for _ in 0..=CGI_REDIRECTS_MAX {
             let mut response = match answer(&mut ask, &connection).await {
-                Ok(HttpAnswer::Document(response)) => return ask.site.headers.add_beside(response),
-                Ok(HttpAnswer::Page(response)) => response,
+                Ok(HttpAnswer::Document(response)) => ask.site.headers.add_beside(response),
+                Ok(HttpAnswer::Page(response)) => ask.own(response),
                 Ok(HttpAnswer::LocalRedirect(target)) => {
                     ask.follow(target);
                     continue;
                 }
-                Err(refusal) => refuse(&ask, &connection, refusal),
+                Err(refusal) => {
+                    let response = refuse(&ask, &connection, refusal);
+                    ask.own(response)
+                }
             };
-            response.headers_mut().extend(ask.cors);
-            return ask.site.headers.add(response);
+            if let Some(in_flight) = ask.in_flight {
+                response.extensions_mut().insert(in_flight);
+            }
+            return response;
         }
         let text = "The scripts redirect to each other without an end.";
         ask.site.headers.add(page::page(StatusCode::BAD_GATEWAY, text))
@@ -115,7 +120,10 @@ impl Service {
 /// Answers a request, perhaps with a redirect that wsd follows.
 async fn answer(ask: &mut Ask, connection: &Connection) -> Result<HttpAnswer, Refusal> {
     let aim = aim(ask)?;
+    // Without the count of a request that has led here by a local redirect: it is the same one.
+    ask.in_flight = None;
     let visitor = ask.site.gate.admit(connection, &mut ask.request, aim).await?;
+    ask.in_flight.clone_from(&visitor.in_flight);
     if ask.transfer.is_some() {
         ask.cors = cors::headers_for(&ask.request.headers);
     }

@@ -8,6 +8,7 @@ use crate::{
     http::{gate::Gate, headers::Headers, path::Root},
     resume::ResumeOptions,
     room::registry::Rooms,
+    session::terms::SessionLimits,
     socket::SocketOptions,
 };
 
@@ -40,6 +41,8 @@ pub(crate) struct Site {
     pub(crate) is_eager: bool,
     /// The options of WebSockets.
     pub(crate) socket: SocketOptions,
+    /// The limits of each session.
+    pub(crate) session: SessionLimits,
     /// The settings of sessions to which clients can return; `None` if they cannot.
     pub(crate) resume: Option<Arc<ResumeOptions>>,
     /// The settings of sessions over event streams; `None` without `--http`.

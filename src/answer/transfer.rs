@@ -69,6 +69,15 @@ impl Transfer {
         };
         Some(Self { purpose, session, last: last.map(str::to_owned) })
     }
+
+    /// Whether it begins nothing: it is for a session that the client says it has, or asks what it may send.
+    pub(super) fn is_of_session(&self) -> bool {
+        match self.purpose {
+            Purpose::Stream => self.session.is_some(),
+            Purpose::Input | Purpose::Leave | Purpose::Preflight => true,
+            Purpose::OneShot => false,
+        }
+    }
 }
 
 /// Returns the number of messages in a header. Refuses another value.

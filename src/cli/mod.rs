@@ -14,6 +14,7 @@ pub(crate) mod confine;
 pub(crate) mod connect;
 pub(crate) mod error;
 mod generate;
+pub(crate) mod limits;
 mod page;
 pub(crate) mod server;
 pub(crate) mod site;

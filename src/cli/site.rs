@@ -10,6 +10,7 @@ use toml::de::{DeString, DeTable, Deserializer, Error};
 use super::{
     auth::AuthFlags,
     confine::ConfineFlags,
+    limits::LimitFlags,
     types::{Items, Limit, Millis, Secs, SecsFromZero, listed, repeated},
     value::{Flag, words},
 };
@@ -32,7 +33,10 @@ pub(crate) struct SiteFlags {
     /// The limits of connections.
     #[command(flatten)]
     pub(crate) clients: ClientFlags,
-    /// The pages that may connect.
+    /// The limits of each client and session.
+    #[command(flatten)]
+    pub(crate) limits: LimitFlags,
+    /// The pages and addresses that may connect.
     #[command(flatten)]
     pub(crate) pages: PageFlags,
     /// Who the clients are.
@@ -164,7 +168,7 @@ pub(crate) struct ClientFlags {
     pub(crate) subprotocol: Option<Flag<Items>>,
 }
 
-/// The pages whose scripts may connect.
+/// The pages whose scripts may connect, and the addresses.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Who may connect")]
 pub(crate) struct PageFlags {
@@ -177,6 +181,13 @@ pub(crate) struct PageFlags {
     /// Let pages of any origin connect [default: only those that wsd itself serves]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) anyorigin: Option<Flag<bool>>,
+    /// Let only clients at these addresses or networks connect, separated by commas; unix is the Unix socket, @FILE a file with one
+    /// in each line, which wsd reads again on SIGHUP
+    #[arg(long, value_name = "CIDRS")]
+    pub(crate) allow: Option<Flag<Items>>,
+    /// Refuse clients at these addresses or networks, which may be in --allow; written like those
+    #[arg(long, value_name = "CIDRS")]
+    pub(crate) deny: Option<Flag<Items>>,
 }
 
 /// Headers that wsd adds to its responses.
@@ -220,6 +231,7 @@ impl SiteFlags {
             confine: read(all)?,
             rooms: read(all)?,
             clients: read(all)?,
+            limits: read(all)?,
             pages: read(all)?,
             auth: read(all)?,
             answers: read(all)?,

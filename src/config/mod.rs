@@ -12,8 +12,10 @@ mod framing;
 pub(crate) mod fuzzing;
 mod headers;
 mod keys;
+mod limits;
 mod needs;
 mod origins;
+mod peers;
 mod places;
 mod proxies;
 mod quota;
@@ -29,7 +31,13 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     answer::routes::Routes,
-    cli::{self, CommandLine, server::Flags, server::LevelWord, site::SiteFlags, value::is_on},
+    cli::{
+        self, CommandLine,
+        server::Flags,
+        server::LevelWord,
+        site::{PageFlags, SiteFlags},
+        value::is_on,
+    },
     http::proxies::Proxies,
     log::{self, LogOptions},
     server::{listen::ListenOptions, tls::TlsOptions},
@@ -89,9 +97,10 @@ impl Loader {
         Ok((routes, keys.into_iter().filter(differs).cloned().collect()))
     }
 
-    /// Whether there is a file.
+    /// Whether there is a file: that of `--config`, or one of `--allow` or `--deny`.
     pub(crate) fn has_file(&self) -> bool {
-        self.command_line.run.config.is_some()
+        let PageFlags { allow, deny, .. } = self.command_line.over(PageFlags::default());
+        self.command_line.run.config.is_some() || [allow, deny].iter().any(|list| peers::has_file(list.as_ref()))
     }
 }
 

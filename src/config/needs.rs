@@ -56,6 +56,7 @@ fn idle(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
         found.push(IdleFlag { at, message, hint, remove: |flags| flags.clients.replay = None });
     }
     found.extend(idle_of_auth(&flags.auth));
+    found.extend(idle_of_limits(flags, has_program));
     found
 }
 
@@ -113,6 +114,45 @@ fn idle_of_auth(flags: &AuthFlags) -> Vec<IdleFlag> {
         NO_JWT,
         |flags| flags.auth.jwt_iss = None,
     );
+    found
+}
+
+/// Lists the limits of programs and sessions where there are none.
+fn idle_of_limits(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
+    const PROGRAM: &str = "name a program, or remove it";
+    let (limits, has_any) = (&flags.limits, has_program || flags.served.cgidir.is_some());
+    let mut found = Vec::new();
+    let mut add = |at: Option<Option<usize>>, is_idle: bool, message, remove| {
+        found.extend(at.filter(|_| is_idle).map(|at| IdleFlag { at, message, hint: PROGRAM, remove }));
+    };
+    add(
+        place(&limits.maxforks_per_client),
+        !has_any,
+        "cannot use --maxforks-per-client without a program: it limits programs",
+        |flags| flags.limits.maxforks_per_client = None,
+    );
+    add(
+        place(&limits.rate),
+        !has_any,
+        "cannot use --rate without a program: it limits sessions and scripts",
+        |flags| {
+            flags.limits.rate = None;
+        },
+    );
+    add(place(&limits.idle), !has_program, "cannot use --idle without a program: it closes sessions", |flags| {
+        flags.limits.idle = None;
+    });
+    add(
+        place(&limits.lifetime),
+        !has_program,
+        "cannot use --lifetime without a program: it closes sessions",
+        |flags| {
+            flags.limits.lifetime = None;
+        },
+    );
+    add(place(&limits.rate_in), !has_program, "cannot use --rate-in without a program: it limits messages", |flags| {
+        flags.limits.rate_in = None;
+    });
     found
 }
 

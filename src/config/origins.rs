@@ -8,7 +8,7 @@ use crate::{
 
 /// Returns the rule for pages. Under the name of websocketd the default is any page.
 pub(super) fn origin(flags: &PageFlags, is_websocketd: bool) -> Result<Policy, Error> {
-    let PageFlags { origin, sameorigin, anyorigin } = flags;
+    let PageFlags { origin, sameorigin, anyorigin, .. } = flags;
     let list = origin.as_ref().filter(|list| !list.0.is_empty() && list.0 != [""]);
     match (list, is_on(sameorigin), is_on(anyorigin)) {
         (Some(_), _, true) => Err(Error::contradiction("--anyorigin", "--origin").about(anyorigin).about(origin)),

@@ -1,17 +1,16 @@
 //! Checks the proxies to trust, and the path below which wsd serves everything.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-
-use super::error::Error;
+use super::{
+    error::Error,
+    peers::{Use, peer_net},
+};
 use crate::{
     answer::routes::Pattern,
     cli::{
         server::ProxyFlags,
         value::{Flag, is_on},
     },
-    http::proxies::{Proxies, Trusted},
+    http::proxies::Proxies,
 };
 
 /// Returns the proxies of `--trust-proxy`.
@@ -19,7 +18,9 @@ pub(super) fn proxies(flags: &ProxyFlags) -> Result<Proxies, Error> {
     let list = flags.trust_proxy.as_ref();
     // Scripts pass variables that may be empty.
     let words = list.iter().flat_map(|list| &list.0).map(|word| word.trim()).filter(|word| !word.is_empty());
-    let trusted = words.map(|word| trusted(word).map_err(|error| error.about(list))).collect::<Result<Vec<_>, _>>()?;
+    let trusted = words
+        .map(|word| peer_net(word, Use::TrustProxy).map_err(|error| error.about(list)))
+        .collect::<Result<Vec<_>, _>>()?;
     let has_protocol = is_on(&flags.proxy_protocol);
     if has_protocol && trusted.is_empty() {
         let message = "cannot use --proxy-protocol without --trust-proxy: anybody could choose the address of a client";
@@ -27,33 +28,6 @@ pub(super) fn proxies(flags: &ProxyFlags) -> Result<Proxies, Error> {
         return Err(Error::new(message, hint).about(&flags.proxy_protocol));
     }
     Ok(Proxies::new(trusted, has_protocol))
-}
-
-/// Reads an entry of `--trust-proxy`.
-fn trusted(word: &str) -> Result<Trusted, Error> {
-    if word == "unix" {
-        return Ok(Trusted::Unix);
-    }
-    let bare = word.strip_prefix('[').and_then(|word| word.strip_suffix(']')).unwrap_or(word);
-    let invalid = |why: &str, hint: String| Error::new(format!("invalid proxy `{word}` in --trust-proxy: {why}"), hint);
-    let net: IpNet = match (bare.parse::<IpAddr>(), bare.parse()) {
-        (Ok(ip), _) => ip.into(),
-        (_, Ok(net)) => net,
-        _ => {
-            let hint = "write addresses, networks or the word unix, as in --trust-proxy=127.0.0.1,10.0.0.0/8,unix";
-            return Err(invalid("not an address or a network", hint.to_owned()));
-        }
-    };
-    if net != net.trunc() {
-        return Err(invalid("it has bits beyond its prefix", format!("did you mean {}?", net.trunc())));
-    }
-    match net.addr() {
-        IpAddr::V6(six) if six.to_ipv4_mapped().is_some() => {
-            let hint = "write the address of IPv4, as in --trust-proxy=10.0.0.0/8".to_owned();
-            Err(invalid("wsd takes addresses of IPv4 within IPv6 for those of IPv4", hint))
-        }
-        _ => Ok(Trusted::Net(net)),
-    }
 }
 
 /// Returns the path of `--base` without a slash at its end; empty if there is none.

@@ -6,7 +6,9 @@ use super::{
     error::Error,
     file::{ConfigFile, Route},
     framing::drop_inherited_framing,
+    limits::Scopes,
     needs::drop_inherited,
+    peers::access_lists,
     proxies, secrets,
     site::{Recipe, has_program, serves, site},
 };
@@ -26,9 +28,10 @@ use crate::{
         types::Limit,
         value::Flag,
     },
-    http::auth::AuthState,
+    http::{access::AccessLists, auth::AuthState},
     limits::{BUFFER_BYTES_MAX, FORKS_MAX},
     resume::door::Doors,
+    sources::SourceTable,
 };
 
 /// The current sites. Builds the next ones from new settings.
@@ -40,6 +43,9 @@ pub(crate) struct Plan {
     doors: Doors,
     /// The state of authentication, which stays, too.
     auth: AuthState,
+    /// The table of sources, which stays, too, and the routes that may have counters of their own in it.
+    sources: SourceTable,
+    numbered: Vec<Pattern>,
     sites: Vec<Built>,
     /// The files that wsd never serves.
     guards: Vec<Arc<Guard>>,
@@ -53,13 +59,17 @@ struct Built {
     pattern: Option<Pattern>,
     recipe: Recipe,
     site: Arc<Site>,
+    /// The addresses that may send requests, which change without a new site.
+    access: AccessLists,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let admission = Admission::new(None);
-        let (budget, doors, auth) = (Budget::new(None), Doors::default(), AuthState::default());
-        Self { admission, budget, doors, auth, sites: Vec::new(), guards: Vec::new(), gone: Vec::new() }
+        let (budget, doors, auth, sources) =
+            (Budget::new(None), Doors::default(), AuthState::default(), SourceTable::default());
+        let (numbered, sites, guards, gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { admission, budget, doors, auth, sources, numbered, sites, guards, gone }
     }
 }
 
@@ -67,7 +77,8 @@ impl Plan {
     /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms.
     pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile) -> Result<Routes, Error> {
         let (admission, budget, doors) = (self.admission.clone(), self.budget.clone(), self.doors.clone());
-        let mut next = Self { admission, budget, doors, auth: self.auth.clone(), ..Self::default() };
+        let (auth, sources, numbered) = (self.auth.clone(), self.sources.clone(), self.numbered.clone());
+        let mut next = Self { admission, budget, doors, auth, sources, numbered, ..Self::default() };
         let routes = routes(line, file);
         for route in &routes {
             next.add_route(self, line, &routes, route).map_err(|error| match route.start {
@@ -82,7 +93,7 @@ impl Plan {
         let config = line.run.config.as_deref();
         let key = tls.sslkey.as_deref().filter(|key| !key.is_empty()).map(Path::new);
         next.guards = secrets::guards(&self.guards, config, key, next.sites.iter().map(|built| &*built.site));
-        let sources = next.sources()?;
+        let files = next.sources()?;
         // Nothing below can fail.
         next.admission.resize(limit);
         let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.value);
@@ -90,6 +101,9 @@ impl Plan {
         for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
             let limit = built.recipe.flags.served.maxforks.as_deref();
             built.site.launcher.admission.resize(limit.and_then(Limit::count));
+        }
+        for built in &next.sites {
+            built.site.gate.access.set(built.access.clone());
         }
         let of_old = self.admissions().filter(|(pattern, _)| next.admission_of(pattern).is_none());
         next.gone = of_old.filter(|(_, admission)| !admission.is_idle()).collect();
@@ -104,7 +118,7 @@ impl Plan {
             Some((pattern, Arc::clone(&built.site)))
         });
         let otherwise = self.sites.last().map(|built| Arc::clone(&built.site)).expect("there is always one");
-        Ok(Routes { table: table.collect(), otherwise, sources: Arc::new(sources), base })
+        Ok(Routes { table: table.collect(), otherwise, sources: Arc::new(files), base })
     }
 
     fn add_route(&mut self, old: &Self, line: &CommandLine, all: &[Route], route: &Route) -> Result<(), Error> {
@@ -128,12 +142,14 @@ impl Plan {
         }
         // The command line overrides the file, except what the route serves.
         let flags = SiteFlags { served: route.flags.served.clone(), ..line.over(route.flags.clone()) };
-        let mut recipe = Recipe { command: route.command.clone(), flags, is_websocketd: line.is_websocketd };
+        let is_own = |at| route.start.is_some_and(|start| at >= Some(start));
+        let scopes = Scopes::of_route(&flags.limits, self.number(&pattern), is_own);
+        let mut recipe = Recipe { command: route.command.clone(), flags, is_websocketd: line.is_websocketd, scopes };
         let has_program = has_program(&recipe);
         if let Some(start) = route.start {
             drop_inherited_framing(&mut recipe.flags, start);
         }
-        drop_inherited(&mut recipe.flags, has_program, |at| route.start.is_some_and(|start| at >= Some(start)));
+        drop_inherited(&mut recipe.flags, has_program, is_own);
         if !serves(&recipe) {
             let message = "cannot serve the route: it has no `command`, `dir`, `staticdir` or `cgidir`";
             let hint = "add a line such as command = [\"./counter\", \"10\"]";
@@ -146,7 +162,8 @@ impl Plan {
     /// Adds the site for paths without a route, and returns the limit of all programs.
     fn add_otherwise(&mut self, old: &Self, line: &CommandLine, file: &ConfigFile) -> Result<Option<usize>, Error> {
         let (command, flags) = (line.command.clone(), line.over(file.flags.site.clone()));
-        let mut recipe = Recipe { command, flags, is_websocketd: line.is_websocketd };
+        let scopes = Scopes::default();
+        let mut recipe = Recipe { command, flags, is_websocketd: line.is_websocketd, scopes };
         if !self.sites.is_empty() {
             // The top of the file is for the routes. So is the command line, unless it names a program.
             let has_program = has_program(&recipe);
@@ -160,12 +177,19 @@ impl Plan {
         Ok(maxforks.map_or(Some(FORKS_MAX), |limit| limit.count()))
     }
 
-    fn add(&mut self, old: &Self, pattern: Option<Pattern>, recipe: Recipe, admission: Admission) -> Result<(), Error> {
+    fn add(
+        &mut self,
+        old: &Self,
+        pattern: Option<Pattern>,
+        mut recipe: Recipe,
+        admission: Admission,
+    ) -> Result<(), Error> {
+        let access = access_lists(&mut recipe.flags.pages)?;
         let site = match old.sites.iter().find(|built| built.pattern == pattern && built.recipe == recipe) {
             Some(built) => Arc::clone(&built.site),
-            None => Arc::new(site(&recipe, admission, &self.budget, &self.doors, &self.auth)?),
+            None => Arc::new(site(&recipe, admission, &self.budget, &self.doors, &self.auth, &self.sources)?),
         };
-        self.sites.push(Built { pattern, recipe, site });
+        self.sites.push(Built { pattern, recipe, site, access });
         Ok(())
     }
 
@@ -179,6 +203,16 @@ impl Plan {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Returns the number of a route: one at the same path keeps it.
+    fn number(&mut self, pattern: &Pattern) -> u32 {
+        let known = self.numbered.iter().position(|numbered| numbered == pattern);
+        let index = known.unwrap_or_else(|| {
+            self.numbered.push(pattern.clone());
+            self.numbered.len() - 1
+        });
+        u32::try_from(index + 1).unwrap_or(u32::MAX)
     }
 
     /// Lists the fork slots of routes and their paths.

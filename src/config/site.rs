@@ -15,6 +15,7 @@ use super::{
     error::Error,
     framing::{check_subprotocols, framings, takes_framings},
     headers::headers,
+    limits::{self, Scopes},
     needs,
     origins::origin,
     terminal::stdio,
@@ -26,7 +27,7 @@ use crate::{
     cli::site::{RoomFlags, SharingWord, SiteFlags, SlowWord},
     cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
     framing::Framing,
-    http::{auth::AuthState, gate::Gate, handshake::is_token, path::Root},
+    http::{access::AddressRules, auth::AuthState, gate::Gate, handshake::is_token, path::Root},
     limits::{
         ACP_PATIENCE, CGI_TIMEOUT, CONTROL_BYTES_MIN, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, REPLAY_BYTES_MAX,
         SLOW_WAIT, STREAM_KEEP_MIN,
@@ -37,6 +38,7 @@ use crate::{
         registry::{Rooms, Sharing},
     },
     socket::SocketOptions,
+    sources::SourceTable,
     worker::{
         advice,
         environ::{self, EnvironOptions},
@@ -54,6 +56,8 @@ pub(super) struct Recipe {
     pub(super) flags: SiteFlags,
     /// Whether wsd runs under the name `websocketd`, with its defaults.
     pub(super) is_websocketd: bool,
+    /// The numbers of the counters for its limits of sources.
+    pub(super) scopes: Scopes,
 }
 
 /// Whether a site serves anything.
@@ -68,14 +72,15 @@ pub(super) fn has_program(Recipe { command, flags, .. }: &Recipe) -> bool {
 }
 
 /// Checks a recipe and opens its folders. `admission` limits the workers of the site; `budget` limits the bytes that wait for
-/// the workers and their clients. Clients return to their sessions through `doors`; `state` is
-/// that of authentication.
+/// the workers and their clients. Clients return to their sessions through `doors`; `state` is that of authentication, and
+/// `table` counts what each source uses.
 pub(super) fn site(
     recipe: &Recipe,
     admission: Admission,
     budget: &Budget,
     doors: &Doors,
     state: &AuthState,
+    table: &SourceTable,
 ) -> Result<Site, Error> {
     let flags = &recipe.flags;
     needs::check(flags, has_program(recipe))?;
@@ -101,6 +106,7 @@ pub(super) fn site(
         check_subprotocols(flags, &subprotocols, &framings)?;
     }
     let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process)?;
+    let sources = limits::sources(&flags.limits, recipe.scopes, table);
     let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
     let software = format!("{name}/{}", environ::VERSION);
     let environ = EnvironOptions { software, inherited };
@@ -111,17 +117,24 @@ pub(super) fn site(
         cgi: cgidir.map(|cgidir| Cgi::new(cgidir, files.as_ref(), cgi_timeout)),
         files,
         pages: OwnPages { has_console: is_on(&flags.served.devconsole), has_welcome: !recipe.is_websocketd },
-        gate: Gate { origin: origin(&flags.pages, recipe.is_websocketd)?, auth: auth(&flags.auth, &environ, state)? },
+        gate: Gate {
+            origin: origin(&flags.pages, recipe.is_websocketd)?,
+            access: AddressRules::default(),
+            sources: sources.clone(),
+            auth: auth(&flags.auth, &environ, state)?,
+        },
         framings,
         takes_framings: takes_framings(flags),
         subprotocols,
         subprotocol_warning: Once::new(),
         headers: headers(flags)?,
+        session: limits::session(&flags.limits),
         resume: resume(flags, &socket, doors),
         http: http(flags, &socket, doors),
         socket,
         launcher: Launcher {
             admission,
+            sources,
             process,
             environ,
             confining,

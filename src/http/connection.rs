@@ -27,6 +27,7 @@ use super::{
     page::Body,
     proxies::Proxies,
     refusal::Refusal,
+    source_limits::InFlight,
     wire::{Exchange, Foreign, Wire},
 };
 use crate::{
@@ -41,7 +42,8 @@ use crate::{
 /// Serves the stream of a connection until it closes or a session takes it over; `respond` answers each request of a client, or
 /// its refusal. A trusted proxy may name another client for each request.
 ///
-/// A request with a body has the [`Owner`] of the connection's bytes among its extensions.
+/// A request with a body has the [`Owner`] of the connection's bytes among its extensions. A response may have an [`InFlight`]
+/// among its own, which is held until the client has the response.
 pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
     stream: Stream,
     (connection, proxies): (&Connection, &Proxies),
@@ -65,9 +67,11 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
         let response = respond(client, request);
         let share = owner.share();
         async move {
-            let response = response.await;
+            let mut response = response.await;
             record.status = response.status().as_u16();
-            let answered = |body| CountedBody { body, fault: None, share, record, _answer: answer };
+            let in_flight = response.extensions_mut().remove();
+            let answered =
+                |body| CountedBody { body, fault: None, share, record, _answer: answer, _in_flight: in_flight };
             Ok::<_, Infallible>(response.map(answered))
         }
     });
@@ -144,6 +148,8 @@ struct CountedBody {
     share: Share,
     record: Record,
     _answer: TaskTrackerToken,
+    /// Counts the request for its source.
+    _in_flight: Option<InFlight>,
 }
 
 /// Bytes from which on a part of an answer counts against the budget while it waits.

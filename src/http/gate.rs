@@ -9,16 +9,18 @@ use hyper::{
 use tokio::time::Instant;
 
 use super::{
+    access::AddressRules,
     auth::{Auth, proof::Proof},
     listed::ListedOrigin,
     origin::{Aim, Policy, RefusedHeader, is_same},
     page::Body,
     refusal::Refusal,
+    source_limits::{InFlight, OfSession, Pass, SourceLimits},
 };
 use crate::{
     close::Close,
     peer::{Connection, Peer},
-    session::terms::{Deadline, Terms},
+    session::terms::{Deadline, SessionLimits, Terms},
     worker::variable::Variable,
 };
 
@@ -29,6 +31,10 @@ pub(crate) struct Gate {
     pub(crate) auth: Option<Auth>,
     /// The pages that may send requests.
     pub(crate) origin: Policy,
+    /// The addresses that may send requests.
+    pub(crate) access: AddressRules,
+    /// The limits of each source.
+    pub(crate) sources: SourceLimits,
 }
 
 /// A client whose request has passed the gate. An answer takes all that it knows of the client from here.
@@ -46,6 +52,10 @@ pub(crate) struct Visitor {
     pub(crate) expiry: Option<Instant>,
     /// Its proof; `None` where the gate asks for none.
     pub(crate) proof: Option<Box<Proof>>,
+    /// Its request, which counts until it is answered; `None` without a limit.
+    pub(crate) in_flight: Option<InFlight>,
+    /// Its right to start a program or to join a room; `None` if the request is for neither, or for a session that it has.
+    pub(crate) pass: Option<Pass>,
 }
 
 impl Visitor {
@@ -67,11 +77,11 @@ impl Visitor {
         }
     }
 
-    /// Returns the terms of a session of the client.
-    pub(crate) fn terms(&self) -> Option<Box<Terms>> {
+    /// Returns the terms of a session of the client, which begins now.
+    pub(crate) fn terms(&self, limits: &SessionLimits) -> Option<Box<Terms>> {
         let close = || Close::new(Close::UNAUTHORIZED, "expired");
         let expiry = self.expiry.map(|at| Deadline { at, close: close(), word: "expired" });
-        Terms::new(expiry.into_iter().collect())
+        Terms::new(expiry.into_iter().collect(), limits)
     }
 }
 
@@ -96,6 +106,10 @@ impl Gate {
                 "Pages of other origins may not use this program. The server's log names the flag that would allow it.";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "site", text).with_hint("--anyorigin"));
         }
+        self.access.check(connection.peer)?;
+        let in_flight = self.sources.begin(connection.peer)?;
+        let needs_pass = aim.is_for_program() && request.extensions.get::<OfSession>().is_none();
+        let pass = needs_pass.then(|| self.sources.enter(connection.peer)).transpose()?;
         let visitor = Visitor {
             connection: connection.clone(),
             auth_type: "",
@@ -103,6 +117,8 @@ impl Gate {
             origin: other_origin(&request.headers),
             expiry: None,
             proof: None,
+            in_flight,
+            pass,
         };
         let Some(auth) = &self.auth else { return Ok(visitor) };
         // In a box, so that requests without authentication do not pay for it.

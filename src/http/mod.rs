@@ -1,5 +1,6 @@
 //! HTTP: a connection, the checks of its requests, and the parts that all answers share.
 
+pub(crate) mod access;
 pub(crate) mod auth;
 pub(crate) mod cgi_head;
 pub(crate) mod connection;
@@ -14,8 +15,10 @@ mod pace;
 pub(crate) mod page;
 mod parts;
 pub(crate) mod path;
+pub(crate) mod peers;
 pub(crate) mod proxies;
 pub(crate) mod refusal;
+pub(crate) mod source_limits;
 pub(crate) mod template;
 mod unread;
 mod wire;

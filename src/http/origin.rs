@@ -40,6 +40,16 @@ pub(crate) enum Aim {
     Redirect,
 }
 
+impl Aim {
+    /// Whether the answer starts a program or joins a room, so that it counts for the limits of its source.
+    pub(super) fn is_for_program(self) -> bool {
+        match self {
+            Self::Session | Self::Transfer | Self::Script => true,
+            Self::Page | Self::Redirect => false,
+        }
+    }
+}
+
 /// The header for which wsd refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefusedHeader {

@@ -7,19 +7,18 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use hyper::{
-    HeaderMap, StatusCode,
-    header::{FORWARDED, HOST, HeaderName, HeaderValue},
-};
-use ipnet::IpNet;
-
 use super::{
     forwarded::{self, Hop, Malformed},
+    peers::PeerNet,
     refusal::Refusal,
 };
 use crate::{
     event::Event,
     peer::{Connection, Peer},
+};
+use hyper::{
+    HeaderMap, StatusCode,
+    header::{FORWARDED, HOST, HeaderName, HeaderValue},
 };
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -29,22 +28,13 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 /// The trusted proxies.
 #[derive(Debug, Default)]
 pub(crate) struct Proxies {
-    trusted: Vec<Trusted>,
+    trusted: Vec<PeerNet>,
     /// Whether each connection begins with a header of the PROXY protocol (`--proxy-protocol`).
     pub(crate) has_protocol: bool,
     /// Whether the log has a line about a header of a peer that is not trusted.
     has_told_of_stranger: AtomicBool,
     /// Whether the log has a line about a header of a trusted proxy that is malformed.
     has_told_of_malformed: AtomicBool,
-}
-
-/// An entry of `--trust-proxy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trusted {
-    /// The addresses of a network.
-    Net(IpNet),
-    /// `unix`: the peers of Unix sockets.
-    Unix,
 }
 
 /// The facts that headers tell of a request.
@@ -57,7 +47,7 @@ struct ForwardedFacts {
 
 impl Proxies {
     /// Trusts these proxies.
-    pub(crate) fn new(trusted: Vec<Trusted>, has_protocol: bool) -> Self {
+    pub(crate) fn new(trusted: Vec<PeerNet>, has_protocol: bool) -> Self {
         Self { trusted, has_protocol, ..Self::default() }
     }
 
@@ -68,16 +58,12 @@ impl Proxies {
 
     /// Whether an entry has all addresses of a family.
     pub(crate) fn have_everybody(&self) -> bool {
-        self.trusted.iter().any(|trusted| matches!(trusted, Trusted::Net(net) if net.prefix_len() == 0))
+        self.trusted.iter().any(|trusted| matches!(trusted, PeerNet::Net(net) if net.prefix_len() == 0))
     }
 
     /// Whether a peer is a trusted proxy.
     pub(crate) fn trust(&self, peer: Peer) -> bool {
-        self.trusted.iter().any(|trusted| match (trusted, peer.ip()) {
-            (Trusted::Net(net), Some(ip)) => net.contains(&ip),
-            (Trusted::Unix, None) => true,
-            _ => false,
-        })
+        self.trusted.iter().any(|trusted| trusted.has(peer))
     }
 
     /// Returns the connection as the client of this request sees it: with the client's address and whether it speaks TLS.
@@ -190,16 +176,6 @@ impl fmt::Display for Proxies {
             write!(f, "{}{trusted}", if index == 0 { "" } else { "," })?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Trusted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unix => f.write_str("unix"),
-            Self::Net(net) if net.prefix_len() == net.max_prefix_len() => net.addr().fmt(f),
-            Self::Net(net) => net.fmt(f),
-        }
     }
 }
 

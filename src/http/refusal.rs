@@ -12,7 +12,7 @@ use hyper::{
 use crate::{event::Event, peer::Peer};
 
 /// Seconds in the Retry-After of [`Refusal::with_retry`].
-const RETRY_AFTER_SECS: u32 = 1;
+const RETRY_AFTER_SECS: u64 = 1;
 
 /// A response that wsd passes on.
 pub(crate) type ForeignResponse = Response<UnsyncBoxBody<Bytes, io::Error>>;
@@ -68,7 +68,12 @@ impl Refusal {
 
     /// Says that the client may try again soon.
     pub(crate) fn with_retry(self) -> Self {
-        self.with_header(RETRY_AFTER, RETRY_AFTER_SECS)
+        self.with_retry_in(RETRY_AFTER_SECS)
+    }
+
+    /// Says that the client may try again after so many seconds.
+    pub(crate) fn with_retry_in(self, secs: u64) -> Self {
+        self.with_header(RETRY_AFTER, secs)
     }
 
     /// Logs the refusal, if it has a `why`.

@@ -2,10 +2,10 @@
 
 use super::{auth::*, *};
 
-/// Returns the rows of the documentation's table, each as its cells.
-fn rows() -> Vec<Vec<&'static str>> {
-    let table =
-        include_str!("../../docs/limits.md").lines().skip_while(|line| *line != "| what | limit | beyond it |").skip(2);
+/// Returns the rows of one of the documentation's tables, each as its cells.
+fn rows(number: usize) -> Vec<Vec<&'static str>> {
+    let table = include_str!("../../docs/limits.md").split("| what | limit | beyond it |\n").nth(1 + number);
+    let table = table.expect("there are two").lines().skip(1);
     let rows = table.take_while(|row| row.starts_with('|'));
     rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
@@ -42,11 +42,12 @@ fn check(rows: &mut RowsLeft, table: &[(&str, &[String], &[String])]) {
 
 #[test]
 fn the_documented_limits_are_these() {
-    let mut rows = rows().into_iter();
+    let mut rows = rows(0).into_iter();
     check_programs(&mut rows);
     check_auth(&mut rows);
     check_connections(&mut rows);
     assert_eq!(rows.next(), None);
+    check_clients();
 }
 
 /// Compares the rows about the programs, rooms and requests.
@@ -169,4 +170,21 @@ fn check_connections(rows: &mut RowsLeft) {
         ("the body of such a POST", &[seconds(INPUT_STALL_MAX)], &[]),
     ];
     check(rows, table);
+}
+
+/// Compares the rows about each client and session, which are a table of their own.
+fn check_clients() {
+    let table: &[(&str, &[String], &[String])] = &[
+        ("programs and seats in rooms of one source at a time", &[], &[]),
+        ("new sessions and CGI scripts of one source", &[], &[]),
+        ("requests of one source without a complete response", &[REQUESTS_PER_CLIENT.to_string()], &[]),
+        ("sources that wsd remembers for `--rate`", &[number(SOURCES_MAX)], &[]),
+        ("a file of `--allow` or `--deny`", &[bytes(LIST_BYTES_MAX)], &[]),
+        ("the bytes and the messages of a client in a second", &[], &[]),
+        ("a session without a message either way", &[], &[]),
+        ("a session", &[], &[]),
+    ];
+    let mut rows = rows(1).into_iter();
+    check(&mut rows, table);
+    assert_eq!(rows.next(), None);
 }

@@ -8,24 +8,21 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
-use super::{NoSeat, Room, history::History, lock::lock, options::Slow, seat::Seat};
+use super::{NoSeat, Room, history::History, lock::lock, lost::Lost, options::Slow, seat::Seat};
 use crate::{
     budget::{Owner, OwnerKind},
     client::Client,
     close::Close,
-    event::Event,
     framing::{Encoder, Heard, Rejected, events},
     limits::{INPUT_WAIT, SEATS_MAX},
     message::{Draft, Kind},
     partner::{Delivery, Partner, Verdict},
+    sources::SourceSlot,
     stall::StallWatch,
     status::Status,
 };
-
-/// The time between two lines of the log about messages that one slow client loses (`--slow=drop`).
-const LOST_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A client's seat, and its messages to the worker. Dropping it leaves the room.
 #[derive(Debug)]
@@ -43,6 +40,8 @@ pub(crate) struct Member {
     posted: (usize, u64),
     lost: Lost,
     has_left: bool,
+    /// The slot of the client's source, until it leaves.
+    of_source: Option<Arc<SourceSlot>>,
 }
 
 /// Why a room does not take the messages of [`Member::post`]. It has none of them.
@@ -56,13 +55,6 @@ pub(crate) enum NotPosted {
     Over,
     /// The budget has no room for them.
     Overload,
-}
-
-/// The number of lost messages that was logged, and the time of the last such line.
-#[derive(Debug, Default)]
-struct Lost {
-    logged: u64,
-    at: Option<Instant>,
 }
 
 impl Member {
@@ -91,8 +83,24 @@ impl Member {
         room.pressure.host.wake();
         let framing = room.options.framing;
         let encoder = (!framing.names_clients()).then(|| framing.encoder());
-        let (said, posted, lost) = (Draft::default(), (0, 0), Lost::default());
-        Ok(Self { room: Arc::clone(room), client, conn, seat, owner, encoder, said, posted, lost, has_left: false })
+        Ok(Self {
+            room: Arc::clone(room),
+            client,
+            conn,
+            seat,
+            owner,
+            encoder,
+            said: Draft::default(),
+            posted: (0, 0),
+            lost: Lost::default(),
+            has_left: false,
+            of_source: None,
+        })
+    }
+
+    /// Holds the slot of the client's source until the client leaves.
+    pub(crate) fn hold(&mut self, slot: Option<Arc<SourceSlot>>) {
+        self.of_source = slot;
     }
 
     /// Hands messages to the room all at once, and leaves it with 1000. The room's messages to this client are dropped.
@@ -181,28 +189,13 @@ impl Member {
         Poll::Ready(())
     }
 
-    /// Logs the number of newly lost messages, unless it did within [`LOST_LOG_INTERVAL`].
-    fn log_lost(&mut self) {
-        if self.lost.at.is_none_or(|at| at.elapsed() >= LOST_LOG_INTERVAL) {
-            self.log_all_lost();
-        }
-    }
-
-    fn log_all_lost(&mut self) {
-        let lost = self.seat.lost() - self.lost.logged;
-        if lost > 0 {
-            let hint = "set --slow=wait or --slow=close to lose no messages";
-            Event::MessagesLost { conn: self.conn, lost, hint }.emit();
-            self.lost = Lost { logged: self.lost.logged + lost, at: Some(Instant::now()) };
-        }
-    }
-
     /// Leaves the room, unless it has. With [`Framing::Json`](crate::framing::Framing::Json) the worker gets the code and the
     /// reason.
     fn leave(&mut self, code: u16, reason: &str) {
         if !mem::replace(&mut self.has_left, true) {
             self.seat.leave();
             self.room.leave(&self.client, code, reason);
+            self.of_source = None;
         }
     }
 }
@@ -221,7 +214,7 @@ impl Partner for Member {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Delivery> {
-        self.log_lost();
+        self.lost.log(self.conn, self.seat.lost());
         let taken = self.seat.poll_take(cx, &mut |batch| client.append_batch(batch));
         Poll::Ready(match ready!(taken) {
             Ok(messages) => Delivery::Messages(messages),
@@ -230,7 +223,7 @@ impl Partner for Member {
     }
 
     fn poll_blocked(&mut self, cx: &mut Context<'_>, client: &mut impl Client) -> Poll<Delivery> {
-        self.log_lost();
+        self.lost.log(self.conn, self.seat.lost());
         self.seat.block(cx);
         match self.seat.verdict() {
             Some(verdict) => Poll::Ready(self.end_with(verdict, client)),
@@ -272,7 +265,7 @@ impl Partner for Member {
     /// Leaves the room. If the client has the room to itself, this waits for the end of the worker, so that its fork slot is
     /// free.
     async fn end(&mut self, code: u16, reason: &str) -> Option<Status> {
-        self.log_all_lost();
+        self.lost.log_all(self.conn, self.seat.lost());
         self.leave(code, reason);
         if self.room.options.is_for_one {
             self.room.ended.cancelled().await;

@@ -12,6 +12,7 @@ mod hub;
 mod inbox;
 mod invalid;
 mod lock;
+mod lost;
 pub(crate) mod member;
 pub(crate) mod options;
 pub(crate) mod registry;

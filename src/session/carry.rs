@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{end::End, terms::Terms};
+use super::{end::End, inflow::Inflow, terms::Terms};
 use crate::{
     budget::Share,
     client::{Client, Departure, Fault},
@@ -80,7 +80,8 @@ impl<C: Client, P: Partner> Session<C, P> {
         }
         let polled = self.poll_sides(cx);
         let ((client, client_shared), (partner, partner_shared)) = (self.client.held(), self.partner.held());
-        self.share.set(client + partner, client_shared + partner_shared);
+        let rationed = self.inflow().map_or(0, Inflow::held);
+        self.share.set(client + partner + rationed, client_shared + partner_shared);
         polled
     }
 
@@ -129,46 +130,87 @@ impl<C: Client, P: Partner> Session<C, P> {
                 return Poll::Pending;
             }
             self.partner_watch = None;
+            if self.terms.is_some() {
+                match self.poll_rationed(cx) {
+                    Poll::Ready(false) => {}
+                    // The partner must take them before the session goes on.
+                    Poll::Ready(true) => continue,
+                    Poll::Pending => {
+                        let _ = self.partner.poll_flush(cx);
+                        return Poll::Pending;
+                    }
+                }
+            }
             if let Some(departure) = self.departure.take() {
                 return Poll::Ready(End::Client(departure));
             }
-            let Self { client, partner, input, has_ignored, conn, .. } = self;
+            let Self { client, partner, input, has_ignored, conn, terms, .. } = self;
+            let mut inflow = terms.as_mut().and_then(|terms| terms.inflow.as_mut());
             let mut rejected = None;
             let departure = ready!(client.poll_read(cx, &mut |kind, payload| {
-                if rejected.is_some() {
-                    return false;
-                }
-                *input += 1;
-                match partner.write(kind, payload) {
-                    Ok(Heard::Message | Heard::Stream | Heard::Resize(_) | Heard::Pause | Heard::Resume) => {}
-                    Ok(Heard::Ignored(why)) => {
-                        if !mem::replace(has_ignored, true) {
-                            Event::MessageIgnored { conn: *conn, why }.emit();
-                        }
-                    }
-                    Err(Rejected(why)) => rejected = Some(Departure::Fault(Fault::Invalid(why))),
+                if rejected.is_none() && inflow.as_mut().is_none_or(|inflow| inflow.pass(kind, payload)) {
+                    *input += 1;
+                    rejected = hear(partner.write(kind, payload), has_ignored, *conn);
                 }
                 rejected.is_none()
             }));
             if let Some(departure) = rejected.or(departure) {
-                if partner.answers_close_at_once() {
-                    let (_, close) = End::Client(departure.clone()).report(None);
-                    client.send_close(cx, close.as_ref());
-                }
-                self.departure = Some(departure);
+                self.depart(departure, cx);
             }
         }
         let _ = self.partner.poll_flush(cx);
         turn::yield_turn(cx)
     }
 
+    /// Hands the messages to the partner that a read brought beyond the rate of the client. Ready when the session may read the
+    /// client, or end; with whether there were such messages.
+    ///
+    /// When the client has closed or has left, its last messages pass at once: they are those of one read.
+    fn poll_rationed(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Self { partner, input, has_ignored, conn, terms, departure, .. } = self;
+        let Some(inflow) = terms.as_mut().and_then(|terms| terms.inflow.as_mut()) else { return Poll::Ready(false) };
+        let (mut rejected, mut has_waited) = (None, false);
+        loop {
+            if departure.is_none() {
+                ready!(inflow.poll_open(cx));
+            }
+            let has_more = inflow.pop(|kind, payload| {
+                *input += 1;
+                rejected = hear(partner.write(kind, payload), has_ignored, *conn);
+            });
+            if let Some(rejected) = rejected {
+                inflow.forget();
+                self.depart(rejected, cx);
+                return Poll::Ready(true);
+            }
+            if !has_more {
+                return Poll::Ready(has_waited);
+            }
+            has_waited = true;
+        }
+    }
+
+    /// Notes why the client will send nothing more, and answers it at once if the partner does not mind.
+    fn depart(&mut self, departure: Departure, cx: &mut Context<'_>) {
+        if self.partner.answers_close_at_once() {
+            let (_, close) = End::Client(departure.clone()).report(None);
+            self.client.send_close(cx, close.as_ref());
+        }
+        self.departure = Some(departure);
+    }
+
+    fn inflow(&self) -> Option<&Inflow> {
+        self.terms.as_ref()?.inflow.as_ref()
+    }
+
     fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         if let Some(terms) = &mut self.terms
-            && let Poll::Ready(deadline) = terms.poll(cx)
+            && let Poll::Ready(deadline) = terms.poll(cx, self.input + self.output)
         {
             return Poll::Ready(End::Deadline(deadline.close, deadline.word));
         }
-        if self.client.poll_upkeep(cx, self.partner_watch.is_none()).is_ready() {
+        let is_read = self.partner_watch.is_none() && !self.inflow().is_some_and(Inflow::is_shut);
+        if self.client.poll_upkeep(cx, is_read).is_ready() {
             return Poll::Ready(End::Silent);
         }
         while let Some(watch) = &mut self.partner_watch
@@ -194,5 +236,19 @@ impl<C: Client, P: Partner> Session<C, P> {
             }
         }
         Poll::Pending
+    }
+}
+
+/// Notes how the partner took a message. Returns the fault of a message that it cannot take; logs the first one that it ignored.
+fn hear(heard: Result<Heard, Rejected>, has_ignored: &mut bool, conn: u64) -> Option<Departure> {
+    match heard {
+        Ok(Heard::Message | Heard::Stream | Heard::Resize(_) | Heard::Pause | Heard::Resume) => None,
+        Ok(Heard::Ignored(why)) => {
+            if !mem::replace(has_ignored, true) {
+                Event::MessageIgnored { conn, why }.emit();
+            }
+            None
+        }
+        Err(Rejected(why)) => Some(Departure::Fault(Fault::Invalid(why))),
     }
 }

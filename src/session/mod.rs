@@ -2,6 +2,7 @@
 
 mod carry;
 mod end;
+mod inflow;
 pub(crate) mod terms;
 #[cfg(test)]
 mod tests;

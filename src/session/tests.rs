@@ -2,6 +2,7 @@
 
 mod ends;
 mod garbled;
+mod limits;
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::terms::{Deadline, Terms};
+use super::terms::{Deadline, SessionLimits, Terms};
 use crate::{
     budget::{Budget, Owner, OwnerKind},
     client::{Departure, Fault},
@@ -233,7 +234,7 @@ async fn the_first_deadline_of_its_terms_ends_a_session() {
         close: Close::new(code, word),
         word,
     };
-    let terms = Terms::new(vec![deadline(60, 4410, "later"), deadline(30, 3000, "first")]);
+    let terms = Terms::new(vec![deadline(60, 4410, "later"), deadline(30, 3000, "first")], &SessionLimits::default());
     let stage = Stage::begin_with(terms, Some(Status::Exit(0)), |_, _| {});
 
     let (taken, took) = stage.end().await;
@@ -244,6 +245,6 @@ async fn the_first_deadline_of_its_terms_ends_a_session() {
 
 #[test]
 fn a_session_without_deadlines_has_no_terms() {
-    assert!(Terms::new(Vec::new()).is_none());
+    assert!(Terms::new(Vec::new(), &SessionLimits::default()).is_none());
     assert_eq!(size_of::<Option<Box<Terms>>>(), 8);
 }

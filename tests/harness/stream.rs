@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{RecvFlags, getsockname};
+use rustix::net::{AddressFamily, RecvFlags, SocketType, bind, connect, getsockname, socket};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
@@ -29,6 +29,14 @@ impl Stream {
         let stream = TcpStream::connect_timeout(&address, deadline())?;
         stream.set_nodelay(true)?;
         Self::of(stream)
+    }
+
+    /// Over TCP, from this address of the machine.
+    pub fn tcp_from(own: Ipv4Addr, address: SocketAddr) -> Self {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&socket, &SocketAddr::from((own, 0))).unwrap();
+        connect(&socket, &address).unwrap();
+        Self::over(TcpStream::from(socket))
     }
 
     /// Over the Unix socket at this path; on Linux a path that begins with `@` is a name without a file.

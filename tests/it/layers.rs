@@ -25,12 +25,12 @@ const LAYERS: [&[&str]; 17] = [
     &["client"],
     &["framing", "admission", "cli", "backlog", "stall", "turn"],
     &["message", "buffers"],
-    &["budget"],
+    &["budget", "sources"],
     &["event", "shutdown"],
 ];
 
 /// The bottom: of wsd's own they import nothing but limits, which are numbers.
-const BOTTOM: [&str; 6] = ["close", "limits", "peer", "status", "log", "sys"];
+const BOTTOM: [&str; 7] = ["close", "limits", "peer", "rate", "status", "log", "sys"];
 
 /// Beside the rule of the layers: who may not be named where, with the reason.
 const APART: [(&str, &str, &str); 3] =

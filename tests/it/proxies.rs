@@ -1,12 +1,11 @@
 //! The recipes of `docs/proxies.md`, each with the real proxy in front of the real `wsd`.
 
 use std::fs::{File, Permissions, set_permissions};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::version::TLS13;
 
@@ -236,10 +235,7 @@ const TELL: &str = r#"echo "$REMOTE_ADDR|$HTTPS|$SERVER_NAME|$SCRIPT_NAME|$PATH_
 
 /// Connects from an address of this machine.
 fn connect_from(address: Ipv4Addr, port: u16) -> Connection {
-    let own = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-    bind(&own, &SocketAddr::from((address, 0))).unwrap();
-    connect(&own, &SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
-    Connection::over(Stream::over(TcpStream::from(own)))
+    Connection::over(Stream::tcp_from(address, SocketAddr::from(([127, 0, 0, 1], port))))
 }
 
 /// Asks for a session as a client of that address.

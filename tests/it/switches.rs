@@ -1,7 +1,7 @@
 //! Flags one by one: what is no value of theirs, what they cannot be put together with, and that a test names each.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::harness::server::{Outcome, Server, run};
 use crate::harness::tree::Tree;
@@ -19,7 +19,8 @@ fn assert_refused(arguments: &[&str], status: i32, words: &[&str]) {
 /// The flags of `--help`, each with what it says of the value.
 fn flags() -> Vec<(String, String)> {
     let help = run(&["--help"]).stdout;
-    let lines = help.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
+    // A line of text may begin with the name of another flag, but further to the right.
+    let lines = help.lines().filter_map(|line| line.strip_prefix("      --"));
     let flags = lines.map(|line| {
         let (name, value) = line.split_at(line.find(['=', ' ', '[']).unwrap_or(line.len()));
         (format!("--{name}"), value.trim().split("  ").next().unwrap().to_owned())
@@ -29,8 +30,10 @@ fn flags() -> Vec<(String, String)> {
 
 #[test]
 fn every_flag_is_named_in_a_test() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let entries = |folder: PathBuf| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) =
+        entries(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it")).partition(|path| path.is_dir());
+    let files = folders.into_iter().flat_map(entries).filter(|path| path.is_file()).chain(files);
     let text: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
     let flags = flags();
     assert!(flags.len() > 30, "{flags:?}");
