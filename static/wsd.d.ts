@@ -26,7 +26,7 @@ export type State =
 
 export interface Options {
   /**
-   * Whether another session shall follow this end. By default after 1001, 1006, 1011 to 1014 and 4000 to 4999; 1000,
+   * Whether another session shall follow this end. By default after 1001, 1006, 1011 to 1014 and 4000 to 4999 except 4408 (`--idle`); 1000,
    * as other ends that would only come again, is final. Not asked while the server keeps the session (`resume`).
    */
   retry?(end: End): boolean;

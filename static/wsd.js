@@ -62,8 +62,11 @@ export function tokenOffers(token) {
 /** Servers on this machine, which need no network. */
 const LOCAL = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
 
+/** The server ends a session in which nobody says anything: another would not be used either. */
+const IDLE = 4408;
+
 /** Ends that may pass: the server goes away, is lost, fails or is busy, or its program ended with an error. */
-const mayPass = ({ code }) => code === 1001 || code === 1006 || (code >= 1011 && code <= 1014) || code >= 4000;
+const mayPass = ({ code }) => code === 1001 || code === 1006 || (code >= 1011 && code <= 1014) || (code >= 4000 && code !== IDLE);
 
 export class WsdSocket extends EventTarget {
   #url;
