@@ -41,6 +41,11 @@ pub(crate) enum Aim {
 }
 
 impl Aim {
+    /// Whether a program answers, over a WebSocket, an event stream or a POST.
+    pub(super) fn is_session(self) -> bool {
+        matches!(self, Self::Session | Self::Transfer)
+    }
+
     /// Whether the answer starts a program or joins a room, so that it counts for the limits of its source.
     pub(super) fn is_for_program(self) -> bool {
         match self {

@@ -27,7 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hyper::{StatusCode, http::request::Parts};
+use hyper::{Method, StatusCode, http::request::Parts};
 
 use self::{
     basic::Basic,
@@ -136,7 +136,9 @@ impl Auth {
     /// Finds out who the client is, and removes its credentials from the request.
     pub(super) async fn admit(&self, connection: &Connection, request: &mut Parts, aim: Aim) -> Result<Proof, Refusal> {
         let credentials = Credentials::take(request, self.options.carriers)?;
-        let is_open = aim == Aim::Redirect || self.options.is_for_sessions && aim != Aim::Session;
+        // A browser shows no credentials when it asks whether a page of another origin may send a request.
+        let is_preflight = aim == Aim::Transfer && request.method == Method::OPTIONS;
+        let is_open = aim == Aim::Redirect || is_preflight || self.options.is_for_sessions && !aim.is_session();
         if is_open {
             return Ok(Proof::default());
         }
@@ -197,7 +199,7 @@ impl Auth {
                     if refusal.status == StatusCode::UNAUTHORIZED && credentials.are_shown() {
                         guesses.failed(source, Instant::now());
                     }
-                    if aim == Aim::Session {
+                    if aim.is_session() {
                         refusal.why = Some("auth");
                     }
                     return Err(*refusal);

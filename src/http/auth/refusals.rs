@@ -23,7 +23,7 @@ pub(super) struct Schemes {
 pub(super) fn unauthorized(schemes: Schemes, headers: &HeaderMap, credentials: &Credentials, aim: Aim) -> Refusal {
     let text = "Who you are is not known. Show a password, a token or a certificate that this server knows.";
     let mut refusal = Refusal::unlogged(StatusCode::UNAUTHORIZED, text);
-    if credentials.are_shown() || aim == Aim::Session {
+    if credentials.are_shown() || aim.is_session() {
         let hint = if credentials.are_shown() { "its credentials are wrong" } else { "it has shown no credentials" };
         refusal = Refusal { why: Some("auth"), ..refusal }.with_hint(hint);
     }

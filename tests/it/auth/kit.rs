@@ -82,7 +82,7 @@ pub(super) fn start(tree: &Tree, flags: &[&str]) -> Server {
     tree.file("www/page.html", "<p>a page</p>");
     tree.program("cgi/env", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nenv\n");
     let (files, scripts) = (format!("--staticdir={}", tree.path("www")), format!("--cgidir={}", tree.path("cgi")));
-    Server::command(&[&[&*files, &scripts, "--devconsole"], flags].concat(), &["env"])
+    Server::command(&[&[&*files, &scripts, "--devconsole", "--http"], flags].concat(), &["env"])
 }
 
 /// An answer: its status, 200 for a session, and its text, for a session all messages and the head of the 101.
@@ -97,8 +97,18 @@ pub(super) struct Asked {
 pub(super) type Target = (&'static str, fn(&Server, &str, &str) -> Asked);
 
 /// The kinds of answers.
-pub(super) const TARGETS: [Target; 4] = [
+pub(super) const TARGETS: [Target; 6] = [
     ("WebSocket", session),
+    ("event stream", |server, headers, query| {
+        let response = server.get(&format!("/ws{query}"), &format!("Accept: text/event-stream\r\n{headers}"));
+        Asked { status: response.status, text: response.to_string().replace("\ndata: ", "\n") }
+    }),
+    ("POST", |server, headers, query| {
+        let host = server.host();
+        let response =
+            server.request(&format!("POST /ws{query} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n{headers}\r\n"));
+        Asked { status: response.status, text: response.to_string() }
+    }),
     ("file", |server, headers, query| get(server, &format!("/page.html{query}"), headers)),
     ("CGI script", |server, headers, query| get(server, &format!("/env{query}"), headers)),
     ("console", |server, headers, query| get(server, &format!("/nothing{query}"), headers)),
@@ -106,7 +116,7 @@ pub(super) const TARGETS: [Target; 4] = [
 
 /// Whether the answer of this kind is a session.
 pub(super) fn is_session(target: &str) -> bool {
-    target == "WebSocket"
+    matches!(target, "WebSocket" | "event stream" | "POST")
 }
 
 fn session(server: &Server, headers: &str, query: &str) -> Asked {
