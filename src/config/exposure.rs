@@ -1,6 +1,6 @@
 //! Finds secrets that others may read: files of secrets, and credentials that cross a network without TLS.
 //!
-//! `--check` refuses the first, and warns of the second. A start only warns: perhaps a proxy has the TLS.
+//! wsd warns of both: a password may be a public one, and perhaps a proxy has the TLS. `--check` refuses tokens in URLs without TLS.
 
 use std::{collections::BTreeSet, fs, net::IpAddr, os::unix::fs::MetadataExt as _};
 
@@ -30,11 +30,10 @@ impl Exposure {
         for auth in routes.sites().filter_map(|site| site.gate.auth.as_ref()) {
             for (flag, path) in auth.secret_files().filter(|file| looked.insert(file.to_owned())) {
                 if fs::metadata(path).is_ok_and(|file| file.mode() & OTHERS_READ != 0) {
-                    let message = format!(
-                        "cannot keep `{}` of {flag} secret: every user of this machine may read it",
-                        path.display()
-                    );
-                    found.errors.push(Error::new(message, format!("run chmod o-r {}", path.display())));
+                    let path = path.display();
+                    found.warnings.insert(format!(
+                        "every user of this machine may read `{path}` of {flag}; run chmod o-r {path} if it is secret"
+                    ));
                 }
             }
             if auth.takes_query()
