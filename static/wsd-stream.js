@@ -17,6 +17,9 @@ const SILENT_MS = 45_000;
 /** The wait before a POST that had no answer is sent again. */
 const RETRY_MS = 1_000;
 
+/** A U+FEFF belongs to the text, also in front. */
+const EXACT = { ignoreBOM: true };
+
 /** The session goes on over another connection. */
 const TAKEN_OVER = 4409;
 
@@ -76,7 +79,7 @@ export class EventStream extends EventTarget {
       const response = await this.#fetch('GET', headers);
       const kind = response.headers.get('Content-Type') ?? '';
       if (!response.ok || !kind.startsWith('text/event-stream')) throw new Error(`no event stream: ${response.status}`);
-      await this.#read(response.body.pipeThrough(new TextDecoderStream()));
+      await this.#read(response.body.pipeThrough(new TextDecoderStream('utf-8', EXACT)).getReader());
     } catch {
       // The server, the network, or `close`: the end tells.
     }
@@ -84,10 +87,12 @@ export class EventStream extends EventTarget {
   }
 
   /** Reads events until the stream ends. */
-  async #read(texts) {
+  async #read(reader) {
     let rest = '';
     let event = {};
-    for await (const text of texts) {
+    for (;;) {
+      const { done, value: text } = await reader.read(); // Safari cannot iterate over a stream
+      if (done) return;
       this.#awaitMore();
       const lines = (rest + text).split('\n');
       rest = lines.pop();
@@ -105,8 +110,9 @@ export class EventStream extends EventTarget {
   #take({ event, kind }, data) {
     if (this.readyState !== WebSocket.OPEN && event !== 'open') return;
     this.#got.bytes += data.length;
-    if (event === undefined) this.#message(data.startsWith('\0') ? `\0${data}` : data);
-    else if (event === 'base64') this.#message(kind === 'text' ? new TextDecoder().decode(decode(data)) : this.#bytes(decode(data)));
+    if (event === undefined) this.#text(data);
+    else if (event === 'base64' && kind === 'text') this.#text(new TextDecoder('utf-8', EXACT).decode(decode(data)));
+    else if (event === 'base64') this.#message(this.#bytes(decode(data)));
     else if (event === 'open') this.#open(JSON.parse(data));
     else if (event === 'gap') this.#hear({ gap: Number(data) });
     else if (event === 'close') {
@@ -126,6 +132,11 @@ export class EventStream extends EventTarget {
 
   #bytes(bytes) {
     return this.binaryType === 'arraybuffer' ? bytes.buffer : new Blob([bytes]);
+  }
+
+  /** Says a text of the application, in the words of `wsd.resume.1`. */
+  #text(text) {
+    this.#message(text.startsWith('\0') ? `\0${text}` : text);
   }
 
   #message(data) {

@@ -170,3 +170,33 @@ fn a_session_that_is_left_ends_its_program() {
     server.expect_log("session ended");
     browser.expect("log.at(-1) === 'close 1000 '");
 }
+
+#[test]
+fn a_text_with_a_carriage_return_may_begin_with_any_character() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&[], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+
+    browser.evaluate(
+        r#"start(); for (const text of ['\0a\rb', '\0{"ack":7}\rb', '\ufeffa\rb', '\ufeffa']) socket.send(text)"#,
+    );
+
+    browser.expect("log.length === 5");
+    let want = json!(["open", "\0a\rb", "\0{\"ack\":7}\rb", "\u{feff}a\rb", "\u{feff}a"]);
+    assert_eq!(browser.evaluate("log"), want);
+}
+
+#[test]
+fn a_browser_that_cannot_iterate_over_a_stream_has_its_session() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&[], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+    browser.evaluate("delete ReadableStream.prototype[Symbol.asyncIterator]");
+
+    browser.evaluate("start(); socket.send('as in Safari')");
+
+    browser.expect("log.length === 2");
+    assert_eq!(browser.evaluate("log"), json!(["open", "as in Safari"]));
+}
