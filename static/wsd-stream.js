@@ -17,6 +17,9 @@ const SILENT_MS = 45_000;
 /** The wait before a POST that had no answer is sent again. */
 const RETRY_MS = 1_000;
 
+/** A client that leaves delivers what it has sent within this time, and learns within it which session it leaves. */
+const LEAVE_MS = 5_000;
+
 /** A U+FEFF belongs to the text, also in front. */
 const EXACT = { ignoreBOM: true };
 
@@ -34,10 +37,13 @@ export class EventStream extends EventTarget {
   #url;
   #headers;
   #end = new AbortController();
-  #session = null;
+  #session; // the one to return to, until there is an answer
   #next = 0; // the number of the next message to the server
   #queue = [];
   #isPosting = false;
+  #parting = null; // the end that comes as soon as the queue is delivered
+  #isUnmet = false; // whether the client left before the answer that names its session
+  #isUnloading = false;
   #got = { told: 0, bytes: 0, timer: null };
   #silence = null;
 
@@ -48,6 +54,8 @@ export class EventStream extends EventTarget {
     this.#url.protocol = this.#url.protocol.replace('ws', 'http');
     this.#headers = headers;
     const [, token, got] = offers.map((offer) => offer.split('~')).find((parts) => parts.length === 3) ?? [];
+    this.#session = token ?? null;
+    window.addEventListener('pagehide', () => this.#unload(), { signal: this.#end.signal });
     this.#run(token, got ?? '0');
   }
 
@@ -63,12 +71,34 @@ export class EventStream extends EventTarget {
     this.#post();
   }
 
-  /** Without a code the session waits for its client to come back. */
+  /** Without a code the session waits for its client to come back. Before its end for good, what was sent is delivered. */
   close(code, reason = '') {
     if (this.readyState >= WebSocket.CLOSING) return;
-    if (isFinal(code)) this.#leave();
+    const wasOpen = this.readyState === WebSocket.OPEN;
     this.readyState = WebSocket.CLOSING;
-    queueMicrotask(() => this.#finish({ code: code ?? 1005, reason, wasClean: true }));
+    const end = { code: code ?? 1005, reason, wasClean: true };
+    if (isFinal(code) && wasOpen && this.#queue.length > 0 && !this.#isUnloading) {
+      this.#parting = end;
+      clearTimeout(this.#silence);
+      setTimeout(() => this.#part({ code: 1006, reason: '', wasClean: false }), LEAVE_MS);
+      return;
+    }
+    if (isFinal(code)) this.#leave();
+    this.#isUnmet = isFinal(code) && !wasOpen;
+    queueMicrotask(() => this.#finish(end));
+  }
+
+  /** Ends the session for good. */
+  #part(end) {
+    if (this.readyState === WebSocket.CLOSED) return;
+    this.#leave();
+    this.#finish(end);
+  }
+
+  /** A page that goes away delivers nothing more. */
+  #unload() {
+    this.#isUnloading = true;
+    if (this.#parting) this.#part(this.#parting);
   }
 
   async #run(token, got) {
@@ -77,13 +107,19 @@ export class EventStream extends EventTarget {
     this.#got.told = Number(got);
     try {
       const response = await this.#fetch('GET', headers);
+      this.#session = response.headers.get('Wsd-Session');
+      if (this.#isUnmet) {
+        this.#leave();
+        return this.#end.abort();
+      }
       const kind = response.headers.get('Content-Type') ?? '';
       if (!response.ok || !kind.startsWith('text/event-stream')) throw new Error(`no event stream: ${response.status}`);
       await this.#read(response.body.pipeThrough(new TextDecoderStream('utf-8', EXACT)).getReader());
     } catch {
       // The server, the network, or `close`: the end tells.
     }
-    this.#finish({ code: 1006, reason: '', wasClean: false });
+    // What is under way to the server needs no stream.
+    if (!this.#parting) this.#finish({ code: 1006, reason: '', wasClean: false });
   }
 
   /** Reads events until the stream ends. */
@@ -108,7 +144,8 @@ export class EventStream extends EventTarget {
   }
 
   #take({ event, kind }, data) {
-    if (this.readyState !== WebSocket.OPEN && event !== 'open') return;
+    const isAwaited = event === 'open' ? this.readyState === WebSocket.CONNECTING : this.readyState === WebSocket.OPEN;
+    if (!isAwaited && !(event === 'close' && this.#parting)) return;
     this.#got.bytes += data.length;
     if (event === undefined) this.#text(data);
     else if (event === 'base64' && kind === 'text') this.#text(new TextDecoder('utf-8', EXACT).decode(decode(data)));
@@ -173,7 +210,7 @@ export class EventStream extends EventTarget {
   async #post() {
     if (this.#isPosting) return;
     this.#isPosting = true;
-    while (this.#queue.length > 0 && this.readyState === WebSocket.OPEN) {
+    while (this.#queue.length > 0 && this.readyState !== WebSocket.CLOSED) {
       const messages = this.#nextMessages();
       if (await this.#deliver(messages)) {
         this.#queue.splice(0, messages.length);
@@ -181,6 +218,7 @@ export class EventStream extends EventTarget {
       }
     }
     this.#isPosting = false;
+    if (this.#parting) this.#part(this.#parting);
   }
 
   /** Returns what goes into one body: a message of bytes, or texts. */
@@ -257,7 +295,8 @@ export class EventStream extends EventTarget {
     this.readyState = WebSocket.CLOSED;
     clearTimeout(this.#silence);
     clearTimeout(this.#got.timer);
-    this.#end.abort();
+    if (this.#isUnmet) setTimeout(() => this.#end.abort(), LEAVE_MS);
+    else this.#end.abort();
     if (isFailure) this.dispatchEvent(new Event('error'));
     this.dispatchEvent(new CloseEvent('close', end));
   }

@@ -200,3 +200,52 @@ fn a_browser_that_cannot_iterate_over_a_stream_has_its_session() {
     browser.expect("log.length === 2");
     assert_eq!(browser.evaluate("log"), json!(["open", "as in Safari"]));
 }
+
+#[test]
+fn what_was_sent_before_the_close_arrives() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&["--resume=600"], &["sh", "-c", "while read line; do echo got $line >&2; done"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+
+    browser.evaluate(
+        "start();
+         socket.onopen = () => {
+             for (const text of ['one', 'two', 'bye']) socket.send(text);
+             socket.close();
+         }",
+    );
+
+    server.expect_log("got bye");
+    server.expect_log("session ended");
+    browser.expect("log[0] === 'close 1000 '");
+}
+
+#[test]
+fn a_session_that_is_left_before_its_stream_comes_ends_its_program() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&["--resume=600"], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+    browser.evaluate(
+        "const real = fetch;
+         window.answered = 0;
+         const held = new Promise((resolve) => { window.release = resolve; });
+         window.fetch = async (url, options) => {
+             const response = await real(url, options);
+             if (options.method !== 'GET') return response;
+             answered += 1;
+             await held;
+             options.signal.throwIfAborted();
+             return response;
+         };
+         start()",
+    );
+    browser.expect("answered === 1");
+
+    browser.evaluate("socket.close()");
+    browser.expect("log[0] === 'close 1000 '");
+    browser.evaluate("release()");
+
+    server.expect_log("session ended");
+}
