@@ -14,8 +14,12 @@ const TELL_BYTES = 64 << 10;
 /** The server says something every 15 seconds: a stream that is silent for so long is lost. */
 const SILENT_MS = 45_000;
 
-/** The wait before a POST that had no answer is sent again. */
+/** The wait before a POST that had no answer is sent again; for an acknowledgement each failure doubles it. */
 const RETRY_MS = 1_000;
+const RETRY_MAX_MS = 10_000;
+
+/** An acknowledgement without an answer for so long is lost. */
+const TOLD_WITHIN_MS = 10_000;
 
 /** A client that leaves delivers what it has sent within this time, and learns within it which session it leaves. */
 const LEAVE_MS = 5_000;
@@ -44,7 +48,9 @@ export class EventStream extends EventTarget {
   #parting = null; // the end that comes as soon as the queue is delivered
   #isUnmet = false; // whether the client left before the answer that names its session
   #isUnloading = false;
-  #got = { told: 0, bytes: 0, timer: null };
+  #got = { count: 0, told: 0, bytes: 0, timer: null }; // `told` is what the server knows of `count`
+  #pings = [];
+  #isTelling = false;
   #silence = null;
 
   /** `headers` go with each request. */
@@ -104,7 +110,7 @@ export class EventStream extends EventTarget {
   async #run(token, got) {
     const headers = { Accept: 'text/event-stream', 'Wsd-Got': got };
     if (token) Object.assign(headers, { 'Wsd-Session': token, 'Last-Event-ID': `${token}.${got}` });
-    this.#got.told = Number(got);
+    Object.assign(this.#got, { count: Number(got), told: Number(got) });
     try {
       const response = await this.#fetch('GET', headers);
       this.#session = response.headers.get('Wsd-Session');
@@ -162,6 +168,7 @@ export class EventStream extends EventTarget {
   #open(greeting) {
     this.#session = greeting.session;
     this.#next = greeting.got + 1;
+    if (!greeting.resumed) Object.assign(this.#got, { count: 0, told: 0 });
     this.readyState = WebSocket.OPEN;
     this.dispatchEvent(new Event('open'));
     this.#hear(greeting);
@@ -188,22 +195,43 @@ export class EventStream extends EventTarget {
   /** Does what the client says beside messages. */
   #control({ ack, ping }) {
     if (ack !== undefined) this.#tell(ack);
-    if (ping !== undefined) this.#tellNow(this.#got.told, () => this.#hear({ pong: ping }));
+    if (ping === undefined) return;
+    this.#pings.push(ping);
+    this.#tellNow();
   }
 
   /** Tells how many messages have come, in time. */
   #tell(count) {
     const got = this.#got;
-    got.told = count;
-    if (got.bytes >= TELL_BYTES) this.#tellNow(count);
-    else got.timer ??= setTimeout(() => this.#tellNow(got.told), TELL_MS);
+    got.count = count;
+    if (got.bytes >= TELL_BYTES) this.#tellNow();
+    else got.timer ??= setTimeout(() => this.#tellNow(), TELL_MS);
   }
 
-  async #tellNow(count, then = () => {}) {
-    clearTimeout(this.#got.timer);
-    Object.assign(this.#got, { bytes: 0, timer: null });
-    const response = await this.#fetch('POST', { 'Wsd-Session': this.#session, 'Wsd-Got': count }).catch(() => null);
-    if (response?.status === 204) then();
+  /** Tells how many messages have come until the server knows: it sends no more than a window without that. */
+  async #tellNow() {
+    const got = this.#got;
+    clearTimeout(got.timer);
+    Object.assign(got, { bytes: 0, timer: null });
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    for (let wait = RETRY_MS; this.readyState === WebSocket.OPEN && (got.told < got.count || this.#pings.length > 0);) {
+      const { count } = got;
+      const pings = this.#pings.length;
+      const answer = this.#fetch('POST', { 'Wsd-Session': this.#session, 'Wsd-Got': count }).catch(() => null);
+      const response = await Promise.race([answer, after(TOLD_WITHIN_MS)]);
+      if (response?.status === 204) {
+        got.told = count;
+        for (const pong of this.#pings.splice(0, pings)) this.#hear({ pong });
+        wait = RETRY_MS;
+      } else if (response?.status === 400 || response?.status === 404) {
+        this.#finish({ code: 1006, reason: '', wasClean: false });
+      } else {
+        await after(wait);
+        wait = Math.min(2 * wait, RETRY_MAX_MS);
+      }
+    }
+    this.#isTelling = false;
   }
 
   /** Posts what is waiting, one body after the other. */
@@ -254,7 +282,7 @@ export class EventStream extends EventTarget {
         return false;
       default: {
         const wait = Number(response?.headers.get('Retry-After')) * 1000 || RETRY_MS;
-        await new Promise((resolve) => { setTimeout(resolve, wait); });
+        await after(wait);
         return false;
       }
     }
@@ -300,6 +328,10 @@ export class EventStream extends EventTarget {
     if (isFailure) this.dispatchEvent(new Event('error'));
     this.dispatchEvent(new CloseEvent('close', end));
   }
+}
+
+function after(ms) {
+  return new Promise((resolve) => { setTimeout(resolve, ms); });
 }
 
 function decode(base64) {

@@ -249,3 +249,28 @@ fn a_session_that_is_left_before_its_stream_comes_ends_its_program() {
 
     server.expect_log("session ended");
 }
+
+#[test]
+fn an_acknowledgement_that_is_lost_is_told_again() {
+    let Some(mut browser) = Browser::start() else { return };
+    let program = "for each in 1 2 3 4 5; do printf '%070000d\\n' $each; done; cat";
+    let (server, _files) = serve(&["--replay=65536"], &["sh", "-c", program]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+    browser.evaluate(
+        "const real = fetch;
+         window.lost = new Set();
+         window.fetch = (url, options) => {
+             const got = options.method === 'POST' && options.headers['Wsd-Got'];
+             if (!got || lost.has(got)) return real(url, options);
+             lost.add(got);
+             return Promise.reject(new TypeError('lost'));
+         }",
+    );
+
+    browser.evaluate("start()");
+
+    browser.expect("log.length === 6");
+    assert_eq!(browser.evaluate("log.slice(1).map(Number)"), json!([1, 2, 3, 4, 5]));
+    assert_eq!(browser.evaluate("lost.size > 0"), true);
+}
