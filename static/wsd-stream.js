@@ -4,8 +4,11 @@
 /** The type of a body that is an array of texts, each of them a message. */
 const TEXTS = 'application/vnd.wsd.texts+json';
 
-/** Bytes of texts in one POST, unless a single one is longer. */
-const POST_BYTES = 64 << 10;
+/** Bytes of texts in one POST, unless a single one is longer, or the server takes less. */
+const POST_BYTES_MAX = 64 << 10;
+
+/** A text has quotation marks and a comma around it. */
+const AROUND_BYTES = 3;
 
 /** What was received is told after this time, or at once after so many bytes. */
 const TELL_MS = 5_000;
@@ -45,6 +48,7 @@ export class EventStream extends EventTarget {
   #next = 0; // the number of the next message to the server
   #queue = [];
   #isPosting = false;
+  #postBytes = POST_BYTES_MAX;
   #parting = null; // the end that comes as soon as the queue is delivered
   #isUnmet = false; // whether the client left before the answer that names its session
   #isUnloading = false;
@@ -66,14 +70,14 @@ export class EventStream extends EventTarget {
   }
 
   get url() { return this.#url.href; }
-  get bufferedAmount() { return this.#queue.reduce((sum, { size }) => sum + size, 0); }
+  get bufferedAmount() { return sizeOf(this.#queue); }
 
   send(data) {
     if (this.readyState !== WebSocket.OPEN) return;
     const isText = typeof data === 'string';
     if (isText && data.startsWith('\0') && data[1] !== '\0') return this.#control(JSON.parse(data.slice(1)));
     const message = isText && data.startsWith('\0') ? data.slice(1) : data;
-    this.#queue.push({ message, size: data.size ?? data.byteLength ?? data.length });
+    this.#queue.push({ message, size: new Blob([message]).size });
     this.#post();
   }
 
@@ -239,27 +243,28 @@ export class EventStream extends EventTarget {
     if (this.#isPosting) return;
     this.#isPosting = true;
     while (this.#queue.length > 0 && this.readyState !== WebSocket.CLOSED) {
-      const messages = this.#nextMessages();
-      if (await this.#deliver(messages)) {
-        this.#queue.splice(0, messages.length);
-        this.#next += messages.length;
+      const count = this.#nextCount();
+      if (await this.#deliver(this.#queue.slice(0, count))) {
+        this.#queue.splice(0, count);
+        this.#next += count;
       }
     }
     this.#isPosting = false;
     if (this.#parting) this.#part(this.#parting);
   }
 
-  /** Returns what goes into one body: a message of bytes, or texts. */
-  #nextMessages() {
+  /** Returns how many messages go into one body: one of bytes, or texts. */
+  #nextCount() {
     const isText = ({ message }) => typeof message === 'string';
     let bytes = 0;
-    let count = this.#queue.findIndex((waiting) => !isText(waiting) || (bytes += waiting.size) > POST_BYTES);
-    if (count === -1) count = this.#queue.length;
-    return this.#queue.slice(0, Math.max(count, 1)).map(({ message }) => message);
+    const isTooMuch = ({ size }) => (bytes += size + AROUND_BYTES) > this.#postBytes;
+    const count = this.#queue.findIndex((waiting) => !isText(waiting) || isTooMuch(waiting));
+    return count === -1 ? this.#queue.length : Math.max(count, 1);
   }
 
-  /** Returns whether the server has the messages. If not, it may later. */
-  async #deliver(messages) {
+  /** Returns whether the server has what waited. If not, it may later. */
+  async #deliver(waiting) {
+    const messages = waiting.map(({ message }) => message);
     const isText = typeof messages[0] === 'string';
     const body = isText ? JSON.stringify(messages) : messages[0];
     const headers = {
@@ -275,7 +280,9 @@ export class EventStream extends EventTarget {
       case 400:
         return this.#fail(1007, 'the server cannot take this message');
       case 413:
-        return this.#fail(1009, 'message too big');
+        if (waiting.length === 1) return this.#fail(1009, 'message too big');
+        this.#postBytes = (sizeOf(waiting) + AROUND_BYTES * waiting.length) / 2;
+        return false;
       case 404:
       case 409:
         this.#finish({ code: 1006, reason: '', wasClean: false });
@@ -328,6 +335,10 @@ export class EventStream extends EventTarget {
     if (isFailure) this.dispatchEvent(new Event('error'));
     this.dispatchEvent(new CloseEvent('close', end));
   }
+}
+
+function sizeOf(waiting) {
+  return waiting.reduce((sum, { size }) => sum + size, 0);
 }
 
 function after(ms) {

@@ -274,3 +274,36 @@ fn an_acknowledgement_that_is_lost_is_told_again() {
     assert_eq!(browser.evaluate("log.slice(1).map(Number)"), json!([1, 2, 3, 4, 5]));
     assert_eq!(browser.evaluate("lost.size > 0"), true);
 }
+
+#[test]
+fn messages_that_are_too_big_together_are_sent_apart() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&["--maxframesize=1024"], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+
+    browser.evaluate(
+        "start();
+         window.texts = Array.from({ length: 2000 }, (_, each) => (each < 200 ? 'ž'.repeat(each) : ''));
+         for (const text of texts) socket.send(text)",
+    );
+
+    browser.expect("log.length === 2001 || log.at(-1)?.startsWith('close')");
+    assert_eq!(browser.evaluate("JSON.stringify(log.slice(1)) === JSON.stringify(texts)"), true);
+}
+
+#[test]
+fn a_message_that_is_too_big_alone_ends_the_session() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&["--maxframesize=1024"], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+
+    browser.evaluate("start(); socket.send('a')");
+    browser.expect("log.length === 2");
+
+    browser.evaluate("for (const text of ['b'.repeat(10_000), 'c']) socket.send(text)");
+
+    browser.expect("log.length === 3");
+    assert_eq!(browser.evaluate("log"), json!(["open", "a", "close 1009 message too big"]));
+}
