@@ -100,6 +100,8 @@ export class WsdSocket extends EventTarget {
   /** CONNECTING also between two sessions; CLOSED means that no other will follow. */
   readonly readyState: 0 | 1 | 2 | 3;
   readonly state: State;
+  /** The way of this connection, or of the last one that was tried; `stream` only with `fallback`. */
+  readonly transport: 'websocket' | 'stream';
 
   onopen: Handler<'open'>;
   onmessage: Handler<'message'>;

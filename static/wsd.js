@@ -39,7 +39,7 @@ const PONG_WITHIN_MS = 5_000;
 
 /** After so many tries in a row that no answer ended, a network lets no WebSocket through; and after this time one has failed. */
 const BLOCKED_TRIES = 2;
-const BLOCKED_MS = 10_000;
+const BLOCKED_MS = 5_000;
 
 /** A connection that can be found again begins with a message of the server: else something swallows messages. */
 const FIRST_MESSAGE_MS = 5_000;
@@ -130,6 +130,9 @@ export class WsdSocket extends EventTarget {
   get extensions() { return this.#socket?.extensions ?? ''; }
   get bufferedAmount() { return this.#queueBytes + (this.#socket?.bufferedAmount ?? 0); }
   get state() { return this.#state; }
+
+  /** The way of this connection, or of the last one that was tried: 'websocket' or 'stream'. */
+  get transport() { return this.#isOnDetour ? 'stream' : 'websocket'; }
 
   /** Between two sessions it is CONNECTING; CLOSED means that no other will follow. */
   get readyState() {
@@ -243,7 +246,7 @@ export class WsdSocket extends EventTarget {
     this.#openedAt = null;
     this.#isAnswered = false;
     this.#enter({ name: 'connecting', ...this.#kept }, () => {
-      this.#after(this.#detour ? BLOCKED_MS : CONNECT_MAX_MS, () => this.#lose());
+      this.#after(this.#detour && !this.#isOnDetour ? BLOCKED_MS : CONNECT_MAX_MS, () => this.#lose());
       this.#watch();
     });
   }

@@ -307,3 +307,43 @@ fn a_message_that_is_too_big_alone_ends_the_session() {
     browser.expect("log.length === 3");
     assert_eq!(browser.evaluate("log"), json!(["open", "a", "close 1009 message too big"]));
 }
+
+#[test]
+fn a_page_can_tell_which_way_its_session_goes() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&["--resume=60"], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Pass);
+    load(&mut browser, &proxy);
+
+    browser.evaluate("start()");
+    browser.expect("log[0] === 'open'");
+    assert_eq!(browser.evaluate("socket.transport"), "websocket");
+
+    proxy.change(Upgrades::Close);
+    proxy.cut();
+    browser.expect("reports.length === 1");
+    assert_eq!(browser.evaluate("socket.transport"), "stream");
+}
+
+#[test]
+fn a_stream_begins_ten_seconds_after_websockets_without_an_answer() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&[], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Swallow);
+    load(&mut browser, &proxy);
+    browser.evaluate(
+        "const real = setTimeout;
+         window.waited = [];
+         window.setTimeout = (act, ms) => {
+             if (socket.transport === 'stream') return real(act, ms);
+             waited.push(ms);
+             return real(act, ms / 50);
+         };
+         window.socket = { transport: 'websocket' }",
+    );
+
+    browser.evaluate("start()");
+
+    browser.expect("log[0] === 'open'");
+    assert_eq!(browser.evaluate("waited.reduce((sum, ms) => sum + ms)"), 10_000);
+}
