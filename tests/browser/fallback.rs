@@ -347,3 +347,48 @@ fn a_stream_begins_ten_seconds_after_websockets_without_an_answer() {
     browser.expect("log[0] === 'open'");
     assert_eq!(browser.evaluate("waited.reduce((sum, ms) => sum + ms)"), 10_000);
 }
+
+/// Opens a session on whose first message the server never answers. `methods` are those of the requests from then on.
+fn start_unanswered(browser: &mut Browser) {
+    browser.evaluate("start()");
+    browser.expect("log[0] === 'open'");
+    browser.evaluate(
+        "const real = fetch;
+         window.methods = [];
+         window.fetch = (url, options) => {
+             methods.push(options.method);
+             return options.method === 'POST' ? new Promise(() => {}) : real(url, options);
+         };
+         socket.send('never answered')",
+    );
+}
+
+#[test]
+fn a_close_waits_five_seconds_for_what_cannot_be_delivered() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&["--resume=600"], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+    start_unanswered(&mut browser);
+
+    browser.evaluate("window.closedAt = performance.now(); socket.close()");
+    assert_eq!(browser.evaluate("socket.readyState"), 2);
+
+    browser.expect("log[1] === 'close 1006 '");
+    assert_eq!(browser.evaluate("performance.now() - closedAt >= 5000"), true);
+    server.expect_log("session ended");
+}
+
+#[test]
+fn a_page_that_goes_away_leaves_its_session_at_once() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (server, _files) = serve(&["--resume=600"], &["cat"]);
+    let proxy = Blocking::to(server.address, Upgrades::Close);
+    load(&mut browser, &proxy);
+    start_unanswered(&mut browser);
+
+    browser.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: false }))");
+
+    assert_eq!(browser.evaluate("methods"), json!(["POST", "DELETE"]));
+    server.expect_log("session ended");
+}
