@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
-use crate::{limits::CONNECT_KEPT_BYTES, resume::inbound::Inbound};
+use crate::{
+    limits::{CONNECT_KEPT_BYTES, CONNECT_WAITING_MAX},
+    resume::inbound::Inbound,
+};
 
 /// What the server has sent.
 ///
@@ -54,7 +57,7 @@ impl Intake {
 
     /// Whether to read no more.
     pub(super) fn is_full(&self) -> bool {
-        self.bytes >= CONNECT_KEPT_BYTES
+        self.bytes >= CONNECT_KEPT_BYTES || self.items.len() >= CONNECT_WAITING_MAX
     }
 
     /// Takes the oldest item, and counts it.
@@ -72,5 +75,29 @@ impl Intake {
     pub(super) fn count(&mut self, inbound: &mut Inbound) {
         self.items.iter().skip(self.counted).for_each(|item| item.count(inbound));
         self.counted = self.items.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_without_payload_fills_the_intake() {
+        let empty: [fn() -> IntakeItem; 2] = [|| IntakeItem::Message(Message::text("")), || IntakeItem::Gap(1)];
+        for item in empty {
+            let (mut intake, mut inbound) = (Intake::default(), Inbound::default());
+
+            let mut count = 0;
+            while !intake.is_full() && count < 10 << 20 {
+                intake.push(item());
+                count += 1;
+            }
+
+            let bytes = count * size_of::<IntakeItem>();
+            assert!(bytes < 8 * CONNECT_KEPT_BYTES, "{count} items, {bytes} bytes");
+            intake.pop(&mut inbound);
+            assert!(!intake.is_full(), "after one was taken");
+        }
     }
 }

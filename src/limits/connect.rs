@@ -26,6 +26,10 @@ pub(crate) const CONNECT_PROGRAM_TERM: Duration = Duration::from_secs(1);
 /// wait for standard output.
 pub(crate) const CONNECT_KEPT_BYTES: usize = 1 << 20;
 
+/// Messages that may wait for standard output with `wsd connect --resume`: more than a server keeps in 1 MiB, where an empty one
+/// costs 10 bytes. The client must be able to read the acknowledgements behind them.
+pub(crate) const CONNECT_WAITING_MAX: usize = CONNECT_KEPT_BYTES / 8;
+
 /// The longest time for which `wsd connect --resume` tries to return, however long the server keeps the session.
 pub(crate) const CONNECT_KEEP_MAX: Duration = Duration::from_hours(24);
 

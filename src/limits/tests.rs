@@ -155,7 +155,7 @@ fn check_connections(rows: &mut RowsLeft) {
         ("an attempt of `wsd connect`", &[seconds(CONNECT_TIME_MAX)], &[]),
         (
             "messages that a server has not acknowledged to `wsd connect --resume`, and those that wait for its standard output",
-            &[bytes(CONNECT_KEPT_BYTES)],
+            &[bytes(CONNECT_KEPT_BYTES), number(CONNECT_WAITING_MAX)],
             &[],
         ),
         ("a message from `wsd connect --resume`", &[bytes(CONNECT_MESSAGE_BYTES_MAX)], &[]),
