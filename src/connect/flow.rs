@@ -45,6 +45,8 @@ pub(super) struct Flow {
     is_writing: Cell<bool>,
     /// Whether the server's end does not have all that was sent: the connection is slow, or lost for now.
     is_behind: Cell<bool>,
+    /// The time at which the link was last seen.
+    seen_at: Cell<Instant>,
     /// The number of the message of the server that is arriving.
     arriving: Cell<Option<u64>>,
     /// The time since which the client waits for input; `None` while it sends.
@@ -65,6 +67,7 @@ impl Flow {
             heard_at: Cell::new(now),
             is_writing: Cell::new(false),
             is_behind: Cell::new(false),
+            seen_at: Cell::new(now),
             arriving: Cell::new(None),
             reading_since: Cell::new(None),
             has_input: Cell::new(false),
@@ -76,8 +79,11 @@ impl Flow {
     /// Notes the state of the link.
     pub(super) fn follow(&self, sight: LinkSight) {
         let LinkSight { is_behind, arriving, heard_at } = sight;
-        if self.is_behind.replace(is_behind) || is_behind {
-            self.message_at.set(Instant::now());
+        let now = Instant::now();
+        let since = self.seen_at.replace(now);
+        if self.is_behind.replace(is_behind) {
+            // The time in which the server could not be heard is no part of its silence, which goes on after it.
+            self.message_at.set(now.min(self.message_at.get() + (now - since)));
         }
         self.arriving.set(arriving);
         self.heard_at.set(self.heard_at.get().max(heard_at));
@@ -133,12 +139,12 @@ impl Flow {
         loop {
             // Without patience, a part of an answer is as good as none.
             let is_arriving = self.arriving.get().is_some() && !limit.is_zero();
-            let is_busy = self.is_writing.get() || self.is_behind.get() || is_arriving;
+            let is_busy = self.is_writing.get() || is_arriving;
             let until = if is_busy { Instant::now() } else { self.message_at.get() } + limit;
-            if !is_busy && until <= Instant::now() {
+            if !is_busy && !self.is_behind.get() && until <= Instant::now() {
                 return Finish::Done;
             }
-            sleep_until(until.max(Instant::now() + Duration::from_millis(1))).await;
+            sleep_until(until.max(Instant::now() + LOOK)).await;
         }
     }
 
@@ -162,5 +168,34 @@ impl Flow {
         while !self.has_ended.get() && !is_quiet() {
             sleep(LOOK).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_return_does_not_begin_the_silence_again() {
+        let (flow, start) = (Flow::new(), Instant::now());
+        let see = |is_behind| flow.follow(LinkSight { is_behind, arriving: None, heard_at: start });
+        let cuts = async {
+            for _ in 0..10 {
+                sleep(Duration::from_millis(600)).await;
+                see(true);
+                sleep(Duration::from_millis(500)).await;
+                see(false);
+            }
+        };
+        flow.end_input();
+
+        tokio::select! {
+            _ = flow.patience(Some(Wait::Silence(Duration::from_secs(1)))) => {}
+            () = cuts => panic!("the silence never ends"),
+        }
+
+        // 600 ms of silence, 500 ms away, and the other 400 ms.
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(1500) && took < Duration::from_millis(1500) + 2 * LOOK, "{took:?}");
     }
 }
