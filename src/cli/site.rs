@@ -153,10 +153,10 @@ pub(crate) struct ClientFlags {
     #[arg(long, value_name = "MS")]
     pub(crate) pingms: Option<Flag<Millis>>,
     /// Keep a session for this many seconds after its connection is lost, for clients that can return, such as wsd.js; 0 keeps
-    /// none [default: 0]
+    /// none; with --http at least 15 [default: 0]
     #[arg(long, value_name = "SECS")]
     pub(crate) resume: Option<Flag<SecsFromZero>>,
-    /// Serve programs over HTTP, too: as an event stream with POST for input, and as one POST with curl
+    /// Serve programs over plain HTTP, too: one POST runs a program (curl), and an event stream with POST for input is a session
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) http: Option<Flag<bool>>,
     /// With --resume or --http, keep up to this many bytes of messages that a client has not acknowledged; beyond, the program waits
