@@ -34,13 +34,16 @@ fn describe(definition: &Command, error: &clap::Error, args: &[OsString]) -> Str
         _ => "",
     };
     let (flag, value) = (name(text(ContextKind::InvalidArg)), text(ContextKind::InvalidValue));
-    let help = if definition.get_name() == "wsd connect" { "wsd connect --help" } else { "wsd --help" };
+    let is_client = definition.get_name() == "wsd connect";
+    let help = if is_client { "wsd connect --help" } else { "wsd --help" };
     let look_up = || format!("look up {flag} in `{help}`");
     let (message, hint) = match error.kind() {
         ErrorKind::UnknownArgument => {
             let suggested = name(text(ContextKind::SuggestedArg));
             let foreign = flag.trim_start_matches('-');
             let synonym = SYNONYMS.iter().find(|(other, _)| *other == foreign).map(|(_, own)| *own);
+            // The client has no framing `json`.
+            let foreign = if is_client && foreign == "json" { "jsonrpc" } else { foreign };
             let advice = ADVICE.iter().find(|(other, _)| *other == foreign).map(|(_, hint)| (*hint).to_owned());
             let hint = match synonym.unwrap_or(suggested) {
                 _ if advice.is_some() => advice.unwrap_or_default(),
@@ -53,11 +56,17 @@ fn describe(definition: &Command, error: &clap::Error, args: &[OsString]) -> Str
         ErrorKind::InvalidValue if value.is_empty() && is_list(flag, args) => {
             (format!("invalid value for {flag}: an empty word"), "write words with one comma between two".to_owned())
         }
-        ErrorKind::InvalidValue if value.is_empty() => (format!("cannot use {flag} without a value"), look_up()),
+        ErrorKind::InvalidValue if value.is_empty() => {
+            let hint = for_resume(is_client, flag, value).unwrap_or_else(look_up);
+            (format!("cannot use {flag} without a value"), hint)
+        }
         ErrorKind::InvalidValue => match error.get(ContextKind::ValidValue) {
             Some(ContextValue::Strings(words)) => {
-                let meant = meant_framing(value).filter(|_| flag == "--framing");
-                let hint = meant.map_or_else(|| one_of(words), |own| format!("did you mean `{own}`?"));
+                let hint = match meant_framing(value).filter(|_| flag == "--framing") {
+                    Some(own) if is_valid(definition, words, own) => format!("did you mean `{own}`?"),
+                    Some(own) => format!("{}; {own} is for the server", one_of(words)),
+                    None => one_of(words),
+                };
                 (format!("invalid value `{value}` for {flag}"), hint)
             }
             _ => (format!("invalid value `{value}` for {flag}"), look_up()),
@@ -67,13 +76,32 @@ fn describe(definition: &Command, error: &clap::Error, args: &[OsString]) -> Str
             let port = value.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
             let hint = match port.filter(|_| flag.ends_with("port")) {
                 Some(port) => format!("write the number alone, {flag}={port}; --address takes the address"),
-                None => look_up(),
+                None => for_resume(is_client, flag, value).unwrap_or_else(look_up),
             };
             (format!("invalid value `{value}` for {flag}{cause}"), hint)
         }
         _ => return error.render().to_string().trim_start_matches("error: ").to_owned(),
     };
     format!("{message}\nhint: {hint}")
+}
+
+/// Whether the flags for a framing are flags of `definition`, with one of these words.
+fn is_valid(definition: &Command, words: &[String], own: &str) -> bool {
+    match own.strip_prefix("--framing=") {
+        Some(rest) => words.iter().any(|word| rest.split(' ').next() == Some(word)),
+        None => is_listed(definition, own),
+    }
+}
+
+/// Returns the hint for an invalid value of --resume: the server's is a time, the client's is a switch.
+fn for_resume(is_client: bool, flag: &str, value: &str) -> Option<String> {
+    match (flag, is_client) {
+        ("--resume", true) if value.parse::<f64>().is_ok() => {
+            Some(format!("the server keeps the session: wsd --resume={value}; here write --resume"))
+        }
+        ("--resume", false) => Some("write --resume=60".to_owned()),
+        _ => None,
+    }
 }
 
 /// The names that other servers and clients give to flags of wsd.

@@ -38,7 +38,7 @@ fn refused(words: &Flag<CommandWords>, name: &OsStr, sharing: SharingWord) -> Er
         Err(cause) if is_path && let Some(hint) = advice::for_error(&cause) => error(&cause.to_string(), hint.into()),
         found => {
             let in_file = words.at.filter(|_| found.is_err()).and_then(|_| hint_in_file(name));
-            let hint = in_file.unwrap_or_else(|| hint_for(name, sharing));
+            let hint = in_file.or_else(|| hint_for_client(words)).unwrap_or_else(|| hint_for(name, sharing));
             Error::new(format!("cannot find COMMAND `{shown}`"), hint)
         }
     }
@@ -75,6 +75,15 @@ fn hint_in_file(name: &OsStr) -> Option<String> {
     }
     let words: Vec<_> = text.split_whitespace().collect();
     (words.len() > 1).then(|| format!("write each word apart: `command = {words:?}`"))
+}
+
+/// Returns advice for a COMMAND that is nearly the word `connect`, in front of a URL.
+fn hint_for_client(words: &Flag<CommandWords>) -> Option<String> {
+    let [name, url, ..] = &*words.0 else { return None };
+    let scheme = url.to_str()?.split_once(':')?.0;
+    let is_url = ["ws", "wss", "http", "https", "unix"].contains(&scheme);
+    let is_near = strsim::osa_distance(name.to_str()?, "connect") <= 2;
+    (is_url && is_near && words.at.is_none()).then(|| "did you mean `wsd connect`?".to_owned())
 }
 
 /// Returns advice for a COMMAND that does not exist.

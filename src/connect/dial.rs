@@ -32,7 +32,9 @@ pub(super) async fn dial(server: &Destination, tls: Option<&TlsConnector>) -> Re
     let stream = match Proxy::of_environment(host, server.is_tls, |name| env::var(name).ok())? {
         None => connect_tcp(host, port, "").await?,
         Some(proxy) => {
-            let mut stream = connect_tcp(&proxy.host, proxy.port, "the proxy ").await?;
+            let mut stream = connect_tcp(&proxy.host, proxy.port, "the proxy ")
+                .await
+                .map_err(|error| error.hint(proxy.advice(host)))?;
             proxy.tunnel(&mut stream, host, port).await?;
             stream
         }
@@ -46,6 +48,9 @@ pub(super) async fn dial(server: &Destination, tls: Option<&TlsConnector>) -> Re
 /// Connects to the first address of the host that answers. `what` is put before the host in errors.
 async fn connect_tcp(host: &str, port: u16, what: &str) -> Result<TcpStream, ConnectError> {
     let addresses = lookup_host((host, port)).await.map_err(|cause| {
+        let cause = cause.to_string();
+        // A resolver's message, behind words that say the same as ours.
+        let cause = cause.strip_prefix("failed to lookup address information: ").unwrap_or(&cause);
         ConnectError::passing(format!("cannot find {what}host `{host}`: {cause}"))
             .hint("check the spelling of the host, and that this machine reaches a name server")
     })?;

@@ -126,11 +126,15 @@ fn of_code(code: Option<u16>, reason: &str) -> (u8, Option<String>) {
     if let Some(status) = code.and_then(|code| u8::try_from(code.checked_sub(STATUS_CODE)?).ok()) {
         return (status, None);
     }
+    let hint = match code {
+        Some(Close::TOO_BIG) => "\nhint: raise --maxframesize of the server, or send --framing=chunks",
+        _ => "",
+    };
     let code = code.map_or_else(|| "no code".to_owned(), |code| format!("code {code}"));
     // A server must not control the terminal.
     let reason: String = reason.chars().filter(|character| !character.is_control()).collect();
     let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
-    (1, Some(format!("the server closed with {code}{reason}")))
+    (1, Some(format!("the server closed with {code}{reason}{hint}")))
 }
 
 /// Returns the status as a shell shows it.

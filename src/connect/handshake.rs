@@ -176,7 +176,7 @@ fn refused(place: &str, error: Error, offer: &SubprotocolOffer) -> ConnectError 
         Error::Io(cause) => explained(&doing, &cause)
             .unwrap_or_else(|| ConnectError::passing(format!("{doing}: the connection broke: {cause}"))),
         error if is_no_choice(&error) && offer.is_tty_only() => {
-            ConnectError::new(format!("{doing}: it is no terminal"))
+            ConnectError::new(format!("{doing}: the program there has no terminal"))
                 .hint("serve the program with wsd --pty, or connect without --pty")
         }
         error if is_no_choice(&error) => {

@@ -22,6 +22,8 @@ pub(super) struct Proxy {
     pub(super) host: String,
     /// Its port.
     pub(super) port: u16,
+    /// The variable that names it.
+    variable: &'static str,
     /// `USER:PASSWORD`, decoded.
     credentials: Option<String>,
 }
@@ -43,7 +45,7 @@ impl Proxy {
         if first(&["no_proxy", "NO_PROXY"]).is_some_and(|(_, list)| is_excepted(host, &list)) {
             return Ok(None);
         }
-        Self::parse(&text).map(Some).ok_or_else(|| {
+        Self::parse(&text, name).map(Some).ok_or_else(|| {
             let shown = without_user(&text);
             ConnectError::new(format!("cannot use the proxy `{shown}` of {name}: it is no HTTP proxy"))
                 .hint(format!("write http://HOST:PORT, or connect without it: no_proxy={host}"))
@@ -51,7 +53,7 @@ impl Proxy {
     }
 
     /// Reads the URL of a proxy; its scheme may be missing.
-    fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str, variable: &'static str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         if !scheme.eq_ignore_ascii_case("http") {
             return None;
@@ -63,7 +65,12 @@ impl Proxy {
             None => (None, authority.as_str()),
         };
         let (host, port) = host_and_port(place)?;
-        Some(Self { host, port: port.unwrap_or(PORT), credentials })
+        Some(Self { host, port: port.unwrap_or(PORT), variable, credentials })
+    }
+
+    /// Returns advice for a proxy that cannot be reached on the way to `host`.
+    pub(super) fn advice(&self, host: &str) -> String {
+        format!("check {}; no_proxy={host} goes without it", self.variable)
     }
 
     /// Asks for a tunnel to a server, on a connection to the proxy.

@@ -140,9 +140,11 @@ impl ResumableLink {
 
     /// The session is gone.
     fn end(&mut self, cause: &str) {
-        let count = self.ring.count();
-        let lost =
-            if count == 0 { String::new() } else { format!("; its last {count} messages from here may be lost") };
+        let lost = match self.ring.count() {
+            0 => String::new(),
+            1 => "; the last message sent may be lost".to_owned(),
+            count => format!("; the last {count} messages sent may be lost"),
+        };
         self.failure = Some(Finish::Gone(format!("the session is gone: {cause}{lost}")));
         self.state = LinkState::Over;
     }

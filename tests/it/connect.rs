@@ -62,7 +62,13 @@ fn another_close_code_is_exit_1_with_code_and_reason() {
 
     let outcome = call(&[&url(&server, "/")], "a line that is too long\n");
 
-    assert_is(&outcome, 1, "", "wsd: the server closed with code 1009: message too big\n");
+    assert_is(
+        &outcome,
+        1,
+        "",
+        "wsd: the server closed with code 1009: message too big\n\
+                              hint: raise --maxframesize of the server, or send --framing=chunks\n",
+    );
 }
 
 #[test]
@@ -211,11 +217,17 @@ fn an_answer_that_is_no_websocket_is_told_as_that() {
 
 #[test]
 fn an_invalid_line_is_exit_2_with_a_hint() {
-    let table: [(&[&str], &str); 10] = [
+    let table: [(&[&str], &str); 13] = [
         (&[], "cannot connect without a URL"),
         (&["localhost:80"], "it has no scheme\nhint: write ws://localhost:80"),
         (&["ftp://h/"], "unknown scheme"),
-        (&["--framing=json", "ws://h/"], "invalid value `json` for --framing"),
+        (
+            &["--framing=json", "ws://h/"],
+            "invalid value `json` for --framing\nhint: use lines, chunks, nul, length, jsonrpc or lsp; --framing=json is for the server\n",
+        ),
+        (&["--framing=ndjson", "ws://h/"], "hint: did you mean `--framing=jsonrpc`?\n"),
+        (&["--json", "ws://h/"], "hint: did you mean `--framing=jsonrpc`?\n"),
+        (&["--resume=60", "ws://h/"], "hint: the server keeps the session: wsd --resume=60; here write --resume\n"),
         (&["--insecure", "wss://h/"], "unknown flag `--insecure`"),
         (&["--header=x", "ws://h/"], "hint: write it as --header='Name: value'"),
         (&["--header=Upgrade: x", "ws://h/"], "cannot set upgrade with --header"),
@@ -355,6 +367,17 @@ fn the_proxy_of_the_environment_carries_the_session() {
     let want = format!("CONNECT {first} HTTP/1.1|Host: {first}|Proxy-Authorization: Basic dTpwQA==||");
     assert_eq!(heads.wait_for("", 1).unwrap().text, want);
     assert!(heads.wait_for("", 2).unwrap().text.starts_with(&format!("CONNECT localhost:{second} HTTP/1.1|")));
+}
+
+#[test]
+fn a_proxy_that_is_not_there_is_told_with_its_variable() {
+    let proxy = format!("http://127.0.0.1:{}", free_port());
+
+    let refused = call_with(&[("http_proxy", &proxy)], &["ws://localhost:1/"], "");
+
+    let words =
+        ["cannot connect to the proxy 127.0.0.1:", "\nhint: check http_proxy; no_proxy=localhost goes without it\n"];
+    assert_refused(&refused, &words);
 }
 
 #[test]

@@ -185,5 +185,5 @@ fn a_program_without_a_terminal_is_told_as_that() {
     let (status, errors) = desk.ends();
 
     assert_eq!(status, Some(1));
-    assert!(errors.contains("it is no terminal\nhint: serve the program with wsd --pty"), "{errors}");
+    assert!(errors.contains("the program there has no terminal\nhint: serve the program with wsd --pty"), "{errors}");
 }

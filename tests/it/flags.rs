@@ -117,6 +117,26 @@ fn an_unknown_flag_gets_the_hint_of_a_listed_one() {
 }
 
 #[test]
+fn resume_of_the_server_without_a_time_is_told_how_to_write_one() {
+    for flags in [&["--resume", "--check", "cat"][..], &["--resume", "cat"], &["--resume"]] {
+        assert_refused(flags, 2, &["\nhint: write --resume=60\n"]);
+    }
+}
+
+#[test]
+fn a_command_that_is_nearly_connect_before_a_url_gets_the_client() {
+    let hint = "\nhint: did you mean `wsd connect`?\n";
+    for url in ["ws://h/", "wss://h/", "http://h/", "unix:/socket"] {
+        for word in ["conect", "connct", "conncet", "connects"] {
+            assert_refused(&[word, url], 1, &[&format!("cannot find COMMAND `{word}`"), hint]);
+        }
+    }
+    for line in [&["conect", "x"][..], &["conect"], &["collect-4711", "ws://h/"]] {
+        assert!(!run(line).stderr.contains("wsd connect"), "{line:?}");
+    }
+}
+
+#[test]
 fn a_port_with_an_address_is_told_where_each_goes() {
     for (flag, hint) in [
         ("--port=:9000", "write the number alone, --port=9000"),
