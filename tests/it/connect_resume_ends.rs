@@ -235,6 +235,26 @@ fn a_session_that_has_expired_is_told_as_gone() {
 }
 
 #[test]
+fn the_end_of_a_session_tells_how_many_messages_may_be_lost() {
+    for (input, want) in
+        [("a\n", "; the last message sent may be lost\n"), ("a\nb\n", "; the last 2 messages sent may be lost\n")]
+    {
+        let count = input.lines().count();
+        let (url, _offers) = scripted(move |_, socket| {
+            greet(socket, "\"got\":0,\"resumed\":false");
+            // It acknowledges none of them.
+            for _ in 0..count {
+                let _ = socket.read();
+            }
+        });
+
+        let outcome = Caller::start(&["--resume", &url]).finish(input.as_bytes());
+
+        assert!(outcome.status == Some(1) && outcome.stderr.contains(want), "{outcome:?}");
+    }
+}
+
+#[test]
 fn ctrl_c_ends_the_session_of_the_server_for_good() {
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let server = Server::command(&["--resume=60"], &["cat"]);
