@@ -48,7 +48,7 @@ impl Resumable {
             // The session has the front of a letter that its client sends again.
             let known = usize::try_from(next - first).unwrap_or(usize::MAX);
             let messages = letter.messages(self.door.has_lines());
-            let is_taken = messages.into_iter().skip(known).all(|message| {
+            let is_taken = messages.skip(known).all(|message| {
                 inbound.note();
                 on(letter.kind, message)
             });
