@@ -456,6 +456,22 @@ fn a_leave_ends_a_program_that_reads_nothing() {
 }
 
 #[test]
+fn a_request_for_a_stream_has_no_body() {
+    let server = Server::command(HTTP, &["cat"]);
+    let with = |headers: &str| {
+        format!("GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{EVENTS}{headers}\r\n", server.host())
+    };
+
+    assert_eq!(server.request(&with("Content-Length: 500\r\n")).status, 400);
+    assert_eq!(server.request(&with("Transfer-Encoding: chunked\r\n")).status, 400);
+
+    assert!(server.expect_log("session refused").text.contains("why=body"));
+    assert!(!server.log().iter().any(|line| line.contains("session started")), "{:?}", server.log());
+    let mut client = EventSource::new(server.address, "/", "Content-Length: 0\r\n");
+    assert_eq!(client.connect().unwrap(), 200);
+}
+
+#[test]
 fn a_session_that_nobody_returns_to_expires_and_gives_its_slot_back() {
     let server = Server::command(&["--http", "--maxforks=1"], &["cat"]);
     let mut client = EventSource::open(server.address);
