@@ -23,12 +23,17 @@ impl Resumable {
             self.read_letter(&letter, tell, on);
             return Poll::Ready(None);
         }
+        self.left_by_request().map_or(Poll::Pending, |departure| Poll::Ready(Some(departure)))
+    }
+
+    /// Returns the departure of a client that has left with DELETE.
+    pub(super) fn left_by_request(&mut self) -> Option<Departure> {
         if !self.door.mailbox().has_left() {
-            return Poll::Pending;
+            return None;
         }
         self.is_final = true;
         self.door.shut();
-        Poll::Ready(Some(Departure::Closed(Some(Close::NORMAL), String::new())))
+        Some(Departure::Closed(Some(Close::NORMAL), String::new()))
     }
 
     fn read_letter(
