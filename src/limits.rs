@@ -22,7 +22,9 @@ pub(crate) use resume::{
     ENDED_SESSIONS_MAX, REPLAY_BYTES_MAX,
 };
 pub(crate) use sources::{LIST_BYTES_MAX, RATE_IN_BURST, REQUESTS_PER_CLIENT, SOURCES_LOOK, SOURCES_MAX};
-pub(crate) use streams::{HEARTBEAT_INTERVAL, INPUT_STALL_MAX, INPUT_WAIT, INPUTS_WAITING_MAX, STREAM_KEEP_MIN};
+pub(crate) use streams::{
+    HEARTBEAT_INTERVAL, INPUT_MESSAGES_MAX, INPUT_STALL_MAX, INPUT_WAIT, INPUTS_WAITING_MAX, STREAM_KEEP_MIN,
+};
 
 /// Workers at a time by default (`--maxforks`); wsd answers the next upgrade with 429. websocketd's figure.
 pub(crate) const FORKS_MAX: usize = 1024;

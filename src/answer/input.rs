@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::{
     ask::Ask,
+    texts::{self, TextsFault},
     transfer::{GOT, SEQ, number},
 };
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
         page::{Body, no_content},
         refusal::Refusal,
     },
-    limits::INPUT_STALL_MAX,
+    limits::{INPUT_MESSAGES_MAX, INPUT_STALL_MAX},
     message::Kind,
     resume::{
         mailbox::{Borders, Letter, Receipt},
@@ -33,13 +34,19 @@ const ACK: HeaderName = HeaderName::from_static("wsd-ack");
 /// The type of a body that is a JSON array of texts, each of them a message.
 const TEXTS: &str = "application/vnd.wsd.texts+json";
 
+/// Bytes of JSON at most for a byte of a text: `\u0001`.
+const ESCAPED_BYTES: usize = 6;
+
+/// Bytes of JSON around a text: its quotation marks, a comma and a blank.
+const QUOTE_BYTES: usize = 4;
+
 /// Answers a POST to the session of `postbox`.
 pub(super) async fn answer(ask: &mut Ask, postbox: &Postbox) -> Result<Response<Body>, Refusal> {
     let (got, first) = (number(&ask.request.headers, &GOT)?, number(&ask.request.headers, &SEQ)?);
     if first == Some(0) {
         return Err(bad("The header `Wsd-Seq` counts from 1."));
     }
-    let letter = Letter { first, ..letter(ask).await? };
+    let letter = Letter { first, ..letter(ask, postbox.has_lines()).await? };
     if got.is_some_and(|got| !postbox.acknowledge(got)) {
         return Err(bad("The header `Wsd-Got` counts more messages than there were."));
     }
@@ -64,18 +71,30 @@ pub(super) async fn answer(ask: &mut Ask, postbox: &Postbox) -> Result<Response<
     }
 }
 
-/// Reads the messages in the body.
-pub(super) async fn letter(ask: &mut Ask) -> Result<Letter, Refusal> {
+/// Reads the messages in the body. `has_lines` is whether the program's framing has lines.
+pub(super) async fn letter(ask: &mut Ask, has_lines: bool) -> Result<Letter, Refusal> {
     let (kind, mut borders) = shape(ask);
     let mut share = ask.request.extensions.get::<Owner>().map(Owner::share);
-    let mut body = read(ask, share.as_mut()).await?;
+    let bytes_max = ask.site.socket.message_bytes_max;
+    let json_bytes_max = bytes_max.saturating_mul(ESCAPED_BYTES).saturating_add(INPUT_MESSAGES_MAX * QUOTE_BYTES);
+    let is_json = matches!(borders, Borders::Ends(_));
+    let mut body = read(ask, if is_json { json_bytes_max } else { bytes_max }, share.as_mut()).await?;
     if let (Borders::Ends(ends), false) = (&mut borders, body.is_empty()) {
-        body = texts(&body, ends)?;
+        let texts = texts::read(&body, bytes_max, INPUT_MESSAGES_MAX).map_err(|fault| match fault {
+            TextsFault::Invalid => bad("The body is not a JSON array of texts."),
+            TextsFault::TooLong => too_long(),
+            TextsFault::TooMany => too_many(),
+        })?;
+        (body, *ends) = (texts.body, texts.ends);
     }
     if kind == Kind::Text && str::from_utf8(&body).is_err() {
         return Err(bad("The body is not UTF-8. Send other bytes as application/octet-stream."));
     }
-    Ok(Letter { first: None, kind, borders, body, share })
+    let letter = Letter { first: None, kind, borders, body, share };
+    if letter.messages(has_lines).nth(INPUT_MESSAGES_MAX).is_some() {
+        return Err(too_many());
+    }
+    Ok(letter.counted())
 }
 
 /// Returns the refusal of a token that is none of the client's.
@@ -95,22 +114,8 @@ fn shape(ask: &Ask) -> (Kind, Borders) {
     }
 }
 
-/// Returns the texts of a JSON array, one behind the other, and their ends.
-fn texts(body: &[u8], ends: &mut Vec<usize>) -> Result<Bytes, Refusal> {
-    let texts: Vec<String> = serde_json::from_slice(body).map_err(|_| bad("The body is not a JSON array of texts."))?;
-    let mut together = String::with_capacity(body.len());
-    for text in texts {
-        together.push_str(&text);
-        ends.push(together.len());
-    }
-    Ok(together.into())
-}
-
-/// Reads the whole body, which `share` counts.
-async fn read(ask: &mut Ask, mut share: Option<&mut Share>) -> Result<Bytes, Refusal> {
-    let bytes_max = ask.site.socket.message_bytes_max;
-    let text = "The body is longer than a message may be. The server's --maxframesize tells how long.";
-    let too_long = || Refusal::unlogged(StatusCode::PAYLOAD_TOO_LARGE, text);
+/// Reads the whole body, up to `bytes_max`; `share` counts it.
+async fn read(ask: &mut Ask, bytes_max: usize, mut share: Option<&mut Share>) -> Result<Bytes, Refusal> {
     let Some(mut body) = ask.body.take() else { return Ok(Bytes::new()) };
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_long());
@@ -129,7 +134,17 @@ async fn read(ask: &mut Ask, mut share: Option<&mut Share>) -> Result<Bytes, Ref
             share.set(bytes.capacity(), 0);
         }
     }
-    Ok(bytes.into())
+    // It may wait, and a box has no spare memory.
+    Ok(bytes.into_boxed_slice().into())
+}
+
+fn too_long() -> Refusal {
+    let text = "The body is longer than a message may be. The server's --maxframesize tells how long.";
+    Refusal::unlogged(StatusCode::PAYLOAD_TOO_LARGE, text)
+}
+
+fn too_many() -> Refusal {
+    Refusal::unlogged(StatusCode::PAYLOAD_TOO_LARGE, "The body has more than 10,000 messages. Send it in parts.")
 }
 
 fn bad(text: &'static str) -> Refusal {

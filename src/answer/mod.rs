@@ -26,6 +26,7 @@ pub(crate) mod site;
 pub(crate) mod sources;
 mod streams;
 mod subprotocol;
+mod texts;
 mod ticket;
 mod transfer;
 mod websocket;

@@ -15,13 +15,13 @@ use crate::{
 /// Joins the room, hands it the messages of the body, and leaves: the program may need a room's members by name.
 pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     // Before the room: an invalid body must start no program.
-    let letter = input::letter(ask).await?;
     let framing = ask.site.framings.default();
-    let messages = letter.messages(framing.has_lines());
+    let letter = input::letter(ask, framing.has_lines()).await?;
     let start = Start::prepare(ask, visitor, None).await?;
     let Some(member) = start.partner(ask, visitor, framing).await?.into_member() else { return Ok(None) };
     let unavailable = |why, text| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why, text).with_retry();
-    member.post(letter.kind, &messages).await.map_err(|why| match why {
+    let messages = letter.messages(framing.has_lines());
+    member.post(letter.kind, messages).await.map_err(|why| match why {
         NotPosted::Rejected => {
             Refusal::unlogged(StatusCode::BAD_REQUEST, "The program cannot take such a message: see its framing.")
         }

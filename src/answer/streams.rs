@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{
-    Response,
+    Response, StatusCode,
     body::Frame,
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
 };
@@ -26,6 +26,7 @@ use crate::{
     events::{self, EventStream, Events},
     http::{
         gate::Visitor,
+        handshake::has_body,
         page::{Body, no_content},
         refusal::Refusal,
     },
@@ -46,6 +47,11 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     let (Some(transfer), Some(options)) = (&ask.transfer, ask.site.http.clone()) else { return Ok(None) };
     let response = match transfer.purpose {
         Purpose::OneShot | Purpose::Preflight => return Ok(None),
+        Purpose::Stream if has_body(&ask.request.headers) => {
+            // Nobody would read it, and behind unread bytes wsd does not see that the client leaves.
+            let text = "A request for an event stream has no body.";
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, "body", text));
+        }
         Purpose::Stream => stream(ask, visitor, &options).await?,
         Purpose::Input => {
             let postbox = postbox(ask, visitor, &options).ok_or_else(unknown)?;

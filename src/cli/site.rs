@@ -11,7 +11,7 @@ use super::{
     auth::AuthFlags,
     confine::ConfineFlags,
     limits::LimitFlags,
-    types::{Items, Limit, Millis, Secs, SecsFromZero, listed, repeated},
+    types::{Bytes, Items, Limit, Millis, Secs, SecsFromZero, listed, repeated},
     value::{Flag, words},
 };
 
@@ -159,10 +159,10 @@ pub(crate) struct ClientFlags {
     /// Serve programs over plain HTTP, too: one POST runs a program (curl), and an event stream with POST for input is a session
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) http: Option<Flag<bool>>,
-    /// With --resume or --http, keep up to this many bytes of messages that a client has not acknowledged; beyond, the program waits
-    /// [default: 1048576]
+    /// With --resume or --http, keep up to this many bytes of messages that a client has not acknowledged, also with k, M or G; beyond,
+    /// the program waits [default: 1048576]
     #[arg(long, value_name = "BYTES")]
-    pub(crate) replay: Option<Flag<usize>>,
+    pub(crate) replay: Option<Flag<Bytes>>,
     /// Accept these subprotocols, separated by commas; wsd chooses the first of the client's that is among them
     #[arg(long, value_name = "NAMES")]
     pub(crate) subprotocol: Option<Flag<Items>>,

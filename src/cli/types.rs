@@ -17,6 +17,9 @@ pub(crate) struct Secs(pub(crate) Duration);
 /// A number of seconds, 0 to a year.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SecsFromZero(pub(crate) Duration);
+/// A number of bytes, also with `k`, `M` or `G`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bytes(pub(crate) usize);
 /// A limit; 0 and, as in websocketd, negative numbers mean no limit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Limit(pub(crate) i64);
@@ -69,6 +72,10 @@ values! {
     bool: boolean, "true or false", |toml| toml.as_bool();
     u16: integer, "a number from 0 to 65535", |toml| toml.as_integer()?.try_into().ok();
     usize: integer, "a whole number, 0 or more", |toml| toml.as_integer()?.try_into().ok();
+    Bytes: integer_or_text, "a number of bytes, such as 65536, 64k or 1M", |toml| {
+        let number = toml.as_integer().map(|number| number.to_string());
+        bytes(number.as_deref().or_else(|| toml.as_str())?)?.try_into().ok().map(Self)
+    };
     Limit: integer, "a whole number", |toml| toml.as_integer().map(Self);
     NonZero<usize>: integer, "a number from 1 to 512", |toml| {
         NonZero::new(toml.as_integer()?.try_into().ok().filter(|count| *count <= 512)?)
@@ -125,6 +132,19 @@ fn seconds(toml: &Toml) -> Option<Duration> {
     Duration::try_from_secs_f64(secs).ok().filter(|secs| *secs <= Duration::from_hours(24 * 365))
 }
 
+/// Reads a number of bytes, with `k`, `M` or `G` for powers of 1024.
+pub(crate) fn bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(['k', 'K', 'M', 'G']);
+    let shift = match &text[digits.len()..] {
+        "" => 0,
+        "k" | "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
 /// Reads the key of a repeatable flag.
 pub(super) fn repeated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Flag<String>>>, D::Error> {
     let Flag { value, at } = Flag::<Vec<String>>::deserialize(deserializer)?;
@@ -172,6 +192,10 @@ fn texts(toml: &Toml) -> Option<Vec<String>> {
 #[expect(clippy::unnecessary_wraps, reason = "each text spells a text")]
 fn text(word: &str) -> Option<Toml> {
     Some(Toml::String(word.to_owned()))
+}
+
+fn integer_or_text(word: &str) -> Option<Toml> {
+    integer(word).or_else(|| text(word))
 }
 
 fn number(word: &str) -> Option<Toml> {

@@ -51,8 +51,14 @@ fn idle(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
         found.push(IdleFlag { at, message, hint, remove: |flags| flags.clients.http = None });
     }
     if let Some(at) = place(&flags.clients.replay).filter(|_| !has_resume && !has_http) {
-        let message = "cannot use --replay without --resume or --http: without them no client returns";
+        let message = "cannot use --replay without --resume or --http: no client can return to its session";
         let hint = "add --resume=60, or remove --replay";
+        found.push(IdleFlag { at, message, hint, remove: |flags| flags.clients.replay = None });
+    }
+    let keeps_none = flags.clients.replay.as_deref().is_some_and(|bytes| bytes.0 == 0);
+    if let Some(at) = place(&flags.clients.replay).filter(|_| keeps_none) {
+        let message = "cannot use --replay=0 with --resume or --http: there is nothing to replay";
+        let hint = "write --replay=64k or more, or remove --replay";
         found.push(IdleFlag { at, message, hint, remove: |flags| flags.clients.replay = None });
     }
     found.extend(idle_of_auth(&flags.auth));

@@ -1,7 +1,10 @@
 //! Parses lists of limits: `cpu=2,memory=64M`.
 
 use super::error::Error;
-use crate::cli::{types::Assignments, value::Flag};
+use crate::cli::{
+    types::{Assignments, bytes},
+    value::Flag,
+};
 
 /// The kind of a limit's value.
 #[derive(Clone, Copy, Debug)]
@@ -18,17 +21,7 @@ impl Quota {
     fn read(self, text: &str) -> Option<u64> {
         let value = match self {
             Self::Count => text.parse().ok(),
-            Self::Bytes => {
-                let digits = text.trim_end_matches(['k', 'K', 'M', 'G']);
-                let shift = match &text[digits.len()..] {
-                    "" => 0,
-                    "k" | "K" => 10,
-                    "M" => 20,
-                    "G" => 30,
-                    _ => return None,
-                };
-                digits.parse::<u64>().ok()?.checked_mul(1 << shift)
-            }
+            Self::Bytes => bytes(text),
             Self::Thousandths => {
                 let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
                 let is_short = (1..=3).contains(&decimals.len()) && decimals.bytes().all(|byte| byte.is_ascii_digit());

@@ -215,7 +215,7 @@ fn http(flags: &SiteFlags, socket: &SocketOptions, doors: &Doors) -> Option<Arc<
 }
 
 fn resume_options(keep: Duration, flags: &SiteFlags, socket: &SocketOptions, doors: &Doors) -> Arc<ResumeOptions> {
-    let replay_bytes_max = flags.clients.replay.as_deref().map_or(REPLAY_BYTES_MAX, |bytes| *bytes);
+    let replay_bytes_max = flags.clients.replay.as_deref().map_or(REPLAY_BYTES_MAX, |bytes| bytes.0);
     let message_bytes_max = socket.message_bytes_max;
     // Room for U+0000 in front of a text, and for control messages.
     let bytes_max = message_bytes_max.saturating_add(1).max(CONTROL_BYTES_MIN);

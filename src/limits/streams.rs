@@ -15,5 +15,8 @@ pub(crate) const INPUT_WAIT: Duration = Duration::from_secs(10);
 /// Time that a client which sends the body of such a POST may be silent; then wsd answers 408.
 pub(crate) const INPUT_STALL_MAX: Duration = Duration::from_secs(10);
 
+/// Messages in a POST at most (`--http`); wsd answers 413 beyond. It takes them in one turn, and other clients wait meanwhile.
+pub(crate) const INPUT_MESSAGES_MAX: usize = 10_000;
+
 /// Such POSTs of one session that wait at a time; wsd answers the next one with 429. A client that needs an order has one.
 pub(crate) const INPUTS_WAITING_MAX: usize = 16;

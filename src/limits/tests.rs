@@ -167,7 +167,7 @@ fn check_connections(rows: &mut RowsLeft) {
             &[seconds(INPUT_WAIT), INPUTS_WAITING_MAX.to_string()],
             &[],
         ),
-        ("the body of such a POST", &[seconds(INPUT_STALL_MAX)], &[]),
+        ("the body of such a POST", &[number(INPUT_MESSAGES_MAX), seconds(INPUT_STALL_MAX)], &[]),
     ];
     check(rows, table);
 }

@@ -144,7 +144,10 @@ impl Resumable {
         let end = deadline.unwrap_or_else(|| Instant::now() + self.options.keep);
         self.away = Some(Box::new(Away::until(end)));
         self.inbound.forget_debt();
-        Event::SessionDetached { conn: self.conn }.emit();
+        let is_over = self.ending.is_some() || self.door.mailbox().has_left() || self.shutdown.has_begun();
+        if !is_over {
+            Event::SessionDetached { conn: self.conn }.emit();
+        }
     }
 
     /// Goes on with a client that has returned. Its old connection is closed, if it is still there.

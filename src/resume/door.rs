@@ -42,7 +42,7 @@ pub(super) struct Door {
     token: Token,
     binding: u64,
     /// Whether each line of a POST is a message.
-    has_lines: bool,
+    pub(super) has_lines: bool,
     /// The messages of the client that come by POST.
     pub(super) mailbox: Mailbox,
     /// Whether the session has ended, and the client is to be told.

@@ -23,12 +23,17 @@ impl Resumable {
             self.read_letter(&letter, tell, on);
             return Poll::Ready(None);
         }
+        self.left_by_request().map_or(Poll::Pending, |departure| Poll::Ready(Some(departure)))
+    }
+
+    /// Returns the departure of a client that has left with DELETE.
+    pub(super) fn left_by_request(&mut self) -> Option<Departure> {
         if !self.door.mailbox().has_left() {
-            return Poll::Pending;
+            return None;
         }
         self.is_final = true;
         self.door.shut();
-        Poll::Ready(Some(Departure::Closed(Some(Close::NORMAL), String::new())))
+        Some(Departure::Closed(Some(Close::NORMAL), String::new()))
     }
 
     fn read_letter(
@@ -48,7 +53,7 @@ impl Resumable {
             // The session has the front of a letter that its client sends again.
             let known = usize::try_from(next - first).unwrap_or(usize::MAX);
             let messages = letter.messages(self.door.has_lines());
-            let is_taken = messages.into_iter().skip(known).all(|message| {
+            let is_taken = messages.skip(known).all(|message| {
                 inbound.note();
                 on(letter.kind, message)
             });

@@ -4,6 +4,7 @@
 
 use std::{
     collections::VecDeque,
+    iter,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -28,7 +29,6 @@ pub(crate) struct Letter {
     /// The messages.
     pub(crate) body: Bytes,
     /// Counts the body while it waits.
-    #[expect(dead_code, reason = "dropping it is its use")]
     pub(crate) share: Option<Share>,
 }
 
@@ -80,18 +80,27 @@ struct Letters {
 }
 
 impl Letter {
+    /// Counts the bytes that it takes up.
+    pub(crate) fn counted(mut self) -> Self {
+        let ends = if let Borders::Ends(ends) = &self.borders { ends.capacity() * size_of::<usize>() } else { 0 };
+        if let Some(share) = &mut self.share {
+            share.set(self.body.len() + ends, 0);
+        }
+        self
+    }
+
     /// Returns the messages. `has_lines` is whether the framing makes a message of each line; the last one may lack its end.
-    pub(crate) fn messages(&self, has_lines: bool) -> Vec<&[u8]> {
+    pub(crate) fn messages(&self, has_lines: bool) -> Box<dyn Iterator<Item = &[u8]> + Send + '_> {
         match &self.borders {
-            Borders::Whole => vec![&self.body],
+            Borders::Whole => Box::new(iter::once(&*self.body)),
             Borders::Ends(ends) => {
                 let starts = [0].into_iter().chain(ends.iter().copied());
-                starts.zip(ends).map(|(start, end)| &self.body[start..*end]).collect()
+                Box::new(starts.zip(ends).map(|(start, end)| &self.body[start..*end]))
             }
             Borders::Framing => match self.body.strip_suffix(b"\n").unwrap_or(&self.body) {
-                _ if self.body.is_empty() => Vec::new(),
-                body if has_lines => body.split(|byte| *byte == b'\n').collect(),
-                _ => vec![&self.body],
+                _ if self.body.is_empty() => Box::new(iter::empty()),
+                body if has_lines => Box::new(body.split(|byte| *byte == b'\n')),
+                _ => Box::new(iter::once(&*self.body)),
             },
         }
     }
@@ -200,7 +209,7 @@ mod tests {
         for (text, borders, has_lines, want) in table {
             let want: Vec<_> = want.iter().map(|text| text.as_bytes()).collect();
             let letter = letter(text, borders);
-            assert_eq!(letter.messages(has_lines), want, "{letter:?} {has_lines}");
+            assert_eq!(letter.messages(has_lines).collect::<Vec<_>>(), want, "{letter:?} {has_lines}");
         }
     }
 

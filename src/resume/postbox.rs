@@ -55,6 +55,11 @@ impl Postbox {
         }
     }
 
+    /// Whether each line of a body is a message.
+    pub(crate) fn has_lines(&self) -> bool {
+        self.door.has_lines
+    }
+
     /// Notes that the client has `count` messages. Returns false if it cannot have so many.
     pub(crate) fn acknowledge(&self, count: u64) -> bool {
         if count > self.door.sent() {

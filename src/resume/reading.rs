@@ -43,7 +43,7 @@ impl Resumable {
                 break;
             }
         }
-        self.ahead.as_ref().and_then(|ahead| ahead.departure.clone())
+        self.ahead.as_ref().and_then(|ahead| ahead.departure.clone()).or_else(|| self.left_by_request())
     }
 
     /// Whether wsd reads ahead of the program.

@@ -104,7 +104,11 @@ impl Member {
     }
 
     /// Hands messages to the room all at once, and leaves it with 1000. The room's messages to this client are dropped.
-    pub(crate) async fn post(mut self, kind: Kind, messages: &[&[u8]]) -> Result<(), NotPosted> {
+    pub(crate) async fn post<'a>(
+        mut self,
+        kind: Kind,
+        messages: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), NotPosted> {
         // Nobody takes them, and the worker must not wait for that.
         self.seat.leave();
         for payload in messages {

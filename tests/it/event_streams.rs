@@ -443,7 +443,7 @@ fn a_leave_ends_the_program_and_the_stream() {
 #[test]
 fn a_leave_ends_a_program_that_reads_nothing() {
     let server = Server::shell(HTTP, "exec sleep 100", &[]);
-    let client = EventSource::open(server.address);
+    let mut client = EventSource::open(server.address);
     while client.post("", "x".repeat(100_000)).0 == 204 {
         if server.log().iter().filter(|line| line.contains("status=204")).count() > 3 {
             break;
@@ -452,7 +452,52 @@ fn a_leave_ends_a_program_that_reads_nothing() {
 
     assert_eq!(client.leave(), 204);
 
-    server.expect_log("session ended");
+    assert_eq!(client.expect_close(), Close::new(1000, ""));
+    let ended = server.expect_log("session ended").text;
+    assert!(ended.contains("end=closed") && ended.contains("code=1000"), "{ended}");
+}
+
+#[test]
+fn a_session_that_has_ended_or_was_left_is_not_logged_as_detached() {
+    for leaves in [true, false] {
+        let mut server = Server::shell(HTTP, "read line; exit 3", &[]);
+        let mut client = EventSource::open(server.address);
+
+        if leaves {
+            assert_eq!(client.leave(), 204);
+        } else {
+            assert_eq!(client.post("", "end\n").0, 204);
+        }
+
+        client.expect_close();
+        client.drop_connection();
+        server.expect_log("session ended");
+        server.expect_log("method=GET");
+        if !leaves {
+            // wsd has noticed by then that the connection is lost.
+            client.last_id = Some(format!("{}.0", client.token));
+            assert_eq!(client.connect().unwrap(), 200);
+            server.expect_log("session resumed");
+        }
+        let log = server.stop();
+        assert!(!log.contains("session detached"), "{log}");
+    }
+}
+
+#[test]
+fn a_request_for_a_stream_has_no_body() {
+    let server = Server::command(HTTP, &["cat"]);
+    let with = |headers: &str| {
+        format!("GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{EVENTS}{headers}\r\n", server.host())
+    };
+
+    assert_eq!(server.request(&with("Content-Length: 500\r\n")).status, 400);
+    assert_eq!(server.request(&with("Transfer-Encoding: chunked\r\n")).status, 400);
+
+    assert!(server.expect_log("session refused").text.contains("why=body"));
+    assert!(!server.log().iter().any(|line| line.contains("session started")), "{:?}", server.log());
+    let mut client = EventSource::new(server.address, "/", "Content-Length: 0\r\n");
+    assert_eq!(client.connect().unwrap(), 200);
 }
 
 #[test]
@@ -502,6 +547,7 @@ fn the_end_of_wsd_is_told_without_an_id_so_that_a_browser_comes_back() {
     assert_eq!(here.last_id, Some(format!("{}.0", here.token)));
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     assert_eq!(log.matches("end=shutdown").count(), 2, "{log}");
+    assert_eq!(log.matches("session detached").count(), 1, "{log}");
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn a_client_that_returns_finds_its_program_and_gets_what_it_missed() {
 
 #[test]
 fn the_greeting_tells_the_token_and_the_bounds() {
-    let server = Server::command(&["--resume=2.5", "--replay=70000"], &["cat"]);
+    let server = Server::command(&["--resume=2.5", "--replay=70k"], &["cat"]);
 
     let client = Returning::open(server.address);
 
@@ -64,7 +64,7 @@ fn the_greeting_tells_the_token_and_the_bounds() {
     assert_eq!(greeting["got"], 0);
     assert_eq!(greeting["resumed"], false);
     assert_eq!(greeting["keep"], 2.5);
-    assert_eq!(greeting["window"], 70_000);
+    assert_eq!(greeting["window"], 71_680);
     assert_eq!(greeting.get("lost"), None);
 }
 
@@ -620,13 +620,21 @@ fn a_silent_connection_is_lost_after_two_pings() {
 }
 
 #[test]
-fn replay_is_refused_without_resume() {
+fn replay_is_refused_without_a_byte_or_a_client_that_returns() {
     for flags in [&["--replay=1000"][..], &["--replay=1000", "--resume=0"]] {
         let outcome = run(&[flags, &["cat"]].concat());
 
         assert_eq!(outcome.status, Some(1), "{outcome:?}");
         assert!(outcome.stderr.contains("cannot use --replay without --resume"), "{outcome:?}");
     }
+    for flags in [["--replay=0", "--resume=60"], ["--replay=0k", "--http"]] {
+        let outcome = run(&[&flags[..], &["cat"]].concat());
+
+        assert_eq!(outcome.status, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.contains("there is nothing to replay\nhint: "), "{outcome:?}");
+    }
+    let outcome = run(&["--replay=1x", "--http", "cat"]);
+    assert_eq!(outcome.status, Some(2), "{outcome:?}");
 }
 
 #[test]

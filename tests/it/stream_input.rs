@@ -130,6 +130,42 @@ fn a_post_that_fails_is_taken_not_at_all() {
 }
 
 #[test]
+fn the_limit_of_texts_is_that_of_their_own_bytes() {
+    let server = Server::command(&["--http", "--maxframesize=100"], &["cat"]);
+    let mut client = EventSource::open(server.address);
+    let post = |body: &str| client.post("Content-Type: application/vnd.wsd.texts+json\r\n", body);
+    let escaped = "\\u0001";
+
+    assert_eq!(post(&format!("[\"{}\"]", escaped.repeat(100))), (204, Some(1)));
+    assert_eq!(post(&format!("[\"{}\",\"{}\"]", "a".repeat(50), escaped.repeat(50))), (204, Some(3)));
+    assert_eq!(post(&format!("[\"{}\"]", escaped.repeat(101))).0, 413);
+    assert_eq!(post(&format!("[\"{}\",\"{}\"]", "a".repeat(50), "b".repeat(51))).0, 413);
+    assert_eq!(post(&" ".repeat(50_000)).0, 413);
+
+    assert_eq!(client.line(), "\u{1}".repeat(100));
+}
+
+#[test]
+fn a_post_has_ten_thousand_messages_at_most() {
+    const TEXTS: &str = "Content-Type: application/vnd.wsd.texts+json\r\n";
+    let texts = |count| format!("[{}]", vec!["\"\""; count].join(","));
+    let server = Server::shell(HTTP, "exec cat >/dev/null", &[]);
+    let client = EventSource::open(server.address);
+
+    assert_eq!(client.post("", "\n".repeat(10_001)), (413, None));
+    assert_eq!(client.post(TEXTS, texts(10_001)), (413, None));
+    assert_eq!(client.post("", "\n".repeat(10_000)), (204, Some(10_000)));
+    assert_eq!(client.post(TEXTS, texts(10_000)), (204, Some(20_000)));
+
+    let room = Server::command(&["--http", "--shared"], &["cat"]);
+    assert_eq!(room.post("/", "", "\n".repeat(10_001)).status, 413);
+    assert!(has_started_none(&room));
+    let whole = Server::shell(&["--http", "--framing=chunks"], "exec cat >/dev/null", &[]);
+    let client = EventSource::open(whole.address);
+    assert_eq!(client.post("", "\n".repeat(10_001)), (204, Some(1)), "it is one message");
+}
+
+#[test]
 fn a_message_that_breaks_the_framing_ends_the_session_and_is_refused() {
     let server = Server::command(&["--http", "--framing=jsonrpc"], &["cat"]);
     let mut client = EventSource::open(server.address);
