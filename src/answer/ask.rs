@@ -49,6 +49,8 @@ pub(crate) struct Ask {
     pub(super) body: Option<Incoming>,
     /// The site that its listener redirects to, if it only redirects.
     pub(super) redirect: Option<Target>,
+    /// Whether it is one for a ticket. Then its target is the place of the ticket.
+    pub(super) wants_ticket: bool,
     /// Yields the connection once it is upgraded; `None` unless the request asks for a WebSocket and the site has programs.
     pub(super) upgrade: Option<OnUpgrade>,
     /// The session to which the client wants to return. Its token is in no header of `request`.
@@ -85,9 +87,17 @@ impl Ask {
         mut request: Request<Incoming>,
         redirect: Option<Target>,
     ) -> Self {
+        let place = ticket::place(request.uri(), &routes.base).filter(|place| {
+            let is_asked = *request.method() == Method::POST && redirect.is_none() && !is_wanted(request.headers());
+            is_asked && routes.find(&decode(place.path())).0.gate.auth.is_some()
+        });
+        let wants_ticket = place.is_some();
+        if let Some(place) = place {
+            // The gate decides as for a session there.
+            *request.uri_mut() = place;
+        }
         let path = decode(request.uri().path()).into_owned();
-        let place = ticket::place(request.uri(), &routes.base);
-        let (site, base) = routes.find(place.as_ref().unwrap_or(&path));
+        let (site, base) = routes.find(&path);
         let site = Arc::clone(site);
         let is_upgrade = redirect.is_none() && site.scripts.is_some() && is_wanted(request.headers());
         let upgrade = is_upgrade.then(|| hyper::upgrade::on(&mut request));
@@ -107,6 +117,7 @@ impl Ask {
             path,
             body: Some(body),
             redirect,
+            wants_ticket,
             upgrade,
             returning,
             transfer,

@@ -18,7 +18,6 @@ use super::{
 use crate::{
     budget::Budget,
     http::{
-        auth::ticket::is_wanted,
         cors,
         gate::Visitor,
         handshake,
@@ -152,7 +151,7 @@ fn aim(ask: &mut Ask) -> Result<Aim, Refusal> {
     if ask.upgrade.is_some() {
         return handshake::check(&ask.request).map(|()| Aim::Session);
     }
-    if ask.site.gate.auth.is_some() && is_wanted(&ask.request.uri, &ask.routes.base) {
+    if ask.wants_ticket {
         ask.transfer = None;
         return Ok(Aim::Session);
     }

@@ -161,10 +161,16 @@ impl Auth {
     ) -> Result<Proof, Refusal> {
         let Shared { guesses, hashing, tickets, .. } = &*self.state.0;
         // Nobody can guess a ticket or a cookie.
-        if let Some(proof) = credentials.token.as_ref().and_then(|token| tickets.redeem(self.options.list, token)) {
+        let redeem = |token: &String| tickets.redeem(self.options.list, request.uri.path(), token);
+        if let Some(proof) = credentials.token.as_ref().and_then(redeem) {
             return Ok(proof);
         }
         if let Some(proof) = self.of_cookies(credentials).await {
+            return Ok(proof);
+        }
+        if credentials.basic.is_some()
+            && let Some(proof) = self.known(credentials).await
+        {
             return Ok(proof);
         }
         let source = connection.peer.source();
@@ -174,9 +180,6 @@ impl Auth {
         }
         let mut turn = None;
         if credentials.basic.is_some() {
-            if let Some(proof) = self.known(credentials).await {
-                return Ok(proof);
-            }
             turn = Some(guesses.turn(source).await.ok_or_else(|| too_many(Duration::from_secs(1)))?);
             // The requests before this one may have been guesses.
             if let Some(wait) = wait() {
@@ -194,9 +197,15 @@ impl Auth {
                 Check::Script(script) => script.check(connection, request, credentials).await,
             };
             match outcome {
-                AuthOutcome::Proved(proof) => return Ok(proof),
+                // A guess counts, whatever another check says.
+                AuthOutcome::Proved(proof) => {
+                    if is_wrong {
+                        guesses.failed(source, Instant::now());
+                    }
+                    return Ok(proof);
+                }
                 AuthOutcome::Refused(mut refusal) => {
-                    if refusal.status == StatusCode::UNAUTHORIZED && credentials.are_shown() {
+                    if is_wrong || refusal.status == StatusCode::UNAUTHORIZED && credentials.are_shown() {
                         guesses.failed(source, Instant::now());
                     }
                     if aim.is_session() {
@@ -261,9 +270,10 @@ impl Auth {
         self.options.carriers.has_query
     }
 
-    /// Issues a ticket for a client.
-    pub(crate) fn issue_ticket(&self, proof: Proof) -> String {
-        self.state.0.tickets.issue(self.options.list, proof)
+    /// Issues a ticket for a client that was admitted at `path`.
+    pub(crate) fn issue_ticket(&self, path: &str, proof: Proof) -> String {
+        let depends = self.checks.iter().any(|check| matches!(**check, Check::Forward(_) | Check::Script(_)));
+        self.state.0.tickets.issue(self.options.list, depends.then(|| path.to_owned()), proof)
     }
 
     /// Reads the files of all sites again. Blocks.

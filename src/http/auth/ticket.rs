@@ -6,7 +6,8 @@ use std::{
 };
 
 use data_encoding::BASE64URL_NOPAD;
-use hyper::Uri;
+use hyper::{Uri, http::uri::PathAndQuery};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::{cookie::random, expiring::Expiring, proof::Proof};
 use crate::http::path::decode;
@@ -15,16 +16,18 @@ use crate::limits::auth::{TICKET_TIME, TICKETS_MAX};
 /// The path at which wsd issues tickets.
 const PATH: &str = "/.wsd/ticket";
 
-/// Whether a request for this target is one for a ticket; everything is below `base`.
-pub(crate) fn is_wanted(target: &Uri, base: &str) -> bool {
-    target.path().strip_prefix(base) == Some(PATH)
+/// Returns the target that a ticket shall be for: `?path=/chat`, or `/` below `base`. `None` if a request for `target` asks for no
+/// ticket.
+pub(crate) fn place(target: &Uri, base: &str) -> Option<Uri> {
+    target.path().strip_prefix(base).filter(|path| *path == PATH)?;
+    let value = target.query().unwrap_or_default().split('&').find_map(|part| part.strip_prefix("path="));
+    let path = value.map_or_else(|| format!("{base}/").into_bytes(), |value| decode(value).into_owned());
+    let path = percent_encode(&path, BESIDE_PATHS).to_string();
+    PathAndQuery::try_from(path).ok().map(Uri::from).filter(|uri| uri.path().starts_with('/'))
 }
 
-/// Returns the path that a ticket shall be for: `?path=/chat`, or `/` below `base`. `None` if the request is not one for a ticket.
-pub(crate) fn place(target: &Uri, base: &str) -> Option<Vec<u8>> {
-    let value = target.query().unwrap_or_default().split('&').find_map(|part| part.strip_prefix("path="));
-    is_wanted(target, base).then(|| value.map_or_else(|| format!("{base}/").into(), |value| decode(value).into_owned()))
-}
+/// The characters that a path has percent-encoded.
+const BESIDE_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The front of a ticket, by which it is known among tokens.
 const FRONT: &str = "wsd-ticket-";
@@ -37,6 +40,8 @@ pub(super) struct Tickets(Mutex<Expiring<[u8; 32], Issued>>);
 #[derive(Debug)]
 struct Issued {
     list: u64,
+    /// The path that a server or script was asked about; it may admit the client there only.
+    path: Option<String>,
     proof: Proof,
 }
 
@@ -46,17 +51,18 @@ impl Tickets {
         Self(Mutex::new(Expiring::new(TICKETS_MAX, TICKET_TIME)))
     }
 
-    /// Issues a ticket for a client with this proof, for sites with the same list.
-    pub(super) fn issue(&self, list: u64, proof: Proof) -> String {
+    /// Issues a ticket for a client with this proof, for sites with the same list, and for this path if there is one.
+    pub(super) fn issue(&self, list: u64, path: Option<String>, proof: Proof) -> String {
         let bits = random();
-        self.lock().insert(bits, Issued { list, proof }, Instant::now());
+        self.lock().insert(bits, Issued { list, path, proof }, Instant::now());
         format!("{FRONT}{}", BASE64URL_NOPAD.encode(&bits))
     }
 
-    /// Uses a ticket up; `None` if the token is none, or one of another list.
-    pub(super) fn redeem(&self, list: u64, token: &str) -> Option<Proof> {
+    /// Uses a ticket up; `None` if the token is none, or one of another list or path.
+    pub(super) fn redeem(&self, list: u64, path: &str, token: &str) -> Option<Proof> {
         let bits = BASE64URL_NOPAD.decode(token.strip_prefix(FRONT)?.as_bytes()).ok()?.try_into().ok()?;
-        self.lock().remove(&bits, Instant::now()).filter(|issued| issued.list == list).map(|issued| issued.proof)
+        let is_valid = |issued: &Issued| issued.list == list && issued.path.as_ref().is_none_or(|own| own == path);
+        self.lock().remove(&bits, Instant::now()).filter(is_valid).map(|issued| issued.proof)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Expiring<[u8; 32], Issued>> {

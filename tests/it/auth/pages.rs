@@ -89,6 +89,29 @@ fn ticket(server: &Server, query: &str, headers: &str) -> Result<String, u16> {
 }
 
 #[test]
+fn a_ticket_is_for_the_path_that_a_script_was_asked_about() {
+    let tree = Tree::new();
+    tree.program(
+        "check",
+        "#!/bin/sh\ncase $PATH_INFO in /admin*) status=403 ;; *) status=200 ;; esac\n\
+         printf 'Status: %s\\nRemote-User: alice\\n\\n' $status\n",
+    );
+    let server = start(&tree, &[&format!("--auth=command:{}", tree.path("check"))]);
+    let offer =
+        |ticket: &str| format!("Sec-WebSocket-Protocol: base64url.bearer.authorization.wsd.{}\r\n", base64url(ticket));
+
+    assert_eq!(ticket(&server, "?path=/admin", ""), Err(403));
+    let chat = ticket(&server, "?path=%2Fchat", "").expect("a ticket");
+    assert_eq!(server.refusal("/admin", &offer(&chat)).status, 403);
+    let chat = ticket(&server, "?path=/chat", "").expect("a ticket");
+    let text = server.connect_with("/chat", &offer(&chat)).rest().0.join("\n");
+    assert!(text.contains("REMOTE_USER=alice"), "{text}");
+    // At the path of tickets a WebSocket is one to that path.
+    let text = server.connect_with("/.wsd/ticket?path=/admin", "").rest().0.join("\n");
+    assert!(text.contains("PATH_INFO=/.wsd/ticket"), "{text}");
+}
+
+#[test]
 fn a_ticket_opens_one_session() {
     let tree = Tree::new();
     let server = start(&tree, &[&kit::users(&tree)]);
