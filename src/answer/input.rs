@@ -11,13 +11,14 @@ use tokio::time::timeout;
 
 use super::{
     ask::Ask,
-    transfer::{GOT, SEQ, number},
+    transfer::{SEQ, number},
 };
 use crate::{
     budget::{Owner, Share},
     http::{
         page::{Body, no_content},
         refusal::Refusal,
+        sender::GOT,
     },
     limits::INPUT_STALL_MAX,
     message::Kind,
