@@ -103,8 +103,9 @@ impl Ask {
         let upgrade = is_upgrade.then(|| hyper::upgrade::on(&mut request));
         let returning = take_offer(request.headers_mut(), is_return).map(|offer| Returning::parse(&offer));
         let (mut request, body) = request.into_parts();
-        let takes_transfers = redirect.is_none() && site.http.is_some() && upgrade.is_none();
-        let transfer = takes_transfers.then(|| Transfer::take(&mut request)).flatten();
+        let takes_transfers = redirect.is_none() && site.http.is_some();
+        // A WebSocket is no transfer, but it may show a token of one, too.
+        let transfer = takes_transfers.then(|| Transfer::take(&mut request)).flatten().filter(|_| upgrade.is_none());
         if returning.is_some() || transfer.as_ref().is_some_and(Transfer::is_of_session) {
             request.extensions.insert(OfSession);
         }

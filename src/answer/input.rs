@@ -12,13 +12,14 @@ use tokio::time::timeout;
 use super::{
     ask::Ask,
     texts::{self, TextsFault},
-    transfer::{GOT, SEQ, number},
+    transfer::{SEQ, number},
 };
 use crate::{
     budget::{Owner, Share},
     http::{
         page::{Body, no_content},
         refusal::Refusal,
+        sender::GOT,
     },
     limits::{INPUT_MESSAGES_MAX, INPUT_STALL_MAX},
     message::Kind,

@@ -40,6 +40,8 @@ pub(crate) struct Example {
     pub(crate) path: String,
     /// Whether the program has a terminal.
     pub(crate) is_terminal: bool,
+    /// Whether it answers a POST.
+    pub(crate) takes_posts: bool,
 }
 
 /// Returns a path of each program.
@@ -52,7 +54,8 @@ pub(crate) fn examples(routes: &Routes) -> Vec<Example> {
             // No path of an exact route leads into its folder.
             (Scripts::Dir(..), Pattern::Exact(_)) => return None,
         };
-        Some(Example { path, is_terminal: scripts.have_terminals() })
+        let is_terminal = scripts.have_terminals();
+        Some(Example { path, is_terminal, takes_posts: site.http.is_some() && !is_terminal })
     };
     sites(routes).filter_map(|(pattern, site)| example(pattern, site)).collect()
 }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    base, cgi, console, files, oneshot, redirect,
+    base, cgi, console, files, methods, oneshot, redirect,
     routes::Routes,
     streams, ticket, websocket, welcome,
 };
@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it.
-const ANSWERERS: [Answerer; 16] = [
+const ANSWERERS: [Answerer; 17] = [
     |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request))),
     |ask, _| Box::pin(ready(base::answer(ask))),
     |ask, visitor| Box::pin(websocket::answer(ask, visitor)),
@@ -41,6 +41,7 @@ const ANSWERERS: [Answerer; 16] = [
     |ask, visitor| Box::pin(streams::answer(ask, visitor)),
     |ask, visitor| Box::pin(oneshot::answer(ask, visitor)),
     |ask, visitor| Box::pin(cgi::run::answer(ask, visitor)),
+    |ask, _| Box::pin(ready(methods::answer(ask))),
     |ask, _| Box::pin(ready(websocket::refuse_beside_programs(ask))),
     |ask, _| own(ask.site.pages.answer(ask.own_path(), &ask.request)),
     |ask, visitor| Box::pin(console::answer(ask, visitor)),

@@ -19,7 +19,7 @@ use super::{
     ask::{Answered, Ask, HttpAnswer},
     input::{self, unknown},
     partner::{SessionPartner, Start},
-    transfer::{GOT, Purpose, SESSION, Transfer, number},
+    transfer::{Purpose, SESSION, Transfer, number},
     websocket::binding,
 };
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
         handshake::has_body,
         page::{Body, no_content},
         refusal::Refusal,
+        sender::GOT,
     },
     resume::{
         ResumeOptions,

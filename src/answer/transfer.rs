@@ -8,13 +8,10 @@ use hyper::{
     http::{request::Parts, uri::PathAndQuery},
 };
 
-use crate::http::refusal::Refusal;
+use crate::http::{refusal::Refusal, sender::HasTokenHeader};
 
 /// The header with the token of a session.
 pub(super) const SESSION: HeaderName = HeaderName::from_static("wsd-session");
-
-/// The header with the number of messages that the client has.
-pub(super) const GOT: HeaderName = HeaderName::from_static("wsd-got");
 
 /// The header with the number of the first message in the body.
 pub(super) const SEQ: HeaderName = HeaderName::from_static("wsd-seq");
@@ -55,6 +52,9 @@ impl Transfer {
     /// Takes the tokens out of a request, and returns its purpose if it is one of `--http`.
     pub(super) fn take(request: &mut Parts) -> Option<Self> {
         let header = take_header(&mut request.headers, &SESSION);
+        if header.is_some() {
+            request.extensions.insert(HasTokenHeader);
+        }
         let query = take_query(&mut request.uri);
         let event = take_header(&mut request.headers, &LAST_EVENT);
         let (token, last) = event.as_deref().and_then(|event| event.rsplit_once('.')).unzip();
@@ -80,17 +80,20 @@ impl Transfer {
     }
 }
 
-/// Returns the number of messages in a header. Refuses another value.
+/// Returns the number of messages in a header. Refuses another value, and a second one.
 pub(super) fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, Refusal> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
-    let text = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let only = Some(value).filter(|_| values.next().is_none());
+    let text = only.and_then(|value| value.to_str().ok());
+    let text = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     text.and_then(|text| text.parse().ok()).map(Some).ok_or_else(|| {
         Refusal::unlogged(StatusCode::BAD_REQUEST, "The headers `Wsd-Got` and `Wsd-Seq` are numbers of messages.")
     })
 }
 
 /// Whether the client asks for an event stream by its name: `*/*` is no wish for one.
-fn takes_events(headers: &HeaderMap) -> bool {
+pub(super) fn takes_events(headers: &HeaderMap) -> bool {
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut types = values.flat_map(|list| list.split(',')).map(|range| range.split(';').next().unwrap_or_default());
     types.any(|name| name.trim().eq_ignore_ascii_case("text/event-stream"))

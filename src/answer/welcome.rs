@@ -41,7 +41,8 @@ pub(super) fn answer(ask: &Ask) -> Option<Response<Body>> {
     // The folder `/.wsd/` is wsd's own, and a missing file of a page is just missing.
     let scripts = site.scripts.as_ref().filter(|_| site.files.is_none() && !ask.own_path().starts_with("/.wsd/"))?;
     scripts.find(&ask.path, ask.base.bytes)?;
-    let example = Example { path: ask.request.uri.path().to_owned(), is_terminal: scripts.have_terminals() };
+    let (path, is_terminal) = (ask.request.uri.path().to_owned(), scripts.have_terminals());
+    let example = Example { path, is_terminal, takes_posts: site.http.is_some() && !is_terminal };
     Some(upgrade_required(text(&ask.routes, Some(example))))
 }
 

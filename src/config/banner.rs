@@ -61,7 +61,9 @@ impl Banner {
         }
         let front = format!("{}/", self.base);
         let origins: Vec<_> = urls.iter().chain(network).filter_map(|url| url.strip_suffix(&*front)).collect();
-        let (Some(Example { path, is_terminal }), Some(first)) = (&self.example, origins.first()) else { return text };
+        let (Some(Example { path, is_terminal, takes_posts }), Some(first)) = (&self.example, origins.first()) else {
+            return text;
+        };
         let sockets: Vec<_> = origins.iter().map(|origin| origin.replacen("http", "ws", 1) + path).collect();
         let _ = writeln!(text, "  connect  {}", sockets.join(" "));
         let next = match self.console.as_deref() {
@@ -75,6 +77,9 @@ impl Banner {
             None => "add --devconsole for a page that talks to the programs".to_owned(),
         };
         let _ = writeln!(text, "  next     {next}");
+        if *takes_posts {
+            let _ = writeln!(text, "  post     curl --data-binary @FILE {first}{path}");
+        }
         if self.console.is_some() && !origins.iter().any(|origin| self.admits(origin)) {
             let _ = writeln!(text, "  hint     --origin keeps the console at these URLs out; add {first} to it");
         }
@@ -99,17 +104,14 @@ pub(super) fn banner<'a>(
     let origin = sites.otherwise.gate.origin.clone();
     let flags = line.over(file.flags.clone());
     let (served, command) = (&flags.site.served, line.command.as_deref());
+    let example = examples(sites).into_iter().next();
     let mut banner = format!("wsd {VERSION}\n");
     let mut add = |what: &str, is: &str| {
         // Writing to a string cannot fail.
         let _ = writeln!(banner, "  {what:<8} {is}");
     };
     if let Some(command) = command {
-        let how = match flags.site.rooms.sharing() {
-            SharingWord::Off => "one for each WebSocket",
-            SharingWord::Path => "one for each path",
-            SharingWord::All => "one for all",
-        };
+        let how = how_often(flags.site.rooms.sharing(), example.as_ref());
         add("program", &format!("{}, {how}", joined(command).escape_debug()));
     }
     let folders = [
@@ -155,8 +157,19 @@ pub(super) fn banner<'a>(
         let _ = writeln!(of_check, "wsd: warning: {warning}");
     }
     let warning = if is_unasked { format!("wsd: warning: pages {pages}\n") } else { String::new() } + &of_check;
-    let example = examples(sites).into_iter().next();
     Banner { about: banner, warning, of_check, example, console: console(sites), origin, base: sites.base.clone() }
+}
+
+/// Tells how often the program of the main site runs.
+fn how_often(sharing: SharingWord, example: Option<&Example>) -> &'static str {
+    match sharing {
+        SharingWord::Off if example.is_some_and(|example| example.takes_posts) => {
+            "one for each WebSocket, event stream or POST"
+        }
+        SharingWord::Off => "one for each WebSocket",
+        SharingWord::Path => "one for each path",
+        SharingWord::All => "one for all",
+    }
 }
 
 /// Adds hints about values of flags.

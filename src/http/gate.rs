@@ -2,8 +2,8 @@
 //! at the port of `--redirport`.
 
 use hyper::{
-    HeaderMap, Method, Response, StatusCode, Version,
-    header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN, SET_COOKIE},
+    HeaderMap, Response, StatusCode, Version,
+    header::{CONTENT_TYPE, HOST, ORIGIN, SET_COOKIE},
     http::request::Parts,
 };
 use tokio::time::Instant;
@@ -15,6 +15,7 @@ use super::{
     origin::{Aim, Policy, RefusedHeader, is_same},
     page::Body,
     refusal::Refusal,
+    sender::{Sender, is_of_other_site, is_of_same_origin, joined, referrer},
     source_limits::{InFlight, OfSession, Pass, SourceLimits},
 };
 use crate::{
@@ -96,16 +97,7 @@ impl Gate {
     ) -> Result<Visitor, Refusal> {
         check_host_count(request)?;
         check_origin(&self.origin, connection.peer, &request.headers, aim)?;
-        if aim == Aim::Script && self.origin != Policy::Any && is_of_other_site(request) {
-            let text =
-                "Pages of other sites may not use this script. The server's log names the flag that would allow it.";
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "site", text).with_hint("--anyorigin"));
-        }
-        if aim == Aim::Transfer && self.origin != Policy::Any && is_of_other_origin(request) {
-            let text =
-                "Pages of other origins may not use this program. The server's log names the flag that would allow it.";
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "site", text).with_hint("--anyorigin"));
-        }
+        check_sender(&self.origin, request, aim)?;
         self.access.check(connection.peer)?;
         let in_flight = self.sources.begin(connection.peer)?;
         let needs_pass = aim.is_for_program() && request.extensions.get::<OfSession>().is_none();
@@ -161,6 +153,45 @@ fn check_origin(policy: &Policy, peer: Peer, headers: &HeaderMap, aim: Aim) -> R
     Err(Refusal { origin: Some(origin.unwrap_or_default().into()), host: Some(host.into()), ..refusal })
 }
 
+/// Checks the page that sent a request without an `Origin`.
+fn check_sender(policy: &Policy, request: &Parts, aim: Aim) -> Result<(), Refusal> {
+    let sender = match aim {
+        _ if *policy == Policy::Any => Sender::Own,
+        Aim::Script if is_of_other_site(request) => Sender::Other,
+        Aim::Transfer => Sender::find(request),
+        _ => Sender::Own,
+    };
+    let text = match (sender, aim) {
+        (Sender::Own, _) => return Ok(()),
+        (Sender::Other, Aim::Script) => {
+            "Pages of other sites may not use this script. The server's log names the flag that would allow it."
+        }
+        (Sender::Other, _) => {
+            "Pages of other origins may not use this program. The server's log names the flag that would allow it."
+        }
+        (Sender::Unknown, _) => {
+            "The browser does not tell which page asks. Over plain HTTP a page of this server sends `Referer` or `Wsd-Got`."
+        }
+    };
+    let hint = hint_for_sender(policy, &request.headers, sender);
+    Err(Refusal::new(StatusCode::FORBIDDEN, "site", text).with_hint(hint))
+}
+
+/// Returns the way in which the page that sent a request without an `Origin` could send it.
+fn hint_for_sender(policy: &Policy, headers: &HeaderMap, sender: Sender) -> String {
+    let others = "only --anyorigin would admit that, and with it every page of the web";
+    match referrer(headers) {
+        _ if sender == Sender::Unknown => format!(
+            "this browser tells no page: use wsd.js or https, or let the page send Referer, if it is yours; {others}"
+        ),
+        Some(page) if ListedOrigin::parse(&page).is_ok() => {
+            let host = joined(headers, &HOST).unwrap_or_default();
+            format!("{}, with fetch or EventSource, which tell its origin", hint_for_origin(policy, &page, &host))
+        }
+        _ => format!("a page of another site asks without its origin, as for an image: {others}"),
+    }
+}
+
 /// Returns the flag under which wsd would go by the name in `Host`, and what it means to set it.
 fn hint_for_host(policy: &Policy, origin: Option<&str>, host: &str) -> String {
     let entry = ListedOrigin::parse(origin.unwrap_or(host));
@@ -211,38 +242,6 @@ fn check_host_count(request: &Parts) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::unlogged(StatusCode::BAD_REQUEST, "A request names its host once (RFC 9112, section 3.2)."))
-}
-
-/// Joins the values of a header; several values match no rule, on purpose.
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let values: Vec<_> = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-    (!values.is_empty()).then(|| values.join(", "))
-}
-
-/// Whether a page of another site made the browser send this request, without an `Origin`: for an image, a frame or a
-/// script. `Sec-Fetch-*` (Fetch Metadata) tells it; if there is an `Origin`, the policy decides.
-///
-/// A user may follow a link from another site: a GET or HEAD for a window of its own is allowed.
-fn is_of_other_site(request: &Parts) -> bool {
-    let says = |name: &str, value: &str| request.headers.get_all(name).iter().any(|said| said == value);
-    let is_link = matches!(request.method, Method::GET | Method::HEAD)
-        && says("sec-fetch-mode", "navigate")
-        && says("sec-fetch-dest", "document");
-    says("sec-fetch-site", "cross-site") && !request.headers.contains_key(ORIGIN) && !is_link
-}
-
-/// Whether a page of another origin made the browser send this request, without an `Origin`: for an image, or in the mode
-/// `no-cors`. If there is an `Origin`, the policy decides.
-fn is_of_other_origin(request: &Parts) -> bool {
-    let site = joined(&request.headers, &SITE);
-    !request.headers.contains_key(ORIGIN) && site.is_some_and(|site| site != "same-origin" && site != "none")
-}
-
-/// The header in which a browser tells whether a page of the same origin sent the request.
-const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-
-fn is_of_same_origin(headers: &HeaderMap) -> bool {
-    joined(headers, &SITE).is_some_and(|site| site == "same-origin")
 }
 
 /// Returns the origin of a page that is not this server's own. Browsers name the own origin with some requests only.

@@ -18,6 +18,7 @@ pub(crate) mod path;
 pub(crate) mod peers;
 pub(crate) mod proxies;
 pub(crate) mod refusal;
+pub(crate) mod sender;
 pub(crate) mod source_limits;
 pub(crate) mod template;
 mod unread;

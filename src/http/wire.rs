@@ -154,7 +154,7 @@ fn refusal(status: StatusCode, foreign: Option<Foreign>) -> Vec<u8> {
             "The first line or a header is not valid HTTP/1.1. In a URL, quotes, angle brackets and spaces are \
              percent-encoded: %22, %3C, %3E, %20."
         }
-        None => "The head of the request has more than 32 KiB or 100 headers.",
+        None => "The head of the request has more than 32 KiB or 100 headers, or an impossible Content-Length.",
     };
     let body = format!("{status}\n\n{advice}\n");
     let length = body.len();

@@ -215,3 +215,13 @@ fn a_connection_goes_on_after_a_refused_upgrade_or_ends() {
         assert_eq!(client.line(), "the program");
     }
 }
+
+#[test]
+fn the_refusal_of_an_impossible_length_names_it() {
+    let server = Server::command(&[], &["cat"]);
+
+    let answer = server.get("/", &format!("Content-Length: {}\r\n", u64::MAX));
+
+    assert_eq!(answer.status, 431, "{answer}");
+    assert!(answer.text().contains("or an impossible Content-Length"), "{answer}");
+}

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::harness::eventually;
-use crate::harness::http::Connection;
+use crate::harness::http::{Connection, Response};
 use crate::harness::server::{Server, field};
 use crate::harness::skip::has;
 
@@ -209,7 +209,7 @@ fn a_client_that_asks_first_is_told_to_go_on_once_the_program_runs() {
 }
 
 #[test]
-fn other_methods_and_paths_without_a_program_are_answered_as_without_the_flag() {
+fn paths_without_a_program_and_reads_are_answered_as_without_the_flag() {
     let tree = crate::harness::tree::Tree::new();
     tree.program("programs/cat", "#!/bin/sh\nexec cat\n");
     for flags in [&["--http"][..], &[]] {
@@ -222,10 +222,76 @@ fn other_methods_and_paths_without_a_program_are_answered_as_without_the_flag() 
         assert_eq!(status("POST", "/nothing"), 404, "{flags:?}");
         assert_eq!(status("GET", "/cat"), 426, "{flags:?}");
         assert_eq!(status("HEAD", "/cat"), 426, "{flags:?}");
-        assert_eq!(status("PUT", "/cat"), 426, "{flags:?}");
-        assert_eq!(status("DELETE", "/cat"), 426, "{flags:?}");
-        assert_eq!(status("OPTIONS", "/cat"), 426, "{flags:?}");
-        assert_eq!(status("POST", "/cat"), if flags.is_empty() { 426 } else { 200 }, "{flags:?}");
+        let other = if flags.is_empty() { 426 } else { 405 };
+        assert_eq!(status("PUT", "/cat"), other, "{flags:?}");
+        assert_eq!(status("DELETE", "/cat"), other, "{flags:?}");
+        assert_eq!(status("OPTIONS", "/cat"), other, "{flags:?}");
+        assert_eq!(status("POST", "/cat"), if flags.is_empty() { 405 } else { 200 }, "{flags:?}");
+    }
+}
+
+/// Sends a request without a body.
+fn ask(server: &Server, method: &str, path: &str, headers: &str) -> Response {
+    let host = server.host();
+    server.request(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n"))
+}
+
+#[test]
+fn another_method_is_told_which_there_are_and_what_to_do() {
+    let tree = crate::harness::tree::Tree::new();
+    tree.file("index.html", "page");
+    for flags in [&["--http"][..], &["--http", "--devconsole"], &["--http", "--staticdir", &tree.path("")]] {
+        let server = Server::command(flags, &["cat"]);
+        for path in ["/", "/chat"] {
+            for (method, advice) in [
+                ("PUT", "Use POST: with `curl -T`, add `-X POST`"),
+                ("DELETE", "send it in `Wsd-Session`"),
+                ("PATCH", "takes POST"),
+                ("TRACE", "takes POST"),
+                ("OPTIONS", "takes POST"),
+            ] {
+                let answer = ask(&server, method, path, "");
+
+                assert_eq!(answer.status, 405, "{flags:?}: {method} {path}: {answer}");
+                assert_eq!(
+                    answer.header("allow"),
+                    Some("GET, HEAD, POST, DELETE, OPTIONS"),
+                    "{flags:?}: {method} {path}"
+                );
+                assert!(answer.text().contains(advice), "{flags:?}: {method} {path}: {answer}");
+            }
+        }
+        assert_eq!(ask(&server, "PUT", "/.wsd/client.js", "").header("allow"), Some("GET, HEAD"));
+    }
+}
+
+#[test]
+fn a_program_without_the_flag_names_it_to_a_post_and_to_an_event_stream() {
+    let tree = crate::harness::tree::Tree::new();
+    tree.file("index.html", "page");
+    for flags in [&[][..], &["--devconsole"], &["--staticdir", &tree.path("")]] {
+        let server = Server::command(flags, &["cat"]);
+        for path in ["/", "/chat"] {
+            for (method, headers, status) in [("POST", "", 405), ("GET", "Accept: text/event-stream\r\n", 426)] {
+                let answer = ask(&server, method, path, headers);
+
+                assert_eq!(answer.status, status, "{flags:?}: {method} {path}: {answer}");
+                assert!(answer.text().contains("Start wsd with --http"), "{flags:?}: {method} {path}: {answer}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_banner_shows_how_to_post() {
+    for (flags, is_there) in [(&["--http"][..], true), (&[], false), (&["--http", "--pty"], false)] {
+        let mut server = Server::command(flags, &["cat"]);
+        let line = format!("  post     curl --data-binary @FILE http://127.0.0.1:{}/\n", server.address.port());
+        let banner = server.stop();
+
+        assert_eq!(banner.contains(&line), is_there, "{flags:?}: {banner}");
+        let how = "one for each WebSocket, event stream or POST\n";
+        assert_eq!(banner.contains(how), is_there, "{flags:?}: {banner}");
     }
 }
 

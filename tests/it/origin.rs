@@ -311,11 +311,11 @@ fn a_script_is_not_for_pages_of_other_sites() {
     let line = server.expect_log("session refused").text;
     assert_eq!(field(&line, "why").as_deref(), Some("site"), "{line}");
     let hint = field(&line, "hint").unwrap();
-    assert_eq!(hint, "--anyorigin");
+    assert!(hint.contains("only --anyorigin would admit that"), "{line}");
     // Files are for everybody.
     assert_eq!(server.get("/a.txt", &format!("{cross}{image}")).status, 200);
 
-    let server = Server::serve(&[&flags[..], &[&hint]].concat());
+    let server = Server::serve(&[&flags[..], &["--anyorigin"]].concat());
     assert_eq!(status_of_script(&server, "GET", &format!("{cross}{image}")), 200);
     // Where a page says its origin, that decides.
     let server = Server::serve(&[&flags[..], &["--origin=a.com"]].concat());

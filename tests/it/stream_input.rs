@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::eventsource::{EventSource, Next};
 use crate::harness::http::Response;
-use crate::harness::server::{Server, program};
+use crate::harness::server::{Server, field, program};
 use crate::harness::tree::Tree;
 use crate::harness::websocket::Close;
 use crate::harness::{DEADLINE, eventually};
@@ -371,6 +371,90 @@ fn pages_of_other_sites_start_no_program() {
     let rebound = format!("GET / HTTP/1.1\r\nHost: evil.example\r\n{EVENTS}Sec-Fetch-Site: same-origin\r\n\r\n");
     assert_eq!(server.request(&rebound).status, 403);
     assert!(has_started_none(&server), "{:?}", server.log());
+}
+
+#[test]
+fn a_browser_that_names_no_page_starts_no_program_over_plain_http() {
+    // Over plain HTTP to another machine browsers send no Sec-Fetch-*, and no Origin with a GET in the mode no-cors.
+    let browser = "Accept: text/event-stream\r\nAccept-Language: en\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) \
+                   AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n";
+    let tool = "Accept: text/event-stream\r\nUser-Agent: curl/8.5.0\r\n";
+    let server = Server::command(HTTP, &["true"]);
+    let own = server.host();
+    let token = "A".repeat(43);
+    let rows = [
+        (browser, String::new(), 403),
+        (browser, "Referer: http://evil.example:28124/\r\n".to_owned(), 403),
+        (browser, format!("Referer: http://evil.example/?http://{own}/\r\n"), 403),
+        (browser, format!("Referer: http://{own}.evil.example/\r\n"), 403),
+        (browser, "Referer: http://localhost:1/\r\n".to_owned(), 403),
+        (browser, format!("Referer: http://{own}@evil.example/\r\n"), 403),
+        (browser, format!("Referer: http://{own}/page?a#b\r\n"), 200),
+        (browser, format!("Referer: http://{own}\r\n"), 200),
+        // A page of another origin needs leave for these.
+        (browser, "Wsd-Got: 0\r\n".to_owned(), 200),
+        (browser, format!("Wsd-Session: {token}\r\n"), 200),
+        (browser, format!("Sec-Fetch-Site: same-origin\r\nReferer: http://{own}/\r\n"), 200),
+        (tool, String::new(), 200),
+    ];
+    for (client, headers, want) in &rows {
+        let answer = send(&server, "GET", "/", &format!("{client}{headers}"), "");
+        assert_eq!(answer.status, *want, "{client}{headers}: {answer}");
+    }
+    let answer = send(&server, "GET", &format!("/?wsd-session={token}"), browser, "");
+    assert_eq!(answer.status, 403, "a page of another origin may send any query: {answer}");
+
+    let started = server.log().iter().filter(|line| line.contains("session started")).count();
+    assert_eq!(started, rows.iter().filter(|(.., status)| *status == 200).count());
+    for flags in [["--http", "--anyorigin"], ["--http", "--origin=file://"]] {
+        let server = Server::command(&flags, &["true"]);
+        let want = if flags[1] == "--anyorigin" { 200 } else { 403 };
+        assert_eq!(send(&server, "GET", "/", browser, "").status, want, "{flags:?}");
+    }
+}
+
+#[test]
+fn the_hint_for_a_page_without_its_origin_opens_no_more_than_it_needs() {
+    let server = Server::command(&["--http"], &["cat"]);
+    let image = format!("{EVENTS}Sec-Fetch-Site: cross-site\r\n");
+    let rows = [
+        (format!("{image}Referer: https://app.example/\r\n"), "--origin=", "https://app.example lets every page"),
+        (image, "as for an image", "only --anyorigin would admit that"),
+        (format!("{EVENTS}User-Agent: Mozilla/5.0\r\n"), "let the page send Referer", "only --anyorigin"),
+    ];
+    for (count, (headers, first, second)) in (1..).zip(rows) {
+        assert_eq!(send(&server, "GET", "/", &headers, "").status, 403, "{headers}");
+        let line = server.expect_nth_log("session refused", count).text;
+        assert_eq!(field(&line, "why").as_deref(), Some("site"), "{line}");
+        let hint = field(&line, "hint").unwrap();
+        assert!(hint.contains(first) && hint.contains(second), "{hint}");
+    }
+}
+
+#[test]
+fn a_number_of_messages_is_told_once() {
+    let server = Server::command(HTTP, &["cat"]);
+    let client = EventSource::open(server.address);
+    for name in ["Wsd-Seq", "Wsd-Got"] {
+        let headers = format!("Wsd-Session: {}\r\n{name}: 1\r\n{name}: 2\r\n", client.token);
+        assert_eq!(send(&server, "POST", "/", &headers, "x").status, 400, "{headers}");
+    }
+    let headers = format!("{EVENTS}Wsd-Got: 0\r\nWsd-Got: 0\r\n");
+    assert_eq!(send(&server, "GET", "/", &headers, "").status, 400);
+}
+
+#[test]
+fn no_token_reaches_a_program_behind_a_websocket() {
+    let server = Server::command(HTTP, &["env"]);
+    let tokens = ["B", "C", "D"].map(|letter| letter.repeat(43));
+    let [query, header, last] = &tokens;
+    let headers = format!("Wsd-Session: {header}\r\nLast-Event-ID: {last}.1\r\n");
+
+    let mut client = server.connect_with(&format!("/?a=1&wsd-session={query}"), &headers);
+
+    let (environment, _) = client.rest();
+    assert!(environment.contains(&"QUERY_STRING=a=1".to_owned()), "{environment:#?}");
+    assert!(!environment.iter().any(|line| tokens.iter().any(|token| line.contains(token))), "{environment:#?}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) struct Schemes {
 
 /// Returns the refusal of a client that is not known, with a challenge for each scheme (RFC 9110, section 11.6.1).
 pub(super) fn unauthorized(schemes: Schemes, headers: &HeaderMap, credentials: &Credentials, aim: Aim) -> Refusal {
-    let text = "Who you are is not known. Show a password, a token or a certificate that this server knows.";
+    let text = "The server does not know you. Show a password, a token or a certificate that this server knows.";
     let mut refusal = Refusal::unlogged(StatusCode::UNAUTHORIZED, text);
     if credentials.are_shown() || aim.is_session() {
         let hint = if credentials.are_shown() { "its credentials are wrong" } else { "it has shown no credentials" };
