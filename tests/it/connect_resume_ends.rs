@@ -99,7 +99,6 @@ fn the_status_of_a_program_that_ended_while_the_client_was_away_is_learnt() {
     let (proxy, open) = gated(&server, 330);
     let mut caller = Caller::start(&["--resume", &at(&proxy)]);
     caller.types("x\n");
-    server.expect_log("session detached");
     server.expect_log("session ended");
     open.send(()).unwrap();
 

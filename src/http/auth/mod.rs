@@ -16,6 +16,7 @@ mod guesses;
 mod hashing;
 pub(crate) mod jwt;
 pub(crate) mod proof;
+mod prove;
 mod refusals;
 pub(crate) mod ticket;
 pub(crate) mod watched;
@@ -24,23 +25,22 @@ use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::{Duration, Instant},
 };
 
-use hyper::{Method, StatusCode, http::request::Parts};
+use hyper::{Method, http::request::Parts};
 
 use self::{
     basic::Basic,
     bearer::Bearer,
     command::AuthScript,
-    cookie::{Cookie, Signer},
+    cookie::Signer,
     credentials::{Carriers, Credentials},
     forward::Forward,
     guesses::Guesses,
     hashing::Hashing,
     jwt::Jwt,
-    proof::{AuthOutcome, Proof},
-    refusals::{Schemes, too_many, unauthorized},
+    proof::Proof,
+    refusals::Schemes,
     ticket::Tickets,
 };
 use super::{origin::Aim, refusal::Refusal};
@@ -150,111 +150,6 @@ impl Auth {
             proof.expiry = None;
         }
         Ok(proof)
-    }
-
-    async fn prove(
-        &self,
-        connection: &Connection,
-        request: &Parts,
-        credentials: &Credentials,
-        aim: Aim,
-    ) -> Result<Proof, Refusal> {
-        let Shared { guesses, hashing, tickets, .. } = &*self.state.0;
-        // Nobody can guess a ticket or a cookie.
-        let redeem = |token: &String| tickets.redeem(self.options.list, request.uri.path(), token);
-        if let Some(proof) = credentials.token.as_ref().and_then(redeem) {
-            return Ok(proof);
-        }
-        if let Some(proof) = self.of_cookies(credentials).await {
-            return Ok(proof);
-        }
-        if credentials.basic.is_some()
-            && let Some(proof) = self.known(credentials).await
-        {
-            return Ok(proof);
-        }
-        let source = connection.peer.source();
-        let wait = || guesses.wait(source, Instant::now()).filter(|_| credentials.are_shown());
-        if let Some(wait) = wait() {
-            return Err(too_many(wait));
-        }
-        let mut turn = None;
-        if credentials.basic.is_some() {
-            turn = Some(guesses.turn(source).await.ok_or_else(|| too_many(Duration::from_secs(1)))?);
-            // The requests before this one may have been guesses.
-            if let Some(wait) = wait() {
-                return Err(too_many(wait));
-            }
-        }
-        let mut is_wrong = false;
-        for check in &self.checks {
-            let outcome = match &**check {
-                Check::Basic(basic) => basic.check(hashing, &self.signer, credentials).await,
-                Check::Bearer(bearer) => bearer.check(&self.signer, credentials).await,
-                Check::Jwt(jwt) => jwt.check(credentials).await,
-                Check::Cert => cert::check(connection),
-                Check::Forward(forward) => forward.check(connection, request, credentials).await,
-                Check::Script(script) => script.check(connection, request, credentials).await,
-            };
-            match outcome {
-                // A guess counts, whatever another check says.
-                AuthOutcome::Proved(proof) => {
-                    if is_wrong {
-                        guesses.failed(source, Instant::now());
-                    }
-                    return Ok(proof);
-                }
-                AuthOutcome::Refused(mut refusal) => {
-                    if is_wrong || refusal.status == StatusCode::UNAUTHORIZED && credentials.are_shown() {
-                        guesses.failed(source, Instant::now());
-                    }
-                    if aim.is_session() {
-                        refusal.why = Some("auth");
-                    }
-                    return Err(*refusal);
-                }
-                AuthOutcome::NotMine | AuthOutcome::Expired => {}
-                AuthOutcome::Wrong => is_wrong = true,
-            }
-        }
-        if is_wrong {
-            guesses.failed(source, Instant::now());
-        }
-        drop(turn);
-        Err(unauthorized(self.schemes(), &request.headers, credentials, aim))
-    }
-
-    /// Returns the proof of a password that was right a little while ago.
-    async fn known(&self, credentials: &Credentials) -> Option<Proof> {
-        for check in &self.checks {
-            if let Check::Basic(basic) = &**check
-                && let Some(proof) = basic.known(&self.state.0.hashing, &self.signer, credentials).await
-            {
-                return Some(proof);
-            }
-        }
-        None
-    }
-
-    /// Returns the proof of a cookie, unless the client shows other credentials of another user.
-    async fn of_cookies(&self, credentials: &Credentials) -> Option<Proof> {
-        let is_alone = |cookie: &Cookie| match &credentials.basic {
-            Some((user, _)) => *user == cookie.user,
-            None => !credentials.are_shown(),
-        };
-        for cookie in credentials.cookies.iter().filter_map(|value| Cookie::parse(value)).filter(is_alone) {
-            for check in &self.checks {
-                let proof = match &**check {
-                    Check::Basic(basic) => basic.of_cookie(&self.signer, &cookie).await,
-                    Check::Bearer(bearer) => bearer.of_cookie(&self.signer, &cookie).await,
-                    _ => None,
-                };
-                if proof.is_some() {
-                    return proof;
-                }
-            }
-        }
-        None
     }
 
     fn schemes(&self) -> Schemes {

@@ -30,6 +30,20 @@ fn the_sixth_failure_in_a_minute_is_429_even_with_the_right_one() {
 }
 
 #[test]
+fn a_guess_counts_whatever_another_check_answers() {
+    let tree = Tree::new();
+    let users = format!("--auth=basic:{}", secret(&tree, "users", &format!("ada:{BCRYPT}\n")));
+    tree.program("login", "#!/bin/sh\nprintf 'Status: 302\\nLocation: /login\\n\\n'\n");
+    let server = Server::command(&[&users, &format!("--auth=command:{}", tree.path("login"))], &["cat"]);
+    let show = |password: &str| server.refusal("/", &Credential::Basic(format!("ada:{password}")).header()).status;
+    for attempt in 0..5 {
+        assert_eq!(show(&format!("guess-{attempt}")), 302);
+    }
+
+    assert_eq!(show(PASSWORD), 429);
+}
+
+#[test]
 fn many_guesses_at_once_are_counted_too() {
     let tree = Tree::new();
     let users = format!("--auth=basic:{}", secret(&tree, "users", &format!("ada:{BCRYPT_10}\n")));
