@@ -5,6 +5,8 @@ import { closeInWords } from './close-codes.js';
 const place = document.querySelector('#state');
 let countdown;
 
+place.addEventListener('click', () => place.toggleAttribute('data-whole')); // on a phone one line is shown
+
 /** Shows the state of a `WsdSocket`, now and whenever it changes. The button starts a session at once. */
 export function follow(socket) {
   socket.addEventListener('state', () => show(socket.state));
@@ -14,7 +16,6 @@ export function follow(socket) {
     else showReturn(detail);
   });
   document.querySelector('#reconnect').addEventListener('click', () => socket.reconnect());
-  place.addEventListener('click', () => place.toggleAttribute('data-whole')); // on a phone one line is shown
   show(socket.state);
 }
 

@@ -361,7 +361,8 @@ fn the_variables_of_the_calculator_outlive_a_reload_and_go_to_the_newest_tab() {
     ada.enter("#line", "x * 8");
     ada.expect_text("#log .answer", "48");
 
-    // A copy of a tab begins with a copy of its storage.
+    // A copy of a tab begins with a copy of its storage. The page stores what it acknowledges.
+    ada.expect("Object.values(sessionStorage).some((kept) => kept.includes('\"got\":2'))");
     let kept = ada.evaluate("JSON.stringify(sessionStorage)");
     bob.open(&demos.url("favicon.svg"));
     bob.evaluate(&format!(

@@ -92,6 +92,8 @@ fn line_of(route: &Table) -> String {
     for (key, value) in route {
         match value {
             _ if key == "path" || key == "command" => {}
+            // All demos have it, and one of them another time.
+            _ if key == "resume" => {}
             Value::Boolean(true) => words.push(format!("--{key}")),
             Value::String(text) => words.push(format!("--{key}={text}")),
             Value::Integer(number) => words.push(format!("--{key}={number}")),

@@ -22,7 +22,7 @@ fn in_checkout(name: &str) -> String {
 
 /// The page with a line of shell behind it.
 fn page(script: &str) -> Server {
-    Server::shell(&["--staticdir", &in_checkout("static")], script, &[&in_checkout("examples")])
+    Server::shell(&["--resume=60", "--staticdir", &in_checkout("static")], script, &[&in_checkout("examples")])
 }
 
 fn url(server: &Server) -> String {
