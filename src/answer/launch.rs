@@ -33,7 +33,7 @@ pub(crate) struct Launcher {
     pub(crate) process: ProcessOptions,
     /// The part of wsd's environment that workers inherit, and `SERVER_SOFTWARE`.
     pub(crate) environ: EnvironOptions,
-    /// What the programs may use.
+    /// The bounds of the programs.
     pub(crate) confining: Confining,
     /// Finds the names of clients; `None` without `--reverselookup`.
     pub(crate) lookup: Option<Lookup>,

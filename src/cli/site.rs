@@ -39,7 +39,7 @@ pub(crate) struct SiteFlags {
     /// The pages and addresses that may connect.
     #[command(flatten)]
     pub(crate) pages: PageFlags,
-    /// Who the clients are.
+    /// Authentication of clients.
     #[command(flatten)]
     pub(crate) auth: AuthFlags,
     /// HTTP responses.

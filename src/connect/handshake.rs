@@ -31,7 +31,7 @@ pub(super) type ClientSocket = WebSocketStream<WatchedStream>;
 
 /// The subprotocols that a client offers.
 pub(super) struct SubprotocolOffer {
-    /// Those of the application.
+    /// The subprotocols of the application.
     names: Vec<String>,
     /// Whether the client can return to its session.
     resumes: bool,

@@ -9,7 +9,7 @@ use crate::{
     resume::inbound::Inbound,
 };
 
-/// What the server has sent.
+/// The messages and other news of the server that wait for standard output.
 ///
 /// A message counts as received when it is taken from here, so that the server's window includes those that wait: the link
 /// can then always read the acknowledgements behind them. When the connection is lost, those that wait count, too.

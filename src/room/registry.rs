@@ -58,7 +58,7 @@ pub(crate) struct Rooms {
 pub(crate) struct Kept {
     /// The program.
     pub(crate) program: Program,
-    /// What it may use.
+    /// The limits of its worker.
     pub(crate) confining: Confining,
     /// Its variables.
     pub(crate) environment: Vec<Variable>,

@@ -1,4 +1,4 @@
-//! What a program may use: its folder, its user, its limits and its control group (`--chdir`, `--user`, `--limit`, `--nice`,
+//! The bounds of a program: its folder, its user, its limits and its control group (`--chdir`, `--user`, `--limit`, `--nice`,
 //! `--cgroup`).
 
 use std::{io, os::fd::OwnedFd, path::PathBuf, time::Duration};
@@ -19,7 +19,7 @@ use crate::{
     sys::Bounds,
 };
 
-/// What the programs of a site may use.
+/// The bounds of the programs of a site.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Confinement {
     /// The folder that they start in, absolute.

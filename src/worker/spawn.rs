@@ -33,7 +33,7 @@ use crate::sys;
 /// The turns of tasks that start a program on a thread of its own.
 static STARTS: Semaphore = Semaphore::const_new(STARTS_MAX);
 
-/// What a program may use; `None` is all that wsd may.
+/// The bounds of a program; `None` is none beside those of wsd.
 pub(crate) type Confining = Option<Arc<Confinement>>;
 
 /// Starts `program` in a process group of its own, with the variables in `environment` and no others.
