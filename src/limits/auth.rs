@@ -49,6 +49,10 @@ pub(crate) const TICKETS_MAX: usize = 10_000;
 
 /// Requests that an authentication server or a script is asked about at a time; wsd answers the next one with 503.
 pub(crate) const AUTH_ASKS_MAX: usize = 64;
+/// The questions of these that are about requests of one source; wsd answers the next one with 429.
+///
+/// 16: more than a browser opens connections.
+pub(crate) const AUTH_ASKS_OF_SOURCE_MAX: usize = 16;
 /// Time for the answer of an authentication server; beyond, wsd answers with 503.
 pub(crate) const AUTH_SERVER_TIME_MAX: Duration = Duration::from_secs(5);
 /// Time for the answer of a script of `--auth=command:`; beyond, wsd answers with 503.

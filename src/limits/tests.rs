@@ -105,6 +105,7 @@ fn check_auth(rows: &mut RowsLeft) {
                 seconds(AUTH_SERVER_TIME_MAX),
                 seconds(AUTH_SCRIPT_TIME_MAX),
                 AUTH_ASKS_MAX.to_string(),
+                AUTH_ASKS_OF_SOURCE_MAX.to_string(),
                 bytes(AUTH_HEAD_BYTES_MAX),
                 bytes(AUTH_BODY_BYTES_MAX),
             ],

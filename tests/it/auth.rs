@@ -6,6 +6,7 @@ mod guesses;
 mod jwt;
 mod kit;
 mod pages;
+mod questions;
 mod refusals;
 mod servers;
 

@@ -34,7 +34,7 @@ const VARIABLE: &str = "wsd-env-";
 const USER_BYTES_MAX: usize = 1024;
 
 /// Headers that are about a connection and not for another one (RFC 9110, section 7.6.1).
-pub(super) const OF_CONNECTION: [HeaderName; 9] = [
+const OF_CONNECTION: [HeaderName; 9] = [
     CONNECTION,
     CONTENT_LENGTH,
     HeaderName::from_static("keep-alive"),
@@ -46,6 +46,13 @@ pub(super) const OF_CONNECTION: [HeaderName; 9] = [
     UPGRADE,
 ];
 
+/// Whether a header among `headers` is about their connection: by its nature, or since `Connection` names it.
+pub(super) fn is_of_connection(name: &HeaderName, headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    let mut named = lines.flat_map(|line| line.split(',')).map(str::trim);
+    OF_CONNECTION.contains(name) || named.any(|named| named.eq_ignore_ascii_case(name.as_str()))
+}
+
 /// Returns the verdict of an answer: 2xx admits the client, and it gets any other answer as it is.
 pub(super) fn verdict(status: StatusCode, mut headers: HeaderMap, body: Bytes) -> Result<AuthOutcome, &'static str> {
     if status.is_success() {
@@ -54,13 +61,14 @@ pub(super) fn verdict(status: StatusCode, mut headers: HeaderMap, body: Bytes) -
     if status.is_informational() {
         return Err("the answer has a status of 1xx");
     }
-    for name in OF_CONNECTION {
+    let of_connection: Vec<_> = headers.keys().filter(|name| is_of_connection(name, &headers)).cloned().collect();
+    for name in of_connection {
         headers.remove(name);
     }
     let mut response = Response::new(Full::new(body).map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    Ok(AuthOutcome::Refused(Box::new(Refusal::with_response(response))))
+    Ok(AuthOutcome::refused(Refusal::with_response(response)))
 }
 
 /// Returns the proof in the headers of an answer.
@@ -100,10 +108,10 @@ fn is_free(name: &str) -> bool {
         && !FRONTS.iter().any(|front| name.starts_with(front))
 }
 
-/// Returns the verdict of a server or script without a valid answer: it admits nobody. Logs the cause.
-pub(super) fn failed(connection: &Connection, asked: &str, cause: &dyn std::fmt::Display) -> AuthOutcome {
+/// Returns the refusal of a client if a server or script gives no valid answer: it admits nobody. Logs the cause.
+pub(super) fn failed(connection: &Connection, asked: &str, cause: &dyn std::fmt::Display) -> Refusal {
     Event::AuthNotAnswered { peer: connection.peer, asked, cause }.emit();
-    AuthOutcome::Refused(Box::new(unavailable()))
+    unavailable()
 }
 
 #[cfg(test)]

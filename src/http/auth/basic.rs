@@ -50,7 +50,7 @@ impl Basic {
         }
         let hash = users.hashes.get(user);
         match hashing.is_right(hash.unwrap_or(&users.dummy), password).await {
-            Err(hashing::Busy) => AuthOutcome::Refused(Box::new(unavailable())),
+            Err(hashing::Busy) => AuthOutcome::refused(unavailable()),
             Ok(is_right) => match hash.filter(|_| is_right) {
                 None => AuthOutcome::Wrong,
                 Some(hash) => {

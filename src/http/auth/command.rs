@@ -1,6 +1,6 @@
 //! `--auth=command:PROG` asks a CGI script before a request is answered. A 2xx admits the client; any other answer goes to it.
 
-use std::{future::pending, future::poll_fn, path::Path, sync::Arc, task::Poll};
+use std::{future::pending, future::poll_fn, path::Path, task::Poll};
 
 use bytes::Bytes;
 use hyper::{
@@ -8,10 +8,11 @@ use hyper::{
     header::{AUTHORIZATION, HeaderValue, LOCATION},
     http::request::Parts,
 };
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 
 use super::{
     asked::{failed, verdict},
+    asks::Asks,
     credentials::Credentials,
     proof::AuthOutcome,
 };
@@ -23,7 +24,7 @@ use crate::{
     },
     limits::{
         UNTIL_SIGINT,
-        auth::{AUTH_ASKS_MAX, AUTH_BODY_BYTES_MAX, AUTH_HEAD_BYTES_MAX, AUTH_SCRIPT_TIME_MAX},
+        auth::{AUTH_BODY_BYTES_MAX, AUTH_HEAD_BYTES_MAX, AUTH_SCRIPT_TIME_MAX},
     },
     peer::Connection,
     worker::{
@@ -41,14 +42,14 @@ use crate::{
 pub(crate) struct AuthScript {
     program: Program,
     environ: EnvironOptions,
-    slots: Arc<Semaphore>,
+    asks: Asks,
 }
 
 impl AuthScript {
     /// Returns the script at `path`, with the part of the environment that all programs have.
     pub(crate) fn new(path: &Path, environ: EnvironOptions) -> Self {
         let program = Program::new(path.to_owned(), Vec::new());
-        Self { program, environ, slots: Arc::new(Semaphore::new(AUTH_ASKS_MAX)) }
+        Self { program, environ, asks: Asks::new() }
     }
 
     /// Asks the script about a request.
@@ -59,21 +60,22 @@ impl AuthScript {
         credentials: &Credentials,
     ) -> AuthOutcome {
         let shown = self.program.path.to_string_lossy();
-        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            return failed(connection, &shown, &"too many requests wait for its answer");
+        let place = match self.asks.take(connection, &shown) {
+            Ok(place) => place,
+            Err(refusal) => return AuthOutcome::refused(refusal),
         };
         let environment = self.environment(connection, request, credentials);
         let answer = async {
-            let started = spawn_aside(&self.program, &None, environment, slot).await;
-            let (worker, _slot) = started.map_err(|cause| cause.to_string())?;
+            let started = spawn_aside(&self.program, &None, environment, place).await;
+            let (worker, _place) = started.map_err(|cause| cause.to_string())?;
             let (status, headers, body) = read_answer(worker, connection).await?;
             Ok::<_, String>(verdict(status, headers, body)?)
         };
         // Dropping it kills the script: at the end of the time, or if the client leaves.
         match timeout(AUTH_SCRIPT_TIME_MAX, answer).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(cause)) => failed(connection, &shown, &cause),
-            Err(_) => failed(connection, &shown, &"it did not answer in time"),
+            Ok(Err(cause)) => AuthOutcome::refused(failed(connection, &shown, &cause)),
+            Err(_) => AuthOutcome::refused(failed(connection, &shown, &"it did not answer in time")),
         }
     }
 

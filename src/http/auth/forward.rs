@@ -3,7 +3,7 @@
 //! The server gets the headers of the request with `X-Forwarded-*`. A 2xx admits the client; any other answer goes to the
 //! client, such as a redirect to a page for the login. A server without a valid answer admits nobody.
 
-use std::{error::Error, path::PathBuf, sync::Arc};
+use std::{error::Error, path::PathBuf};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -11,8 +11,8 @@ use hyper::{
     HeaderMap, Method, Request, StatusCode, Uri,
     client::conn::http1,
     header::{
-        ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HOST, HeaderName, HeaderValue,
-        IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+        ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, FORWARDED, HOST, HeaderName,
+        HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
     },
     http::request::Parts,
     rt::{Read, Write},
@@ -20,32 +20,40 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpStream, UnixStream},
-    sync::Semaphore,
     time::timeout,
 };
 
 use super::{
-    asked::{OF_CONNECTION, failed, verdict},
+    asked::{failed, is_of_connection, verdict},
+    asks::Asks,
     credentials::Credentials,
     proof::AuthOutcome,
 };
 use crate::{
-    limits::auth::{AUTH_ASKS_MAX, AUTH_BODY_BYTES_MAX, AUTH_HEAD_BYTES_MAX, AUTH_SERVER_TIME_MAX},
+    limits::auth::{AUTH_BODY_BYTES_MAX, AUTH_HEAD_BYTES_MAX, AUTH_SERVER_TIME_MAX},
     peer::Connection,
 };
 
-/// Headers of a request that are not for the server: about its body, or about a part or an earlier version of the answer.
-const LEFT_OUT: [HeaderName; 10] = [
+/// Headers of a request that are not for the server: about its body, about a part or an earlier version of the answer, or by which a
+/// client could name another address as its own.
+const LEFT_OUT: [HeaderName; 17] = [
     ACCEPT_ENCODING,
     CONTENT_ENCODING,
     CONTENT_TYPE,
     EXPECT,
+    FORWARDED,
     IF_MATCH,
     IF_MODIFIED_SINCE,
     IF_NONE_MATCH,
     IF_RANGE,
     IF_UNMODIFIED_SINCE,
     RANGE,
+    HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("client-ip"),
+    HeaderName::from_static("fastly-client-ip"),
+    HeaderName::from_static("true-client-ip"),
+    HeaderName::from_static("x-client-ip"),
+    HeaderName::from_static("x-cluster-client-ip"),
 ];
 
 /// The front of headers that wsd sets, and of those about a WebSocket.
@@ -59,7 +67,7 @@ pub(crate) struct Forward {
     target: Uri,
     /// The URL, for the log.
     url: String,
-    slots: Arc<Semaphore>,
+    asks: Asks,
 }
 
 /// The address of a server.
@@ -78,7 +86,7 @@ impl Forward {
     /// Reads a URL: `http://HOST[:PORT][/PATH]` or `unix:SOCKET[:/PATH]`.
     pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
         let (place, target) = parse(url)?;
-        Ok(Self { place, target, url: url.to_owned(), slots: Arc::new(Semaphore::new(AUTH_ASKS_MAX)) })
+        Ok(Self { place, target, url: url.to_owned(), asks: Asks::new() })
     }
 
     /// Asks the server about a request.
@@ -88,8 +96,9 @@ impl Forward {
         request: &Parts,
         credentials: &Credentials,
     ) -> AuthOutcome {
-        let Ok(_slot) = self.slots.try_acquire() else {
-            return failed(connection, &self.url, &"too many requests wait for its answer");
+        let _place = match self.asks.take(connection, &self.url) {
+            Ok(place) => place,
+            Err(refusal) => return AuthOutcome::refused(refusal),
         };
         let question = question(&self.target, connection, request, credentials);
         let answer = async {
@@ -101,8 +110,8 @@ impl Forward {
         };
         match timeout(AUTH_SERVER_TIME_MAX, answer).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(cause)) => failed(connection, &self.url, &cause),
-            Err(_) => failed(connection, &self.url, &"it did not answer in time"),
+            Ok(Err(cause)) => AuthOutcome::refused(failed(connection, &self.url, &cause)),
+            Err(_) => AuthOutcome::refused(failed(connection, &self.url, &"it did not answer in time")),
         }
     }
 }
@@ -150,7 +159,7 @@ fn question(
     (*question.method_mut(), *question.uri_mut()) = (Method::GET, target.clone());
     let headers = question.headers_mut();
     let is_left_out = |name: &HeaderName| {
-        OF_CONNECTION.contains(name)
+        is_of_connection(name, &request.headers)
             || LEFT_OUT.contains(name)
             || LEFT_OUT_FRONTS.iter().any(|front| name.as_str().starts_with(front))
     };

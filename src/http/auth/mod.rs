@@ -4,6 +4,7 @@
 //! case. A client that none knows is refused.
 
 mod asked;
+mod asks;
 pub(crate) mod basic;
 pub(crate) mod bearer;
 mod cert;

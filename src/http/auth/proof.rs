@@ -42,6 +42,13 @@ pub(super) enum AuthOutcome {
     Refused(Box<Refusal>),
 }
 
+impl AuthOutcome {
+    /// Returns the verdict that refuses a client.
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
 impl fmt::Debug for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Proof({} {})", self.auth_type, self.user)

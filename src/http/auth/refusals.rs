@@ -55,6 +55,12 @@ pub(super) fn too_many(wait: Duration) -> Refusal {
     Refusal::new(StatusCode::TOO_MANY_REQUESTS, "guesses", text).with_header(RETRY_AFTER, secs.max(1))
 }
 
+/// Returns the refusal of a source about which too many questions wait.
+pub(super) fn too_many_asks() -> Refusal {
+    let text = "Too many requests of this address wait for a server that checks who they are. Try again later.";
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, "auth-unavailable", text).with_retry()
+}
+
 /// Returns the refusal of a client whose credentials cannot be checked now.
 pub(super) fn unavailable() -> Refusal {
     let text = "Who you are cannot be checked now. Try again later.";
