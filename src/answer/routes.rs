@@ -153,9 +153,7 @@ impl Routes {
 
     /// Reads the files of `--auth` again. Blocks.
     pub(crate) fn reload_auth(&self) {
-        if let Some(auth) = self.sites().find_map(|site| site.gate.auth.as_ref()) {
-            auth.reload_all();
-        }
+        self.otherwise.gate.open.state.reload();
     }
 
     /// Whether any site has a console.

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     budget::Budget,
     http::{
+        auth::query::hide_referrer,
         cors,
         gate::Visitor,
         handshake,
@@ -107,13 +108,16 @@ impl Service {
                     ask.own(response)
                 }
             };
+            hide_referrer(&ask.request, &mut response);
             if let Some(in_flight) = ask.in_flight {
                 response.extensions_mut().insert(in_flight);
             }
             return response;
         }
         let text = "The scripts redirect to each other without an end.";
-        ask.site.headers.add(page::page(StatusCode::BAD_GATEWAY, text))
+        let mut response = ask.site.headers.add(page::page(StatusCode::BAD_GATEWAY, text));
+        hide_referrer(&ask.request, &mut response);
+        response
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn choose<'a>(site: &'a Site, headers: &'a HeaderMap) -> Subprotocol<
     let plain = || first(site, || offers(headers).map(|offer| (offer, offer)));
     let chosen = resumable.or_else(|| plain().map(|(offer, name)| (offer, Some(name), None)));
     // A browser gives up if wsd chooses none, and the token that it offered is not to be chosen.
-    let carrier = || site.gate.auth.as_ref().and_then(|_| carrier(offers(headers)));
+    let carrier = || carrier(offers(headers)).filter(|_| site.gate.open.hides_credentials());
     let (offer, name, resume) =
         chosen.map_or_else(|| (carrier(), None, None), |(offer, name, resume)| (Some(offer), name, resume));
     let framing = name.and_then(|name| site.framings.chosen(name)).unwrap_or(site.framings.default());

@@ -21,7 +21,10 @@ pub(super) fn answer(ask: &Ask, visitor: &Visitor) -> Answered {
     let (true, Some(auth), Some(proof)) = (ask.wants_ticket, &ask.site.gate.auth, &visitor.proof) else {
         return Ok(None);
     };
-    let ticket = auth.issue_ticket(ask.request.uri.path(), (**proof).clone());
+    let Some(ticket) = auth.issue_ticket(ask.request.uri.path(), (**proof).clone()) else {
+        let text = "A ticket buys no other ticket. Show the credentials themselves, or the cookie of a page.";
+        return Err(Refusal::unlogged(StatusCode::FORBIDDEN, text));
+    };
     let secs = TICKET_TIME.as_secs();
     let mut response = Response::new(text_body(format!("{{\"ticket\":\"{ticket}\",\"expires\":{secs}}}\n")));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -38,7 +38,7 @@ pub(crate) struct AuthFlags {
     /// Sign the cookies of pages with the secret in this file, so that they stay valid after a restart [default: a random one]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) auth_key: Option<Flag<OsString>>,
-    /// Pass the header Authorization to programs, as HTTP_AUTHORIZATION; without --auth it is passed anyway
+    /// Pass the header Authorization to programs, as HTTP_AUTHORIZATION; if no route has --auth, it is passed anyway
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) passauth: Option<Flag<bool>>,
 }

@@ -1,6 +1,7 @@
 //! Builds the authentication of a site: opens its files, and checks the flags about them.
 
 use std::{
+    ffi::OsString,
     hash::{DefaultHasher, Hash, Hasher},
     path::Path,
 };
@@ -13,16 +14,9 @@ use crate::{
         value::{Flag, is_on},
     },
     http::auth::{
-        Auth, AuthOptions, AuthState, Check,
-        basic::Basic,
-        bearer::Bearer,
-        command::AuthScript,
-        credentials::Carriers,
-        forward::Forward,
-        jwt::Jwt,
-        watched::{self, FileFault},
+        Auth, AuthOptions, basic::Basic, bearer::Bearer, check::Check, command::AuthScript, credentials::Carriers,
+        forward::Forward, jwt::Jwt, state::AuthState, watched::FileFault,
     },
-    limits::auth::AUTH_SECRET_BYTES_MIN,
     worker::{environ::EnvironOptions, program::locate},
 };
 
@@ -44,10 +38,13 @@ pub(super) fn auth(flags: &AuthFlags, environ: &EnvironOptions, state: &AuthStat
         is_for_sessions: flags.auth_for.as_deref() == Some(&AuthForWord::Sessions),
         is_ended: flags.auth_expire.as_deref() != Some(&AuthExpireWord::Ignore),
         list: list.finish(),
-        key_file: flags.auth_key.as_ref().map(|file| file.value.clone().into()),
+    };
+    let key = |flag: &Flag<OsString>| {
+        let path = Path::new(&flag.value);
+        state.key(path).map_err(|fault| unusable("--auth-key", path, fault).about(flag))
     };
     let key = flags.auth_key.as_ref().map(key).transpose()?;
-    Ok(Some(Auth::new(checks, options, key.as_deref(), state)))
+    Ok(Some(Auth::new(checks, options, key, state)))
 }
 
 /// Returns all that a check depends on.
@@ -123,16 +120,4 @@ fn unknown(kind: &Flag<String>, word: &str) -> Error {
 /// Returns the error of a file, with its line if the fault is about one.
 fn unusable(flag: &str, path: &Path, FileFault { cause, hint }: FileFault) -> Error {
     Error::new(format!("cannot use `{}` of {flag}: {cause}", path.display()), hint)
-}
-
-fn key(flag: &Flag<std::ffi::OsString>) -> Result<Vec<u8>, Error> {
-    let path = Path::new(&flag.value);
-    let text = watched::read(path).map_err(|fault| unusable("--auth-key", path, fault).about(flag))?;
-    let secret = text.trim();
-    if secret.len() < AUTH_SECRET_BYTES_MIN {
-        let cause = format!("the secret has less than {AUTH_SECRET_BYTES_MIN} characters");
-        let fault = FileFault { cause, hint: "make one with `openssl rand -base64 48`".to_owned() };
-        return Err(unusable("--auth-key", path, fault).about(flag));
-    }
-    Ok(secret.as_bytes().to_vec())
 }

@@ -99,11 +99,13 @@ fn idle_of_auth(flags: &AuthFlags) -> Vec<IdleFlag> {
     add(place(&flags.auth_key), is_off, "cannot use --auth-key without --auth: no page gets a cookie", NONE, |flags| {
         flags.auth.auth_key = None;
     });
+    // Another route may have credentials, which the programs of this one get only so.
+    let is_open = flags.auth.iter().flatten().any(|kind| kind.value == "none");
     add(
         place(&flags.passauth),
-        is_off,
+        is_off && !is_open,
         "cannot use --passauth without --auth: programs get the header Authorization anyway",
-        NONE,
+        "add --auth=KIND, or auth = \"none\" to a route beside others with credentials, or remove it",
         |flags| flags.auth.passauth = None,
     );
     add(

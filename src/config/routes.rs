@@ -28,7 +28,10 @@ use crate::{
         types::Limit,
         value::Flag,
     },
-    http::{access::AccessLists, auth::AuthState},
+    http::{
+        access::AccessLists,
+        auth::{Auth, state::AuthState},
+    },
     limits::{BUFFER_BYTES_MAX, FORKS_MAX},
     resume::door::Doors,
     sources::SourceTable,
@@ -102,6 +105,8 @@ impl Plan {
             let limit = built.recipe.flags.served.maxforks.as_deref();
             built.site.launcher.admission.resize(limit.and_then(Limit::count));
         }
+        let mut auths = next.sites.iter().filter_map(|built| built.site.gate.auth.as_ref()).peekable();
+        next.auth.set_use(auths.peek().is_some(), auths.any(Auth::takes_query));
         for built in &next.sites {
             built.site.gate.access.set(built.access.clone());
         }

@@ -27,7 +27,13 @@ use crate::{
     cli::site::{RoomFlags, SharingWord, SiteFlags, SlowWord},
     cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
     framing::Framing,
-    http::{access::AddressRules, auth::AuthState, gate::Gate, handshake::is_token, path::Root},
+    http::{
+        access::AddressRules,
+        auth::{open::OpenAccess, state::AuthState},
+        gate::Gate,
+        handshake::is_token,
+        path::Root,
+    },
     limits::{
         ACP_PATIENCE, CGI_TIMEOUT, CONTROL_BYTES_MIN, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, REPLAY_BYTES_MAX,
         SLOW_WAIT, STREAM_KEEP_MIN,
@@ -122,6 +128,7 @@ pub(super) fn site(
             access: AddressRules::default(),
             sources: sources.clone(),
             auth: auth(&flags.auth, &environ, state)?,
+            open: OpenAccess { passes: is_on(&flags.auth.passauth), state: state.clone() },
         },
         framings,
         takes_framings: takes_framings(flags),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     access::AddressRules,
-    auth::{Auth, proof::Proof},
+    auth::{Auth, open::OpenAccess, proof::Proof},
     listed::ListedOrigin,
     origin::{Aim, Policy, RefusedHeader, is_same},
     page::Body,
@@ -30,6 +30,8 @@ use crate::{
 pub(crate) struct Gate {
     /// The credentials that clients show; `None` admits any client.
     pub(crate) auth: Option<Auth>,
+    /// The rule without `auth`.
+    pub(crate) open: OpenAccess,
     /// The pages that may send requests.
     pub(crate) origin: Policy,
     /// The addresses that may send requests.
@@ -87,8 +89,8 @@ impl Visitor {
 }
 
 impl Gate {
-    /// Admits the client of `connection`, or returns the refusal. Removes the client's credentials from the request, if the
-    /// gate asks for some.
+    /// Admits the client of `connection`, or returns the refusal. Removes the client's credentials from the request, if a gate
+    /// of this server asks for some.
     pub(crate) async fn admit(
         &self,
         connection: &Connection,
@@ -112,7 +114,10 @@ impl Gate {
             in_flight,
             pass,
         };
-        let Some(auth) = &self.auth else { return Ok(visitor) };
+        let Some(auth) = &self.auth else {
+            self.open.hide_credentials(request)?;
+            return Ok(visitor);
+        };
         // In a box, so that requests without authentication do not pay for it.
         let proof = Box::pin(auth.admit(connection, request, aim)).await?;
         Ok(Visitor {

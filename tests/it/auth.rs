@@ -5,10 +5,13 @@ mod certificates;
 mod guesses;
 mod jwt;
 mod kit;
+mod open;
 mod pages;
+mod query;
 mod questions;
 mod refusals;
 mod servers;
+mod tickets;
 
 use backend::Backend;
 use kit::{Asked, Credential, PASSWORD, TARGETS, TOKEN, base64, base64url, start};

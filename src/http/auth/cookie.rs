@@ -2,13 +2,18 @@
 //!
 //! It is `<user>.<expiry>.<HMAC>`. The HMAC covers the user's entry in the file, so a new password or token ends it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use aws_lc_rs::hmac;
 use data_encoding::BASE64URL_NOPAD;
 use hyper::header::HeaderValue;
 
-use crate::limits::auth::AUTH_COOKIE_TIME;
+use super::watched::{FileFault, Watched};
+use crate::limits::auth::{AUTH_COOKIE_TIME, AUTH_SECRET_BYTES_MIN};
 
 /// Its name.
 pub(super) const NAME: &str = "wsd-auth";
@@ -26,9 +31,21 @@ pub(super) struct Cookie {
     tag: Vec<u8>,
 }
 
+/// Opens a file with the secret of a signer (`--auth-key`).
+pub(super) fn open_key(path: &Path) -> Result<Arc<Watched<Signer>>, FileFault> {
+    Watched::open(path, |text| {
+        let secret = text.trim();
+        if secret.len() < AUTH_SECRET_BYTES_MIN {
+            let cause = format!("the secret has less than {AUTH_SECRET_BYTES_MIN} characters");
+            return Err(FileFault::new(cause, "make one with `openssl rand -base64 48`"));
+        }
+        Ok(Signer::new(secret.as_bytes()))
+    })
+}
+
 impl Signer {
     /// Returns a signer with a key; cookies of another key are invalid.
-    pub(super) fn new(key: &[u8]) -> Self {
+    fn new(key: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 

@@ -4,13 +4,13 @@ use std::fmt;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use hyper::{
-    HeaderMap, StatusCode, Uri,
+    HeaderMap, StatusCode,
     header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue},
     http::request::Parts,
 };
 use percent_encoding::percent_decode_str;
 
-use super::cookie;
+use super::{cookie, query, ticket::is_ticket};
 use crate::http::{handshake::take_offer, refusal::Refusal};
 
 /// The subprotocols that carry a token: wsd's own, those of Kubernetes and Phoenix in base64url, and that of Jupyter, which is
@@ -21,9 +21,6 @@ const CARRIERS: [(&str, bool); 4] = [
     ("base64url.bearer.phx", true),
     ("v1.token.websocket.jupyter.org", false),
 ];
-
-/// The parameter of the query that carries a token (`--auth-query`; RFC 6750, section 2.3).
-const PARAMETER: &str = "access_token";
 
 /// Headers by which a proxy or wsd says who the client is. A client that sends them itself may lie.
 const CLAIMS: [&str; 11] = [
@@ -50,6 +47,8 @@ pub(super) struct Credentials {
     pub(super) basic: Option<(String, Vec<u8>)>,
     /// A token.
     pub(super) token: Option<String>,
+    /// A token of the query, where that is no place for one (`--auth-query`).
+    of_query: Option<String>,
     /// The values of wsd's cookie.
     pub(super) cookies: Vec<String>,
     /// The header for those who shall check it: that of the client, or one with the token.
@@ -72,8 +71,9 @@ pub(crate) struct Carriers {
 }
 
 impl Credentials {
-    /// Takes the credentials out of a request. Those of an earlier call stay known, for a local redirect of a script.
-    pub(super) fn take(request: &mut Parts, carriers: Carriers) -> Result<Self, Refusal> {
+    /// Takes the credentials out of a request; out of its query if `hides_query`. Those of an earlier call stay known, for a local
+    /// redirect of a script.
+    pub(super) fn take(request: &mut Parts, carriers: Carriers, hides_query: bool) -> Result<Self, Refusal> {
         let headers = &mut request.headers;
         if headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
             let text = "A request has one `Authorization` (RFC 9110, section 5.3).";
@@ -87,18 +87,31 @@ impl Credentials {
             found.token = scheme(&header, "bearer").map(str::to_owned);
             found.header = Some(header);
         }
-        let offered = take_offer(headers, is_carrier).and_then(|offer| token(&offer));
-        let of_query = carriers.has_query.then(|| take_parameter(&mut request.uri)).flatten();
-        // A browser adds the password of its user to each request; the token is what the page has chosen.
-        if let Some(token) = offered.or(of_query).filter(|_| found.token.is_none()) {
-            found.basic = None;
-            found.header = HeaderValue::try_from(format!("Bearer {token}")).ok();
-            found.token = Some(token);
+        found.choose(take_offer(headers, is_carrier).and_then(|offer| token(&offer)));
+        if hides_query {
+            found.of_query = query::take_token(request).or(found.of_query);
         }
         found.cookies.extend(take_cookies(&mut request.headers));
-        remove_claims(&mut request.headers);
         request.extensions.insert(found.clone());
+        let of_query = found.of_query.take().filter(|_| carriers.has_query);
+        found.choose(of_query);
         Ok(found)
+    }
+
+    /// Adds a token, unless there is one. A browser adds the password of its user to each request; the token is what the page has
+    /// chosen.
+    fn choose(&mut self, token: Option<String>) {
+        let Some(token) = token.filter(|_| self.token.is_none()) else { return };
+        self.basic = None;
+        self.header = HeaderValue::try_from(format!("Bearer {token}")).ok();
+        self.token = Some(token);
+    }
+
+    /// Removes a ticket, which nobody else knows.
+    pub(super) fn forget_ticket(&mut self) {
+        if self.token.as_deref().is_some_and(is_ticket) {
+            (self.token, self.header) = (None, None);
+        }
     }
 
     /// Whether the client has shown something that may be wrong.
@@ -150,19 +163,6 @@ fn token(offer: &[u8]) -> Option<String> {
     Some(percent_decode_str(text).decode_utf8().ok()?.into_owned())
 }
 
-/// Takes the token out of the query of a request.
-fn take_parameter(uri: &mut Uri) -> Option<String> {
-    let query = uri.query()?;
-    let is_token = |part: &&str| part.split_once('=').map_or(*part, |(name, _)| name) == PARAMETER;
-    let (tokens, rest): (Vec<_>, Vec<_>) = query.split('&').partition(is_token);
-    let value = tokens.first()?.split_once('=').map_or("", |(_, value)| value).replace('+', " ");
-    let token = percent_decode_str(&value).decode_utf8().ok()?.into_owned();
-    let question = if rest.is_empty() { "" } else { "?" };
-    // Parts of a target that hyper has accepted.
-    *uri = format!("{}{question}{}", uri.path(), rest.join("&")).parse().ok()?;
-    Some(token)
-}
-
 /// Takes wsd's own cookies out of the headers.
 fn take_cookies(headers: &mut HeaderMap) -> Vec<String> {
     let is_own = |part: &&[u8]| {
@@ -185,7 +185,8 @@ fn take_cookies(headers: &mut HeaderMap) -> Vec<String> {
     taken
 }
 
-fn remove_claims(headers: &mut HeaderMap) {
+/// Removes the headers by which somebody else than wsd says who the client is.
+pub(super) fn remove_claims(headers: &mut HeaderMap) {
     let is_claim = |name: &HeaderName| {
         CLAIMS.contains(&name.as_str()) || CLAIM_FRONTS.iter().any(|front| name.as_str().starts_with(front))
     };
@@ -216,7 +217,7 @@ mod tests {
             Option<&'static str>,
             &'static [&'static str],
         );
-        let table: [Row; 12] = [
+        let table: [Row; 11] = [
             (&[("authorization", "Basic YWRhOnB3OjE=")], Some(("ada", "pw:1")), None, &[]),
             (&[("authorization", "basic  YWRhOnB3OjE")], Some(("ada", "pw:1")), None, &[]),
             (&[("authorization", "Basic !")], None, None, &[]),
@@ -233,11 +234,10 @@ mod tests {
             (&[(OFFER, "base64url.bearer.authorization.wsd.!")], None, None, &[]),
             (&[("cookie", "a=b; wsd-auth=c; d=e")], None, None, &["a=b; d=e"]),
             (&[("cookie", "wsd-auth=c")], None, None, &[]),
-            (&[("remote-user", "root"), ("wsd-env-x", "1"), ("x-other", "kept")], None, None, &["kept"]),
         ];
         for (headers, basic, token, left) in table {
             let mut request = request("/", headers);
-            let found = Credentials::take(&mut request, Carriers::default()).expect("it is read");
+            let found = Credentials::take(&mut request, Carriers::default(), false).expect("it is read");
             let found_basic = found.basic.map(|(user, password)| (user, String::from_utf8(password).expect("text")));
             assert_eq!(found_basic, basic.map(|(user, word)| (user.to_owned(), word.to_owned())), "{headers:?}");
             assert_eq!(found.token.as_deref(), token, "{headers:?}");
@@ -247,25 +247,19 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_the_query_is_read_and_removed_only_when_it_may_be_there() {
-        let carriers = Carriers { has_query: true, passes: false };
-        let table = [
-            ("/a?access_token=t%2E1", Some("t.1"), "/a"),
-            ("/a?x=1&access_token=t.1&y=2", Some("t.1"), "/a?x=1&y=2"),
-            ("/a?access_token=1&access_token=2", Some("1"), "/a"),
-            ("/a?my_access_token=1", None, "/a?my_access_token=1"),
-        ];
-        for (target, token, left) in table {
-            let mut parts = request(target, &[]);
-            assert_eq!(
-                Credentials::take(&mut parts, carriers).expect("it is read").token.as_deref(),
-                token,
-                "{target}"
-            );
-            assert_eq!(parts.uri, left, "{target}");
-            let mut parts = request(target, &[]);
-            assert_eq!(Credentials::take(&mut parts, Carriers::default()).expect("it is read").token, None, "{target}");
-            assert_eq!(parts.uri, target);
+    fn a_token_of_the_query_is_removed_everywhere_and_read_where_it_may_be() {
+        for (has_query, hides_query, token, left) in
+            [(true, true, Some("t.1"), "/a"), (false, true, None, "/a"), (false, false, None, "/a?access_token=t.1")]
+        {
+            let mut parts = request("/a?access_token=t.1", &[]);
+            let carriers = Carriers { has_query, passes: false };
+            let found = Credentials::take(&mut parts, carriers, hides_query).expect("it is read");
+            assert_eq!((found.token.as_deref(), parts.uri.to_string()), (token, left.to_owned()));
+
+            // Elsewhere it may be a token, after a local redirect.
+            let carriers = Carriers { has_query: true, passes: false };
+            let found = Credentials::take(&mut parts, carriers, hides_query).expect("it is read");
+            assert_eq!(found.token.is_some(), hides_query);
         }
     }
 
@@ -273,13 +267,13 @@ mod tests {
     fn a_token_of_a_page_is_preferred_to_the_password_of_its_user() {
         let offer = ("sec-websocket-protocol", "base64url.bearer.authorization.wsd.dC4x");
         let mut parts = request("/", &[("authorization", "Basic YWRhOnB3OjE="), offer]);
-        let found = Credentials::take(&mut parts, Carriers::default()).expect("it is read");
+        let found = Credentials::take(&mut parts, Carriers::default(), false).expect("it is read");
         assert_eq!((found.basic, found.token.as_deref()), (None, Some("t.1")));
         assert_eq!(found.header.expect("a header"), "Bearer t.1");
 
         let mut parts = request("/", &[("authorization", "Bearer t.2"), offer]);
         assert_eq!(
-            Credentials::take(&mut parts, Carriers::default()).expect("it is read").token.as_deref(),
+            Credentials::take(&mut parts, Carriers::default(), false).expect("it is read").token.as_deref(),
             Some("t.2")
         );
     }
@@ -287,11 +281,11 @@ mod tests {
     #[test]
     fn two_headers_are_refused_and_a_passed_one_stays() {
         let two = [("authorization", "Bearer a"), ("authorization", "Bearer b")];
-        assert!(Credentials::take(&mut request("/", &two), Carriers::default()).is_err());
+        assert!(Credentials::take(&mut request("/", &two), Carriers::default(), false).is_err());
 
         let mut passed = request("/", &[("authorization", "Bearer a")]);
         let carriers = Carriers { has_query: false, passes: true };
-        assert_eq!(Credentials::take(&mut passed, carriers).expect("it is read").token.as_deref(), Some("a"));
+        assert_eq!(Credentials::take(&mut passed, carriers, false).expect("it is read").token.as_deref(), Some("a"));
         assert!(passed.headers.contains_key(AUTHORIZATION));
     }
 }

@@ -1,7 +1,11 @@
 //! Slows down guessing: counts the failures of each source, and lets a source that has too many wait.
+//!
+//! All clients of Unix sockets are one source. There the failures of each user count apart, so that a guesser lets nobody else wait.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::RandomState},
+    hash::BuildHasher as _,
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -11,7 +15,7 @@ use tokio::sync::{Mutex as Lock, OwnedMutexGuard};
 use super::expiring::Expiring;
 use crate::{
     limits::auth::{AUTH_FAILURES_A_MINUTE_MAX, AUTH_FAILURES_AN_HOUR_MAX, AUTH_LANE_MAX, AUTH_SOURCES_MAX},
-    peer::ClientSource,
+    peer::{ClientSource, Peer},
 };
 
 /// A minute and an hour: the times in which failures count.
@@ -21,9 +25,15 @@ const HOUR: Duration = Duration::from_hours(1);
 /// The failures of all sources.
 #[derive(Debug)]
 pub(super) struct Guesses {
-    failures: Mutex<Expiring<ClientSource, VecDeque<Instant>>>,
-    lanes: Arc<Mutex<HashMap<ClientSource, Lane>>>,
+    failures: Mutex<Expiring<Guesser, VecDeque<Instant>>>,
+    lanes: Arc<Mutex<HashMap<Guesser, Lane>>>,
+    /// Hashes the names of users, which may be long.
+    hasher: RandomState,
 }
+
+/// A client that may guess: a source, with the user whose password it shows if it comes over a Unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Guesser(ClientSource, Option<u64>);
 
 /// The turn of a source: its passwords are checked one after the other, so that a flood of guesses is counted in time.
 #[derive(Debug, Default)]
@@ -37,20 +47,38 @@ struct Lane {
 #[derive(Debug)]
 pub(super) struct Turn {
     guard: Option<OwnedMutexGuard<()>>,
-    source: ClientSource,
-    lanes: Arc<Mutex<HashMap<ClientSource, Lane>>>,
+    guesser: Guesser,
+    lanes: Arc<Mutex<HashMap<Guesser, Lane>>>,
+}
+
+/// An attempt of a client to prove who it is. It counts as a failure at most once.
+#[derive(Debug)]
+pub(super) struct Attempt<'a> {
+    guesses: &'a Guesses,
+    guesser: Guesser,
+    turn: Option<Turn>,
+    /// Whether the client has shown something wrong.
+    pub(super) is_wrong: bool,
+    is_counted: bool,
 }
 
 impl Guesses {
     /// Returns a table without failures.
     pub(super) fn new() -> Self {
-        Self { failures: Mutex::new(Expiring::new(AUTH_SOURCES_MAX, HOUR)), lanes: Arc::default() }
+        let failures = Mutex::new(Expiring::new(AUTH_SOURCES_MAX, HOUR));
+        Self { failures, lanes: Arc::default(), hasher: RandomState::new() }
+    }
+
+    /// Returns the client as it counts here. `user` is the one whose password it shows.
+    pub(super) fn guesser(&self, peer: Peer, user: Option<&str>) -> Guesser {
+        let user = user.filter(|_| peer.ip().is_none()).map(|user| self.hasher.hash_one(user));
+        Guesser(peer.source(), user)
     }
 
     /// Returns how long a source has to wait until it may try again; `None` if it may now.
-    pub(super) fn wait(&self, source: ClientSource, now: Instant) -> Option<Duration> {
+    pub(super) fn wait(&self, guesser: Guesser, now: Instant) -> Option<Duration> {
         let failures = lock(&self.failures);
-        let times = failures.get(&source, now)?;
+        let times = failures.get(&guesser, now)?;
         let limits = [(AUTH_FAILURES_A_MINUTE_MAX, MINUTE), (AUTH_FAILURES_AN_HOUR_MAX, HOUR)];
         let waits = limits.into_iter().filter_map(|(count, time)| {
             let first = times.get(times.len().checked_sub(count)?)?;
@@ -60,21 +88,21 @@ impl Guesses {
     }
 
     /// Counts a failure.
-    pub(super) fn failed(&self, source: ClientSource, now: Instant) {
+    pub(super) fn failed(&self, guesser: Guesser, now: Instant) {
         let mut failures = lock(&self.failures);
-        let mut times = failures.remove(&source, now).unwrap_or_default();
+        let mut times = failures.remove(&guesser, now).unwrap_or_default();
         if times.len() == AUTH_FAILURES_AN_HOUR_MAX {
             times.pop_front();
         }
         times.push_back(now);
-        failures.insert(source, times, now);
+        failures.insert(guesser, times, now);
     }
 
     /// Waits for the turn of a request; `None` if too many of its source wait already.
-    pub(super) async fn turn(&self, source: ClientSource) -> Option<Turn> {
+    pub(super) async fn turn(&self, guesser: Guesser) -> Option<Turn> {
         let wait = {
             let mut lanes = lock(&self.lanes);
-            let lane = lanes.entry(source).or_default();
+            let lane = lanes.entry(guesser).or_default();
             if lane.requests == AUTH_LANE_MAX {
                 return None;
             }
@@ -82,9 +110,34 @@ impl Guesses {
             Arc::clone(&lane.lock)
         };
         // Before the wait: a client that leaves gives its place back.
-        let mut turn = Turn { guard: None, source, lanes: Arc::clone(&self.lanes) };
+        let mut turn = Turn { guard: None, guesser, lanes: Arc::clone(&self.lanes) };
         turn.guard = Some(wait.lock_owned().await);
         Some(turn)
+    }
+}
+
+impl<'a> Attempt<'a> {
+    /// Returns the attempt of a client, which has shown nothing wrong so far.
+    pub(super) fn new(guesses: &'a Guesses, client: Guesser) -> Self {
+        Self { guesses, guesser: client, turn: None, is_wrong: false, is_counted: false }
+    }
+
+    /// Waits for the turn of the client, unless it has it; an error is the time that the client has to wait.
+    pub(super) async fn begin(&mut self) -> Result<(), Duration> {
+        if self.turn.is_none() {
+            self.turn = Some(self.guesses.turn(self.guesser).await.ok_or(Duration::from_secs(1))?);
+            // The requests before this one may have been guesses.
+            return self.guesses.wait(self.guesser, Instant::now()).map_or(Ok(()), Err);
+        }
+        Ok(())
+    }
+
+    /// Counts what the client has shown if it was wrong, and gives the turn to the next request.
+    pub(super) fn settle(&mut self) {
+        if mem::take(&mut self.is_wrong) && !mem::replace(&mut self.is_counted, true) {
+            self.guesses.failed(self.guesser, Instant::now());
+        }
+        self.turn = None;
     }
 }
 
@@ -92,10 +145,10 @@ impl Drop for Turn {
     fn drop(&mut self) {
         self.guard = None;
         let mut lanes = lock(&self.lanes);
-        if let Some(lane) = lanes.get_mut(&self.source) {
+        if let Some(lane) = lanes.get_mut(&self.guesser) {
             lane.requests -= 1;
             if lane.requests == 0 {
-                lanes.remove(&self.source);
+                lanes.remove(&self.guesser);
             }
         }
     }
@@ -108,10 +161,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peer::Peer;
 
-    fn source(address: &str) -> ClientSource {
-        Peer::Tcp(address.parse().expect("an address")).source()
+    fn source(address: &str) -> Guesser {
+        Guesser(Peer::Tcp(address.parse().expect("an address")).source(), None)
     }
 
     #[test]
@@ -143,6 +195,18 @@ mod tests {
         assert_ne!(source("[2001:db8:1:2::1]:1"), source("[2001:db8:1:3::1]:1"));
         assert_eq!(source("[::ffff:192.0.2.1]:1"), source("192.0.2.1:2"));
         assert_ne!(source("192.0.2.1:1"), source("192.0.2.2:1"));
+    }
+
+    #[test]
+    fn the_users_at_a_unix_socket_count_apart_and_those_of_an_address_do_not() {
+        let guesses = Guesses::new();
+        let of = |peer: Peer, user| guesses.guesser(peer, user);
+        let address = Peer::Tcp("192.0.2.1:1".parse().expect("an address"));
+
+        assert_ne!(of(Peer::Unix, Some("ada")), of(Peer::Unix, Some("bob")));
+        assert_eq!(of(Peer::Unix, Some("ada")), of(Peer::Unix, Some("ada")));
+        assert_ne!(of(Peer::Unix, Some("ada")), of(Peer::Unix, None));
+        assert_eq!(of(address, Some("ada")), of(address, None));
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ mod asks;
 pub(crate) mod basic;
 pub(crate) mod bearer;
 mod cert;
+pub(crate) mod check;
 pub(crate) mod command;
 mod cookie;
 pub(crate) mod credentials;
@@ -16,53 +17,31 @@ pub(crate) mod forward;
 mod guesses;
 mod hashing;
 pub(crate) mod jwt;
+pub(crate) mod open;
 pub(crate) mod proof;
 mod prove;
+pub(crate) mod query;
 mod refusals;
+mod shared;
+pub(crate) mod state;
 pub(crate) mod ticket;
 pub(crate) mod watched;
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-};
+use std::{path::Path, sync::Arc};
 
 use hyper::{Method, http::request::Parts};
 
 use self::{
-    basic::Basic,
-    bearer::Bearer,
-    command::AuthScript,
+    check::Check,
     cookie::Signer,
-    credentials::{Carriers, Credentials},
-    forward::Forward,
-    guesses::Guesses,
-    hashing::Hashing,
-    jwt::Jwt,
+    credentials::{Carriers, Credentials, remove_claims},
     proof::Proof,
     refusals::Schemes,
-    ticket::Tickets,
+    state::{AuthState, KeyFile},
+    ticket::Ticket,
 };
 use super::{origin::Aim, refusal::Refusal};
 use crate::peer::Connection;
-
-/// A kind of credentials that a site accepts.
-#[derive(Debug)]
-pub(crate) enum Check {
-    /// `basic:FILE`.
-    Basic(Basic),
-    /// `bearer:FILE`.
-    Bearer(Bearer),
-    /// `jwt:FILE`.
-    Jwt(Jwt),
-    /// `cert`.
-    Cert,
-    /// `url:URL`.
-    Forward(Forward),
-    /// `command:PROG`.
-    Script(Box<AuthScript>),
-}
 
 /// The options of a site.
 #[derive(Clone, Debug)]
@@ -75,8 +54,6 @@ pub(crate) struct AuthOptions {
     pub(crate) is_ended: bool,
     /// Identifies the list: a ticket is for sites with an equal one.
     pub(crate) list: u64,
-    /// The file of `--auth-key`.
-    pub(crate) key_file: Option<PathBuf>,
 }
 
 /// The authentication of a site.
@@ -84,66 +61,31 @@ pub(crate) struct AuthOptions {
 pub(crate) struct Auth {
     checks: Vec<Arc<Check>>,
     options: AuthOptions,
-    signer: Signer,
+    /// Signs its cookies (`--auth-key`); `None` is a key of the state.
+    key: Option<KeyFile>,
     state: AuthState,
 }
 
-/// The state that all sites share, and that stays when settings change. Clones share it.
-#[derive(Clone, Debug)]
-pub(crate) struct AuthState(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    guesses: Guesses,
-    hashing: Hashing,
-    tickets: Tickets,
-    signer: Signer,
-    /// The checks of all sites, by their settings: sites with the same file have one check.
-    checks: Mutex<HashMap<String, Weak<Check>>>,
-}
-
-impl Default for AuthState {
-    fn default() -> Self {
-        let (guesses, hashing, tickets) = (Guesses::new(), Hashing::new(), Tickets::new());
-        Self(Arc::new(Shared { guesses, hashing, tickets, signer: Signer::random(), checks: Mutex::default() }))
-    }
-}
-
-impl AuthState {
-    /// Returns the check with these settings: that of another site, or the one that `open` returns.
-    pub(crate) fn check<E>(&self, settings: &str, open: impl FnOnce() -> Result<Check, E>) -> Result<Arc<Check>, E> {
-        if let Some(known) = self.checks().get(settings).and_then(Weak::upgrade) {
-            return Ok(known);
-        }
-        let check = Arc::new(open()?);
-        let mut checks = self.checks();
-        checks.retain(|_, known| known.strong_count() > 0);
-        checks.insert(settings.to_owned(), Arc::downgrade(&check));
-        Ok(check)
-    }
-
-    fn checks(&self) -> MutexGuard<'_, HashMap<String, Weak<Check>>> {
-        self.0.checks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Auth {
-    /// Returns the authentication of a site. `key` signs its cookies (`--auth-key`); otherwise a random one does.
-    pub(crate) fn new(checks: Vec<Arc<Check>>, options: AuthOptions, key: Option<&[u8]>, state: &AuthState) -> Self {
-        let signer = key.map_or_else(|| state.0.signer.clone(), Signer::new);
-        Self { checks, options, signer, state: state.clone() }
+    /// Returns the authentication of a site. `key` signs its cookies; otherwise a random one does.
+    pub(crate) fn new(checks: Vec<Arc<Check>>, options: AuthOptions, key: Option<KeyFile>, state: &AuthState) -> Self {
+        Self { checks, options, key, state: state.clone() }
     }
 
     /// Finds out who the client is, and removes its credentials from the request.
     pub(super) async fn admit(&self, connection: &Connection, request: &mut Parts, aim: Aim) -> Result<Proof, Refusal> {
-        let credentials = Credentials::take(request, self.options.carriers)?;
+        let mut credentials = Credentials::take(request, self.options.carriers, self.state.hides_query())?;
+        remove_claims(&mut request.headers);
         // A browser shows no credentials when it asks whether a page of another origin may send a request.
         let is_preflight = aim == Aim::Transfer && request.method == Method::OPTIONS;
         let is_open = aim == Aim::Redirect || is_preflight || self.options.is_for_sessions && !aim.is_session();
         if is_open {
             return Ok(Proof::default());
         }
-        let mut proof = self.prove(connection, request, &credentials, aim).await?;
+        let mut proof = match self.of_ticket(request, &mut credentials) {
+            Some(proof) => proof,
+            None => self.prove(connection, request, &credentials, aim).await?,
+        };
         for (name, value) in &proof.headers {
             request.headers.insert(name.clone(), value.clone());
         }
@@ -151,6 +93,26 @@ impl Auth {
             proof.expiry = None;
         }
         Ok(proof)
+    }
+
+    /// Returns the proof of a ticket: that of this request, or one that has come along with a local redirect of a script.
+    fn of_ticket(&self, request: &mut Parts, credentials: &mut Credentials) -> Option<Proof> {
+        let (list, path) = (self.options.list, request.uri.path());
+        if request.extensions.get::<Ticket>().is_none() {
+            let ticket = self.state.0.tickets.redeem(list, path, credentials.token.as_deref()?)?;
+            request.extensions.insert(ticket);
+        }
+        // It is used up. Where it proves nothing, it is no guess either.
+        credentials.forget_ticket();
+        request.extensions.get::<Ticket>()?.proof(list, path)
+    }
+
+    /// Returns the signer of cookies.
+    async fn signer(&self) -> Signer {
+        match &self.key {
+            Some(KeyFile(file)) => (*file.current().await).clone(),
+            None => self.state.0.signer.clone(),
+        }
     }
 
     fn schemes(&self) -> Schemes {
@@ -166,34 +128,19 @@ impl Auth {
         self.options.carriers.has_query
     }
 
-    /// Issues a ticket for a client that was admitted at `path`.
-    pub(crate) fn issue_ticket(&self, path: &str, proof: Proof) -> String {
-        let depends = self.checks.iter().any(|check| matches!(**check, Check::Forward(_) | Check::Script(_)));
-        self.state.0.tickets.issue(self.options.list, depends.then(|| path.to_owned()), proof)
-    }
-
-    /// Reads the files of all sites again. Blocks.
-    pub(crate) fn reload_all(&self) {
-        let checks: Vec<_> = self.state.checks().values().filter_map(Weak::upgrade).collect();
-        for check in checks {
-            match &*check {
-                Check::Basic(basic) => basic.0.reload(),
-                Check::Bearer(bearer) => bearer.0.reload(),
-                Check::Jwt(jwt) => jwt.file.reload(),
-                Check::Cert | Check::Forward(_) | Check::Script(_) => {}
-            }
+    /// Issues a ticket for a client that was admitted at `path`; `None` if a ticket has admitted it.
+    pub(crate) fn issue_ticket(&self, path: &str, proof: Proof) -> Option<String> {
+        if proof.is_of_ticket {
+            return None;
         }
+        let depends = self.checks.iter().any(|check| check.depends_on_path());
+        Some(self.state.0.tickets.issue(self.options.list, depends.then(|| path.to_owned()), proof))
     }
 
     /// Lists the secret files of the list, each with the flag that names it.
     pub(crate) fn secret_files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        let of_checks = self.checks.iter().filter_map(|check| match &**check {
-            Check::Basic(basic) => Some(&*basic.0.path),
-            Check::Bearer(bearer) => Some(&*bearer.0.path),
-            Check::Jwt(jwt) => jwt.is_secret().then_some(&*jwt.file.path),
-            Check::Cert | Check::Forward(_) | Check::Script(_) => None,
-        });
-        let key = self.options.key_file.as_deref().map(|path| ("--auth-key", path));
+        let of_checks = self.checks.iter().filter_map(|check| check.secret_file());
+        let key = self.key.as_ref().map(|KeyFile(file)| ("--auth-key", &*file.path));
         of_checks.map(|path| ("--auth", path)).chain(key)
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Proof {
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     /// Makes the cookie for a page; `None` if it gets none.
     pub(super) cookie: Option<Arc<MakeCookie>>,
+    /// Whether it is that of a ticket, which is for one request.
+    pub(super) is_of_ticket: bool,
 }
 
 /// Makes the value of `Set-Cookie`, for a connection with TLS or without.

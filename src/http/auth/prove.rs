@@ -1,13 +1,15 @@
-//! Finds out who a client is: by a ticket, a cookie, a known password, and then by the checks of the list.
+//! Finds out who a client is: by a cookie, a known password, and then by the checks of the list.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hyper::{StatusCode, http::request::Parts};
 
 use super::{
-    Auth, Check, Shared, cert,
-    cookie::Cookie,
+    Auth, cert,
+    check::Check,
+    cookie::{Cookie, Signer},
     credentials::Credentials,
+    guesses::Attempt,
     proof::{AuthOutcome, Proof},
     refusals::{too_many, unauthorized},
 };
@@ -25,53 +27,44 @@ impl Auth {
         credentials: &Credentials,
         aim: Aim,
     ) -> Result<Proof, Refusal> {
-        let Shared { guesses, tickets, .. } = &*self.state.0;
-        // Nobody can guess a ticket or a cookie.
-        let redeem = |token: &String| tickets.redeem(self.options.list, request.uri.path(), token);
-        if let Some(proof) = credentials.token.as_ref().and_then(redeem) {
+        let guesses = &self.state.0.guesses;
+        let signer = self.signer().await;
+        // Nobody can guess a cookie.
+        if let Some(proof) = self.of_cookies(&signer, credentials).await {
             return Ok(proof);
         }
-        if let Some(proof) = self.of_cookies(credentials).await {
-            return Ok(proof);
-        }
-        if credentials.basic.is_some()
-            && let Some(proof) = self.known(credentials).await
-        {
-            return Ok(proof);
-        }
-        let source = connection.peer.source();
-        let wait = || guesses.wait(source, Instant::now()).filter(|_| credentials.are_shown());
-        if let Some(wait) = wait() {
+        let client = guesses.guesser(connection.peer, credentials.basic.as_ref().map(|(user, _)| &**user));
+        // First: otherwise the passwords that wsd remembers could be guessed without a limit.
+        if let Some(wait) = guesses.wait(client, Instant::now()).filter(|_| credentials.are_shown()) {
             return Err(too_many(wait));
         }
-        let mut turn = None;
-        if credentials.basic.is_some() {
-            turn = Some(guesses.turn(source).await.ok_or_else(|| too_many(Duration::from_secs(1)))?);
-            // The requests before this one may have been guesses.
-            if let Some(wait) = wait() {
-                return Err(too_many(wait));
-            }
+        if let Some(proof) = self.known(&signer, credentials).await {
+            return Ok(proof);
         }
-        let asked = self.ask(credentials, request, connection, aim).await;
-        drop(turn);
-        asked
+        self.ask(&signer, credentials, request, connection, aim, Attempt::new(guesses, client)).await
     }
 
-    /// Asks one check after the other. A guess counts, whatever another check says.
+    /// Asks one check after the other. A guess counts, whatever another kind of check says. The passwords of a client are checked
+    /// one after the other; a server or script may take its time.
     async fn ask(
         &self,
+        signer: &Signer,
         credentials: &Credentials,
         request: &Parts,
         connection: &Connection,
         aim: Aim,
+        mut attempt: Attempt<'_>,
     ) -> Result<Proof, Refusal> {
-        let Shared { guesses, hashing, .. } = &*self.state.0;
-        let failed = || guesses.failed(connection.peer.source(), Instant::now());
-        let mut is_wrong = false;
+        let hashing = &self.state.0.hashing;
         for check in &self.checks {
+            match &**check {
+                Check::Basic(_) if credentials.basic.is_some() => attempt.begin().await.map_err(too_many)?,
+                Check::Forward(_) | Check::Script(_) => attempt.settle(),
+                _ => {}
+            }
             let outcome = match &**check {
-                Check::Basic(basic) => basic.check(hashing, &self.signer, credentials).await,
-                Check::Bearer(bearer) => bearer.check(&self.signer, credentials).await,
+                Check::Basic(basic) => basic.check(hashing, signer, credentials).await,
+                Check::Bearer(bearer) => bearer.check(signer, credentials).await,
                 Check::Jwt(jwt) => jwt.check(credentials).await,
                 Check::Cert => cert::check(connection),
                 Check::Forward(forward) => forward.check(connection, request, credentials).await,
@@ -79,35 +72,33 @@ impl Auth {
             };
             match outcome {
                 AuthOutcome::Proved(proof) => {
-                    if is_wrong {
-                        failed();
+                    // A password or a token that one file has is no guess at another.
+                    if matches!(**check, Check::Cert) {
+                        attempt.settle();
                     }
                     return Ok(proof);
                 }
                 AuthOutcome::Refused(mut refusal) => {
-                    if is_wrong || refusal.status == StatusCode::UNAUTHORIZED && credentials.are_shown() {
-                        failed();
-                    }
+                    attempt.is_wrong |= refusal.status == StatusCode::UNAUTHORIZED && credentials.are_shown();
+                    attempt.settle();
                     if aim.is_session() {
-                        refusal.why = Some("auth");
+                        refusal.why.get_or_insert("auth");
                     }
                     return Err(*refusal);
                 }
                 AuthOutcome::NotMine | AuthOutcome::Expired => {}
-                AuthOutcome::Wrong => is_wrong = true,
+                AuthOutcome::Wrong => attempt.is_wrong = true,
             }
         }
-        if is_wrong {
-            failed();
-        }
+        attempt.settle();
         Err(unauthorized(self.schemes(), &request.headers, credentials, aim))
     }
 
     /// Returns the proof of a password that was right a little while ago.
-    async fn known(&self, credentials: &Credentials) -> Option<Proof> {
+    async fn known(&self, signer: &Signer, credentials: &Credentials) -> Option<Proof> {
         for check in &self.checks {
             if let Check::Basic(basic) = &**check
-                && let Some(proof) = basic.known(&self.state.0.hashing, &self.signer, credentials).await
+                && let Some(proof) = basic.known(&self.state.0.hashing, signer, credentials).await
             {
                 return Some(proof);
             }
@@ -116,7 +107,7 @@ impl Auth {
     }
 
     /// Returns the proof of a cookie, unless the client shows other credentials of another user.
-    async fn of_cookies(&self, credentials: &Credentials) -> Option<Proof> {
+    async fn of_cookies(&self, signer: &Signer, credentials: &Credentials) -> Option<Proof> {
         let is_alone = |cookie: &Cookie| match &credentials.basic {
             Some((user, _)) => *user == cookie.user,
             None => !credentials.are_shown(),
@@ -124,8 +115,8 @@ impl Auth {
         for cookie in credentials.cookies.iter().filter_map(|value| Cookie::parse(value)).filter(is_alone) {
             for check in &self.checks {
                 let proof = match &**check {
-                    Check::Basic(basic) => basic.of_cookie(&self.signer, &cookie).await,
-                    Check::Bearer(bearer) => bearer.of_cookie(&self.signer, &cookie).await,
+                    Check::Basic(basic) => basic.of_cookie(signer, &cookie).await,
+                    Check::Bearer(bearer) => bearer.of_cookie(signer, &cookie).await,
                     _ => None,
                 };
                 if proof.is_some() {

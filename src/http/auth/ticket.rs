@@ -34,15 +34,28 @@ const FRONT: &str = "wsd-ticket-";
 
 /// The tickets that nobody has used.
 #[derive(Debug)]
-pub(super) struct Tickets(Mutex<Expiring<[u8; 32], Issued>>);
+pub(super) struct Tickets(Mutex<Expiring<[u8; 32], Ticket>>);
 
 /// The content of a ticket: the proof of the client that asked for it, and the list that checked it.
-#[derive(Debug)]
-struct Issued {
+#[derive(Clone, Debug)]
+pub(super) struct Ticket {
     list: u64,
     /// The path that a server or script was asked about; it may admit the client there only.
     path: Option<String>,
     proof: Proof,
+}
+
+/// Whether a token is a ticket.
+pub(super) fn is_ticket(token: &str) -> bool {
+    token.starts_with(FRONT)
+}
+
+impl Ticket {
+    /// Returns its proof, if it is for a list and a path.
+    pub(super) fn proof(&self, list: u64, path: &str) -> Option<Proof> {
+        let is_valid = self.list == list && self.path.as_ref().is_none_or(|own| own == path);
+        is_valid.then(|| self.proof.clone())
+    }
 }
 
 impl Tickets {
@@ -51,21 +64,21 @@ impl Tickets {
         Self(Mutex::new(Expiring::new(TICKETS_MAX, TICKET_TIME)))
     }
 
-    /// Issues a ticket for a client with this proof, for sites with the same list, and for this path if there is one.
+    /// Issues a ticket for a client with this proof, for sites with the same list, and for this path if there is one. It buys
+    /// neither a cookie nor another ticket.
     pub(super) fn issue(&self, list: u64, path: Option<String>, proof: Proof) -> String {
-        let bits = random();
-        self.lock().insert(bits, Issued { list, path, proof }, Instant::now());
+        let (bits, proof) = (random(), Proof { cookie: None, is_of_ticket: true, ..proof });
+        self.lock().insert(bits, Ticket { list, path, proof }, Instant::now());
         format!("{FRONT}{}", BASE64URL_NOPAD.encode(&bits))
     }
 
     /// Uses a ticket up; `None` if the token is none, or one of another list or path.
-    pub(super) fn redeem(&self, list: u64, path: &str, token: &str) -> Option<Proof> {
+    pub(super) fn redeem(&self, list: u64, path: &str, token: &str) -> Option<Ticket> {
         let bits = BASE64URL_NOPAD.decode(token.strip_prefix(FRONT)?.as_bytes()).ok()?.try_into().ok()?;
-        let is_valid = |issued: &Issued| issued.list == list && issued.path.as_ref().is_none_or(|own| own == path);
-        self.lock().remove(&bits, Instant::now()).filter(is_valid).map(|issued| issued.proof)
+        self.lock().remove(&bits, Instant::now()).filter(|ticket| ticket.proof(list, path).is_some())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Expiring<[u8; 32], Issued>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Expiring<[u8; 32], Ticket>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -125,7 +125,7 @@ fn stamp(path: &Path) -> Option<FileStamp> {
 }
 
 /// Reads a file of secrets as text.
-pub(crate) fn read(path: &Path) -> Result<String, FileFault> {
+fn read(path: &Path) -> Result<String, FileFault> {
     let read = || {
         if !fs::metadata(path)?.is_file() {
             return Err(std::io::Error::other("it is not a regular file"));

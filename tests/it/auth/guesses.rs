@@ -9,7 +9,8 @@ use crate::harness::server::Server;
 use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
 
-use super::kit::{BCRYPT, BCRYPT_10, Credential, PASSWORD, TOKEN, secret, tokens};
+use super::jwt;
+use super::kit::{self, BCRYPT, BCRYPT_10, Credential, PASSWORD, TOKEN, secret, tokens};
 
 #[test]
 fn the_sixth_failure_in_a_minute_is_429_even_with_the_right_one() {
@@ -56,6 +57,65 @@ fn many_guesses_at_once_are_counted_too() {
     let wrong = statuses.iter().filter(|status| **status == 401).count();
     assert_eq!(wrong, 5, "{statuses:?}");
     assert!(statuses.iter().all(|status| [401, 429].contains(status)), "{statuses:?}");
+}
+
+#[test]
+fn a_password_that_wsd_remembers_is_not_guessed_faster() {
+    let tree = Tree::new();
+    let server = Server::command(&[&kit::users(&tree)], &["cat"]);
+    let show = |password: &str| {
+        let header = Credential::Basic(format!("ada:{password}")).header();
+        server.try_connect("/", &header).map_or_else(|refusal| refusal.status, |_| 200)
+    };
+    assert_eq!(show(PASSWORD), 200);
+    for attempt in 0..5 {
+        assert_eq!(show(&format!("guess-{attempt}")), 401);
+    }
+
+    assert_eq!(show(PASSWORD), 429);
+}
+
+#[test]
+fn a_token_of_one_file_is_no_guess_at_another() {
+    let tree = Tree::new();
+    let of_jwt = jwt::flags(&tree);
+    let other = format!("--auth=bearer:{}", secret(&tree, "others", "other:t0ken-of-another\n"));
+    let known = kit::tokens(&tree);
+    let flags: Vec<_> = [&*other, &known].into_iter().chain(of_jwt.iter().map(String::as_str)).collect();
+    let server = Server::command(&flags, &["cat"]);
+    for token in [TOKEN.to_owned(), jwt::signed(&jwt::claims(600))] {
+        for _ in 0..8 {
+            server.connect_with("/", &Credential::Token(token.clone()).header());
+        }
+    }
+}
+
+#[test]
+fn at_a_unix_socket_guesses_at_one_user_slow_down_no_other() {
+    let tree = Tree::new();
+    let socket = tree.path("socket");
+    let server = Server::command(
+        &[&kit::users(&tree), &kit::tokens(&tree), &format!("--unixsocket={socket}"), "--port=0"],
+        &["cat"],
+    );
+    let show = |credential: Credential| {
+        let mut connection = Connection::over(Stream::unix(&socket).unwrap());
+        connection.send(format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", credential.header()));
+        connection.response("GET").status
+    };
+    let basic = |user: &str, password: &str| Credential::Basic(format!("{user}:{password}"));
+    for attempt in 0..5 {
+        assert_eq!(show(basic("ada", &format!("guess-{attempt}"))), 401);
+    }
+
+    assert_eq!(show(basic("ada", PASSWORD)), 429);
+    let known = show(basic("bob", PASSWORD));
+    assert!(![401, 429].contains(&known), "{known}");
+    assert_eq!(show(basic("eve", "guess")), 401);
+    assert_eq!(show(Credential::Token("guess".to_owned())), 401);
+    let known = show(Credential::Token(TOKEN.to_owned()));
+    assert!(![401, 429].contains(&known), "{known}");
+    drop(server);
 }
 
 /// A thousand guesses a second for this time.

@@ -1,9 +1,10 @@
-//! The cookie that a page gets, tickets, and local redirects of scripts.
+//! The cookie that a page gets, and local redirects of scripts.
 
+use crate::harness::eventually;
 use crate::harness::server::{Server, field};
 use crate::harness::tree::Tree;
 
-use super::kit::{self, Asked, BCRYPT, Credential, PASSWORD, SHA512, TARGETS, TOKEN, base64url, secret, start};
+use super::kit::{self, Asked, Credential, PASSWORD, SHA512, TARGETS, TOKEN, secret, start};
 
 /// Returns the cookie of a response, as a header line.
 fn cookie(server: &Server, credential: &Credential) -> Option<String> {
@@ -64,6 +65,30 @@ fn cookies_are_valid_after_a_restart_only_with_a_key() {
 }
 
 #[test]
+fn a_new_key_ends_all_cookies_without_a_restart() {
+    let tree = Tree::new();
+    let (users, key) = (kit::users(&tree), secret(&tree, "key", "0123456789012345678901234567890123456789\n"));
+    let server = start(&tree, &[&users, &format!("--auth-key={key}")]);
+    let ada = Credential::Basic(format!("ada:{PASSWORD}"));
+    let old = cookie(&server, &ada).expect("a cookie");
+    server.connect_with("/ws", &old);
+
+    secret(&tree, "key", "9876543210987654321098765432109876543210\n");
+    server.signal(rustix::process::Signal::HUP);
+    server.expect_log(&format!("auth file loaded file={key}"));
+
+    assert_eq!(server.refusal("/ws", &old).status, 401);
+    server.connect_with("/ws", &cookie(&server, &ada).expect("a cookie"));
+    secret(&tree, "key", "short\n");
+    server.signal(rustix::process::Signal::HUP);
+    server.expect_log("the secret has less than 32 characters");
+    server.connect_with("/ws", &cookie(&server, &ada).expect("a cookie"));
+
+    secret(&tree, "key", "0123456789012345678901234567890123456789\n");
+    eventually("wsd notices the change by itself", || server.try_connect("/ws", &old).ok());
+}
+
+#[test]
 fn only_pages_get_a_cookie() {
     let tree = Tree::new();
     let server = start(&tree, &[&kit::users(&tree)]);
@@ -73,86 +98,6 @@ fn only_pages_get_a_cookie() {
     assert_eq!(server.get("/data.json", &header).header("set-cookie"), None);
     assert_eq!(server.get("/env", &header).header("set-cookie"), None);
     assert_eq!(server.get("/page.html", "").header("set-cookie"), None);
-}
-
-fn ticket(server: &Server, query: &str, headers: &str) -> Result<String, u16> {
-    let host = server.host();
-    let request = format!("POST /.wsd/ticket{query} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n{headers}\r\n");
-    let response = server.request(&request);
-    if response.status != 200 {
-        return Err(response.status);
-    }
-    let text = response.text();
-    assert!(text.ends_with(",\"expires\":30}\n"), "{text}");
-    assert_eq!(response.header("cache-control"), Some("no-store"));
-    Ok(text.split('"').nth(3).unwrap().to_owned())
-}
-
-#[test]
-fn a_ticket_is_for_the_path_that_a_script_was_asked_about() {
-    let tree = Tree::new();
-    tree.program(
-        "check",
-        "#!/bin/sh\ncase $PATH_INFO in /admin*) status=403 ;; *) status=200 ;; esac\n\
-         printf 'Status: %s\\nRemote-User: alice\\n\\n' $status\n",
-    );
-    let server = start(&tree, &[&format!("--auth=command:{}", tree.path("check"))]);
-    let offer =
-        |ticket: &str| format!("Sec-WebSocket-Protocol: base64url.bearer.authorization.wsd.{}\r\n", base64url(ticket));
-
-    assert_eq!(ticket(&server, "?path=/admin", ""), Err(403));
-    let chat = ticket(&server, "?path=%2Fchat", "").expect("a ticket");
-    assert_eq!(server.refusal("/admin", &offer(&chat)).status, 403);
-    let chat = ticket(&server, "?path=/chat", "").expect("a ticket");
-    let text = server.connect_with("/chat", &offer(&chat)).rest().0.join("\n");
-    assert!(text.contains("REMOTE_USER=alice"), "{text}");
-    // At the path of tickets a WebSocket is one to that path.
-    let text = server.connect_with("/.wsd/ticket?path=/admin", "").rest().0.join("\n");
-    assert!(text.contains("PATH_INFO=/.wsd/ticket"), "{text}");
-}
-
-#[test]
-fn a_ticket_opens_one_session() {
-    let tree = Tree::new();
-    let server = start(&tree, &[&kit::users(&tree)]);
-    let header = Credential::Basic(format!("ada:{PASSWORD}")).header();
-    assert_eq!(ticket(&server, "", ""), Err(401));
-    assert_eq!(ticket(&server, "", "Origin: https://evil.example\r\n"), Err(403));
-    assert_eq!(server.get("/.wsd/ticket", &header).status, 405);
-    let ticket = ticket(&server, "", &header).expect("a ticket");
-
-    let offer = format!("base64url.bearer.authorization.wsd.{}", base64url(&ticket));
-    let headers = format!("Sec-WebSocket-Protocol: {offer}\r\n");
-    let text = server.connect_with("/ws", &headers).rest().0.join("\n");
-
-    assert!(text.contains("REMOTE_USER=ada") && text.contains("AUTH_TYPE=Basic"), "{text}");
-    assert!(!text.contains(&ticket), "{text}");
-    assert_eq!(server.refusal("/ws", &headers).status, 401, "it is used up");
-    assert!(!server.log().join("\n").contains(&ticket));
-}
-
-#[test]
-fn a_ticket_is_for_the_sites_with_the_same_list() {
-    let tree = Tree::new();
-    let (users, admins) = (kit::users(&tree), secret(&tree, "admins", &format!("root:{BCRYPT}\n")));
-    let text = format!(
-        "port = 0\nauth = \"{}\"\n[[route]]\npath = \"/*\"\ncommand = [\"env\"]\n[[route]]\npath = \"/admin\"\ncommand = [\"env\"]\n\
-         auth = \"basic:{admins}\"\n[[route]]\npath = \"/open\"\ncommand = [\"env\"]\nauth = \"none\"\n",
-        users.trim_start_matches("--auth=")
-    );
-    tree.file("wsd.toml", text);
-    let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
-    let bearer = |ticket: String| Credential::Token(ticket).header();
-    let (ada, root) = (format!("ada:{PASSWORD}"), format!("root:{PASSWORD}"));
-    let (ada, root) = (Credential::Basic(ada).header(), Credential::Basic(root).header());
-
-    let of_ada = ticket(&server, "", &ada).expect("a ticket");
-    assert_eq!(server.refusal("/admin", &bearer(of_ada)).status, 401);
-    assert_eq!(ticket(&server, "?path=/admin", &ada), Err(401));
-    let of_root = ticket(&server, "?path=%2Fadmin", &root).expect("a ticket");
-    let text = server.connect_with("/admin", &bearer(of_root)).rest().0.join("\n");
-    assert!(text.contains("REMOTE_USER=root"), "{text}");
-    assert_eq!(ticket(&server, "?path=/open", &ada), Err(404));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
 
 use super::backend::Backend;
-use super::kit::Credential;
+use super::kit::{Credential, PASSWORD};
 
 /// The questions about one source at a time.
 const OF_SOURCE_MAX: usize = 16;
@@ -54,6 +54,18 @@ fn one_source_leaves_questions_to_a_script_for_others() {
     let response = fill(&server, || read_to_string(tree.path("seen")).unwrap_or_default().lines().count());
 
     assert_eq!(response.status, 429, "{response}");
+}
+
+#[test]
+fn users_with_passwords_do_not_wait_for_each_other_at_a_slow_server() {
+    let backend = Backend::start(|_| None);
+    let server = Server::command(&[&backend.flag()], &["cat"]);
+    let header = Credential::Basic(format!("ada:{PASSWORD}")).header();
+
+    let _asking: Vec<_> = (0..4).map(|_| ask(&server, 1, &header)).collect();
+
+    eventually("the server is asked about all of them", || (backend.count() == 4).then_some(()));
+    assert!(!server.log().join("\n").contains("auth not answered"), "none has waited for the end of another");
 }
 
 #[test]
