@@ -2,6 +2,7 @@
 
 mod backend;
 mod certificates;
+mod expiry;
 mod guesses;
 mod jwt;
 mod kit;

@@ -70,6 +70,7 @@ mod newcomers;
 mod oneshot;
 mod oneshot_ends;
 mod oneshot_pages;
+mod oneshot_terms;
 mod origin;
 mod origins;
 mod packaging;
