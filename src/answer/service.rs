@@ -48,7 +48,7 @@ const ANSWERERS: [Answerer; 17] = [
     |ask, visitor| Box::pin(files::answer(ask, visitor)),
     |ask, _| Box::pin(ready(websocket::refuse(ask))),
     |ask, _| own(console::page(ask)),
-    |ask, _| own(welcome::answer(ask)),
+    |ask, visitor| own(welcome::answer(ask, visitor)),
 ];
 
 /// A kind of answer to the requests that have passed the gate.

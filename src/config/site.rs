@@ -110,6 +110,7 @@ pub(super) fn site(
     let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
     let software = format!("{name}/{}", environ::VERSION);
     let environ = EnvironOptions { software, inherited };
+    let (auth, list) = auth(&flags.auth, &environ, state)?.unzip();
     Ok(Site {
         is_eager: is_on(&flags.rooms.eager) && rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All),
         rooms,
@@ -121,7 +122,8 @@ pub(super) fn site(
             origin: origin(&flags.pages, recipe.is_websocketd)?,
             access: AddressRules::default(),
             sources: sources.clone(),
-            auth: auth(&flags.auth, &environ, state)?,
+            auth,
+            list,
         },
         framings,
         takes_framings: takes_framings(flags),

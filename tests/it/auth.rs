@@ -6,6 +6,7 @@ mod expiry;
 mod guesses;
 mod jwt;
 mod kit;
+mod listing;
 mod pages;
 mod refusals;
 mod servers;
