@@ -7,6 +7,7 @@ mod guesses;
 mod jwt;
 mod kit;
 mod listing;
+mod nul;
 mod pages;
 mod refusals;
 mod servers;
