@@ -108,6 +108,7 @@ mod silent;
 mod skips;
 mod slack;
 mod soak;
+mod source_memory;
 mod start;
 mod stream_cuts;
 mod stream_input;
