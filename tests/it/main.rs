@@ -29,6 +29,7 @@ mod connect_resume_ends;
 mod connect_servers;
 mod console;
 mod demos;
+mod deployment;
 mod descendants;
 mod descriptors;
 mod descriptors_limit;
