@@ -30,13 +30,13 @@ const CONSOLE: BuiltinFile = ("", "text/html; charset=utf-8", include_str!("../.
 const PATHS: &str = "/.wsd/paths.json";
 
 /// Answers with a part of the console, if any site has one.
-pub(super) async fn answer(ask: &Ask, _: &Visitor) -> Answered {
+pub(super) async fn answer(ask: &Ask, visitor: &Visitor) -> Answered {
     let path = ask.own_path();
     if !path.starts_with("/.wsd/") || !ask.routes.have_console() {
         return Ok(None);
     }
     if path == PATHS {
-        let response = respond(&ask.request, "application/json", paths::json(&ask.routes).await);
+        let response = respond(&ask.request, "application/json", paths::json(ask, visitor).await);
         return Ok(Some(HttpAnswer::Page(response)));
     }
     let part = CONSOLE_PARTS.into_iter().find(|(part, ..)| *part == path);

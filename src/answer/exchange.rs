@@ -6,7 +6,7 @@ use std::{
     future::{pending, poll_fn},
     io,
     path::Path,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::Ordering,
     task::{Poll, ready},
     time::Duration,
 };
@@ -23,7 +23,7 @@ use hyper::{
 };
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{ask::Ask, scripts::Script};
+use super::{ask::Ask, carried::Carried, ration::Ration, scripts::Script};
 use crate::{
     admission::Permit,
     budget::{Owner, Share},
@@ -121,17 +121,6 @@ pub(super) async fn read(output: &mut Output) -> Vec<u8> {
     .await
 }
 
-/// The progress of an exchange.
-#[derive(Debug, Default)]
-pub(super) struct Carried {
-    /// Whether the whole body of the request has come.
-    pub(super) is_whole: AtomicBool,
-    /// Bytes from the client to the program.
-    pub(super) input: AtomicU64,
-    /// Bytes from the program to the client.
-    pub(super) output: AtomicU64,
-}
-
 /// The body of a request, on its way to a program.
 #[derive(Debug)]
 pub(super) struct Feed<B = Incoming> {
@@ -140,6 +129,7 @@ pub(super) struct Feed<B = Incoming> {
     share: Option<Share>,
     own_bytes: usize,
     stall_max: Duration,
+    ration: Ration,
 }
 
 /// Why no more of a body comes.
@@ -161,7 +151,12 @@ impl<B: hyper::body::Body<Data = Bytes, Error: Error> + Unpin> Feed<B> {
         if let Some(share) = &mut share {
             share.set(own_bytes, 0);
         }
-        Self { body, share, own_bytes, stall_max }
+        Self { body, share, own_bytes, stall_max, ration: Ration::default() }
+    }
+
+    /// Writes the body no faster than `ration` permits.
+    pub(super) fn rationed(self, ration: Ration) -> Self {
+        Self { ration, ..self }
     }
 
     /// Writes the body to the program, and the program's standard error to the log. Returns if the body breaks off; the input
@@ -215,18 +210,23 @@ impl<B: hyper::body::Body<Data = Bytes, Error: Error> + Unpin> Feed<B> {
     /// Writes the body to the program. Returns `None` after a whole body.
     async fn write(mut self, input: &mut Input, carried: &Carried) -> Option<Cut> {
         while let Some(data) = self.next(carried).await {
-            let data = match data {
+            let mut data = match data {
                 Ok(data) => data,
                 Err(cut) => return Some(cut),
             };
-            carried.input.fetch_add(data.len() as u64, Ordering::Relaxed);
             let (share, own) = (&mut self.share, self.own_bytes);
-            let count = |held| {
+            let mut count = |held| {
                 if let Some(share) = share {
                     share.set(own + held, 0);
                 }
             };
-            input.write(data, count).await;
+            while !data.is_empty() {
+                count(data.len());
+                let part = self.ration.next(&mut data, carried).await;
+                carried.input.fetch_add(part.len() as u64, Ordering::Relaxed);
+                let left = data.len();
+                input.write(part, |held| count(left + held)).await;
+            }
         }
         None
     }

@@ -1,5 +1,7 @@
 //! Answers a POST to a session: hands the messages in the body to its program.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{
@@ -11,6 +13,8 @@ use tokio::time::timeout;
 
 use super::{
     ask::Ask,
+    carried::Carried,
+    ration::Ration,
     texts::{self, TextsFault},
     transfer::{SEQ, number},
 };
@@ -47,7 +51,7 @@ pub(super) async fn answer(ask: &mut Ask, postbox: &Postbox) -> Result<Response<
     if first == Some(0) {
         return Err(bad("The header `Wsd-Seq` counts from 1."));
     }
-    let letter = Letter { first, ..letter(ask, postbox.has_lines()).await? };
+    let letter = Letter { first, ..letter(ask, postbox.has_lines(), Ration::default(), &Carried::default()).await? };
     if got.is_some_and(|got| !postbox.acknowledge(got)) {
         return Err(bad("The header `Wsd-Got` counts more messages than there were."));
     }
@@ -72,14 +76,20 @@ pub(super) async fn answer(ask: &mut Ask, postbox: &Postbox) -> Result<Response<
     }
 }
 
-/// Reads the messages in the body. `has_lines` is whether the program's framing has lines.
-pub(super) async fn letter(ask: &mut Ask, has_lines: bool) -> Result<Letter, Refusal> {
+/// Reads the messages in the body, no faster than `ration` permits. `has_lines` is whether the program's framing has lines.
+pub(super) async fn letter(
+    ask: &mut Ask,
+    has_lines: bool,
+    mut ration: Ration,
+    carried: &Carried,
+) -> Result<Letter, Refusal> {
     let (kind, mut borders) = shape(ask);
     let mut share = ask.request.extensions.get::<Owner>().map(Owner::share);
     let bytes_max = ask.site.socket.message_bytes_max;
     let json_bytes_max = bytes_max.saturating_mul(ESCAPED_BYTES).saturating_add(INPUT_MESSAGES_MAX * QUOTE_BYTES);
     let is_json = matches!(borders, Borders::Ends(_));
-    let mut body = read(ask, if is_json { json_bytes_max } else { bytes_max }, share.as_mut()).await?;
+    let body_bytes_max = if is_json { json_bytes_max } else { bytes_max };
+    let mut body = read(ask, body_bytes_max, share.as_mut(), (&mut ration, carried)).await?;
     if let (Borders::Ends(ends), false) = (&mut borders, body.is_empty()) {
         let texts = texts::read(&body, bytes_max, INPUT_MESSAGES_MAX).map_err(|fault| match fault {
             TextsFault::Invalid => bad("The body is not a JSON array of texts."),
@@ -95,7 +105,11 @@ pub(super) async fn letter(ask: &mut Ask, has_lines: bool) -> Result<Letter, Ref
     if letter.messages(has_lines).nth(INPUT_MESSAGES_MAX).is_some() {
         return Err(too_many());
     }
-    Ok(letter.counted())
+    let letter = letter.counted();
+    for _ in letter.messages(has_lines) {
+        ration.count(0, 1, carried).await;
+    }
+    Ok(letter)
 }
 
 /// Returns the refusal of a token that is none of the client's.
@@ -116,8 +130,16 @@ fn shape(ask: &Ask) -> (Kind, Borders) {
 }
 
 /// Reads the whole body, up to `bytes_max`; `share` counts it.
-async fn read(ask: &mut Ask, bytes_max: usize, mut share: Option<&mut Share>) -> Result<Bytes, Refusal> {
-    let Some(mut body) = ask.body.take() else { return Ok(Bytes::new()) };
+async fn read(
+    ask: &mut Ask,
+    bytes_max: usize,
+    mut share: Option<&mut Share>,
+    (ration, carried): (&mut Ration, &Carried),
+) -> Result<Bytes, Refusal> {
+    let Some(mut body) = ask.body.take() else {
+        carried.is_whole.store(true, Ordering::Relaxed);
+        return Ok(Bytes::new());
+    };
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_long());
     }
@@ -134,7 +156,10 @@ async fn read(ask: &mut Ask, bytes_max: usize, mut share: Option<&mut Share>) ->
         if let Some(share) = &mut share {
             share.set(bytes.capacity(), 0);
         }
+        carried.input.fetch_add(data.len() as u64, Ordering::Relaxed);
+        ration.count(data.len(), 0, carried).await;
     }
+    carried.is_whole.store(true, Ordering::Relaxed);
     // It may wait, and a box has no spare memory.
     Ok(bytes.into_boxed_slice().into())
 }

@@ -11,39 +11,35 @@ use std::{
 
 use hyper::{
     HeaderMap, Response, StatusCode,
-    header::{
-        CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, TE, TRAILER, UPGRADE, X_CONTENT_TYPE_OPTIONS,
-    },
+    header::{CONNECTION, HeaderValue, UPGRADE},
 };
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    exchange::{AnswerBody, Carried, Cut, Feed, answer_body, read, start},
+    carried::Carried,
+    exchange::{AnswerBody, Cut, Feed, answer_body, read, start},
+    overdue::{self, overdue},
     post,
+    ration::Ration,
+    reply::{EXIT, ReplyHead, closing, ended},
     transfer::Purpose,
 };
 use crate::{
     admission::Permit,
     buffers,
     event::{self, Event},
-    framing::Framing,
     http::{
         gate::Visitor,
-        page::{self, Body, text_body},
+        page::{self, Body},
         refusal::Refusal,
     },
     limits::{POST_BYTES, POST_HEAD_WAIT, POST_STALL_MAX},
     peer::Connection,
+    session::terms::{Deadline, Terms},
     status::Status,
     worker::{Worker, child::Leader, output::Output, stop::stop},
 };
-
-/// The exit status of a program, as a shell shows it: a header, or a trailer if the answer had begun.
-const EXIT: HeaderName = HeaderName::from_static("wsd-exit");
-
-/// Tells nginx to pass the answer on as it comes.
-const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Answers a POST without a session. One to a room is a message to it.
 pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
@@ -59,7 +55,8 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
         return Err(needs_terminal());
     }
     let (worker, permit) = start(ask, visitor, &script, None).await?;
-    Ok(Some(HttpAnswer::Page(run(ask, &visitor.connection.renumbered(), worker, permit).await)))
+    let terms = visitor.terms(&ask.site.session);
+    Ok(Some(HttpAnswer::Page(run(ask, &visitor.connection.renumbered(), (worker, permit), terms).await)))
 }
 
 /// Returns the refusal of a program with a terminal (`--pty`).
@@ -72,7 +69,7 @@ fn needs_terminal() -> Refusal {
 }
 
 /// Why an exchange is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum PostEnd {
     /// The program has closed its output and has ended.
     Exit,
@@ -82,18 +79,21 @@ enum PostEnd {
     Broken,
     /// The client has sent nothing of the body for too long.
     Stalled,
+    /// Its time is over.
+    Overdue(Deadline),
     /// wsd itself ends.
     Shutdown,
 }
 
 impl PostEnd {
     /// Returns the word for the log: that of a session where there is one.
-    fn word(self) -> &'static str {
+    fn word(&self) -> &'static str {
         match self {
             Self::Exit => "exit",
             Self::Left => "left",
             Self::Broken => "protocol",
             Self::Stalled => "silent",
+            Self::Overdue(deadline) => deadline.word,
             Self::Shutdown => "shutdown",
         }
     }
@@ -108,10 +108,16 @@ enum Reply {
 }
 
 /// Runs the program in a task of its own, which ends it even if the client leaves. Returns the answer once its status is known.
-async fn run(ask: &mut Ask, connection: &Connection, worker: Worker, permit: Permit) -> Response<Body> {
+async fn run(
+    ask: &mut Ask,
+    connection: &Connection,
+    (worker, permit): (Worker, Permit),
+    mut terms: Option<Box<Terms>>,
+) -> Response<Body> {
     let Worker { mut child, mut input, mut output, mut stderr, silence: _ } = worker;
     let head = ReplyHead::new(ask);
-    let feed = Feed::new(ask.body.take(), ask.request.extensions.get(), POST_BYTES, POST_STALL_MAX);
+    let ration = Ration::new(&mut terms, ask.site.framings.default().delimiter());
+    let feed = Feed::new(ask.body.take(), ask.request.extensions.get(), POST_BYTES, POST_STALL_MAX).rationed(ration);
     let patience = ask.site.launcher.process.patience;
     let (connection, shutdown) = (connection.clone(), ask.shutdown.clone());
     let (conn, peer, pid, began) = (connection.id, connection.peer, child.pid(), Instant::now());
@@ -129,6 +135,7 @@ async fn run(ask: &mut Ask, connection: &Connection, worker: Worker, permit: Per
                 Cut::Broken => PostEnd::Broken,
                 Cut::Stalled => PostEnd::Stalled,
             },
+            deadline = overdue(&mut terms, &carried) => PostEnd::Overdue(deadline),
             () = shutdown.begun() => PostEnd::Shutdown,
         };
         // wsd closes the input after a whole body only: a part must not look complete to the program.
@@ -218,9 +225,10 @@ async fn next(output: &mut Output, leader: Leader) -> Option<Vec<u8>> {
 /// Completes the answer of a program that has ended so.
 async fn finish(reply: Reply, end: PostEnd, status: Status, carried: &Carried) {
     match (reply, end) {
-        (Reply::Head(tell), _) => {
+        (Reply::Head(tell), end) => {
             let response = match end {
                 PostEnd::Exit => ended(status),
+                PostEnd::Overdue(deadline) => page::refused(overdue::refusal(&deadline, carried)),
                 PostEnd::Broken => page::page(StatusCode::BAD_REQUEST, "The body of the request is broken."),
                 PostEnd::Stalled => {
                     page::page(StatusCode::REQUEST_TIMEOUT, "The body of the request did not come in time.")
@@ -236,61 +244,5 @@ async fn finish(reply: Reply, end: PostEnd, status: Status, carried: &Carried) {
         }
         // The client sees that the body breaks off.
         (Reply::Body(_), _) => {}
-    }
-}
-
-/// Says that the connection closes after the answer, unless the whole request has come: a client then need not send the rest.
-fn closing(mut response: Response<Body>, carried: &Carried) -> Response<Body> {
-    if !carried.is_whole.load(Ordering::Relaxed) {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
-}
-
-/// Returns the answer of a program that has ended without output.
-fn ended(status: Status) -> Response<Body> {
-    let is_good = status == Status::Exit(0);
-    let mut response = Response::new(text_body(if is_good { String::new() } else { format!("{status}\n") }));
-    *response.status_mut() = if is_good { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
-    let headers = response.headers_mut();
-    headers.insert(EXIT, status.shell().into());
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
-}
-
-/// The type of an answer with lines.
-const TEXT: &str = "text/plain; charset=utf-8";
-
-/// The head of an answer with output.
-#[derive(Debug)]
-struct ReplyHead {
-    kind: &'static str,
-    /// Whether the client takes trailers. hyper sends them to no other one (RFC 9110, section 6.5.1).
-    takes_trailers: bool,
-}
-
-impl ReplyHead {
-    fn new(ask: &Ask) -> Self {
-        let kind = match ask.site.framings.default() {
-            Framing::Chunks | Framing::Nul | Framing::Length | Framing::Lsp => "application/octet-stream",
-            _ => TEXT,
-        };
-        let values = ask.request.headers.get_all(TE).iter().filter_map(|value| value.to_str().ok());
-        let mut codings = values.flat_map(|value| value.split(','));
-        Self { kind, takes_trailers: codings.any(|coding| coding.trim().eq_ignore_ascii_case("trailers")) }
-    }
-
-    fn response(&self, body: Body) -> Response<Body> {
-        let mut response = Response::new(body);
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
-        headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
-        if self.takes_trailers {
-            headers.insert(TRAILER, HeaderValue::from_static("Wsd-Exit"));
-        }
-        response
     }
 }

@@ -11,26 +11,48 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use tokio::task::spawn_blocking;
 
 use super::{
+    ask::Ask,
     beneath::{self, FileUse},
     routes::{Pattern, Routes},
     scripts::Scripts,
     site::Site,
 };
 use crate::{
-    http::path::{Root, decode},
+    http::{
+        gate::Visitor,
+        path::{Root, decode},
+    },
     limits::CONSOLE_NAMES_MAX,
 };
 
 /// The bytes that a path of the list has escaped: all but the unreserved ones (RFC 3986, section 2.3) and the slash.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// Returns the paths as a JSON array of patterns: `/chat`, or `/tools/*` with all paths below it. May wait for a disk.
+/// Returns the paths that the client may know as a JSON array of patterns: `/chat`, or `/tools/*` with all paths below it. May wait
+/// for a disk.
 ///
 /// A console of the main site offers all programs; one that only routes have, the programs of these routes.
-pub(super) async fn json(routes: &Arc<Routes>) -> String {
-    let routes = Arc::clone(routes);
-    let paths = spawn_blocking(move || paths(&routes)).await.unwrap_or_default();
+pub(super) async fn json(ask: &Ask, visitor: &Visitor) -> String {
+    let has_console = ask.routes.otherwise.pages.has_console;
+    let mut sites = known_sites(ask, visitor);
+    sites.retain(|(_, site)| has_console || site.pages.has_console);
+    let list = move || sites.iter().flat_map(|(pattern, site)| paths_of(pattern, site)).collect::<Vec<_>>();
+    let paths = spawn_blocking(list).await.unwrap_or_default();
     serde_json::to_string(&paths).expect("strings become JSON")
+}
+
+/// Returns the sites that a page may name to the client, with their paths; the site for every other path is the last.
+///
+/// A site with credentials is named only to a client that has shown them.
+pub(super) fn known_sites(ask: &Ask, visitor: &Visitor) -> Vec<(Pattern, Arc<Site>)> {
+    let mut sites: Vec<_> = sites(&ask.routes)
+        .filter(|(_, site)| site.gate.is_known_to(visitor, Arc::ptr_eq(site, &ask.site)))
+        .map(|(pattern, site)| (pattern, Arc::clone(site)))
+        .collect();
+    if sites.first().is_some_and(|(_, site)| Arc::ptr_eq(site, &ask.routes.otherwise)) {
+        sites.rotate_left(1);
+    }
+    sites
 }
 
 /// A path of a program.
@@ -46,22 +68,32 @@ pub(crate) struct Example {
 
 /// Returns a path of each program.
 pub(crate) fn examples(routes: &Routes) -> Vec<Example> {
-    let example = |pattern: Pattern, site: &Site| {
-        let scripts = site.scripts.as_ref()?;
-        let path = match (scripts, pattern) {
-            (Scripts::Command(_), pattern) => shown(pattern.path()),
-            (Scripts::Dir(..), Pattern::Below(path)) => shown(&(path + "/NAME")),
-            // No path of an exact route leads into its folder.
-            (Scripts::Dir(..), Pattern::Exact(_)) => return None,
-        };
-        let is_terminal = scripts.have_terminals();
-        Some(Example { path, is_terminal, takes_posts: site.http.is_some() && !is_terminal })
+    sites(routes).filter_map(|(pattern, site)| example(&pattern, site)).collect()
+}
+
+/// Returns a path of the programs of a site; `None` if it has none.
+pub(super) fn example(pattern: &Pattern, site: &Site) -> Option<Example> {
+    let scripts = site.scripts.as_ref()?;
+    let path = match (scripts, pattern) {
+        (Scripts::Command(_), pattern) => shown(pattern.path()),
+        (Scripts::Dir(..), Pattern::Below(path)) => shown(&format!("{path}/NAME")),
+        // No path of an exact route leads into its folder.
+        (Scripts::Dir(..), Pattern::Exact(_)) => return None,
     };
-    sites(routes).filter_map(|(pattern, site)| example(pattern, site)).collect()
+    let is_terminal = scripts.have_terminals();
+    Some(Example { path, is_terminal, takes_posts: site.http.is_some() && !is_terminal })
 }
 
 /// Returns a path at which a browser gets the console, percent-encoded, if any site has one. May wait for a disk.
 pub(crate) fn console(routes: &Routes) -> Option<String> {
+    console_of(routes, sites(routes))
+}
+
+/// Returns a path at which a browser gets the console of one of these sites. May wait for a disk.
+pub(super) fn console_of<'a>(
+    routes: &Routes,
+    mut sites: impl Iterator<Item = (Pattern, &'a Arc<Site>)>,
+) -> Option<String> {
     let path_of = |pattern: &Pattern, site: &Arc<Site>| {
         // With a page of its own the folder has the console only where it has no file.
         let has_page = site.files.as_ref().is_some_and(|files| files.path().join("index.html").is_file());
@@ -69,7 +101,7 @@ pub(crate) fn console(routes: &Routes) -> Option<String> {
         let paths = [pattern.path(), &below].map(shown).into_iter().skip(usize::from(has_page));
         paths.into_iter().find(|path| Arc::ptr_eq(routes.find(&decode(path)).0, site))
     };
-    sites(routes).filter(|(_, site)| site.pages.has_console).find_map(|(pattern, site)| path_of(&pattern, site))
+    sites.find_map(|(pattern, site)| path_of(&pattern, site).filter(|_| site.pages.has_console))
 }
 
 /// Returns the sites with their paths; the site for every other path is the first.
@@ -81,13 +113,6 @@ fn sites(routes: &Routes) -> impl Iterator<Item = (Pattern, &Arc<Site>)> {
 /// Returns the path of a pattern as a part of a URL.
 fn shown(path: &str) -> String {
     if path.is_empty() { "/".to_owned() } else { percent_encode(path.as_bytes(), ESCAPED).to_string() }
-}
-
-fn paths(routes: &Routes) -> Vec<String> {
-    let everything = routes.everything();
-    let sites = routes.table.iter().map(|(pattern, site)| (pattern, site)).chain([(&everything, &routes.otherwise)]);
-    let is_offered = |site: &Site| routes.otherwise.pages.has_console || site.pages.has_console;
-    sites.filter(|(_, site)| is_offered(site)).flat_map(|(pattern, site)| paths_of(pattern, site)).collect()
 }
 
 fn paths_of(pattern: &Pattern, site: &Site) -> Vec<String> {

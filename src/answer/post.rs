@@ -4,19 +4,33 @@ use hyper::{Response, StatusCode};
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
+    carried::Carried,
     input,
+    overdue::{self, overdue},
     partner::Start,
+    ration::Ration,
 };
 use crate::{
     http::{gate::Visitor, page::text_body, refusal::Refusal},
     room::member::NotPosted,
 };
 
-/// Joins the room, hands it the messages of the body, and leaves: the program may need a room's members by name.
+/// Hands the messages of the body to the room, within the terms of a session.
 pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
+    let (mut terms, carried) = (visitor.terms(&ask.site.session), Carried::default());
+    let ration = Ration::new(&mut terms, None);
+    tokio::select! {
+        biased;
+        answered = post(ask, visitor, ration, &carried) => answered,
+        deadline = overdue(&mut terms, &carried) => Err(overdue::refusal(&deadline, &carried)),
+    }
+}
+
+/// Joins the room, hands it the messages of the body, and leaves: the program may need a room's members by name.
+async fn post(ask: &mut Ask, visitor: &Visitor, ration: Ration, carried: &Carried) -> Answered {
     // Before the room: an invalid body must start no program.
     let framing = ask.site.framings.default();
-    let letter = input::letter(ask, framing.has_lines()).await?;
+    let letter = input::letter(ask, framing.has_lines(), ration, carried).await?;
     let start = Start::prepare(ask, visitor, None).await?;
     let Some(member) = start.partner(ask, visitor, framing).await?.into_member() else { return Ok(None) };
     let unavailable = |why, text| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why, text).with_retry();

@@ -36,7 +36,7 @@ const ANSWERERS: [Answerer; 17] = [
     |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request))),
     |ask, _| Box::pin(ready(base::answer(ask))),
     |ask, visitor| Box::pin(websocket::answer(ask, visitor)),
-    |ask, _| own((!ask.is_clean()).then(|| not_found("There is nothing at such a path."))),
+    |ask, _| own((!ask.is_clean()).then(|| not_found(NOTHING))),
     |ask, _| own(ask.is_preflight().then(cors::preflight)),
     |ask, visitor| Box::pin(ready(ticket::answer(ask, visitor))),
     |ask, visitor| Box::pin(streams::answer(ask, visitor)),
@@ -49,8 +49,11 @@ const ANSWERERS: [Answerer; 17] = [
     |ask, visitor| Box::pin(files::answer(ask, visitor)),
     |ask, _| Box::pin(ready(websocket::refuse(ask))),
     |ask, _| own(console::page(ask)),
-    |ask, _| own(welcome::answer(ask)),
+    |ask, visitor| own(welcome::answer(ask, visitor)),
 ];
+
+/// The text at a path that is not canonical.
+const NOTHING: &str = "There is nothing at such a path.";
 
 /// A kind of answer to the requests that have passed the gate.
 type Answerer = for<'a> fn(&'a mut Ask, &'a Visitor) -> Answering<'a>;
@@ -124,6 +127,9 @@ impl Service {
 /// Answers a request, perhaps with a redirect that wsd follows.
 async fn answer(ask: &mut Ask, connection: &Connection) -> Result<HttpAnswer, Refusal> {
     let aim = aim(ask)?;
+    if let Some(answer) = impossible(ask)? {
+        return Ok(answer);
+    }
     // Without the count of a request that has led here by a local redirect: it is the same one.
     ask.in_flight = None;
     let visitor = ask.site.gate.admit(connection, &mut ask.request, aim).await?;
@@ -144,6 +150,15 @@ async fn answer(ask: &mut Ask, connection: &Connection) -> Result<HttpAnswer, Re
         (None, Some(_)) => "This is wsd, a WebSocket server: connect with a WebSocket.",
         (None, None) => "This is wsd, a WebSocket server.",
     })))
+}
+
+/// Answers a request whose path has a NUL, before any program is asked about it: neither a variable nor a file can have one.
+fn impossible(ask: &Ask) -> Answered {
+    if !ask.path.contains(&0) || ask.redirect.is_some() {
+        return Ok(None);
+    }
+    websocket::refuse(ask)?;
+    Ok(Some(HttpAnswer::Page(not_found(NOTHING))))
 }
 
 /// Returns the purpose of a request: the gate asks more of one for a program than of one for a page.

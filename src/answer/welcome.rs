@@ -1,7 +1,7 @@
 //! The first page of a server that has none: it says what runs here and how to connect. A plain request to a program learns
 //! that, too.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use hyper::{
     Response, StatusCode,
@@ -11,12 +11,12 @@ use hyper::{
 use super::{
     ask::Ask,
     builtin::{document, respond},
-    paths::{Example, console, examples},
-    routes::Routes,
+    paths::{Example, console_of, example, known_sites},
+    routes::{Pattern, Routes},
     scripts::Scripts,
     site::Site,
 };
-use crate::http::page::Body;
+use crate::http::{gate::Visitor, page::Body};
 
 /// The content type of the page.
 const HTML: &str = "text/html; charset=utf-8";
@@ -24,26 +24,32 @@ const HTML: &str = "text/html; charset=utf-8";
 /// The help where there is nothing to connect to.
 const NO_PROGRAMS: &str = "<p>wsd serves files, and programs over WebSockets; here it has no program.</p>\n";
 
+/// The help for a client that may know of no program.
+const HIDDEN: &str = "<p>wsd serves files, and programs over WebSockets. It names a program that is not for everybody only to \
+                      clients that may use it.</p>\n";
+
 /// The help at a program with a terminal. A page without one shows its output with the codes that move the cursor.
 const TERMINAL: &str = "<p>This is a terminal: it needs a page with <a href=\"https://xtermjs.org\">xterm.js</a>, such as \
                         <code>static/terminal.html</code> of wsd.</p>\n";
 
 /// Answers where nothing else does: with the first page at `/`, and with the same help and 426 at the path of a program.
-pub(super) fn answer(ask: &Ask) -> Option<Response<Body>> {
+pub(super) fn answer(ask: &Ask, visitor: &Visitor) -> Option<Response<Body>> {
     let site = &ask.site;
     if !site.pages.has_welcome {
         return None;
     }
     if ask.own_path() == "/" {
-        let example = examples(&ask.routes).into_iter().next();
-        return Some(respond(&ask.request, HTML, text(&ask.routes, example)));
+        let known = known_sites(ask, visitor);
+        let otherwise = known.iter().filter(|(_, site)| Arc::ptr_eq(site, &ask.routes.otherwise));
+        let example = otherwise.chain(&known).find_map(|(pattern, site)| example(pattern, site));
+        return Some(respond(&ask.request, HTML, text(&ask.routes, &known, example)));
     }
     // The folder `/.wsd/` is wsd's own, and a missing file of a page is just missing.
     let scripts = site.scripts.as_ref().filter(|_| site.files.is_none() && !ask.own_path().starts_with("/.wsd/"))?;
     scripts.find(&ask.path, ask.base.bytes)?;
     let (path, is_terminal) = (ask.request.uri.path().to_owned(), scripts.have_terminals());
     let example = Example { path, is_terminal, takes_posts: site.http.is_some() && !is_terminal };
-    Some(upgrade_required(text(&ask.routes, Some(example))))
+    Some(upgrade_required(text(&ask.routes, &known_sites(ask, visitor), Some(example))))
 }
 
 /// Returns the page for a client that speaks plain HTTP to a program (RFC 9110, section 15.5.22).
@@ -55,13 +61,10 @@ fn upgrade_required(text: String) -> Response<Body> {
     response
 }
 
-/// Returns the page; `example` is a program, if there is any.
-fn text(routes: &Routes, example: Option<Example>) -> String {
-    let everything = routes.everything();
-    let sites =
-        routes.table.iter().map(|(pattern, site)| (pattern, &**site)).chain([(&everything, &*routes.otherwise)]);
+/// Returns the page with the sites that the client may know; `example` is a program, if there is any.
+fn text(routes: &Routes, known: &[(Pattern, Arc<Site>)], example: Option<Example>) -> String {
     let mut list = String::new();
-    for (pattern, what) in sites.filter_map(|(pattern, site)| Some((pattern, what(site)?))) {
+    for (pattern, what) in known.iter().filter_map(|(pattern, site)| Some((pattern, what(site)?))) {
         // Writing to a string cannot fail.
         let _ = writeln!(list, "<li><code>{}</code> {}</li>", escaped(&pattern.to_string()), escaped(&what));
     }
@@ -69,9 +72,11 @@ fn text(routes: &Routes, example: Option<Example>) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>wsd</title>\n<h1>wsd runs here</h1>\n<ul>\n{list}</ul>\n{}",
         match example {
+            None if known.len() < routes.sites().count() => HIDDEN.to_owned(),
             None => NO_PROGRAMS.to_owned(),
             Some(Example { is_terminal: true, .. }) => TERMINAL.to_owned(),
-            Some(Example { path, .. }) => help(&path, console(routes)),
+            Some(Example { path, .. }) =>
+                help(&path, console_of(routes, known.iter().map(|(pattern, site)| (pattern.clone(), site)))),
         },
     )
 }

@@ -13,15 +13,23 @@ use crate::{
         types::Items,
         value::{Flag, is_on},
     },
-    http::auth::{
-        Auth, AuthOptions, basic::Basic, bearer::Bearer, check::Check, command::AuthScript, credentials::Carriers,
-        forward::Forward, jwt::Jwt, state::AuthState, watched::FileFault,
+    http::{
+        auth::{
+            Auth, AuthOptions, basic::Basic, bearer::Bearer, check::Check, command::AuthScript, credentials::Carriers,
+            forward::Forward, jwt::Jwt, state::AuthState, watched::FileFault,
+        },
+        gate::AuthList,
     },
     worker::{environ::EnvironOptions, program::locate},
 };
 
-/// Returns the authentication of a site; `None` if all clients may connect. A script that it asks has the variables of `environ`.
-pub(super) fn auth(flags: &AuthFlags, environ: &EnvironOptions, state: &AuthState) -> Result<Option<Auth>, Error> {
+/// Returns the authentication of a site, and its list; `None` if all clients may connect. A script that it asks has the variables
+/// of `environ`.
+pub(super) fn auth(
+    flags: &AuthFlags,
+    environ: &EnvironOptions,
+    state: &AuthState,
+) -> Result<Option<(Auth, AuthList)>, Error> {
     let open = |kind| state.check(&settings(kind, flags, environ), || check(kind, flags, environ));
     let checks = flags.kinds().map(open).collect::<Result<Vec<_>, _>>()?;
     if checks.is_empty() {
@@ -33,18 +41,22 @@ pub(super) fn auth(flags: &AuthFlags, environ: &EnvironOptions, state: &AuthStat
     }
     let mut list = DefaultHasher::new();
     flags.kinds().for_each(|kind| settings(kind, flags, environ).hash(&mut list));
+    let list = AuthList {
+        id: list.finish(),
+        is_by_path: flags.kinds().any(|kind| kind.starts_with("url:") || kind.starts_with("command:")),
+    };
     let options = AuthOptions {
         carriers: Carriers { has_query: is_on(&flags.auth_query), passes: is_on(&flags.passauth) },
         is_for_sessions: flags.auth_for.as_deref() == Some(&AuthForWord::Sessions),
         is_ended: flags.auth_expire.as_deref() != Some(&AuthExpireWord::Ignore),
-        list: list.finish(),
+        list: list.id,
     };
     let key = |flag: &Flag<OsString>| {
         let path = Path::new(&flag.value);
         state.key(path).map_err(|fault| unusable("--auth-key", path, fault).about(flag))
     };
     let key = flags.auth_key.as_ref().map(key).transpose()?;
-    Ok(Some(Auth::new(checks, options, key, state)))
+    Ok(Some((Auth::new(checks, options, key, state), list)))
 }
 
 /// Returns all that a check depends on.

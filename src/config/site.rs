@@ -116,6 +116,7 @@ pub(super) fn site(
     let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
     let software = format!("{name}/{}", environ::VERSION);
     let environ = EnvironOptions { software, inherited };
+    let (auth, list) = auth(&flags.auth, &environ, state)?.unzip();
     Ok(Site {
         is_eager: is_on(&flags.rooms.eager) && rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All),
         rooms,
@@ -127,7 +128,8 @@ pub(super) fn site(
             origin: origin(&flags.pages, recipe.is_websocketd)?,
             access: AddressRules::default(),
             sources: sources.clone(),
-            auth: auth(&flags.auth, &environ, state)?,
+            auth,
+            list,
             open: OpenAccess { passes: is_on(&flags.auth.passauth), state: state.clone() },
         },
         framings,

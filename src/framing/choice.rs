@@ -36,6 +36,15 @@ impl Framing {
     pub(crate) fn has_lines(self) -> bool {
         matches!(self, Self::Lines | Self::Streams)
     }
+
+    /// Returns the byte that ends each message in the input of a program; `None` if a message has no such end.
+    pub(crate) fn delimiter(self) -> Option<u8> {
+        match self {
+            Self::Lines | Self::Json | Self::Streams | Self::JsonRpc | Self::Acp => Some(b'\n'),
+            Self::Nul => Some(0),
+            _ => None,
+        }
+    }
 }
 
 /// Returns the framing that a subprotocol names, whether a program has it or not.

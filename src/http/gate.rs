@@ -32,12 +32,23 @@ pub(crate) struct Gate {
     pub(crate) auth: Option<Auth>,
     /// The rule without `auth`.
     pub(crate) open: OpenAccess,
+    /// Identifies the credentials; `None` without any.
+    pub(crate) list: Option<AuthList>,
     /// The pages that may send requests.
     pub(crate) origin: Policy,
     /// The addresses that may send requests.
     pub(crate) access: AddressRules,
     /// The limits of each source.
     pub(crate) sources: SourceLimits,
+}
+
+/// Identifies the list of kinds of credentials (`--auth`) of a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AuthList {
+    /// Equal lists have equal numbers.
+    pub(crate) id: u64,
+    /// Whether a server or script decides, which may admit a client to one path and not to another one.
+    pub(crate) is_by_path: bool,
 }
 
 /// A client whose request has passed the gate. An answer takes all that it knows of the client from here.
@@ -49,6 +60,8 @@ pub(crate) struct Visitor {
     pub(crate) auth_type: &'static str,
     /// `REMOTE_USER`: the user of the client. Empty without a proof.
     pub(crate) user: String,
+    /// The list by which it has proved that.
+    pub(crate) list: Option<AuthList>,
     /// The origin of the page that sent the request, if it is not this server's own.
     pub(crate) origin: Option<String>,
     /// The time at which its proof expires, and with it each session of it; `None` is never.
@@ -108,6 +121,7 @@ impl Gate {
             connection: connection.clone(),
             auth_type: "",
             user: String::new(),
+            list: None,
             origin: other_origin(&request.headers),
             expiry: None,
             proof: None,
@@ -123,10 +137,18 @@ impl Gate {
         Ok(Visitor {
             auth_type: proof.auth_type,
             user: proof.user.clone(),
+            list: self.list.filter(|_| !proof.auth_type.is_empty()),
             expiry: proof.expiry,
             proof: Some(Box::new(proof)),
             ..visitor
         })
+    }
+
+    /// Whether a page may name the paths behind this gate to a client: its address may come here, and it has shown the
+    /// credentials that this gate asks for. `is_own` is whether it has passed this very gate.
+    pub(crate) fn is_known_to(&self, visitor: &Visitor, is_own: bool) -> bool {
+        let has_shown = |list: AuthList| visitor.list == Some(list) && (is_own || !list.is_by_path);
+        self.access.check(visitor.connection.peer).is_ok() && self.list.is_none_or(has_shown)
     }
 }
 

@@ -2,6 +2,7 @@
 //! nothing.
 
 use std::{
+    future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -16,7 +17,7 @@ use crate::{
 /// The rate of a client, and the messages that a read brought beyond it. These are the messages of one read, since the session
 /// reads again when there are none.
 #[derive(Debug)]
-pub(super) struct Inflow {
+pub(crate) struct Inflow {
     bytes: Option<(FlowRate, Meter)>,
     messages: Option<(FlowRate, Meter)>,
     /// The messages that wait, one after the other: the kind, the length, the payload.
@@ -58,6 +59,11 @@ impl Inflow {
         }
     }
 
+    /// Resolves when the client may send another message. Cancel safe.
+    pub(crate) async fn open(&mut self) {
+        poll_fn(|cx| self.poll_open(cx)).await;
+    }
+
     /// Whether the session does not read the client at present.
     pub(super) fn is_shut(&self) -> bool {
         self.timer.is_some() || !self.waiting.is_empty()
@@ -68,7 +74,7 @@ impl Inflow {
         let now = Instant::now();
         let rates = [&self.bytes, &self.messages];
         if self.waiting.is_empty() && rates.into_iter().flatten().all(|(rate, meter)| meter.wait(rate, now).is_none()) {
-            self.count(payload.len(), now);
+            self.take(payload.len(), 1, now);
             return true;
         }
         self.waiting.push(u8::from(kind == Kind::Binary));
@@ -87,7 +93,7 @@ impl Inflow {
         on(if kind == 0 { Kind::Text } else { Kind::Binary }, payload);
         let bytes = payload.len();
         self.gone += HEAD_BYTES + bytes;
-        self.count(bytes, Instant::now());
+        self.take(bytes, 1, Instant::now());
         true
     }
 
@@ -101,8 +107,18 @@ impl Inflow {
         self.waiting.capacity()
     }
 
-    fn count(&mut self, bytes: usize, now: Instant) {
-        for (rates, units) in [(&mut self.bytes, bytes as u64), (&mut self.messages, 1)] {
+    /// Counts bytes and messages that pass now.
+    pub(crate) fn count(&mut self, bytes: usize, messages: u64) {
+        self.take(bytes, messages, Instant::now());
+    }
+
+    /// Whether the number of messages is limited.
+    pub(crate) fn counts_messages(&self) -> bool {
+        self.messages.is_some()
+    }
+
+    fn take(&mut self, bytes: usize, messages: u64, now: Instant) {
+        for (rates, units) in [(&mut self.bytes, bytes as u64), (&mut self.messages, messages)] {
             if let Some((rate, meter)) = rates {
                 meter.take(rate, units, now);
             }

@@ -2,7 +2,7 @@
 
 mod carry;
 mod end;
-mod inflow;
+pub(crate) mod inflow;
 pub(crate) mod terms;
 #[cfg(test)]
 mod tests;

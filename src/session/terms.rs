@@ -1,6 +1,7 @@
 //! The terms of a session: the times at which wsd ends it, whatever its sides do, and the rate of its client.
 
 use std::{
+    future::poll_fn,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -80,10 +81,29 @@ impl Terms {
         Some(Box::new(terms))
     }
 
+    /// Takes out the rate of the client, for an exchange that reads the client elsewhere.
+    pub(crate) fn take_inflow(&mut self) -> Option<Inflow> {
+        self.inflow.take()
+    }
+
+    /// Resolves with the first deadline once its time has come. `progress` returns a number that grows with what is carried
+    /// either way, and whether wsd makes the client wait. The task that carries it must wait for this, too.
+    pub(crate) async fn over(&mut self, progress: impl Fn() -> (u64, bool)) -> Deadline {
+        poll_fn(|cx| {
+            let (carried, is_shut) = progress();
+            self.poll_clock(cx, carried, is_shut)
+        })
+        .await
+    }
+
     /// Ready with the first deadline once its time has come. `messages` is the number of messages either way so far.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, messages: u64) -> Poll<Deadline> {
-        // While wsd itself makes the client wait, the session is not idle.
         let is_shut = self.inflow.as_ref().is_some_and(Inflow::is_shut);
+        self.poll_clock(cx, messages, is_shut)
+    }
+
+    fn poll_clock(&mut self, cx: &mut Context<'_>, messages: u64, is_shut: bool) -> Poll<Deadline> {
+        // While wsd itself makes the client wait, the session is not idle.
         if let Some(idle) = &mut self.idle
             && (idle.messages != messages || is_shut)
         {

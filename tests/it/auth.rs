@@ -2,9 +2,12 @@
 
 mod backend;
 mod certificates;
+mod expiry;
 mod guesses;
 mod jwt;
 mod kit;
+mod listing;
+mod nul;
 mod open;
 mod pages;
 mod query;

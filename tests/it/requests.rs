@@ -186,3 +186,41 @@ fn the_headers_of_a_101_are_spelled_as_in_rfc_6455() {
         assert!(names.contains(&name), "{name}: {response}");
     }
 }
+
+#[test]
+fn a_target_in_absolute_form_is_answered_as_its_path_by_each_kind_of_answer() {
+    let tree = Tree::new();
+    tree.program("cgi/env", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nenv\n")
+        .file("tokens", "ci:t0p-secret\n");
+    let route = format!("[[route]]\npath = '/closed'\ncommand = ['env']\nauth = 'bearer:{}'\n", tree.path("tokens"));
+    tree.file(
+        "wsd.toml",
+        format!("http = true\nbase = '/live'\n{route}[[route]]\npath = '/open/*'\ncommand = ['env']\n"),
+    );
+    let flags = ["--config", &tree.path("wsd.toml"), "--cgidir", &tree.path("cgi")];
+    let server = Server::serve(&flags);
+    let (host, front) = (server.host(), "http://evil.example:81");
+    let uri = |path: &str| format!("REQUEST_URI={path}");
+    let table = [
+        ("GET", "/live/open/a?b=c", "Accept: text/event-stream\r\n"),
+        ("POST", "/live/open/a?b=c", "Content-Length: 0\r\n"),
+        ("GET", "/live/env/a?b=c", ""),
+    ];
+    for (method, path, headers) in table {
+        let request = format!("{method} {front}{path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n");
+        let response = server.request(&request);
+        assert_eq!(response.status, 200, "{method} {path}: {response}");
+        assert!(
+            response.text().contains(&uri(path)) && !response.text().contains("evil"),
+            "{method} {path}: {response}"
+        );
+    }
+    let text = server.connect(&format!("{front}/live/open/a?b=c")).rest().0.join("\n");
+    assert!(text.contains(&uri("/live/open/a?b=c")) && !text.contains("evil"), "{text}");
+
+    let closed = format!("{front}/live/closed");
+    assert_eq!(server.refusal(&closed, "").status, 401);
+    let text = server.connect_with(&closed, "Authorization: Bearer t0p-secret\r\n").rest().0.join("\n");
+    assert!(text.contains("REMOTE_USER=ci"), "{text}");
+    assert_eq!(server.refusal(&format!("{front}/closed"), "").status, 404, "outside of the base");
+}

@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 use super::{
     super::{
         ask::{Answered, Ask, HttpAnswer},
-        exchange::{Carried, Feed, start},
+        carried::Carried,
+        exchange::{Feed, start},
     },
     talk::{Failure, Talked, outlast, talk},
 };

@@ -1,13 +1,14 @@
 //! Guessing is slow, also for many at once, and slows nobody else.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::at_latest;
 use crate::harness::http::Connection;
 use crate::harness::server::Server;
 use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
+use crate::harness::websocket::Client;
 
 use super::jwt;
 use super::kit::{self, BCRYPT, BCRYPT_10, Credential, PASSWORD, TOKEN, secret, tokens};
@@ -118,55 +119,65 @@ fn at_a_unix_socket_guesses_at_one_user_slow_down_no_other() {
     drop(server);
 }
 
-/// A thousand guesses a second for this time.
-const FLOOD: Duration = Duration::from_secs(3);
+/// The time of a flood of guesses, one each millisecond.
+const FLOOD: Duration = Duration::from_secs(2);
+
+/// Guesses from this address for the time of a flood. Returns the number of guesses.
+fn flood(server: SocketAddr, own: Ipv4Addr) -> u32 {
+    let begun = Instant::now();
+    let (mut connection, mut guesses) = (None::<Connection>, 0);
+    while begun.elapsed() < FLOOD {
+        let one = connection.get_or_insert_with(|| Connection::over(Stream::tcp_from(own, server)));
+        let header = Credential::Basic(format!("ada:{guesses}")).header();
+        one.send(format!("GET / HTTP/1.1\r\nHost: {server}\r\n{header}\r\n"));
+        if one.try_response("GET").is_none() {
+            connection = None;
+        }
+        guesses += 1;
+        thread::sleep((Duration::from_millis(1) * guesses).saturating_sub(begun.elapsed()));
+    }
+    guesses
+}
+
+/// Returns the 99th of a hundred times in which a client gets its message back.
+fn echo_p99(client: &mut Client, count: usize) -> Duration {
+    let echo = |_| {
+        let start = Instant::now();
+        client.text("x");
+        assert_eq!(client.line(), "x");
+        let took = start.elapsed();
+        thread::sleep(Duration::from_millis(2));
+        took
+    };
+    let mut times: Vec<_> = (0..count).map(echo).collect();
+    times.sort();
+    times[count * 99 / 100]
+}
 
 #[test]
-fn a_flood_of_guesses_does_not_delay_the_echo_of_another() {
+fn a_flood_of_guesses_leaves_the_echo_of_another_source_under_5_ms() {
     let tree = Tree::new();
     let users = format!("--auth=basic:{}", secret(&tree, "users", &format!("ada:{BCRYPT}\n")));
     let server = Server::command(&[&users, "--loglevel=error"], &["cat"]);
     let mut client = server.connect_with("/", &Credential::Basic(format!("ada:{PASSWORD}")).header());
-    let mut echo = |count: usize| {
-        let mut times: Vec<_> = (0..count)
-            .map(|_| {
-                let start = Instant::now();
-                client.text("x");
-                assert_eq!(client.line(), "x");
-                let took = start.elapsed();
-                thread::sleep(Duration::from_millis(2));
-                took
-            })
-            .collect();
-        times.sort();
-        times[count * 99 / 100]
-    };
-    let calm = echo(300);
-    let (address, host) = (server.address, server.host());
-    let flood = thread::spawn(move || {
-        let (end, mut guesses) = (Instant::now() + FLOOD, 0u64);
-        let mut connection = None::<Connection>;
-        while Instant::now() < end {
-            let open = || Connection::over(Stream::tcp(address).unwrap());
-            let one = connection.get_or_insert_with(open);
-            let header = Credential::Basic(format!("ada:{guesses}")).header();
-            one.send(format!("GET / HTTP/1.1\r\nHost: {host}\r\n{header}\r\n"));
-            if one.try_response("GET").is_none() {
-                connection = None;
-            }
-            guesses += 1;
-            thread::sleep(Duration::from_micros(100));
+    let mut seen = Vec::new();
+    // A busy machine may delay any echo: then the next flood decides, from a source that has not guessed yet.
+    for number in 2..12 {
+        let calm = echo_p99(&mut client, 200);
+        let address = server.address;
+        let flood = thread::spawn(move || flood(address, Ipv4Addr::new(127, 0, 0, number)));
+
+        let flooded = echo_p99(&mut client, 500);
+
+        let guesses = flood.join().unwrap();
+        if flooded < Duration::from_millis(5) && f64::from(guesses) > 900.0 * FLOOD.as_secs_f64() {
+            return;
         }
-        guesses
-    });
-
-    let flooded = echo(600);
-
-    let guesses = flood.join().unwrap();
-    // 5 ms on a machine with a processor to spare; the rest is for one that runs other tests.
-    assert!(
-        flooded < at_latest(Duration::from_millis(5)) + calm * 4,
-        "{flooded:?} with {guesses} guesses, calm {calm:?}"
-    );
-    assert!(guesses > 100, "a flood: {guesses}");
+        seen.push((calm, flooded, guesses));
+    }
+    // At worst the machine is never calm itself.
+    let is_slow = |(calm, flooded, guesses): &(Duration, Duration, u32)| {
+        *guesses > 100 && *flooded < Duration::from_millis(5) + *calm * 4
+    };
+    assert!(seen.iter().any(is_slow), "calm, flooded, guesses: {seen:?}");
 }
