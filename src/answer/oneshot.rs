@@ -151,7 +151,7 @@ async fn run(ask: &mut Ask, connection: &Connection, worker: Worker, permit: Per
         // The client may come again as soon as it has the whole answer: then the fork slot is free.
         drop(permit);
         let count = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
-        let (secs, input, output) = (&event::seconds(began.elapsed()), count(&carried.input), count(&carried.output));
+        let (secs, input, output) = (event::seconds(began.elapsed()), count(&carried.input), count(&carried.output));
         Event::PostEnded { conn, end: end.word(), status: status.shell(), secs, input, output }.emit();
         if let Some(reply) = reply {
             finish(reply, end, status, &carried).await;

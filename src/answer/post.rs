@@ -10,6 +10,7 @@ use super::{
 use crate::{
     http::{gate::Visitor, page::text_body, refusal::Refusal},
     room::member::NotPosted,
+    session::traffic::{self, Direction},
 };
 
 /// Joins the room, hands it the messages of the body, and leaves: the program may need a room's members by name.
@@ -20,6 +21,10 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     let start = Start::prepare(ask, visitor, None).await?;
     let Some(member) = start.partner(ask, visitor, framing).await?.into_member() else { return Ok(None) };
     let unavailable = |why, text| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why, text).with_retry();
+    if traffic::is_shown() {
+        let messages = letter.messages(framing.has_lines());
+        messages.for_each(|message| traffic::show(visitor.connection.id, Direction::In, letter.kind, message));
+    }
     let messages = letter.messages(framing.has_lines());
     member.post(letter.kind, messages).await.map_err(|why| match why {
         NotPosted::Rejected => {
