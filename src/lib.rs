@@ -41,7 +41,7 @@
 //! | 3 | `message`, `buffers` |
 //! | 2 | `budget`, `sources` |
 //! | 1 | `event`, `shutdown` |
-//! | 0 | `close`, `limits`, `peer`, `rate`, `status`, `log`, `sys` |
+//! | 0 | `close`, `limits`, `peer`, `rate`, `status`, `log`, `sys`, `trace` |
 //!
 //! `socket` has two halves: the streams of connections (`socket::stream`: TCP, a Unix socket, TLS), which `server` opens and
 //! `http` reads, and the WebSocket on such a stream.
@@ -113,6 +113,7 @@ mod sources;
 mod stall;
 mod status;
 mod sys;
+mod trace;
 mod turn;
 mod worker;
 

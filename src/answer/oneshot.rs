@@ -117,7 +117,7 @@ async fn run(ask: &mut Ask, connection: &Connection, worker: Worker, permit: Per
     let (conn, peer, pid, began) = (connection.id, connection.peer, child.pid(), Instant::now());
     Event::PostStarted { conn, peer, pid, path: ask.request.uri.path() }.emit();
     let (tell, told) = oneshot::channel();
-    ask.shutdown.spawn(async move {
+    ask.spawn(async move {
         let carried = Carried::default();
         let mut reply = Some(Reply::Head(tell));
         let end = tokio::select! {

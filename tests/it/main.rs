@@ -119,6 +119,7 @@ mod systemd;
 mod text;
 mod threads;
 mod tls;
+mod traces;
 mod traffic;
 mod unbuffer;
 mod unixsocket;
