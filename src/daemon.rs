@@ -27,7 +27,7 @@ use crate::{
     connect,
     event::Event,
     limits::{CERTIFICATE_LOOK, DRAIN},
-    log,
+    log::{self, Log, LogFileError, LogOptions, LogTarget},
     reload::{Reload, Subjects},
     server::{
         Acceptor,
@@ -86,17 +86,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(guard) => guard,
         Err(error) => return fail(CANNOT_START, &failure("start a process", &error)),
     };
-    let _log = log::start(settings.log);
     if settings.is_check {
-        say(&mut io::stderr(), &settings.banner.of_check);
-        return match settings.tls.map(tls::open).transpose() {
-            Ok(_) => {
-                say(&mut io::stdout(), "the settings are valid\n");
-                ExitCode::SUCCESS
-            }
-            Err(error) => fail(INVALID_SETTINGS, &error),
-        };
+        return check(settings);
     }
+    let log = match log::start(&settings.log) {
+        Ok(log) => log,
+        Err(error) => return fail(CANNOT_START, &log_failure(&error)),
+    };
     sys::keep_freed_memory();
     raise_limit();
     let runtime = match runtime(settings.threads) {
@@ -106,10 +102,28 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     #[cfg(target_os = "linux")]
     runtime.spawn(guard.watch());
     // The runtime drops tasks that still run when this returns, which kills their workers.
-    let status = runtime.block_on(serve(settings)).unwrap_or_else(|failure| fail(CANNOT_START, &failure));
+    let status = runtime.block_on(serve(settings, &log)).unwrap_or_else(|failure| fail(CANNOT_START, &failure));
     // wsd does not wait for longer: a name server or a disk may not answer.
     runtime.shutdown_timeout(BLOCKED_MAX);
     status
+}
+
+/// Checks what the settings name, and prints the result (`--check`). Returns the exit status.
+fn check(settings: Settings) -> ExitCode {
+    let stderr = LogOptions { target: LogTarget::Error, ..settings.log.clone() };
+    // A certificate that is not valid now is an event.
+    let _log = log::start(&stderr);
+    say(&mut io::stderr(), &settings.banner.of_check);
+    if let Err(error) = settings.log.check() {
+        return fail(INVALID_SETTINGS, &log_failure(&error));
+    }
+    match settings.tls.map(tls::open).transpose() {
+        Ok(_) => {
+            say(&mut io::stdout(), "the settings are valid\n");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(INVALID_SETTINGS, &error),
+    }
 }
 
 /// Prints the text or the error that stands in place of a valid command line. Returns the exit status.
@@ -136,8 +150,8 @@ fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
 }
 
 /// Opens certificates and listeners, then serves clients until a signal ends it. Returns the exit status.
-async fn serve(settings: Settings) -> Result<ExitCode, String> {
-    let Settings { listen, tls, proxies, routes, loader, log, banner, announces, .. } = settings;
+async fn serve(settings: Settings, log: &Log) -> Result<ExitCode, String> {
+    let Settings { listen, tls, proxies, routes, loader, log: options, banner, announces, .. } = settings;
     let reaping = reaper::watch();
     let signals = Signals::listen().map_err(|error| failure("listen to signals", &error))?;
     let (certificates, reloader) = tls.map(tls::open).transpose().map_err(|error| error.to_string())?.unzip();
@@ -145,7 +159,12 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let Listeners { main, redirect, file: _file } = listen::bind(&listen).map_err(|error| error.to_string())?;
     let scheme = if certificates.is_some() { "https" } else { "http" };
     let urls: Vec<String> = main.iter().map(|listener| listener.url(scheme, &routes.base)).collect();
-    let told = match log.level {
+    if options.has_json_on_stderr() {
+        banner.warnings().for_each(|why| Event::SettingsDoubtful { why }.emit());
+    }
+    let told = match options.level {
+        // Its reader expects JSON only.
+        _ if options.has_json_on_stderr() => String::new(),
         LevelFilter::OFF | LevelFilter::ERROR | LevelFilter::WARN => banner.warning,
         _ => {
             let network: Vec<_> =
@@ -178,19 +197,26 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let subjects =
         Subjects { loader, routes, acceptor, certificates, manager: manager.clone(), shutdown: shutdown.clone() };
     tokio::select! {
-        status = until_signalled(signals, shutdown, manager, Reload::new(subjects)) => Ok(status),
+        status = until_signalled(signals, shutdown, manager, Reload::new(subjects), log) => Ok(status),
         never = reaping => match never {},
     }
 }
 
 /// Serves until SIGINT, SIGTERM or SIGQUIT, then waits at most [`DRAIN`] for sessions to end. A second signal ends that wait.
-async fn until_signalled(mut signals: Signals, shutdown: Shutdown, manager: Manager, reload: Reload) -> ExitCode {
+async fn until_signalled(
+    mut signals: Signals,
+    shutdown: Shutdown,
+    manager: Manager,
+    reload: Reload,
+    log: &Log,
+) -> ExitCode {
     let serve = async {
         let mut looks = interval(CERTIFICATE_LOOK);
         loop {
             tokio::select! {
                 signal = signals.next() => match signal {
                     signal::HANGUP => reload.load_all(),
+                    signal::USER_1 => log.open_again(),
                     _ => return,
                 },
                 _ = looks.tick() => reload.check_certificates(),
@@ -205,9 +231,10 @@ async fn until_signalled(mut signals: Signals, shutdown: Shutdown, manager: Mana
     manager.stopping();
     let second_signal = async {
         loop {
-            let signal = signals.next().await;
-            if signal != signal::HANGUP {
-                return signal;
+            match signals.next().await {
+                signal::HANGUP => {}
+                signal::USER_1 => log.open_again(),
+                signal => return signal,
             }
         }
     };
@@ -221,6 +248,11 @@ async fn until_signalled(mut signals: Signals, shutdown: Shutdown, manager: Mana
 fn failure(doing: &str, cause: &io::Error) -> String {
     let hint = advice::for_error(cause).map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
     format!("cannot {doing}: {cause}{hint}")
+}
+
+fn log_failure(error: &LogFileError) -> String {
+    let LogFileError { path, cause } = error;
+    format!("cannot open the log file `{}`: {cause}\nhint: {}", path.display(), error.hint())
 }
 
 fn fail(status: u8, message: &dyn Display) -> ExitCode {

@@ -47,14 +47,14 @@ events! {
     info SessionStarted = "session started" { conn: u64, peer: Peer, pid: Option<i32>, path: &'a str }
     /// A session ended.
     info SessionEnded = "session ended" {
-        conn: u64, end: &'a str, status: Option<u16>, limit: Option<&'a str>, code: u16, secs: &'a str,
+        conn: u64, end: &'a str, status: Option<u16>, limit: Option<&'a str>, code: u16, secs: f64,
         input as "in": u64, output as "out": u64
     }
     /// A program began that answers one POST (`--http`).
     info PostStarted = "post started" { conn: u64, peer: Peer, pid: i32, path: &'a str }
     /// A program that answered one POST has ended.
     info PostEnded = "post ended" {
-        conn: u64, end: &'a str, status: u16, secs: &'a str, input as "in": u64, output as "out": u64
+        conn: u64, end: &'a str, status: u16, secs: f64, input as "in": u64, output as "out": u64
     }
     /// The connection of a resumable session was lost; the session waits for its client.
     info SessionDetached = "session detached" { conn: u64 }
@@ -62,6 +62,8 @@ events! {
     info SessionResumed = "session resumed" { conn: u64, peer: Peer, away: u64, replayed: u64 }
     /// A client did not return to its session in time.
     info SessionExpired = "session expired" { conn: u64 }
+    /// A message of a session; `data` is its beginning.
+    trace Message = "message" { conn: u64, direction: &'a str, kind as "type": &'a str, bytes: u64, data: &'a str }
     /// A client sent a message that its framing drops; once a session.
     warn MessageIgnored = "message ignored" { conn: u64, why: &'a str }
     /// wsd refused a request for a session, a script or a file.
@@ -90,7 +92,7 @@ events! {
     /// wsd started a room's worker.
     info RoomStarted = "room started" { pid: i32, path: &'a str }
     /// A room's worker has ended.
-    info RoomEnded = "room ended" { pid: i32, path: &'a str, status: u16, limit: Option<&'a str>, secs: &'a str }
+    info RoomEnded = "room ended" { pid: i32, path: &'a str, status: u16, limit: Option<&'a str>, secs: f64 }
     /// A slow client of a room missed messages.
     warn MessagesLost = "messages lost" { conn: u64, lost: u64, hint: &'a str }
 
@@ -147,6 +149,8 @@ events! {
     }
     /// wsd could not load the certificates again.
     error CertificatesNotLoaded = "certificates not loaded, the old ones stay" { cause: &'a dyn Display, hint: &'a str }
+    /// Settings work, but the administrator may not want what they do. Told in the log only if nothing else may be told.
+    warn SettingsDoubtful = "settings doubtful" { why: &'a str }
     /// wsd loaded the file of settings again.
     info SettingsLoaded = "settings loaded" {}
     /// wsd could not load the file of settings again.
@@ -176,7 +180,7 @@ macro_rules! as_is {
     )+};
 }
 
-as_is!(u64, i32, u16, usize, &str);
+as_is!(u64, i32, u16, usize, f64, &str);
 
 impl IntoValue for Peer {
     type Value = DisplayValue<Self>;
@@ -202,9 +206,9 @@ impl<T: IntoValue> IntoValue for Option<T> {
     }
 }
 
-/// Returns a time as the log shows it: seconds with one decimal.
-pub(crate) fn seconds(time: Duration) -> String {
-    format!("{:.1}", time.as_secs_f64())
+/// Returns a time as the log shows it: seconds, rounded to one decimal.
+pub(crate) fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10.0).round() / 10.0
 }
 
 #[cfg(test)]
@@ -227,9 +231,13 @@ mod tests {
 
     #[test]
     fn the_documented_events_are_those_that_there_are() {
-        // The log itself writes these when it leaves out lines.
-        let of_log =
-            [("lines left out", "", &["event", "why", "origin", "lines"][..]), ("lines lost", "error", &["lines"])];
+        // The log itself writes these.
+        let of_log = [
+            ("lines left out", "", &["event", "why", "origin", "lines"][..]),
+            ("lines lost", "error", &["lines"]),
+            ("log file opened", "info", &["file"]),
+            ("log file not opened, the old one stays", "error", &["file", "cause", "hint"]),
+        ];
         let mut want: Vec<_> = EVENTS
             .iter()
             .chain(&of_log)

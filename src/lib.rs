@@ -41,7 +41,7 @@
 //! | 3 | `message`, `buffers` |
 //! | 2 | `budget`, `sources` |
 //! | 1 | `event`, `shutdown` |
-//! | 0 | `close`, `limits`, `peer`, `rate`, `status`, `log`, `sys` |
+//! | 0 | `close`, `limits`, `peer`, `rate`, `status`, `log`, `sys`, `trace` |
 //!
 //! `socket` has two halves: the streams of connections (`socket::stream`: TCP, a Unix socket, TLS), which `server` opens and
 //! `http` reads, and the WebSocket on such a stream.
@@ -59,6 +59,7 @@
 //! | another transport for clients | a module beside `socket`: an implementation of `client::Client`, or a variant of `resume::link` | a kind of answer that takes its partner from `answer::partner`; `aim` in `answer::service` |
 //! | another partner than a process or a seat | a module that implements `partner::Partner` | the choice in `answer::partner` |
 //! | a log event | `event` | a row in `docs/log.md` |
+//! | a format of the log | `log::layout` | its word in `cli::server`, its use in `config::logging` |
 //! | metrics | a module below `event`, whose `emit` all events pass | a page of `answer::builtin` |
 //! | authentication | a file in `http::auth` for each kind | a line of `Check` in `http::auth`, its word in `config::auth`; `http::gate` asks them all, and fills the `Visitor` |
 //! | delivery in rooms | `room`: `Room::publish`, which all messages to clients pass | `room::hub`, `room::options` |
@@ -112,6 +113,7 @@ mod sources;
 mod stall;
 mod status;
 mod sys;
+mod trace;
 mod turn;
 mod worker;
 

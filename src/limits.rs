@@ -5,6 +5,7 @@ use std::time::Duration;
 pub(crate) mod auth;
 mod connect;
 mod http;
+mod log;
 mod proxies;
 mod resume;
 mod sources;
@@ -16,6 +17,10 @@ pub(crate) use connect::{
     RETURN_MIN,
 };
 pub(crate) use http::{CLIENT_LOOK, CLOSE_LINGER, POST_BYTES, POST_HEAD_WAIT, POST_STALL_MAX};
+pub(crate) use log::{
+    LOG_BYTES_MAX, LOG_END, LOG_FIELD_CHARS_MAX, LOG_JSON_TEXT_BYTES_MAX, LOG_LINES_A_SECOND_MAX,
+    LOG_MESSAGE_CHARS_MAX, LOG_REPEATS_KNOWN_MAX, LOG_REPEATS_MAX, LOG_REPEATS_TIME,
+};
 pub(crate) use proxies::{PROXY_BYTES_MAX, PROXY_TIME_MAX};
 pub(crate) use resume::{
     ACK_BYTES, ACK_DELAY, ACK_MESSAGES, AHEAD_BYTES_MAX, AHEAD_MESSAGES_MAX, CONTROL_BYTES_MIN, ENDED_SESSION_BYTES,
@@ -180,30 +185,6 @@ pub(crate) const OPEN_FILES_ENOUGH: usize = 1024;
 
 /// The port, if the user gives none.
 pub(crate) const PORT: u16 = 8080;
-
-/// Bytes of the log that wait for a reader; beyond, wsd counts lines instead of logging them.
-///
-/// 1 MiB: about 10,000 lines.
-pub(crate) const LOG_BYTES_MAX: usize = 1 << 20;
-
-/// Characters of a value in a line of the log; wsd cuts a longer one and adds its length. A request's head has 32 KiB.
-pub(crate) const LOG_FIELD_CHARS_MAX: usize = 256;
-
-/// Lines of one event and level in a second; wsd counts the others and logs their number when the second is over.
-///
-/// 20: at most about 170 MB a day of each event that a client can cause. wsd logs all of workers' standard error.
-pub(crate) const LOG_LINES_A_SECOND_MAX: u64 = 20;
-
-/// Lines of the refusals of one reason and origin, until none has come for [`LOG_REPEATS_TIME`]; wsd counts the others and logs
-/// their number after each such time. A page that tries again and again says nothing new.
-pub(crate) const LOG_REPEATS_MAX: u64 = 3;
-/// The time between two such numbers.
-pub(crate) const LOG_REPEATS_TIME: Duration = Duration::from_mins(1);
-/// Reasons and origins that wsd counts in this way at a time; a client may name any origin. Others count by event only.
-pub(crate) const LOG_REPEATS_KNOWN_MAX: usize = 64;
-
-/// The time that wsd has at its end to write the lines that wait: a reader may take nothing.
-pub(crate) const LOG_END: Duration = Duration::from_secs(1);
 
 /// Bytes at most that TLS holds for a client that takes no more: a limit of rustls.
 pub(crate) const TLS_BYTES: usize = 64 << 10;

@@ -51,11 +51,12 @@ pub(crate) struct Signals {
     sigquit: Signal,
     sighup: Signal,
     sigxcpu: Signal,
+    sigusr1: Signal,
 }
 
 /// The signals without a meaning for wsd, whose default action would end it without a drain. After an ignored SIGXFSZ the write
 /// beyond the limit fails instead.
-const UNUSED: [c_int; 6] = [libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF, libc::SIGXFSZ];
+const UNUSED: [c_int; 5] = [libc::SIGUSR2, libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF, libc::SIGXFSZ];
 
 /// The numbers of these signals (POSIX, `kill`).
 pub(crate) mod signal {
@@ -65,6 +66,8 @@ pub(crate) mod signal {
     pub(crate) const INTERRUPT: u8 = 2;
     /// SIGQUIT: end.
     pub(crate) const QUIT: u8 = 3;
+    /// SIGUSR1: open the file of the log again. Its number on Linux; other systems have others.
+    pub(crate) const USER_1: u8 = 10;
     /// SIGTERM: end.
     pub(crate) const TERMINATE: u8 = 15;
     /// SIGXCPU: end, because the limit of processor time is near.
@@ -85,6 +88,7 @@ impl Signals {
             sigquit: listen(SignalKind::quit())?,
             sighup: listen(SignalKind::hangup())?,
             sigxcpu: listen(SignalKind::from_raw(libc::SIGXCPU))?,
+            sigusr1: listen(SignalKind::user_defined1())?,
         })
     }
 
@@ -96,6 +100,7 @@ impl Signals {
             _ = self.sigquit.recv() => signal::QUIT,
             _ = self.sighup.recv() => signal::HANGUP,
             _ = self.sigxcpu.recv() => signal::OUT_OF_TIME,
+            _ = self.sigusr1.recv() => signal::USER_1,
         }
     }
 }

@@ -6,6 +6,7 @@ use hyper::{
     HeaderMap, Method, Request, Response, Uri, Version, body::Incoming, header, http::request::Parts,
     upgrade::OnUpgrade,
 };
+use tracing::Instrument as _;
 
 use super::{
     redirect::Target,
@@ -126,6 +127,11 @@ impl Ask {
             script: None,
             in_flight: None,
         }
+    }
+
+    /// Spawns a task that wsd waits for at its end. The task's lines of the log have the trace of the request.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.shutdown.spawn(task.in_current_span());
     }
 
     /// Adds the headers of its site to a response of wsd's own, and those by which a page of another origin may read it.

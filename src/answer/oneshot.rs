@@ -123,7 +123,7 @@ async fn run(
     let (conn, peer, pid, began) = (connection.id, connection.peer, child.pid(), Instant::now());
     Event::PostStarted { conn, peer, pid, path: ask.request.uri.path() }.emit();
     let (tell, told) = oneshot::channel();
-    ask.shutdown.spawn(async move {
+    ask.spawn(async move {
         let carried = Carried::default();
         let mut reply = Some(Reply::Head(tell));
         let end = tokio::select! {
@@ -158,7 +158,7 @@ async fn run(
         // The client may come again as soon as it has the whole answer: then the fork slot is free.
         drop(permit);
         let count = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
-        let (secs, input, output) = (&event::seconds(began.elapsed()), count(&carried.input), count(&carried.output));
+        let (secs, input, output) = (event::seconds(began.elapsed()), count(&carried.input), count(&carried.output));
         Event::PostEnded { conn, end: end.word(), status: status.shell(), secs, input, output }.emit();
         if let Some(reply) = reply {
             finish(reply, end, status, &carried).await;

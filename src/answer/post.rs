@@ -13,6 +13,7 @@ use super::{
 use crate::{
     http::{gate::Visitor, page::text_body, refusal::Refusal},
     room::member::NotPosted,
+    session::traffic::{self, Direction},
 };
 
 /// Hands the messages of the body to the room, within the terms of a session.
@@ -34,6 +35,10 @@ async fn post(ask: &mut Ask, visitor: &Visitor, ration: Ration, carried: &Carrie
     let start = Start::prepare(ask, visitor, None).await?;
     let Some(member) = start.partner(ask, visitor, framing).await?.into_member() else { return Ok(None) };
     let unavailable = |why, text| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why, text).with_retry();
+    if traffic::is_shown() {
+        let messages = letter.messages(framing.has_lines());
+        messages.for_each(|message| traffic::show(visitor.connection.id, Direction::In, letter.kind, message));
+    }
     let messages = letter.messages(framing.has_lines());
     member.post(letter.kind, messages).await.map_err(|why| match why {
         NotPosted::Rejected => {

@@ -118,7 +118,7 @@ fn run(
 ) {
     let (options, connection, shutdown) = (Arc::clone(options), visitor.connection.clone(), ask.shutdown.clone());
     let (path, overflow) = (ask.request.uri.path().to_owned(), partner.overflow());
-    ask.shutdown.spawn(async move {
+    ask.spawn(async move {
         let (link, conn) = (Link::Events(stream), connection.id);
         let client =
             |owner: &_| Box::new(Resumable::new(conn, link, door, (&options, overflow), (owner, &shutdown), is_lost));

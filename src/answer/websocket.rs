@@ -103,7 +103,7 @@ pub(super) fn binding(ask: &Ask, visitor: &Visitor, resume: &ResumeOptions) -> u
 
 /// Hands the connection to the session, once hyper has sent the 101.
 fn deliver(ask: &Ask, connection: Connection, upgrade: OnUpgrade, claim: Claim) {
-    ask.shutdown.spawn(async move {
+    ask.spawn(async move {
         // Fails if the client leaves before the 101; it may return again.
         let Ok(upgraded) = upgrade.await else { return };
         let (stream, early) = into_stream(upgraded);
@@ -151,7 +151,7 @@ fn run<C: Client + Send>(
 ) {
     let shutdown = ask.shutdown.clone();
     let path = ask.request.uri.path().to_owned();
-    ask.shutdown.spawn(async move {
+    ask.spawn(async move {
         let upgraded = tokio::select! {
             biased;
             upgraded = upgrade => upgraded,

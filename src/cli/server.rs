@@ -106,12 +106,21 @@ pub(crate) struct ResourceFlags {
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Log")]
 pub(crate) struct LogFlags {
-    /// Log events of this level and above [default: access]
+    /// Log events of this level and above; trace shows each message, too [default: access]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) loglevel: Option<Flag<LevelWord>>,
+    /// Write lines of this format; json is an object for each line [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) logformat: Option<Flag<LogFormatWord>>,
+    /// Append the log to this file; SIGUSR1 opens it again, for logrotate [default: standard error]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) logfile: Option<Flag<OsString>>,
 }
 
 words! {
     /// A level of the log: websocketd's names and `warn`. `info` shows sessions here, although websocketd's `info` hides them.
-    LevelWord { Debug = "debug" | "trace", Info = "access" | "info", Warn = "warn", Error = "error", Off = "fatal" | "none" }
+    LevelWord { Debug = "debug", Trace = "trace", Info = "access" | "info", Warn = "warn", Error = "error", Off = "fatal" | "none" }
+
+    /// The formats of the log.
+    LogFormatWord { Text = "text", Json = "json" }
 }

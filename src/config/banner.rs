@@ -33,6 +33,9 @@ use crate::{
     worker::environ::VERSION,
 };
 
+/// The front of a warning.
+const WARNING: &str = "wsd: warning: ";
+
 /// Lines for the terminal.
 #[derive(Debug)]
 pub(crate) struct Banner {
@@ -84,6 +87,11 @@ impl Banner {
             let _ = writeln!(text, "  hint     --origin keeps the console at these URLs out; add {first} to it");
         }
         text
+    }
+
+    /// Lists the warnings.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.warning.lines().filter_map(|line| line.strip_prefix(WARNING))
     }
 
     /// Whether a page that wsd serves at `origin` may connect.
@@ -154,9 +162,9 @@ pub(super) fn banner<'a>(
     let warnings = origin_warnings(sites).into_iter().chain(proxies_warning(proxies));
     for warning in warnings.chain(exposed.map(str::to_owned)) {
         add("hint", &warning);
-        let _ = writeln!(of_check, "wsd: warning: {warning}");
+        let _ = writeln!(of_check, "{WARNING}{warning}");
     }
-    let warning = if is_unasked { format!("wsd: warning: pages {pages}\n") } else { String::new() } + &of_check;
+    let warning = if is_unasked { format!("{WARNING}pages {pages}\n") } else { String::new() } + &of_check;
     Banner { about: banner, warning, of_check, example, console: console(sites), origin, base: sites.base.clone() }
 }
 

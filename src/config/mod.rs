@@ -13,6 +13,7 @@ pub(crate) mod fuzzing;
 mod headers;
 mod keys;
 mod limits;
+mod logging;
 mod needs;
 mod origins;
 mod peers;
@@ -27,19 +28,17 @@ mod terminal;
 use std::{collections::BTreeSet, num::NonZero};
 
 use toml::Table;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     answer::routes::Routes,
     cli::{
         self, CommandLine,
         server::Flags,
-        server::LevelWord,
         site::{PageFlags, SiteFlags},
         value::is_on,
     },
     http::proxies::Proxies,
-    log::{self, LogOptions},
+    log::LogOptions,
     server::{listen::ListenOptions, tls::TlsOptions},
 };
 use banner::Banner;
@@ -63,7 +62,7 @@ pub(crate) struct Settings {
     pub(crate) loader: Loader,
     /// The number of threads that serve (`--threads`); `None` is one for every two cores.
     pub(crate) threads: Option<NonZero<usize>>,
-    /// The level and the stream of the log.
+    /// The level, the format and the place of the log.
     pub(crate) log: LogOptions,
     /// Lines for the terminal: the served programs and folders, and the clients that may connect.
     pub(crate) banner: Banner,
@@ -90,6 +89,8 @@ impl Loader {
         let file = file::read(&self.command_line)?;
         server(&self.command_line, &file)?;
         let routes = self.plan.build(&self.command_line, &file)?;
+        let log = self.command_line.over(file.flags.log.clone());
+        logging::check_place(&log, &routes).map_err(|error| file.locate(error, 0))?;
         // Changes to `maxbuffer`, to `base`, and to the keys that a route may have, take effect at once.
         let at_once = [cli::names::<SiteFlags>(), ["route", "maxbuffer", "base"].map(str::to_owned).to_vec()].concat();
         let differs = |key: &&String| file.top.get(*key) != self.top.get(*key) && !self.command_line.has(key);
@@ -107,9 +108,10 @@ impl Loader {
 /// Checks the command line and its file, and builds the settings.
 pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
     let file = file::read(&line)?;
-    let ServerSettings { level, tls, listen, proxies } = server(&line, &file)?;
+    let ServerSettings { log, tls, listen, proxies } = server(&line, &file)?;
     let mut plan = Plan::default();
     let routes = plan.build(&line, &file)?;
+    logging::check_place(&line.over(file.flags.log.clone()), &routes).map_err(|error| file.locate(error, 0))?;
     let mut exposure = Exposure::of(&routes, tls.is_some(), &listen);
     if is_on(&line.run.check) && !exposure.errors.is_empty() {
         return Err(exposure.errors.remove(0));
@@ -121,10 +123,7 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
         tls,
         proxies,
         routes,
-        log: LogOptions {
-            level,
-            stream: if line.is_websocketd { log::LogStream::Output } else { log::LogStream::Error },
-        },
+        log,
         threads: line.over(file.flags.resources).threads.map(|threads| threads.value),
         announces: !line.is_websocketd,
         is_check: is_on(&line.run.check),
@@ -134,7 +133,7 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
 
 /// The settings of the server itself. They change only at a restart.
 struct ServerSettings {
-    level: LevelFilter,
+    log: LogOptions,
     tls: Option<TlsOptions>,
     listen: ListenOptions,
     proxies: Proxies,
@@ -142,16 +141,10 @@ struct ServerSettings {
 
 fn server(line: &CommandLine, file: &ConfigFile) -> Result<ServerSettings, Error> {
     let Flags { listen, tls, proxies, log, .. } = line.over(file.flags.clone());
-    let level = match log.loglevel.as_deref() {
-        Some(LevelWord::Debug) => LevelFilter::DEBUG,
-        Some(LevelWord::Info) | None => LevelFilter::INFO,
-        Some(LevelWord::Warn) => LevelFilter::WARN,
-        Some(LevelWord::Error) => LevelFilter::ERROR,
-        Some(LevelWord::Off) => LevelFilter::OFF,
-    };
     let build = || {
         let (proxies, listen) = (proxies::proxies(&proxies)?, places::listen(&listen, &tls, line)?);
-        Ok(ServerSettings { level, tls: places::tls(&tls)?, listen, proxies })
+        let log = logging::options(&log, line.is_websocketd);
+        Ok(ServerSettings { log, tls: places::tls(&tls)?, listen, proxies })
     };
     build().map_err(|error| file.locate(error, 0))
 }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use hyper::{
     Method, Request, Response, StatusCode, Uri,
     body::{Body as _, Incoming},
+    header::HeaderValue,
     server::conn::http1,
     service::service_fn,
     upgrade::Upgraded,
@@ -21,6 +22,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+use tracing::{Instrument as _, Span};
 
 use super::{
     pace::Timed,
@@ -37,6 +39,7 @@ use crate::{
     peer::{Connection, Peer},
     shutdown::Shutdown,
     socket::stream::Stream,
+    trace,
 };
 
 /// Serves the stream of a connection until it closes or a session takes it over; `respond` answers each request of a client, or
@@ -64,7 +67,7 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
         let answer = exchange.begin();
         let client = proxies.client(connection, request.headers_mut());
         let mut record = Record::new(client.as_ref().map_or(peer, |client| client.peer), &request);
-        let response = respond(client, request);
+        let response = respond(client, request).instrument(record.span.clone());
         let share = owner.share();
         async move {
             let mut response = response.await;
@@ -113,6 +116,8 @@ struct Record {
     peer: Peer,
     method: Method,
     uri: Uri,
+    /// Adds its trace to its line in the log.
+    span: Span,
     status: u16,
     /// The bytes of the body that hyper has taken.
     bytes: u64,
@@ -125,7 +130,8 @@ const CLIENT_LEFT: u16 = 499;
 impl Record {
     fn new(peer: Peer, request: &Request<Incoming>) -> Self {
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        Self { peer, method, uri, status: CLIENT_LEFT, bytes: 0, began: Instant::now() }
+        let span = trace::span(request.headers().get_all("traceparent").iter().map(HeaderValue::as_bytes));
+        Self { peer, method, uri, span, status: CLIENT_LEFT, bytes: 0, began: Instant::now() }
     }
 }
 
@@ -134,7 +140,8 @@ impl Drop for Record {
         if self.status != StatusCode::SWITCHING_PROTOCOLS.as_u16() {
             let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
             let (peer, method, path) = (self.peer, self.method.as_str(), self.uri.path());
-            Event::HttpRequest { peer, method, path, status: self.status, bytes: self.bytes, ms }.emit();
+            let event = Event::HttpRequest { peer, method, path, status: self.status, bytes: self.bytes, ms };
+            self.span.in_scope(|| event.emit());
         }
     }
 }

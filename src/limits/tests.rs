@@ -145,6 +145,8 @@ fn check_connections(rows: &mut RowsLeft) {
         ),
         ("names in a folder of `--dir` that the console's list looks at", &[number(CONSOLE_NAMES_MAX)], &[]),
         ("a value in the log", &[number(LOG_FIELD_CHARS_MAX), bytes(STDERR_LINE_BYTES_MAX)], &[]),
+        ("a text in the log as JSON, as it stands there", &[bytes(LOG_JSON_TEXT_BYTES_MAX)], &[]),
+        ("a message in the log, with `--loglevel=trace`", &[LOG_MESSAGE_CHARS_MAX.to_string()], &[]),
         ("lines of one event and level in the log", &[LOG_LINES_A_SECOND_MAX.to_string()], &[]),
         (
             "lines of refusals of one origin in the log",

@@ -1,13 +1,13 @@
-//! The layout of a line, and of a value in it.
+//! The line of an event.
 
-use std::fmt::{self, Write as _};
-
-use tracing::{Event, Level, field::Field};
-use tracing_subscriber::fmt::{
-    format::Writer,
-    time::{FormatTime, SystemTime},
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
 };
 
+use tracing::{Event, field::Field};
+
+use super::layout::{Layout, LineWriter, Value};
 use crate::limits::LOG_FIELD_CHARS_MAX;
 
 /// The length of values in a line.
@@ -19,6 +19,12 @@ pub(super) enum Length {
     Whole,
 }
 
+/// The field of a span that each event in it has as its last key: the id of a trace.
+pub(super) const TRACE: &str = "trace";
+
+/// The field that holds an event's name.
+const NAME: &str = "message";
+
 /// Returns the name of an event.
 pub(super) fn name(event: &Event<'_>) -> String {
     let mut name = Name(String::new());
@@ -26,48 +32,36 @@ pub(super) fn name(event: &Event<'_>) -> String {
     name.0
 }
 
-/// Writes an event's line, with the newline.
-pub(super) fn write(to: &mut dyn fmt::Write, event: &Event<'_>, name: &str, length: Length) -> fmt::Result {
-    write!(to, "{} {} {name}", time()?, level_word(*event.metadata().level()))?;
-    let mut fields = Fields { to, length, only: None };
+/// Writes an event's line, with the newline. `trace` is the id of its trace.
+pub(super) fn write(
+    to: &mut dyn fmt::Write,
+    layout: Layout,
+    (event, name, length): (&Event<'_>, &str, Length),
+    trace: Option<&str>,
+) {
+    let mut fields = Fields { line: layout.begin(to, *event.metadata().level(), name), length };
     event.record(&mut fields);
-    fields.to.write_char('\n')
+    let mut line = fields.line;
+    if let Some(trace) = trace {
+        line.field(TRACE, Value::Text(trace));
+    }
+    line.end();
 }
 
-/// Returns some fields of an event as they stand in its line, each after a space.
-pub(super) fn fields(event: &Event<'_>, only: &'static [&'static str]) -> String {
-    let mut text = String::new();
-    event.record(&mut Fields { to: &mut text, length: Length::Cut, only: Some(only) });
-    text
+/// Returns the texts of these keys of an event, as long as in its line; `None` unless it has all.
+pub(super) fn texts(event: &Event<'_>, keys: &'static [&'static str]) -> Option<Vec<(&'static str, String)>> {
+    let mut texts = FieldTexts(keys, Vec::new());
+    event.record(&mut texts);
+    Some(texts.1).filter(|texts| texts.len() == keys.len())
 }
 
-/// Returns a line about the log itself.
-pub(super) fn own(level: Level, name: &str, fields: fmt::Arguments<'_>) -> String {
-    format!("{} {} {name} {fields}\n", time().unwrap_or_default(), level_word(level))
-}
-
-/// Returns the time in UTC with milliseconds: `2026-11-21T08:00:00.123Z`.
-fn time() -> Result<String, fmt::Error> {
-    let mut time = String::new();
-    SystemTime.format_time(&mut Writer::new(&mut time))?;
-    // `SystemTime` writes microseconds.
-    time.truncate("2026-11-21T08:00:00.123".len());
-    time.push('Z');
-    Ok(time)
-}
-
-fn level_word(level: Level) -> &'static str {
-    match level {
-        Level::ERROR => "ERROR",
-        Level::WARN => "WARN",
-        Level::INFO => "INFO",
-        Level::DEBUG => "DEBUG",
-        Level::TRACE => "TRACE",
+/// Cuts a text that is too long for a line, and adds its length.
+fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(LOG_FIELD_CHARS_MAX) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()).into(),
+        None => text.into(),
     }
 }
-
-/// The field that holds an event's name.
-const NAME: &str = "message";
 
 /// Collects the name from an event's fields.
 struct Name(String);
@@ -83,16 +77,32 @@ impl tracing::field::Visit for Name {
 
 /// Writes an event's fields, except the name.
 struct Fields<'a> {
-    to: &'a mut dyn fmt::Write,
+    line: LineWriter<'a>,
     length: Length,
-    /// The fields to write; `None` for all.
-    only: Option<&'static [&'static str]>,
 }
 
 impl tracing::field::Visit for Fields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() != NAME && self.only.is_none_or(|only| only.contains(&field.name())) {
-            let _ = write!(self.to, " {}={}", field.name(), LogValue(value, self.length));
+        if field.name() != NAME {
+            let text = if self.length == Length::Cut { cut(value) } else { value.into() };
+            self.line.field(field.name(), Value::Text(&text));
+        }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.line.field(field.name(), Value::Number(&value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.line.field(field.name(), Value::Number(&value));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if value.is_finite() {
+            // With one decimal at least, and never with an exponent as long as it counts seconds.
+            self.line.field(field.name(), Value::Number(&format_args!("{value:?}")));
+        } else {
+            self.record_debug(field, &value);
         }
     }
 
@@ -103,46 +113,21 @@ impl tracing::field::Visit for Fields<'_> {
     }
 }
 
-/// A value in a line: a plain word as it is, all else quoted and escaped. The length of a cut value follows it.
-pub(super) struct LogValue<'a>(pub(super) &'a str, pub(super) Length);
+/// Collects the texts of these keys.
+struct FieldTexts(&'static [&'static str], Vec<(&'static str, String)>);
 
-impl fmt::Display for LogValue<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(whole, length) = *self;
-        let front = match whole.char_indices().nth(LOG_FIELD_CHARS_MAX) {
-            Some((end, _)) if length == Length::Cut => whole.get(..end),
-            _ => None,
-        };
-        let text = front.unwrap_or(whole);
-        let is_plain = |c: char| !c.is_whitespace() && !is_unprintable(c) && !matches!(c, '"' | '\\' | '=');
-        if front.is_none() && !text.is_empty() && text.chars().all(is_plain) {
-            return f.write_str(text);
+impl tracing::field::Visit for FieldTexts {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if self.0.contains(&field.name()) {
+            self.1.push((field.name(), cut(value).into_owned()));
         }
-        f.write_char('"')?;
-        for c in text.chars() {
-            match c {
-                '"' | '\\' => write!(f, "\\{c}")?,
-                '\n' => f.write_str("\\n")?,
-                '\r' => f.write_str("\\r")?,
-                '\t' => f.write_str("\\t")?,
-                c if is_unprintable(c) => write!(f, "\\u{{{:x}}}", u32::from(c))?,
-                c => f.write_char(c)?,
-            }
-        }
-        if front.is_some() {
-            write!(f, "… ({} bytes)", whole.len())?;
-        }
-        f.write_char('"')
     }
-}
 
-/// Whether `c` is a control character, has no width, changes the direction of text, or ends a line for some readers.
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
-        )
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if self.0.contains(&field.name()) {
+            self.record_str(field, &format!("{value:?}"));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -150,39 +135,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_cannot_break_out_of_their_line() {
-        let table = [
-            ("plain", "plain"),
-            ("/a/b?c", "/a/b?c"),
-            ("", "\"\""),
-            ("two words", "\"two words\""),
-            ("a=b", "\"a=b\""),
-            ("say \"hi\" \\", "\"say \\\"hi\\\" \\\\\""),
-            ("a\nINFO forged", "\"a\\nINFO forged\""),
-            ("\u{1b}[31m", "\"\\u{1b}[31m\""),
-            ("\u{202e}abc", "\"\\u{202e}abc\""),
-            ("é€", "é€"),
-        ];
-        for (value, want) in table {
-            assert_eq!(LogValue(value, Length::Cut).to_string(), want, "{value:?}");
-        }
-    }
-
-    #[test]
-    fn characters_that_show_nothing_or_move_text_are_escaped() {
-        let controls = ['\u{AD}', '\u{61C}', '\u{180E}', '\u{2028}', '\u{2029}', '\u{FEFF}'].into_iter();
-        for c in controls.chain('\u{200B}'..='\u{200F}').chain('\u{202A}'..='\u{202E}').chain('\u{2060}'..='\u{206F}') {
-            let want = format!("\"a\\u{{{:x}}}b\"", u32::from(c));
-            assert_eq!(LogValue(&format!("a{c}b"), Length::Cut).to_string(), want);
-        }
-    }
-
-    #[test]
     fn a_long_value_is_cut_and_its_length_told() {
         let text = |count| "é".repeat(count);
         let (most, more) = (text(LOG_FIELD_CHARS_MAX), text(LOG_FIELD_CHARS_MAX + 1));
-        assert_eq!(LogValue(&most, Length::Cut).to_string(), most);
-        assert_eq!(LogValue(&more, Length::Cut).to_string(), format!("\"{most}… ({} bytes)\"", more.len()));
-        assert_eq!(LogValue(&more, Length::Whole).to_string(), more);
+        assert_eq!(cut(&most), most);
+        assert_eq!(cut(&more), format!("{most}… ({} bytes)", more.len()));
     }
 }

@@ -11,9 +11,9 @@ use std::{
 use tracing::Level;
 
 use super::{
-    line::{self, Length, LogValue},
+    layout::{Layout, Value},
     rates::{Decision, EventKind, Rates},
-    stream::LogStream,
+    sink::LogSink,
 };
 use crate::limits::{LOG_BYTES_MAX, LOG_END};
 
@@ -23,7 +23,10 @@ const LOG_WRITE_BYTES: usize = 64 << 10;
 /// The queue to the thread that writes. The first line starts that thread.
 #[derive(Debug)]
 pub(super) struct LogQueue {
-    stream: LogStream,
+    /// Whether the log goes to a file.
+    has_file: bool,
+    /// The thread that writes holds it, for as long as the target takes. Nobody who holds it waits for `state`, or the reverse.
+    sink: Mutex<LogSink>,
     state: Mutex<QueueState>,
     /// Notified when the thread has something to do, or has ended.
     changed: Condvar,
@@ -38,18 +41,56 @@ struct QueueState {
     /// The number of lines for which there was no room.
     lost: u64,
     rates: Rates,
+    layout: Layout,
+    /// Whether the file of the log is to be opened again.
+    must_open: bool,
     /// Whether the thread waits for something to do.
     is_idle: bool,
-    /// Whether no further line will come.
-    is_over: bool,
-    has_ended: bool,
+    phase: Phase,
+}
+
+/// A part of the life of the queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    /// Lines may come.
+    #[default]
+    Open,
+    /// No further line will come.
+    Over,
+    /// The thread has ended.
+    Ended,
+}
+
+/// The work of the thread.
+enum Work {
+    /// Write these bytes.
+    Write,
+    /// Open the file of the log again.
+    Open,
+    /// End: no further line will come.
+    End,
 }
 
 impl LogQueue {
-    /// Returns an empty queue to `stream`.
-    pub(super) fn new(stream: LogStream) -> Arc<Self> {
-        let (state, changed) = (Mutex::default(), Condvar::new());
-        Arc::new(Self { stream, state, changed, has_thread: OnceLock::new() })
+    /// Returns an empty queue to `sink`, whose lines have this layout.
+    pub(super) fn new(sink: LogSink, layout: Layout) -> Arc<Self> {
+        let (has_file, sink) = (sink.has_file(), Mutex::new(sink));
+        let state = Mutex::new(QueueState { layout, ..QueueState::default() });
+        Arc::new(Self { has_file, sink, state, changed: Condvar::new(), has_thread: OnceLock::new() })
+    }
+
+    /// Opens the file of the log again, if the log goes to one.
+    pub(super) fn open_again(self: &Arc<Self>) {
+        if !self.has_file {
+            return;
+        }
+        if self.has_thread() {
+            let mut state = self.lock();
+            state.must_open = true;
+            self.wake(state);
+        } else {
+            self.open();
+        }
     }
 
     /// Whether to log an event now. If not, the queue counts it, and logs the count later.
@@ -80,10 +121,10 @@ impl LogQueue {
     pub(super) fn finish(&self) {
         let mut state = self.lock();
         state.tell_left_out(None);
-        state.is_over = true;
+        state.phase = Phase::Over;
         self.changed.notify_all();
         if self.has_thread.get() == Some(&true) {
-            let _ = self.changed.wait_timeout_while(state, LOG_END, |state| !state.has_ended);
+            let _ = self.changed.wait_timeout_while(state, LOG_END, |state| state.phase != Phase::Ended);
         } else {
             self.write_here(state);
         }
@@ -93,7 +134,20 @@ impl LogQueue {
     fn write_here(&self, mut state: MutexGuard<'_, QueueState>) {
         let mut bytes = Vec::new();
         state.take(&mut bytes, usize::MAX);
-        self.stream.write(&bytes);
+        drop(state);
+        self.sink().write(&bytes);
+    }
+
+    /// Opens the file of the log again, and logs the result.
+    fn open(&self) {
+        let told = self.sink().open_again();
+        if let Some(line) = told {
+            self.lock().push(line.as_bytes());
+        }
+    }
+
+    fn sink(&self) -> MutexGuard<'_, LogSink> {
+        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn has_thread(self: &Arc<Self>) -> bool {
@@ -113,24 +167,31 @@ impl LogQueue {
     /// Writes until no further line will come.
     fn write_all(&self) {
         let mut portion = Vec::with_capacity(LOG_WRITE_BYTES);
-        while self.wait(&mut portion) {
-            self.stream.write(&portion);
+        loop {
+            match self.wait(&mut portion) {
+                Work::Write => self.sink().write(&portion),
+                Work::Open => self.open(),
+                Work::End => break,
+            }
         }
-        self.lock().has_ended = true;
+        self.lock().phase = Phase::Ended;
         self.changed.notify_all();
     }
 
-    /// Waits for bytes to write and puts them into `portion`; `false` if no further bytes will come.
-    fn wait(&self, portion: &mut Vec<u8>) -> bool {
+    /// Waits for work; puts bytes to write into `portion`.
+    fn wait(&self, portion: &mut Vec<u8>) -> Work {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
             state.tell_left_out(Some(now));
-            if state.take(portion, LOG_WRITE_BYTES) {
-                return true;
+            if mem::take(&mut state.must_open) {
+                return Work::Open;
             }
-            if state.is_over {
-                return false;
+            if state.take(portion, LOG_WRITE_BYTES) {
+                return Work::Write;
+            }
+            if state.phase != Phase::Open {
+                return Work::End;
             }
             state.is_idle = true;
             state = match state.rates.next_end() {
@@ -165,27 +226,32 @@ impl QueueState {
 
     fn tell_lost(&mut self) {
         let lines = mem::take(&mut self.lost);
-        self.bytes.extend(line::own(Level::ERROR, "lines lost", format_args!("lines={lines}")).as_bytes());
+        let line = self.layout.own(Level::ERROR, "lines lost", &[("lines", Value::Number(&lines))]);
+        self.bytes.extend(line.as_bytes());
     }
 
     /// Adds a line for each count of [`Rates::take_over`].
     fn tell_left_out(&mut self, now: Option<Instant>) {
         for left_out in self.rates.take_over(now) {
             let EventKind { level, name, repeated } = &left_out.kind;
-            let event = LogValue(name, Length::Cut);
-            let repeated = repeated.as_deref().unwrap_or_default();
-            let fields = format_args!("event={event}{repeated} lines={}", left_out.lines);
-            self.push(line::own(*level, "lines left out", fields).as_bytes());
+            let mut fields = vec![(self.layout.key_of_event(), Value::Text(name))];
+            fields.extend(repeated.iter().flatten().map(|(key, text)| (*key, Value::Text(text))));
+            fields.push(("lines", Value::Number(&left_out.lines)));
+            self.push(self.layout.own(*level, "lines left out", &fields).as_bytes());
         }
     }
 
-    /// Moves up to `count` bytes to `portion`. Returns whether there were any.
+    /// Moves up to `count` bytes to `portion`, of whole lines if they have one. Returns whether there were any.
     fn take(&mut self, portion: &mut Vec<u8>, count: usize) -> bool {
         portion.clear();
         if self.bytes.is_empty() && self.lost > 0 {
             self.tell_lost();
         }
-        let count = count.min(self.bytes.len());
+        let mut count = count.min(self.bytes.len());
+        if count < self.bytes.len() {
+            let end = self.bytes.range(..count).rposition(|byte| *byte == b'\n');
+            count = end.map_or(count, |end| end + 1);
+        }
         portion.extend(self.bytes.drain(..count));
         if self.bytes.is_empty() && self.bytes.capacity() > LOG_WRITE_BYTES {
             self.bytes = VecDeque::new();

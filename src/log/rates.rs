@@ -34,8 +34,8 @@ pub(super) struct EventKind {
     pub(super) level: Level,
     /// Their event's name.
     pub(super) name: String,
-    /// The fields that they have in common, as in a line; `None` for all of the name.
-    pub(super) repeated: Option<String>,
+    /// The keys that they have in common, with their texts; `None` for all of the name.
+    pub(super) repeated: Option<Vec<(&'static str, String)>>,
 }
 
 /// Lines of one kind that were left out.
@@ -136,14 +136,15 @@ mod tests {
     use super::*;
 
     fn kind(level: Level, name: &str, repeated: Option<&str>) -> EventKind {
-        EventKind { level, name: name.to_owned(), repeated: repeated.map(str::to_owned) }
+        let repeated = repeated.map(|text| vec![("origin", text.to_owned())]);
+        EventKind { level, name: name.to_owned(), repeated }
     }
 
     #[test]
     fn events_that_repeat_are_counted_until_none_comes_for_a_minute() {
         const MINUTE: Duration = LOG_REPEATS_TIME;
         let (mut rates, start) = (Rates::default(), Instant::now());
-        let evil = || kind(Level::WARN, "refused", Some("origin=evil"));
+        let evil = || kind(Level::WARN, "refused", Some("evil"));
         let mut logged = 0;
         for second in 0..30 {
             let now = start + Duration::from_secs(second);
@@ -151,7 +152,7 @@ mod tests {
             logged += u64::from(rates.decide(evil(), now) == Decision::Log);
         }
         assert_eq!(logged, LOG_REPEATS_MAX);
-        let other = kind(Level::WARN, "refused", Some("origin=other"));
+        let other = kind(Level::WARN, "refused", Some("other"));
         assert_eq!(rates.decide(other, start + MINUTE / 2), Decision::Log, "another origin");
 
         assert_eq!(rates.take_over(Some(start + MINUTE)), [LeftOut { kind: evil(), lines: 30 - LOG_REPEATS_MAX }]);
@@ -168,7 +169,7 @@ mod tests {
         for number in 0..100 {
             let now = start + LOG_REPEATS_TIME / 2 * number;
             rates.take_over(Some(now));
-            let decision = rates.decide(kind(Level::WARN, "refused", Some("origin=evil")), now);
+            let decision = rates.decide(kind(Level::WARN, "refused", Some("evil")), now);
             logged += u64::from(decision == Decision::Log);
         }
         assert_eq!(logged, LOG_REPEATS_MAX);
@@ -177,7 +178,7 @@ mod tests {
     #[test]
     fn events_of_ever_new_kinds_count_as_those_of_their_name() {
         let (mut rates, now) = (Rates::default(), Instant::now());
-        let decide = |number| rates.decide(kind(Level::WARN, "refused", Some(&format!("origin={number}"))), now);
+        let decide = |number| rates.decide(kind(Level::WARN, "refused", Some(&format!("{number}"))), now);
 
         let logged = (0..1000).map(decide).filter(|decision| *decision == Decision::Log).count();
 

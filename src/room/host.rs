@@ -83,7 +83,7 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
     };
     drop(child);
     outputs.log_to_the_end(&connection).await;
-    let (path, secs) = (&String::from_utf8_lossy(&room.path), &event::seconds(began.elapsed()));
+    let (path, secs) = (&String::from_utf8_lossy(&room.path), event::seconds(began.elapsed()));
     Event::RoomEnded { pid, path, status: status.shell(), limit: status.limit(), secs }.emit();
     room.end(&verdict.unwrap_or(Verdict::Exit(Some(status))));
     status

@@ -6,8 +6,11 @@ pub(crate) mod inflow;
 pub(crate) mod terms;
 #[cfg(test)]
 mod tests;
+pub(crate) mod traffic;
 
 use std::{future::poll_fn, task::Poll, time::Instant};
+
+use futures_util::future::Either;
 
 use crate::{
     client::Client,
@@ -21,9 +24,33 @@ use crate::{
 use carry::Session;
 use end::End;
 use terms::Terms;
+use traffic::Shown;
 
 /// Runs a session to its end, for any kind of client and partner; `terms` may end it. `path` is for the log.
-pub(crate) async fn run(
+pub(crate) fn run<'a>(
+    connection: &'a Connection,
+    path: String,
+    client: impl Client + Send + 'a,
+    partner: impl Partner + Send + 'a,
+    terms: Option<Box<Terms>>,
+    shutdown: &'a Shutdown,
+) -> impl Future<Output = ()> + Send + 'a {
+    if traffic::is_shown() {
+        // In a box, so that the usual future does not become larger.
+        Either::Left(Box::pin(run_to_end(
+            connection,
+            path,
+            Shown::new(client, connection.id),
+            partner,
+            terms,
+            shutdown,
+        )))
+    } else {
+        Either::Right(run_to_end(connection, path, client, partner, terms, shutdown))
+    }
+}
+
+async fn run_to_end(
     connection: &Connection,
     path: String,
     client: impl Client + Send,
@@ -68,7 +95,7 @@ async fn close(session: Session<impl Client, impl Partner>, end: &End, conn: u64
     // Drops the partner before the client's handshake, which may take long.
     drop(partner);
     let (code, limit) = (code(close.as_ref()), status.and_then(Status::limit));
-    let (status, secs) = (status.map(Status::shell), &event::seconds(began.elapsed()));
+    let (status, secs) = (status.map(Status::shell), event::seconds(began.elapsed()));
     Event::SessionEnded { conn, end: word, status, limit, code, secs, input, output }.emit();
     client.finish(shutdown).await;
 }

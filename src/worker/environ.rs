@@ -3,7 +3,10 @@
 use std::{os::unix::ffi::OsStrExt, path::Path};
 
 use super::variable::Variable;
-use crate::peer::{Connection, Tls};
+use crate::{
+    peer::{Connection, Tls},
+    trace,
+};
 
 /// The name and the version of wsd as `SERVER_SOFTWARE` and `--version` show them.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -100,7 +103,8 @@ pub(crate) fn variables(options: &EnvironOptions, facts: &Facts<'_>) -> Vec<Vari
     let https = facts.connection.is_secure.then_some(("HTTPS", &b"on"[..]));
     let secure = https.into_iter().chain(tls.into_iter().flat_map(tls_variables));
     let own = fixed.into_iter().chain(file).chain(subprotocol).chain(secure);
-    let own = own.map(|(name, value)| Variable::new(name, value)).chain(header_variables(facts.headers));
+    let traced = trace::variables(facts.headers).into_iter().map(|(name, value)| Variable::new(name, value));
+    let own = own.map(|(name, value)| Variable::new(name, value)).chain(header_variables(facts.headers)).chain(traced);
     with_inherited(options, own.collect())
 }
 
@@ -221,6 +225,7 @@ mod tests {
         let mut connection = Connection::none();
         (connection.tls, connection.is_secure) = (Some(tls.into()), true);
         let options = EnvironOptions { software: "wsd".to_owned(), inherited: Vec::new() };
+        let parent = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let facts = Facts {
             id: "",
             connection: &connection,
@@ -234,11 +239,12 @@ mod tests {
             path_info: b"",
             path: b"",
             query: "",
-            headers: &[],
+            headers: &[("traceparent", parent), ("tracestate", b"a=1"), ("baggage", b"a=1")],
             subprotocol: Some("chat"),
             content: CgiFacts::default(),
         };
-        let mut names: Vec<_> = variables(&options, &facts).iter().map(|variable| variable.name().to_owned()).collect();
+        let names = variables(&options, &facts).into_iter().map(|variable| variable.name().to_owned());
+        let mut names: Vec<_> = names.filter(|name| !name.as_bytes().starts_with(b"HTTP_")).collect();
         let mut known: Vec<std::ffi::OsString> = CGI_NAMES.map(Into::into).into();
         names.sort();
         known.sort();

@@ -1,8 +1,8 @@
 //! The names of the variables that sessions have.
 
-/// The variables of a session, besides those of its request's headers (`HTTP_*`). A program has the last six only if they
-/// apply: with a chosen subprotocol, with TLS, with a client's certificate.
-pub(crate) const CGI_NAMES: [&str; 26] = [
+/// The variables of a session, besides those of its request's headers (`HTTP_*`). A program has the last nine only if they
+/// apply: with a chosen subprotocol, with TLS, with a client's certificate, with the context of a trace.
+pub(crate) const CGI_NAMES: [&str; 29] = [
     "UNIQUE_ID",
     "REMOTE_ADDR",
     "REMOTE_HOST",
@@ -29,6 +29,9 @@ pub(crate) const CGI_NAMES: [&str; 26] = [
     "SSL_CIPHER",
     "SSL_CLIENT_VERIFY",
     "SSL_CLIENT_S_DN",
+    "TRACEPARENT",
+    "TRACESTATE",
+    "BAGGAGE",
 ];
 
 /// Whether a session may have a variable of this name.

@@ -30,7 +30,7 @@ const LAYERS: [&[&str]; 17] = [
 ];
 
 /// The bottom: of wsd's own they import nothing but limits, which are numbers.
-const BOTTOM: [&str; 7] = ["close", "limits", "peer", "rate", "status", "log", "sys"];
+const BOTTOM: [&str; 8] = ["close", "limits", "peer", "rate", "status", "log", "sys", "trace"];
 
 /// Beside the rule of the layers: who may not be named where, with the reason.
 const APART: [(&str, &str, &str); 3] =

@@ -10,7 +10,7 @@ use crate::harness::tree::Tree;
 const LINE_ONLY: [&str; 6] = ["config", "check", "route", "help", "version", "license"];
 
 /// Flags for the whole server.
-const SERVER_ONLY: [&str; 15] = [
+const SERVER_ONLY: [&str; 17] = [
     "trust-proxy",
     "proxy-protocol",
     "base",
@@ -26,6 +26,8 @@ const SERVER_ONLY: [&str; 15] = [
     "maxbuffer",
     "threads",
     "loglevel",
+    "logformat",
+    "logfile",
 ];
 
 const ROUTE: &str = "[[route]]\npath = \"/a\"\ncommand = [\"cat\"]\n";
@@ -83,6 +85,7 @@ fn the_words_of_a_flag_are_the_same_everywhere() {
         ("framing", &["lines", "chunks", "json", "nul", "length", "jsonrpc", "lsp"][..]),
         ("shared", &["all", "true", "path", "false"]),
         ("slow", &["close", "drop", "wait"]),
+        ("logformat", &["text", "json"]),
         ("loglevel", &["debug", "trace", "access", "info", "warn", "error", "fatal", "none"]),
     ] {
         let listed = format!("[possible values: {}]", words.join(", "));

@@ -85,7 +85,7 @@ async fn talk_with(
             let _ = tell.send(outcome);
         }
     };
-    ask.shutdown.spawn(async move {
+    ask.spawn(async move {
         tokio::select! {
             // Dropping `run` kills the script.
             () = shutdown.begun() => {}
