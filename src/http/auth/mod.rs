@@ -24,7 +24,7 @@ pub(crate) mod watched;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
 };
 
 use hyper::{Method, http::request::Parts};
@@ -88,8 +88,10 @@ pub(crate) struct Auth {
 }
 
 /// The state that all sites share, and that stays when settings change. Clones share it.
-#[derive(Clone, Debug)]
-pub(crate) struct AuthState(Arc<Shared>);
+///
+/// The first site with authentication makes it: its keys take a tenth of the memory of a server without any.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AuthState(Arc<OnceLock<Shared>>);
 
 #[derive(Debug)]
 struct Shared {
@@ -101,10 +103,10 @@ struct Shared {
     checks: Mutex<HashMap<String, Weak<Check>>>,
 }
 
-impl Default for AuthState {
-    fn default() -> Self {
+impl Shared {
+    fn new() -> Self {
         let (guesses, hashing, tickets) = (Guesses::new(), Hashing::new(), Tickets::new());
-        Self(Arc::new(Shared { guesses, hashing, tickets, signer: Signer::random(), checks: Mutex::default() }))
+        Self { guesses, hashing, tickets, signer: Signer::random(), checks: Mutex::default() }
     }
 }
 
@@ -122,14 +124,18 @@ impl AuthState {
     }
 
     fn checks(&self) -> MutexGuard<'_, HashMap<String, Weak<Check>>> {
-        self.0.checks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared().checks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shared(&self) -> &Shared {
+        self.0.get_or_init(Shared::new)
     }
 }
 
 impl Auth {
     /// Returns the authentication of a site. `key` signs its cookies (`--auth-key`); otherwise a random one does.
     pub(crate) fn new(checks: Vec<Arc<Check>>, options: AuthOptions, key: Option<&[u8]>, state: &AuthState) -> Self {
-        let signer = key.map_or_else(|| state.0.signer.clone(), Signer::new);
+        let signer = key.map_or_else(|| state.shared().signer.clone(), Signer::new);
         Self { checks, options, signer, state: state.clone() }
     }
 
@@ -168,7 +174,7 @@ impl Auth {
     /// Issues a ticket for a client that was admitted at `path`.
     pub(crate) fn issue_ticket(&self, path: &str, proof: Proof) -> String {
         let depends = self.checks.iter().any(|check| matches!(**check, Check::Forward(_) | Check::Script(_)));
-        self.state.0.tickets.issue(self.options.list, depends.then(|| path.to_owned()), proof)
+        self.state.shared().tickets.issue(self.options.list, depends.then(|| path.to_owned()), proof)
     }
 
     /// Reads the files of all sites again. Blocks.

@@ -25,7 +25,7 @@ impl Auth {
         credentials: &Credentials,
         aim: Aim,
     ) -> Result<Proof, Refusal> {
-        let Shared { guesses, tickets, .. } = &*self.state.0;
+        let Shared { guesses, tickets, .. } = self.state.shared();
         // Nobody can guess a ticket or a cookie.
         let redeem = |token: &String| tickets.redeem(self.options.list, request.uri.path(), token);
         if let Some(proof) = credentials.token.as_ref().and_then(redeem) {
@@ -65,7 +65,7 @@ impl Auth {
         connection: &Connection,
         aim: Aim,
     ) -> Result<Proof, Refusal> {
-        let Shared { guesses, hashing, .. } = &*self.state.0;
+        let Shared { guesses, hashing, .. } = self.state.shared();
         let failed = || guesses.failed(connection.peer.source(), Instant::now());
         let mut is_wrong = false;
         for check in &self.checks {
@@ -107,7 +107,7 @@ impl Auth {
     async fn known(&self, credentials: &Credentials) -> Option<Proof> {
         for check in &self.checks {
             if let Check::Basic(basic) = &**check
-                && let Some(proof) = basic.known(&self.state.0.hashing, &self.signer, credentials).await
+                && let Some(proof) = basic.known(&self.state.shared().hashing, &self.signer, credentials).await
             {
                 return Some(proof);
             }
