@@ -15,10 +15,8 @@ mod own;
 #[cfg(target_os = "linux")]
 mod execute {
     use std::{
-        ffi::{CString, c_char, c_int, c_void},
-        io,
-        iter::once,
-        ptr,
+        ffi::{c_char, c_int, c_void},
+        io, ptr,
         sync::OnceLock,
     };
 
@@ -29,7 +27,10 @@ mod execute {
         stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
     };
 
-    use super::{image::Image, own::signals, set_action};
+    use super::{
+        image::{Image, pointers},
+        set_action,
+    };
 
     /// Bytes of the child's stack until it executes its program: it makes a dozen calls, without buffers.
     const STACK_BYTES: usize = 32 << 10;
@@ -137,9 +138,9 @@ mod execute {
         set_action(libc::SIGCHLD, libc::SIG_DFL);
     }
 
-    /// Returns pointers to the texts with a null at the end, as `execve(2)` takes them.
-    fn pointers(texts: &[CString]) -> Vec<*const c_char> {
-        texts.iter().map(|text| text.as_ptr()).chain(once(ptr::null())).collect()
+    /// Returns the signals that this process handles or ignores.
+    fn signals() -> Vec<c_int> {
+        (1..=libc::SIGRTMAX()).filter(|&signal| super::action(signal) != libc::SIG_DFL).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Facts of this process: its open descriptors, its signals, and the places of its code. This file has no `unsafe` code.
+//! Facts of this process: its open descriptors, and the places of its code. This file has no `unsafe` code.
 #![forbid(unsafe_code)]
 
 use std::fs;
@@ -22,10 +22,4 @@ pub(super) fn code_ranges() -> Vec<(usize, usize)> {
         Some((number(start)?, number(end)? - number(start)?))
     };
     maps.lines().filter(|line| line.contains(" r-xp ") && line.contains('/')).filter_map(range).collect()
-}
-
-/// Returns the signals that this process handles or ignores.
-#[cfg(target_os = "linux")]
-pub(super) fn signals() -> Vec<libc::c_int> {
-    (1..=libc::SIGRTMAX()).filter(|&signal| super::action(signal) != libc::SIG_DFL).collect()
 }
