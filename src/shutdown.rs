@@ -12,6 +12,9 @@ use tokio_util::{
     task::TaskTracker,
 };
 
+#[cfg(target_os = "linux")]
+use crate::sys;
+
 /// A handle on the end of wsd. Clones share one end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shutdown {
@@ -54,8 +57,8 @@ pub(crate) struct Signals {
     sigusr1: Signal,
 }
 
-/// The signals without a meaning for wsd, whose default action would end it without a drain. After an ignored SIGXFSZ the write
-/// beyond the limit fails instead.
+/// The signals without a meaning for wsd, whose default action would end it without a drain. wsd ignores them. After an ignored
+/// SIGXFSZ the write beyond the limit fails instead.
 const UNUSED: [c_int; 5] = [libc::SIGUSR2, libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF, libc::SIGXFSZ];
 
 /// The numbers of these signals (POSIX, `kill`).
@@ -78,10 +81,7 @@ impl Signals {
     /// Starts to handle these signals, in place of their default actions.
     pub(crate) fn listen() -> io::Result<Self> {
         let listen = tokio::signal::unix::signal;
-        for unused in UNUSED.into_iter().chain(unused_of_linux()) {
-            // tokio's handler stays when nobody listens any more.
-            let _ = listen(SignalKind::from_raw(unused))?;
-        }
+        UNUSED.into_iter().chain(unused_of_linux()).for_each(outlive);
         Ok(Self {
             sigterm: listen(SignalKind::terminate())?,
             sigint: listen(SignalKind::interrupt())?,
@@ -103,6 +103,18 @@ impl Signals {
             _ = self.sigusr1.recv() => signal::USER_1,
         }
     }
+}
+
+/// Ignores a signal. A program that wsd starts gets its default action back.
+#[cfg(target_os = "linux")]
+fn outlive(signal: c_int) {
+    sys::ignore(signal);
+}
+
+/// Handles a signal that has no meaning: a program that wsd starts would also ignore it. tokio's handler stays.
+#[cfg(not(target_os = "linux"))]
+fn outlive(signal: c_int) {
+    let _ = tokio::signal::unix::signal(SignalKind::from_raw(signal));
 }
 
 /// Lists the signals without a meaning that only Linux has; [`UNUSED`] lists the others.

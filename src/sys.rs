@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "the one place for it: each block says why it is sound")]
 
 #[cfg(target_os = "linux")]
-pub(crate) use copy::{copy_process, exit, forget_code, keep_only};
+pub(crate) use copy::{copy_process, forget_code, keep_only};
 #[cfg(target_os = "linux")]
 pub(crate) use execute::{keep_statuses, start};
 #[cfg(target_os = "linux")]
@@ -10,14 +10,13 @@ pub(crate) use image::Image;
 pub(crate) use image::{Bounds, Identity};
 
 mod image;
+mod own;
 
 #[cfg(target_os = "linux")]
 mod execute {
     use std::{
-        ffi::{CString, c_char, c_int, c_void},
-        io,
-        iter::once,
-        ptr,
+        ffi::{c_char, c_int, c_void},
+        io, ptr,
         sync::OnceLock,
     };
 
@@ -28,7 +27,10 @@ mod execute {
         stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
     };
 
-    use super::image::Image;
+    use super::{
+        image::{Image, pointers},
+        set_action,
+    };
 
     /// Bytes of the child's stack until it executes its program: it makes a dozen calls, without buffers.
     const STACK_BYTES: usize = 32 << 10;
@@ -136,17 +138,6 @@ mod execute {
         set_action(libc::SIGCHLD, libc::SIG_DFL);
     }
 
-    /// Sets the action of a signal: `SIG_IGN` or `SIG_DFL`.
-    fn set_action(signal: c_int, action: libc::sighandler_t) {
-        // SAFETY: neither of the two actions is a function.
-        unsafe { libc::signal(signal, action) };
-    }
-
-    /// Returns pointers to the texts with a null at the end, as `execve(2)` takes them.
-    fn pointers(texts: &[CString]) -> Vec<*const c_char> {
-        texts.iter().map(|text| text.as_ptr()).chain(once(ptr::null())).collect()
-    }
-
     /// Returns the signals that this process handles or ignores.
     fn signals() -> Vec<c_int> {
         (1..=libc::SIGRTMAX()).filter(|&signal| super::action(signal) != libc::SIG_DFL).collect()
@@ -156,8 +147,10 @@ mod execute {
 #[cfg(target_os = "linux")]
 mod copy {
     use std::{
+        ffi::{CStr, c_int, c_void},
         io,
         os::fd::{AsRawFd, BorrowedFd},
+        ptr,
     };
 
     use rustix::{
@@ -165,56 +158,58 @@ mod copy {
         thread::set_name,
     };
 
-    use super::open_descriptors;
+    use super::own::{code_ranges, open_descriptors};
 
-    /// Copies this process, which must have one thread; returns whether this is the copy.
+    /// Bytes of the stack of the copy.
+    const STACK_BYTES: usize = 1 << 20;
+
+    /// The name of the copy, and its work.
+    type Plan<'a, W> = (&'a CStr, Option<W>);
+
+    /// Copies this process, which must have one thread. The copy does `work`, and ends.
     ///
-    /// The copy is called `name`. It is in a session of its own, so no signal from a terminal reaches it, and it is no child
-    /// of this process.
-    pub(crate) fn copy_process(name: &std::ffi::CStr) -> io::Result<bool> {
-        // SAFETY: there is no other thread, which could hold a lock that the copy needs.
-        let middle = unsafe { libc::fork() };
-        match Pid::from_raw(middle) {
-            _ if middle < 0 => Err(io::Error::last_os_error()),
-            Some(middle) => match waitpid(Some(middle), WaitOptions::empty())? {
-                Some((_, status)) if status.exit_status() == Some(0) => Ok(false),
-                _ => Err(io::ErrorKind::OutOfMemory.into()),
-            },
-            None => {
-                let _ = setsid();
-                // SAFETY: as above.
-                match unsafe { libc::fork() } {
-                    0 => {
-                        let _ = set_name(name);
-                        Ok(true)
-                    }
-                    copy => exit(i32::from(copy < 0)),
-                }
-            }
-        }
+    /// The copy is called `name`. It is in a session of its own, so no signal from a terminal reaches it. It is no child of this
+    /// process: the one between them has ended, which borrowed this process's memory as in [`start`](super::start). So the
+    /// memory is copied once.
+    pub(crate) fn copy_process<W: FnOnce()>(name: &CStr, work: W) -> io::Result<()> {
+        let mut plan: Plan<'_, W> = (name, Some(work));
+        let mut stack = Vec::<u128>::with_capacity(STACK_BYTES / size_of::<u128>());
+        let top = stack.spare_capacity_mut().as_mut_ptr_range().end;
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        // SAFETY: the process has a stack of its own. This thread owns `plan` and waits until that process has ended
+        // (CLONE_VFORK). There is no other thread, which could hold a lock that it or the copy needs.
+        let between = unsafe { libc::clone(copy::<W>, top.cast(), flags, ptr::from_mut(&mut plan).cast()) };
+        let between = Pid::from_raw(between.max(0)).ok_or_else(io::Error::last_os_error)?;
+        let ended = waitpid(Some(between), WaitOptions::empty())?;
+        let is_done = ended.is_some_and(|(_, status)| status.exit_status() == Some(0));
+        if is_done { Ok(()) } else { Err(io::ErrorKind::OutOfMemory.into()) }
     }
 
-    /// Ends this process without the work that a program does at its end, which is that of the process it is a copy of.
-    pub(crate) fn exit(status: i32) -> ! {
+    /// Runs in the process between the two; returns its status.
+    extern "C" fn copy<W: FnOnce()>(plan: *mut c_void) -> c_int {
+        let _ = setsid();
+        // SAFETY: there is no other thread.
+        let copy = unsafe { libc::fork() };
+        if copy != 0 {
+            return c_int::from(copy < 0);
+        }
+        // SAFETY: this is the plan of `copy_process`, in the memory of the copy.
+        let (name, work) = unsafe { &mut *plan.cast::<Plan<'_, W>>() };
+        let _ = set_name(name);
+        if let Some(work) = work.take() {
+            work();
+        }
+        // Without the work that a program does at its end, which is that of the process it is a copy of.
         // SAFETY: it takes a number, and does not return.
-        unsafe { libc::_exit(status) }
+        unsafe { libc::_exit(0) }
     }
 
     /// Lets go of the pages of code that this process has touched: for one that will sleep, two thirds of its memory. The
     /// kernel maps them again when they are needed.
     pub(crate) fn forget_code() {
-        for line in std::fs::read_to_string("/proc/self/maps")
-            .unwrap_or_default()
-            .lines()
-            .filter(|line| line.contains(" r-xp ") && line.contains('/'))
-        {
-            let range = line.split(' ').next().and_then(|range| range.split_once('-'));
-            let number = |text| usize::from_str_radix(text, 16).ok();
-            let Some((Some(start), Some(end))) = range.map(|(start, end)| (number(start), number(end))) else {
-                continue;
-            };
+        for (start, bytes) in code_ranges() {
             // SAFETY: nobody can have written to these pages, so the kernel reads them again from their file as they were.
-            unsafe { libc::madvise(std::ptr::with_exposed_provenance_mut(start), end - start, libc::MADV_DONTNEED) };
+            unsafe { libc::madvise(ptr::with_exposed_provenance_mut(start), bytes, libc::MADV_DONTNEED) };
         }
     }
 
@@ -233,6 +228,19 @@ pub(crate) fn is_ignored(signal: libc::c_int) -> bool {
     action(signal) == libc::SIG_IGN
 }
 
+/// Ignores a signal. The programs that wsd starts get its default action back.
+#[cfg(target_os = "linux")]
+pub(crate) fn ignore(signal: libc::c_int) {
+    set_action(signal, libc::SIG_IGN);
+}
+
+/// Sets the action of a signal: `SIG_IGN` or `SIG_DFL`.
+#[cfg(target_os = "linux")]
+fn set_action(signal: libc::c_int, action: libc::sighandler_t) {
+    // SAFETY: neither of the two actions is a function.
+    unsafe { libc::signal(signal, action) };
+}
+
 fn action(signal: libc::c_int) -> libc::sighandler_t {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: it writes an action, or leaves the zeros (the default) for the two signals that libc keeps for itself.
@@ -249,19 +257,10 @@ pub(crate) fn keep_descriptors_from_programs() {
     if unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) } == 0 {
         return;
     }
-    for descriptor in open_descriptors() {
+    for descriptor in own::open_descriptors() {
         // SAFETY: it takes numbers, and closes nothing in this process.
         unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
-}
-
-/// Returns the numbers above 2 of the descriptors that are open, and maybe of some that are not.
-fn open_descriptors() -> impl Iterator<Item = i32> {
-    let named: Vec<i32> = match std::fs::read_dir("/dev/fd") {
-        Ok(entries) => entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect(),
-        Err(_) => (0..1 << 16).collect(),
-    };
-    named.into_iter().filter(|&descriptor| descriptor > 2)
 }
 
 /// Freed memory that a thread's allocator keeps for the next message: a session that carries one of the largest messages
@@ -290,4 +289,12 @@ pub(crate) fn give_back_freed_memory() {
     unsafe {
         libc::malloc_trim(0);
     }
+}
+
+/// The function of C, which tokio's scheduler calls. Without it the loader maps the system's library for it: 0.3 MiB of memory.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+// SAFETY: this is what C has under the name.
+#[unsafe(no_mangle)]
+extern "C" fn pow(base: f64, exponent: f64) -> f64 {
+    libm::pow(base, exponent)
 }

@@ -1,6 +1,6 @@
 //! The partner of a session: starts a program, or joins a room. It knows no transport: a WebSocket is one of the clients.
 
-use std::{future::pending, sync::Arc};
+use std::{future::pending, pin::Pin, sync::Arc};
 
 use hyper::{HeaderMap, StatusCode};
 
@@ -115,22 +115,26 @@ impl SessionPartner {
         }
     }
 
-    /// Runs the session with the client that `client` makes; the owner counts the bytes that wait in the session. `path` is
-    /// for the log.
-    pub(super) async fn run<C: Client + Send>(
+    /// Begins the session with the client that `client` makes, and returns its run to the end; the owner counts the bytes that
+    /// wait in the session. `path` is for the log.
+    ///
+    /// In a box: so an idle session holds nothing of its beginning, and no room for another kind of partner.
+    pub(super) fn run<'s, C: Client + Send + 's>(
         self,
-        connection: &Connection,
+        connection: &'s Connection,
         path: String,
         client: impl FnOnce(&Owner) -> C,
-        shutdown: &Shutdown,
-    ) {
+        shutdown: &'s Shutdown,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 's>> {
         let Self { kind, terms } = self;
         match kind {
             PartnerKind::Process(process) => {
-                session::run(connection, path, client(process.owner()), *process, terms, shutdown).await;
+                let client = client(process.owner());
+                Box::pin(session::run(connection, path, client, *process, terms, shutdown))
             }
             PartnerKind::Member(member) => {
-                session::run(connection, path, client(member.owner()), *member, terms, shutdown).await;
+                let client = client(member.owner());
+                Box::pin(session::run(connection, path, client, *member, terms, shutdown))
             }
         }
     }

@@ -7,7 +7,7 @@
 use std::{
     convert::Infallible,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use super::{Overflow, client::Resumable, ending::Ending, link::Link, ring::Ring};
@@ -21,18 +21,17 @@ use crate::{
 
 impl Client for Resumable {
     fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
-        let polled = match self.give_ahead(on) {
-            Poll::Ready(polled) => polled,
-            Poll::Pending => match self.poll_mail(cx, on) {
-                Poll::Ready(polled) => return Poll::Ready(polled),
-                Poll::Pending => ready!(self.poll_link(cx, |inbound, kind, payload| {
-                    inbound.take(payload.len());
-                    on(kind, payload)
-                })),
-            },
-        };
-        self.poll_ack(cx);
-        Poll::Ready(polled)
+        // The acknowledgement is a duty of the upkeep, at the end of a turn: a flood gets one for several reads.
+        if let Poll::Ready(polled) = self.give_ahead(on) {
+            return Poll::Ready(polled);
+        }
+        if let Poll::Ready(polled) = self.poll_mail(cx, on) {
+            return Poll::Ready(polled);
+        }
+        self.poll_link(cx, |inbound, kind, payload| {
+            inbound.take(payload.len());
+            on(kind, payload)
+        })
     }
 
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Option<Departure> {

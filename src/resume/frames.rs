@@ -1,10 +1,16 @@
 //! Messages as the frames of a WebSocket that a client gets: a flood is sent with one copy for many messages.
 
-use std::{borrow::Cow, ops::Range};
+use std::{
+    borrow::Cow,
+    mem,
+    ops::{Deref, Range},
+};
+
+use bytes::Bytes;
 
 use crate::{
     message::{Kind, Piece},
-    socket,
+    socket::framed,
 };
 
 /// The first frame of a text that begins with U+0000: one more of them.
@@ -13,26 +19,53 @@ const ESCAPE: &[u8] = &[1, 1, 0];
 /// A list of messages.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    bytes: Vec<u8>,
+    bytes: FrameBytes,
     /// The end of each message in `bytes`.
     ends: Vec<usize>,
+}
+
+/// The frames of a list.
+#[derive(Debug)]
+enum FrameBytes {
+    /// Those of a list that may grow.
+    Growing(Vec<u8>),
+    /// Those of a list that does not grow any more: a socket may send them from here.
+    Settled(Bytes),
+}
+
+impl Default for FrameBytes {
+    fn default() -> Self {
+        Self::Growing(Vec::new())
+    }
+}
+
+impl Deref for FrameBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Growing(bytes) => bytes,
+            Self::Settled(bytes) => bytes,
+        }
+    }
 }
 
 impl Frames {
     /// Returns an empty list with room for as much as this one has, up to `bytes_max`.
     pub(super) fn another(&self, bytes_max: usize) -> Self {
-        let bytes = Vec::with_capacity(self.bytes.len().min(bytes_max));
+        let bytes = FrameBytes::Growing(Vec::with_capacity(self.bytes.len().min(bytes_max)));
         Self { bytes, ends: Vec::with_capacity(self.ends.len()) }
     }
 
-    /// Adds a message. A text that begins with U+0000 gets one more in front.
+    /// Adds a message to a list that is not settled. A text that begins with U+0000 gets one more in front.
     pub(super) fn push(&mut self, kind: Kind, payload: &[u8]) {
+        let FrameBytes::Growing(bytes) = &mut self.bytes else { unreachable!("a settled list does not grow") };
         let is_escaped = kind == Kind::Text && payload.first() == Some(&0);
         if is_escaped {
-            self.bytes.extend_from_slice(ESCAPE);
+            bytes.extend_from_slice(ESCAPE);
         }
-        socket::encode(Piece { kind, first: !is_escaped, last: true, payload }, &mut self.bytes);
-        self.ends.push(self.bytes.len());
+        framed::encode(Piece { kind, first: !is_escaped, last: true, payload }, bytes);
+        self.ends.push(bytes.len());
     }
 
     /// Returns the number of messages.
@@ -61,6 +94,12 @@ impl Frames {
         &self.bytes[self.start(messages.start)..self.start(messages.end)]
     }
 
+    /// Returns the frames of some messages of a settled list, without copying them; `None` if it is not settled.
+    pub(super) fn shared(&self, messages: Range<usize>) -> Option<Bytes> {
+        let FrameBytes::Settled(bytes) = &self.bytes else { return None };
+        Some(bytes.slice(self.start(messages.start)..self.start(messages.end)))
+    }
+
     /// Returns the message at `index`. One of several frames is copied together.
     pub(super) fn get(&self, index: usize) -> (Kind, Cow<'_, [u8]>) {
         let frames = self.frames(index..index + 1);
@@ -74,15 +113,22 @@ impl Frames {
         (kind, whole)
     }
 
-    /// Gives back the memory that it does not use.
-    pub(super) fn shrink(&mut self) {
-        self.bytes.shrink_to_fit();
+    /// Settles the list, and gives back the memory that it does not use.
+    pub(super) fn settle(&mut self) {
+        if let FrameBytes::Growing(bytes) = &mut self.bytes {
+            bytes.shrink_to_fit();
+            self.bytes = FrameBytes::Settled(mem::take(bytes).into());
+        }
         self.ends.shrink_to_fit();
     }
 
     /// Returns the bytes of memory that it takes up.
     pub(super) fn held(&self) -> usize {
-        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+        let bytes = match &self.bytes {
+            FrameBytes::Growing(bytes) => bytes.capacity(),
+            FrameBytes::Settled(bytes) => bytes.len(),
+        };
+        bytes + self.ends.capacity() * size_of::<usize>()
     }
 
     /// Returns the place of the message at `index`.

@@ -188,7 +188,10 @@ impl Carrier for Link {
 
     fn frames(&mut self, first: u64, frames: &Frames, messages: Range<usize>) {
         match self {
-            Self::Socket(socket) => socket.append_frames(frames.frames(messages)),
+            Self::Socket(socket) => match frames.shared(messages.clone()) {
+                Some(frames) => socket.append_shared_frames(frames),
+                None => socket.append_frames(frames.frames(messages)),
+            },
             Self::Events(stream) => {
                 for (number, index) in (first..).zip(messages) {
                     let (kind, payload) = frames.get(index);

@@ -131,7 +131,7 @@ impl Ring {
     /// Adds a chunk. The one before it does not grow any more.
     fn add(&mut self, chunk: Chunk) {
         if let Some(Chunk::Own(frames)) = self.chunks.back_mut() {
-            frames.shrink();
+            frames.settle();
             self.settled += frames.held();
         }
         self.chunks.push_back(chunk);

@@ -26,7 +26,7 @@ use end::End;
 use terms::Terms;
 use traffic::Shown;
 
-/// Runs a session to its end, for any kind of client and partner; `terms` may end it. `path` is for the log.
+/// Begins a session and returns its run to the end, for any kind of client and partner; `terms` may end it. `path` is for the log.
 pub(crate) fn run<'a>(
     connection: &'a Connection,
     path: String,
@@ -50,25 +50,30 @@ pub(crate) fn run<'a>(
     }
 }
 
-async fn run_to_end(
+/// Begins a session and returns its run to the end.
+///
+/// No `async fn`: its future would hold the client and the partner twice, as arguments and in the session.
+fn run_to_end(
     connection: &Connection,
     path: String,
     client: impl Client + Send,
     partner: impl Partner + Send,
     terms: Option<Box<Terms>>,
     shutdown: &Shutdown,
-) {
+) -> impl Future<Output = ()> + Send {
     let (conn, began) = (connection.id, Instant::now());
     Event::SessionStarted { conn, peer: connection.peer, pid: partner.pid(), path: &path }.emit();
     // A path may have 32 KiB, and an idle session must not keep them.
     drop(path);
     let mut session = Session::new(conn, client, partner, terms);
-    let end = tokio::select! {
-        end = poll_fn(|cx| session.poll(cx)) => end,
-        () = shutdown.begun() => End::Shutdown,
-    };
-    // This future is large; in a box it adds nothing to the memory of an idle session.
-    Box::pin(close(session, &end, conn, began, shutdown)).await;
+    async move {
+        let end = tokio::select! {
+            end = poll_fn(|cx| session.poll(cx)) => end,
+            () = shutdown.begun() => End::Shutdown,
+        };
+        // This future is large; in a box it adds nothing to the memory of an idle session.
+        Box::pin(close(session, &end, conn, began, shutdown)).await;
+    }
 }
 
 /// Ends the partner, sends the client a close, and does the closing handshake.

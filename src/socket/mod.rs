@@ -1,6 +1,7 @@
 //! A client over a WebSocket (RFC 6455), on any byte stream: reads frames, sends frames, and follows the protocol.
 
 mod closing;
+pub(crate) mod framed;
 mod header;
 mod outgoing;
 pub(crate) mod reader;
@@ -146,18 +147,6 @@ impl Socket {
             self.sending = Sending::Closed;
         }
     }
-
-    /// Appends whole frames, as [`encode`] makes them.
-    pub(crate) fn append_frames(&mut self, frames: &[u8]) {
-        if self.sending == Sending::Open {
-            self.outgoing.append(|buffer| buffer.extend_from_slice(frames));
-        }
-    }
-}
-
-/// Appends a piece of a message to frames for [`Socket::append_frames`].
-pub(crate) fn encode(piece: Piece<'_>, frames: &mut Vec<u8>) {
-    writer::piece(piece, frames);
 }
 
 impl Client for Socket {

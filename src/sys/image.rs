@@ -6,8 +6,10 @@
 use std::os::fd::OwnedFd;
 #[cfg(target_os = "linux")]
 use std::{
-    ffi::{CStr, CString},
+    ffi::{CStr, CString, c_char},
+    iter::once,
     os::fd::AsFd,
+    ptr,
 };
 
 use rustix::{
@@ -118,4 +120,10 @@ impl Bounds {
     pub(super) fn settle(&self) -> Result<(), Errno> {
         self.identity.as_ref().map_or(Ok(()), Identity::settle)
     }
+}
+
+/// Returns pointers to the texts with a null at the end, as `execve(2)` takes them.
+#[cfg(target_os = "linux")]
+pub(super) fn pointers(texts: &[CString]) -> Vec<*const c_char> {
+    texts.iter().map(|text| text.as_ptr()).chain(once(ptr::null())).collect()
 }

@@ -67,7 +67,7 @@ impl Descriptors {
     /// Counts the descriptors that are open now, before the first connection.
     pub(crate) fn count() -> Self {
         let limit = or_unlimited(getrlimit(Resource::Nofile).current);
-        Self { limit, used: fs::read_dir("/dev/fd").map_or(0, Iterator::count) }
+        Self { limit, used: open_descriptors() }
     }
 
     /// Sets descriptors aside for as many programs as `forks_max` allows, as far as the limit of open files does. A
@@ -86,6 +86,15 @@ pub(crate) fn check_limit() -> Result<(), String> {
     }
     let hint = "raise the limit of open files: ulimit -n";
     Err(format!("cannot serve with a limit of {limit} open files: wsd needs {OPEN_FILES_MIN}\nhint: {hint}"))
+}
+
+/// Counts the open descriptors. Linux tells their number since 6.2 (`proc_pid_fd(5)`), which takes a tenth of the time of a list.
+fn open_descriptors() -> usize {
+    let told = if cfg!(target_os = "linux") { fs::metadata("/dev/fd").map_or(0, |folder| folder.len()) } else { 0 };
+    match usize::try_from(told) {
+        Ok(told) if told > 0 => told,
+        _ => fs::read_dir("/dev/fd").map_or(0, Iterator::count),
+    }
 }
 
 fn or_unlimited(limit: Option<u64>) -> usize {

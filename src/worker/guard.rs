@@ -87,14 +87,14 @@ impl Drop for GuardProcess {
 fn copy() -> io::Result<UnixStream> {
     records::open()?;
     let (ours, theirs) = UnixStream::pair()?;
-    let wsd = getpid();
-    if sys::copy_process(NAME)? {
-        drop(ours);
+    let (wsd, mut ours) = (getpid(), Some(ours));
+    sys::copy_process(NAME, || {
+        drop(ours.take());
         watch(theirs);
         end_cgroups(wsd);
-        sys::exit(0);
-    }
-    Ok(ours)
+    })?;
+    // The copy has taken its own.
+    Ok(ours.expect("it is still here"))
 }
 
 /// Waits for the end of wsd, and then kills what it has left.

@@ -99,7 +99,7 @@ impl Auth {
     fn of_ticket(&self, request: &mut Parts, credentials: &mut Credentials) -> Option<Proof> {
         let (list, path) = (self.options.list, request.uri.path());
         if request.extensions.get::<Ticket>().is_none() {
-            let ticket = self.state.0.tickets.redeem(list, path, credentials.token.as_deref()?)?;
+            let ticket = self.state.shared().tickets.redeem(list, path, credentials.token.as_deref()?)?;
             request.extensions.insert(ticket);
         }
         // It is used up. Where it proves nothing, it is no guess either.
@@ -111,7 +111,7 @@ impl Auth {
     async fn signer(&self) -> Signer {
         match &self.key {
             Some(KeyFile(file)) => (*file.current().await).clone(),
-            None => self.state.0.signer.clone(),
+            None => self.state.shared().signer.clone(),
         }
     }
 
@@ -134,7 +134,7 @@ impl Auth {
             return None;
         }
         let depends = self.checks.iter().any(|check| check.depends_on_path());
-        Some(self.state.0.tickets.issue(self.options.list, depends.then(|| path.to_owned()), proof))
+        Some(self.state.shared().tickets.issue(self.options.list, depends.then(|| path.to_owned()), proof))
     }
 
     /// Lists the secret files of the list, each with the flag that names it.

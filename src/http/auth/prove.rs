@@ -27,7 +27,7 @@ impl Auth {
         credentials: &Credentials,
         aim: Aim,
     ) -> Result<Proof, Refusal> {
-        let guesses = &self.state.0.guesses;
+        let guesses = &self.state.shared().guesses;
         let signer = self.signer().await;
         // Nobody can guess a cookie.
         if let Some(proof) = self.of_cookies(&signer, credentials).await {
@@ -55,7 +55,7 @@ impl Auth {
         aim: Aim,
         mut attempt: Attempt<'_>,
     ) -> Result<Proof, Refusal> {
-        let hashing = &self.state.0.hashing;
+        let hashing = &self.state.shared().hashing;
         for check in &self.checks {
             match &**check {
                 Check::Basic(_) if credentials.basic.is_some() => attempt.begin().await.map_err(too_many)?,
@@ -98,7 +98,7 @@ impl Auth {
     async fn known(&self, signer: &Signer, credentials: &Credentials) -> Option<Proof> {
         for check in &self.checks {
             if let Check::Basic(basic) = &**check
-                && let Some(proof) = basic.known(&self.state.0.hashing, signer, credentials).await
+                && let Some(proof) = basic.known(&self.state.shared().hashing, signer, credentials).await
             {
                 return Some(proof);
             }

@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -19,8 +19,19 @@ use super::{
 };
 
 /// The state that all sites share, and that stays when settings change. Clones share it.
-#[derive(Clone, Debug)]
-pub(crate) struct AuthState(pub(super) Arc<Shared>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AuthState(Arc<AuthUse>);
+
+/// The use that sites make of it.
+#[derive(Debug, Default)]
+struct AuthUse {
+    /// The first site with authentication makes it: its keys take a tenth of the memory of a server without any.
+    shared: OnceLock<Shared>,
+    /// Whether a site asks for credentials.
+    is_used: AtomicBool,
+    /// Whether a site takes a token from the query.
+    has_query: AtomicBool,
+}
 
 /// The state itself.
 #[derive(Debug)]
@@ -37,36 +48,30 @@ pub(super) struct Shared {
     checks: ByName<Check>,
     /// The files of keys, by their paths.
     keys: ByName<Watched<Signer>>,
-    /// Whether a site asks for credentials.
-    is_used: AtomicBool,
-    /// Whether a site takes a token from the query.
-    has_query: AtomicBool,
 }
 
-impl Default for AuthState {
-    fn default() -> Self {
-        Self(Arc::new(Shared {
+impl Shared {
+    fn new() -> Self {
+        Self {
             guesses: Guesses::new(),
             hashing: Hashing::new(),
             tickets: Tickets::new(),
             signer: Signer::random(),
             checks: ByName::default(),
             keys: ByName::default(),
-            is_used: AtomicBool::new(false),
-            has_query: AtomicBool::new(false),
-        }))
+        }
     }
 }
 
 impl AuthState {
     /// Returns the check with these settings: that of another site, or the one that `open` returns.
     pub(crate) fn check<E>(&self, settings: &str, open: impl FnOnce() -> Result<Check, E>) -> Result<Arc<Check>, E> {
-        self.0.checks.get_or_open(settings.as_bytes(), || open().map(Arc::new))
+        self.shared().checks.get_or_open(settings.as_bytes(), || open().map(Arc::new))
     }
 
     /// Returns the key in a file.
     pub(crate) fn key(&self, path: &Path) -> Result<KeyFile, FileFault> {
-        self.0.keys.get_or_open(path.as_os_str().as_encoded_bytes(), || open_key(path)).map(KeyFile)
+        self.shared().keys.get_or_open(path.as_os_str().as_encoded_bytes(), || open_key(path)).map(KeyFile)
     }
 
     /// Notes whether a site asks for credentials, and whether one takes a token from the query. Each site hides from its programs
@@ -78,8 +83,14 @@ impl AuthState {
 
     /// Reads the files of all sites again. Blocks.
     pub(crate) fn reload(&self) {
-        self.0.checks.all().iter().for_each(|check| check.reload());
-        self.0.keys.all().iter().for_each(|key| key.reload());
+        let Some(shared) = self.0.shared.get() else { return };
+        shared.checks.all().iter().for_each(|check| check.reload());
+        shared.keys.all().iter().for_each(|key| key.reload());
+    }
+
+    /// Returns the state itself.
+    pub(super) fn shared(&self) -> &Shared {
+        self.0.shared.get_or_init(Shared::new)
     }
 
     /// Whether a site asks for credentials.
