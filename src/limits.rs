@@ -28,7 +28,8 @@ pub(crate) use resume::{
 };
 pub(crate) use sources::{LIST_BYTES_MAX, RATE_IN_BURST, REQUESTS_PER_CLIENT, SOURCES_LOOK, SOURCES_MAX};
 pub(crate) use streams::{
-    HEARTBEAT_INTERVAL, INPUT_MESSAGES_MAX, INPUT_STALL_MAX, INPUT_WAIT, INPUTS_WAITING_MAX, STREAM_KEEP_MIN,
+    HEARTBEAT_INTERVAL, INPUT_MESSAGES_MAX, INPUT_STALL_MAX, INPUT_WAIT, INPUTS_WAITING_MAX, POLL_RETURN_MAX,
+    POLL_WAIT_MAX, STREAM_KEEP_MIN,
 };
 
 /// Workers at a time by default (`--maxforks`); wsd answers the next upgrade with 429. websocketd's figure.

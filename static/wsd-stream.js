@@ -17,6 +17,12 @@ const TELL_BYTES = 64 << 10;
 /** The server says something every 15 seconds: a stream that is silent for so long is lost. */
 const SILENT_MS = 45_000;
 
+/** A stream that is not open after this time is withheld until its end, and the client polls: it asks for answers that end soon. */
+const OPEN_MS = 5_000;
+
+/** How long the server waits for a message before it answers a poll. Some proxies cut an answer after 30 seconds. */
+const POLL_SECONDS = 20;
+
 /** The wait before a POST that had no answer is sent again; for an acknowledgement each failure doubles it. */
 const RETRY_MS = 1_000;
 const RETRY_MAX_MS = 10_000;
@@ -33,6 +39,9 @@ const EXACT = { ignoreBOM: true };
 /** The session goes on over another connection. */
 const TAKEN_OVER = 4409;
 
+/** Whether this page polls: a stream was withheld, and a poll was answered. */
+let isPollingPage = false;
+
 /** Closes that end the session for good; without such a code it only loses its connection. */
 const isFinal = (code) => code === 1000 || code >= 3000;
 
@@ -44,7 +53,11 @@ export class EventStream extends EventTarget {
   #url;
   #headers;
   #end = new AbortController();
-  #session; // the one to return to, until there is an answer
+  #stream = new AbortController(); // of the answer with events
+  #isPolling = isPollingPage;
+  #isMet = false; // whether this answer has its first event
+  #wanted; // the session to return to
+  #session; // this session, or until there is an answer the one to return to
   #next = 0; // the number of the next message to the server
   #queue = [];
   #isPosting = false;
@@ -52,7 +65,7 @@ export class EventStream extends EventTarget {
   #parting = null; // the end that comes as soon as the queue is delivered
   #isUnmet = false; // whether the client left before the answer that names its session
   #isUnloading = false;
-  #got = { count: 0, told: 0, bytes: 0, timer: null }; // `told` is what the server knows of `count`
+  #got = { count: 0, seen: 0, told: 0, bytes: 0, timer: null }; // `told` is what the server knows of `count`
   #pings = [];
   #isTelling = false;
   #silence = null;
@@ -64,9 +77,9 @@ export class EventStream extends EventTarget {
     this.#url.protocol = this.#url.protocol.replace('ws', 'http');
     this.#headers = headers;
     const [, token, got] = offers.map((offer) => offer.split('~')).find((parts) => parts.length === 3) ?? [];
-    this.#session = token ?? null;
+    this.#wanted = this.#session = token ?? null;
     window.addEventListener('pagehide', () => this.#unload(), { signal: this.#end.signal });
-    this.#run(token, got ?? '0');
+    this.#run(Number(got ?? 0));
   }
 
   get url() { return this.#url.href; }
@@ -111,25 +124,54 @@ export class EventStream extends EventTarget {
     if (this.#parting) this.#part(this.#parting);
   }
 
-  async #run(token, got) {
-    const headers = { Accept: 'text/event-stream', 'Wsd-Got': got };
-    if (token) Object.assign(headers, { 'Wsd-Session': token, 'Last-Event-ID': `${token}.${got}` });
-    Object.assign(this.#got, { count: Number(got), told: Number(got) });
-    try {
-      const response = await this.#fetch('GET', headers);
-      this.#session = response.headers.get('Wsd-Session');
-      if (this.#isUnmet) {
-        this.#leave();
-        return this.#end.abort();
+  async #run(got) {
+    Object.assign(this.#got, { count: got, seen: got, told: got });
+    const isWithheld = setTimeout(() => this.#giveUpStream(), OPEN_MS);
+    for (let isLast = false; !isLast;) {
+      const wasPolling = this.#isPolling;
+      try {
+        await this.#receive();
+        isLast = !this.#isMet;
+      } catch {
+        // The server, the network, or `close`: the end tells. A stream that was given up is followed by a poll.
+        isLast = wasPolling;
       }
-      const kind = response.headers.get('Content-Type') ?? '';
-      if (!response.ok || !kind.startsWith('text/event-stream')) throw new Error(`no event stream: ${response.status}`);
-      await this.#read(response.body.pipeThrough(new TextDecoderStream('utf-8', EXACT)).getReader());
-    } catch {
-      // The server, the network, or `close`: the end tells.
+      isLast ||= !this.#isPolling || this.readyState >= WebSocket.CLOSING;
     }
+    clearTimeout(isWithheld);
     // What is under way to the server needs no stream.
     if (!this.#parting) this.#finish({ code: 1006, reason: '', wasClean: false });
+  }
+
+  /** Polls, unless the stream is open. */
+  #giveUpStream() {
+    if (this.#isPolling || this.readyState !== WebSocket.CONNECTING) return;
+    this.#isPolling = true;
+    this.#stream.abort();
+  }
+
+  /** Takes the events of one answer. */
+  async #receive() {
+    const { seen } = this.#got;
+    const headers = { Accept: 'text/event-stream', 'Wsd-Got': seen };
+    if (this.#session) Object.assign(headers, { 'Wsd-Session': this.#session, 'Last-Event-ID': `${this.#session}.${seen}` });
+    if (this.#isPolling) headers['Wsd-Poll'] = POLL_SECONDS;
+    this.#isMet = false;
+    this.#stream = new AbortController();
+    const response = await this.#fetch('GET', headers);
+    this.#session = response.headers.get('Wsd-Session');
+    if (this.#isUnmet) {
+      this.#leave();
+      return this.#abort();
+    }
+    const kind = response.headers.get('Content-Type') ?? '';
+    if (!response.ok || !kind.startsWith('text/event-stream')) throw new Error(`no event stream: ${response.status}`);
+    await this.#read(response.body.pipeThrough(new TextDecoderStream('utf-8', EXACT)).getReader());
+  }
+
+  #abort() {
+    this.#end.abort();
+    this.#stream.abort();
   }
 
   /** Reads events until the stream ends. */
@@ -153,10 +195,13 @@ export class EventStream extends EventTarget {
     }
   }
 
-  #take({ event, kind }, data) {
+  #take({ event, kind, id }, data) {
+    if (event === 'open' && this.readyState === WebSocket.OPEN) return this.#return(JSON.parse(data));
     const isAwaited = event === 'open' ? this.readyState === WebSocket.CONNECTING : this.readyState === WebSocket.OPEN;
     if (!isAwaited && !(event === 'close' && this.#parting)) return;
     this.#got.bytes += data.length;
+    const number = Number(id?.split('.').pop());
+    if (number >= 0) this.#got.seen = number;
     if (event === undefined) this.#text(data);
     else if (event === 'base64' && kind === 'text') this.#text(new TextDecoder('utf-8', EXACT).decode(decode(data)));
     else if (event === 'base64') this.#message(this.#bytes(decode(data)));
@@ -170,12 +215,25 @@ export class EventStream extends EventTarget {
   }
 
   #open(greeting) {
+    this.#isMet = true;
+    isPollingPage ||= this.#isPolling;
     this.#session = greeting.session;
     this.#next = greeting.got + 1;
-    if (!greeting.resumed) Object.assign(this.#got, { count: 0, told: 0 });
+    // A poll may return to a session of which the first answer was withheld: for the application it is new.
+    const resumed = greeting.resumed && greeting.session === this.#wanted;
+    if (!resumed) Object.assign(this.#got, { count: 0, seen: 0, told: 0 });
     this.readyState = WebSocket.OPEN;
     this.dispatchEvent(new Event('open'));
-    this.#hear(greeting);
+    this.#hear({ ...greeting, resumed, lost: !resumed && this.#wanted ? 'unknown' : undefined });
+  }
+
+  /** The next poll is answered. It may be of another session, if the server no longer has this one. */
+  #return({ session, resumed }) {
+    this.#isMet = true;
+    if (resumed) return;
+    this.#session = session;
+    this.#leave();
+    this.#finish({ code: 1006, reason: '', wasClean: false });
   }
 
   #bytes(bytes) {
@@ -208,6 +266,7 @@ export class EventStream extends EventTarget {
   #tell(count) {
     const got = this.#got;
     got.count = count;
+    if (this.#isPolling) return; // each poll tells it
     if (got.bytes >= TELL_BYTES) this.#tellNow();
     else got.timer ??= setTimeout(() => this.#tellNow(), TELL_MS);
   }
@@ -309,13 +368,14 @@ export class EventStream extends EventTarget {
 
   #fetch(method, headers, body) {
     const isLast = method === 'DELETE';
+    const { signal } = method === 'GET' ? this.#stream : this.#end;
     return fetch(this.#url, {
       method,
       headers: { ...this.#headers, ...headers },
       body,
       cache: 'no-store',
       keepalive: isLast,
-      signal: isLast ? undefined : this.#end.signal,
+      signal: isLast ? undefined : signal,
     });
   }
 
@@ -330,8 +390,8 @@ export class EventStream extends EventTarget {
     this.readyState = WebSocket.CLOSED;
     clearTimeout(this.#silence);
     clearTimeout(this.#got.timer);
-    if (this.#isUnmet) setTimeout(() => this.#end.abort(), LEAVE_MS);
-    else this.#end.abort();
+    if (this.#isUnmet) setTimeout(() => this.#abort(), LEAVE_MS);
+    else this.#abort();
     if (isFailure) this.dispatchEvent(new Event('error'));
     this.dispatchEvent(new CloseEvent('close', end));
   }

@@ -37,7 +37,7 @@ export interface Options {
   resume?: boolean | 'tab';
   /**
    * Whether sessions go over an event stream and POST where a network lets no WebSocket through, if the server has `--http`.
-   * Has `resume`. By default false.
+   * Where a proxy withholds an answer until its end, the client polls. Has `resume`. By default false.
    */
   fallback?: boolean;
   /**

@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use super::{
     ask::{Answered, Ask, HttpAnswer},
     input::{self, unknown},
     partner::{SessionPartner, Start},
-    transfer::{Purpose, SESSION, Transfer, number},
+    transfer::{POLL, Purpose, SESSION, Transfer, number},
     websocket::binding,
 };
 use crate::{
@@ -31,6 +32,7 @@ use crate::{
         refusal::Refusal,
         sender::GOT,
     },
+    limits::POLL_WAIT_MAX,
     resume::{
         ResumeOptions,
         client::Resumable,
@@ -83,13 +85,16 @@ async fn stream(ask: &Ask, visitor: &Visitor, options: &Arc<ResumeOptions>) -> R
         return Ok(no_content());
     }
     let (binding, acked) = (binding(ask, visitor, options), number(&ask.request.headers, &GOT)?);
+    let poll = number(&ask.request.headers, &POLL)?.map(|secs| Duration::from_secs(secs).min(POLL_WAIT_MAX));
+    // Each poll tells what the client has.
+    let acknowledges = acked.is_some() || poll.is_some();
     let got = acked.or_else(|| last.as_deref()?.parse().ok());
     let token = session.as_deref().and_then(Token::parse);
     if let Some(token) = token
         && let Some(claim) = options.doors.claim(&token, binding, got)
     {
         let token = token.to_string();
-        let (stream, events) = events::pair(&token, acked.is_some());
+        let (stream, events) = events::pair(&token, acknowledges, poll);
         claim.deliver(Entrance::Events(stream), visitor.connection.clone());
         if events.begun().await {
             return Ok(page(&token, events));
@@ -101,7 +106,7 @@ async fn stream(ask: &Ask, visitor: &Visitor, options: &Arc<ResumeOptions>) -> R
     let partner = Start::prepare(ask, visitor, None).await?.partner(ask, visitor, framing).await?;
     let door = options.doors.open(binding, framing.has_lines());
     let token = door.token().to_string();
-    let (stream, events) = events::pair(&token, acked.is_some());
+    let (stream, events) = events::pair(&token, acknowledges, poll);
     run(ask, visitor, partner, (options, door), stream, session.is_some());
     events.begun().await;
     Ok(page(&token, events))

@@ -16,6 +16,10 @@ pub(super) const SESSION: HeaderName = HeaderName::from_static("wsd-session");
 /// The header with the number of the first message in the body.
 pub(super) const SEQ: HeaderName = HeaderName::from_static("wsd-seq");
 
+/// The header of a client whose network withholds an answer until its end: the seconds that wsd waits for the first event. After the
+/// first events, or without one after this time, it ends the answer.
+pub(super) const POLL: HeaderName = HeaderName::from_static("wsd-poll");
+
 /// The header in which a browser names the last event that it has.
 const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -80,7 +84,7 @@ impl Transfer {
     }
 }
 
-/// Returns the number of messages in a header. Refuses another value, and a second one.
+/// Returns the number in a header. Refuses another value, and a second one.
 pub(super) fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, Refusal> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -88,7 +92,7 @@ pub(super) fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u6
     let text = only.and_then(|value| value.to_str().ok());
     let text = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     text.and_then(|text| text.parse().ok()).map(Some).ok_or_else(|| {
-        Refusal::unlogged(StatusCode::BAD_REQUEST, "The headers `Wsd-Got` and `Wsd-Seq` are numbers of messages.")
+        Refusal::unlogged(StatusCode::BAD_REQUEST, "The headers `Wsd-Got`, `Wsd-Seq` and `Wsd-Poll` are numbers.")
     })
 }
 

@@ -10,6 +10,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::time::{Instant, Sleep, sleep};
@@ -36,13 +37,26 @@ pub(crate) struct EventStream {
     events: Vec<u8>,
     /// Whether the last event has been appended.
     is_closed: bool,
+    end: AnswerEnd,
     /// When the outlet last got something.
     sent_at: Instant,
     heartbeat: Pin<Box<Sleep>>,
 }
 
-/// Returns the two halves of an event stream for the session of a token.
-pub(crate) fn pair(token: &str, acknowledges: bool) -> (EventStream, Events) {
+/// The end of an answer.
+#[derive(Debug, PartialEq, Eq)]
+enum AnswerEnd {
+    /// It comes with the end of the session or of the connection.
+    WithSession,
+    /// The client polls: it comes after the first events.
+    AfterEvents,
+    /// The client polls, and the answer has all that it brings.
+    Now,
+}
+
+/// Returns the two halves of an event stream for the session of a token. With `poll` the answer ends after the first events, or
+/// without one after this time.
+pub(crate) fn pair(token: &str, acknowledges: bool, poll: Option<Duration>) -> (EventStream, Events) {
     let outlet = Arc::<Outlet>::default();
     let stream = EventStream {
         outlet: Arc::clone(&outlet),
@@ -50,8 +64,9 @@ pub(crate) fn pair(token: &str, acknowledges: bool) -> (EventStream, Events) {
         acknowledges,
         events: Vec::new(),
         is_closed: false,
+        end: if poll.is_some() { AnswerEnd::AfterEvents } else { AnswerEnd::WithSession },
         sent_at: Instant::now(),
-        heartbeat: Box::pin(sleep(HEARTBEAT_INTERVAL)),
+        heartbeat: Box::pin(sleep(poll.unwrap_or(HEARTBEAT_INTERVAL))),
     };
     (stream, Events::new(outlet))
 }
@@ -71,6 +86,7 @@ impl EventStream {
     pub(crate) fn message(&mut self, number: u64, kind: Kind, payload: &[u8]) {
         if !self.is_closed {
             format::message(&self.token, number, kind, payload, &mut self.events);
+            self.complete_poll();
         }
     }
 
@@ -84,6 +100,19 @@ impl EventStream {
     /// Appends a note that `count` messages up to `number` no longer exist.
     pub(crate) fn gap(&mut self, number: u64, count: u64) {
         format::gap(&self.token, number, count, &mut self.events);
+        self.complete_poll();
+    }
+
+    /// Ends the answer to a poll after what has been appended until the next flush. The client returns for more.
+    pub(crate) fn complete_poll(&mut self) {
+        if self.end == AnswerEnd::AfterEvents {
+            self.end = AnswerEnd::Now;
+        }
+    }
+
+    /// Whether this is a poll that has what it brings: it must get nothing more.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.end == AnswerEnd::Now
     }
 
     /// Appends the last event, unless there is one, and ends the answer after it.
@@ -111,7 +140,8 @@ impl EventStream {
         if !self.events.is_empty() {
             self.sent_at = Instant::now();
         }
-        self.outlet.poll_put(cx, &mut self.events, self.is_closed)
+        let is_ended = self.is_closed || self.is_complete();
+        self.outlet.poll_put(cx, &mut self.events, is_ended)
     }
 
     /// Ready once the answer has taken all, or the client has left.
@@ -120,14 +150,19 @@ impl EventStream {
         self.outlet.poll_empty(cx)
     }
 
-    /// Appends a comment after each [`HEARTBEAT_INTERVAL`] without an event, so that no proxy takes the stream for dead.
+    /// Appends a comment after each [`HEARTBEAT_INTERVAL`] without an event, so that no proxy takes the stream for dead. A poll ends
+    /// when its time is over.
     pub(crate) fn poll_heartbeat(&mut self, cx: &mut Context<'_>) {
         while self.heartbeat.as_mut().poll(cx).is_ready() {
-            if self.sent_at.elapsed() >= HEARTBEAT_INTERVAL && !self.is_closed {
+            let is_poll = self.end != AnswerEnd::WithSession;
+            if is_poll {
+                self.complete_poll();
+                let _ = self.poll_flush(cx);
+            } else if self.sent_at.elapsed() >= HEARTBEAT_INTERVAL && !self.is_closed {
                 self.events.extend_from_slice(format::HEARTBEAT);
                 let _ = self.poll_flush(cx);
             }
-            let since = if self.is_closed { Instant::now() } else { self.sent_at };
+            let since = if self.is_closed || is_poll { Instant::now() } else { self.sent_at };
             self.heartbeat.as_mut().reset(since + HEARTBEAT_INTERVAL);
         }
     }

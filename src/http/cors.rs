@@ -33,7 +33,7 @@ pub(crate) fn preflight() -> Response<Body> {
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
-    let allowed = "Authorization, Content-Type, Last-Event-ID, Wsd-Session, Wsd-Seq, Wsd-Got";
+    let allowed = "Authorization, Content-Type, Last-Event-ID, Wsd-Session, Wsd-Seq, Wsd-Got, Wsd-Poll";
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
     // Seconds that a browser may keep this answer: ten minutes save a preflight for most requests of a session.
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));

@@ -8,6 +8,13 @@ pub(crate) const STREAM_KEEP_MIN: Duration = Duration::from_secs(15);
 /// Time without an event after which wsd sends a comment over an event stream (`--http`). nginx drops a silent answer after 60 s.
 pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
 
+/// Time at most that wsd waits for an event before it answers a poll (`Wsd-Poll`, `--http`). Proxies cut answers that take longer: some
+/// do after 30 s.
+pub(crate) const POLL_WAIT_MAX: Duration = Duration::from_secs(25);
+
+/// Time after the answer to a poll within which its client comes back with the next one; else wsd logs `session detached`.
+pub(crate) const POLL_RETURN_MAX: Duration = Duration::from_secs(5);
+
 /// Time that messages in a POST to a session wait for its program (`--http`), which may not have taken earlier ones. Then wsd
 /// answers 429.
 pub(crate) const INPUT_WAIT: Duration = Duration::from_secs(10);

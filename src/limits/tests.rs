@@ -72,6 +72,8 @@ fn check_programs(rows: &mut RowsLeft) {
         ("messages read ahead, with `--resume`", &[bytes(AHEAD_BYTES_MAX), number(AHEAD_MESSAGES_MAX)], &[]),
         ("a session without its client, with `--resume`", &[number(ENDED_SESSIONS_MAX)], &[]),
         ("a session without its client, with `--http`", &[seconds(STREAM_KEEP_MIN)], &[]),
+        ("the wait of a poll, with `--http`", &[seconds(POLL_WAIT_MAX)], &[]),
+        ("a client between two polls, with `--http`", &[seconds(POLL_RETURN_MAX)], &[]),
         ("the status of a POST, with `--http`", &[seconds(POST_HEAD_WAIT)], &[]),
         ("a POST to a program whose client sends and gets nothing", &[seconds(POST_STALL_MAX)], &[]),
         ("a client that still sends after its answer", &[seconds(CLOSE_LINGER)], &[]),

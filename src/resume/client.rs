@@ -5,17 +5,17 @@
 
 use std::{
     borrow::Cow,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::{
     Overflow, ResumeOptions,
     ahead::Ahead,
+    away::Away,
     control::Greeting,
     door::{Arrival, Entrance, OwnDoor},
     ending::Ending,
@@ -23,10 +23,7 @@ use super::{
     link::Link,
     ring::Ring,
 };
-use crate::{
-    budget::Owner, close::Close, event::Event, limits::ANSWER_STALL_MAX, peer::Connection, shutdown::Shutdown,
-    socket::Socket,
-};
+use crate::{budget::Owner, close::Close, event::Event, peer::Connection, shutdown::Shutdown, socket::Socket};
 
 /// Bytes of messages that the connection gets at a time: a read of a pipe, framed, and some more.
 const FED_BYTES: usize = 128 << 10;
@@ -59,34 +56,6 @@ pub(crate) struct Resumable {
     pub(super) is_final: bool,
     /// The end of the session, once it has begun to end.
     pub(super) ending: Option<Box<Ending>>,
-}
-
-/// The absence of a client.
-#[derive(Debug)]
-pub(super) struct Away {
-    since: Instant,
-    /// The end of the time in which it may return, or then of the time in which one arrives that is about to.
-    end: Pin<Box<Sleep>>,
-    is_over: bool,
-}
-
-impl Away {
-    fn until(end: Instant) -> Self {
-        let since = Instant::now();
-        let is_over = end <= since;
-        let end = if is_over { end + ANSWER_STALL_MAX } else { end };
-        Self { since, end: Box::pin(sleep_until(end)), is_over }
-    }
-
-    /// Ready at the end of the time in which the client may return.
-    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.is_over {
-            ready!(self.end.as_mut().poll(cx));
-            self.is_over = true;
-            self.end.as_mut().reset(Instant::now() + ANSWER_STALL_MAX);
-        }
-        Poll::Ready(())
-    }
 }
 
 impl Resumable {
@@ -139,11 +108,20 @@ impl Resumable {
 
     /// Notes that the connection is lost, or given up. The session's task must run soon.
     pub(super) fn lose(&mut self) {
+        let is_between_polls = self.link.as_ref().is_some_and(Link::is_complete) && self.ending.is_none();
         (self.link, self.connection) = (None, None);
         let deadline = self.ending.as_ref().and_then(|ending| ending.deadline);
         let end = deadline.unwrap_or_else(|| Instant::now() + self.options.keep);
-        self.away = Some(Box::new(Away::until(end)));
+        let away = if is_between_polls { Away::between_polls(end) } else { Away::until(end) };
+        self.away = Some(Box::new(away));
         self.inbound.forget_debt();
+        if !is_between_polls {
+            self.log_absence();
+        }
+    }
+
+    /// Logs that the client is away, unless its session is over.
+    fn log_absence(&self) {
         let is_over = self.ending.is_some() || self.door.mailbox().has_left() || self.shutdown.has_begun();
         if !is_over {
             Event::SessionDetached { conn: self.conn }.emit();
@@ -154,11 +132,15 @@ impl Resumable {
     pub(super) fn attach(&mut self, arrival: Arrival, cx: &mut Context<'_>) {
         // `None` if the old connection has acknowledged more meanwhile: then the client is not the one that had it.
         let Some(replayed) = self.ring.rewind(arrival.got) else { return self.refuse(arrival) };
+        let is_next_poll = self.link.as_ref().is_some_and(Link::is_complete)
+            || self.away.as_ref().is_some_and(|away| away.is_between_polls());
         self.part(taken_over());
-        let away = self.away.take().map_or(Duration::ZERO, |away| away.since.elapsed());
-        let away = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
-        let peer = arrival.connection.peer;
-        Event::SessionResumed { conn: self.conn, peer, away, replayed: replayed as u64 }.emit();
+        let away = self.away.take().map_or(Duration::ZERO, |away| away.elapsed());
+        if !is_next_poll {
+            let away = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
+            let peer = arrival.connection.peer;
+            Event::SessionResumed { conn: self.conn, peer, away, replayed: replayed as u64 }.emit();
+        }
         self.link = Some(self.link(arrival.entrance));
         self.connection = Some(Box::new(arrival.connection));
         // It sends again what the program has not got.
@@ -218,6 +200,9 @@ impl Resumable {
                 self.detach(cx);
                 break;
             }
+            if link.is_complete() {
+                break;
+            }
             if let Some(ack) = self.inbound.take_ack() {
                 link.ack(&ack);
             }
@@ -249,11 +234,14 @@ impl Resumable {
 
     /// Ready when the client has been away for too long.
     pub(super) fn poll_expiry(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.away.as_mut().is_some_and(|away| away.poll_missed(cx).is_ready()) {
+            self.log_absence();
+        }
         let Some(away) = &mut self.away else { return Poll::Pending };
         ready!(away.poll_over(cx));
         if !self.door.close() {
             // The client is about to arrive, or its handshake fails; either wakes this task. But it may never take its 101.
-            ready!(away.end.as_mut().poll(cx));
+            ready!(away.poll_stalled(cx));
             self.door.shut();
         }
         Event::SessionExpired { conn: self.conn }.emit();

@@ -44,7 +44,13 @@ impl Link {
     pub(super) fn greet(&mut self, greeting: &Greeting, number: u64) {
         match self {
             Self::Socket(socket) => text(socket, greeting.text().as_bytes()),
-            Self::Events(stream) => stream.open(number, &greeting.json()),
+            Self::Events(stream) => {
+                stream.open(number, &greeting.json());
+                if !greeting.resumed {
+                    // The client needs its token at once.
+                    stream.complete_poll();
+                }
+            }
         }
     }
 
@@ -88,6 +94,11 @@ impl Link {
     /// Whether it is known that nothing more reaches the client. A WebSocket tells so when it is read.
     pub(super) fn is_gone(&self) -> bool {
         matches!(self, Self::Events(stream) if stream.is_gone())
+    }
+
+    /// Whether it is a poll that has what it brings: the client returns for more.
+    pub(super) fn is_complete(&self) -> bool {
+        matches!(self, Self::Events(stream) if stream.is_complete())
     }
 
     /// Returns a number that changes whenever the client takes bytes that waited for it.

@@ -10,6 +10,7 @@
 
 mod ahead;
 mod arrival;
+mod away;
 pub(crate) mod carrier;
 pub(crate) mod client;
 pub(crate) mod control;

@@ -8,7 +8,7 @@ use crate::harness::server::Server;
 use crate::harness::tree::Tree;
 
 /// Starts a server of an empty page and of `command`.
-fn serve(flags: &[&str], command: &[&str]) -> (Server, Tree) {
+pub(crate) fn serve(flags: &[&str], command: &[&str]) -> (Server, Tree) {
     let files = Tree::new();
     files.file("blank.html", "<!doctype html><link rel=icon href=data:,><title>blank</title>");
     let folder = format!("--staticdir={}", files.path(""));
@@ -16,7 +16,7 @@ fn serve(flags: &[&str], command: &[&str]) -> (Server, Tree) {
 }
 
 /// Loads the client into a page that comes through a proxy. `start` opens a session through it.
-fn load(browser: &mut Browser, proxy: &Blocking) {
+pub(crate) fn load(browser: &mut Browser, proxy: &Blocking) {
     browser.open(&format!("http://{}/blank.html", proxy.address));
     browser.evaluate(
         "import('/.wsd/client.js').then(({ WsdSocket }) => {

@@ -15,6 +15,7 @@ mod looks;
 mod lsp;
 mod page;
 mod picture;
+mod polls;
 mod resume;
 mod subprotocol;
 mod terminal;

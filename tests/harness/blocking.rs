@@ -1,10 +1,11 @@
 //! A proxy that lets plain HTTP through, and treats WebSockets as bad networks do.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// What becomes of a request for a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,12 @@ struct State {
     upgrades: Mutex<Upgrades>,
     /// The requests for WebSockets so far.
     wanted: AtomicUsize,
+    /// Whether each answer is withheld until its end.
+    is_withholding: AtomicBool,
+    /// The time after which a connection is cut.
+    life: Mutex<Option<Duration>>,
+    /// The connections that have been cut for their age.
+    aged: AtomicUsize,
     is_over: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
 }
@@ -46,6 +53,9 @@ impl Blocking {
             server,
             upgrades: Mutex::new(upgrades),
             wanted: AtomicUsize::new(0),
+            is_withholding: AtomicBool::new(false),
+            life: Mutex::default(),
+            aged: AtomicUsize::new(0),
             is_over: AtomicBool::new(false),
             connections: Mutex::default(),
         });
@@ -65,6 +75,21 @@ impl Blocking {
     /// Treats the following requests for WebSockets in another way.
     pub fn change(&self, upgrades: Upgrades) {
         *self.state.upgrades.lock().unwrap() = upgrades;
+    }
+
+    /// Withholds each answer until its end, on connections from now on.
+    pub fn withhold(&self) {
+        self.state.is_withholding.store(true, Ordering::Relaxed);
+    }
+
+    /// Cuts each connection after this time, from now on.
+    pub fn cut_each_after(&self, life: Duration) {
+        *self.state.life.lock().unwrap() = Some(life);
+    }
+
+    /// The number of connections that have been cut for their age.
+    pub fn aged(&self) -> usize {
+        self.state.aged.load(Ordering::Relaxed)
     }
 
     /// The number of requests for WebSockets so far.
@@ -90,11 +115,19 @@ impl Drop for Blocking {
 }
 
 impl State {
-    fn serve(&self, client: &TcpStream) {
+    fn serve(self: &Arc<Self>, client: &TcpStream) {
         let Ok(server) = TcpStream::connect(self.server) else { return };
         for stream in [client, &server] {
             stream.set_nodelay(true).unwrap();
             self.connections.lock().unwrap().push(stream.try_clone().unwrap());
+        }
+        if let Some(life) = *self.life.lock().unwrap() {
+            let (state, client, server) = (Arc::clone(self), client.try_clone().unwrap(), server.try_clone().unwrap());
+            thread::spawn(move || {
+                thread::sleep(life);
+                let shut = [client, server].map(|stream| stream.shutdown(Shutdown::Both));
+                state.aged.fetch_add(usize::from(shut.iter().any(Result::is_ok)), Ordering::Relaxed);
+            });
         }
         let mut reader = BufReader::new(client.try_clone().unwrap());
         let Ok(head) = read_head(&mut reader) else { return };
@@ -113,7 +146,10 @@ impl State {
         }
         let (mut up, down) = (server.try_clone().unwrap(), client.try_clone().unwrap());
         let back = server.try_clone().unwrap();
-        let answers = thread::spawn(move || copy_back(&back, down, upgrades == Upgrades::Mute));
+        let is_withholding = self.is_withholding.load(Ordering::Relaxed);
+        let answers = thread::spawn(move || {
+            if is_withholding { withhold(&back, down) } else { copy_back(&back, down, upgrades == Upgrades::Mute) }
+        });
         let _ = up.write_all(head.as_bytes()).and_then(|()| io::copy(&mut reader, &mut up).map(drop));
         let _ = server.shutdown(Shutdown::Both);
         let _ = answers.join();
@@ -130,6 +166,40 @@ fn copy_back(server: &TcpStream, mut client: TcpStream, is_mute: bool) {
     }
     let _ = io::copy(&mut reader, &mut client);
     let _ = client.shutdown(Shutdown::Both);
+}
+
+/// Gives the client each answer once it has ended.
+fn withhold(server: &TcpStream, mut client: TcpStream) {
+    let mut reader = BufReader::new(server);
+    while let Ok(answer) = read_answer(&mut reader) {
+        if client.write_all(&answer).is_err() {
+            break;
+        }
+    }
+    let _ = client.shutdown(Shutdown::Both);
+}
+
+/// Reads an answer to its end: by its length, or to its last chunk.
+fn read_answer(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let head = read_head(reader)?;
+    let lower = head.to_ascii_lowercase();
+    let field = |name: &str| lower.lines().find_map(|line| line.strip_prefix(name));
+    let mut body = Vec::new();
+    if field("transfer-encoding: chunked").is_some() {
+        loop {
+            let mut size = String::new();
+            reader.read_line(&mut size)?;
+            let length = u64::from_str_radix(size.trim(), 16).map_err(io::Error::other)?;
+            body.extend_from_slice(size.as_bytes());
+            reader.by_ref().take(length + 2).read_to_end(&mut body)?;
+            if length == 0 {
+                break;
+            }
+        }
+    } else if let Some(length) = field("content-length: ").and_then(|length| length.parse().ok()) {
+        reader.by_ref().take(length).read_to_end(&mut body)?;
+    }
+    Ok([head.into_bytes(), body].concat())
 }
 
 fn read_head(reader: &mut impl BufRead) -> io::Result<String> {

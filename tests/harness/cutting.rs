@@ -2,10 +2,10 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,7 @@ pub struct Cutting {
     pub address: SocketAddr,
     stop: Arc<AtomicBool>,
     is_refusing: Arc<AtomicBool>,
+    made: Arc<AtomicUsize>,
     lines: Arc<Mutex<Vec<Weak<Line>>>>,
 }
 
@@ -50,20 +51,33 @@ struct Line {
     client: TcpStream,
     server: TcpStream,
     cut: Cut,
+    end: Option<Instant>,
     is_cut: AtomicBool,
     is_silent: AtomicBool,
+    made: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
 }
 
 impl Cutting {
     /// Forwards to a server. `next` gives the cut of each connection.
-    pub fn to(server: SocketAddr, mut next: impl FnMut() -> Cut + Send + 'static) -> Self {
+    pub fn to(server: SocketAddr, next: impl FnMut() -> Cut + Send + 'static) -> Self {
+        Self::start(server, None, next)
+    }
+
+    /// Forwards to a server, and ends each connection in good order after this time.
+    pub fn after(server: SocketAddr, age_max: Duration) -> Self {
+        Self::start(server, Some(age_max), || Cut { down: usize::MAX, up: usize::MAX, way: Way::Fin })
+    }
+
+    fn start(server: SocketAddr, age_max: Option<Duration>, mut next: impl FnMut() -> Cut + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let is_refusing = Arc::new(AtomicBool::new(false));
         let refuses = Arc::clone(&is_refusing);
+        let made = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&made);
         let lines = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&lines);
         thread::spawn(move || {
@@ -79,9 +93,18 @@ impl Cutting {
                     stream.set_nodelay(true).unwrap();
                     stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
                 }
-                let stop = Arc::clone(&stopped);
+                let (stop, made) = (Arc::clone(&stopped), Arc::clone(&counter));
                 let (is_cut, is_silent) = (AtomicBool::new(false), AtomicBool::new(false));
-                let line = Arc::new(Line { client, server, cut: next(), is_cut, is_silent, stop });
+                let line = Arc::new(Line {
+                    client,
+                    server,
+                    cut: next(),
+                    end: age_max.map(|age| Instant::now() + age),
+                    is_cut,
+                    is_silent,
+                    made,
+                    stop,
+                });
                 let down = Arc::clone(&line);
                 let mut noted = noted.lock().unwrap();
                 noted.retain(|line: &Weak<Line>| line.strong_count() > 0);
@@ -91,7 +114,12 @@ impl Cutting {
                 thread::spawn(move || line.forward(&line.client, &line.server, line.cut.up, false));
             }
         });
-        Self { address, stop, is_refusing, lines }
+        Self { address, stop, is_refusing, made, lines }
+    }
+
+    /// The number of connections that have come to their cuts.
+    pub fn made(&self) -> usize {
+        self.made.load(Ordering::Relaxed)
     }
 
     /// Drops new connections at once, or no longer.
@@ -132,6 +160,10 @@ impl Line {
         let mut buffer = [0; 1 << 14];
         let mut is_deaf = false;
         while !self.stop.load(Ordering::Relaxed) && !self.is_cut.load(Ordering::Relaxed) {
+            if self.end.is_some_and(|end| end <= Instant::now()) {
+                self.made.fetch_add(usize::from(is_down), Ordering::Relaxed);
+                break;
+            }
             let count = match from.read(&mut buffer) {
                 // The client must not be told. The other thread ends with it.
                 Ok(0) if is_down && self.is_silent.load(Ordering::Relaxed) => return,
@@ -149,6 +181,7 @@ impl Line {
                 break;
             }
             if left == 0 {
+                self.made.fetch_add(1, Ordering::Relaxed);
                 match self.cut.way {
                     Way::Fin => break,
                     Way::Reset => return self.reset(),

@@ -9,24 +9,34 @@ use serde_json::Value;
 use crate::time::deadline;
 use crate::websocket::Close;
 
-/// Messages after which a client that acknowledges does so.
+/// Messages after which a client that acknowledges does so by POST.
 const ACKED_EVERY: u64 = 64;
 
-/// The time that an answer's head may take: longer only if the connection is dead.
+/// The time that an answer's head and its first event may take: longer only if the connection is dead.
 const HEAD_TIME: Duration = Duration::from_secs(2);
 
 /// A client of an event stream.
 pub struct EventSource {
     address: SocketAddr,
+    /// Where its POSTs go: to the same address at first.
+    pub posts: SocketAddr,
     path: String,
     headers: String,
     stream: Option<TcpStream>,
     /// Bytes of the answer, as they came.
     chunks: Vec<u8>,
+    /// Bytes that are still to come of a chunk, with its end.
+    chunk_left: usize,
     /// Bytes of its body that are no whole event yet.
     body: Vec<u8>,
+    /// Bytes of the body that hold no end of an event.
+    searched: usize,
     /// Whether it acknowledges messages, as `wsd.js` does. A browser's `EventSource` does not.
     pub acknowledges: bool,
+    /// Messages after which it acknowledges by POST. Each return acknowledges, too.
+    pub acknowledged_every: u64,
+    /// The time that an answer to a GET may take to begin.
+    pub patience: Duration,
     /// The head of the last answer.
     pub head: String,
     /// The token of its session.
@@ -76,12 +86,17 @@ impl EventSource {
     pub fn new(address: SocketAddr, path: &str, headers: &str) -> Self {
         Self {
             address,
+            posts: address,
             path: path.to_owned(),
             headers: headers.to_owned(),
             stream: None,
             chunks: Vec::new(),
+            chunk_left: 0,
             body: Vec::new(),
+            searched: 0,
             acknowledges: false,
+            acknowledged_every: ACKED_EVERY,
+            patience: HEAD_TIME,
             head: String::new(),
             token: String::new(),
             last_id: None,
@@ -128,7 +143,8 @@ impl EventSource {
 
     /// Connects as [`EventSource::connect`] does. The caller may have taken the old connection.
     fn connect_beside(&mut self) -> io::Result<u16> {
-        (self.chunks, self.body) = (Vec::new(), Vec::new());
+        (self.chunks, self.chunk_left) = (Vec::new(), 0);
+        (self.body, self.searched) = (Vec::new(), 0);
         let session = match &self.last_id {
             _ if self.acknowledges && !self.token.is_empty() => {
                 format!("Wsd-Session: {}\r\nWsd-Got: {}\r\n", self.token, self.got)
@@ -144,7 +160,7 @@ impl EventSource {
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/event-stream\r\n{session}{headers}\r\n");
         stream.write_all(request.as_bytes())?;
-        stream.set_read_timeout(Some(HEAD_TIME))?;
+        stream.set_read_timeout(Some(self.patience))?;
         self.head = read_head(&mut stream)?;
         let status = status(&self.head);
         if status != 200 {
@@ -152,7 +168,7 @@ impl EventSource {
         }
         assert!(self.head.to_ascii_lowercase().contains("transfer-encoding: chunked\r\n"), "{}", self.head);
         self.stream = Some(stream);
-        let Some(open) = self.event(HEAD_TIME)? else { return Err(io::ErrorKind::TimedOut.into()) };
+        let Some(open) = self.event(self.patience)? else { return Err(io::ErrorKind::TimedOut.into()) };
         assert_eq!(open.name, "open");
         let open: Value = serde_json::from_slice(&open.data).unwrap();
         open["session"].as_str().unwrap().clone_into(&mut self.token);
@@ -170,6 +186,7 @@ impl EventSource {
         let mut old = Self::new(self.address, &self.path, &self.headers);
         (old.stream, old.token) = (self.stream.take(), self.token.clone());
         (old.chunks, old.body) = (std::mem::take(&mut self.chunks), std::mem::take(&mut self.body));
+        old.chunk_left = self.chunk_left;
         (old.last_id, old.got) = (self.last_id.clone(), self.got);
         assert_eq!(self.connect_beside().unwrap(), 200, "{}", self.head);
         old
@@ -204,7 +221,7 @@ impl EventSource {
                     return Next::Closed(Close::new(code, data["reason"].as_str().unwrap()));
                 }
                 name => {
-                    if self.acknowledges && self.got.is_multiple_of(ACKED_EVERY) {
+                    if self.acknowledges && self.got.is_multiple_of(self.acknowledged_every) {
                         self.acknowledge();
                     }
                     return match name {
@@ -236,7 +253,7 @@ impl EventSource {
 
     /// Sends a request with the token of the session and more header lines, and gives its answer. `None` if none came in time.
     pub fn try_request(&self, method: &str, headers: &str, body: &[u8], time: Duration) -> Option<String> {
-        let mut stream = TcpStream::connect_timeout(&self.address, deadline()).ok()?;
+        let mut stream = TcpStream::connect_timeout(&self.posts, deadline()).ok()?;
         stream.set_nodelay(true).ok()?;
         let (path, host, token, more) = (&self.path, self.address, &self.token, &self.headers);
         let request = format!(
@@ -269,6 +286,11 @@ impl EventSource {
         self.acked + self.kept.len() as u64
     }
 
+    /// Whether there are lines that wsd may not have.
+    pub fn has_kept(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
     /// Keeps a line until wsd has it; [`EventSource::send_kept`] sends it.
     pub fn keep(&mut self, line: &str) {
         self.kept.push(format!("{line}\n"));
@@ -295,7 +317,11 @@ impl EventSource {
     /// Reads the next whole event; `None` if there is none within `time`.
     fn event(&mut self, time: Duration) -> io::Result<Option<Event>> {
         loop {
-            if let Some(end) = self.body.windows(2).position(|two| two == b"\n\n") {
+            let from = self.searched.saturating_sub(1);
+            let found = self.body[from..].windows(2).position(|two| two == b"\n\n");
+            self.searched = self.body.len();
+            if let Some(end) = found.map(|end| from + end) {
+                self.searched = 0;
                 let text: Vec<u8> = self.body.drain(..end + 2).collect();
                 match self.parse(&text[..=end]) {
                     Some(event) => return Ok(Some(event)),
@@ -320,20 +346,24 @@ impl EventSource {
         }
     }
 
-    /// Moves a whole chunk to the body. Fails after the last one.
+    /// Moves what has come of a chunk to the body, as a browser does. Fails after the last one.
     fn take_chunk(&mut self) -> io::Result<bool> {
-        let Some(line) = self.chunks.windows(2).position(|two| two == b"\r\n") else { return Ok(false) };
-        let length = usize::from_str_radix(std::str::from_utf8(&self.chunks[..line]).unwrap(), 16).unwrap();
-        if length == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        if self.chunk_left == 0 {
+            let Some(line) = self.chunks.windows(2).position(|two| two == b"\r\n") else { return Ok(false) };
+            let length = usize::from_str_radix(std::str::from_utf8(&self.chunks[..line]).unwrap(), 16).unwrap();
+            if length == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.chunks.drain(..line + 2);
+            self.chunk_left = length + 2;
         }
-        let end = line + 2 + length;
-        if self.chunks.len() < end + 2 {
-            return Ok(false);
-        }
-        self.body.extend_from_slice(&self.chunks[line + 2..end]);
-        self.chunks.drain(..end + 2);
-        Ok(true)
+        let taken = self.chunks.len().min(self.chunk_left);
+        self.chunk_left -= taken;
+        // The end of a chunk is no part of it.
+        let end = 2_usize.saturating_sub(self.chunk_left).min(taken);
+        self.body.extend_from_slice(&self.chunks[..taken - end]);
+        self.chunks.drain(..taken);
+        Ok(taken > 0)
     }
 
     /// Reads an event by the rules of browsers; `None` if it is a comment.

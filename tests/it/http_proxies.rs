@@ -5,13 +5,14 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::harness::eventsource::{EventSource, Next};
 use crate::harness::eventually;
 use crate::harness::http::Connection;
 use crate::harness::pages::{blocks, text};
 use crate::harness::places::free_port;
 use crate::harness::server::Server;
 use crate::harness::skip::has;
-use crate::harness::time::{SLACK, within};
+use crate::harness::time::{SLACK, deadline, within};
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, upgrade_request};
 
@@ -45,13 +46,20 @@ const HAPROXY: Kind = ("haproxy", ["bind :80", "bind 127.0.0.1:PORT"], "RECIPE",
 
 impl Proxy {
     /// Starts the proxy by the page's settings in front of `server`; skips the test where there is none.
-    fn start((name, listens, around, arguments): Kind, server: &Server) -> Option<Self> {
+    fn start(kind: Kind, server: &Server) -> Option<Self> {
+        Self::start_with(kind, server, ["", ""])
+    }
+
+    /// Starts the proxy with a change of its settings.
+    fn start_with((name, listens, around, arguments): Kind, server: &Server, change: [&str; 2]) -> Option<Self> {
         if !has(name) {
             return None;
         }
         let (port, tree) = (free_port(), Tree::new());
         let recipe = blocks(&text("docs/http.md"), name).concat();
         assert!(recipe.contains(listens[0]) && recipe.contains("127.0.0.1:8080"), "{recipe}");
+        assert!(recipe.contains(change[0]), "{recipe}");
+        let recipe = if change[0].is_empty() { recipe } else { recipe.replace(change[0], change[1]) };
         let recipe = recipe.replace("127.0.0.1:8080", &server.host()).replace(listens[0], listens[1]);
         let config = around.replace("FOLDER", &tree.path("")).replace("RECIPE", &recipe);
         tree.file("config", config.replace("PORT", &port.to_string()));
@@ -171,4 +179,29 @@ fn caddy_carries_all_three_by_the_pages_settings() {
 #[test]
 fn haproxy_carries_all_three_by_the_pages_settings() {
     check(HAPROXY);
+}
+
+/// Fails unless a session goes on through a proxy that cuts each silent stream after a second.
+fn check_short_time(kind: Kind, change: [&str; 2]) {
+    let server = Server::command(&["--http", "--resume=60", "--origin=https://example.com,file://"], &["cat"]);
+    let Some(proxy) = Proxy::start_with(kind, &server, change) else { return };
+    let mut client = EventSource::acknowledging(([127, 0, 0, 1], proxy.port).into());
+
+    for number in 1..=3 {
+        assert_eq!(client.next(deadline()), Next::Lost, "the proxy cuts it");
+        assert_eq!(client.post("", format!("{number}\n")), (204, Some(number)));
+        assert_eq!(client.connect().unwrap(), 200);
+        assert_eq!(client.greeting()["resumed"], true);
+        assert_eq!(client.line(), number.to_string());
+    }
+}
+
+#[test]
+fn a_session_survives_an_nginx_that_cuts_a_stream_after_a_second() {
+    check_short_time(NGINX, ["proxy_read_timeout 75s", "proxy_read_timeout 1s"]);
+}
+
+#[test]
+fn a_session_survives_an_haproxy_that_cuts_a_stream_after_a_second() {
+    check_short_time(HAPROXY, ["timeout server 75s", "timeout server 1s"]);
 }

@@ -116,6 +116,7 @@ mod start;
 mod stream_cuts;
 mod stream_input;
 mod stream_memory;
+mod stream_polls;
 mod subprotocol;
 mod switches;
 mod systemd;

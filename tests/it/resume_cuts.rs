@@ -32,10 +32,20 @@ const UNDERWAY: u64 = 40;
 const SILENCE: Duration = Duration::from_millis(150);
 
 /// The number of cuts in all.
-static CUTS: LazyLock<usize> = LazyLock::new(|| {
+pub(crate) static CUTS: LazyLock<usize> = LazyLock::new(|| {
     let Some(text) = env::var_os("WSD_CUTS") else { return 400 };
     text.to_str().and_then(|text| text.parse().ok()).expect("WSD_CUTS is a number")
 });
+
+/// Returns a source of numbers below a bound, which are always the same.
+pub(crate) fn random() -> impl FnMut(u64) -> usize + Clone + Send {
+    let mut state = 1_u64;
+    move |below| {
+        // Knuth's constants of a linear congruential generator.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from((state >> 33) % below).unwrap()
+    }
+}
 
 /// Gives each connection its cut, as long as there are any.
 struct Cuts {
@@ -122,12 +132,7 @@ fn a_connection_cut_after_any_byte_loses_and_doubles_nothing() {
 #[test]
 fn a_connection_that_is_cut_again_and_again_loses_and_doubles_nothing() {
     let count = CUTS.checked_sub(2 * BYTES).unwrap_or(*CUTS / 4);
-    let mut state = 1_u64;
-    let mut random = |below: u64| {
-        // Knuth's constants of a linear congruential generator.
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from((state >> 33) % below).unwrap()
-    };
+    let mut random = random();
     let cuts =
         (0..count).map(|_| Cut { down: 300 + random(20_000), up: 300 + random(20_000), way: Way::ALL[random(4)] });
     let cuts = cuts.collect();

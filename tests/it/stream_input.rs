@@ -490,7 +490,10 @@ fn a_page_of_an_allowed_origin_may_use_all_of_it() {
     for (name, want) in [
         ("access-control-allow-origin", "https://a.example"),
         ("access-control-allow-methods", "GET, POST, DELETE"),
-        ("access-control-allow-headers", "Authorization, Content-Type, Last-Event-ID, Wsd-Session, Wsd-Seq, Wsd-Got"),
+        (
+            "access-control-allow-headers",
+            "Authorization, Content-Type, Last-Event-ID, Wsd-Session, Wsd-Seq, Wsd-Got, Wsd-Poll",
+        ),
     ] {
         assert_eq!(allowed.header(name), Some(want), "{allowed}");
     }

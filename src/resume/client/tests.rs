@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     budget::{Budget, OwnerKind},
     close::Close,
+    limits::ANSWER_STALL_MAX,
     resume::door::Doors,
     socket::{
         SocketOptions,
