@@ -11,13 +11,16 @@ use tokio::sync::watch;
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    base, cgi, console, files, methods, oneshot, redirect,
+    base, cgi, console, files,
+    health::{self, Readiness},
+    methods, oneshot, redirect,
     routes::Routes,
     streams, ticket, websocket, welcome,
 };
 use crate::{
     budget::Budget,
     http::{
+        connection::AnswerKind,
         cors,
         gate::Visitor,
         handshake,
@@ -30,25 +33,27 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it.
-const ANSWERERS: [Answerer; 17] = [
-    |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request))),
-    |ask, _| Box::pin(ready(base::answer(ask))),
-    |ask, visitor| Box::pin(websocket::answer(ask, visitor)),
-    |ask, _| own((!ask.is_clean()).then(|| not_found("There is nothing at such a path."))),
-    |ask, _| own(ask.is_preflight().then(cors::preflight)),
-    |ask, visitor| Box::pin(ready(ticket::answer(ask, visitor))),
-    |ask, visitor| Box::pin(streams::answer(ask, visitor)),
-    |ask, visitor| Box::pin(oneshot::answer(ask, visitor)),
-    |ask, visitor| Box::pin(cgi::run::answer(ask, visitor)),
-    |ask, _| Box::pin(ready(methods::answer(ask))),
-    |ask, _| Box::pin(ready(websocket::refuse_beside_programs(ask))),
-    |ask, _| own(ask.site.pages.answer(ask.own_path(), &ask.request)),
-    |ask, visitor| Box::pin(console::answer(ask, visitor)),
-    |ask, visitor| Box::pin(files::answer(ask, visitor)),
-    |ask, _| Box::pin(ready(websocket::refuse(ask))),
-    |ask, _| own(console::page(ask)),
-    |ask, _| own(welcome::answer(ask)),
+/// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it. The words are for
+/// the metrics.
+const ANSWERERS: [(&str, Answerer); 18] = [
+    ("redirect", |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request)))),
+    ("page", |ask, _| Box::pin(ready(base::answer(ask)))),
+    ("session", |ask, visitor| Box::pin(websocket::answer(ask, visitor))),
+    ("page", |ask, _| own((!ask.is_clean()).then(|| not_found("There is nothing at such a path.")))),
+    ("preflight", |ask, _| own(ask.is_preflight().then(cors::preflight))),
+    ("ticket", |ask, visitor| Box::pin(ready(ticket::answer(ask, visitor)))),
+    ("stream", |ask, visitor| Box::pin(streams::answer(ask, visitor))),
+    ("oneshot", |ask, visitor| Box::pin(oneshot::answer(ask, visitor))),
+    ("cgi", |ask, visitor| Box::pin(cgi::run::answer(ask, visitor))),
+    ("page", |ask, _| Box::pin(ready(methods::answer(ask)))),
+    ("page", |ask, _| Box::pin(ready(websocket::refuse_beside_programs(ask)))),
+    ("metrics", |ask, _| own(health::metrics(ask))),
+    ("page", |ask, _| own(ask.site.pages.answer(ask.own_path(), &ask.request))),
+    ("page", |ask, visitor| Box::pin(console::answer(ask, visitor))),
+    ("file", |ask, visitor| Box::pin(files::answer(ask, visitor))),
+    ("page", |ask, _| Box::pin(ready(websocket::refuse(ask)))),
+    ("page", |ask, _| own(console::page(ask))),
+    ("page", |ask, _| own(welcome::answer(ask))),
 ];
 
 /// A kind of answer to the requests that have passed the gate.
@@ -64,6 +69,8 @@ pub(crate) struct Service {
     pub(crate) routes: watch::Receiver<Arc<Routes>>,
     /// The site that the listener redirects to, if it only redirects.
     pub(crate) redirect: Option<redirect::Target>,
+    /// Whether wsd is ready, for whoever watches it.
+    pub(crate) readiness: Readiness,
 }
 
 impl Service {
@@ -93,6 +100,10 @@ impl Service {
             // The absolute form, for proxies (RFC 9112, section 3.2.2): no answer may contain the server that it names.
             *request.uri_mut() = target.clone().into();
         }
+        let own_path = request.uri().path().strip_prefix(&*routes.base).unwrap_or_default();
+        if let Some(health) = self.readiness.answer(own_path, request.method(), &routes) {
+            return health;
+        }
         let mut ask = Ask::new(routes, shutdown, request, self.redirect);
         for _ in 0..=CGI_REDIRECTS_MAX {
             let mut response = match answer(&mut ask, &connection).await {
@@ -107,6 +118,7 @@ impl Service {
                     ask.own(response)
                 }
             };
+            response.extensions_mut().get_or_insert(AnswerKind::Counted("page"));
             if let Some(in_flight) = ask.in_flight {
                 response.extensions_mut().insert(in_flight);
             }
@@ -127,10 +139,11 @@ async fn answer(ask: &mut Ask, connection: &Connection) -> Result<HttpAnswer, Re
     if ask.transfer.is_some() {
         ask.cors = cors::headers_for(&ask.request.headers);
     }
-    for answerer in ANSWERERS {
+    for (kind, answerer) in ANSWERERS {
         if let Some(mut answer) = answerer(ask, &visitor).await? {
             if let HttpAnswer::Document(response) | HttpAnswer::Page(response) = &mut answer {
                 visitor.add_cookie(response);
+                response.extensions_mut().insert(AnswerKind::Counted(kind));
             }
             return Ok(answer);
         }
@@ -171,8 +184,9 @@ fn own<'a>(page: Option<Response<Body>>) -> Answering<'a> {
 
 /// Logs a refusal and returns its page. That of a WebSocket names the version that wsd speaks (RFC 6455, section 4.4).
 fn refuse(ask: &Ask, connection: &Connection, refusal: Refusal) -> Response<Body> {
-    refusal.log(connection.peer);
+    refusal.log(connection.peer, &ask.site.launcher.process.route);
     let mut response = page::refused(refusal);
+    response.extensions_mut().insert(AnswerKind::Counted("refusal"));
     if ask.upgrade.is_some() {
         response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }

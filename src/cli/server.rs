@@ -32,6 +32,9 @@ pub(crate) struct Flags {
     /// The log.
     #[command(flatten)]
     pub(crate) log: LogFlags,
+    /// Metrics.
+    #[command(flatten)]
+    pub(crate) metrics: MetricsFlags,
 }
 
 /// Addresses and ports.
@@ -109,6 +112,16 @@ pub(crate) struct LogFlags {
     /// Log events of this level and above [default: access]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) loglevel: Option<Flag<LevelWord>>,
+}
+
+/// Metrics.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[command(next_help_heading = "Metrics")]
+pub(crate) struct MetricsFlags {
+    /// Serve metrics for Prometheus: at /metrics of this ADDR:PORT or unix:PATH, without credentials, or at this /PATH of the server
+    /// itself, for clients that pass --auth [default: nowhere]
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) metrics: Option<Flag<String>>,
 }
 
 words! {

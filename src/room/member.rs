@@ -18,6 +18,7 @@ use crate::{
     framing::{Encoder, Heard, Rejected, events},
     limits::{INPUT_WAIT, SEATS_MAX},
     message::{Draft, Kind},
+    metrics::live::{LiveRoom, Traffic},
     partner::{Delivery, Partner, Verdict},
     sources::SourceSlot,
     stall::StallWatch,
@@ -160,12 +161,12 @@ impl Member {
 
     /// Hands the remaining messages of the seat to the client, unless it is too slow, and ends its session with `verdict`.
     fn end_with(&self, verdict: Verdict, client: &mut impl Client) -> Delivery {
-        let messages = if matches!(verdict, Verdict::Slow | Verdict::Overload) {
-            0
+        let taken = if matches!(verdict, Verdict::Slow | Verdict::Overload) {
+            Traffic::default()
         } else {
             self.seat.take_rest(|batch| client.append_batch(batch))
         };
-        Delivery::Ended(messages, verdict)
+        Delivery::Ended(taken, verdict)
     }
 
     /// Hands the client's messages to the inbox. Ready once the inbox has all of them. Drops them if the session must end.
@@ -186,6 +187,10 @@ impl Member {
             self.seat.end(Verdict::Overload);
             return Poll::Ready(());
         };
+        // Under the lock, so one at a time.
+        let mut sent = Traffic::default();
+        sent.add(said.count(), said.len());
+        self.room.live.input.add(sent);
         let before = if self.posted.1 == inbox.taken { self.posted.0 } else { 0 };
         self.posted = (before + bytes, inbox.taken);
         drop(inbox);
@@ -209,6 +214,10 @@ impl Partner for Member {
         None
     }
 
+    fn room(&self) -> Option<Arc<LiveRoom>> {
+        Some(Arc::clone(&self.room.live))
+    }
+
     fn owner(&self) -> &Owner {
         &self.owner
     }
@@ -221,8 +230,8 @@ impl Partner for Member {
         self.lost.log(self.conn, self.seat.lost());
         let taken = self.seat.poll_take(cx, &mut |batch| client.append_batch(batch));
         Poll::Ready(match ready!(taken) {
-            Ok(messages) => Delivery::Messages(messages),
-            Err(verdict) => Delivery::Ended(0, verdict),
+            Ok(taken) => Delivery::Messages(taken),
+            Err(verdict) => Delivery::Ended(Traffic::default(), verdict),
         })
     }
 

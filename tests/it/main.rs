@@ -3,6 +3,7 @@
 
 use wsd_harness as harness;
 
+mod accounting;
 mod addresses;
 mod allow;
 mod auth;
@@ -45,6 +46,7 @@ mod framing_choice;
 mod framings;
 mod headers;
 mod heads;
+mod health;
 mod hidden;
 mod history;
 mod house;
@@ -65,6 +67,8 @@ mod links;
 mod log;
 mod lookup;
 mod lsp;
+mod metrics;
+mod metrics_tools;
 mod names;
 mod newcomers;
 mod oneshot;
