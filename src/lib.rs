@@ -59,7 +59,7 @@
 //! | another transport for clients | a module beside `socket`: an implementation of `client::Client`, or a variant of `resume::link` | a kind of answer that takes its partner from `answer::partner`; `aim` in `answer::service` |
 //! | another partner than a process or a seat | a module that implements `partner::Partner` | the choice in `answer::partner` |
 //! | a log event | `event` | a row in `docs/log.md` |
-//! | a metric | `metrics::counts`, or `metrics::present` for the sessions and rooms that there are now | `event::counting` if an event counts it; a row in `docs/metrics.md` |
+//! | metrics | `metrics::counts`, or `metrics::present` for the sessions and rooms that there are now | `event::counting` if an event counts it; a row in `docs/metrics.md` |
 //! | authentication | a file in `http::auth` for each kind | a line of `Check` in `http::auth`, its word in `config::auth`; `http::gate` asks them all, and fills the `Visitor` |
 //! | delivery in rooms | `room`: `Room::publish`, which all messages to clients pass | `room::hub`, `room::options` |
 //! | a fact that a trusted proxy tells | `http::forwarded` reads it | `http::proxies` decides whether it counts; the `Connection` of each request has it |

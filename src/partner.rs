@@ -14,7 +14,7 @@ use crate::{
     message::Kind,
     metrics::live::{LiveRoom, Traffic},
     status::Status,
-    sys::Usage,
+    sys::ResourceUsage,
 };
 
 /// The result of one read of a partner. Each variant has the messages that it handed to the client.
@@ -54,7 +54,7 @@ pub(crate) trait Partner {
     }
 
     /// Returns the resources that the process has used, if the session had one of its own and it has ended.
-    fn usage(&self) -> Option<Usage> {
+    fn usage(&self) -> Option<ResourceUsage> {
         None
     }
 

@@ -9,7 +9,7 @@ pub(crate) use execute::{keep_statuses, start};
 #[cfg(target_os = "linux")]
 pub(crate) use image::Image;
 pub(crate) use image::{Bounds, Identity};
-pub(crate) use usage::{Usage, usage};
+pub(crate) use usage::{ResourceUsage, usage};
 
 mod image;
 mod usage;

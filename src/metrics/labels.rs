@@ -22,33 +22,53 @@ pub(crate) struct OfRoute {
     pub(crate) route: RouteName,
 }
 
-/// Declares the label sets of a route and one more fact each.
-macro_rules! of_route_and {
-    ($($(#[$doc:meta])* $name:ident { $label:ident: $type:ty })+) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-        pub(super) struct $name {
-            pub(super) route: RouteName,
-            pub(super) $label: $type,
-        }
-    )+};
+/// The transport of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfTransport {
+    pub(super) route: RouteName,
+    pub(super) transport: &'static str,
 }
 
-of_route_and! {
-    /// The transport of a session.
-    OfTransport { transport: &'static str }
-    /// Why wsd refused a request.
-    OfWhy { why: &'static str }
-    /// The signal that wsd sent to a program.
-    OfSignal { signal: &'static str }
-    /// The exit status of a program, as a shell shows it.
-    OfStatus { status: u16 }
-    /// How wsd treated a slow client.
-    OfDid { did: &'static str }
-    /// The direction of messages.
-    OfDirection { direction: &'static str }
-    /// Whether the clients of sessions are there.
-    OfState { state: &'static str }
+/// Why wsd refused a request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfWhy {
+    pub(super) route: RouteName,
+    pub(super) why: &'static str,
+}
+
+/// The signal that wsd sent to a program.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfSignal {
+    pub(super) route: RouteName,
+    pub(super) signal: &'static str,
+}
+
+/// The exit status of a program, as a shell shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfStatus {
+    pub(super) route: RouteName,
+    pub(super) status: u16,
+}
+
+/// How wsd treated a slow client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfDid {
+    pub(super) route: RouteName,
+    pub(super) did: &'static str,
+}
+
+/// The direction of messages.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfDirection {
+    pub(super) route: RouteName,
+    pub(super) direction: &'static str,
+}
+
+/// Whether the clients of sessions are there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfState {
+    pub(super) route: RouteName,
+    pub(super) state: &'static str,
 }
 
 /// The end of a session.

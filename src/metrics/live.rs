@@ -44,12 +44,12 @@ impl Traffic {
 
 /// The traffic of one direction so far. One task at a time adds to it, and any thread reads it.
 #[derive(Debug, Default)]
-pub(crate) struct Meter {
+pub(crate) struct TrafficMeter {
     messages: AtomicU64,
     bytes: AtomicU64,
 }
 
-impl Meter {
+impl TrafficMeter {
     /// Adds traffic, with two plain loads and stores. No two tasks may do so at the same time.
     pub(crate) fn add(&self, traffic: Traffic) {
         self.messages.store(self.messages.load(Relaxed) + traffic.messages, Relaxed);
@@ -115,9 +115,9 @@ pub(crate) struct LiveSession {
     /// When it began.
     pub(crate) began: Instant,
     /// The messages from the client.
-    pub(crate) input: Meter,
+    pub(crate) input: TrafficMeter,
     /// The messages to the client.
-    pub(crate) output: Meter,
+    pub(crate) output: TrafficMeter,
     /// The time in which the session did not read the partner, since the client took nothing.
     pub(crate) client_wait: Stopwatch,
     /// The time in which the session did not read the client, since the partner took nothing.
@@ -136,8 +136,8 @@ impl LiveSession {
             pid,
             room,
             began: Instant::now(),
-            input: Meter::default(),
-            output: Meter::default(),
+            input: TrafficMeter::default(),
+            output: TrafficMeter::default(),
             client_wait: Stopwatch::default(),
             partner_wait: Stopwatch::default(),
             is_detached: AtomicBool::new(false),
@@ -173,15 +173,15 @@ pub(crate) struct LiveRoom {
     /// When it began.
     pub(crate) began: Instant,
     /// The messages of its clients to the process.
-    pub(crate) input: Meter,
+    pub(crate) input: TrafficMeter,
     /// The messages of the process, each once, however many clients get it.
-    pub(crate) output: Meter,
+    pub(crate) output: TrafficMeter,
 }
 
 impl LiveRoom {
     /// Returns a room that begins now.
     pub(crate) fn new(route: RouteName, path: Arc<[u8]>, pid: i32) -> Arc<Self> {
-        let (input, output) = (Meter::default(), Meter::default());
+        let (input, output) = (TrafficMeter::default(), TrafficMeter::default());
         Arc::new(Self { route, path, pid, began: Instant::now(), input, output })
     }
 }

@@ -1,7 +1,7 @@
 //! The metrics: counts what happens, and knows what is there now.
 //!
 //! Most counts come from events, each in [`Event::emit`](crate::event::Event::emit). The traffic of a session is its own
-//! [`Meter`](live::Meter): the data path locks nothing, and shares no line of the cache. A scrape adds up the sessions that
+//! [`TrafficMeter`](live::TrafficMeter): the data path locks nothing, and shares no line of the cache. A scrape adds up the sessions that
 //! there are, and those that have ended.
 
 pub(crate) mod counts;

@@ -39,6 +39,8 @@ pub(crate) struct Member {
     said: Draft,
     /// Bytes of the client in the inbox, and [`Inbox::taken`](super::inbox::Inbox::taken) when they were added.
     posted: (usize, u64),
+    /// The count of `said`, without the bytes of framing.
+    unposted: Traffic,
     lost: Lost,
     has_left: bool,
     /// The slot of the client's source, until it leaves.
@@ -93,6 +95,7 @@ impl Member {
             encoder,
             said: Draft::default(),
             posted: (0, 0),
+            unposted: Traffic::default(),
             lost: Lost::default(),
             has_left: false,
             of_source: None,
@@ -188,9 +191,7 @@ impl Member {
             return Poll::Ready(());
         };
         // Under the lock, so one at a time.
-        let mut sent = Traffic::default();
-        sent.add(said.count(), said.len());
-        self.room.live.input.add(sent);
+        self.room.live.input.add(mem::take(&mut self.unposted));
         let before = if self.posted.1 == inbox.taken { self.posted.0 } else { 0 };
         self.posted = (before + bytes, inbox.taken);
         drop(inbox);
@@ -250,6 +251,7 @@ impl Partner for Member {
     }
 
     fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<Heard, Rejected> {
+        self.unposted.add(1, payload.len());
         let Some(encoder) = &mut self.encoder else {
             self.said.push(kind, payload);
             return Ok(Heard::Message);

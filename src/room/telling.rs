@@ -6,7 +6,7 @@ use crate::{
     event::{self, Event},
     metrics::live::LiveRoom,
     status::Status,
-    sys::Usage,
+    sys::ResourceUsage,
 };
 
 /// Logs that a room begins, and lists it.
@@ -15,7 +15,7 @@ pub(super) fn started(room: &Arc<LiveRoom>) {
 }
 
 /// Logs how a room has ended, with the resources that its program has used.
-pub(super) fn ended(room: &LiveRoom, status: Status, usage: Option<Usage>) {
+pub(super) fn ended(room: &LiveRoom, status: Status, usage: Option<ResourceUsage>) {
     let (input, output) = (room.input.sum(), room.output.sum());
     Event::RoomEnded {
         pid: room.pid,

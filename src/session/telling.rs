@@ -4,12 +4,18 @@ use crate::{
     event::{self, Event},
     metrics::live::{LiveSession, Stopwatch},
     status::Status,
-    sys::Usage,
+    sys::ResourceUsage,
 };
 
 /// Logs how a session has ended: its word, its close code, the status of its process, and what it has carried, used and waited
 /// for.
-pub(super) fn ended(live: &LiveSession, end: &'static str, code: u16, status: Option<Status>, usage: Option<Usage>) {
+pub(super) fn ended(
+    live: &LiveSession,
+    end: &'static str,
+    code: u16,
+    status: Option<Status>,
+    usage: Option<ResourceUsage>,
+) {
     let (input, output) = (live.input.sum(), live.output.sum());
     let wait = |wait: &Stopwatch| Some(event::seconds(wait.sum())).filter(|secs| secs != "0.0");
     Event::SessionEnded {

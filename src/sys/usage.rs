@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The resources that a process has used, with those of its children for which it has waited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Usage {
+pub(crate) struct ResourceUsage {
     /// The time of the processor, in user mode and in the kernel.
     pub(crate) cpu: Duration,
     /// The most memory of one process at a time, in bytes. The kernel counts from the start on, when the process still shares
@@ -15,7 +15,7 @@ pub(crate) struct Usage {
 /// Returns the resources that the child `pid` has used, which has ended; leaves it to be reaped. `None` if it has not ended, or
 /// on systems that do not tell.
 #[cfg(target_os = "linux")]
-pub(crate) fn usage(pid: i32) -> Option<Usage> {
+pub(crate) fn usage(pid: i32) -> Option<ResourceUsage> {
     use std::{mem::MaybeUninit, ptr};
 
     let (mut info, mut usage) = (MaybeUninit::<libc::siginfo_t>::zeroed(), MaybeUninit::<libc::rusage>::zeroed());
@@ -36,11 +36,11 @@ pub(crate) fn usage(pid: i32) -> Option<Usage> {
     };
     // In KiB.
     let memory = u64::try_from(usage.ru_maxrss).unwrap_or_default() << 10;
-    Some(Usage { cpu: time(usage.ru_utime) + time(usage.ru_stime), memory })
+    Some(ResourceUsage { cpu: time(usage.ru_utime) + time(usage.ru_stime), memory })
 }
 
 /// Returns `None`: wsd asks on Linux only.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn usage(_: i32) -> Option<Usage> {
+pub(crate) fn usage(_: i32) -> Option<ResourceUsage> {
     None
 }

@@ -59,7 +59,7 @@ impl Child {
     }
 
     /// Returns the resources that it has used, once it has ended.
-    pub(crate) fn usage(&self) -> Option<sys::Usage> {
+    pub(crate) fn usage(&self) -> Option<sys::ResourceUsage> {
         sys::usage(self.pid())
     }
 

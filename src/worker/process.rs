@@ -30,7 +30,7 @@ use crate::{
     partner::{Delivery, Partner, Verdict},
     peer::Connection,
     status::Status,
-    sys::Usage,
+    sys::ResourceUsage,
 };
 
 /// The settings of such processes.
@@ -105,7 +105,7 @@ impl Partner for Process {
         Some(self.child.pid())
     }
 
-    fn usage(&self) -> Option<Usage> {
+    fn usage(&self) -> Option<ResourceUsage> {
         self.child.usage()
     }
 

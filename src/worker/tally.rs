@@ -26,7 +26,7 @@ impl ProgramTally {
 
     /// Counts the end of the process, which is not reaped yet.
     pub(super) fn count_end(&self, pid: i32, status: Status) {
-        if let Some(sys::Usage { cpu, memory }) = sys::usage(pid) {
+        if let Some(sys::ResourceUsage { cpu, memory }) = sys::usage(pid) {
             COUNTS.program_ended(&self.0, status.shell(), cpu, memory);
         }
     }

@@ -18,7 +18,7 @@ pub struct Watch(pub SocketAddr);
 pub struct Scrape {
     /// The whole text.
     pub text: String,
-    series: BTreeMap<String, f64>,
+    series: BTreeMap<String, String>,
 }
 
 impl Watch {
@@ -47,20 +47,30 @@ impl Scrape {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let series = lines.filter_map(|line| {
             let (series, value) = line.rsplit_once(' ')?;
-            Some((series.to_owned(), value.parse().ok()?))
+            Some((series.to_owned(), value.to_owned()))
         });
         Self { series: series.collect(), text: text.to_owned() }
     }
 
-    /// The value of a series, written as in the scrape.
-    pub fn value(&self, series: &str) -> f64 {
-        *self.series.get(series).unwrap_or_else(|| panic!("no {series} in\n{}", self.text))
+    /// The whole number of a series, whose name and labels are written as in the scrape.
+    pub fn value(&self, series: &str) -> u64 {
+        self.text_of(series).parse().unwrap_or_else(|_| panic!("{series} is no whole number in\n{}", self.text))
     }
 
-    /// The sum of all series of this name whose labels contain `label`.
-    pub fn sum(&self, name: &str, label: &str) -> f64 {
+    /// The number of a series.
+    pub fn decimal(&self, series: &str) -> f64 {
+        self.text_of(series).parse().unwrap_or_else(|_| panic!("{series} is no number in\n{}", self.text))
+    }
+
+    fn text_of(&self, series: &str) -> &str {
+        self.series.get(series).unwrap_or_else(|| panic!("no {series} in\n{}", self.text))
+    }
+
+    /// The sum of all whole numbers of this name whose labels contain `label`.
+    pub fn sum(&self, name: &str, label: &str) -> u64 {
         let of_name = self.series.iter().filter(|(series, _)| series.split('{').next() == Some(name));
-        of_name.filter(|(series, _)| series.contains(label)).map(|(_, value)| value).sum()
+        let labelled = of_name.filter(|(series, _)| series.contains(label));
+        labelled.map(|(series, _)| self.value(series)).sum()
     }
 
     /// The names of all series.

@@ -32,7 +32,7 @@ fn a_server_that_serves_lives_and_is_ready() {
 #[test]
 fn a_probe_needs_no_credentials_and_leaves_no_line_in_the_log() {
     let tree = Tree::new();
-    tree.file("tokens", "secret-token ada\n");
+    tree.file("tokens", "ada:secret-token\n");
     let auth = format!("--auth=bearer:{}", tree.path("tokens"));
     let mut server = Server::command(&[&auth, "--base=/app", "--deny=127.0.0.1"], &["cat"]);
 

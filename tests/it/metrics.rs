@@ -38,20 +38,20 @@ fn a_session_is_counted_while_it_runs_and_after_it() {
 
     let counts =
         |scrape: &Scrape| [OPEN, MESSAGES_IN, MESSAGES_OUT, BYTES_IN, BYTES_OUT].map(|name| scrape.value(name));
-    assert_eq!(counts(&during), [1.0, 1.0, 1.0, 4.0, 4.0]);
-    assert_eq!(counts(&after), [0.0, 2.0, 1.0, 4.0, 4.0]);
+    assert_eq!(counts(&during), [1, 1, 1, 4, 4]);
+    assert_eq!(counts(&after), [0, 2, 1, 4, 4]);
     for (series, want) in [
-        (r#"wsd_sessions_started_total{route="/*",transport="ws"}"#, 1.0),
-        (r#"wsd_sessions_ended_total{route="/*",end="exit",code="4003"}"#, 1.0),
-        (r#"wsd_session_duration_seconds_count{route="/*"}"#, 1.0),
-        (r#"wsd_programs_started_total{route="/*"}"#, 1.0),
-        (r#"wsd_programs{route="/*"}"#, 0.0),
-        (r#"wsd_program_exits_total{route="/*",status="3"}"#, 1.0),
-        (r#"wsd_program_start_seconds_count{route="/*"}"#, 1.0),
+        (r#"wsd_sessions_started_total{route="/*",transport="ws"}"#, 1),
+        (r#"wsd_sessions_ended_total{route="/*",end="exit",code="4003"}"#, 1),
+        (r#"wsd_session_duration_seconds_count{route="/*"}"#, 1),
+        (r#"wsd_programs_started_total{route="/*"}"#, 1),
+        (r#"wsd_programs{route="/*"}"#, 0),
+        (r#"wsd_program_exits_total{route="/*",status="3"}"#, 1),
+        (r#"wsd_program_start_seconds_count{route="/*"}"#, 1),
     ] {
         assert_eq!(after.value(series), want, "{series}");
     }
-    assert_eq!(during.value(r#"wsd_programs{route="/*"}"#), 1.0);
+    assert_eq!(during.value(r#"wsd_programs{route="/*"}"#), 1);
 }
 
 #[test]
@@ -89,17 +89,17 @@ fn the_sums_equal_the_log_and_what_the_clients_counted() {
     server.expect_events("session ended", sessions);
 
     let scrape = Watch::of(&server).scrape();
-    assert_eq!(scrape.sum("wsd_sessions_started_total", ""), sessions as f64);
-    assert_eq!(scrape.sum("wsd_sessions_ended_total", ""), sessions as f64);
-    assert_eq!(scrape.sum("wsd_program_exits_total", ""), sessions as f64);
-    assert_eq!((scrape.value(OPEN), scrape.sum("wsd_programs", "")), (0.0, 0.0));
-    let [messages, bytes] = counted.map(|count| count.into_inner() as f64);
+    assert_eq!(scrape.sum("wsd_sessions_started_total", ""), sessions);
+    assert_eq!(scrape.sum("wsd_sessions_ended_total", ""), sessions);
+    assert_eq!(scrape.sum("wsd_program_exits_total", ""), sessions);
+    assert_eq!((scrape.value(OPEN), scrape.sum("wsd_programs", "")), (0, 0));
+    let [messages, bytes] = counted.map(AtomicU64::into_inner);
     assert_eq!(
         [MESSAGES_IN, MESSAGES_OUT, BYTES_IN, BYTES_OUT].map(|name| scrape.value(name)),
         [messages, messages, bytes, bytes]
     );
     let left = r#"wsd_sessions_ended_total{route="/*",end="left",code="1006"}"#;
-    assert_eq!(scrape.value(left), sessions.div_ceil(3) as f64);
+    assert_eq!(scrape.value(left), sessions.div_ceil(3));
 }
 
 #[test]
@@ -115,13 +115,13 @@ fn a_room_and_its_clients_are_counted() {
 
     let of_route =
         [r#"wsd_rooms{route="/*"}"#, r#"wsd_room_clients{route="/*"}"#, MESSAGES_IN, MESSAGES_OUT, BYTES_OUT];
-    assert_eq!(of_route.map(|name| scrape.value(name)), [1.0, 3.0, 1.0, 3.0, 18.0]);
+    assert_eq!(of_route.map(|name| scrape.value(name)), [1, 3, 1, 3, 18]);
     drop(clients);
     let ended = server.expect_log("room ended").text;
     let told = ["in", "out", "in_bytes", "out_bytes"].map(|key| field(&ended, key));
     assert_eq!(told, ["1", "1", "6", "6"].map(|count| Some(count.to_owned())), "{ended}");
     assert!(field(&ended, "cpu").is_some() && field(&ended, "memory").is_some(), "{ended}");
-    assert_eq!(Watch::of(&server).scrape().value(of_route[0]), 0.0);
+    assert_eq!(Watch::of(&server).scrape().value(of_route[0]), 0);
 }
 
 #[test]
@@ -133,8 +133,8 @@ fn a_client_that_is_away_is_counted_as_detached() {
     server.expect_log("session detached");
 
     let scrape = Watch::of(&server).scrape();
-    assert_eq!(scrape.value(r#"wsd_sessions{route="/*",state="detached"}"#), 1.0);
-    assert_eq!((scrape.value(OPEN), scrape.value(r#"wsd_connections{kind="session"}"#)), (0.0, 0.0));
+    assert_eq!(scrape.value(r#"wsd_sessions{route="/*",state="detached"}"#), 1);
+    assert_eq!((scrape.value(OPEN), scrape.value(r#"wsd_connections{kind="session"}"#)), (0, 0));
 }
 
 #[test]
@@ -156,16 +156,16 @@ fn refusals_requests_and_scripts_are_counted() {
     };
     let scrape = eventually("all are counted", || {
         let scrape = Watch::of(&server).scrape();
-        (requests(&scrape, "oneshot", 200) > 0.0).then_some(scrape)
+        (requests(&scrape, "oneshot", 200) > 0).then_some(scrape)
     });
     for (kind, code) in [("file", 200), ("cgi", 200), ("page", 404), ("refusal", 403), ("oneshot", 200)] {
-        assert_eq!(requests(&scrape, kind, code), 1.0, "{kind} {code}\n{}", scrape.text);
+        assert_eq!(requests(&scrape, kind, code), 1, "{kind} {code}\n{}", scrape.text);
     }
-    assert_eq!(scrape.value(r#"wsd_sessions_refused_total{route="/*",why="origin"}"#), 1.0);
-    assert_eq!(scrape.value(r#"wsd_sessions_started_total{route="/*",transport="oneshot"}"#), 1.0);
-    assert_eq!((scrape.value(BYTES_IN), scrape.value(BYTES_OUT)), (6.0, 6.0));
+    assert_eq!(scrape.value(r#"wsd_sessions_refused_total{route="/*",why="origin"}"#), 1);
+    assert_eq!(scrape.value(r#"wsd_sessions_started_total{route="/*",transport="oneshot"}"#), 1);
+    assert_eq!((scrape.value(BYTES_IN), scrape.value(BYTES_OUT)), (6, 6));
     // The program of the POST, and the script.
-    assert_eq!(scrape.value(r#"wsd_programs_started_total{route="/*"}"#), 2.0);
+    assert_eq!(scrape.value(r#"wsd_programs_started_total{route="/*"}"#), 2);
 }
 
 #[test]
@@ -180,22 +180,24 @@ fn a_program_that_must_be_signalled_is_counted_by_signal() {
     let scrape = Watch::of(&server).scrape();
     for signal in ["INT", "TERM", "KILL"] {
         let series = format!("wsd_programs_killed_total{{route=\"/*\",signal=\"{signal}\"}}");
-        assert_eq!(scrape.value(&series), 1.0, "{series}");
+        assert_eq!(scrape.value(&series), 1, "{series}");
     }
-    assert_eq!(scrape.value(r#"wsd_program_exits_total{route="/*",status="137"}"#), 1.0);
+    assert_eq!(scrape.value(r#"wsd_program_exits_total{route="/*",status="137"}"#), 1);
 }
 
 #[test]
 fn each_route_has_series_of_its_own_with_its_name_escaped() {
-    let server = Server::serve(&[METRICS, "--route", "/a\"b\\c=cat", "--route", "/other/*=cat"]);
+    let tree = Tree::new();
+    tree.file("wsd.toml", "[[route]]\npath = '/a\"b\\c'\ncommand = ['cat']\n");
+    let server = Server::serve(&[METRICS, "--config", &tree.path("wsd.toml"), "--route", "/other/*=cat"]);
     let mut client = server.connect("/a%22b%5Cc");
     client.text("x");
     client.line();
 
     let scrape = Watch::of(&server).scrape();
 
-    assert_eq!(scrape.value(r#"wsd_sessions{route="/a\"b\\c",state="open"}"#), 1.0);
-    assert_eq!(scrape.value(r#"wsd_sessions{route="/other/*",state="open"}"#), 0.0);
+    assert_eq!(scrape.value(r#"wsd_sessions{route="/a\"b\\c",state="open"}"#), 1);
+    assert_eq!(scrape.value(r#"wsd_sessions{route="/other/*",state="open"}"#), 0);
 }
 
 #[test]
@@ -230,7 +232,7 @@ fn the_format_is_that_of_accept() {
 #[test]
 fn metrics_at_a_path_of_the_server_are_behind_the_gate() {
     let tree = Tree::new();
-    tree.file("tokens", "secret-token ada\n");
+    tree.file("tokens", "ada:secret-token\n");
     let auth = format!("--auth=bearer:{}", tree.path("tokens"));
     let server = Server::command(&["--metrics=/metrics", &auth], &["cat"]);
 
@@ -246,7 +248,7 @@ fn metrics_at_a_path_of_the_server_are_behind_the_gate() {
 fn metrics_are_nowhere_unless_asked_for() {
     let server = Server::command(&[], &["cat"]);
 
-    assert_eq!(server.get("/metrics", "").status, 404);
+    assert_eq!(server.get("/metrics", "").status, 426);
     assert!(!server.log().iter().any(|line| line.contains("metrics ready")));
 }
 
@@ -293,15 +295,15 @@ fn a_scrape_during_a_flood_is_whole_and_monotonic() {
                 client.frame();
             }
         });
-        let (start, mut before, mut scrapes) = (Instant::now(), 0.0, 0);
-        while start.elapsed() < Duration::from_millis(500) || scrapes < 5 || before == 0.0 {
+        let (start, mut before, mut scrapes) = (Instant::now(), 0, 0);
+        while start.elapsed() < Duration::from_millis(500) || scrapes < 5 || before == 0 {
             let scrape = watch.scrape();
             let now = scrape.value(MESSAGES_OUT);
             assert!(now >= before, "{now} after {before}");
             (before, scrapes) = (now, scrapes + 1);
         }
         is_over.store(true, Ordering::Relaxed);
-        assert!(before > 0.0);
+        assert!(before > 0);
     });
 }
 
@@ -318,6 +320,6 @@ fn a_load_of_the_settings_is_counted_by_its_result() {
     server.expect_log("settings not loaded");
 
     let scrape = Watch::of(&server).scrape();
-    assert_eq!(scrape.value(r#"wsd_reloads_total{result="loaded"}"#), 1.0);
-    assert_eq!(scrape.value(r#"wsd_reloads_total{result="failed"}"#), 1.0);
+    assert_eq!(scrape.value(r#"wsd_reloads_total{result="loaded"}"#), 1);
+    assert_eq!(scrape.value(r#"wsd_reloads_total{result="failed"}"#), 1);
 }

@@ -18,7 +18,7 @@ use crate::harness::server::Server;
 use crate::harness::skip::{has, skip};
 use crate::harness::tree::Tree;
 
-/// The header that asks for the format of OpenMetrics.
+/// The header that asks for the format of `OpenMetrics`.
 const OPEN: &str = "Accept: application/openmetrics-text;version=1.0.0\r\n";
 
 /// Runs a command with a text as its input; gives whether it accepts it, and all that it says.
@@ -37,7 +37,10 @@ fn promtool(arguments: &[&str], input: &str) -> (bool, String) {
 
 /// Lets clients work on a server with two routes and a room while `look` runs.
 fn under_load(look: impl FnOnce(Watch)) {
-    let flags = [METRICS, "--http", "--shared=path", "--route", "/a\"b=cat"];
+    let tree = Tree::new();
+    let settings = "http = true\nshared = 'path'\n[[route]]\npath = '/a\"b'\ncommand = ['cat']\nshared = false\n";
+    tree.file("wsd.toml", settings);
+    let flags = [METRICS, "--config", &tree.path("wsd.toml")];
     let server = Server::command(&flags, &["sh", "-c", "while read line; do echo $line; done; exit 1"]);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -124,8 +127,8 @@ fn all_names() -> BTreeSet<String> {
         [("cert", "cert.pem"), ("key", "key.pem")].map(|(flag, file)| format!("--ssl{flag}={}", tree.path(file)));
     let server = Server::command(&[METRICS, "--ssl", &cert, &key], &["cat"]);
     let scrape = Watch::of(&server).scrape();
-    let expiry = scrape.value("wsd_cert_expiry_seconds");
-    assert!(expiry > scrape.value("wsd_start_time_seconds"), "{expiry}");
+    let [expiry, began] = ["wsd_cert_expiry_seconds", "wsd_start_time_seconds"].map(|name| scrape.decimal(name));
+    assert!(expiry > began, "{expiry}");
     names.extend(scrape.names().map(str::to_owned));
     names
 }
@@ -134,7 +137,7 @@ fn all_names() -> BTreeSet<String> {
 fn the_dashboard_and_the_alerts_name_metrics_that_there_are() {
     let names = all_names();
     let dashboard: Value = serde_json::from_str(&pages::text("packaging/grafana/wsd.json")).unwrap();
-    let targets = dashboard["panels"].as_array().unwrap().iter().flat_map(|panel| panel["targets"].as_array());
+    let targets = dashboard["panels"].as_array().unwrap().iter().filter_map(|panel| panel["targets"].as_array());
     let queries = targets.flatten().map(|target| target["expr"].as_str().unwrap().to_owned());
     let variables = dashboard["templating"]["list"].as_array().unwrap().iter();
     let definitions = variables.filter_map(|variable| variable["definition"].as_str().map(str::to_owned));
@@ -173,11 +176,12 @@ fn a_query_of_the_dashboard_is_one_that_promtool_can_read() {
     for panel in dashboard["panels"].as_array().unwrap() {
         for target in panel["targets"].as_array().into_iter().flatten() {
             let query = target["expr"].as_str().unwrap().replace("$__rate_interval", "5m");
-            rules += &format!(
-                "  - record: query\n    labels: {{ panel: '{}{}' }}\n    expr: '{query}'\n",
-                panel["id"],
-                target["refId"].as_str().unwrap()
-            );
+            let panel = format!("{}{}", panel["id"], target["refId"].as_str().unwrap());
+            for line in
+                ["- record: query", "  labels:", &format!("    panel: '{panel}'"), &format!("  expr: '{query}'")]
+            {
+                rules.extend(["  ", line, "\n"]);
+            }
         }
     }
     let tree = Tree::new();
@@ -190,7 +194,7 @@ fn a_query_of_the_dashboard_is_one_that_promtool_can_read() {
 
 #[test]
 fn a_scrape_is_read_as_it_is_written() {
-    let scrape = Scrape::of("# HELP a b\na{x=\"1\"} 2\na{x=\"2\"} 3\nb 4e1\n");
+    let scrape = Scrape::of("# HELP a b\na{x=\"1\"} 2\na{x=\"2\"} 3\nb 40\n");
 
-    assert_eq!((scrape.sum("a", ""), scrape.sum("a", "x=\"2\""), scrape.value("b")), (5.0, 3.0, 40.0));
+    assert_eq!((scrape.sum("a", ""), scrape.sum("a", "x=\"2\""), scrape.value("b")), (5, 3, 40));
 }

@@ -9,7 +9,7 @@ use crate::{
     metrics::live::{LiveSession, SessionFacts, Traffic, Transport},
     peer::Connection,
     status::Status,
-    sys::Usage,
+    sys::ResourceUsage,
 };
 
 /// Logs that a program answers a POST, and lists it as a session.
@@ -23,7 +23,13 @@ pub(super) fn started(ask: &Ask, visitor: &Visitor, connection: &Connection, pid
 }
 
 /// Logs how it has ended. A body counts as one message.
-pub(super) fn ended(session: &LiveSession, end: &'static str, status: Status, carried: &Carried, usage: Option<Usage>) {
+pub(super) fn ended(
+    session: &LiveSession,
+    end: &'static str,
+    status: Status,
+    carried: &Carried,
+    usage: Option<ResourceUsage>,
+) {
     let (input, output) = (carried.input.load(Ordering::Relaxed), carried.output.load(Ordering::Relaxed));
     for (meter, bytes) in [(&session.input, input), (&session.output, output)] {
         meter.add(Traffic { messages: u64::from(bytes > 0), bytes });
