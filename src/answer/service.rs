@@ -56,6 +56,9 @@ const ANSWERERS: [(&str, Answerer); 18] = [
     ("page", |ask, _| own(welcome::answer(ask))),
 ];
 
+/// The kind of a refusal, for the metrics.
+const REFUSAL: AnswerKind = AnswerKind::Counted("refusal");
+
 /// A kind of answer to the requests that have passed the gate.
 type Answerer = for<'a> fn(&'a mut Ask, &'a Visitor) -> Answering<'a>;
 
@@ -89,7 +92,11 @@ impl Service {
         let routes = Arc::clone(&self.routes.borrow());
         let connection = match client {
             Ok(client) => client,
-            Err(refusal) => return routes.otherwise.headers.add(page::refused(refusal)),
+            Err(refusal) => {
+                let mut response = page::refused(refusal);
+                response.extensions_mut().insert(REFUSAL);
+                return routes.otherwise.headers.add(response);
+            }
         };
         let Some(target) = request.uri().path_and_query() else {
             // The authority form, for CONNECT to a proxy (RFC 9112, section 3.2.3). It names no site, so no gate either.
@@ -118,7 +125,6 @@ impl Service {
                     ask.own(response)
                 }
             };
-            response.extensions_mut().get_or_insert(AnswerKind::Counted("page"));
             if let Some(in_flight) = ask.in_flight {
                 response.extensions_mut().insert(in_flight);
             }
@@ -186,7 +192,7 @@ fn own<'a>(page: Option<Response<Body>>) -> Answering<'a> {
 fn refuse(ask: &Ask, connection: &Connection, refusal: Refusal) -> Response<Body> {
     refusal.log(connection.peer, &ask.site.launcher.process.route);
     let mut response = page::refused(refusal);
-    response.extensions_mut().insert(AnswerKind::Counted("refusal"));
+    response.extensions_mut().insert(REFUSAL);
     if ask.upgrade.is_some() {
         response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }

@@ -71,7 +71,7 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
         async move {
             let mut response = response.await;
             record.status = response.status().as_u16();
-            record.kind = response.extensions_mut().remove().unwrap_or(record.kind);
+            record.kind = response.extensions_mut().remove().unwrap_or(AnswerKind::Counted("page"));
             let in_flight = response.extensions_mut().remove();
             let answered =
                 |body| CountedBody { body, fault: None, share, record, _answer: answer, _in_flight: in_flight };
