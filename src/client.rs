@@ -82,6 +82,11 @@ pub(crate) trait Client {
     /// Returns the bytes that wait here: those of this client, and those that it shares with other clients.
     fn held(&self) -> (usize, usize);
 
+    /// Returns the bytes of messages that it keeps until the client acknowledges them.
+    fn replay_bytes(&self) -> usize {
+        0
+    }
+
     /// Drops the client's messages from now on, since the partner does not take them any more.
     fn forget_messages(&mut self);
 
@@ -142,6 +147,10 @@ impl<C: Client + Send> Client for Box<C> {
 
     fn held(&self) -> (usize, usize) {
         C::held(self)
+    }
+
+    fn replay_bytes(&self) -> usize {
+        C::replay_bytes(self)
     }
 
     fn forget_messages(&mut self) {

@@ -21,13 +21,14 @@ use tracing_subscriber::filter::LevelFilter;
 #[cfg(target_os = "linux")]
 use crate::worker::guard::GuardProcess;
 use crate::{
-    answer::{redirect::Target, service::Service},
+    answer::{health::Readiness, redirect::Target, service::Service},
     cli::{self, Answer},
     config::{self, Settings},
     connect,
     event::Event,
     limits::{CERTIFICATE_LOOK, DRAIN},
     log::{self, Log, LogFileError, LogOptions, LogTarget},
+    metrics,
     reload::{Reload, Subjects},
     server::{
         Acceptor,
@@ -151,12 +152,15 @@ fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
 
 /// Opens certificates and listeners, then serves clients until a signal ends it. Returns the exit status.
 async fn serve(settings: Settings, log: &Log) -> Result<ExitCode, String> {
-    let Settings { listen, tls, proxies, routes, loader, log: options, banner, announces, .. } = settings;
+    let Settings { listen, watch: watched, tls, proxies, routes, loader, log: options, banner, announces, .. } =
+        settings;
+    metrics::text::begin();
     let reaping = reaper::watch();
     let signals = Signals::listen().map_err(|error| failure("listen to signals", &error))?;
     let (certificates, reloader) = tls.map(tls::open).transpose().map_err(|error| error.to_string())?.unzip();
     // Dropping the file of the Unix socket removes it.
     let Listeners { main, redirect, file: _file } = listen::bind(&listen).map_err(|error| error.to_string())?;
+    let watched = watched.as_ref().map(crate::server::watch::bind).transpose().map_err(|error| error.to_string())?;
     let scheme = if certificates.is_some() { "https" } else { "http" };
     let urls: Vec<String> = main.iter().map(|listener| listener.url(scheme, &routes.base)).collect();
     if options.has_json_on_stderr() {
@@ -180,11 +184,14 @@ async fn serve(settings: Settings, log: &Log) -> Result<ExitCode, String> {
     routes.warn_of_secrets();
     routes.start_eager(&shutdown);
     let (routes, current) = watch::channel(Arc::new(routes));
+    let readiness = Readiness { shutdown: shutdown.clone(), waiting: acceptor.waiting() };
+    let _watch_file = watched.and_then(|watched| watched.open(&readiness, &current));
     if let Some(port) = port {
-        let way = Service { routes: current.clone(), redirect: Some(Target { scheme, port }) };
+        let way =
+            Service { routes: current.clone(), redirect: Some(Target { scheme, port }), readiness: readiness.clone() };
         acceptor.open(redirect, &way, None);
     }
-    acceptor.open(main, &Service { routes: current, redirect: None }, certificates.as_ref());
+    acceptor.open(main, &Service { routes: current, redirect: None, readiness }, certificates.as_ref());
     for url in &urls {
         Event::ServerReady { url }.emit();
     }
@@ -227,6 +234,7 @@ async fn until_signalled(
         () = serve => {}
         never = manager.feed_watchdog() => match never {},
     }
+    shutdown.announce();
     Event::ServerStopping {}.emit();
     manager.stopping();
     let second_signal = async {

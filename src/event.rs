@@ -1,28 +1,39 @@
 //! The list of events: everything that wsd logs, each with its level and its keys.
 //!
-//! All events pass through this file, so further receivers of events, such as a counter, belong here. A test checks the
-//! table in the documentation against this list.
+//! All events pass through this file: the log writes them, and [`counting`] counts them. A test checks the table in the
+//! documentation against this list.
 
-use std::{fmt::Display, time::Duration};
+mod counting;
+
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use tracing::field::{DisplayValue, display};
 
-use crate::peer::Peer;
+use crate::{
+    metrics::{
+        labels::RouteName,
+        live::{LiveRoom, LiveSession},
+    },
+    peer::Peer,
+};
 
-/// Defines the events: variant, level, name in the log, and keys in order. The log leaves out a key that is `None`.
+/// Defines the events: variant, level, name in the log, and keys in order. The log leaves out a key that is `None`. The field
+/// after `=>` is for the counts only.
 macro_rules! events {
-    ($($(#[$doc:meta])* $level:ident $event:ident = $name:literal { $($field:ident $(as $key:literal)? : $type:ty),* })+) => {
-        /// An event for the log. Each field is a key.
+    ($($(#[$doc:meta])* $level:ident $event:ident = $name:literal
+        { $($field:ident $(as $key:literal)? : $type:ty),* } $(=> $counted:ident: $subject:ty)?)+) => {
+        /// An event for the log. Each field is a key, except the subject that is counted.
         #[derive(Clone, Copy)]
         pub(crate) enum Event<'a> {
-            $($(#[$doc])* $event { $($field: $type),* }),+
+            $($(#[$doc])* $event { $($field: $type,)* $($counted: $subject)? }),+
         }
 
         impl Event<'_> {
-            /// Logs the event.
+            /// Counts the event, and logs it.
             pub(crate) fn emit(self) {
+                self.count();
                 match self {
-                    $(Self::$event { $($field),* } =>
+                    $(Self::$event { $($field,)* .. } =>
                         tracing::$level!($({ events!(@key $field $($key)?) } = $field.into_value(),)* $name),)+
                 }
             }
@@ -40,22 +51,30 @@ macro_rules! events {
 events! {
     /// wsd listens at an address.
     info ServerReady = "server ready" { url: &'a str }
+    /// wsd serves its metrics at an address of their own.
+    info MetricsReady = "metrics ready" { url: &'a str }
     /// wsd got a signal to end.
     info ServerStopping = "server stopping" {}
 
     /// A session began; `pid` is its own process, if it has one.
-    info SessionStarted = "session started" { conn: u64, peer: Peer, pid: Option<i32>, path: &'a str }
+    info SessionStarted = "session started" {
+        conn: u64, peer: Peer, pid: Option<i32>, path: &'a str
+    } => session: &'a Arc<LiveSession>
     /// A session ended.
     info SessionEnded = "session ended" {
-        conn: u64, end: &'a str, status: Option<u16>, limit: Option<&'a str>, code: u16, secs: f64,
-        input as "in": u64, output as "out": u64
-    }
+        conn: u64, end: &'static str, status: Option<u16>, limit: Option<&'a str>, code: u16, secs: f64,
+        input as "in": u64, output as "out": u64, in_bytes: u64, out_bytes: u64, cpu: Option<f64>, memory: Option<u64>,
+        client_wait: Option<f64>, program_wait: Option<f64>
+    } => session: &'a LiveSession
     /// A program began that answers one POST (`--http`).
-    info PostStarted = "post started" { conn: u64, peer: Peer, pid: i32, path: &'a str }
+    info PostStarted = "post started" {
+        conn: u64, peer: Peer, pid: i32, path: &'a str
+    } => session: &'a Arc<LiveSession>
     /// A program that answered one POST has ended.
     info PostEnded = "post ended" {
-        conn: u64, end: &'a str, status: u16, secs: f64, input as "in": u64, output as "out": u64
-    }
+        conn: u64, end: &'static str, status: u16, secs: f64, input as "in": u64, output as "out": u64,
+        cpu: Option<f64>, memory: Option<u64>
+    } => session: &'a LiveSession
     /// The connection of a resumable session was lost; the session waits for its client.
     info SessionDetached = "session detached" { conn: u64 }
     /// A client returned to its session, after `away` milliseconds.
@@ -68,8 +87,8 @@ events! {
     warn MessageIgnored = "message ignored" { conn: u64, why: &'a str }
     /// wsd refused a request for a session, a script or a file.
     warn SessionRefused = "session refused" {
-        peer: Peer, why: &'a str, origin: Option<&'a str>, host: Option<&'a str>, hint: Option<&'a str>
-    }
+        peer: Peer, why: &'static str, origin: Option<&'a str>, host: Option<&'a str>, hint: Option<&'a str>
+    } => route: &'a RouteName
     /// A client offered only subprotocols that the site does not list; once for each site.
     warn SubprotocolNotListed = "subprotocol not listed" { peer: Peer, offered: &'a str, hint: &'a str }
     /// wsd left a header of `--header-ws` out of a 101.
@@ -83,16 +102,21 @@ events! {
     /// wsd could not read a request as HTTP.
     info RequestUnreadable = "request not readable" { peer: Peer, cause: &'a dyn Display, hint: Option<&'a str> }
     /// wsd answered a request, other than with a session.
-    info HttpRequest = "http request" { peer: Peer, method: &'a str, path: &'a str, status: u16, bytes: u64, ms: u64 }
+    info HttpRequest = "http request" {
+        peer: Peer, method: &'a str, path: &'a str, status: u16, bytes: u64, ms: u64
+    } => kind: &'static str
     /// The limit of open files is low and allows fewer programs than `--maxforks`.
     warn DescriptorsScarce = "few open files allowed" { limit: usize, programs: usize, maxforks: usize, hint: &'a str }
     /// wsd cannot accept connections for now.
     warn ConnectionsWait = "connections wait" { cause: &'a dyn Display, hint: Option<&'a str> }
 
     /// wsd started a room's worker.
-    info RoomStarted = "room started" { pid: i32, path: &'a str }
+    info RoomStarted = "room started" { pid: i32, path: &'a str } => room: &'a Arc<LiveRoom>
     /// A room's worker has ended.
-    info RoomEnded = "room ended" { pid: i32, path: &'a str, status: u16, limit: Option<&'a str>, secs: f64 }
+    info RoomEnded = "room ended" {
+        pid: i32, path: &'a str, status: u16, limit: Option<&'a str>, secs: f64, input as "in": u64, output as "out": u64,
+        in_bytes: u64, out_bytes: u64, cpu: Option<f64>, memory: Option<u64>
+    } => room: &'a LiveRoom
     /// A slow client of a room missed messages.
     warn MessagesLost = "messages lost" { conn: u64, lost: u64, hint: &'a str }
 
@@ -204,6 +228,11 @@ impl<T: IntoValue> IntoValue for Option<T> {
     fn into_value(self) -> Self::Value {
         self.map(T::into_value)
     }
+}
+
+/// Returns the time of a processor as the log shows it: seconds, rounded to three decimals.
+pub(crate) fn processor_seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// Returns a time as the log shows it: seconds, rounded to one decimal.

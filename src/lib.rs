@@ -40,7 +40,7 @@
 //! | 4 | `framing`, `admission`, `cli`, `backlog`, `stall`, `turn` |
 //! | 3 | `message`, `buffers` |
 //! | 2 | `budget`, `sources` |
-//! | 1 | `event`, `shutdown` |
+//! | 1 | `event`, `shutdown`, and below them `metrics` |
 //! | 0 | `close`, `limits`, `peer`, `rate`, `status`, `log`, `sys`, `trace` |
 //!
 //! `socket` has two halves: the streams of connections (`socket::stream`: TCP, a Unix socket, TLS), which `server` opens and
@@ -60,7 +60,7 @@
 //! | another partner than a process or a seat | a module that implements `partner::Partner` | the choice in `answer::partner` |
 //! | a log event | `event` | a row in `docs/log.md` |
 //! | a format of the log | `log::layout` | its word in `cli::server`, its use in `config::logging` |
-//! | metrics | a module below `event`, whose `emit` all events pass | a page of `answer::builtin` |
+//! | metrics | `metrics::counts`, or `metrics::present` for the sessions and rooms that there are now | `event::counting` if an event counts it; a row in `docs/metrics.md` |
 //! | authentication | a file in `http::auth` for each kind | a line of `Check` in `http::auth`, its word in `config::auth`; `http::gate` asks them all, and fills the `Visitor` |
 //! | delivery in rooms | `room`: `Room::publish`, which all messages to clients pass | `room::hub`, `room::options` |
 //! | a fact that a trusted proxy tells | `http::forwarded` reads it | `http::proxies` decides whether it counts; the `Connection` of each request has it |
@@ -99,6 +99,7 @@ mod http;
 mod limits;
 mod log;
 mod message;
+mod metrics;
 mod partner;
 mod peer;
 mod rate;

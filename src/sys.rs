@@ -1,4 +1,5 @@
-//! All `unsafe` code: it starts a process in the cheapest way that the kernel has, copies this one, and calls the allocator.
+//! All `unsafe` code: it starts a process in the cheapest way that the kernel has, asks what one has used, copies this one, and
+//! calls the allocator.
 #![expect(unsafe_code, reason = "the one place for it: each block says why it is sound")]
 
 #[cfg(target_os = "linux")]
@@ -8,9 +9,11 @@ pub(crate) use execute::{keep_statuses, start};
 #[cfg(target_os = "linux")]
 pub(crate) use image::Image;
 pub(crate) use image::{Bounds, Identity};
+pub(crate) use usage::{ResourceUsage, usage};
 
 mod image;
 mod own;
+mod usage;
 
 #[cfg(target_os = "linux")]
 mod execute {

@@ -1,5 +1,7 @@
 //! Starts the program for a request: takes a fork slot, starts the process. A refusal says why not.
 
+use std::time::Instant;
+
 use hyper::StatusCode;
 
 use super::lookup::Lookup;
@@ -76,8 +78,13 @@ impl Launcher {
         environment: Vec<Variable>,
         permit: Permit,
     ) -> Result<(Worker, Permit), Refusal> {
+        let began = Instant::now();
         let started = spawn_aside(program, &self.confining, environment, permit).await;
-        started.map_err(|cause| {
+        let counted = started.map(|(mut worker, permit)| {
+            worker.child.count_for(&self.process.route, began.elapsed());
+            (worker, permit)
+        });
+        counted.map_err(|cause| {
             let (hint, name) = (cause.hint(&program.path, self.confining.as_deref()), program.path.display());
             Event::WorkerNotStarted { peer: Some(peer), program: &name, cause: &cause, hint: hint.as_deref() }.emit();
             if cause.is_shortage() {

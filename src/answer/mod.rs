@@ -12,6 +12,7 @@ mod files;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 pub(crate) mod guard;
+pub(crate) mod health;
 mod input;
 pub(crate) mod launch;
 pub(crate) mod lookup;

@@ -20,6 +20,8 @@ pub(crate) struct Routes {
     pub(crate) sources: Arc<Sources>,
     /// The path below which everything is (`--base`), such as `/live`; empty without one. The patterns begin with it.
     pub(crate) base: String,
+    /// The path of the metrics, below the base (`--metrics=/path`).
+    pub(crate) metrics: Option<String>,
 }
 
 /// The part of a path that matched the pattern of a site.
@@ -119,6 +121,11 @@ impl Routes {
                 rooms.keep(kept, name, admission.clone(), shutdown);
             }
         }
+    }
+
+    /// Whether a program that wsd keeps running does not run now.
+    pub(super) fn have_program_down(&self) -> bool {
+        self.sites().any(|site| site.is_eager && site.rooms.as_ref().is_some_and(|rooms| rooms.is_down()))
     }
 
     /// Prepares the control group of wsd for those of programs, if a site has them.

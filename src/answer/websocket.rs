@@ -160,7 +160,9 @@ fn run<C: Client + Send>(
         // Fails if the client leaves before the 101; dropping the process kills its worker.
         let Ok(upgraded) = upgraded else { return };
         let (stream, early) = into_stream(upgraded);
-        partner.run(&connection, path, |owner: &_| client(stream, early, owner), &shutdown).await;
+        partner.run(path, |owner: &_| client(stream, early, owner), &shutdown).await;
+        // Until here it counts as an open file.
+        drop(connection);
     });
 }
 

@@ -32,6 +32,9 @@ pub(crate) struct Flags {
     /// The log.
     #[command(flatten)]
     pub(crate) log: LogFlags,
+    /// Metrics.
+    #[command(flatten)]
+    pub(crate) metrics: MetricsFlags,
 }
 
 /// Addresses and ports.
@@ -115,6 +118,16 @@ pub(crate) struct LogFlags {
     /// Append the log to this file; SIGUSR1 opens it again, for logrotate [default: standard error]
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) logfile: Option<Flag<OsString>>,
+}
+
+/// Metrics.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[command(next_help_heading = "Metrics")]
+pub(crate) struct MetricsFlags {
+    /// Serve metrics for Prometheus: at /metrics of this ADDR:PORT or unix:PATH, without credentials, or at this /PATH of the server
+    /// itself, for clients that pass --auth [default: nowhere]
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) metrics: Option<Flag<String>>,
 }
 
 words! {

@@ -33,6 +33,7 @@ use crate::{
         auth::{Auth, state::AuthState},
     },
     limits::{BUFFER_BYTES_MAX, FORKS_MAX},
+    metrics::{labels::OTHER_PATHS, present::PRESENT},
     resume::door::Doors,
     sources::SourceTable,
 };
@@ -123,7 +124,7 @@ impl Plan {
             Some((pattern, Arc::clone(&built.site)))
         });
         let otherwise = self.sites.last().map(|built| Arc::clone(&built.site)).expect("there is always one");
-        Ok(Routes { table: table.collect(), otherwise, sources: Arc::new(files), base })
+        Ok(Routes { table: table.collect(), otherwise, sources: Arc::new(files), base, metrics: None })
     }
 
     fn add_route(&mut self, old: &Self, line: &CommandLine, all: &[Route], route: &Route) -> Result<(), Error> {
@@ -190,9 +191,12 @@ impl Plan {
         admission: Admission,
     ) -> Result<(), Error> {
         let access = access_lists(&mut recipe.flags.pages)?;
-        let site = match old.sites.iter().find(|built| built.pattern == pattern && built.recipe == recipe) {
-            Some(built) => Arc::clone(&built.site),
-            None => Arc::new(site(&recipe, admission, &self.budget, &self.doors, &self.auth, &self.sources)?),
+        let known = old.sites.iter().find(|built| built.pattern == pattern && built.recipe == recipe);
+        let site = if let Some(built) = known {
+            Arc::clone(&built.site)
+        } else {
+            let route = PRESENT.route(&pattern.as_ref().map_or_else(|| OTHER_PATHS.to_owned(), Pattern::to_string));
+            Arc::new(site(&recipe, admission, &self.budget, &self.doors, &self.auth, &self.sources, route)?)
         };
         self.sites.push(Built { pattern, recipe, site, access });
         Ok(())

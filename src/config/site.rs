@@ -38,6 +38,7 @@ use crate::{
         ACP_PATIENCE, CGI_TIMEOUT, CONTROL_BYTES_MIN, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, REPLAY_BYTES_MAX,
         SLOW_WAIT, STREAM_KEEP_MIN,
     },
+    metrics::labels::RouteName,
     resume::{ResumeOptions, door::Doors},
     room::{
         options::{RoomOptions, Slow},
@@ -79,7 +80,7 @@ pub(super) fn has_program(Recipe { command, flags, .. }: &Recipe) -> bool {
 
 /// Checks a recipe and opens its folders. `admission` limits the workers of the site; `budget` limits the bytes that wait for
 /// the workers and their clients. Clients return to their sessions through `doors`; `state` is that of authentication, and
-/// `table` counts what each source uses.
+/// `table` counts what each source uses. The metrics name the site `route`.
 pub(super) fn site(
     recipe: &Recipe,
     admission: Admission,
@@ -87,6 +88,7 @@ pub(super) fn site(
     doors: &Doors,
     state: &AuthState,
     table: &SourceTable,
+    route: RouteName,
 ) -> Result<Site, Error> {
     let flags = &recipe.flags;
     needs::check(flags, has_program(recipe))?;
@@ -105,7 +107,7 @@ pub(super) fn site(
     let socket = socket_options(flags);
     let message_bytes_max = socket.message_bytes_max;
     let is_readonly = is_on(&flags.programs.readonly);
-    let process = ProcessOptions { message_bytes_max, patience, is_readonly, budget: budget.clone() };
+    let process = ProcessOptions { message_bytes_max, patience, is_readonly, budget: budget.clone(), route };
     let framings = framings(flags)?;
     let subprotocols = subprotocols(flags.clients.subprotocol.as_ref())?;
     if has_program(recipe) {
@@ -272,6 +274,7 @@ fn rooms(
         patience: process.patience,
         slow_wait: slow_wait.as_deref().map_or(SLOW_WAIT, |secs| secs.0),
         budget: process.budget.clone(),
+        route: Arc::clone(&process.route),
     };
     Ok(Some(Rooms::new(sharing, options)))
 }

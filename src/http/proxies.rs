@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     event::Event,
+    metrics::labels::OTHER_PATHS,
     peer::{Connection, Peer},
 };
 use hyper::{
@@ -77,7 +78,9 @@ impl Proxies {
             self.tell_of_stranger(connection.peer, headers);
             return Ok(client);
         }
-        let told = self.read(connection.peer, headers).inspect_err(|refusal| refusal.log(connection.peer))?;
+        let told = self
+            .read(connection.peer, headers)
+            .inspect_err(|refusal| refusal.log(connection.peer, &OTHER_PATHS.into()))?;
         client.peer = told.peer.unwrap_or(client.peer);
         client.is_secure = told.is_secure.unwrap_or(client.is_secure);
         // A request with several hosts is refused.

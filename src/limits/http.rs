@@ -20,3 +20,6 @@ pub(crate) const CLIENT_LOOK: Duration = Duration::from_secs(1);
 
 /// The time that wsd reads on from a client that still sends after the end of its answer; then the client may lose that end.
 pub(crate) const CLOSE_LINGER: Duration = Duration::from_secs(5);
+
+/// Connections at a time at the address of the metrics (`--metrics`); more wait.
+pub(crate) const WATCHERS_MAX: usize = 16;

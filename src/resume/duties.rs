@@ -101,6 +101,11 @@ impl Client for Resumable {
         (own + kept + inbound, shared + kept_shared)
     }
 
+    fn replay_bytes(&self) -> usize {
+        let (own, shared) = self.ring.held();
+        own + shared
+    }
+
     fn forget_messages(&mut self) {
         self.is_forgetting = true;
         if let Some(ahead) = &mut self.ahead {

@@ -11,12 +11,11 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Room, hub::Idle, invalid::InvalidLines, lock::lock};
+use super::{Room, hub::Idle, invalid::InvalidLines, lock::lock, telling};
 use crate::{
     budget::Share,
     buffers,
     close::Close,
-    event::{self, Event},
     framing::{
         Decoded, Decoder, Garbled,
         events::{Command, Commands, ParsedLine, Receivers},
@@ -44,8 +43,7 @@ use crate::{
 /// the worker in the log: the connection that made the room, or none.
 pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection, shutdown: &Shutdown) -> Status {
     let Worker { mut child, input, output, stderr, silence } = worker;
-    let (pid, began) = (child.pid(), Instant::now());
-    Event::RoomStarted { pid, path: &String::from_utf8_lossy(&room.path) }.emit();
+    telling::started(&room.live);
     let framing = room.options.framing;
     // A longer message would become several.
     let message_bytes_max = room.options.message_bytes_max.min(ROOM_MESSAGE_BYTES_MAX);
@@ -81,10 +79,10 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
         status = stop(&mut child, room.options.patience, &connection, None) => status,
         never = drain => match never {},
     };
+    let usage = child.usage();
     drop(child);
     outputs.log_to_the_end(&connection).await;
-    let (path, secs) = (&String::from_utf8_lossy(&room.path), event::seconds(began.elapsed()));
-    Event::RoomEnded { pid, path, status: status.shell(), limit: status.limit(), secs }.emit();
+    telling::ended(&room.live, status, usage);
     room.end(&verdict.unwrap_or(Verdict::Exit(Some(status))));
     status
 }

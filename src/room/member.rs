@@ -18,6 +18,7 @@ use crate::{
     framing::{Encoder, Heard, Rejected, events},
     limits::{INPUT_WAIT, SEATS_MAX},
     message::{Draft, Kind},
+    metrics::live::{LiveRoom, Traffic},
     partner::{Delivery, Partner, Verdict},
     sources::SourceSlot,
     stall::StallWatch,
@@ -38,6 +39,8 @@ pub(crate) struct Member {
     said: Draft,
     /// Bytes of the client in the inbox, and [`Inbox::taken`](super::inbox::Inbox::taken) when they were added.
     posted: (usize, u64),
+    /// The count of `said`, without the bytes of framing.
+    unposted: Traffic,
     lost: Lost,
     has_left: bool,
     /// The slot of the client's source, until it leaves.
@@ -92,6 +95,7 @@ impl Member {
             encoder,
             said: Draft::default(),
             posted: (0, 0),
+            unposted: Traffic::default(),
             lost: Lost::default(),
             has_left: false,
             of_source: None,
@@ -160,12 +164,12 @@ impl Member {
 
     /// Hands the remaining messages of the seat to the client, unless it is too slow, and ends its session with `verdict`.
     fn end_with(&self, verdict: Verdict, client: &mut impl Client) -> Delivery {
-        let messages = if matches!(verdict, Verdict::Slow | Verdict::Overload) {
-            0
+        let taken = if matches!(verdict, Verdict::Slow | Verdict::Overload) {
+            Traffic::default()
         } else {
             self.seat.take_rest(|batch| client.append_batch(batch))
         };
-        Delivery::Ended(messages, verdict)
+        Delivery::Ended(taken, verdict)
     }
 
     /// Hands the client's messages to the inbox. Ready once the inbox has all of them. Drops them if the session must end.
@@ -186,6 +190,8 @@ impl Member {
             self.seat.end(Verdict::Overload);
             return Poll::Ready(());
         };
+        // Under the lock, so one at a time.
+        self.room.live.input.add(mem::take(&mut self.unposted));
         let before = if self.posted.1 == inbox.taken { self.posted.0 } else { 0 };
         self.posted = (before + bytes, inbox.taken);
         drop(inbox);
@@ -209,6 +215,10 @@ impl Partner for Member {
         None
     }
 
+    fn room(&self) -> Option<Arc<LiveRoom>> {
+        Some(Arc::clone(&self.room.live))
+    }
+
     fn owner(&self) -> &Owner {
         &self.owner
     }
@@ -221,8 +231,8 @@ impl Partner for Member {
         self.lost.log(self.conn, self.seat.lost());
         let taken = self.seat.poll_take(cx, &mut |batch| client.append_batch(batch));
         Poll::Ready(match ready!(taken) {
-            Ok(messages) => Delivery::Messages(messages),
-            Err(verdict) => Delivery::Ended(0, verdict),
+            Ok(taken) => Delivery::Messages(taken),
+            Err(verdict) => Delivery::Ended(Traffic::default(), verdict),
         })
     }
 
@@ -241,6 +251,7 @@ impl Partner for Member {
     }
 
     fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<Heard, Rejected> {
+        self.unposted.add(1, payload.len());
         let Some(encoder) = &mut self.encoder else {
             self.said.push(kind, payload);
             return Ok(Heard::Message);

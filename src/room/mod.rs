@@ -17,6 +17,7 @@ pub(crate) mod member;
 pub(crate) mod options;
 pub(crate) mod registry;
 mod seat;
+mod telling;
 
 use std::{
     mem,
@@ -31,6 +32,7 @@ use crate::{
     budget::{Owner, OwnerKind},
     framing::events::{self, Receivers},
     message::Draft,
+    metrics::live::{LiveRoom, Traffic},
     partner::Verdict,
 };
 use history::History;
@@ -56,6 +58,8 @@ pub(crate) struct Room {
     pressure: Arc<Pressure>,
     /// Cancelled when the worker has been reaped.
     ended: CancellationToken,
+    /// Its counts.
+    live: Arc<LiveRoom>,
 }
 
 /// Why a client cannot join a room.
@@ -68,7 +72,7 @@ pub(crate) enum NoSeat {
 }
 
 impl Room {
-    fn new(options: RoomOptions, path: Arc<[u8]>, permit: Permit) -> Arc<Self> {
+    fn new(options: RoomOptions, path: Arc<[u8]>, pid: i32, permit: Permit) -> Arc<Self> {
         let history = History::new(options.history, &options.budget);
         let owner = Owner::new(&options.budget, OwnerKind::Room);
         Arc::new(Self {
@@ -76,7 +80,8 @@ impl Room {
             hub: Mutex::new(Hub::new(history, options.linger, permit)),
             inbox: Mutex::new(Inbox::new(&owner)),
             owner,
-            pressure: Arc::new(Pressure::new(options.slow)),
+            pressure: Arc::new(Pressure::new(options.slow, Arc::clone(&options.route))),
+            live: LiveRoom::new(Arc::clone(&options.route), Arc::clone(&path), pid),
             options,
             path,
             ended: CancellationToken::new(),
@@ -94,10 +99,13 @@ impl Room {
         self.pressure.host.wake();
     }
 
-    /// Delivers the messages of a draft, and empties it.
+    /// Delivers the messages of a draft, and empties it. Only the task of the worker calls this.
     fn publish(&self, draft: &mut Draft, to: &Receivers) {
         let draft = mem::take(draft);
         if !draft.is_empty() {
+            let mut said = Traffic::default();
+            said.add(draft.count(), draft.len());
+            self.live.output.add(said);
             let batch = Arc::new(draft.share(&self.options.budget));
             lock(&self.hub).publish(&batch, to);
         }

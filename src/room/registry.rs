@@ -114,7 +114,8 @@ impl Rooms {
         }
         let (worker, permit) = launch.await.map_err(NotJoined::Launch)?;
         let known = key.clone().filter(|key| **key == *path);
-        let room = Room::new(self.options.clone(), known.unwrap_or_else(|| path.into()), permit);
+        let path = known.unwrap_or_else(|| path.into());
+        let room = Room::new(self.options.clone(), path, worker.child.pid(), permit);
         let member = Member::join(&room, client, connection.id, variables).map_err(|_| NotJoined::Full)?;
         if let Some(key) = &key {
             lock(&self.open).insert(Arc::clone(key), Arc::clone(&room));
@@ -156,9 +157,14 @@ impl Rooms {
         let name = program.path.display().to_string();
         let opener = Arc::clone(self);
         let launch = move || {
+            let began = Instant::now();
             let launched = admission.admit().map(|permit| (permit, spawn(&program, &confining, environment.clone())));
             match launched {
-                Some((permit, Ok(worker))) => return Some((worker, opener.open_shared(&path, permit))),
+                Some((permit, Ok(mut worker))) => {
+                    worker.child.count_for(&opener.options.route, began.elapsed());
+                    let room = opener.open_shared(&path, worker.child.pid(), permit);
+                    return Some((worker, room));
+                }
                 Some((_, Err(cause))) => {
                     not_started(&program, &cause, cause.hint(&program.path, confining.as_deref()).as_deref());
                 }
@@ -203,6 +209,11 @@ impl Rooms {
         }
     }
 
+    /// Whether the worker that wsd keeps running does not run now (`--eager`).
+    pub(crate) fn is_down(&self) -> bool {
+        self.is_kept.load(Ordering::Relaxed) && !self.is_retired.load(Ordering::Relaxed) && !self.has_room(&[])
+    }
+
     /// Returns the key of the room that the clients of a path share; `None` if each has its own.
     fn key(&self, path: &[u8]) -> Option<Arc<[u8]>> {
         match self.sharing {
@@ -213,8 +224,8 @@ impl Rooms {
     }
 
     /// Opens a room for all clients. `path` is for the log.
-    fn open_shared(&self, path: &Arc<[u8]>, permit: Permit) -> Arc<Room> {
-        let room = Room::new(self.options.clone(), Arc::clone(path), permit);
+    fn open_shared(&self, path: &Arc<[u8]>, pid: i32, permit: Permit) -> Arc<Room> {
+        let room = Room::new(self.options.clone(), Arc::clone(path), pid, permit);
         let mut open = lock(&self.open);
         open.insert(Arc::default(), Arc::clone(&room));
         // Under the lock: either this sees `is_retired`, or `retire` sees the room.
@@ -273,13 +284,14 @@ mod tests {
             patience: Duration::ZERO,
             slow_wait: Duration::ZERO,
             budget: Budget::new(None),
+            route: "/".into(),
         };
         let rooms = Rooms::new(Sharing::All, options);
         let permit = || Admission::new(None).admit().expect("a slot");
-        assert!(!rooms.open_shared(&Arc::default(), permit()).is_over());
+        assert!(!rooms.open_shared(&Arc::default(), 0, permit()).is_over());
 
         rooms.retire();
 
-        assert!(rooms.open_shared(&Arc::default(), permit()).is_over());
+        assert!(rooms.open_shared(&Arc::default(), 0, permit()).is_over());
     }
 }

@@ -9,8 +9,14 @@ mod subject;
 pub(crate) mod systemd;
 pub(crate) mod tls;
 pub(crate) mod unix;
+pub(crate) mod watch;
 
-use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
+use std::{
+    io,
+    os::fd::AsFd,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use rustix::{io::Errno, net::RecvFlags};
 use tokio::{
@@ -63,6 +69,11 @@ impl Acceptor {
     /// Sets descriptors aside for the programs of `routes`: connections share the others.
     pub(crate) fn set_aside(&self, routes: &Routes) {
         self.shares.set_aside(routes, &self.shutdown);
+    }
+
+    /// Returns the number of accepted connections that wait for a descriptor.
+    pub(crate) fn waiting(&self) -> Arc<AtomicUsize> {
+        self.shares.waiting()
     }
 
     /// Starts to accept from `listeners`. `service` answers the requests, over TLS if there are certificates.

@@ -31,6 +31,7 @@ mod starter;
 pub(crate) mod stdio;
 pub(crate) mod stop;
 mod streams;
+mod tally;
 mod terminal;
 mod unique_id;
 pub(crate) mod variable;

@@ -26,9 +26,11 @@ use crate::{
     framing::{Decoded, Decoder, Encoder, Framing, Garbled, Heard, Rejected},
     limits::{LAST_OUTPUT_STALL, PIPE_BYTES, READ_BYTES_WHEN_FULL},
     message::Kind,
+    metrics::{labels::RouteName, live::Traffic},
     partner::{Delivery, Partner, Verdict},
     peer::Connection,
     status::Status,
+    sys::ResourceUsage,
 };
 
 /// The settings of such processes.
@@ -42,6 +44,8 @@ pub(crate) struct ProcessOptions {
     pub(crate) is_readonly: bool,
     /// The budget for all bytes that wait (`--maxbuffer`).
     pub(crate) budget: Budget,
+    /// The route, for the metrics.
+    pub(crate) route: RouteName,
 }
 
 /// A process, its streams, and its fork slot.
@@ -71,7 +75,7 @@ impl Process {
         options: &ProcessOptions,
     ) -> Self {
         let Worker { child, input, output, stderr, silence } = worker;
-        let &ProcessOptions { message_bytes_max, patience, is_readonly, ref budget } = options;
+        let &ProcessOptions { message_bytes_max, patience, is_readonly, ref budget, .. } = options;
         Self {
             connection,
             outputs: Outputs::new(&child, output, stderr, silence, framing.wants_stderr()),
@@ -89,16 +93,20 @@ impl Process {
 
     /// Hands the client the messages that the end of the output completes.
     fn finish_output(&mut self, client: &mut impl Client) -> Delivery {
-        let mut messages = 0;
+        let mut taken = Traffic::default();
         let Self { decoder, connection, .. } = self;
-        let finished = decoder.finish(&mut |decoded| take(decoded, client, &mut messages, connection));
-        Delivery::Ended(messages, finished.err().map_or(Verdict::Exit(None), |Garbled(why)| Verdict::Garbled(why)))
+        let finished = decoder.finish(&mut |decoded| take(decoded, client, &mut taken, connection));
+        Delivery::Ended(taken, finished.err().map_or(Verdict::Exit(None), |Garbled(why)| Verdict::Garbled(why)))
     }
 }
 
 impl Partner for Process {
     fn pid(&self) -> Option<i32> {
         Some(self.child.pid())
+    }
+
+    fn usage(&self) -> Option<ResourceUsage> {
+        self.child.usage()
     }
 
     fn owner(&self) -> &Owner {
@@ -125,10 +133,10 @@ impl Partner for Process {
                 }
                 Read::Over => return Poll::Ready(self.finish_output(client)),
             };
-            let mut messages = 0;
+            let mut taken = Traffic::default();
             let had_hint = self.decoder.utf8_hint().is_some();
             let Self { decoder, connection, .. } = self;
-            let mut emit = |decoded: Decoded<'_>| take(decoded, client, &mut messages, connection);
+            let mut emit = |decoded: Decoded<'_>| take(decoded, client, &mut taken, connection);
             let decoded = match source {
                 Source::Output => decoder.decode(&buffer[..count], &mut emit),
                 Source::Stderr => {
@@ -140,9 +148,9 @@ impl Partner for Process {
                 Event::WorkerNotText { conn: self.connection.id, hint }.emit();
             }
             Poll::Ready(match decoded {
-                Err(Garbled(why)) => Delivery::Ended(messages, Verdict::Garbled(why)),
-                Ok(()) if count >= PIPE_BYTES => Delivery::FullRead(messages),
-                Ok(()) => Delivery::Messages(messages),
+                Err(Garbled(why)) => Delivery::Ended(taken, Verdict::Garbled(why)),
+                Ok(()) if count >= PIPE_BYTES => Delivery::FullRead(taken),
+                Ok(()) => Delivery::Messages(taken),
             })
         })
     }
@@ -222,10 +230,10 @@ impl Partner for Process {
 }
 
 /// Hands a piece to the client, and logs junk.
-fn take(decoded: Decoded<'_>, client: &mut impl Client, messages: &mut u64, connection: &Connection) {
+fn take(decoded: Decoded<'_>, client: &mut impl Client, taken: &mut Traffic, connection: &Connection) {
     match decoded {
         Decoded::Piece(piece) => {
-            *messages += u64::from(piece.last);
+            taken.add_piece(piece.payload.len(), piece.last);
             client.append(piece);
         }
         Decoded::Junk(line) => log_junk(line, connection),

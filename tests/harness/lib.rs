@@ -23,6 +23,7 @@ pub mod pages;
 pub mod places;
 pub mod process;
 pub mod returning;
+pub mod scrape;
 pub mod server;
 pub mod skip;
 pub mod stream;

@@ -3,6 +3,7 @@
 
 use wsd_harness as harness;
 
+mod accounting;
 mod addresses;
 mod allow;
 mod auth;
@@ -46,6 +47,7 @@ mod framing_choice;
 mod framings;
 mod headers;
 mod heads;
+mod health;
 mod hidden;
 mod history;
 mod house;
@@ -68,6 +70,8 @@ mod log_json;
 mod logfile;
 mod lookup;
 mod lsp;
+mod metrics;
+mod metrics_tools;
 mod names;
 mod newcomers;
 mod oneshot;

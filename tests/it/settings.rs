@@ -10,7 +10,7 @@ use crate::harness::tree::Tree;
 const LINE_ONLY: [&str; 6] = ["config", "check", "route", "help", "version", "license"];
 
 /// Flags for the whole server.
-const SERVER_ONLY: [&str; 17] = [
+const SERVER_ONLY: [&str; 18] = [
     "trust-proxy",
     "proxy-protocol",
     "base",
@@ -28,6 +28,7 @@ const SERVER_ONLY: [&str; 17] = [
     "loglevel",
     "logformat",
     "logfile",
+    "metrics",
 ];
 
 const ROUTE: &str = "[[route]]\npath = \"/a\"\ncommand = [\"cat\"]\n";
