@@ -6,6 +6,7 @@ pub(crate) mod auth;
 mod connect;
 mod http;
 mod proxies;
+pub(crate) mod record;
 mod resume;
 mod sources;
 mod streams;

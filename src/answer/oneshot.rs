@@ -109,7 +109,7 @@ enum Reply {
 
 /// Runs the program in a task of its own, which ends it even if the client leaves. Returns the answer once its status is known.
 async fn run(ask: &mut Ask, connection: &Connection, worker: Worker, permit: Permit) -> Response<Body> {
-    let Worker { mut child, mut input, mut output, mut stderr, silence: _ } = worker;
+    let Worker { mut child, mut input, mut output, mut stderr, silence: _, tape: _ } = worker;
     let head = ReplyHead::new(ask);
     let feed = Feed::new(ask.body.take(), ask.request.extensions.get(), POST_BYTES, POST_STALL_MAX);
     let patience = ask.site.launcher.process.patience;

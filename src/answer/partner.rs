@@ -17,6 +17,7 @@ use crate::{
     http::{gate::Visitor, refusal::Refusal, source_limits::Pass},
     partner::Partner as _,
     peer::Connection,
+    record::tape::Tape,
     resume::Overflow,
     room::{
         member::Member,
@@ -91,7 +92,10 @@ impl Start {
             return Ok(SessionPartner { kind: PartnerKind::Member(Box::new(member)), terms: visitor.terms(limits) });
         }
         let permit = launcher.admit(&pass).await?;
-        let (worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
+        let (mut worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
+        if let Some(recorded) = launcher.recorded(&script.program, &script.name, framing) {
+            worker.record(Tape::begin(&recorded, connection.id));
+        }
         let process = Process::new(connection.clone(), worker, permit, framing, &launcher.process);
         Ok(SessionPartner { kind: PartnerKind::Process(Box::new(process)), terms: visitor.terms(limits) })
     }
@@ -181,7 +185,11 @@ async fn join(
             Sharing::All => room_variables(&launcher.environ, &script.name, b""),
             Sharing::Path => room_variables(&launcher.environ, &script.name, &script.path_info),
         };
-        launcher.start(connection.peer, &script.program, environment, permit).await
+        let (mut worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
+        if let Some(recorded) = launcher.recorded(&script.program, &script.name, ask.site.framings.default()) {
+            worker.record(Tape::begin(&recorded, connection.id));
+        }
+        Ok((worker, permit))
     };
     // A room for all has the path of the route, not that of its first client.
     let path = if rooms.sharing == Sharing::All { &script.name } else { &ask.path };

@@ -18,6 +18,7 @@ use crate::{
     event::Event,
     limits::{RESTART_MAX, RESTART_MIN},
     peer::Connection,
+    record::{options::Recorded, tape::Tape, track::Track},
     shutdown::Shutdown,
     worker::{
         Worker,
@@ -62,6 +63,8 @@ pub(crate) struct Kept {
     pub(crate) confining: Confining,
     /// Its variables.
     pub(crate) environment: Vec<Variable>,
+    /// Its recording, if there is to be one.
+    pub(crate) recorded: Option<Recorded>,
 }
 
 type StartLock = tokio::sync::Mutex<()>;
@@ -114,7 +117,8 @@ impl Rooms {
         }
         let (worker, permit) = launch.await.map_err(NotJoined::Launch)?;
         let known = key.clone().filter(|key| **key == *path);
-        let room = Room::new(self.options.clone(), known.unwrap_or_else(|| path.into()), permit);
+        let track = worker.tape.as_ref().map(|tape| tape.track());
+        let room = Room::new(self.options.clone(), known.unwrap_or_else(|| path.into()), permit, track);
         let member = Member::join(&room, client, connection.id, variables).map_err(|_| NotJoined::Full)?;
         if let Some(key) = &key {
             lock(&self.open).insert(Arc::clone(key), Arc::clone(&room));
@@ -152,13 +156,19 @@ impl Rooms {
             return;
         }
         let (rooms, path, end) = (Arc::clone(self), Arc::<[u8]>::from(path.as_bytes()), shutdown.clone());
-        let Kept { program, confining, environment } = kept;
+        let Kept { program, confining, environment, recorded } = kept;
         let name = program.path.display().to_string();
         let opener = Arc::clone(self);
         let launch = move || {
             let launched = admission.admit().map(|permit| (permit, spawn(&program, &confining, environment.clone())));
             match launched {
-                Some((permit, Ok(worker))) => return Some((worker, opener.open_shared(&path, permit))),
+                Some((permit, Ok(mut worker))) => {
+                    if let Some(recorded) = &recorded {
+                        worker.record(Tape::begin(recorded, 0));
+                    }
+                    let track = worker.tape.as_ref().map(|tape| tape.track());
+                    return Some((worker, opener.open_shared(&path, permit, track)));
+                }
                 Some((_, Err(cause))) => {
                     not_started(&program, &cause, cause.hint(&program.path, confining.as_deref()).as_deref());
                 }
@@ -213,8 +223,8 @@ impl Rooms {
     }
 
     /// Opens a room for all clients. `path` is for the log.
-    fn open_shared(&self, path: &Arc<[u8]>, permit: Permit) -> Arc<Room> {
-        let room = Room::new(self.options.clone(), Arc::clone(path), permit);
+    fn open_shared(&self, path: &Arc<[u8]>, permit: Permit, track: Option<Arc<Track>>) -> Arc<Room> {
+        let room = Room::new(self.options.clone(), Arc::clone(path), permit, track);
         let mut open = lock(&self.open);
         open.insert(Arc::default(), Arc::clone(&room));
         // Under the lock: either this sees `is_retired`, or `retire` sees the room.
@@ -276,10 +286,10 @@ mod tests {
         };
         let rooms = Rooms::new(Sharing::All, options);
         let permit = || Admission::new(None).admit().expect("a slot");
-        assert!(!rooms.open_shared(&Arc::default(), permit()).is_over());
+        assert!(!rooms.open_shared(&Arc::default(), permit(), None).is_over());
 
         rooms.retire();
 
-        assert!(rooms.open_shared(&Arc::default(), permit()).is_over());
+        assert!(rooms.open_shared(&Arc::default(), permit(), None).is_over());
     }
 }

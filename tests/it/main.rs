@@ -90,6 +90,7 @@ mod ranges;
 mod rate_in;
 mod rates;
 mod readme;
+mod record;
 mod redirect;
 mod refused;
 mod reload;
