@@ -28,8 +28,9 @@ use crate::{
     event::Event,
     limits::{CERTIFICATE_LOOK, DRAIN},
     log::{self, Log, LogFileError, LogOptions, LogTarget},
-    metrics,
+    metrics, record,
     reload::{Reload, Subjects},
+    replay,
     server::{
         Acceptor,
         listen::{self, Listeners},
@@ -56,12 +57,16 @@ const INVALID_FLAG: u8 = 2;
 /// The exit status when wsd cannot start with its settings: an address is in use.
 const CANNOT_START: u8 = 3;
 
-/// Runs wsd with `args`, the name of the program first, to its end: as the client for the word `connect`, otherwise as the server.
+/// Runs wsd with `args`, the name of the program first, to its end: as the client for the word `connect`, as
+/// a replay for the word `replay`, otherwise as the server.
 /// Returns the exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<_> = args.into_iter().collect();
     if let Some(line) = cli::connect::parse(&args) {
         return line.map_or_else(answer, |line| connect::run(&line));
+    }
+    if let Some(line) = cli::replay::parse(&args) {
+        return line.map_or_else(answer, |line| replay::run(&line));
     }
     let command_line = match cli::parse(args) {
         Ok(command_line) => command_line,
@@ -106,6 +111,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let status = runtime.block_on(serve(settings, &log)).unwrap_or_else(|failure| fail(CANNOT_START, &failure));
     // wsd does not wait for longer: a name server or a disk may not answer.
     runtime.shutdown_timeout(BLOCKED_MAX);
+    record::writer::finish();
     status
 }
 

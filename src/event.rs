@@ -120,6 +120,13 @@ events! {
     /// A slow client of a room missed messages.
     warn MessagesLost = "messages lost" { conn: u64, lost: u64, hint: &'a str }
 
+    /// The file of a recording is there.
+    info RecordingStarted = "recording started" { conn: u64, file: &'a dyn Display }
+    /// A recording is complete.
+    info RecordingEnded = "recording ended" { conn: u64, file: &'a dyn Display, bytes: u64 }
+    /// A recording breaks off; its session goes on.
+    warn RecordingCut = "recording cut" { conn: u64, file: &'a dyn Display, cause: &'a str, hint: &'a str }
+
     /// wsd could not start a program.
     error WorkerNotStarted = "worker not started" {
         peer: Option<Peer>, program: &'a dyn Display, cause: &'a dyn Display, hint: Option<&'a str>

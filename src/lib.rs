@@ -26,7 +26,7 @@
 //! |---|---|
 //! | 17 | `fuzzing`, only for tests and fuzz targets |
 //! | 16 | `daemon` |
-//! | 15 | `connect`: the client, `wsd connect` |
+//! | 15 | `connect`: the client, `wsd connect`; `replay`: `wsd replay` |
 //! | 14 | `reload` |
 //! | 13 | `config` |
 //! | 12 | `server` |
@@ -36,7 +36,7 @@
 //! | 8 | `room`, `resume` |
 //! | 7 | `worker`, `socket`, `events` |
 //! | 6 | `partner`: one end of a session |
-//! | 5 | `client`: the other end |
+//! | 5 | `client`: the other end; `record`: what a program gets and gives |
 //! | 4 | `framing`, `admission`, `cli`, `backlog`, `stall`, `turn` |
 //! | 3 | `message`, `buffers` |
 //! | 2 | `budget`, `sources` |
@@ -69,6 +69,7 @@
 //! | a bus between rooms of several machines | a file in `room` | `Room::publish` in `room`, a setting in `room::options` |
 //! | how a program's streams are connected | `worker::stdio`, `worker::streams` | `config::terminal` chooses it |
 //! | a bound for programs | `cli::confine` | `config::confine` checks it, `worker::confinement` makes it, `sys::image` applies it in the child |
+//! | what a recording has | `record::format` | its use in `replay`, which reads it |
 //! | a limit | `limits` | count bytes with a `Share` of `budget` |
 //!
 //! # The vocabulary
@@ -103,7 +104,9 @@ mod metrics;
 mod partner;
 mod peer;
 mod rate;
+mod record;
 mod reload;
+mod replay;
 mod resume;
 mod room;
 mod server;

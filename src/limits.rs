@@ -7,6 +7,7 @@ mod connect;
 mod http;
 mod log;
 mod proxies;
+pub(crate) mod record;
 mod resume;
 mod sources;
 mod streams;

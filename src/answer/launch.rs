@@ -8,18 +8,21 @@ use super::lookup::Lookup;
 use crate::{
     admission::{Admission, Permit},
     event::Event,
+    framing::Framing,
     http::{
         gate::Visitor,
         refusal::Refusal,
         source_limits::{Pass, SourceLimits},
     },
     peer::Peer,
+    record::options::{RecordOptions, Recorded},
     worker::{
         Worker,
         environ::EnvironOptions,
         process::ProcessOptions,
         program::Program,
         spawn::{Confining, spawn_aside},
+        stdio::Stdio,
         variable::Variable,
     },
 };
@@ -39,6 +42,8 @@ pub(crate) struct Launcher {
     pub(crate) confining: Confining,
     /// Finds the names of clients; `None` without `--reverselookup`.
     pub(crate) lookup: Option<Lookup>,
+    /// The settings of recordings; `None` without `--record`.
+    pub(crate) record: Option<RecordOptions>,
 }
 
 impl Launcher {
@@ -68,6 +73,17 @@ impl Launcher {
         })?;
         permit.hold(pass.slot());
         Ok(permit)
+    }
+
+    /// Returns the recording for a program of the site, if there is to be one. `name` is `SCRIPT_NAME`.
+    pub(super) fn recorded(&self, program: &Program, name: &[u8], framing: Framing) -> Option<Recorded> {
+        Some(Recorded {
+            options: self.record.clone()?,
+            route: String::from_utf8_lossy(name).into_owned(),
+            program: program.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            framing,
+            is_unbuffered: program.stdio == Stdio::Unbuffered,
+        })
     }
 
     /// Starts a program in its fork slot.

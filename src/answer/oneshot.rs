@@ -107,7 +107,7 @@ async fn run(
     (worker, permit): (Worker, Permit),
     mut terms: Option<Box<Terms>>,
 ) -> Response<Body> {
-    let Worker { mut child, mut input, mut output, mut stderr, silence: _ } = worker;
+    let Worker { mut child, mut input, mut output, mut stderr, silence: _, tape: _ } = worker;
     let head = ReplyHead::new(ask);
     let ration = Ration::new(&mut terms, ask.site.framings.default().delimiter());
     let feed = Feed::new(ask.body.take(), ask.request.extensions.get(), POST_BYTES, POST_STALL_MAX).rationed(ration);

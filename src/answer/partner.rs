@@ -18,6 +18,7 @@ use crate::{
     metrics::live::{SessionFacts, Transport},
     partner::Partner as _,
     peer::Connection,
+    record::tape::Tape,
     resume::Overflow,
     room::{
         member::Member,
@@ -95,7 +96,10 @@ impl Start {
             return Ok(SessionPartner { kind, terms: visitor.terms(limits), facts });
         }
         let permit = launcher.admit(&pass).await?;
-        let (worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
+        let (mut worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
+        if let Some(recorded) = launcher.recorded(&script.program, &script.name, framing) {
+            worker.record(Tape::begin(&recorded, connection.id));
+        }
         let process = Process::new(connection.clone(), worker, permit, framing, &launcher.process);
         let kind = PartnerKind::Process(Box::new(process));
         Ok(SessionPartner { kind, terms: visitor.terms(limits), facts })
@@ -200,7 +204,11 @@ async fn join(
             Sharing::All => room_variables(&launcher.environ, &script.name, b""),
             Sharing::Path => room_variables(&launcher.environ, &script.name, &script.path_info),
         };
-        launcher.start(connection.peer, &script.program, environment, permit).await
+        let (mut worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
+        if let Some(recorded) = launcher.recorded(&script.program, &script.name, ask.site.framings.default()) {
+            worker.record(Tape::begin(&recorded, connection.id));
+        }
+        Ok((worker, permit))
     };
     // A room for all has the path of the route, not that of its first client.
     let path = if rooms.sharing == Sharing::All { &script.name } else { &ask.path };

@@ -117,7 +117,8 @@ impl Routes {
                 let name = if path.is_empty() { "/" } else { path };
                 let environment = room_variables(&site.launcher.environ, name.as_bytes(), b"");
                 let Launcher { admission, confining, .. } = &site.launcher;
-                let kept = Kept { program: program.clone(), confining: confining.clone(), environment };
+                let recorded = site.launcher.recorded(program, name.as_bytes(), site.framings.default());
+                let kept = Kept { program: program.clone(), confining: confining.clone(), environment, recorded };
                 rooms.keep(kept, name, admission.clone(), shutdown);
             }
         }

@@ -35,7 +35,7 @@ fn describe(definition: &Command, error: &clap::Error, args: &[OsString]) -> Str
     };
     let (flag, value) = (name(text(ContextKind::InvalidArg)), text(ContextKind::InvalidValue));
     let is_client = definition.get_name() == "wsd connect";
-    let help = if is_client { "wsd connect --help" } else { "wsd --help" };
+    let help = format!("{} --help", definition.get_name());
     let look_up = || format!("look up {flag} in `{help}`");
     let (message, hint) = match error.kind() {
         ErrorKind::UnknownArgument => {

@@ -16,6 +16,8 @@ pub(crate) mod error;
 mod generate;
 pub(crate) mod limits;
 mod page;
+pub(crate) mod record;
+pub(crate) mod replay;
 pub(crate) mod server;
 pub(crate) mod site;
 mod split;
@@ -43,13 +45,13 @@ use value::Flag;
 #[command(
     name = "wsd",
     version,
-    override_usage = "wsd [FLAGS] COMMAND [ARGS]\n       wsd [FLAGS] --dir=DIR\n       wsd connect [FLAGS] URL [COMMAND [ARGS]]",
+    override_usage = "wsd [FLAGS] COMMAND [ARGS]\n       wsd [FLAGS] --dir=DIR\n       wsd connect [FLAGS] URL [COMMAND [ARGS]]\n       wsd replay [FLAGS] FILE [--] COMMAND [ARGS]",
     args_override_self = true,
     disable_help_flag = true,
     disable_version_flag = true,
     max_term_width = 80,
-    after_help = "Flags end at COMMAND; the words after it are its arguments.\n`wsd connect --help` tells of the client. A program \
-                  that is called connect is run as ./connect, or after --.\nExit status: 0 stopped by a signal, 1 invalid \
+    after_help = "Flags end at COMMAND; the words after it are its arguments.\n`wsd connect --help` tells of the client, \
+                  `wsd replay --help` of replays. A program that is called connect or replay is run as ./connect, or after --.\nExit status: 0 stopped by a signal, 1 invalid \
                   configuration, 2 invalid flag, 3 cannot start."
 )]
 struct Definition {

@@ -11,6 +11,7 @@ use super::{
     auth::AuthFlags,
     confine::ConfineFlags,
     limits::LimitFlags,
+    record::RecordFlags,
     types::{Bytes, Items, Limit, Millis, Secs, SecsFromZero, listed, repeated},
     value::{Flag, words},
 };
@@ -45,6 +46,9 @@ pub(crate) struct SiteFlags {
     /// HTTP responses.
     #[command(flatten)]
     pub(crate) answers: AnswerFlags,
+    /// Recordings.
+    #[command(flatten)]
+    pub(crate) record: RecordFlags,
 }
 
 /// The served programs and folders, and the limit of programs. A route inherits none of these flags.
@@ -235,6 +239,7 @@ impl SiteFlags {
             pages: read(all)?,
             auth: read(all)?,
             answers: read(all)?,
+            record: read(all)?,
         })
     }
 }

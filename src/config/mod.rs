@@ -21,6 +21,7 @@ mod peers;
 mod places;
 mod proxies;
 mod quota;
+mod record;
 mod routes;
 mod secrets;
 mod site;

@@ -9,7 +9,7 @@ use super::{
     limits::Scopes,
     needs::drop_inherited,
     peers::access_lists,
-    proxies, secrets,
+    proxies, record, secrets,
     site::{Recipe, has_program, serves, site},
 };
 use crate::{
@@ -98,6 +98,7 @@ impl Plan {
         let key = tls.sslkey.as_deref().filter(|key| !key.is_empty()).map(Path::new);
         next.guards = secrets::guards(&self.guards, config, key, next.sites.iter().map(|built| &*built.site));
         let files = next.sources()?;
+        record::check_secrecy(next.sites.iter().map(|built| &*built.site))?;
         // Nothing below can fail.
         next.admission.resize(limit);
         let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.value);
@@ -147,8 +148,12 @@ impl Plan {
             return Err(Error::new(message, "give each route its own path").about(&route.path));
         }
         // The command line overrides the file, except what the route serves.
-        let flags = SiteFlags { served: route.flags.served.clone(), ..line.over(route.flags.clone()) };
+        let mut flags = SiteFlags { served: route.flags.served.clone(), ..line.over(route.flags.clone()) };
         let is_own = |at| route.start.is_some_and(|start| at >= Some(start));
+        // Except also a route that is not to be recorded: it may be secret.
+        if let Some(place) = route.flags.record.record.as_ref().filter(|place| place.0.is_none() && is_own(place.at)) {
+            flags.record.record = Some(place.clone());
+        }
         let scopes = Scopes::of_route(&flags.limits, self.number(&pattern), is_own);
         let mut recipe = Recipe { command: route.command.clone(), flags, is_websocketd: line.is_websocketd, scopes };
         let has_program = has_program(&recipe);

@@ -18,6 +18,7 @@ use super::{
     limits::{self, Scopes},
     needs,
     origins::origin,
+    record::record,
     terminal::stdio,
 };
 use crate::{
@@ -150,6 +151,7 @@ pub(super) fn site(
             environ,
             confining,
             lookup: is_on(&flags.programs.reverselookup).then(Lookup::new),
+            record: record(flags, message_bytes_max)?,
         },
     })
 }

@@ -1,6 +1,6 @@
 //! Checks the documentation's table of limits against the values.
 
-use super::{auth::*, *};
+use super::{auth::*, record::*, *};
 
 /// Returns the rows of one of the documentation's tables, each as its cells.
 fn rows(number: usize) -> Vec<Vec<&'static str>> {
@@ -46,6 +46,7 @@ fn the_documented_limits_are_these() {
     check_programs(&mut rows);
     check_auth(&mut rows);
     check_connections(&mut rows);
+    check_records(&mut rows);
     assert_eq!(rows.next(), None);
     check_clients();
 }
@@ -174,6 +175,16 @@ fn check_connections(rows: &mut RowsLeft) {
             &[],
         ),
         ("the body of such a POST", &[number(INPUT_MESSAGES_MAX), seconds(INPUT_STALL_MAX)], &[]),
+    ];
+    check(rows, table);
+}
+
+/// Compares the rows about recordings.
+fn check_records(rows: &mut RowsLeft) {
+    let waiting = [bytes(RECORD_WAITING_BYTES_MAX), bytes(RECORDS_WAITING_BYTES_MAX), seconds(RECORDS_END)];
+    let table: &[(&str, &[String], &[String])] = &[
+        ("a recording", &[bytes(RECORD_BYTES_MAX)], &[]),
+        ("lines of a recording that wait for the disk", &waiting, &[]),
     ];
     check(rows, table);
 }

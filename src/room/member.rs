@@ -15,7 +15,7 @@ use crate::{
     budget::{Owner, OwnerKind},
     client::Client,
     close::Close,
-    framing::{Encoder, Heard, Rejected, events},
+    framing::{Encoder, Heard, Rejected},
     limits::{INPUT_WAIT, SEATS_MAX},
     message::{Draft, Kind},
     metrics::live::{LiveRoom, Traffic},
@@ -37,6 +37,8 @@ pub(crate) struct Member {
     encoder: Option<Encoder>,
     /// The client's messages that the inbox had no room for, encoded unless they become events.
     said: Draft,
+    /// These messages as the client sent them, if the worker is recorded and they do not become events.
+    heard: Option<Box<Draft>>,
     /// Bytes of the client in the inbox, and [`Inbox::taken`](super::inbox::Inbox::taken) when they were added.
     posted: (usize, u64),
     /// The count of `said`, without the bytes of framing.
@@ -66,7 +68,7 @@ impl Member {
         room: &Arc<Room>,
         client: String,
         conn: u64,
-        variables: impl Iterator<Item = (&'a str, &'a str)>,
+        variables: impl Iterator<Item = (&'a str, &'a str)> + Clone,
     ) -> Result<Self, NoSeat> {
         let mut hub = lock(&room.hub);
         if hub.is_over {
@@ -77,8 +79,9 @@ impl Member {
             return Err(NoSeat::Full);
         }
         if room.options.framing.names_clients() {
-            inbox.add_presence(|input| events::open(&client, variables, input));
+            inbox.add_open(&client, variables);
         }
+        let is_recorded = inbox.is_recorded();
         drop(inbox);
         let owner = Owner::new(&room.options.budget, OwnerKind::Client);
         let make = |history: &History| Seat::new(history.batches(), Arc::clone(&room.pressure), owner.share());
@@ -86,6 +89,7 @@ impl Member {
         room.pressure.host.wake();
         let framing = room.options.framing;
         let encoder = (!framing.names_clients()).then(|| framing.encoder());
+        let heard = (is_recorded && encoder.is_some()).then(Box::default);
         Ok(Self {
             room: Arc::clone(room),
             client,
@@ -94,6 +98,7 @@ impl Member {
             owner,
             encoder,
             said: Draft::default(),
+            heard,
             posted: (0, 0),
             unposted: Traffic::default(),
             lost: Lost::default(),
@@ -182,7 +187,12 @@ impl Member {
         ready!(inbox.poll_room(cx));
         let said = mem::take(&mut self.said);
         let bytes = match self.encoder {
-            Some(_) => Some(inbox.post(&said)),
+            Some(_) => {
+                if let Some(heard) = &mut self.heard {
+                    inbox.record(&self.client, &mem::take(heard));
+                }
+                Some(inbox.post(&said))
+            }
             None => inbox.post_events(&self.client, &said),
         };
         let Some(bytes) = bytes else {
@@ -256,6 +266,9 @@ impl Partner for Member {
             self.said.push(kind, payload);
             return Ok(Heard::Message);
         };
+        if let Some(heard) = &mut self.heard {
+            heard.push(kind, payload);
+        }
         self.said.push_with(kind, |input| encoder.encode(kind, payload, input))
     }
 

@@ -17,6 +17,7 @@ pub(crate) mod member;
 pub(crate) mod options;
 pub(crate) mod registry;
 mod seat;
+mod spoken;
 mod telling;
 
 use std::{
@@ -30,10 +31,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admission::Permit,
     budget::{Owner, OwnerKind},
-    framing::events::{self, Receivers},
+    framing::events::Receivers,
     message::Draft,
     metrics::live::{LiveRoom, Traffic},
     partner::Verdict,
+    record::track::Track,
 };
 use history::History;
 use hub::Hub;
@@ -72,13 +74,13 @@ pub(crate) enum NoSeat {
 }
 
 impl Room {
-    fn new(options: RoomOptions, path: Arc<[u8]>, pid: i32, permit: Permit) -> Arc<Self> {
+    fn new(options: RoomOptions, path: Arc<[u8]>, pid: i32, permit: Permit, track: Option<Arc<Track>>) -> Arc<Self> {
         let history = History::new(options.history, &options.budget);
         let owner = Owner::new(&options.budget, OwnerKind::Room);
         Arc::new(Self {
             history: history.owner().clone(),
             hub: Mutex::new(Hub::new(history, options.linger, permit)),
-            inbox: Mutex::new(Inbox::new(&owner)),
+            inbox: Mutex::new(Inbox::new(&owner, track)),
             owner,
             pressure: Arc::new(Pressure::new(options.slow, Arc::clone(&options.route))),
             live: LiveRoom::new(Arc::clone(&options.route), Arc::clone(&path), pid),
@@ -93,7 +95,7 @@ impl Room {
         let mut hub = lock(&self.hub);
         hub.remove(client);
         if self.options.framing.names_clients() {
-            lock(&self.inbox).add_presence(|input| events::close(client, code, reason, input));
+            lock(&self.inbox).add_close(client, code, reason);
         }
         drop(hub);
         self.pressure.host.wake();

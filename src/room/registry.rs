@@ -18,6 +18,7 @@ use crate::{
     event::Event,
     limits::{RESTART_MAX, RESTART_MIN},
     peer::Connection,
+    record::{options::Recorded, tape::Tape, track::Track},
     shutdown::Shutdown,
     worker::{
         Worker,
@@ -62,6 +63,8 @@ pub(crate) struct Kept {
     pub(crate) confining: Confining,
     /// Its variables.
     pub(crate) environment: Vec<Variable>,
+    /// Its recording, if there is to be one.
+    pub(crate) recorded: Option<Recorded>,
 }
 
 type StartLock = tokio::sync::Mutex<()>;
@@ -114,8 +117,9 @@ impl Rooms {
         }
         let (worker, permit) = launch.await.map_err(NotJoined::Launch)?;
         let known = key.clone().filter(|key| **key == *path);
+        let track = worker.tape.as_ref().map(|tape| tape.track());
         let path = known.unwrap_or_else(|| path.into());
-        let room = Room::new(self.options.clone(), path, worker.child.pid(), permit);
+        let room = Room::new(self.options.clone(), path, worker.child.pid(), permit, track);
         let member = Member::join(&room, client, connection.id, variables).map_err(|_| NotJoined::Full)?;
         if let Some(key) = &key {
             lock(&self.open).insert(Arc::clone(key), Arc::clone(&room));
@@ -153,7 +157,7 @@ impl Rooms {
             return;
         }
         let (rooms, path, end) = (Arc::clone(self), Arc::<[u8]>::from(path.as_bytes()), shutdown.clone());
-        let Kept { program, confining, environment } = kept;
+        let Kept { program, confining, environment, recorded } = kept;
         let name = program.path.display().to_string();
         let opener = Arc::clone(self);
         let launch = move || {
@@ -162,8 +166,12 @@ impl Rooms {
             match launched {
                 Some((permit, Ok(mut worker))) => {
                     worker.child.count_for(&opener.options.route, began.elapsed());
-                    let room = opener.open_shared(&path, worker.child.pid(), permit);
-                    return Some((worker, room));
+                    if let Some(recorded) = &recorded {
+                        worker.record(Tape::begin(recorded, 0));
+                    }
+                    let track = worker.tape.as_ref().map(|tape| tape.track());
+                    let pid = worker.child.pid();
+                    return Some((worker, opener.open_shared(&path, pid, permit, track)));
                 }
                 Some((_, Err(cause))) => {
                     not_started(&program, &cause, cause.hint(&program.path, confining.as_deref()).as_deref());
@@ -224,8 +232,8 @@ impl Rooms {
     }
 
     /// Opens a room for all clients. `path` is for the log.
-    fn open_shared(&self, path: &Arc<[u8]>, pid: i32, permit: Permit) -> Arc<Room> {
-        let room = Room::new(self.options.clone(), Arc::clone(path), pid, permit);
+    fn open_shared(&self, path: &Arc<[u8]>, pid: i32, permit: Permit, track: Option<Arc<Track>>) -> Arc<Room> {
+        let room = Room::new(self.options.clone(), Arc::clone(path), pid, permit, track);
         let mut open = lock(&self.open);
         open.insert(Arc::default(), Arc::clone(&room));
         // Under the lock: either this sees `is_retired`, or `retire` sees the room.
@@ -288,10 +296,10 @@ mod tests {
         };
         let rooms = Rooms::new(Sharing::All, options);
         let permit = || Admission::new(None).admit().expect("a slot");
-        assert!(!rooms.open_shared(&Arc::default(), 0, permit()).is_over());
+        assert!(!rooms.open_shared(&Arc::default(), 0, permit(), None).is_over());
 
         rooms.retire();
 
-        assert!(rooms.open_shared(&Arc::default(), 0, permit()).is_over());
+        assert!(rooms.open_shared(&Arc::default(), 0, permit(), None).is_over());
     }
 }

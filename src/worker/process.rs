@@ -29,6 +29,7 @@ use crate::{
     metrics::{labels::RouteName, live::Traffic},
     partner::{Delivery, Partner, Verdict},
     peer::Connection,
+    record::tape::Tape,
     status::Status,
     sys::ResourceUsage,
 };
@@ -63,6 +64,8 @@ pub(crate) struct Process {
     /// The fork slot, given back once the process has ended and its standard error is logged.
     permit: Option<Permit>,
     owner: Owner,
+    /// Its recording, if there is one.
+    tape: Option<Box<Tape>>,
 }
 
 impl Process {
@@ -74,7 +77,7 @@ impl Process {
         framing: Framing,
         options: &ProcessOptions,
     ) -> Self {
-        let Worker { child, input, output, stderr, silence } = worker;
+        let Worker { child, input, output, stderr, silence, tape } = worker;
         let &ProcessOptions { message_bytes_max, patience, is_readonly, ref budget, .. } = options;
         Self {
             connection,
@@ -88,11 +91,15 @@ impl Process {
             patience,
             permit: Some(permit),
             owner: Owner::new(budget, OwnerKind::Client),
+            tape,
         }
     }
 
     /// Hands the client the messages that the end of the output completes.
     fn finish_output(&mut self, client: &mut impl Client) -> Delivery {
+        if let Some(tape) = &mut self.tape {
+            tape.finish();
+        }
         let mut taken = Traffic::default();
         let Self { decoder, connection, .. } = self;
         let finished = decoder.finish(&mut |decoded| take(decoded, client, &mut taken, connection));
@@ -131,9 +138,15 @@ impl Partner for Process {
                         garbled => garbled,
                     });
                 }
-                Read::Over => return Poll::Ready(self.finish_output(client)),
+                Read::Over => {
+                    if let Some(tape) = &mut self.tape {
+                        tape.over();
+                    }
+                    return Poll::Ready(self.finish_output(client));
+                }
             };
             let mut taken = Traffic::default();
+            source.record(&mut self.tape, &buffer[..count]);
             let had_hint = self.decoder.utf8_hint().is_some();
             let Self { decoder, connection, .. } = self;
             let mut emit = |decoded: Decoded<'_>| take(decoded, client, &mut taken, connection);
@@ -183,6 +196,16 @@ impl Partner for Process {
             Heard::Pause => self.pause.begin(self.child.leader()),
             Heard::Resume => self.pause.end(),
         }
+        if let Some(tape) = &mut self.tape {
+            match heard {
+                Heard::Message => tape.input(kind, payload),
+                Heard::Stream => {
+                    tape.input(kind, payload);
+                    tape.begin_stream();
+                }
+                Heard::Ignored(_) | Heard::Resize(_) | Heard::Pause | Heard::Resume => {}
+            }
+        }
         Ok(heard)
     }
 
@@ -224,6 +247,9 @@ impl Partner for Process {
             never = drain => match never {},
         };
         self.outputs.log_to_the_end(&self.connection).await;
+        if let Some(tape) = &mut self.tape {
+            tape.end(status);
+        }
         self.permit = None;
         Some(status)
     }

@@ -11,10 +11,10 @@ use crate::harness::server::{Server, run, wsd};
 use crate::harness::skip::has;
 use crate::harness::websocket::{Client, Frame, TEXT};
 
-/// The flags as `--help` of the server and of the client has them: rows of a table.
+/// The flags as `--help` of the server, of the client and of replays has them: rows of a table.
 fn flags() -> Vec<String> {
     let mut rows: Vec<String> = Vec::new();
-    let help = [run(&["--help"]).stdout, run(&["connect", "--help"]).stdout].concat();
+    let help = [&["--help"][..], &["connect", "--help"], &["replay", "--help"]].map(|words| run(words).stdout).concat();
     for line in help.lines() {
         if let Some(flag) = line.strip_prefix("      --") {
             let (flag, text) = flag.split_once("  ").unwrap_or((flag, ""));

@@ -12,7 +12,7 @@ use source::{Source, sources};
 const LAYERS: [&[&str]; 18] = [
     &["main", "lib", "fuzzing"],
     &["daemon"],
-    &["connect"],
+    &["connect", "replay"],
     &["reload"],
     &["config"],
     &["server"],
@@ -22,7 +22,7 @@ const LAYERS: [&[&str]; 18] = [
     &["room", "resume"],
     &["worker", "socket", "events"],
     &["partner"],
-    &["client"],
+    &["client", "record"],
     &["framing", "admission", "cli", "backlog", "stall", "turn"],
     &["message", "buffers"],
     &["budget", "sources"],

@@ -98,6 +98,7 @@ mod ranges;
 mod rate_in;
 mod rates;
 mod readme;
+mod record;
 mod redirect;
 mod refused;
 mod reload;

@@ -108,7 +108,7 @@ impl AuthScript {
 
 /// Reads the whole answer of a script, and logs its standard error.
 async fn read_answer(worker: Worker, connection: &Connection) -> Result<(StatusCode, HeaderMap, Bytes), &'static str> {
-    let Worker { child, mut input, mut output, mut stderr, silence: _ } = worker;
+    let Worker { child, mut input, mut output, mut stderr, silence: _, tape: _ } = worker;
     input.close();
     let answer = tokio::select! {
         answer = read(&mut output) => answer,
