@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     close::Close,
+    deflate::BothTraffic,
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
 };
@@ -82,6 +83,11 @@ pub(crate) trait Client {
     /// Returns the bytes that wait here: those of this client, and those that it shares with other clients.
     fn held(&self) -> (usize, usize);
 
+    /// Returns the bytes of the messages so far, before and after compression; `None` if the client has agreed to none.
+    fn traffic(&self) -> Option<BothTraffic> {
+        None
+    }
+
     /// Drops the client's messages from now on, since the partner does not take them any more.
     fn forget_messages(&mut self);
 
@@ -142,6 +148,10 @@ impl<C: Client + Send> Client for Box<C> {
 
     fn held(&self) -> (usize, usize) {
         C::held(self)
+    }
+
+    fn traffic(&self) -> Option<BothTraffic> {
+        C::traffic(self)
     }
 
     fn forget_messages(&mut self) {

@@ -48,7 +48,8 @@ events! {
     /// A session ended.
     info SessionEnded = "session ended" {
         conn: u64, end: &'a str, status: Option<u16>, limit: Option<&'a str>, code: u16, secs: &'a str,
-        input as "in": u64, output as "out": u64
+        input as "in": u64, output as "out": u64, bytes_in: Option<u64>, packed_in: Option<u64>,
+        bytes_out: Option<u64>, packed_out: Option<u64>
     }
     /// A program began that answers one POST (`--http`).
     info PostStarted = "post started" { conn: u64, peer: Peer, pid: i32, path: &'a str }

@@ -39,7 +39,7 @@
 //! | 5 | `client`: the other end |
 //! | 4 | `framing`, `admission`, `cli`, `backlog`, `stall`, `turn` |
 //! | 3 | `message`, `buffers` |
-//! | 2 | `budget`, `sources` |
+//! | 2 | `budget`, `sources`, `deflate` |
 //! | 1 | `event`, `shutdown` |
 //! | 0 | `close`, `limits`, `peer`, `rate`, `status`, `log`, `sys` |
 //!
@@ -88,6 +88,7 @@ mod close;
 mod config;
 mod connect;
 mod daemon;
+mod deflate;
 mod event;
 mod events;
 mod framing;

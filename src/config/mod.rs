@@ -90,8 +90,10 @@ impl Loader {
         let file = file::read(&self.command_line)?;
         server(&self.command_line, &file)?;
         let routes = self.plan.build(&self.command_line, &file)?;
-        // Changes to `maxbuffer`, to `base`, and to the keys that a route may have, take effect at once.
-        let at_once = [cli::names::<SiteFlags>(), ["route", "maxbuffer", "base"].map(str::to_owned).to_vec()].concat();
+        // Changes to `maxbuffer`, `compress-memory` and `base`, and to the keys that a route may have, take effect at once.
+        let at_once =
+            [cli::names::<SiteFlags>(), ["route", "maxbuffer", "compress-memory", "base"].map(str::to_owned).to_vec()]
+                .concat();
         let differs = |key: &&String| file.top.get(*key) != self.top.get(*key) && !self.command_line.has(key);
         let keys: BTreeSet<_> = file.top.keys().chain(self.top.keys()).filter(|key| !at_once.contains(key)).collect();
         Ok((routes, keys.into_iter().filter(differs).cloned().collect()))

@@ -28,8 +28,9 @@ use crate::{
         types::Limit,
         value::Flag,
     },
+    deflate::pool::Pool,
     http::{access::AccessLists, auth::AuthState},
-    limits::{BUFFER_BYTES_MAX, FORKS_MAX},
+    limits::{BUFFER_BYTES_MAX, COMPRESS_MEMORY, FORKS_MAX},
     resume::door::Doors,
     sources::SourceTable,
 };
@@ -39,6 +40,8 @@ use crate::{
 pub(crate) struct Plan {
     admission: Admission,
     budget: Budget,
+    /// The compressors of all sessions.
+    compressors: Pool,
     /// The doors of sessions, which stay when settings change.
     doors: Doors,
     /// The state of authentication, which stays, too.
@@ -69,7 +72,8 @@ impl Default for Plan {
         let (budget, doors, auth, sources) =
             (Budget::new(None), Doors::default(), AuthState::default(), SourceTable::default());
         let (numbered, sites, guards, gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { admission, budget, doors, auth, sources, numbered, sites, guards, gone }
+        let compressors = Pool::new(COMPRESS_MEMORY);
+        Self { admission, budget, compressors, doors, auth, sources, numbered, sites, guards, gone }
     }
 }
 
@@ -78,7 +82,8 @@ impl Plan {
     pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile) -> Result<Routes, Error> {
         let (admission, budget, doors) = (self.admission.clone(), self.budget.clone(), self.doors.clone());
         let (auth, sources, numbered) = (self.auth.clone(), self.sources.clone(), self.numbered.clone());
-        let mut next = Self { admission, budget, doors, auth, sources, numbered, ..Self::default() };
+        let compressors = self.compressors.clone();
+        let mut next = Self { admission, budget, compressors, doors, auth, sources, numbered, ..Self::default() };
         let routes = routes(line, file);
         for route in &routes {
             next.add_route(self, line, &routes, route).map_err(|error| match route.start {
@@ -98,6 +103,7 @@ impl Plan {
         next.admission.resize(limit);
         let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.value);
         next.budget.resize(Some(bytes_max).filter(|bytes| *bytes > 0));
+        next.compressors.resize(resources.compress_memory.map_or(COMPRESS_MEMORY, |bytes| bytes.value.0));
         for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
             let limit = built.recipe.flags.served.maxforks.as_deref();
             built.site.launcher.admission.resize(limit.and_then(Limit::count));
@@ -187,7 +193,14 @@ impl Plan {
         let access = access_lists(&mut recipe.flags.pages)?;
         let site = match old.sites.iter().find(|built| built.pattern == pattern && built.recipe == recipe) {
             Some(built) => Arc::clone(&built.site),
-            None => Arc::new(site(&recipe, admission, &self.budget, &self.doors, &self.auth, &self.sources)?),
+            None => Arc::new(site(
+                &recipe,
+                admission,
+                (&self.budget, &self.compressors),
+                &self.doors,
+                &self.auth,
+                &self.sources,
+            )?),
         };
         self.sites.push(Built { pattern, recipe, site, access });
         Ok(())

@@ -14,6 +14,7 @@ use super::{Overflow, client::Resumable, ending::Ending, link::Link, ring::Ring}
 use crate::{
     client::{Client, Departure},
     close::Close,
+    deflate::BothTraffic,
     limits::ROOM_MESSAGE_BYTES_MAX,
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
@@ -100,6 +101,14 @@ impl Client for Resumable {
         let inbound =
             self.pong.as_ref().map_or(0, |pong| pong.len()) + self.ahead.as_ref().map_or(0, |ahead| ahead.held());
         (own + kept + inbound, shared + kept_shared)
+    }
+
+    fn traffic(&self) -> Option<BothTraffic> {
+        let mut traffic = self.past.as_deref().copied();
+        if let Some(now) = self.link.as_ref().and_then(Link::traffic) {
+            traffic.get_or_insert_default().join(&now);
+        }
+        traffic
     }
 
     fn forget_messages(&mut self) {

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     client::{Client, Departure},
     close::Close,
+    deflate::BothTraffic,
     events::EventStream,
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
@@ -125,6 +126,14 @@ impl Link {
         }
     }
 
+    /// Returns the bytes of the messages so far; see [`Client::traffic`].
+    pub(super) fn traffic(&self) -> Option<BothTraffic> {
+        match self {
+            Self::Socket(socket) => socket.traffic(),
+            Self::Events(_) => None,
+        }
+    }
+
     /// Drops the messages that wait for the client, except the rest of one that it has in part.
     pub(super) fn discard(&mut self) {
         match self {
@@ -188,11 +197,12 @@ impl Carrier for Link {
 
     fn frames(&mut self, first: u64, frames: &Frames, messages: Range<usize>) {
         match self {
-            Self::Socket(socket) => socket.append_frames(frames.frames(messages)),
-            Self::Events(stream) => {
+            Self::Socket(socket) if !socket.may_compress() => socket.append_frames(frames.frames(messages)),
+            // The ring keeps plain frames, as each connection has a window of its own.
+            Self::Socket(_) | Self::Events(_) => {
                 for (number, index) in (first..).zip(messages) {
                     let (kind, payload) = frames.get(index);
-                    stream.message(number, kind, &payload);
+                    self.message(number, kind, &payload);
                 }
             }
         }
@@ -207,7 +217,7 @@ impl Carrier for Link {
     }
 }
 
-/// Appends a control message.
+/// Appends a control message. The lengths of compressed messages behind it could tell the token that it may hold.
 fn text(socket: &mut Socket, payload: &[u8]) {
-    socket.append(Piece::whole(Kind::Text, payload));
+    socket.append_plain(Piece::whole(Kind::Text, payload));
 }

@@ -12,6 +12,7 @@ use std::{future::poll_fn, task::Poll, time::Instant};
 use crate::{
     client::Client,
     close::Close,
+    deflate::BothTraffic,
     event::{self, Event},
     partner::Partner,
     peer::Connection,
@@ -63,13 +64,31 @@ async fn close(session: Session<impl Client, impl Partner>, end: &End, conn: u64
         never = poll_fn(|cx| client.poll_closing(cx)) => match never {},
     };
     let status = status.or(end.status());
-    let (word, close) = end.report(status);
+    let (end, close) = end.report(status);
     send_close(&mut client, close.as_ref()).await;
     // Drops the partner before the client's handshake, which may take long.
     drop(partner);
     let (code, limit) = (code(close.as_ref()), status.and_then(Status::limit));
     let (status, secs) = (status.map(Status::shell), &event::seconds(began.elapsed()));
-    Event::SessionEnded { conn, end: word, status, limit, code, secs, input, output }.emit();
+    let traffic = client.traffic();
+    let traffic = |value: fn(&BothTraffic) -> u64| traffic.as_ref().map(value);
+    let (bytes_in, packed_in) = (traffic(|both| both.input.bytes), traffic(|both| both.input.packed));
+    let (bytes_out, packed_out) = (traffic(|both| both.output.bytes), traffic(|both| both.output.packed));
+    Event::SessionEnded {
+        conn,
+        end,
+        status,
+        limit,
+        code,
+        secs,
+        input,
+        output,
+        bytes_in,
+        packed_in,
+        bytes_out,
+        packed_out,
+    }
+    .emit();
     client.finish(shutdown).await;
 }
 

@@ -1,0 +1,1 @@
+//! Other people's clients and servers: they and wsd understand each other's compressed messages.
