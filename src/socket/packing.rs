@@ -44,11 +44,11 @@ fn pack(packer: &Packer, batch: &Batch) -> Option<(Vec<u8>, usize)> {
     options.pool.with_shared(|compressor| {
         for (kind, payload) in batch.messages() {
             if payload.len() >= bytes_min {
-                let packed = compressor.compress_alone(payload);
-                if packed.len() < payload.len() {
-                    payload_bytes += packed.len();
+                let smaller = compressor.compress_alone(payload);
+                if smaller.len() < payload.len() {
+                    payload_bytes += smaller.len();
                     has_packed = true;
-                    writer::packed(Piece::whole(kind, packed), &mut frames);
+                    writer::packed(Piece::whole(kind, smaller), &mut frames);
                     continue;
                 }
             }

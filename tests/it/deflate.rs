@@ -304,7 +304,7 @@ fn a_route_may_compress_by_itself() {
     let tree = Tree::new();
     let route = |path: &str, keys: &str| format!("[[route]]\npath = \"{path}\"\ncommand = [\"cat\"]\n{keys}\n");
     let routes = [route("/", "compress = false"), route("/on", ""), route("/long", "compress = \"1k\"")].concat();
-    tree.file("wsd.toml", &format!("compress = true\n{routes}"));
+    tree.file("wsd.toml", format!("compress = true\n{routes}"));
     let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
     let answered = |path: &str| {
         let headers = format!("Sec-WebSocket-Extensions: {BROWSER}\r\n");

@@ -159,7 +159,8 @@ fn inflated(parts: &[&[u8]], bytes_max: usize) -> Result<Vec<u8>, Unfit> {
 
 #[test]
 fn the_examples_of_the_rfc_are_inflated() {
-    let table: [(&str, &[&[u8]], Result<&str, Unfit>); 12] = [
+    type Row<'a> = (&'a str, &'a [&'a [u8]], Result<&'a str, Unfit>);
+    let table: [Row<'_>; 12] = [
         ("7.2.3.1", &[&[0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]], Ok("Hello")),
         ("7.2.3.1, fragments", &[&[0xF2, 0x48, 0xCD], &[0xC9, 0xC9, 0x07, 0x00]], Ok("Hello")),
         ("7.2.3.3, a stored block", &[b"\x00\x05\x00\xFA\xFFHello\x00"], Ok("Hello")),
@@ -187,13 +188,13 @@ fn the_examples_of_the_rfc_are_inflated() {
 
 #[test]
 fn a_message_is_inflated_up_to_the_limit() {
-    let mut packed = Vec::new();
+    let mut small = Vec::new();
     let mut pair_of = |length: usize| {
         let options = Arc::new(CompressOptions { bytes_min: 0, pool: Pool::new(1 << 20) });
         let mut packer =
             Packer::new(AgreedCompression { options, agreement: Agreement { window_bits: 15, keeps: true } });
-        packer.pack(true, true, &vec![0; length], |payload, _| packed = payload.to_vec());
-        (inflated(&[&packed], 100_000).map(|got| got.len()), packed.len())
+        packer.pack(true, true, &vec![0; length], |payload, _| small = payload.to_vec());
+        (inflated(&[&small], 100_000).map(|got| got.len()), small.len())
     };
 
     assert_eq!(pair_of(100_000).0, Ok(100_000));

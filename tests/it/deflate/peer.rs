@@ -6,23 +6,23 @@ use crate::harness::server::Server;
 use crate::harness::websocket::{CONTINUATION, Client, Frame, upgrade_request};
 
 /// The bit of `Frame::rsv` that marks a compressed message.
-pub const RSV1: u8 = 4;
+pub(super) const RSV1: u8 = 4;
 
 /// The end of a flush, which no message carries.
-pub const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
+pub(super) const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
 
 /// A client that has offered compression.
-pub struct Peer {
+pub(super) struct Peer {
     /// Its session.
-    pub client: Client,
+    pub(super) client: Client,
     /// The value of `Sec-WebSocket-Extensions` in the 101.
-    pub answer: Option<String>,
+    pub(super) answer: Option<String>,
     inflate: Inflate,
 }
 
 impl Peer {
     /// Opens a session with an offer, and more header lines.
-    pub fn open_with(server: &Server, offer: &str, headers: &str) -> Self {
+    pub(super) fn open_with(server: &Server, offer: &str, headers: &str) -> Self {
         let headers = format!("Sec-WebSocket-Extensions: {offer}\r\n{headers}");
         let mut connection = server.http();
         connection.send(upgrade_request(&server.host(), "/", &headers));
@@ -33,12 +33,12 @@ impl Peer {
     }
 
     /// Opens a session with an offer.
-    pub fn open(server: &Server, offer: &str) -> Self {
+    pub(super) fn open(server: &Server, offer: &str) -> Self {
         Self::open_with(server, offer, "")
     }
 
     /// Sends a message in compressed form, in fragments of this size.
-    pub fn send(&mut self, opcode: u8, message: &[u8], fragment: usize) {
+    pub(super) fn send(&mut self, opcode: u8, message: &[u8], fragment: usize) {
         let packed = packed(message);
         let mut parts = packed.chunks(fragment).peekable();
         let mut opcode = (opcode, RSV1);
@@ -50,7 +50,7 @@ impl Peer {
     }
 
     /// Takes the next message. Returns whether it was compressed, its opcode, and its bytes.
-    pub fn message(&mut self) -> (bool, u8, Vec<u8>) {
+    pub(super) fn message(&mut self) -> (bool, u8, Vec<u8>) {
         let Frame { rsv, opcode, mut payload, .. } = self.client.message();
         assert!(rsv == 0 || rsv == RSV1, "{rsv}");
         if rsv == 0 {
@@ -61,7 +61,7 @@ impl Peer {
     }
 
     /// Takes the next message, which must be compressed or not, and returns its text.
-    pub fn text(&mut self, is_packed: bool) -> String {
+    pub(super) fn text(&mut self, is_packed: bool) -> String {
         let (was_packed, _, message) = self.message();
         let text = String::from_utf8(message).unwrap();
         assert_eq!(was_packed, is_packed, "{text}");
@@ -85,12 +85,12 @@ fn inflated(inflate: &mut Inflate, mut bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Returns the payload of a message in compressed form, without those before it.
-pub fn packed(message: &[u8]) -> Vec<u8> {
+pub(super) fn packed(message: &[u8]) -> Vec<u8> {
     packed_in_steps(&[message])
 }
 
 /// Returns the payload of a message that consists of these parts.
-pub fn packed_in_steps(parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn packed_in_steps(parts: &[&[u8]]) -> Vec<u8> {
     let mut deflate = Deflate::new_with_config(DeflateConfig { level: 9, window_bits: -15, ..Default::default() });
     let (mut all, mut step) = (Vec::new(), vec![0; 1 << 16]);
     for (place, mut part) in parts.iter().copied().enumerate() {

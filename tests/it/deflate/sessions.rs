@@ -79,7 +79,7 @@ fn a_session_gives_its_compressor_back() {
 fn a_bomb_is_close_1009_before_its_memory_is_spent() {
     let server = Server::command(&["--compress", "--pingms=0"], &["cat"]);
     let zeros = vec![0; 1 << 20];
-    let mut open = |bytes: usize| {
+    let open = |bytes: usize| {
         let bomb = packed_in_steps(&vec![&zeros[..]; bytes >> 20]);
         let mut peer = Peer::open(&server, BROWSER);
         // The server does not read the rest.
