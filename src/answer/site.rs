@@ -4,7 +4,7 @@ use std::sync::{Arc, Once};
 
 use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, scripts::Scripts};
 use crate::{
-    deflate::CompressOptions,
+    deflate::options::CompressOptions,
     framing::choice::Framings,
     http::{gate::Gate, headers::Headers, path::Root},
     resume::ResumeOptions,

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     budget::Owner,
     client::Client,
-    deflate::{AgreedCompression, negotiation},
+    deflate::{negotiation, options::AgreedCompression},
     event::Event,
     framing::{Framing, choice::named},
     http::{

@@ -26,7 +26,7 @@ use crate::{
     budget::Budget,
     cli::site::{RoomFlags, SharingWord, SiteFlags, SlowWord},
     cli::{types::CommandWords, types::CompressWord, types::Items, value::Flag, value::is_on},
-    deflate::{CompressOptions, pool::Pool},
+    deflate::{options::CompressOptions, pool::Pool},
     framing::Framing,
     http::{access::AddressRules, auth::AuthState, gate::Gate, handshake::is_token, path::Root},
     limits::{

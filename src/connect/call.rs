@@ -25,7 +25,7 @@ use crate::{
         connect::{ClientFramingWord, ConnectFlags, ConnectLine},
         value::is_on,
     },
-    deflate::CompressOptions,
+    deflate::options::CompressOptions,
     framing::Framing,
     limits::{CONNECT_TIME_MAX, RESTART_MAX, RETRY_MIN, SHUTDOWN_ANSWER},
     message::Kind,

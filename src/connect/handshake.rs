@@ -28,8 +28,8 @@ use super::{
 use crate::{
     cli::{connect::ConnectFlags, value::is_on},
     deflate::{
-        CompressOptions,
         negotiation::{self, Agreement},
+        options::CompressOptions,
     },
     framing::Framing,
     limits::{CONNECT_MESSAGE_BYTES_MAX, FRAME_BYTES_MAX},

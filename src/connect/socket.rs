@@ -24,7 +24,12 @@ use tokio_tungstenite::{
 use super::{unpacked::UnpackedStream, watched::WatchedStream};
 use crate::{
     cli::types::CompressWord,
-    deflate::{AgreedCompression, CompressOptions, negotiation::Agreement, packer::Packer, pool::Pool},
+    deflate::{
+        negotiation::Agreement,
+        options::{AgreedCompression, CompressOptions},
+        packer::Packer,
+        pool::Pool,
+    },
     limits::COMPRESS_BYTES_MIN,
 };
 

@@ -6,34 +6,12 @@
 pub(crate) mod compressor;
 pub(crate) mod inflater;
 pub(crate) mod negotiation;
+pub(crate) mod options;
 pub(crate) mod packer;
 pub(crate) mod pool;
 
-use std::sync::Arc;
-
-use negotiation::Agreement;
-use pool::Pool;
-
 /// The end of a sync flush, which a message does not carry (RFC 7692, section 7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
-
-/// The settings of compression.
-#[derive(Clone, Debug)]
-pub(crate) struct CompressOptions {
-    /// Bytes of the shortest message that wsd compresses (`--compress`).
-    pub(crate) bytes_min: usize,
-    /// The compressors.
-    pub(crate) pool: Pool,
-}
-
-/// The compression that a client has agreed to.
-#[derive(Clone, Debug)]
-pub(crate) struct AgreedCompression {
-    /// The settings.
-    pub(crate) options: Arc<CompressOptions>,
-    /// The agreement for wsd's messages.
-    pub(crate) agreement: Agreement,
-}
 
 /// The bytes of messages, and the bytes that carried them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

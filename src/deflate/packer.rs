@@ -4,7 +4,12 @@ use std::{pin::Pin, sync::Arc, task::Context};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{AgreedCompression, CompressOptions, Traffic, negotiation::Agreement, pool::Loan};
+use super::{
+    Traffic,
+    negotiation::Agreement,
+    options::{AgreedCompression, CompressOptions},
+    pool::Loan,
+};
 use crate::limits::COMPRESSOR_SILENCE;
 
 /// Messages at most that go plain in a row because those before them did not shrink.

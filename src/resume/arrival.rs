@@ -1,6 +1,6 @@
 //! The connections over which clients return.
 
-use crate::{deflate::AgreedCompression, events::EventStream, peer::Connection, socket::stream::Stream};
+use crate::{deflate::options::AgreedCompression, events::EventStream, peer::Connection, socket::stream::Stream};
 
 /// A client that has returned, with its new connection.
 #[derive(Debug)]

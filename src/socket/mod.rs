@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use crate::{
     budget::{Owner, Share},
     close::Close,
-    deflate::{AgreedCompression, packer::Packer},
+    deflate::{options::AgreedCompression, packer::Packer},
     limits::READ_BYTES_WHEN_FULL,
     message::Piece,
 };

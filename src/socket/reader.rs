@@ -250,7 +250,10 @@ impl Reader {
         }
         if let Some(inflation) = &mut self.inflation {
             if inflation.is_within() {
-                return self.on_packed(kind, ends, payload, on);
+                let (unfinished, bytes_max) = (&mut self.message, self.message_bytes_max);
+                let part = (kind, payload, ends);
+                return inflation
+                    .take(part, unfinished, bytes_max, |kind, message| on(SocketEvent::Message(kind, message)));
             }
             inflation.traffic.add(payload.len(), payload.len());
         }

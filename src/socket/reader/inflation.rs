@@ -1,6 +1,6 @@
 //! Inflates the compressed messages of a client (RFC 7692).
 
-use super::{Reader, SocketEvent, message::Message};
+use super::message::Message;
 use crate::{
     client::Fault,
     deflate::{
@@ -38,34 +38,28 @@ impl Inflation {
     pub(super) fn held(&self) -> usize {
         if self.is_within() { LentInflater::BYTES } else { 0 }
     }
-}
 
-impl Reader {
-    /// Takes the next bytes of a compressed message.
-    pub(super) fn on_packed(
+    /// Takes the next part of a compressed message of at most `bytes_max`, and calls `on` with a whole one.
+    pub(super) fn take(
         &mut self,
-        kind: Kind,
-        ends: bool,
-        part: &[u8],
-        on: &mut impl FnMut(SocketEvent<'_>),
+        (kind, part, ends): (Kind, &[u8], bool),
+        unfinished: &mut Option<Message>,
+        bytes_max: usize,
+        on: impl FnOnce(Kind, &[u8]),
     ) -> Result<(), Fault> {
-        let Self { inflation: Some(inflation), message, message_bytes_max: bytes_max, .. } = self else {
-            return Ok(());
-        };
-        let Inflation { inflater: Some(inflater), traffic } = &mut **inflation else { return Ok(()) };
-        let message = message.get_or_insert_with(|| Message::new(kind));
+        let Self { inflater: Some(inflater), traffic } = self else { return Ok(()) };
+        let message = unfinished.get_or_insert_with(|| Message::new(kind));
         let before = message.payload.len();
-        inflater.inflate(part, *bytes_max, &mut message.payload)?;
+        inflater.inflate(part, bytes_max, &mut message.payload)?;
         if ends {
-            inflater.end_last(*bytes_max, &mut message.payload)?;
+            inflater.end_last(bytes_max, &mut message.payload)?;
         }
         traffic.add(message.payload.len() - before, part.len());
         message.check()?;
         if ends {
-            inflation.inflater = None;
-            let message = self.message.take().expect("was just put there");
             message.finish()?;
-            on(SocketEvent::Message(message.kind, &message.payload));
+            on(message.kind, &message.payload);
+            (self.inflater, *unfinished) = (None, None);
         }
         Ok(())
     }
