@@ -26,7 +26,8 @@ use crate::{
     answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
     budget::Budget,
     cli::site::{RoomFlags, SharingWord, SiteFlags, SlowWord},
-    cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
+    cli::{types::CommandWords, types::CompressWord, types::Items, value::Flag, value::is_on},
+    deflate::{options::CompressOptions, pool::Pool},
     framing::Framing,
     http::{
         access::AddressRules,
@@ -36,8 +37,8 @@ use crate::{
         path::Root,
     },
     limits::{
-        ACP_PATIENCE, CGI_TIMEOUT, CONTROL_BYTES_MIN, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, REPLAY_BYTES_MAX,
-        SLOW_WAIT, STREAM_KEEP_MIN,
+        ACP_PATIENCE, CGI_TIMEOUT, COMPRESS_BYTES_MIN, CONTROL_BYTES_MIN, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL,
+        REPLAY_BYTES_MAX, SLOW_WAIT, STREAM_KEEP_MIN,
     },
     metrics::labels::RouteName,
     resume::{ResumeOptions, door::Doors},
@@ -80,12 +81,12 @@ pub(super) fn has_program(Recipe { command, flags, .. }: &Recipe) -> bool {
 }
 
 /// Checks a recipe and opens its folders. `admission` limits the workers of the site; `budget` limits the bytes that wait for
-/// the workers and their clients. Clients return to their sessions through `doors`; `state` is that of authentication, and
-/// `table` counts what each source uses. The metrics name the site `route`.
+/// the workers and their clients, and sessions compress with `compressors`. Clients return to their sessions through `doors`;
+/// `state` is that of authentication, and `table` counts what each source uses. The metrics name the site `route`.
 pub(super) fn site(
     recipe: &Recipe,
     admission: Admission,
-    budget: &Budget,
+    (budget, compressors): (&Budget, &Pool),
     doors: &Doors,
     state: &AuthState,
     table: &SourceTable,
@@ -140,6 +141,7 @@ pub(super) fn site(
         subprotocols,
         subprotocol_warning: Once::new(),
         headers: headers(flags)?,
+        compress: compress(flags, compressors),
         session: limits::session(&flags.limits),
         resume: resume(flags, &socket, doors),
         http: http(flags, &socket, doors),
@@ -214,6 +216,15 @@ fn socket_options(flags: &SiteFlags) -> SocketOptions {
         message_bytes_max: if bytes_max == 0 { usize::MAX } else { bytes_max },
         ping_interval: (!ping_interval.is_zero()).then_some(ping_interval),
     }
+}
+
+fn compress(flags: &SiteFlags, compressors: &Pool) -> Option<Arc<CompressOptions>> {
+    let bytes_min = match flags.clients.compress.as_deref()? {
+        CompressWord::Switch(false) => return None,
+        CompressWord::Switch(true) => COMPRESS_BYTES_MIN,
+        CompressWord::From(bytes) => *bytes,
+    };
+    Some(Arc::new(CompressOptions { bytes_min, pool: compressors.clone() }))
 }
 
 fn resume(flags: &SiteFlags, socket: &SocketOptions, doors: &Doors) -> Option<Arc<ResumeOptions>> {
