@@ -117,9 +117,7 @@ pub(super) fn site(
     }
     let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process)?;
     let sources = limits::sources(&flags.limits, recipe.scopes, table);
-    let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
-    let software = format!("{name}/{}", environ::VERSION);
-    let environ = EnvironOptions { software, inherited };
+    let environ = EnvironOptions { software: software(recipe.is_websocketd), inherited };
     let (auth, list) = auth(&flags.auth, &environ, state)?.unzip();
     Ok(Site {
         is_eager: is_on(&flags.rooms.eager) && rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All),
@@ -156,6 +154,12 @@ pub(super) fn site(
             record: record(flags, message_bytes_max)?,
         },
     })
+}
+
+/// Returns the name and the version that programs see as `SERVER_SOFTWARE`.
+fn software(is_websocketd: bool) -> String {
+    let name = if is_websocketd { "websocketd" } else { "wsd" };
+    format!("{name}/{}", environ::VERSION)
 }
 
 /// Returns the time added to each wait before a signal.
