@@ -22,6 +22,7 @@ mod places;
 mod proxies;
 mod quota;
 mod record;
+mod rooms;
 mod routes;
 mod secrets;
 mod site;

@@ -19,16 +19,16 @@ use super::{
     needs,
     origins::origin,
     record::record,
+    rooms::rooms,
     terminal::stdio,
 };
 use crate::{
     admission::Admission,
     answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
     budget::Budget,
-    cli::site::{RoomFlags, SharingWord, SiteFlags, SlowWord},
+    cli::site::SiteFlags,
     cli::{types::CommandWords, types::CompressWord, types::Items, value::Flag, value::is_on},
     deflate::{options::CompressOptions, pool::Pool},
-    framing::Framing,
     http::{
         access::AddressRules,
         auth::{open::OpenAccess, state::AuthState},
@@ -37,15 +37,12 @@ use crate::{
         path::Root,
     },
     limits::{
-        ACP_PATIENCE, CGI_TIMEOUT, COMPRESS_BYTES_MIN, CONTROL_BYTES_MIN, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL,
-        REPLAY_BYTES_MAX, SLOW_WAIT, STREAM_KEEP_MIN,
+        ACP_PATIENCE, CGI_TIMEOUT, COMPRESS_BYTES_MIN, CONTROL_BYTES_MIN, MESSAGE_BYTES_MAX, PING_INTERVAL,
+        REPLAY_BYTES_MAX, STREAM_KEEP_MIN,
     },
     metrics::labels::RouteName,
     resume::{ResumeOptions, door::Doors},
-    room::{
-        options::{RoomOptions, Slow},
-        registry::{Rooms, Sharing},
-    },
+    room::registry::Sharing,
     socket::SocketOptions,
     sources::SourceTable,
     worker::{
@@ -249,51 +246,6 @@ fn resume_options(keep: Duration, flags: &SiteFlags, socket: &SocketOptions, doo
     let bytes_max = message_bytes_max.saturating_add(1).max(CONTROL_BYTES_MIN);
     let socket = SocketOptions { message_bytes_max: bytes_max, ..socket.clone() };
     Arc::new(ResumeOptions { keep, replay_bytes_max, message_bytes_max, socket, doors: doors.clone() })
-}
-
-/// Builds the rooms, if clients share a program or its framing names the clients.
-fn rooms(
-    flags: &SiteFlags,
-    scripts: Option<&Scripts>,
-    framing: Framing,
-    process: &ProcessOptions,
-) -> Result<Option<Arc<Rooms>>, Error> {
-    let RoomFlags { shared, eager, history, linger, slow, slow_wait } = &flags.rooms;
-    let sharing = match flags.rooms.sharing() {
-        SharingWord::Off => Sharing::Alone,
-        SharingWord::All => Sharing::All,
-        SharingWord::Path => Sharing::Path,
-    };
-    let is_shared = sharing != Sharing::Alone;
-    if matches!(scripts, Some(Scripts::Dir(..))) && sharing == Sharing::All {
-        let error = Error::new("cannot combine --shared and --dir", "write --shared=path for a room at each path");
-        return Err(error.about(shared).about(&flags.served.dir));
-    }
-    if scripts.is_none() || !is_shared && !framing.names_clients() {
-        return Ok(None);
-    }
-    let slow = match slow.as_deref() {
-        None | Some(SlowWord::Close) => Slow::Close,
-        Some(SlowWord::Drop) => Slow::Drop,
-        Some(SlowWord::Wait) => Slow::Wait,
-    };
-    let options = RoomOptions {
-        framing,
-        message_bytes_max: process.message_bytes_max,
-        slow,
-        history: history.as_deref().map_or(0, |count| *count),
-        linger: match linger.as_deref() {
-            _ if !is_shared => Some(Duration::ZERO),
-            _ if is_on(eager) => None,
-            secs => Some(secs.map_or(LINGER, |secs| secs.0)),
-        },
-        is_for_one: !is_shared,
-        patience: process.patience,
-        slow_wait: slow_wait.as_deref().map_or(SLOW_WAIT, |secs| secs.0),
-        budget: process.budget.clone(),
-        route: Arc::clone(&process.route),
-    };
-    Ok(Some(Rooms::new(sharing, options)))
 }
 
 /// Returns the variables that workers inherit, with their current values. Skips `HTTPS`: wsd sets it for TLS.

@@ -15,14 +15,14 @@ const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
 
 /// The bytes of messages, and the bytes that carried them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Traffic {
+pub(crate) struct PackedTraffic {
     /// Bytes of messages.
     pub(crate) bytes: u64,
     /// Bytes of the payloads of their frames.
     pub(crate) packed: u64,
 }
 
-impl Traffic {
+impl PackedTraffic {
     /// Adds a message, or a part of one.
     pub(crate) fn add(&mut self, bytes: usize, packed: usize) {
         self.bytes += bytes as u64;
@@ -34,9 +34,9 @@ impl Traffic {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BothTraffic {
     /// The messages of the client.
-    pub(crate) input: Traffic,
+    pub(crate) input: PackedTraffic,
     /// The messages to the client.
-    pub(crate) output: Traffic,
+    pub(crate) output: PackedTraffic,
 }
 
 impl BothTraffic {

@@ -5,7 +5,7 @@ use std::{pin::Pin, sync::Arc, task::Context};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
-    Traffic,
+    PackedTraffic,
     negotiation::Agreement,
     options::{AgreedCompression, CompressOptions},
     pool::Loan,
@@ -36,7 +36,7 @@ pub(crate) struct Packer {
     used_at: Instant,
     /// Runs while there is a compressor.
     silence: Option<Pin<Box<Sleep>>>,
-    traffic: Traffic,
+    traffic: PackedTraffic,
 }
 
 impl Packer {
@@ -53,7 +53,7 @@ impl Packer {
             skips: 0,
             used_at: Instant::now(),
             silence: None,
-            traffic: Traffic::default(),
+            traffic: PackedTraffic::default(),
         }
     }
 
@@ -157,7 +157,7 @@ impl Packer {
     }
 
     /// Returns the bytes of the messages so far.
-    pub(crate) fn traffic(&self) -> Traffic {
+    pub(crate) fn traffic(&self) -> PackedTraffic {
         self.traffic
     }
 }

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 };
 
 use super::header::{HEADER_BYTES_MAX, parse, unmask};
-use crate::{client::Fault, close::Close, deflate::Traffic, limits::MESSAGE_BYTES_MAX, message::Kind};
+use crate::{client::Fault, close::Close, deflate::PackedTraffic, limits::MESSAGE_BYTES_MAX, message::Kind};
 use inflation::Inflation;
 use message::Message;
 
@@ -86,8 +86,8 @@ impl Reader {
     }
 
     /// Returns the bytes of the messages so far, before and after inflation.
-    pub(crate) fn traffic(&self) -> Traffic {
-        self.inflation.as_ref().map_or(Traffic::default(), |inflation| inflation.traffic)
+    pub(crate) fn traffic(&self) -> PackedTraffic {
+        self.inflation.as_ref().map_or(PackedTraffic::default(), |inflation| inflation.traffic)
     }
 
     /// Returns the bytes of memory of an unfinished message, including those reserved for the rest of its frame.

@@ -4,7 +4,7 @@ use super::message::Message;
 use crate::{
     client::Fault,
     deflate::{
-        Traffic,
+        PackedTraffic,
         inflater::{LentInflater, Unfit},
     },
     message::Kind,
@@ -15,7 +15,7 @@ use crate::{
 pub(super) struct Inflation {
     /// Inflates the unfinished message, if it is a compressed one.
     inflater: Option<LentInflater>,
-    pub(super) traffic: Traffic,
+    pub(super) traffic: PackedTraffic,
 }
 
 impl Inflation {
