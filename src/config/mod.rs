@@ -13,6 +13,7 @@ pub(crate) mod fuzzing;
 mod headers;
 mod keys;
 mod limits;
+mod mcp;
 mod needs;
 mod origins;
 mod peers;
