@@ -8,7 +8,10 @@ use crate::{
         site::{FramingWord, SharingWord, SiteFlags},
         value::is_on,
     },
-    limits::{MCP_BODY_BYTES_MAX, MCP_IDLE, REPLAY_BYTES_MAX},
+    limits::{
+        REPLAY_BYTES_MAX,
+        mcp::{MCP_BODY_BYTES_MAX, MCP_IDLE},
+    },
     mcp::{Gateway, McpEras, McpOptions},
     worker::process::ProcessOptions,
 };

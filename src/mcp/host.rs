@@ -9,15 +9,20 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-use super::wire::Wire;
+use super::{
+    part::{Part, SKIPPED_CHARS},
+    wire::Wire,
+};
 use crate::{
     admission::Permit,
     budget::{Owner, OwnerKind, Share},
     buffers,
     event::{self, Event},
     framing::{Decoded, Decoder, Framing},
-    limits::{MCP_LINE_BYTES_MAX, MCP_LOOK_MAX, MCP_STOP_WAIT, PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN},
-    message::Piece,
+    limits::{
+        PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN,
+        mcp::{MCP_LOOK_MAX, MCP_STOP_WAIT},
+    },
     peer::Connection,
     shutdown::Shutdown,
     status::Status,
@@ -30,9 +35,6 @@ use crate::{
         stop::stop,
     },
 };
-
-/// The first characters of a skipped line in the log.
-const SKIPPED_CHARS: usize = 100;
 
 /// The owner of a program: a session, or the one for all modern clients.
 pub(super) trait Hub: Send + Sync {
@@ -158,13 +160,6 @@ struct Host<'a, H> {
     has_hinted: bool,
 }
 
-/// An unfinished line.
-#[derive(Debug, Default)]
-struct Part {
-    bytes: Vec<u8>,
-    is_too_long: bool,
-}
-
 impl<H: Hub> Host<'_, H> {
     /// Carries lines until the program ends, or must end.
     async fn carry(&mut self, shutdown: &Shutdown) -> HostEnd {
@@ -202,12 +197,15 @@ impl<H: Hub> Host<'_, H> {
         self.poll_input(cx);
         let polled = self.poll_output(cx);
         self.outputs.tidy();
-        self.share.set(self.input.held() + self.decoder.held() + self.part.bytes.capacity(), 0);
+        self.share.set(self.input.held() + self.decoder.held() + self.part.held(), 0);
         if polled.is_ready() {
             return Poll::Ready(Some(HostEnd::Exit));
         }
-        let is_due = self.hub.look(Instant::now()).map_or(true, |next| next < look);
-        if is_due { Poll::Ready(None) } else { Poll::Pending }
+        match self.hub.look(Instant::now()) {
+            Err(end) => Poll::Ready(Some(end)),
+            Ok(next) if next < look => Poll::Ready(None),
+            Ok(_) => Poll::Pending,
+        }
     }
 
     fn poll_input(&mut self, cx: &mut Context<'_>) {
@@ -253,35 +251,6 @@ impl<H: Hub> Host<'_, H> {
             Read::Closed | Read::Over => decoder.finish(&mut emit),
         };
         Poll::Ready(if let Read::Bytes(_, count) = read { count } else { 0 })
-    }
-}
-
-impl Part {
-    /// Joins the pieces of a line, and hands a whole one to `take`. Returns whether it was a message.
-    fn take(&mut self, piece: Piece<'_>, take: impl Fn(&[u8]) -> bool, skip: impl FnOnce(&[u8], &'static str)) -> bool {
-        const NO_MESSAGE: &str = "it is no message of JSON-RPC";
-        if piece.first && piece.last {
-            let is_message = take(piece.payload);
-            if !is_message {
-                skip(piece.payload, NO_MESSAGE);
-            }
-            return is_message;
-        }
-        if self.bytes.len() + piece.payload.len() > MCP_LINE_BYTES_MAX {
-            self.is_too_long = true;
-            self.bytes.truncate(SKIPPED_CHARS);
-        } else if !self.is_too_long {
-            self.bytes.extend_from_slice(piece.payload);
-        }
-        if !piece.last {
-            return false;
-        }
-        let Self { bytes, is_too_long } = std::mem::take(self);
-        let is_message = !is_too_long && take(&bytes);
-        if !is_message {
-            skip(&bytes, if is_too_long { "it has more than 4 MiB" } else { NO_MESSAGE });
-        }
-        is_message
     }
 }
 

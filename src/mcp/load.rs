@@ -11,7 +11,7 @@ use super::{
     lock,
 };
 use crate::{
-    limits::{MCP_CALLS_MAX, MCP_CALLS_OF_CLIENT_MAX, MCP_LISTENS_OF_CLIENT_MAX},
+    limits::mcp::{MCP_CALLS_MAX, MCP_CALLS_OF_CLIENT_MAX, MCP_LISTENS_OF_CLIENT_MAX},
     peer::{ClientSource, Peer},
 };
 

@@ -14,6 +14,7 @@ pub(crate) mod headers;
 mod host;
 mod load;
 pub(crate) mod message;
+mod part;
 pub(crate) mod session;
 pub(crate) mod shared;
 pub(crate) mod stream;

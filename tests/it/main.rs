@@ -65,6 +65,7 @@ mod links;
 mod log;
 mod lookup;
 mod lsp;
+mod mcp;
 mod names;
 mod newcomers;
 mod oneshot;

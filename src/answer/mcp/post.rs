@@ -13,7 +13,7 @@ use super::{
 use crate::{
     budget::Owner,
     http::{gate::Visitor, page::Body, refusal::Refusal},
-    limits::MCP_BODY_STALL_MAX,
+    limits::mcp::MCP_BODY_STALL_MAX,
     mcp::{
         Gateway, Launching, McpEras, Trouble,
         fault::{Fault, code},
@@ -57,9 +57,10 @@ async fn try_answer(ask: &mut Ask, visitor: &Visitor, gateway: &Gateway) -> Resu
     // The id of a response is the server's.
     let id = parts.id_text(&text).filter(|_| parts.form == Form::Request).map(<[u8]>::to_vec);
     let is_new = claims_modern(ask, &parts).map_err(|fault| (fault.into(), id.clone()))?;
-    let answered = match is_new {
-        true => modern(ask, visitor, gateway, (&text, &parts)).await,
-        false => legacy(ask, visitor, gateway, (&text, &parts)).await,
+    let answered = if is_new {
+        modern(ask, visitor, gateway, (&text, &parts)).await
+    } else {
+        legacy(ask, visitor, gateway, (&text, &parts)).await
     };
     answered.map_err(|trouble| (trouble, id))
 }

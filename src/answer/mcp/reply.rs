@@ -17,7 +17,7 @@ use crate::{
         page::{Body, text_body},
         refusal::Refusal,
     },
-    limits::MCP_HEAD_WAIT,
+    limits::mcp::MCP_HEAD_WAIT,
     mcp::{
         fault::{Fault, code, status_of},
         session,

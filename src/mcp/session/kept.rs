@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::limits::{MCP_KEPT_BYTES_MAX, MCP_KEPT_MESSAGES_MAX, MCP_KEPT_TIME_MAX};
+use crate::limits::mcp::{MCP_KEPT_BYTES_MAX, MCP_KEPT_MESSAGES_MAX, MCP_KEPT_TIME_MAX};
 
 /// The messages, in order.
 #[derive(Debug, Default)]

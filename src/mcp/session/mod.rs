@@ -5,14 +5,12 @@
 
 mod answers;
 mod kept;
+mod listen;
 mod record;
 mod revive;
 mod streams;
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
@@ -27,7 +25,7 @@ use super::{
     load::LoadSlot,
     lock,
     message::{Form, MessageParts, splice},
-    stream::{self, AnswerKind, StreamReader},
+    stream::{AnswerKind, StreamReader},
     wire::Wire,
 };
 use crate::{
@@ -37,7 +35,7 @@ use crate::{
 };
 use kept::Kept;
 use record::Record;
-use streams::{Attachment, Streams};
+use streams::Streams;
 
 /// A session.
 #[derive(Debug)]
@@ -231,91 +229,30 @@ impl Session {
         OpenStream { reader, stream, is_primed: state.record.is_primed() }
     }
 
-    fn pair(self: &Arc<Self>, attachment: Attachment) -> (stream::StreamSender, StreamReader) {
-        let (taker, leaver) = (Arc::clone(self), Arc::clone(self));
-        let taken = move || {
-            if taker.is_blocked.swap(false, Ordering::Relaxed) {
-                taker.wire.wake();
-            }
-        };
-        stream::pair(taken, move || leaver.left(attachment))
-    }
-
-    /// Notes that the client has left an answer. Nothing is cancelled, but a session that never began is over.
-    fn left(&self, attachment: Attachment) {
-        let mut state = lock(&self.state);
-        state.streams.detach(attachment);
-        state.idle_since = Instant::now();
-        let begins = |call: &SessionCall| matches!(call, SessionCall::Client { stream, begins: true, .. } if *stream == attachment.stream);
-        if state.calls.iter().any(|(_, call)| begins(&call.facts)) {
-            self.finish(&mut state);
-        }
-        drop(state);
-        self.wire.wake();
-    }
-
-    /// Opens the stream for messages that belong to no request, or goes on with one after a message.
-    pub(crate) async fn listen<E, F>(
-        self: &Arc<Self>,
-        after: Option<(u64, u64)>,
-        launching: Launching<F>,
-    ) -> Result<OpenStream, Trouble<E>>
-    where
-        E: Send + 'static,
-        F: Future<Output = Result<(Worker, Permit), E>> + Send + 'static,
-    {
-        self.wake(&mut Some(launching)).await?;
-        let mut state = lock(&self.state);
-        let attachment = after.map_or_else(|| state.streams.next(), |(stream, _)| state.streams.again(stream));
-        let (sender, reader) = self.pair(attachment);
-        let stream = attachment.stream;
-        match after {
-            Some((stream, number)) => {
-                if !state.streams.resume(stream, number, sender) {
-                    drop(state);
-                    return Err(Fault::new(400, code::REFUSED, "those events are gone").into());
-                }
-            }
-            None => state.streams.open_get(sender),
-        }
-        if state.streams.is_get(stream) {
-            for message in state.kept.take() {
-                state.streams.push(stream, message, None);
-            }
-        }
-        // Only a new stream has a number to tell.
-        let is_primed = after.is_none() && state.record.is_primed();
-        drop(state);
-        self.wire.wake();
-        Ok(OpenStream { reader, stream, is_primed })
-    }
-
-    /// Notes that the client learns the number of a stream, so that it may return.
-    pub(crate) fn set_known(&self, stream: u64) {
-        lock(&self.state).streams.set_known(stream);
-    }
-
     /// Ends the session.
     pub(crate) fn end(&self) {
-        self.finish(&mut lock(&self.state));
+        lock(&self.state).finish();
         self.wire.wake();
     }
+}
 
-    fn finish(&self, state: &mut SessionState) {
-        if let SessionPhase::Busy(token) = std::mem::replace(&mut state.phase, SessionPhase::Over) {
+impl SessionState {
+    /// Notes that the session is over.
+    fn finish(&mut self) {
+        if let SessionPhase::Busy(token) = std::mem::replace(&mut self.phase, SessionPhase::Over) {
             token.cancel();
         }
-        state.streams.close_all();
-        state.streams.clear();
+        self.streams.close_all();
+        self.streams.clear();
     }
 
     /// Ends the requests in flight of a process that has ended.
-    fn fail(&self, state: &mut SessionState, end: HostEnd) {
-        let fault = ended(state.status, end);
-        for call in state.calls.end_all() {
+    fn fail(&mut self, end: HostEnd) {
+        let fault = ended(self.status, end);
+        for call in self.calls.end_all() {
             if let SessionCall::Client { stream, .. } = call.facts {
                 let data = fault.message(Some(&call.id)).into();
-                state.streams.push(stream, data, Some(AnswerKind::Fault(fault.status)));
+                self.streams.push(stream, data, Some(AnswerKind::Fault(fault.status)));
             }
         }
     }

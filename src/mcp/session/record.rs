@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::super::message::{Form, MessageParts};
-use crate::limits::MCP_SUBSCRIPTIONS_MAX;
+use crate::limits::mcp::MCP_SUBSCRIPTIONS_MAX;
 
 /// The first version whose clients take an event without data.
 const PRIMED: &str = "2025-11-25";

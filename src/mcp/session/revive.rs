@@ -136,7 +136,7 @@ impl Session {
             return Err(unknown());
         }
         if !answer.is_ok_and(|result| state.record.note_identity(&result)) {
-            self.finish(&mut state);
+            state.finish();
             self.wire.wake();
             return Err(unknown());
         }

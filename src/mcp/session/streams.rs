@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use bytes::Bytes;
 
 use super::super::stream::{AnswerKind, StreamMessage, StreamSender};
-use crate::limits::MCP_RING_MESSAGES_MAX;
+use crate::limits::mcp::MCP_RING_MESSAGES_MAX;
 
 /// The streams of a session.
 #[derive(Debug)]
@@ -165,7 +165,9 @@ impl Streams {
     /// Ends all streams.
     pub(super) fn close_all(&mut self) {
         let all: Vec<_> = self.flows.keys().copied().collect();
-        all.into_iter().for_each(|stream| self.close(stream));
+        for stream in all {
+            self.close(stream);
+        }
     }
 
     /// Notes that a client has left an answer. Its stream stays, for a client that returns.

@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     event::Event,
-    limits::{MCP_LOOK_MAX, MCP_WAITING_MAX, RESTART_MAX, RESTART_MIN},
+    limits::{
+        RESTART_MAX, RESTART_MIN,
+        mcp::{MCP_LOOK_MAX, MCP_WAITING_MAX},
+    },
     status::Status,
 };
 

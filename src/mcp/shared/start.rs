@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     admission::Permit,
-    limits::{MCP_PROBE_WAIT, MCP_SILENT_KNOWN},
+    limits::mcp::{MCP_PROBE_WAIT, MCP_SILENT_KNOWN},
     worker::Worker,
 };
 
@@ -83,7 +83,7 @@ impl Shared {
         let terms = HostTerms { connection, path, kind: "shared", process, shutdown: shutdown.clone() };
         shutdown.spawn(host::run(Arc::clone(self), worker, permit, terms));
         let answer = timeout(MCP_PROBE_WAIT, told).await;
-        self.settle(answer)?;
+        self.settle(&answer)?;
         self.wire.wake();
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Shared {
     }
 
     /// Notes which version the program speaks, by its answer.
-    fn settle<E>(&self, answer: Result<Result<Option<i64>, RecvError>, Elapsed>) -> Result<(), Trouble<E>> {
+    fn settle<E>(&self, answer: &Result<Result<Option<i64>, RecvError>, Elapsed>) -> Result<(), Trouble<E>> {
         let mut state = lock(&self.state);
         state.probe = None;
         state.phase = match answer {
