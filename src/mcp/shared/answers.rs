@@ -15,6 +15,7 @@ use super::{
         wire::Wire,
     },
     Shared, SharedCall, SharedCallKind, SharedPhase, SharedState,
+    start::phase_of,
 };
 use crate::{
     event::Event,
@@ -53,7 +54,8 @@ impl Hub for Shared {
     fn look(&self, now: Instant) -> Result<Instant, HostEnd> {
         let mut state = lock(&self.state);
         match state.phase {
-            SharedPhase::Legacy(_) => return Err(HostEnd::Left),
+            SharedPhase::Legacy(None) => return Err(HostEnd::Left),
+            SharedPhase::Legacy(Some(until)) => return if until <= now { Err(HostEnd::Left) } else { Ok(until) },
             SharedPhase::Running if state.calls.len() == 0 => {}
             _ => return Ok(now + MCP_LOOK_MAX),
         }
@@ -90,7 +92,9 @@ impl Hub for Shared {
         for call in state.calls.end_all() {
             self.send(&call, fault.message(Some(&call.id)), Some(AnswerKind::Fault(fault.status)));
         }
+        state.has_process = false;
         if matches!(state.phase, SharedPhase::Legacy(_)) {
+            state.probe = None;
             return;
         }
         let before = state.phase.clone();
@@ -115,7 +119,9 @@ impl Shared {
         let number = number(line, parts.id.as_ref());
         if let Some(probe) = state.probe.take_if(|probe| number == Some(probe.number)) {
             let error = parts.result.is_none().then(|| parts.error.unwrap_or_default());
-            let _ = probe.tell.send(error);
+            if probe.tell.send(error).is_err() && matches!(state.phase, SharedPhase::Legacy(Some(_))) {
+                (state.phase, state.idle_since) = (phase_of(error), Instant::now());
+            }
             return;
         }
         let Some(call) = number.and_then(|number| state.calls.end(number)) else {

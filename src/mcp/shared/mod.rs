@@ -48,6 +48,8 @@ struct SharedState {
     /// The pause before the next start after a process that has ended by itself.
     pause: Duration,
     probe: Option<start::Probe>,
+    /// Whether a process runs, or ends.
+    has_process: bool,
     is_winding_up: bool,
 }
 
@@ -62,7 +64,7 @@ enum SharedPhase {
     Busy(CancellationToken),
     /// It takes requests.
     Running,
-    /// The program speaks an older version; unless it was only silent, wsd knows that for good.
+    /// The program speaks an older version. wsd knows that for good, unless the program is only silent: then until that time.
     Legacy(Option<Instant>),
 }
 
@@ -110,6 +112,7 @@ impl Shared {
             began: now,
             pause: RESTART_MIN,
             probe: None,
+            has_process: false,
             is_winding_up: false,
         };
         Self { options, wire: Wire::default(), state: Mutex::new(state) }
@@ -262,7 +265,8 @@ impl Shared {
 
 impl SharedState {
     fn is_legacy(&self) -> bool {
-        matches!(self.phase, SharedPhase::Legacy(until) if until.is_none_or(|until| Instant::now() < until))
+        let is_known = |until: Option<Instant>| until.is_none_or(|until| self.has_process || Instant::now() < until);
+        matches!(self.phase, SharedPhase::Legacy(until) if is_known(until))
     }
 }
 

@@ -94,16 +94,15 @@ impl Shared {
         state.probe = Some(Probe { number, tell });
         state.began = Instant::now();
         state.idle_since = state.began;
+        state.has_process = true;
         number
     }
 
     /// Notes which version the program speaks, by its answer.
     fn settle<E>(&self, answer: &Result<Result<Option<i64>, RecvError>, Elapsed>) -> Result<(), Trouble<E>> {
         let mut state = lock(&self.state);
-        state.probe = None;
         state.phase = match answer {
-            Ok(Ok(None | Some(code::UNSUPPORTED_VERSION))) => SharedPhase::Running,
-            Ok(Ok(Some(_))) => SharedPhase::Legacy(None),
+            Ok(Ok(error)) => phase_of(*error),
             Ok(Err(_)) => {
                 // It has ended. `Hub::ended` knows how.
                 let fault = match state.phase {
@@ -115,10 +114,19 @@ impl Shared {
                 return Err(fault.into());
             }
             Err(_) if self.options.eras == McpEras::Shared => SharedPhase::Running,
+            // It may only start slowly: its answer still counts when it comes.
             Err(_) => SharedPhase::Legacy(Some(Instant::now() + MCP_SILENT_KNOWN)),
         };
         state.idle_since = Instant::now();
         Ok(())
+    }
+}
+
+/// Returns the phase after the answer to the probe: `error` is its code.
+pub(super) fn phase_of(error: Option<i64>) -> SharedPhase {
+    match error {
+        None | Some(code::UNSUPPORTED_VERSION) => SharedPhase::Running,
+        Some(_) => SharedPhase::Legacy(None),
     }
 }
 

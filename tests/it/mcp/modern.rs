@@ -210,6 +210,19 @@ fn a_server_that_answers_nothing_is_taken_for_an_old_one() {
 }
 
 #[test]
+fn a_server_that_starts_slowly_is_known_when_it_answers() {
+    let fixture = crate::harness::server::program("mcp.py");
+    let server = Server::shell(&["--mcp"], "sleep 6; exec \"$1\" modern", &[&fixture]);
+    assert_eq!(fault(&called(&server, "echo", "{}")), (400, -32000));
+
+    let answer =
+        eventually("it has started", || Some(called(&server, "echo", "{}")).filter(|answer| answer.status == 200));
+
+    assert_eq!(value(&answer)["id"], 1);
+    assert_eq!(server.log().iter().filter(|line| line.contains("mcp started")).count(), 1);
+}
+
+#[test]
 fn an_idle_process_ends_and_the_next_request_starts_another() {
     let server = start(&["--mcp-idle=0.3"], "modern", &[]);
     let before = state(&server);
