@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use crate::{
-    answer::mcp::Mcp,
+    answer::mcp::endpoint::Mcp,
     cli::{
         mcp::McpWord,
         site::{FramingWord, SharingWord, SiteFlags},
@@ -12,7 +12,10 @@ use crate::{
         REPLAY_BYTES_MAX,
         mcp::{MCP_BODY_BYTES_MAX, MCP_IDLE},
     },
-    mcp::{Gateway, McpEras, McpOptions},
+    mcp::{
+        gateway::Gateway,
+        terms::{McpEras, McpOptions},
+    },
     worker::process::ProcessOptions,
 };
 

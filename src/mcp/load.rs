@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     fault::{Fault, code},
-    lock,
+    lock::lock,
 };
 use crate::{
     limits::mcp::{MCP_CALLS_MAX, MCP_CALLS_OF_CLIENT_MAX, MCP_LISTENS_OF_CLIENT_MAX},

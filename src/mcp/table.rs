@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{lock, session::Session};
+use super::{lock::lock, session::Session};
 use crate::limits::mcp::{MCP_RECORD_TIME_MAX, MCP_SESSIONS_MAX};
 
 /// The sessions of a route.

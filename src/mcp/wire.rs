@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-use super::lock;
+use super::lock::lock;
 
 /// The input of a program, before its task has it.
 #[derive(Debug, Default)]

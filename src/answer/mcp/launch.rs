@@ -6,7 +6,7 @@ use super::super::{ask::Ask, partner::no_program, scripts::Script};
 use crate::{
     admission::Permit,
     http::{gate::Visitor, refusal::Refusal, source_limits::Pass},
-    mcp::Launching,
+    mcp::terms::Launching,
     worker::{Worker, environ::room_variables, variable::Variable},
 };
 

@@ -1,6 +1,7 @@
 //! Answers the requests to the gateway for MCP (`--mcp`): messages by POST, streams, and the leave of a client.
 
 mod body;
+pub(crate) mod endpoint;
 mod launch;
 mod metadata;
 mod post;
@@ -20,25 +21,18 @@ use crate::{
         refusal::Refusal,
     },
     mcp::{
-        Gateway, McpEras, Trouble,
         fault::{Fault, code},
+        gateway::Gateway,
         session,
+        terms::{McpEras, Trouble},
     },
     peer::Connection,
 };
+use endpoint::Mcp;
 use launch::{launching, program};
 use purpose::McpPurpose;
 use reply::{failed, refused, streaming};
 use requests::{is_modern, last_event, session_id, takes_events};
-
-/// The gateway of a site.
-#[derive(Debug)]
-pub(crate) struct Mcp {
-    /// The gateway.
-    pub(crate) gateway: Gateway,
-    /// The issuers of tokens for this site (`--jwt-iss`), for clients that get theirs there.
-    pub(crate) issuers: Vec<String>,
-}
 
 /// Adds to a request that is for the gateway, or to its refusal by the gate, what such clients need.
 pub(super) fn admitted(

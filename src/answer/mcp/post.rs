@@ -1,5 +1,7 @@
 //! Answers a POST to the gateway: a message of a client. The order of the checks is that of the specification.
 
+use std::sync::Arc;
+
 use http_body_util::BodyExt;
 use hyper::{Response, body::Body as _, header::HeaderValue};
 use tokio::time::timeout;
@@ -15,12 +17,15 @@ use crate::{
     http::{gate::Visitor, page::Body, refusal::Refusal},
     limits::mcp::MCP_BODY_STALL_MAX,
     mcp::{
-        Gateway, Launching, McpEras, Trouble,
         fault::{Fault, code},
+        gateway::Gateway,
         headers,
+        load::LoadSlot,
         message::{Form, MessageParts, NoMessage},
         session::{self, OpenStream, Posted, Session},
         shared::LISTEN,
+        stream::AnswerKind,
+        terms::{Launching, McpEras, Trouble},
     },
     worker::environ::{CgiFacts, unique_id},
 };
@@ -149,15 +154,15 @@ async fn begin(
     visitor: &Visitor,
     gateway: &Gateway,
     message: (&[u8], &MessageParts),
-    slot: crate::mcp::LoadSlot,
-) -> Result<(std::sync::Arc<Session>, OpenStream), Trouble<Refusal>> {
+    slot: LoadSlot,
+) -> Result<(Arc<Session>, OpenStream), Trouble<Refusal>> {
     let script = program(ask).map_err(Trouble::Refused)?;
     let environment = ask.environment(visitor, &script, &unique_id(), CgiFacts::default(), None).await;
     let Launching { start, connection, path, shutdown } =
         launching(ask, visitor, script, environment.clone(), Sharing::Alone);
     let started = start.await.map_err(Trouble::Refused)?;
     let launched = Launching { start: (), connection, path, shutdown };
-    Ok(session::open(gateway, (visitor.user.clone(), environment), message, slot, started, launched))
+    Ok(gateway.open((visitor.user.clone(), environment), message, slot, started, launched))
 }
 
 /// Answers with the messages of a session's stream. The first answer names the session.
@@ -166,7 +171,7 @@ async fn reply(session: &Session, open: OpenStream, is_first: bool, id: Option<&
     let mut has_begun = is_first;
     let mut response = match first(reader).await {
         Reply::Json(message, kind) => {
-            has_begun &= kind == crate::mcp::stream::AnswerKind::Result;
+            has_begun &= kind == AnswerKind::Result;
             json(message, kind, false)
         }
         Reply::Events(reader, message) => {

@@ -11,7 +11,7 @@ use super::{
         calls::{is_progress, number},
         fault::{Fault, code},
         host::{HostEnd, Hub},
-        lock,
+        lock::lock,
         message::{Form, MessageParts, splice},
         stream::AnswerKind,
         wire::Wire,

@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use super::{
     super::{
-        Launching, Trouble,
         fault::{Fault, code},
-        lock,
+        lock::lock,
         stream::{self, StreamReader, StreamSender},
+        terms::{Launching, Trouble},
     },
     OpenStream, Session, SessionCall,
     streams::Attachment,

@@ -18,14 +18,14 @@ use tokio::{sync::oneshot, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Gateway, Launching, McpOptions, Trouble,
     calls::Calls,
     fault::{Fault, code},
     host::HostEnd,
     load::LoadSlot,
-    lock,
+    lock::lock,
     message::{Form, MessageParts, splice},
     stream::{AnswerKind, StreamReader},
+    terms::{Launching, McpOptions, Trouble},
     wire::Wire,
 };
 use crate::{
@@ -112,7 +112,8 @@ pub(crate) enum Posted {
 }
 
 impl Session {
-    fn new(user: String, environment: Vec<Variable>, options: Arc<McpOptions>) -> Arc<Self> {
+    /// Returns a session of a user, whose processes have this environment.
+    pub(super) fn new(user: String, environment: Vec<Variable>, options: Arc<McpOptions>) -> Arc<Self> {
         let mut id = [0; 32];
         getrandom::fill(&mut id).expect("the system has random numbers");
         let streams = Streams::new(options.replay_bytes_max);
@@ -143,6 +144,22 @@ impl Session {
     /// Returns the time since which it has no process.
     pub(super) fn asleep_since(&self) -> Option<Instant> {
         if let SessionPhase::Asleep(since) = lock(&self.state).phase { Some(since) } else { None }
+    }
+
+    /// Begins with the client's `initialize`: the program has started.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        (text, parts): (&[u8], &MessageParts),
+        slot: LoadSlot,
+        (worker, permit): (Worker, Permit),
+        launching: Launching<()>,
+    ) -> OpenStream {
+        let mut state = lock(&self.state);
+        state.record.note(text, parts);
+        let stream = self.begin(&mut state, text, parts, slot);
+        drop(state);
+        self.host(worker, permit, launching);
+        stream
     }
 
     /// Takes a message of the client. Starts a process if there is none.
@@ -256,25 +273,6 @@ impl SessionState {
             }
         }
     }
-}
-
-/// Begins a session with the client's `initialize`: its program has started.
-pub(crate) fn open(
-    gateway: &Gateway,
-    (user, environment): (String, Vec<Variable>),
-    (text, parts): (&[u8], &MessageParts),
-    slot: LoadSlot,
-    (worker, permit): (Worker, Permit),
-    launching: Launching<()>,
-) -> (Arc<Session>, OpenStream) {
-    let session = Session::new(user, environment, Arc::clone(&gateway.options));
-    gateway.sessions.add(&session);
-    let mut state = lock(&session.state);
-    state.record.note(text, parts);
-    let stream = session.begin(&mut state, text, parts, slot);
-    drop(state);
-    session.host(worker, permit, launching);
-    (session, stream)
 }
 
 /// Returns the fault of a request whose process has ended.

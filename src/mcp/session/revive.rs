@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        Launching, Trouble,
         fault::Fault,
         host::{self, HostEnd, HostTerms},
-        lock,
+        lock::lock,
         message::MessageParts,
+        terms::{Launching, Trouble},
     },
     ReplayAnswer, Session, SessionCall, SessionPhase, SessionState, ended, unknown,
 };

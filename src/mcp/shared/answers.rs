@@ -5,17 +5,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        calls::{Call, is_progress, number},
+        calls::{PendingCall, is_progress, number},
         fault::{Fault, code},
         host::{HostEnd, Hub},
-        lock,
+        lock::lock,
         message::{Form, MessageParts, splice},
         session::ended,
         stream::{AnswerKind, StreamMessage},
         wire::Wire,
     },
     Shared, SharedCall, SharedCallKind, SharedPhase, SharedState,
-    start::phase_of,
 };
 use crate::{
     event::Event,
@@ -120,7 +119,7 @@ impl Shared {
         if let Some(probe) = state.probe.take_if(|probe| number == Some(probe.number)) {
             let error = parts.result.is_none().then(|| parts.error.unwrap_or_default());
             if probe.tell.send(error).is_err() && matches!(state.phase, SharedPhase::Legacy(Some(_))) {
-                (state.phase, state.idle_since) = (phase_of(error), Instant::now());
+                (state.phase, state.idle_since) = (SharedPhase::after(error), Instant::now());
             }
             return;
         }
@@ -190,7 +189,7 @@ impl Shared {
     }
 
     /// Sends a message. Returns the bytes that wait for the client.
-    fn send(&self, call: &Call<SharedCall>, data: Vec<u8>, answer: Option<AnswerKind>) -> usize {
+    fn send(&self, call: &PendingCall<SharedCall>, data: Vec<u8>, answer: Option<AnswerKind>) -> usize {
         let data = self.options.process.budget.bytes(data);
         call.facts.sender.send(StreamMessage { number: None, data, answer });
         call.facts.sender.waiting()

@@ -8,20 +8,23 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Launching, McpEras, McpOptions, Trouble,
     calls::Calls,
     fault::{Fault, code},
     headers::{self, Lookup, ToolHeaders},
     host::HostEnd,
     load::LoadSlot,
-    lock,
+    lock::lock,
     message::{Form, MessageParts, splice},
     session::ended,
     stream::{self, StreamReader, StreamSender},
+    terms::{Launching, McpEras, McpOptions, Trouble},
     wire::Wire,
 };
 use crate::{admission::Permit, limits::RESTART_MIN, status::Status, worker::Worker};
@@ -47,10 +50,19 @@ struct SharedState {
     began: Instant,
     /// The pause before the next start after a process that has ended by itself.
     pause: Duration,
-    probe: Option<start::Probe>,
+    probe: Option<Probe>,
     /// Whether a process runs, or ends.
     has_process: bool,
     is_winding_up: bool,
+}
+
+/// wsd's own first request to a process.
+#[derive(Debug)]
+struct Probe {
+    /// Its number.
+    number: u64,
+    /// Takes the code of an error, or `None` for a result.
+    tell: oneshot::Sender<Option<i64>>,
 }
 
 /// The state of the process.
@@ -260,6 +272,16 @@ impl Shared {
             "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{number},\"reason\":\"client disconnected\"}}}}\n"
         );
         self.wire.write(line.as_bytes());
+    }
+}
+
+impl SharedPhase {
+    /// Returns the phase after the answer to the probe: `error` is its code.
+    fn after(error: Option<i64>) -> Self {
+        match error {
+            None | Some(code::UNSUPPORTED_VERSION) => Self::Running,
+            Some(_) => Self::Legacy(None),
+        }
     }
 }
 

@@ -10,29 +10,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        Launching, McpEras, Trouble,
-        fault::code,
         headers::MODERN,
         host::{self, HostEnd, HostTerms},
-        lock,
+        lock::lock,
         session::ended,
+        terms::{Launching, McpEras, Trouble},
     },
-    Shared, SharedPhase,
+    Probe, Shared, SharedPhase,
 };
 use crate::{
     admission::Permit,
     limits::mcp::{MCP_PROBE_WAIT, MCP_SILENT_KNOWN},
     worker::Worker,
 };
-
-/// wsd's own first request to a process.
-#[derive(Debug)]
-pub(super) struct Probe {
-    /// Its number.
-    pub(super) number: u64,
-    /// Takes the code of an error, or `None` for a result.
-    pub(super) tell: oneshot::Sender<Option<i64>>,
-}
 
 impl Shared {
     /// Starts a process, in a task of its own: the client may leave meanwhile. Resolves when it takes requests, or speaks an
@@ -102,7 +92,7 @@ impl Shared {
     fn settle<E>(&self, answer: &Result<Result<Option<i64>, RecvError>, Elapsed>) -> Result<(), Trouble<E>> {
         let mut state = lock(&self.state);
         state.phase = match answer {
-            Ok(Ok(error)) => phase_of(*error),
+            Ok(Ok(error)) => SharedPhase::after(*error),
             Ok(Err(_)) => {
                 // It has ended. `Hub::ended` knows how.
                 let fault = match state.phase {
@@ -119,14 +109,6 @@ impl Shared {
         };
         state.idle_since = Instant::now();
         Ok(())
-    }
-}
-
-/// Returns the phase after the answer to the probe: `error` is its code.
-pub(super) fn phase_of(error: Option<i64>) -> SharedPhase {
-    match error {
-        None | Some(code::UNSUPPORTED_VERSION) => SharedPhase::Running,
-        Some(_) => SharedPhase::Legacy(None),
     }
 }
 
