@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::message::{Form, MessageParts, Place, splice};
+use super::message::{Form, MessageParts, TextPlace, splice};
 
 /// A request in flight, and the owner's facts about it.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl<T> PendingCall<T> {
 }
 
 /// Returns the number that a program says, as a number or in a string.
-pub(super) fn number(text: &[u8], place: Option<&Place>) -> Option<u64> {
+pub(super) fn number(text: &[u8], place: Option<&TextPlace>) -> Option<u64> {
     let said = str::from_utf8(text.get(place?.clone())?).ok()?;
     said.trim_matches('"').parse().ok()
 }
@@ -119,7 +119,7 @@ pub(super) fn is_progress(parts: &MessageParts) -> bool {
     parts.form == Form::Notification && parts.method == "notifications/progress"
 }
 
-fn restored(text: &[u8], changes: Vec<(Place, &[u8])>) -> Vec<u8> {
+fn restored(text: &[u8], changes: Vec<(TextPlace, &[u8])>) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     splice(text, changes, &mut out);
     out

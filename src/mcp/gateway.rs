@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{
     load::{Load, LoadSlot},
     message::MessageParts,
-    session::{OpenStream, Session},
-    shared::Shared,
+    session::{McpSession, OpenStream},
+    shared::SharedServer,
     table::Table,
     terms::{Launching, McpOptions},
 };
@@ -23,7 +23,7 @@ pub(crate) struct Gateway {
     /// The sessions of legacy clients.
     pub(crate) sessions: Table,
     /// The process for modern clients.
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<SharedServer>,
     /// The requests in flight.
     pub(crate) load: Arc<Load>,
 }
@@ -34,7 +34,7 @@ impl Gateway {
         let options = Arc::new(options);
         Self {
             sessions: Table::default(),
-            shared: Arc::new(Shared::new(Arc::clone(&options))),
+            shared: Arc::new(SharedServer::new(Arc::clone(&options))),
             load: Arc::default(),
             options,
         }
@@ -48,8 +48,8 @@ impl Gateway {
         slot: LoadSlot,
         started: (Worker, Permit),
         launching: Launching<()>,
-    ) -> (Arc<Session>, OpenStream) {
-        let session = Session::new(user, environment, Arc::clone(&self.options));
+    ) -> (Arc<McpSession>, OpenStream) {
+        let session = McpSession::new(user, environment, Arc::clone(&self.options));
         self.sessions.add(&session);
         let stream = session.open(message, slot, started, launching);
         (session, stream)

@@ -10,8 +10,8 @@ use std::{
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    part::{Part, SKIPPED_CHARS},
-    wire::Wire,
+    part::{PartLine, SKIPPED_CHARS},
+    wire::ProgramWire,
 };
 use crate::{
     admission::Permit,
@@ -37,9 +37,9 @@ use crate::{
 };
 
 /// The owner of a program: a session, or the one for all modern clients.
-pub(super) trait Hub: Send + Sync {
+pub(super) trait ProgramHub: Send + Sync {
     /// Returns the program's input.
-    fn wire(&self) -> &Wire;
+    fn wire(&self) -> &ProgramWire;
 
     /// Takes a line of the program that begins as JSON. Returns false if it is no message.
     fn take(&self, line: &[u8]) -> bool;
@@ -103,19 +103,19 @@ pub(super) struct HostTerms {
 }
 
 /// Runs the program to its end.
-pub(super) async fn run(hub: Arc<impl Hub>, worker: Worker, permit: Permit, terms: HostTerms) {
+pub(super) async fn run(hub: Arc<impl ProgramHub>, worker: Worker, permit: Permit, terms: HostTerms) {
     let HostTerms { connection, path, kind, process, shutdown } = terms;
     let Worker { mut child, input, output, stderr, silence } = worker;
     let (conn, pid, began) = (connection.id, child.pid(), Instant::now());
     Event::McpStarted { conn, peer: connection.peer, pid, path: &path, kind }.emit();
     let owner = Owner::new(&process.budget, OwnerKind::Client);
-    let mut host = Host {
+    let mut host = ProgramHost {
         hub: &*hub,
         connection: connection.for_log(),
         input,
         outputs: Outputs::new(&child, output, stderr, silence, false),
         decoder: Framing::JsonRpc.decoder(usize::MAX),
-        part: Part::default(),
+        part: PartLine::default(),
         share: owner.share(),
         owner,
         lines: 0,
@@ -125,7 +125,7 @@ pub(super) async fn run(hub: Arc<impl Hub>, worker: Worker, permit: Permit, term
     hub.ending(end);
     hub.wire().clear();
     child.remember();
-    let Host { input, mut outputs, connection, share, lines, .. } = host;
+    let ProgramHost { input, mut outputs, connection, share, lines, .. } = host;
     drop((input, share));
     let drain = poll_fn(|cx| {
         buffers::with_read(|buffer| outputs.drain(cx, buffer, &connection));
@@ -145,13 +145,13 @@ pub(super) async fn run(hub: Arc<impl Hub>, worker: Worker, permit: Permit, term
     hub.ended(end, status);
 }
 
-struct Host<'a, H> {
+struct ProgramHost<'a, H> {
     hub: &'a H,
     connection: Connection,
     input: Input,
     outputs: Outputs,
     decoder: Decoder,
-    part: Part,
+    part: PartLine,
     /// The bytes that wait for the program, and those of an unfinished line.
     share: Share,
     owner: Owner,
@@ -160,7 +160,7 @@ struct Host<'a, H> {
     has_hinted: bool,
 }
 
-impl<H: Hub> Host<'_, H> {
+impl<H: ProgramHub> ProgramHost<'_, H> {
     /// Carries lines until the program ends, or must end.
     async fn carry(&mut self, shutdown: &Shutdown) -> HostEnd {
         loop {

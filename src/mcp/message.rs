@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::limits::mcp::MCP_DEPTH_MAX;
 
 /// The place of a part in the text of a message.
-pub(crate) type Place = Range<usize>;
+pub(crate) type TextPlace = Range<usize>;
 
 /// The kind of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,17 +31,17 @@ pub(crate) struct MessageParts {
     /// The kind.
     pub(crate) form: Form,
     /// `id`.
-    pub(crate) id: Option<Place>,
+    pub(crate) id: Option<TextPlace>,
     /// `method`; empty in a response.
     pub(crate) method: String,
     /// `params._meta.progressToken` of a request.
-    pub(crate) asked_progress: Option<Place>,
+    pub(crate) asked_progress: Option<TextPlace>,
     /// `params.progressToken` of a notification about progress.
-    pub(crate) told_progress: Option<Place>,
+    pub(crate) told_progress: Option<TextPlace>,
     /// `params.requestId` of a notification about a cancelled request.
-    pub(crate) cancelled: Option<Place>,
+    pub(crate) cancelled: Option<TextPlace>,
     /// The id of the subscription, in `_meta` of `params` or of `result`.
-    pub(crate) subscription: Option<Place>,
+    pub(crate) subscription: Option<TextPlace>,
     /// The version in `params._meta`, if it is a string.
     pub(crate) claim: Option<String>,
     /// Whether `params._meta` has the client's capabilities, as an object.
@@ -53,11 +53,11 @@ pub(crate) struct MessageParts {
     /// `params.uri`.
     pub(crate) uri: Option<String>,
     /// `params.arguments`.
-    pub(crate) arguments: Option<Place>,
+    pub(crate) arguments: Option<TextPlace>,
     /// `params.protocolVersion`, as `initialize` has it.
     pub(crate) version: Option<String>,
     /// `result`.
-    pub(crate) result: Option<Place>,
+    pub(crate) result: Option<TextPlace>,
     /// `error.code`.
     pub(crate) error: Option<i64>,
 }
@@ -202,7 +202,7 @@ impl MessageParts {
 }
 
 /// Appends a message to `out` on one line, with other parts in these places.
-pub(crate) fn splice(text: &[u8], mut changes: Vec<(Place, &[u8])>, out: &mut Vec<u8>) {
+pub(crate) fn splice(text: &[u8], mut changes: Vec<(TextPlace, &[u8])>, out: &mut Vec<u8>) {
     changes.sort_unstable_by_key(|(place, _)| place.start);
     let mut from = 0;
     for (place, part) in changes {
@@ -258,7 +258,7 @@ fn string(part: &RawValue) -> Option<String> {
 }
 
 /// Returns the place of a part within the text that it borrows from.
-fn place(json: &str, part: &RawValue) -> Place {
+fn place(json: &str, part: &RawValue) -> TextPlace {
     let start = part.get().as_ptr().addr() - json.as_ptr().addr();
     start..start + part.get().len()
 }

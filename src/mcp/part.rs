@@ -9,12 +9,12 @@ pub(super) const SKIPPED_CHARS: usize = 100;
 
 /// An unfinished line.
 #[derive(Debug, Default)]
-pub(super) struct Part {
+pub(super) struct PartLine {
     bytes: Vec<u8>,
     is_too_long: bool,
 }
 
-impl Part {
+impl PartLine {
     /// Joins the pieces of a line, and hands a whole one to `take`. Returns whether it was a message.
     pub(super) fn take(
         &mut self,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fault::Fault;
+use super::fault::McpFault;
 use crate::{peer::Connection, shutdown::Shutdown, worker::process::ProcessOptions};
 
 /// The eras that a route serves.
@@ -47,13 +47,13 @@ pub(crate) struct Launching<F> {
 #[derive(Debug)]
 pub(crate) enum Trouble<E> {
     /// The gateway's own answer.
-    Fault(Fault),
+    Fault(McpFault),
     /// The program cannot start.
     Refused(E),
 }
 
-impl<E> From<Fault> for Trouble<E> {
-    fn from(fault: Fault) -> Self {
+impl<E> From<McpFault> for Trouble<E> {
+    fn from(fault: McpFault) -> Self {
         Self::Fault(fault)
     }
 }

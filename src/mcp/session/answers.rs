@@ -9,19 +9,19 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::{
         calls::{is_progress, number},
-        fault::{Fault, code},
-        host::{HostEnd, Hub},
+        fault::{McpFault, code},
+        host::{HostEnd, ProgramHub},
         lock::lock,
         message::{Form, MessageParts, splice},
         stream::AnswerKind,
-        wire::Wire,
+        wire::ProgramWire,
     },
-    Session, SessionCall, SessionPhase, SessionState,
+    McpSession, SessionCall, SessionPhase, SessionState,
 };
 use crate::{event::Event, limits::mcp::MCP_LOOK_MAX, status::Status};
 
-impl Hub for Session {
-    fn wire(&self) -> &Wire {
+impl ProgramHub for McpSession {
+    fn wire(&self) -> &ProgramWire {
         &self.wire
     }
 
@@ -59,7 +59,7 @@ impl Hub for Session {
             return Err(HostEnd::Left);
         }
         for id in state.kept.expire(now) {
-            let fault = Fault::new(0, code::NO_SESSION, "no client stream");
+            let fault = McpFault::new(0, code::NO_SESSION, "no client stream");
             self.wire.write(&[&*fault.message(Some(&id)), b"\n"].concat());
         }
         let idle = state.idle_until(self.options.idle);
@@ -129,7 +129,7 @@ impl SessionState {
     }
 }
 
-impl Session {
+impl McpSession {
     fn bytes(&self, data: Vec<u8>) -> Bytes {
         self.options.process.budget.bytes(data)
     }

@@ -6,17 +6,17 @@ use tokio::time::Instant;
 
 use super::{
     super::{
-        fault::{Fault, code},
+        fault::{McpFault, code},
         lock::lock,
         stream::{self, StreamReader, StreamSender},
         terms::{Launching, Trouble},
     },
-    OpenStream, Session, SessionCall,
+    McpSession, OpenStream, SessionCall,
     streams::Attachment,
 };
 use crate::{admission::Permit, worker::Worker};
 
-impl Session {
+impl McpSession {
     /// Returns the two ends of a stream.
     pub(super) fn pair(self: &Arc<Self>, attachment: Attachment) -> (StreamSender, StreamReader) {
         let (waiting, client) = (Arc::clone(self), Arc::clone(self));
@@ -60,7 +60,7 @@ impl Session {
             Some((stream, number)) => {
                 if !state.streams.resume(stream, number, sender) {
                     drop(state);
-                    return Err(Fault::new(400, code::REFUSED, "those events are gone").into());
+                    return Err(McpFault::new(400, code::REFUSED, "those events are gone").into());
                 }
             }
             None => state.streams.open_get(sender),

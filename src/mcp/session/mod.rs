@@ -19,27 +19,27 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     calls::Calls,
-    fault::{Fault, code},
+    fault::{McpFault, code},
     host::HostEnd,
     load::LoadSlot,
     lock::lock,
     message::{Form, MessageParts, splice},
     stream::{AnswerKind, StreamReader},
     terms::{Launching, McpOptions, Trouble},
-    wire::Wire,
+    wire::ProgramWire,
 };
 use crate::{
     admission::Permit,
     status::Status,
     worker::{Worker, variable::Variable},
 };
-use kept::Kept;
-use record::Record;
-use streams::Streams;
+use kept::KeptMessages;
+use record::SessionRecord;
+use streams::SessionStreams;
 
 /// A session.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct McpSession {
     /// Its name: 256 random bits, which nobody can guess.
     pub(crate) id: String,
     /// The user that began it; no other one has it.
@@ -47,7 +47,7 @@ pub(crate) struct Session {
     /// The environment of its processes: that of the request which began it.
     pub(crate) environment: Vec<Variable>,
     options: Arc<McpOptions>,
-    wire: Wire,
+    wire: ProgramWire,
     state: Mutex<SessionState>,
     /// Whether the process waits until the client takes more.
     is_blocked: AtomicBool,
@@ -57,9 +57,9 @@ pub(crate) struct Session {
 struct SessionState {
     phase: SessionPhase,
     calls: Calls<SessionCall>,
-    streams: Streams,
-    kept: Kept,
-    record: Record,
+    streams: SessionStreams,
+    kept: KeptMessages,
+    record: SessionRecord,
     /// The time since which nobody has used the process.
     idle_since: Instant,
     /// How the last process ended.
@@ -111,24 +111,24 @@ pub(crate) enum Posted {
     Stream(OpenStream),
 }
 
-impl Session {
+impl McpSession {
     /// Returns a session of a user, whose processes have this environment.
     pub(super) fn new(user: String, environment: Vec<Variable>, options: Arc<McpOptions>) -> Arc<Self> {
         let mut id = [0; 32];
         getrandom::fill(&mut id).expect("the system has random numbers");
-        let streams = Streams::new(options.replay_bytes_max);
+        let streams = SessionStreams::new(options.replay_bytes_max);
         Arc::new(Self {
             id: BASE64URL_NOPAD.encode(&id),
             user,
             environment,
             options,
-            wire: Wire::default(),
+            wire: ProgramWire::default(),
             state: Mutex::new(SessionState {
                 phase: SessionPhase::Running,
                 calls: Calls::default(),
                 streams,
-                kept: Kept::default(),
-                record: Record::default(),
+                kept: KeptMessages::default(),
+                record: SessionRecord::default(),
                 idle_since: Instant::now(),
                 status: None,
             }),
@@ -175,7 +175,7 @@ impl Session {
     {
         if parts.form == Form::Request && parts.method == "initialize" {
             let text = "this session has begun: send initialize without Mcp-Session-Id";
-            return Err(Fault::new(400, code::INVALID_REQUEST, text).into());
+            return Err(McpFault::new(400, code::INVALID_REQUEST, text).into());
         }
         let mut launching = Some(launching);
         let mut slot = Some(slot);
@@ -276,16 +276,16 @@ impl SessionState {
 }
 
 /// Returns the fault of a request whose process has ended.
-pub(super) fn ended(status: Option<Status>, end: HostEnd) -> Fault {
+pub(super) fn ended(status: Option<Status>, end: HostEnd) -> McpFault {
     match (end, status) {
-        (HostEnd::Shutdown, _) => Fault::new(503, code::INTERNAL, "the server is stopping"),
-        (HostEnd::Overload, _) => Fault::new(503, code::INTERNAL, "the server is out of buffers"),
-        (_, Some(status)) => Fault::new(502, code::INTERNAL, format!("the server ended: {status}")),
-        (_, None) => Fault::new(502, code::INTERNAL, "the server ended"),
+        (HostEnd::Shutdown, _) => McpFault::new(503, code::INTERNAL, "the server is stopping"),
+        (HostEnd::Overload, _) => McpFault::new(503, code::INTERNAL, "the server is out of buffers"),
+        (_, Some(status)) => McpFault::new(502, code::INTERNAL, format!("the server ended: {status}")),
+        (_, None) => McpFault::new(502, code::INTERNAL, "the server ended"),
     }
 }
 
 /// Returns the fault of a session that wsd does not know.
-pub(crate) fn unknown() -> Fault {
-    Fault::new(404, code::NO_SESSION, "Session not found")
+pub(crate) fn unknown() -> McpFault {
+    McpFault::new(404, code::NO_SESSION, "Session not found")
 }

@@ -12,7 +12,7 @@ const PRIMED: &str = "2025-11-25";
 
 /// The messages of a client that a new process needs, and the first answer.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(super) struct SessionRecord {
     /// `initialize`.
     pub(super) initialize: Vec<u8>,
     /// Whether the client has sent `notifications/initialized`.
@@ -25,7 +25,7 @@ pub(super) struct Record {
     subscriptions: BTreeMap<String, Vec<u8>>,
 }
 
-impl Record {
+impl SessionRecord {
     /// Notes a message of the client.
     pub(super) fn note(&mut self, text: &[u8], parts: &MessageParts) {
         match (parts.form, &*parts.method, &parts.uri) {

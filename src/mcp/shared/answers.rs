@@ -6,15 +6,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::{
         calls::{PendingCall, is_progress, number},
-        fault::{Fault, code},
-        host::{HostEnd, Hub},
+        fault::{McpFault, code},
+        host::{HostEnd, ProgramHub},
         lock::lock,
         message::{Form, MessageParts, splice},
         session::ended,
         stream::{AnswerKind, StreamMessage},
-        wire::Wire,
+        wire::ProgramWire,
     },
-    Shared, SharedCall, SharedCallKind, SharedPhase, SharedState,
+    SharedCall, SharedCallKind, SharedPhase, SharedServer, SharedState,
 };
 use crate::{
     event::Event,
@@ -25,8 +25,8 @@ use crate::{
     status::Status,
 };
 
-impl Hub for Shared {
-    fn wire(&self) -> &Wire {
+impl ProgramHub for SharedServer {
+    fn wire(&self) -> &ProgramWire {
         &self.wire
     }
 
@@ -36,7 +36,7 @@ impl Hub for Shared {
         match parts.form {
             Form::Response => self.answer(&mut state, line, &parts),
             Form::Request => {
-                let fault = Fault::new(0, code::INVALID_REQUEST, "a server of this version sends no requests");
+                let fault = McpFault::new(0, code::INVALID_REQUEST, "a server of this version sends no requests");
                 self.wire.write(&[&*fault.message(parts.id_text(line)), b"\n"].concat());
                 self.dropped("it is a request", &parts);
             }
@@ -113,7 +113,7 @@ impl Hub for Shared {
     }
 }
 
-impl Shared {
+impl SharedServer {
     fn answer(&self, state: &mut SharedState, line: &[u8], parts: &MessageParts) {
         let number = number(line, parts.id.as_ref());
         if let Some(probe) = state.probe.take_if(|probe| number == Some(probe.number)) {

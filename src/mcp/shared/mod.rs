@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     calls::Calls,
-    fault::{Fault, code},
-    headers::{self, Lookup, ToolHeaders},
+    fault::{McpFault, code},
+    headers::{self, HeaderLookup, ToolHeaders},
     host::HostEnd,
     load::LoadSlot,
     lock::lock,
@@ -25,7 +25,7 @@ use super::{
     session::ended,
     stream::{self, StreamReader, StreamSender},
     terms::{Launching, McpEras, McpOptions, Trouble},
-    wire::Wire,
+    wire::ProgramWire,
 };
 use crate::{admission::Permit, limits::RESTART_MIN, status::Status, worker::Worker};
 
@@ -34,9 +34,9 @@ pub(crate) const LISTEN: &str = "subscriptions/listen";
 
 /// The shared process, if it runs.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct SharedServer {
     options: Arc<McpOptions>,
-    wire: Wire,
+    wire: ProgramWire,
     state: Mutex<SharedState>,
 }
 
@@ -112,7 +112,7 @@ enum SharedCallKind {
     Other,
 }
 
-impl Shared {
+impl SharedServer {
     /// Returns a shared process that does not run.
     pub(super) fn new(options: Arc<McpOptions>) -> Self {
         let now = Instant::now();
@@ -127,7 +127,7 @@ impl Shared {
             has_process: false,
             is_winding_up: false,
         };
-        Self { options, wire: Wire::default(), state: Mutex::new(state) }
+        Self { options, wire: ProgramWire::default(), state: Mutex::new(state) }
     }
 
     /// Whether wsd knows that the program speaks a modern version: it has run as the shared process.
@@ -136,7 +136,7 @@ impl Shared {
     }
 
     /// Checks the headers of a message, if the program may be a modern one.
-    pub(crate) fn check(&self, text: &[u8], parts: &MessageParts, get: &Lookup<'_>) -> Result<(), Fault> {
+    pub(crate) fn check(&self, text: &[u8], parts: &MessageParts, get: &HeaderLookup<'_>) -> Result<(), McpFault> {
         let state = lock(&self.state);
         if state.is_legacy() {
             return Err(older());
@@ -210,7 +210,7 @@ impl Shared {
         then: &mut Option<impl FnOnce(&mut SharedState) -> T>,
         has_waited: bool,
         can_start: bool,
-    ) -> Result<SharedStep<T>, Fault> {
+    ) -> Result<SharedStep<T>, McpFault> {
         let mut state = lock(&self.state);
         if state.is_winding_up {
             return Err(ended(None, HostEnd::Shutdown));
@@ -293,6 +293,6 @@ impl SharedState {
 }
 
 /// Returns the fault of a modern request to an older program. Its code is not a modern one, so that clients try `initialize`.
-fn older() -> Fault {
-    Fault::new(400, code::REFUSED, "this server speaks MCP 2025-11-25 and earlier; send initialize")
+fn older() -> McpFault {
+    McpFault::new(400, code::REFUSED, "this server speaks MCP 2025-11-25 and earlier; send initialize")
 }

@@ -16,7 +16,7 @@ use super::{
         session::ended,
         terms::{Launching, McpEras, Trouble},
     },
-    Probe, Shared, SharedPhase,
+    Probe, SharedPhase, SharedServer,
 };
 use crate::{
     admission::Permit,
@@ -24,7 +24,7 @@ use crate::{
     worker::Worker,
 };
 
-impl Shared {
+impl SharedServer {
     /// Starts a process, in a task of its own: the client may leave meanwhile. Resolves when it takes requests, or speaks an
     /// older version.
     pub(super) async fn start<E, F>(
@@ -94,7 +94,7 @@ impl Shared {
         state.phase = match answer {
             Ok(Ok(error)) => SharedPhase::after(*error),
             Ok(Err(_)) => {
-                // It has ended. `Hub::ended` knows how.
+                // It has ended. `ProgramHub::ended` knows how.
                 let fault = match state.phase {
                     SharedPhase::Failed(status, next) => {
                         ended(Some(status), HostEnd::Exit).with_retry(next.saturating_duration_since(Instant::now()))
