@@ -85,7 +85,7 @@ impl ProgramHub for McpSession {
         if matches!(state.phase, SessionPhase::Running) {
             state.phase = SessionPhase::Busy(CancellationToken::new());
         }
-        if end == HostEnd::Overload {
+        if matches!(end, HostEnd::Overload | HostEnd::Idle) {
             state.streams.clear();
         }
     }
@@ -93,9 +93,9 @@ impl ProgramHub for McpSession {
     fn ended(&self, end: HostEnd, status: Status) {
         let mut state = lock(&self.state);
         state.status = Some(status);
-        let has_begun = state.record.has_begun();
+        let can_return = state.record.is_complete();
         state.fail(end);
-        if end == HostEnd::Shutdown || !has_begun {
+        if end == HostEnd::Shutdown || !can_return {
             state.finish();
         } else if let SessionPhase::Busy(token) = &state.phase {
             token.cancel();

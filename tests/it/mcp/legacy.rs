@@ -24,6 +24,18 @@ fn a_session_begins_with_initialize_and_ends_with_delete() {
 }
 
 #[test]
+fn requests_in_flight_end_without_an_answer_when_their_client_deletes_the_session() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    let held = session.calling("4", "hold", "{}");
+    eventually("it is held", || (session.state()["held"] == 1).then_some(()));
+
+    session.delete();
+
+    assert_eq!(Events::of(held).rest().len(), 0);
+}
+
+#[test]
 fn each_session_has_a_program_of_its_own() {
     let server = start(&[], "legacy", &[]);
     let (one, other) = (Session::begin(&server), Session::begin(&server));
