@@ -100,6 +100,9 @@ impl ProgramHub for McpSession {
         } else if let SessionPhase::Busy(token) = &state.phase {
             token.cancel();
             state.phase = SessionPhase::Asleep(Instant::now());
+            // It may sleep for a day, beside thousands of others.
+            state.calls.shrink();
+            state.streams.shrink();
         }
     }
 }

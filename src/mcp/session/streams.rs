@@ -152,6 +152,12 @@ impl SessionStreams {
         self.trim(0);
     }
 
+    /// Gives memory back.
+    pub(super) fn shrink(&mut self) {
+        self.flows.shrink_to_fit();
+        self.ring.shrink_to_fit();
+    }
+
     /// Ends a stream.
     pub(super) fn close(&mut self, stream: u64) {
         let Some(flow) = self.flows.get_mut(&stream) else { return };
