@@ -4,10 +4,9 @@
 //! documentation against this list.
 
 mod counting;
+mod value;
 
-use std::{fmt::Display, sync::Arc, time::Duration};
-
-use tracing::field::{DisplayValue, display};
+use std::{fmt::Display, sync::Arc};
 
 use crate::{
     metrics::{
@@ -16,6 +15,8 @@ use crate::{
     },
     peer::Peer,
 };
+use value::IntoValue;
+pub(crate) use value::{processor_seconds, seconds};
 
 /// Defines the events: variant, level, name in the log, and keys in order. The log leaves out a key that is `None`. The field
 /// after `=>` is for the counts only.
@@ -120,6 +121,18 @@ events! {
     /// A slow client of a room missed messages.
     warn MessagesLost = "messages lost" { conn: u64, lost: u64, hint: &'a str }
 
+    /// wsd started a server of MCP; `kind` is `session` or `shared`.
+    info McpStarted = "mcp started" { conn: u64, peer: Peer, pid: i32, path: &'a str, kind: &'a str }
+    /// A server of MCP has ended, after so many messages.
+    info McpEnded = "mcp ended" {
+        conn: u64, pid: i32, end: &'a str, status: u16, limit: Option<&'a str>, secs: f64, lines as "out": u64
+    }
+    /// A server of MCP wrote a line that is no message; once for each server.
+    warn McpOutputUnclean = "mcp output unclean" { conn: u64, hint: &'a str }
+    /// A server of MCP answered a request that nobody waits for.
+    info McpAnswerUnmatched = "worker answer unmatched" { conn: u64 }
+    /// A server of MCP wrote a message that belongs to no client.
+    info McpMessageDropped = "mcp message dropped" { conn: u64, method: &'a str, why: &'a str }
     /// The file of a recording is there.
     info RecordingStarted = "recording started" { conn: u64, file: &'a dyn Display }
     /// A recording is complete.
@@ -188,63 +201,6 @@ events! {
     error SettingsNotLoaded = "settings not loaded, the old ones stay" { cause: &'a dyn Display, hint: Option<&'a str> }
     /// Settings have changed that take effect at the next start only.
     warn SettingsNeedRestart = "settings need a restart" { keys: &'a str, hint: &'a str }
-}
-
-/// A type whose values the log takes.
-trait IntoValue {
-    /// The type that `tracing` takes.
-    type Value;
-
-    /// Returns the value for the log: a number as a number, all else as text.
-    fn into_value(self) -> Self::Value;
-}
-
-macro_rules! as_is {
-    ($($type:ty),+) => {$(
-        impl IntoValue for $type {
-        type Value = Self;
-
-        fn into_value(self) -> Self {
-                self
-            }
-        }
-    )+};
-}
-
-as_is!(u64, i32, u16, usize, f64, &str);
-
-impl IntoValue for Peer {
-    type Value = DisplayValue<Self>;
-
-    fn into_value(self) -> Self::Value {
-        display(self)
-    }
-}
-
-impl<'a> IntoValue for &'a dyn Display {
-    type Value = DisplayValue<&'a dyn Display>;
-
-    fn into_value(self) -> Self::Value {
-        display(self)
-    }
-}
-
-impl<T: IntoValue> IntoValue for Option<T> {
-    type Value = Option<T::Value>;
-
-    fn into_value(self) -> Self::Value {
-        self.map(T::into_value)
-    }
-}
-
-/// Returns the time of a processor as the log shows it: seconds, rounded to three decimals.
-pub(crate) fn processor_seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1000.0).round() / 1000.0
-}
-
-/// Returns a time as the log shows it: seconds, rounded to one decimal.
-pub(crate) fn seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 10.0).round() / 10.0
 }
 
 #[cfg(test)]

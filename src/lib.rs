@@ -16,6 +16,8 @@
 //! A client that may return (`--resume`, `--http`) is a `resume::client` around a link, or around none while it is away: a
 //! socket, or an event stream (`events`), whose client sends by POST (`resume::mailbox`).
 //!
+//! A client of MCP (`--mcp`) has no session in this sense: `answer::mcp` hands its messages to `mcp`, see there.
+//!
 //! Between the two nothing is queued: see `backlog`. Only rooms and clients that may return have queues, and all that waits is bounded: see `budget`.
 //!
 //! # The layers
@@ -33,7 +35,7 @@
 //! | 11 | `answer` |
 //! | 10 | `http` |
 //! | 9 | `session` |
-//! | 8 | `room`, `resume` |
+//! | 8 | `room`, `resume`, `mcp` |
 //! | 7 | `worker`, `socket`, `events` |
 //! | 6 | `partner`: one end of a session |
 //! | 5 | `client`: the other end; `record`: what a program gets and gives |
@@ -70,6 +72,11 @@
 //! | how a program's streams are connected | `worker::stdio`, `worker::streams` | `config::terminal` chooses it |
 //! | a bound for programs | `cli::confine` | `config::confine` checks it, `worker::confinement` makes it, `sys::image` applies it in the child |
 //! | what a recording has | `record::format` | its use in `replay`, which reads it |
+//! | a rule of MCP for messages of clients | `answer::mcp::post`, in the order of the checks | `mcp::headers` for the headers of modern requests |
+//! | a way for messages of MCP servers | `mcp::session::answers` (legacy), `mcp::shared::answers` (modern) | a row of `docs/mcp.md` |
+//! | metrics of MCP | `answer::mcp::post`: method and tool of each request (`MessageParts`), its status and time | bound the names; `mcp::host` counts processes |
+//! | `mcpServers` of other clients | `config`: routes `/NAME/mcp` with `mcp = true`, as `config::routes` has them | `command`, `args` and `env` are keys of a route |
+//! | a list of MCP routes for pages | `answer::paths`, of sites whose `mcp` is there | a part of `answer::console` |
 //! | a limit | `limits` | count bytes with a `Share` of `budget` |
 //!
 //! # The vocabulary
@@ -100,6 +107,7 @@ pub mod fuzzing;
 mod http;
 mod limits;
 mod log;
+mod mcp;
 mod message;
 mod metrics;
 mod partner;

@@ -7,6 +7,7 @@ mod connect;
 mod deflate;
 mod http;
 mod log;
+pub(crate) mod mcp;
 mod proxies;
 pub(crate) mod record;
 mod resume;

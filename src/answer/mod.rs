@@ -16,6 +16,7 @@ pub(crate) mod health;
 mod input;
 pub(crate) mod launch;
 pub(crate) mod lookup;
+pub(crate) mod mcp;
 mod methods;
 mod oneshot;
 mod overdue;

@@ -13,7 +13,7 @@ use super::{
     ask::{Answered, Ask, HttpAnswer},
     base, cgi, console, files,
     health::{self, Readiness},
-    methods, oneshot, redirect,
+    mcp, methods, oneshot, redirect,
     routes::Routes,
     streams, ticket, websocket, welcome,
 };
@@ -36,13 +36,14 @@ use crate::{
 
 /// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it. The words are for
 /// the metrics.
-const ANSWERERS: [(&str, Answerer); 18] = [
+const ANSWERERS: [(&str, Answerer); 19] = [
     ("redirect", |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request)))),
     ("page", |ask, _| Box::pin(ready(base::answer(ask)))),
     ("session", |ask, visitor| Box::pin(websocket::answer(ask, visitor))),
     ("page", |ask, _| own((!ask.is_clean()).then(|| not_found(NOTHING)))),
     ("preflight", |ask, _| own(ask.is_preflight().then(cors::preflight))),
     ("ticket", |ask, visitor| Box::pin(ready(ticket::answer(ask, visitor)))),
+    ("mcp", |ask, visitor| Box::pin(mcp::answer(ask, visitor))),
     ("stream", |ask, visitor| Box::pin(streams::answer(ask, visitor))),
     ("oneshot", |ask, visitor| Box::pin(oneshot::answer(ask, visitor))),
     ("cgi", |ask, visitor| Box::pin(cgi::run::answer(ask, visitor))),
@@ -150,10 +151,11 @@ async fn answer(ask: &mut Ask, connection: &Connection) -> Result<HttpAnswer, Re
     }
     // Without the count of a request that has led here by a local redirect: it is the same one.
     ask.in_flight = None;
-    let visitor = ask.site.gate.admit(connection, &mut ask.request, aim).await?;
+    let admitted = ask.site.gate.admit(connection, &mut ask.request, aim).await;
+    let visitor = if ask.mcp.is_some() { mcp::admitted(ask, connection, admitted)? } else { admitted? };
     ask.in_flight.clone_from(&visitor.in_flight);
     if ask.transfer.is_some() {
-        ask.cors = cors::headers_for(&ask.request.headers);
+        ask.cors = cors::headers_for(&ask.request.headers, cors::EXPOSED);
     }
     for (kind, answerer) in ANSWERERS {
         if let Some(mut answer) = answerer(ask, &visitor).await? {
@@ -189,6 +191,9 @@ fn aim(ask: &mut Ask) -> Result<Aim, Refusal> {
     }
     if ask.upgrade.is_some() {
         return handshake::check(&ask.request).map(|()| Aim::Session);
+    }
+    if let Some(purpose) = ask.mcp {
+        return Ok(purpose.aim());
     }
     if ask.wants_ticket {
         ask.transfer = None;

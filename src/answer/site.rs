@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Once};
 
-use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, scripts::Scripts};
+use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, mcp::endpoint::Mcp, scripts::Scripts};
 use crate::{
     deflate::options::CompressOptions,
     framing::choice::Framings,
@@ -50,6 +50,8 @@ pub(crate) struct Site {
     pub(crate) resume: Option<Arc<ResumeOptions>>,
     /// The settings of sessions over event streams; `None` without `--http`.
     pub(crate) http: Option<Arc<ResumeOptions>>,
+    /// The gateway for MCP; `None` without `--mcp`.
+    pub(crate) mcp: Option<Mcp>,
     /// Starts programs.
     pub(crate) launcher: Launcher,
 }

@@ -15,6 +15,7 @@ pub(crate) mod connect;
 pub(crate) mod error;
 mod generate;
 pub(crate) mod limits;
+pub(crate) mod mcp;
 mod page;
 pub(crate) mod record;
 pub(crate) mod replay;

@@ -11,6 +11,7 @@ use super::{
     auth::AuthFlags,
     confine::ConfineFlags,
     limits::LimitFlags,
+    mcp::McpFlags,
     record::RecordFlags,
     types::{Bytes, CompressWord, Items, Limit, Millis, Secs, SecsFromZero, listed, repeated},
     value::{Flag, words},
@@ -31,6 +32,9 @@ pub(crate) struct SiteFlags {
     /// Shared programs.
     #[command(flatten)]
     pub(crate) rooms: RoomFlags,
+    /// The gateway for MCP.
+    #[command(flatten)]
+    pub(crate) mcp: McpFlags,
     /// The limits of connections.
     #[command(flatten)]
     pub(crate) clients: ClientFlags,
@@ -237,6 +241,7 @@ impl SiteFlags {
             programs: read(all)?,
             confine: read(all)?,
             rooms: read(all)?,
+            mcp: read(all)?,
             clients: read(all)?,
             limits: read(all)?,
             pages: read(all)?,

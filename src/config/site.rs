@@ -16,6 +16,7 @@ use super::{
     framing::{check_subprotocols, framings, takes_framings},
     headers::headers,
     limits::{self, Scopes},
+    mcp::mcp,
     needs,
     origins::origin,
     record::record,
@@ -108,7 +109,7 @@ pub(super) fn site(
     let is_readonly = is_on(&flags.programs.readonly);
     let process = ProcessOptions { message_bytes_max, patience, is_readonly, budget: budget.clone(), route };
     let framings = framings(flags)?;
-    let subprotocols = subprotocols(flags.clients.subprotocol.as_ref())?;
+    let subprotocols = subprotocols(flags)?;
     if has_program(recipe) {
         check_subprotocols(flags, &subprotocols, &framings)?;
     }
@@ -141,6 +142,7 @@ pub(super) fn site(
         resume: resume(flags, &socket, doors),
         http: http(flags, &socket, doors),
         socket,
+        mcp: mcp(flags, &process)?,
         launcher: Launcher {
             admission,
             sources,
@@ -200,14 +202,16 @@ fn root(name: &str, flag: Option<&Flag<OsString>>) -> Result<Option<Root>, Error
     })
 }
 
-fn subprotocols(flag: Option<&Flag<Items>>) -> Result<Vec<String>, Error> {
+fn subprotocols(flags: &SiteFlags) -> Result<Vec<String>, Error> {
+    let flag = flags.clients.subprotocol.as_ref();
+    let own = flags.mcp.switch().map(|_| Ok(super::mcp::SUBPROTOCOL.to_owned()));
     let names = flag.into_iter().flat_map(|names| &names.0).map(|name| name.trim());
     let check = |name: &str| {
         let hint = "separate names by commas, as in --subprotocol=mqtt,chat";
         let error = || Error::new(format!("invalid subprotocol name `{name}` in --subprotocol"), hint).about(flag);
         is_token(name).then(|| name.to_owned()).ok_or_else(error)
     };
-    names.map(check).collect()
+    names.map(check).chain(own).collect()
 }
 
 fn socket_options(flags: &SiteFlags) -> SocketOptions {

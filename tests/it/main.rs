@@ -71,6 +71,7 @@ mod log_json;
 mod logfile;
 mod lookup;
 mod lsp;
+mod mcp;
 mod metrics;
 mod metrics_tools;
 mod names;
