@@ -30,6 +30,7 @@ pub(crate) mod scripts;
 pub(crate) mod service;
 pub(crate) mod site;
 pub(crate) mod sources;
+mod status;
 mod streams;
 mod subprotocol;
 mod texts;

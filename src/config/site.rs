@@ -126,7 +126,11 @@ pub(super) fn site(
         scripts,
         cgi: cgidir.map(|cgidir| Cgi::new(cgidir, files.as_ref(), cgi_timeout)),
         files,
-        pages: OwnPages { has_console: is_on(&flags.served.devconsole), has_welcome: !recipe.is_websocketd },
+        pages: OwnPages {
+            has_console: is_on(&flags.served.devconsole),
+            has_admin: is_on(&flags.served.admin),
+            has_welcome: !recipe.is_websocketd,
+        },
         gate: Gate {
             origin: origin(&flags.pages, recipe.is_websocketd)?,
             access: AddressRules::default(),
