@@ -83,6 +83,8 @@ const endColumn = {
   unsorted: true,
   ...button(() => 'End', (row) => `End session ${row.conn}`, askToEnd),
 };
+/** The process of a session, or that of its room. */
+const programColumn = column('pid', 'Process', (row) => row.pid ?? row.room, (row) => (row.room ? `room ${row.room}` : String(row.pid ?? '')), true);
 const sessionColumns = [
   column('conn', 'Session', (row) => row.conn, (row) => String(row.conn), true),
   column('peer', 'Peer', (row) => row.peer, (row) => row.peer),
@@ -93,7 +95,7 @@ const sessionColumns = [
   outColumn,
   chart(rates.sessions, (row) => row.conn),
   column('state', 'State', (row) => row.state, (row) => (row.transport === 'ws' ? row.state : `${row.state}, ${row.transport}`)),
-  processColumn,
+  programColumn,
   memoryColumn,
 ];
 const sessions = new Table(find('#sessions'), {
