@@ -25,7 +25,7 @@ const memoryColumn = column('memory', 'Memory', (row) => row.memory, memory, tru
 /** A column with a chart of the last minutes. */
 const chart = (of, name) => ({
   id: 'chart',
-  title: 'Last 3 minutes',
+  title: 'Last 3 min',
   number: true,
   value: (row) => of.latest(name(row)),
   make: () => {

@@ -209,9 +209,9 @@ fn the_page_fits_a_phone_and_both_colour_schemes() {
         picture(&mut browser, &format!("status-{scheme}"), (1360, 900));
         picture(&mut browser, &format!("status-{scheme}-phone"), (390, 844));
     }
-    for width in [320, 390, 1280] {
+    for width in [320, 390, 800, 1280] {
         browser.resize(width, 844);
-        browser.expect(&format!("innerWidth === {width}"));
+        browser.expect(&format!("document.documentElement.clientWidth === {width}"));
         let overflow = browser.evaluate("document.documentElement.scrollWidth - innerWidth").as_i64().unwrap();
         assert!(overflow <= 0, "{overflow} pixels wider than a window of {width}");
         let cut = "[...document.querySelectorAll('.body .row:not([hidden])')].filter(row => \
