@@ -228,7 +228,9 @@ async fn finish(reply: Reply, end: PostEnd, status: Status, carried: &Carried) {
                 PostEnd::Stalled => {
                     page::page(StatusCode::REQUEST_TIMEOUT, "The body of the request did not come in time.")
                 }
-                PostEnd::Admin => page::page(StatusCode::SERVICE_UNAVAILABLE, "The administrator has ended the program."),
+                PostEnd::Admin => {
+                    page::page(StatusCode::SERVICE_UNAVAILABLE, "The administrator has ended the program.")
+                }
                 PostEnd::Left | PostEnd::Shutdown => {
                     page::page(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.")
                 }

@@ -7,7 +7,9 @@ mod feed;
 
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, FORWARDED, HOST, HeaderName, HeaderValue, VIA, X_CONTENT_TYPE_OPTIONS},
+    header::{
+        ALLOW, CACHE_CONTROL, CONTENT_TYPE, FORWARDED, HOST, HeaderName, HeaderValue, VIA, X_CONTENT_TYPE_OPTIONS,
+    },
 };
 use tokio::task::spawn_blocking;
 
@@ -47,8 +49,7 @@ const PARTS: [BuiltinFile; 5] = [
 ];
 
 /// The headers by which a proxy tells that it passes a request on, beside `Forwarded` and `Via`.
-const OF_PROXIES: [HeaderName; 2] =
-    [HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
+const OF_PROXIES: [HeaderName; 2] = [HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
 
 /// The header in which a browser tells which page sent a request.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -84,7 +85,8 @@ fn check_reader(ask: &Ask, visitor: &Visitor) -> Result<(), Refusal> {
     if ask.site.gate.auth.is_some() || is_local(visitor, &ask.request.headers) {
         return Ok(());
     }
-    let text = "The status is for clients on the server's own machine. With --auth it is for clients that show credentials.";
+    let text =
+        "The status is for clients on the server's own machine. With --auth it is for clients that show credentials.";
     let hint = "open it by localhost on this machine, or start wsd with --auth";
     Err(Refusal::new(StatusCode::NOT_FOUND, "status", text).with_hint(hint))
 }
@@ -117,7 +119,11 @@ fn check_page(ask: &Ask, visitor: &Visitor) -> Result<(), Refusal> {
 /// Answers with the page.
 fn page(ask: &Ask) -> Response<Body> {
     if ask.site.pages.has_admin {
-        return respond(&ask.request, PAGE.1, PAGE.2.replacen("<html lang=\"en\">", "<html lang=\"en\" data-admin>", 1));
+        return respond(
+            &ask.request,
+            PAGE.1,
+            PAGE.2.replacen("<html lang=\"en\">", "<html lang=\"en\" data-admin>", 1),
+        );
     }
     respond(&ask.request, PAGE.1, PAGE.2)
 }
@@ -146,7 +152,8 @@ fn end(ask: &Ask, visitor: &Visitor) -> Result<Response<Body>, Refusal> {
         return Err(not_allowed("A session is ended with POST.", "POST"));
     }
     if !ask.site.pages.has_admin {
-        let refusal = Refusal::new(StatusCode::FORBIDDEN, "admin", "Nobody may end sessions here: wsd runs without --admin.");
+        let refusal =
+            Refusal::new(StatusCode::FORBIDDEN, "admin", "Nobody may end sessions here: wsd runs without --admin.");
         return Err(refusal.with_hint("to let whoever sees the status end sessions: --admin"));
     }
     let conn = ask.request.uri.query().and_then(|query| query.strip_prefix("conn=")?.parse().ok());

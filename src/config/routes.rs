@@ -34,7 +34,7 @@ use crate::{
         auth::{Auth, state::AuthState},
     },
     limits::{BUFFER_BYTES_MAX, FORKS_MAX},
-    metrics::{labels::OTHER_PATHS, present::PRESENT, live::RouteFacts},
+    metrics::{labels::OTHER_PATHS, live::RouteFacts, present::PRESENT},
     resume::door::Doors,
     sources::SourceTable,
 };

@@ -71,7 +71,7 @@ impl Present {
         }
         let name = RouteName::from(pattern);
         COUNTS.begin_route(&name);
-        lists.ended.insert(Arc::clone(&name), Default::default());
+        lists.ended.insert(Arc::clone(&name), EndedSessions::default());
         name
     }
 

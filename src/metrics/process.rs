@@ -15,8 +15,9 @@ use rustix::{
 use super::present::gauge;
 
 /// Whether `/proc` shows this process under its own id. Within a container it may show the processes outside.
-static IS_OWN: LazyLock<bool> =
-    LazyLock::new(|| fs::read_link("/proc/self").is_ok_and(|own| own.to_str() == Some(&std::process::id().to_string())));
+static IS_OWN: LazyLock<bool> = LazyLock::new(|| {
+    fs::read_link("/proc/self").is_ok_and(|own| own.to_str() == Some(&std::process::id().to_string()))
+});
 
 /// Reads `/proc` at each scrape; encodes nothing where there is none.
 #[derive(Debug)]

@@ -148,9 +148,8 @@ fn shown_routes<'a>(listed: &'a Listed, recent: &RecentLists) -> Vec<ShownRoute<
         input.merge(ended.input);
         output.merge(ended.output);
         let refused = recent.refused.get(route).copied().unwrap_or_default();
-        let total =
-            Totals { sessions: ended.count + sessions, refused, input: input.into(), output: output.into() };
-        ShownRoute { path: &**route, program, state, sessions, rooms: rooms_of(route), total }
+        let total = Totals { sessions: ended.count + sessions, refused, input: input.into(), output: output.into() };
+        ShownRoute { path: route, program, state, sessions, rooms: rooms_of(route), total }
     };
     let current = listed.routes.iter().map(|facts| {
         let is_down = facts.is_eager && rooms_of(&facts.route) == 0;

@@ -65,10 +65,10 @@ fn a_thousand_sessions_are_shown_within_a_second() {
     let Some(mut browser) = open(&server) else { return };
 
     browser.expect_text("#sessions .count", "1,00");
-    let paint = browser.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime").as_f64().unwrap();
+    let paint =
+        browser.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime").as_f64().unwrap();
     let shown = browser.evaluate("performance.getEntriesByName('shown')[0].startTime").as_f64().unwrap();
 
-    println!("first paint after {paint:.0} ms, first rows after {shown:.0} ms");
     assert!(paint < 1000.0, "the first paint took {paint} ms");
     // The server has no optimisation here, and shares the processor with the browser.
     assert!(shown < 2000.0, "the first rows took {shown} ms");
@@ -103,7 +103,6 @@ fn updates_reuse_the_rows_and_the_memory() {
     browser.evaluate(&update(100, 700));
 
     let (elements_after, memory_after) = (count(&mut browser, "*"), browser.script_memory());
-    println!("{elements} elements and {memory:.2} MiB, after 600 updates {elements_after} and {memory_after:.2} MiB");
     assert!(elements_after <= elements + 40, "{elements_after} elements, {elements} before");
     assert!(memory_after < memory + 1.5, "{memory_after} MiB, {memory} before");
     assert_eq!(browser.complaints(), [""; 0]);

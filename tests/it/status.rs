@@ -75,7 +75,8 @@ fn the_status_tells_of_each_route_and_each_session() {
     assert_eq!(words, [json!("/echo"), json!("open"), json!("ws"), Value::Null]);
     assert!(!cfg!(target_os = "linux") || session["memory"].as_u64() > Some(0), "{session}");
     let total = json!({ "sessions": 1, "refused": 0, "in": traffic, "out": traffic });
-    let route = json!({ "path": "/echo", "program": "cat", "state": "ready", "sessions": 1, "rooms": 0, "total": total });
+    let route =
+        json!({ "path": "/echo", "program": "cat", "state": "ready", "sessions": 1, "rooms": 0, "total": total });
     assert_eq!(facts["routes"][0], route);
     assert_eq!(facts["routes"][1]["path"], "/quiet");
     drop(client);
@@ -159,7 +160,12 @@ fn without_credentials_only_clients_of_this_machine_see_the_status() {
 
     for path in ["/.wsd/", "/.wsd/status"] {
         assert_eq!(server.get(path, "").status, 200, "{path}");
-        for headers in ["X-Forwarded-For: 127.0.0.1\r\n", "Forwarded: for=127.0.0.1\r\n", "Via: 1.1 proxy\r\n", "X-Real-IP: ::1\r\n"] {
+        for headers in [
+            "X-Forwarded-For: 127.0.0.1\r\n",
+            "Forwarded: for=127.0.0.1\r\n",
+            "Via: 1.1 proxy\r\n",
+            "X-Real-IP: ::1\r\n",
+        ] {
             assert_eq!(server.get(path, headers).status, 404, "a proxy that wsd does not trust: {headers}");
         }
         let rebound = format!("GET {path} HTTP/1.1\r\nHost: evil.example:{port}\r\nConnection: close\r\n\r\n");
