@@ -16,6 +16,7 @@ use tokio::task::spawn_blocking;
 use super::{
     ask::{Answered, Ask, HttpAnswer},
     builtin::{BuiltinFile, SCRIPT, respond},
+    status_places::{END, FACTS, PAGE, is_status_place},
     transfer::takes_events,
 };
 use crate::{
@@ -30,14 +31,8 @@ use crate::{
     peer::Peer,
 };
 
-/// The page.
-const PAGE: BuiltinFile = ("/.wsd/", "text/html; charset=utf-8", include_str!("../../static/status.html"));
-
-/// The facts.
-const FACTS: &str = "/.wsd/status";
-
-/// The place that ends a session: `POST /.wsd/end?conn=N`.
-const END: &str = "/.wsd/end";
+/// The content type and the text of the page.
+const HTML: (&str, &str) = ("text/html; charset=utf-8", include_str!("../../static/status.html"));
 
 /// The parts of the page.
 const PARTS: [BuiltinFile; 5] = [
@@ -54,21 +49,16 @@ const OF_PROXIES: [HeaderName; 2] = [HeaderName::from_static("x-forwarded-for"),
 /// The header in which a browser tells which page sent a request.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Whether a path is one of the status, below `base`: no request there is for a program.
-pub(super) fn is_place(path: &str, base: &str) -> bool {
-    path.strip_prefix(base).is_some_and(|own| own == PAGE.0 || own == FACTS || own == END)
-}
-
 /// Answers at the paths of the status. Under the name of websocketd there are none.
 pub(super) async fn answer(ask: &Ask, visitor: &Visitor) -> Answered {
     let path = ask.own_path();
-    if !path.starts_with(PAGE.0) || !ask.site.pages.has_welcome || ask.wants_ticket {
+    if !path.starts_with(PAGE) || !ask.site.pages.has_welcome || ask.wants_ticket {
         return Ok(None);
     }
     if let Some((_, kind, text)) = PARTS.into_iter().find(|(part, ..)| *part == path) {
         return Ok(Some(HttpAnswer::Page(respond(&ask.request, kind, text))));
     }
-    if !is_place(ask.request.uri.path(), &ask.routes.base) {
+    if !is_status_place(ask.request.uri.path(), &ask.routes.base) {
         return Ok(None);
     }
     check_reader(ask, visitor)?;
@@ -121,11 +111,11 @@ fn page(ask: &Ask) -> Response<Body> {
     if ask.site.pages.has_admin {
         return respond(
             &ask.request,
-            PAGE.1,
-            PAGE.2.replacen("<html lang=\"en\">", "<html lang=\"en\" data-admin>", 1),
+            HTML.0,
+            HTML.1.replacen("<html lang=\"en\">", "<html lang=\"en\" data-admin>", 1),
         );
     }
-    respond(&ask.request, PAGE.1, PAGE.2)
+    respond(&ask.request, HTML.0, HTML.1)
 }
 
 /// Answers with the facts: once, or each second to a client that asks for an event stream.

@@ -126,11 +126,7 @@ pub(super) fn site(
         scripts,
         cgi: cgidir.map(|cgidir| Cgi::new(cgidir, files.as_ref(), cgi_timeout)),
         files,
-        pages: OwnPages {
-            has_console: is_on(&flags.served.devconsole),
-            has_admin: is_on(&flags.served.admin),
-            has_welcome: !recipe.is_websocketd,
-        },
+        pages: own_pages(recipe),
         gate: Gate {
             origin: origin(&flags.pages, recipe.is_websocketd)?,
             access: AddressRules::default(),
@@ -158,6 +154,11 @@ pub(super) fn site(
             record: record(flags, message_bytes_max)?,
         },
     })
+}
+
+fn own_pages(Recipe { flags: SiteFlags { served, .. }, is_websocketd, .. }: &Recipe) -> OwnPages {
+    let has_welcome = !is_websocketd;
+    OwnPages { has_console: is_on(&served.devconsole), has_admin: is_on(&served.admin), has_welcome }
 }
 
 /// Returns the time added to each wait before a signal.

@@ -18,21 +18,21 @@ use super::{
 use crate::{limits::RECENT_MAX, peer::Peer};
 
 /// The lists.
-pub(crate) static RECENT: Recent = Recent(Mutex::new(Lists::new()));
+pub(crate) static RECENT: Recent = Recent(Mutex::new(RecentQueues::new()));
 
 /// The last ends and refusals, each list with [`RECENT_MAX`] entries at most: a flood of refusals drops no end.
 #[derive(Debug)]
-pub(crate) struct Recent(Mutex<Lists>);
+pub(crate) struct Recent(Mutex<RecentQueues>);
 
 #[derive(Debug)]
-struct Lists {
+struct RecentQueues {
     ends: VecDeque<Arc<RecentEnd>>,
     refusals: VecDeque<Arc<RecentRefusal>>,
     /// The number of refusals of each route.
     refused: BTreeMap<RouteName, u64>,
 }
 
-impl Lists {
+impl RecentQueues {
     const fn new() -> Self {
         Self { ends: VecDeque::new(), refusals: VecDeque::new(), refused: BTreeMap::new() }
     }
@@ -115,7 +115,7 @@ impl Recent {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Lists> {
+    fn lock(&self) -> MutexGuard<'_, RecentQueues> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
