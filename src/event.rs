@@ -82,6 +82,8 @@ events! {
     info SessionResumed = "session resumed" { conn: u64, peer: Peer, away: u64, replayed: u64 }
     /// A client did not return to its session in time.
     info SessionExpired = "session expired" { conn: u64 }
+    /// The administrator ends a session (`--admin`); `peer` and `user` are the administrator's.
+    info SessionDismissed = "session dismissed" { conn: u64, peer: Peer, user: Option<&'a str> }
     /// A message of a session; `data` is its beginning.
     trace Message = "message" { conn: u64, direction: &'a str, kind as "type": &'a str, bytes: u64, data: &'a str }
     /// A client sent a message that its framing drops; once a session.

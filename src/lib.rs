@@ -62,6 +62,7 @@
 //! | another partner than a process or a seat | a module that implements `partner::Partner` | the choice in `answer::partner` |
 //! | a log event | `event` | a row in `docs/log.md` |
 //! | a format of the log | `log::layout` | its word in `cli::server`, its use in `config::logging` |
+//! | the status page | `metrics::snapshot` | `answer::status` decides who sees it |
 //! | metrics | `metrics::counts`, or `metrics::present` for the sessions and rooms that there are now | `event::counting` if an event counts it; a row in `docs/metrics.md` |
 //! | authentication | a file in `http::auth` for each kind | a line of `Check` in `http::auth`, its word in `config::auth`; `http::gate` asks them all, and fills the `Visitor` |
 //! | delivery in rooms | `room`: `Room::publish`, which all messages to clients pass | `room::hub`, `room::options` |

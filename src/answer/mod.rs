@@ -31,6 +31,8 @@ pub(crate) mod scripts;
 pub(crate) mod service;
 pub(crate) mod site;
 pub(crate) mod sources;
+mod status;
+mod status_places;
 mod streams;
 mod subprotocol;
 mod texts;

@@ -74,6 +74,8 @@ enum PostEnd {
     Stalled,
     /// Its time is over.
     Overdue(Deadline),
+    /// The administrator ends it.
+    Admin,
     /// wsd itself ends.
     Shutdown,
 }
@@ -87,6 +89,7 @@ impl PostEnd {
             Self::Broken => "protocol",
             Self::Stalled => "silent",
             Self::Overdue(deadline) => deadline.word,
+            Self::Admin => "admin",
             Self::Shutdown => "shutdown",
         }
     }
@@ -128,6 +131,7 @@ async fn run(
                 Cut::Stalled => PostEnd::Stalled,
             },
             deadline = overdue(&mut terms, &carried) => PostEnd::Overdue(deadline),
+            () = session.dismissed() => PostEnd::Admin,
             () = shutdown.begun() => PostEnd::Shutdown,
         };
         // wsd closes the input after a whole body only: a part must not look complete to the program.
@@ -223,6 +227,9 @@ async fn finish(reply: Reply, end: PostEnd, status: Status, carried: &Carried) {
                 PostEnd::Broken => page::page(StatusCode::BAD_REQUEST, "The body of the request is broken."),
                 PostEnd::Stalled => {
                     page::page(StatusCode::REQUEST_TIMEOUT, "The body of the request did not come in time.")
+                }
+                PostEnd::Admin => {
+                    page::page(StatusCode::SERVICE_UNAVAILABLE, "The administrator has ended the program.")
                 }
                 PostEnd::Left | PostEnd::Shutdown => {
                     page::page(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.")

@@ -15,7 +15,7 @@ use super::{
     health::{self, Readiness},
     mcp, methods, oneshot, redirect,
     routes::Routes,
-    streams, ticket, websocket, welcome,
+    status, streams, ticket, websocket, welcome,
 };
 use crate::{
     budget::Budget,
@@ -36,7 +36,7 @@ use crate::{
 
 /// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it. The words are for
 /// the metrics.
-const ANSWERERS: [(&str, Answerer); 19] = [
+const ANSWERERS: [(&str, Answerer); 20] = [
     ("redirect", |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request)))),
     ("page", |ask, _| Box::pin(ready(base::answer(ask)))),
     ("session", |ask, visitor| Box::pin(websocket::answer(ask, visitor))),
@@ -44,6 +44,7 @@ const ANSWERERS: [(&str, Answerer); 19] = [
     ("preflight", |ask, _| own(ask.is_preflight().then(cors::preflight))),
     ("ticket", |ask, visitor| Box::pin(ready(ticket::answer(ask, visitor)))),
     ("mcp", |ask, visitor| Box::pin(mcp::answer(ask, visitor))),
+    ("page", |ask, visitor| Box::pin(status::answer(ask, visitor))),
     ("stream", |ask, visitor| Box::pin(streams::answer(ask, visitor))),
     ("oneshot", |ask, visitor| Box::pin(oneshot::answer(ask, visitor))),
     ("cgi", |ask, visitor| Box::pin(cgi::run::answer(ask, visitor))),

@@ -71,6 +71,9 @@ pub(crate) struct ServedFlags {
     /// Serve a page for talking to the programs at each path that nothing else serves
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) devconsole: Option<Flag<bool>>,
+    /// Let whoever sees the status page, /.wsd/, end sessions there
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) admin: Option<Flag<bool>>,
     /// Limit the number of programs that run at a time; 0 is no limit [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) maxforks: Option<Flag<Limit>>,

@@ -17,6 +17,7 @@ use crate::{
     answer::{
         guard::Guard,
         routes::{Pattern, Routes},
+        scripts::Scripts,
         site::Site,
         sources::Sources,
     },
@@ -34,7 +35,7 @@ use crate::{
         auth::{Auth, state::AuthState},
     },
     limits::{BUFFER_BYTES_MAX, COMPRESS_MEMORY, FORKS_MAX},
-    metrics::{labels::OTHER_PATHS, present::PRESENT},
+    metrics::{labels::OTHER_PATHS, live::RouteFacts, present::PRESENT},
     resume::door::Doors,
     sources::SourceTable,
 };
@@ -130,6 +131,7 @@ impl Plan {
             let pattern = built.pattern.as_ref()?.within(&base);
             Some((pattern, Arc::clone(&built.site)))
         });
+        PRESENT.set_routes(self.sites.iter().filter_map(|built| route_facts(&built.site)).collect());
         let otherwise = self.sites.last().map(|built| Arc::clone(&built.site)).expect("there is always one");
         Ok(Routes { table: table.collect(), otherwise, sources: Arc::new(files), base, metrics: None })
     }
@@ -262,6 +264,18 @@ impl Plan {
         }
         Ok(sources)
     }
+}
+
+/// Returns the facts of a route for the status; `None` if it serves nothing.
+fn route_facts(site: &Site) -> Option<RouteFacts> {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let program = match &site.scripts {
+        Some(Scripts::Command(program)) => name(&program.path),
+        Some(Scripts::Dir(folder, _)) => name(folder.path()).map(|name| name + "/"),
+        None => None,
+    };
+    let serves = program.is_some() || site.cgi.is_some() || site.files.is_some();
+    serves.then(|| RouteFacts { route: Arc::clone(&site.launcher.process.route), program, is_eager: site.is_eager })
 }
 
 fn nothing_to_serve(file: &ConfigFile) -> Error {

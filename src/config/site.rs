@@ -123,7 +123,7 @@ pub(super) fn site(
         scripts,
         cgi: cgidir.map(|cgidir| Cgi::new(cgidir, files.as_ref(), cgi_timeout)),
         files,
-        pages: OwnPages { has_console: is_on(&flags.served.devconsole), has_welcome: !recipe.is_websocketd },
+        pages: own_pages(recipe),
         gate: Gate {
             origin: origin(&flags.pages, recipe.is_websocketd)?,
             access: AddressRules::default(),
@@ -159,6 +159,11 @@ pub(super) fn site(
 fn software(is_websocketd: bool) -> String {
     let name = if is_websocketd { "websocketd" } else { "wsd" };
     format!("{name}/{}", environ::VERSION)
+}
+
+fn own_pages(Recipe { flags: SiteFlags { served, .. }, is_websocketd, .. }: &Recipe) -> OwnPages {
+    let has_welcome = !is_websocketd;
+    OwnPages { has_console: is_on(&served.devconsole), has_admin: is_on(&served.admin), has_welcome }
 }
 
 /// Returns the time added to each wait before a signal.

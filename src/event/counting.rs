@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Event;
-use crate::metrics::{counts::COUNTS, labels::RouteName, live::LiveSession, present::PRESENT};
+use crate::metrics::{counts::COUNTS, labels::RouteName, live::LiveSession, present::PRESENT, recent::RECENT};
 
 impl Event<'_> {
     /// Counts the event, and keeps the list of sessions and rooms.
@@ -20,7 +20,10 @@ impl Event<'_> {
             }
             Self::SessionDetached { conn } => PRESENT.set_detached(conn, true),
             Self::SessionResumed { conn, .. } => PRESENT.set_detached(conn, false),
-            Self::SessionRefused { route, why, .. } => COUNTS.session_refused(route, why),
+            Self::SessionRefused { peer, route, why, .. } => {
+                COUNTS.session_refused(route, why);
+                RECENT.add_refusal(peer, route, why);
+            }
             Self::MessagesLost { conn, lost, .. } => {
                 if let Some(route) = route_of(conn) {
                     COUNTS.messages_lost(&route, lost);
@@ -39,6 +42,7 @@ impl Event<'_> {
 fn ended(session: &LiveSession, end: &'static str, code: u16) {
     COUNTS.session_ended(&session.facts.route, end, code, session.began.elapsed());
     PRESENT.end_session(session);
+    RECENT.add_end(session, end, code);
 }
 
 fn route_of(conn: u64) -> Option<RouteName> {

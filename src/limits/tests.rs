@@ -143,6 +143,8 @@ fn check_connections(rows: &mut RowsLeft) {
         ("local redirects of CGI scripts for one request", &[CGI_REDIRECTS_MAX.to_string()], &[]),
         ("connections that are not sessions", &[number(CONNECTIONS_MAX)], &[]),
         ("connections to the address of `--metrics`", &[number(WATCHERS_MAX)], &[]),
+        ("clients that watch the [status](status.md) as an event stream", &[number(STATUS_WATCHERS_MAX)], &[]),
+        ("ends of sessions that the status shows, and refusals", &[number(RECENT_MAX)], &[]),
         ("a client that does not answer a Close frame", &[seconds(CLOSE_ANSWER)], &[]),
         ("a client that does not read the last output", &[seconds(LAST_OUTPUT_STALL)], &[]),
         (

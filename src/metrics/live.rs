@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::Notify;
+
 use super::labels::RouteName;
 use crate::peer::Peer;
 
@@ -87,6 +89,17 @@ impl Transport {
     }
 }
 
+/// The facts of a route of the current settings.
+#[derive(Clone, Debug)]
+pub(crate) struct RouteFacts {
+    /// Its name.
+    pub(crate) route: RouteName,
+    /// The file name of its program, or that of the folder of its programs with a slash; `None` if it has none.
+    pub(crate) program: Option<String>,
+    /// Whether wsd keeps its program running (`--eager`).
+    pub(crate) is_eager: bool,
+}
+
 /// The facts of a session that is about to begin.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionFacts {
@@ -95,7 +108,6 @@ pub(crate) struct SessionFacts {
     /// The client's end of that connection.
     pub(crate) peer: Peer,
     /// The user that the client has proved to be; empty without a proof.
-    #[expect(dead_code, reason = "for a page that shows the sessions one by one")]
     pub(crate) user: Box<str>,
     /// The route.
     pub(crate) route: RouteName,
@@ -126,6 +138,10 @@ pub(crate) struct LiveSession {
     pub(super) is_detached: AtomicBool,
     /// The bytes of messages that it keeps for a client that may return.
     replay: AtomicUsize,
+    /// Whether the administrator ends it.
+    is_dismissed: AtomicBool,
+    /// Tells its task of that.
+    dismissal: Notify,
 }
 
 impl LiveSession {
@@ -142,7 +158,29 @@ impl LiveSession {
             partner_wait: Stopwatch::default(),
             is_detached: AtomicBool::new(false),
             replay: AtomicUsize::new(0),
+            is_dismissed: AtomicBool::new(false),
+            dismissal: Notify::new(),
         })
+    }
+
+    /// Ends the session for the administrator: [`LiveSession::dismissed`] resolves in its task.
+    pub(crate) fn dismiss(&self) {
+        self.is_dismissed.store(true, Relaxed);
+        self.dismissal.notify_one();
+    }
+
+    /// Resolves once the administrator ends the session. Cancel safe. One task at a time waits.
+    pub(crate) async fn dismissed(&self) {
+        self.dismissal.notified().await;
+    }
+
+    /// Returns its state in a word.
+    pub(super) fn state(&self) -> &'static str {
+        match (self.is_dismissed.load(Relaxed), self.is_detached()) {
+            (true, _) => "ending",
+            (false, true) => "detached",
+            (false, false) => "open",
+        }
     }
 
     /// Whether its client is away and may return.

@@ -9,4 +9,7 @@ pub(crate) mod labels;
 pub(crate) mod live;
 pub(crate) mod present;
 mod process;
+pub(crate) mod recent;
+mod shown;
+pub(crate) mod snapshot;
 pub(crate) mod text;

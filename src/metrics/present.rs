@@ -17,7 +17,7 @@ use prometheus_client::{
 use super::{
     counts::{COUNTS, cert_expiry, http_connections},
     labels::{OfDirection, OfKind, OfRoute, OfState, RouteName},
-    live::{LiveRoom, LiveSession, Traffic, Transport},
+    live::{LiveRoom, LiveSession, RouteFacts, Traffic, Transport},
 };
 
 /// The list.
@@ -33,8 +33,33 @@ struct Lists {
     sessions: HashMap<u64, Arc<LiveSession>>,
     /// The rooms, by their processes.
     rooms: HashMap<i32, Arc<LiveRoom>>,
-    /// The messages of ended sessions from clients and to clients, by route.
-    ended: BTreeMap<RouteName, (Traffic, Traffic)>,
+    /// The ended sessions, by route.
+    ended: BTreeMap<RouteName, EndedSessions>,
+    /// The routes of the current settings.
+    routes: Vec<RouteFacts>,
+}
+
+/// The ended sessions of a route.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct EndedSessions {
+    /// Their number.
+    pub(super) count: u64,
+    /// Their messages from clients.
+    pub(super) input: Traffic,
+    /// Their messages to clients.
+    pub(super) output: Traffic,
+}
+
+/// The sessions, the rooms and the routes at one moment.
+pub(super) struct Listed {
+    /// The sessions, in the order of their numbers.
+    pub(super) sessions: Vec<Arc<LiveSession>>,
+    /// The rooms, the oldest first.
+    pub(super) rooms: Vec<Arc<LiveRoom>>,
+    /// The ended sessions of each route.
+    pub(super) ended: BTreeMap<RouteName, EndedSessions>,
+    /// The routes of the current settings.
+    pub(super) routes: Vec<RouteFacts>,
 }
 
 impl Present {
@@ -46,7 +71,7 @@ impl Present {
         }
         let name = RouteName::from(pattern);
         COUNTS.begin_route(&name);
-        lists.ended.insert(Arc::clone(&name), Default::default());
+        lists.ended.insert(Arc::clone(&name), EndedSessions::default());
         name
     }
 
@@ -59,9 +84,10 @@ impl Present {
     pub(crate) fn end_session(&self, session: &LiveSession) {
         let mut lists = self.lock();
         lists.sessions.remove(&session.facts.conn);
-        let (input, output) = lists.ended.entry(Arc::clone(&session.facts.route)).or_default();
-        input.merge(session.input.sum());
-        output.merge(session.output.sum());
+        let ended = lists.ended.entry(Arc::clone(&session.facts.route)).or_default();
+        ended.count += 1;
+        ended.input.merge(session.input.sum());
+        ended.output.merge(session.output.sum());
     }
 
     /// Notes whether the client of a session is away.
@@ -86,6 +112,26 @@ impl Present {
         self.lock().rooms.remove(&room.pid);
     }
 
+    /// Notes the routes of new settings.
+    pub(crate) fn set_routes(&self, routes: Vec<RouteFacts>) {
+        self.lock().routes = routes;
+    }
+
+    /// Returns the list as it is now. Holds the lock for as long as it copies pointers.
+    pub(super) fn listed(&self) -> Listed {
+        let lists = self.lock();
+        let mut listed = Listed {
+            sessions: lists.sessions.values().cloned().collect(),
+            rooms: lists.rooms.values().cloned().collect(),
+            ended: lists.ended.clone(),
+            routes: lists.routes.clone(),
+        };
+        drop(lists);
+        listed.sessions.sort_unstable_by_key(|session| session.facts.conn);
+        listed.rooms.sort_by_key(|room| room.began);
+        listed
+    }
+
     fn lock(&self) -> MutexGuard<'_, Lists> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -93,10 +139,9 @@ impl Present {
     /// Adds up the list.
     fn sums(&self) -> Sums {
         let lists = self.lock();
-        let routes = lists
-            .ended
-            .iter()
-            .map(|(route, &(input, output))| (Arc::clone(route), RouteSums { input, output, ..RouteSums::default() }));
+        let routes = lists.ended.iter().map(|(route, &EndedSessions { input, output, .. })| {
+            (Arc::clone(route), RouteSums { input, output, ..RouteSums::default() })
+        });
         let mut sums = Sums { routes: routes.collect(), sockets: 0, replay: 0 };
         for session in lists.sessions.values() {
             let (facts, is_detached) = (&session.facts, session.is_detached());

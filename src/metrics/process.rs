@@ -1,6 +1,6 @@
 //! The metrics of wsd's own process, by the names that all of Prometheus's clients use. From `/proc` (`proc(5)`).
 
-use std::{fmt, fs};
+use std::{fmt, fs, sync::LazyLock};
 
 use prometheus_client::{
     collector::Collector,
@@ -13,6 +13,11 @@ use rustix::{
 };
 
 use super::present::gauge;
+
+/// Whether `/proc` shows this process under its own id. Within a container it may show the processes outside.
+static IS_OWN: LazyLock<bool> = LazyLock::new(|| {
+    fs::read_link("/proc/self").is_ok_and(|own| own.to_str() == Some(&std::process::id().to_string()))
+});
 
 /// Reads `/proc` at each scrape; encodes nothing where there is none.
 #[derive(Debug)]
@@ -55,4 +60,11 @@ fn open_files() -> Option<u64> {
         0 => Some(fs::read_dir("/proc/self/fd").ok()?.count() as u64),
         count => Some(count),
     }
+}
+
+/// Returns the bytes of resident memory of a process; `None` if there is no such process, or no `/proc`.
+pub(super) fn memory_of(pid: i32) -> Option<u64> {
+    let text = IS_OWN.then(|| fs::read_to_string(format!("/proc/{pid}/statm")).ok())??;
+    let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * page_size() as u64)
 }

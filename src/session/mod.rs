@@ -9,7 +9,7 @@ pub(crate) mod terms;
 mod tests;
 pub(crate) mod traffic;
 
-use std::{future::poll_fn, task::Poll};
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use futures_util::future::Either;
 
@@ -60,13 +60,15 @@ fn run_to_end(
     Event::SessionStarted { conn, peer, pid: live.pid, path: &path, session: &live }.emit();
     // A path may have 32 KiB, and an idle session must not keep them.
     drop(path);
-    let mut session = Session::new(live, client, partner, terms);
+    let mut session = Session::new(Arc::clone(&live), client, partner, terms);
     async move {
         let end = tokio::select! {
             end = poll_fn(|cx| session.poll(cx)) => end,
+            () = live.dismissed() => End::Admin,
             () = shutdown.begun() => End::Shutdown,
         };
         session.end_waits();
+        drop(live);
         // This future is large; in a box it adds nothing to the memory of an idle session.
         Box::pin(close(session, &end, shutdown)).await;
     }

@@ -18,5 +18,6 @@ mod page;
 mod picture;
 mod polls;
 mod resume;
+mod status;
 mod subprotocol;
 mod terminal;

@@ -255,7 +255,7 @@ fn the_pages_close_codes_are_those_that_come() {
         echo '{\"close\":\"'$client'\",\"code\":4567}'; cat";
     const BREAK: &str = "printf '\\377\\377\\377\\377'; cat";
     // The first cell, a program, what its client does, the code that comes, and the ` n` in the reason. `shutdown.rs`,
-    // `laggards.rs`, `resume.rs`, `auth/jwt.rs` and `idle.rs` bring about the others.
+    // `status.rs`, `laggards.rs`, `resume.rs`, `auth/jwt.rs` and `idle.rs` bring about the others.
     type Case = (&'static str, &'static str, fn(&mut Client), u16, &'static str);
     let cases: [Case; 9] = [
         ("1000", "exit 0", |_| {}, 1000, ""),
@@ -290,8 +290,11 @@ fn the_pages_close_codes_are_those_that_come() {
             assert_eq!(close.reason, reason, "{first}");
         }
     }
-    let tested: BTreeSet<_> =
-        cases.iter().map(|(first, ..)| *first).chain(["1001", "1013", "3000", "4408", "4409", "4410"]).collect();
+    let tested: BTreeSet<_> = cases
+        .iter()
+        .map(|(first, ..)| *first)
+        .chain(["1001", "1008", "1013", "3000", "4408", "4409", "4410"])
+        .collect();
     assert_eq!(rows.iter().map(|row| &*row[0]).collect::<BTreeSet<_>>(), tested);
 }
 

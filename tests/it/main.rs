@@ -120,6 +120,7 @@ mod slack;
 mod soak;
 mod source_memory;
 mod start;
+mod status;
 mod stream_cuts;
 mod stream_input;
 mod stream_memory;
