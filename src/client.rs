@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     close::Close,
+    deflate::BothTraffic,
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
 };
@@ -87,6 +88,11 @@ pub(crate) trait Client {
         0
     }
 
+    /// Returns the bytes of the messages so far, before and after compression; `None` if the client has agreed to none.
+    fn traffic(&self) -> Option<BothTraffic> {
+        None
+    }
+
     /// Drops the client's messages from now on, since the partner does not take them any more.
     fn forget_messages(&mut self);
 
@@ -151,6 +157,10 @@ impl<C: Client + Send> Client for Box<C> {
 
     fn replay_bytes(&self) -> usize {
         C::replay_bytes(self)
+    }
+
+    fn traffic(&self) -> Option<BothTraffic> {
+        C::traffic(self)
     }
 
     fn forget_messages(&mut self) {

@@ -63,8 +63,8 @@ events! {
     /// A session ended.
     info SessionEnded = "session ended" {
         conn: u64, end: &'static str, status: Option<u16>, limit: Option<&'a str>, code: u16, secs: f64,
-        input as "in": u64, output as "out": u64, in_bytes: u64, out_bytes: u64, cpu: Option<f64>, memory: Option<u64>,
-        client_wait: Option<f64>, program_wait: Option<f64>
+        input as "in": u64, output as "out": u64, in_bytes: u64, out_bytes: u64, packed_in: Option<u64>,
+        packed_out: Option<u64>, cpu: Option<f64>, memory: Option<u64>, client_wait: Option<f64>, program_wait: Option<f64>
     } => session: &'a LiveSession
     /// A program began that answers one POST (`--http`).
     info PostStarted = "post started" {

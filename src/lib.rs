@@ -39,7 +39,7 @@
 //! | 5 | `client`: the other end; `record`: what a program gets and gives |
 //! | 4 | `framing`, `admission`, `cli`, `backlog`, `stall`, `turn` |
 //! | 3 | `message`, `buffers` |
-//! | 2 | `budget`, `sources` |
+//! | 2 | `budget`, `sources`, `deflate` |
 //! | 1 | `event`, `shutdown`, and below them `metrics` |
 //! | 0 | `close`, `limits`, `peer`, `rate`, `status`, `log`, `sys`, `trace` |
 //!
@@ -91,6 +91,7 @@ mod close;
 mod config;
 mod connect;
 mod daemon;
+mod deflate;
 mod event;
 mod events;
 mod framing;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 pub(crate) mod auth;
 mod connect;
+mod deflate;
 mod http;
 mod log;
 mod proxies;
@@ -17,6 +18,7 @@ pub(crate) use connect::{
     CONNECT_PROGRAM_TERM, CONNECT_STEADY, CONNECT_TIME_MAX, CONNECT_WAIT, CONNECT_WAITING_MAX, PONG_WITHIN, RETRY_MIN,
     RETURN_MIN,
 };
+pub(crate) use deflate::{COMPRESS_BYTES_MIN, COMPRESS_MEMORY, COMPRESS_SHARED_BYTES_MIN, COMPRESSOR_SILENCE};
 pub(crate) use http::{
     CLIENT_LOOK, CLOSE_LINGER, POST_BYTES, POST_HEAD_WAIT, POST_STALL_MAX, RECENT_MAX, STATUS_INTERVAL,
     STATUS_WATCHERS_MAX, WATCHERS_MAX,

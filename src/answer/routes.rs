@@ -4,7 +4,7 @@ use std::{fmt, io, sync::Arc};
 
 use super::{launch::Launcher, scripts::Scripts, site::Site, sources::Sources};
 use crate::{
-    room::registry::{Kept, Sharing},
+    room::{eager::Kept, registry::Sharing},
     shutdown::Shutdown,
     worker::{cgroup::base::open, environ::room_variables},
 };

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     site::SiteFlags,
-    types::{Items, Mode, repeated},
+    types::{Bytes, Items, Mode, repeated},
     value::{Flag, words},
 };
 
@@ -100,6 +100,10 @@ pub(crate) struct ResourceFlags {
     /// Limit the bytes that wait in wsd for clients and programs; 0 is no limit [default: 268435456]
     #[arg(long, value_name = "BYTES")]
     pub(crate) maxbuffer: Option<Flag<usize>>,
+    /// Limit the memory of compressors that sessions hold (--compress), in bytes, also with k, M or G; beyond, messages go plain
+    /// [default: 67108864]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) compress_memory: Option<Flag<Bytes>>,
     /// Serve with this many threads, 1 to 512 [default: one for every two cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<Flag<NonZero<usize>>>,

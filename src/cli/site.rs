@@ -12,7 +12,7 @@ use super::{
     confine::ConfineFlags,
     limits::LimitFlags,
     record::RecordFlags,
-    types::{Bytes, Items, Limit, Millis, Secs, SecsFromZero, listed, repeated},
+    types::{Bytes, CompressWord, Items, Limit, Millis, Secs, SecsFromZero, listed, repeated},
     value::{Flag, words},
 };
 
@@ -159,6 +159,9 @@ pub(crate) struct ClientFlags {
     /// Ping each client at this interval, in milliseconds; 0 sends no pings [default: 30000]
     #[arg(long, value_name = "MS")]
     pub(crate) pingms: Option<Flag<Millis>>,
+    /// Compress messages of at least this many bytes, for clients that offer it (permessage-deflate); without a number 64
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) compress: Option<Flag<CompressWord>>,
     /// Keep a session for this many seconds after its connection is lost, for clients that can return, such as wsd.js; 0 keeps
     /// none; with --http at least 15 [default: 0]
     #[arg(long, value_name = "SECS")]

@@ -20,6 +20,14 @@ pub(crate) struct SecsFromZero(pub(crate) Duration);
 /// A number of bytes, also with `k`, `M` or `G`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Bytes(pub(crate) usize);
+/// Bytes of the shortest message to compress, as [`Bytes`]; `true` or `false` in place of a number.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum CompressWord {
+    /// On, with the default, or off.
+    Switch(bool),
+    /// The shortest message.
+    From(usize),
+}
 /// A limit; 0 and, as in websocketd, negative numbers mean no limit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Limit(pub(crate) i64);
@@ -75,6 +83,9 @@ values! {
     Bytes: integer_or_text, "a number of bytes, such as 65536, 64k or 1M", |toml| {
         let number = toml.as_integer().map(|number| number.to_string());
         bytes(number.as_deref().or_else(|| toml.as_str())?)?.try_into().ok().map(Self)
+    };
+    CompressWord: switch_or_number, "true, false or a number of bytes, such as 64 or 1k", |toml| {
+        toml.as_bool().map(Self::Switch).or_else(|| Bytes::of_toml(toml).map(|bytes| Self::From(bytes.0)))
     };
     Limit: integer, "a whole number", |toml| toml.as_integer().map(Self);
     NonZero<usize>: integer, "a number from 1 to 512", |toml| {
@@ -192,6 +203,10 @@ fn texts(toml: &Toml) -> Option<Vec<String>> {
 #[expect(clippy::unnecessary_wraps, reason = "each text spells a text")]
 fn text(word: &str) -> Option<Toml> {
     Some(Toml::String(word.to_owned()))
+}
+
+fn switch_or_number(word: &str) -> Option<Toml> {
+    boolean(word).or_else(|| integer_or_text(word))
 }
 
 fn integer_or_text(word: &str) -> Option<Toml> {

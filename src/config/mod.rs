@@ -15,6 +15,7 @@ mod keys;
 mod limits;
 mod logging;
 mod metrics;
+mod names;
 mod needs;
 mod origins;
 mod peers;
@@ -98,8 +99,10 @@ impl Loader {
         let routes = Routes { metrics: self.metrics.clone(), ..self.plan.build(&self.command_line, &file)? };
         let log = self.command_line.over(file.flags.log.clone());
         logging::check_place(&log, &routes).map_err(|error| file.locate(error, 0))?;
-        // Changes to `maxbuffer`, to `base`, and to the keys that a route may have, take effect at once.
-        let at_once = [cli::names::<SiteFlags>(), ["route", "maxbuffer", "base"].map(str::to_owned).to_vec()].concat();
+        // Changes to `maxbuffer`, `compress-memory` and `base`, and to the keys that a route may have, take effect at once.
+        let at_once =
+            [cli::names::<SiteFlags>(), ["route", "maxbuffer", "compress-memory", "base"].map(str::to_owned).to_vec()]
+                .concat();
         let differs = |key: &&String| file.top.get(*key) != self.top.get(*key) && !self.command_line.has(key);
         let keys: BTreeSet<_> = file.top.keys().chain(self.top.keys()).filter(|key| !at_once.contains(key)).collect();
         Ok((routes, keys.into_iter().filter(differs).cloned().collect()))

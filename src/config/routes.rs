@@ -29,11 +29,12 @@ use crate::{
         types::Limit,
         value::Flag,
     },
+    deflate::pool::Pool,
     http::{
         access::AccessLists,
         auth::{Auth, state::AuthState},
     },
-    limits::{BUFFER_BYTES_MAX, FORKS_MAX},
+    limits::{BUFFER_BYTES_MAX, COMPRESS_MEMORY, FORKS_MAX},
     metrics::{labels::OTHER_PATHS, live::RouteFacts, present::PRESENT},
     resume::door::Doors,
     sources::SourceTable,
@@ -44,6 +45,8 @@ use crate::{
 pub(crate) struct Plan {
     admission: Admission,
     budget: Budget,
+    /// The compressors of all sessions.
+    compressors: Pool,
     /// The doors of sessions, which stay when settings change.
     doors: Doors,
     /// The state of authentication, which stays, too.
@@ -74,7 +77,8 @@ impl Default for Plan {
         let (budget, doors, auth, sources) =
             (Budget::new(None), Doors::default(), AuthState::default(), SourceTable::default());
         let (numbered, sites, guards, gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { admission, budget, doors, auth, sources, numbered, sites, guards, gone }
+        let compressors = Pool::new(COMPRESS_MEMORY);
+        Self { admission, budget, compressors, doors, auth, sources, numbered, sites, guards, gone }
     }
 }
 
@@ -83,7 +87,8 @@ impl Plan {
     pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile) -> Result<Routes, Error> {
         let (admission, budget, doors) = (self.admission.clone(), self.budget.clone(), self.doors.clone());
         let (auth, sources, numbered) = (self.auth.clone(), self.sources.clone(), self.numbered.clone());
-        let mut next = Self { admission, budget, doors, auth, sources, numbered, ..Self::default() };
+        let compressors = self.compressors.clone();
+        let mut next = Self { admission, budget, compressors, doors, auth, sources, numbered, ..Self::default() };
         let routes = routes(line, file);
         for route in &routes {
             next.add_route(self, line, &routes, route).map_err(|error| match route.start {
@@ -104,6 +109,7 @@ impl Plan {
         next.admission.resize(limit);
         let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.value);
         next.budget.resize(Some(bytes_max).filter(|bytes| *bytes > 0));
+        next.compressors.resize(resources.compress_memory.map_or(COMPRESS_MEMORY, |bytes| bytes.value.0));
         for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
             let limit = built.recipe.flags.served.maxforks.as_deref();
             built.site.launcher.admission.resize(limit.and_then(Limit::count));
@@ -203,7 +209,8 @@ impl Plan {
             Arc::clone(&built.site)
         } else {
             let route = PRESENT.route(&pattern.as_ref().map_or_else(|| OTHER_PATHS.to_owned(), Pattern::to_string));
-            Arc::new(site(&recipe, admission, &self.budget, &self.doors, &self.auth, &self.sources, route)?)
+            let stores = (&self.budget, &self.compressors);
+            Arc::new(site(&recipe, admission, stores, &self.doors, &self.auth, &self.sources, route)?)
         };
         self.sites.push(Built { pattern, recipe, site, access });
         Ok(())

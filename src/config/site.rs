@@ -16,6 +16,7 @@ use super::{
     framing::{check_subprotocols, framings, takes_framings},
     headers::headers,
     limits::{self, Scopes},
+    names::{pages, software},
     needs,
     origins::origin,
     record::record,
@@ -23,10 +24,11 @@ use super::{
 };
 use crate::{
     admission::Admission,
-    answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
+    answer::{cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
     budget::Budget,
     cli::site::{RoomFlags, SharingWord, SiteFlags, SlowWord},
-    cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
+    cli::{types::CommandWords, types::CompressWord, types::Items, value::Flag, value::is_on},
+    deflate::{options::CompressOptions, pool::Pool},
     framing::Framing,
     http::{
         access::AddressRules,
@@ -36,8 +38,8 @@ use crate::{
         path::Root,
     },
     limits::{
-        ACP_PATIENCE, CGI_TIMEOUT, CONTROL_BYTES_MIN, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, REPLAY_BYTES_MAX,
-        SLOW_WAIT, STREAM_KEEP_MIN,
+        ACP_PATIENCE, CGI_TIMEOUT, COMPRESS_BYTES_MIN, CONTROL_BYTES_MIN, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL,
+        REPLAY_BYTES_MAX, SLOW_WAIT, STREAM_KEEP_MIN,
     },
     metrics::labels::RouteName,
     resume::{ResumeOptions, door::Doors},
@@ -47,12 +49,7 @@ use crate::{
     },
     socket::SocketOptions,
     sources::SourceTable,
-    worker::{
-        advice,
-        environ::{self, EnvironOptions},
-        process::ProcessOptions,
-        variable::Variable,
-    },
+    worker::{advice, environ::EnvironOptions, process::ProcessOptions, variable::Variable},
 };
 
 /// The settings of a site. Equal recipes make equal sites.
@@ -80,12 +77,12 @@ pub(super) fn has_program(Recipe { command, flags, .. }: &Recipe) -> bool {
 }
 
 /// Checks a recipe and opens its folders. `admission` limits the workers of the site; `budget` limits the bytes that wait for
-/// the workers and their clients. Clients return to their sessions through `doors`; `state` is that of authentication, and
-/// `table` counts what each source uses. The metrics name the site `route`.
+/// the workers and their clients, and sessions compress with `compressors`. Clients return to their sessions through `doors`;
+/// `state` is that of authentication, and `table` counts what each source uses. The metrics name the site `route`.
 pub(super) fn site(
     recipe: &Recipe,
     admission: Admission,
-    budget: &Budget,
+    (budget, compressors): (&Budget, &Pool),
     doors: &Doors,
     state: &AuthState,
     table: &SourceTable,
@@ -116,9 +113,7 @@ pub(super) fn site(
     }
     let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process)?;
     let sources = limits::sources(&flags.limits, recipe.scopes, table);
-    let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
-    let software = format!("{name}/{}", environ::VERSION);
-    let environ = EnvironOptions { software, inherited };
+    let environ = EnvironOptions { software: software(recipe.is_websocketd), inherited };
     let (auth, list) = auth(&flags.auth, &environ, state)?.unzip();
     Ok(Site {
         is_eager: is_on(&flags.rooms.eager) && rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All),
@@ -126,7 +121,7 @@ pub(super) fn site(
         scripts,
         cgi: cgidir.map(|cgidir| Cgi::new(cgidir, files.as_ref(), cgi_timeout)),
         files,
-        pages: own_pages(recipe),
+        pages: pages(&flags.served, recipe.is_websocketd),
         gate: Gate {
             origin: origin(&flags.pages, recipe.is_websocketd)?,
             access: AddressRules::default(),
@@ -140,6 +135,7 @@ pub(super) fn site(
         subprotocols,
         subprotocol_warning: Once::new(),
         headers: headers(flags)?,
+        compress: compress(flags, compressors),
         session: limits::session(&flags.limits),
         resume: resume(flags, &socket, doors),
         http: http(flags, &socket, doors),
@@ -154,11 +150,6 @@ pub(super) fn site(
             record: record(flags, message_bytes_max)?,
         },
     })
-}
-
-fn own_pages(Recipe { flags: SiteFlags { served, .. }, is_websocketd, .. }: &Recipe) -> OwnPages {
-    let has_welcome = !is_websocketd;
-    OwnPages { has_console: is_on(&served.devconsole), has_admin: is_on(&served.admin), has_welcome }
 }
 
 /// Returns the time added to each wait before a signal.
@@ -219,6 +210,15 @@ fn socket_options(flags: &SiteFlags) -> SocketOptions {
         message_bytes_max: if bytes_max == 0 { usize::MAX } else { bytes_max },
         ping_interval: (!ping_interval.is_zero()).then_some(ping_interval),
     }
+}
+
+fn compress(flags: &SiteFlags, compressors: &Pool) -> Option<Arc<CompressOptions>> {
+    let bytes_min = match flags.clients.compress.as_deref()? {
+        CompressWord::Switch(false) => return None,
+        CompressWord::Switch(true) => COMPRESS_BYTES_MIN,
+        CompressWord::From(bytes) => *bytes,
+    };
+    Some(Arc::new(CompressOptions { bytes_min, pool: compressors.clone() }))
 }
 
 fn resume(flags: &SiteFlags, socket: &SocketOptions, doors: &Doors) -> Option<Arc<ResumeOptions>> {

@@ -52,6 +52,9 @@ impl Finish {
             Error::Utf8(_) => Self::Fault(Close::INVALID, "text is not UTF-8".to_owned()),
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Lost(String::new()),
             Error::Protocol(rule) => Self::Fault(Close::PROTOCOL, rule.to_string()),
+            Error::Io(cause) if cause.kind() == io::ErrorKind::InvalidData => {
+                Self::Fault(Close::INVALID, cause.to_string())
+            }
             other => Self::Lost(other.to_string()),
         }
     }

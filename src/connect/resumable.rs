@@ -28,9 +28,9 @@ use super::{
     end::Finish,
     error::ConnectError,
     flow::LinkSight,
-    handshake::ClientSocket,
     intake::{Intake, IntakeItem},
     say::say,
+    socket::ClientSocket,
 };
 use crate::{
     close::Close,

@@ -68,6 +68,13 @@ fn check_programs(rows: &mut RowsLeft) {
         ("a body with `--framing=lsp`", &[bytes(LSP_BODY_BYTES_MAX)], &[]),
         ("clients of a room", &[number(SEATS_MAX)], &[]),
         ("bytes that wait in wsd", &[bytes(BUFFER_BYTES_MAX)], &[]),
+        ("compressors of sessions, with `--compress`", &[bytes(COMPRESS_MEMORY)], &[]),
+        ("a compressor of a silent session", &[seconds(COMPRESSOR_SILENCE)], &[]),
+        (
+            "the shortest message that is compressed",
+            &[COMPRESS_BYTES_MIN.to_string(), bytes(COMPRESS_SHARED_BYTES_MIN)],
+            &[],
+        ),
         ("bytes that wait for a client of a room", &[bytes(SEAT_BYTES_MAX)], &[]),
         ("messages that a client has not acknowledged, with `--resume`", &[bytes(REPLAY_BYTES_MAX)], &[]),
         ("messages read ahead, with `--resume`", &[bytes(AHEAD_BYTES_MAX), number(AHEAD_MESSAGES_MAX)], &[]),

@@ -14,6 +14,7 @@ use super::{Overflow, client::Resumable, ending::Ending, link::Link, ring::Ring}
 use crate::{
     client::{Client, Departure},
     close::Close,
+    deflate::BothTraffic,
     limits::ROOM_MESSAGE_BYTES_MAX,
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
@@ -104,6 +105,14 @@ impl Client for Resumable {
     fn replay_bytes(&self) -> usize {
         let (own, shared) = self.ring.held();
         own + shared
+    }
+
+    fn traffic(&self) -> Option<BothTraffic> {
+        let mut traffic = self.past.as_deref().copied();
+        if let Some(now) = self.link.as_ref().and_then(Link::traffic) {
+            traffic.get_or_insert_default().join(&now);
+        }
+        traffic
     }
 
     fn forget_messages(&mut self) {

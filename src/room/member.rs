@@ -1,5 +1,7 @@
 //! A client in a room: the partner of its session.
 
+pub(crate) mod post;
+
 use std::{
     future::poll_fn,
     mem,
@@ -8,15 +10,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::timeout;
-
 use super::{NoSeat, Room, history::History, lock::lock, lost::Lost, options::Slow, seat::Seat};
 use crate::{
     budget::{Owner, OwnerKind},
     client::Client,
     close::Close,
     framing::{Encoder, Heard, Rejected},
-    limits::{INPUT_WAIT, SEATS_MAX},
+    limits::SEATS_MAX,
     message::{Draft, Kind},
     metrics::live::{LiveRoom, Traffic},
     partner::{Delivery, Partner, Verdict},
@@ -47,19 +47,6 @@ pub(crate) struct Member {
     has_left: bool,
     /// The slot of the client's source, until it leaves.
     of_source: Option<Arc<SourceSlot>>,
-}
-
-/// Why a room does not take the messages of [`Member::post`]. It has none of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotPosted {
-    /// The framing of the program cannot take one of them.
-    Rejected,
-    /// The program has not read earlier messages for [`INPUT_WAIT`].
-    Late,
-    /// The program has ended.
-    Over,
-    /// The budget has no room for them.
-    Overload,
 }
 
 impl Member {
@@ -110,28 +97,6 @@ impl Member {
     /// Holds the slot of the client's source until the client leaves.
     pub(crate) fn hold(&mut self, slot: Option<Arc<SourceSlot>>) {
         self.of_source = slot;
-    }
-
-    /// Hands messages to the room all at once, and leaves it with 1000. The room's messages to this client are dropped.
-    pub(crate) async fn post<'a>(
-        mut self,
-        kind: Kind,
-        messages: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<(), NotPosted> {
-        // Nobody takes them, and the worker must not wait for that.
-        self.seat.leave();
-        for payload in messages {
-            self.write(kind, payload).map_err(|Rejected(_)| NotPosted::Rejected)?;
-        }
-        let posted = poll_fn(|cx| self.poll_flush(cx));
-        timeout(INPUT_WAIT, posted).await.map_err(|_| NotPosted::Late)?;
-        match self.seat.verdict() {
-            None => {}
-            Some(Verdict::Overload) => return Err(NotPosted::Overload),
-            Some(_) => return Err(NotPosted::Over),
-        }
-        self.leave(Close::NORMAL, "");
-        Ok(())
     }
 
     /// Whether the room waits for its slow clients (`--slow=wait`).

@@ -6,6 +6,7 @@
 //! Lock order: the registry's rooms, a room's hub, its inbox, a seat's queue. A thread may take each lock while it holds
 //! earlier ones, and never while it holds a later one.
 
+pub(crate) mod eager;
 mod history;
 pub(crate) mod host;
 mod hub;

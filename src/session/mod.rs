@@ -93,12 +93,12 @@ async fn close(session: Session<impl Client, impl Partner>, end: &End, shutdown:
         never = poll_fn(|cx| client.poll_closing(cx)) => match never {},
     };
     let status = status.or(end.status());
-    let (word, close) = end.report(status);
+    let (end, close) = end.report(status);
     send_close(&mut client, close.as_ref()).await;
     let usage = partner.usage();
     // Drops the partner before the client's handshake, which may take long.
     drop(partner);
-    telling::ended(&live, word, code(close.as_ref()), status, usage);
+    telling::ended(&live, end, code(close.as_ref()), status, usage, client.traffic());
     drop(live);
     client.finish(shutdown).await;
 }

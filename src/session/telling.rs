@@ -1,6 +1,7 @@
 //! The end of a session, in the log.
 
 use crate::{
+    deflate::BothTraffic,
     event::{self, Event},
     metrics::live::{LiveSession, Stopwatch},
     status::Status,
@@ -15,6 +16,7 @@ pub(super) fn ended(
     code: u16,
     status: Option<Status>,
     usage: Option<ResourceUsage>,
+    packed: Option<BothTraffic>,
 ) {
     let (input, output) = (live.input.sum(), live.output.sum());
     let wait = |wait: &Stopwatch| Some(event::seconds(wait.sum())).filter(|&secs| secs > 0.0);
@@ -29,6 +31,8 @@ pub(super) fn ended(
         output: output.messages,
         in_bytes: input.bytes,
         out_bytes: output.bytes,
+        packed_in: packed.map(|packed| packed.input.packed),
+        packed_out: packed.map(|packed| packed.output.packed),
         cpu: usage.map(|usage| event::processor_seconds(usage.cpu)),
         memory: usage.map(|usage| usage.memory),
         client_wait: wait(&live.client_wait),

@@ -25,7 +25,7 @@ const LAYERS: [&[&str]; 18] = [
     &["client", "record"],
     &["framing", "admission", "cli", "backlog", "stall", "turn"],
     &["message", "buffers"],
-    &["budget", "sources"],
+    &["budget", "sources", "deflate"],
     &["event", "shutdown"],
     &["metrics"],
 ];

@@ -29,6 +29,7 @@ mod connect_resume;
 mod connect_resume_ends;
 mod connect_servers;
 mod console;
+mod deflate;
 mod demos;
 mod deployment;
 mod descendants;

@@ -10,7 +10,7 @@ use crate::harness::tree::Tree;
 const LINE_ONLY: [&str; 6] = ["config", "check", "route", "help", "version", "license"];
 
 /// Flags for the whole server.
-const SERVER_ONLY: [&str; 18] = [
+const SERVER_ONLY: [&str; 19] = [
     "trust-proxy",
     "proxy-protocol",
     "base",
@@ -24,6 +24,7 @@ const SERVER_ONLY: [&str; 18] = [
     "sslkey",
     "sslca",
     "maxbuffer",
+    "compress-memory",
     "threads",
     "loglevel",
     "logformat",

@@ -20,7 +20,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// Returns the events that a reader finds in portions, each as a text, and the fault at the end.
 fn read<'a>(limit: usize, portions: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
-    let mut reader = Reader::new(limit);
+    let mut reader = Reader::new(limit, false);
     let mut said = Vec::new();
     for portion in portions {
         let result = reader.read(&mut portion.to_vec(), &mut |event| {
