@@ -16,6 +16,7 @@ mod limits;
 mod logging;
 mod mcp;
 mod metrics;
+mod names;
 mod needs;
 mod origins;
 mod peers;

@@ -17,6 +17,7 @@ use super::{
     headers::headers,
     limits::{self, Scopes},
     mcp::mcp,
+    names::{pages, software},
     needs,
     origins::origin,
     record::record,
@@ -25,7 +26,7 @@ use super::{
 };
 use crate::{
     admission::Admission,
-    answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
+    answer::{cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
     budget::Budget,
     cli::site::SiteFlags,
     cli::{types::CommandWords, types::CompressWord, types::Items, value::Flag, value::is_on},
@@ -46,12 +47,7 @@ use crate::{
     room::registry::Sharing,
     socket::SocketOptions,
     sources::SourceTable,
-    worker::{
-        advice,
-        environ::{self, EnvironOptions},
-        process::ProcessOptions,
-        variable::Variable,
-    },
+    worker::{advice, environ::EnvironOptions, process::ProcessOptions, variable::Variable},
 };
 
 /// The settings of a site. Equal recipes make equal sites.
@@ -123,7 +119,7 @@ pub(super) fn site(
         scripts,
         cgi: cgidir.map(|cgidir| Cgi::new(cgidir, files.as_ref(), cgi_timeout)),
         files,
-        pages: own_pages(recipe),
+        pages: pages(&flags.served, recipe.is_websocketd),
         gate: Gate {
             origin: origin(&flags.pages, recipe.is_websocketd)?,
             access: AddressRules::default(),
@@ -153,17 +149,6 @@ pub(super) fn site(
             record: record(flags, message_bytes_max)?,
         },
     })
-}
-
-/// Returns the name and the version that programs see as `SERVER_SOFTWARE`.
-fn software(is_websocketd: bool) -> String {
-    let name = if is_websocketd { "websocketd" } else { "wsd" };
-    format!("{name}/{}", environ::VERSION)
-}
-
-fn own_pages(Recipe { flags: SiteFlags { served, .. }, is_websocketd, .. }: &Recipe) -> OwnPages {
-    let has_welcome = !is_websocketd;
-    OwnPages { has_console: is_on(&served.devconsole), has_admin: is_on(&served.admin), has_welcome }
 }
 
 /// Returns the time added to each wait before a signal.
