@@ -197,8 +197,12 @@ async fn join(
         .collect();
     let variables = of_client.iter().map(|(name, value)| (&**name, &**value));
     let launch = async {
-        // Not one of the client's programs: others share it. The client holds its right with its seat.
-        let permit = launcher.admit(&Pass::default()).await?;
+        // Not one of the client's programs, if others share it: it may stay when the client has left its seat.
+        let pass = match rooms.sharing {
+            Sharing::Alone => Pass::default(),
+            Sharing::All | Sharing::Path => launcher.sources.start_room(connection.peer)?,
+        };
+        let permit = launcher.admit(&pass).await?;
         let environment = match rooms.sharing {
             Sharing::Alone => environment.to_vec(),
             Sharing::All => room_variables(&launcher.environ, &script.name, b""),

@@ -21,7 +21,8 @@ pub(super) fn answer(ask: &Ask, visitor: &Visitor) -> Answered {
     let (true, Some(auth), Some(proof)) = (ask.wants_ticket, &ask.site.gate.auth, &visitor.proof) else {
         return Ok(None);
     };
-    let Some(ticket) = auth.issue_ticket(ask.request.uri.path(), (**proof).clone()) else {
+    let source = visitor.connection.peer.source();
+    let Some(ticket) = auth.issue_ticket(ask.request.uri.path(), (**proof).clone(), source) else {
         let text = "A ticket buys no other ticket. Show the credentials themselves, or the cookie of a page.";
         return Err(Refusal::unlogged(StatusCode::FORBIDDEN, text));
     };

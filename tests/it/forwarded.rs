@@ -268,3 +268,17 @@ fn a_list_that_trusts_everybody_is_warned_of() {
         assert!(outcome.stderr.contains("every client can choose its own address"), "{outcome:?}");
     }
 }
+
+#[test]
+fn a_malformed_header_beside_another_one_is_refused() {
+    let server = trusting(&["--deny=203.0.113.9"]);
+
+    for headers in [
+        "X-Forwarded-For: 203.0.113.9\r\nForwarded: junk\r\n",
+        "X-Forwarded-For: junk\r\nForwarded: for=203.0.113.9\r\n",
+        "X-Forwarded-For: junk\r\nForwarded: junk\r\n",
+    ] {
+        assert_eq!(server.refusal("/", headers).status, 400, "{headers}");
+    }
+    server.expect_log("why=forwarded");
+}

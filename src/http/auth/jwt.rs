@@ -69,7 +69,12 @@ impl Jwt {
         audiences: Option<Vec<String>>,
         issuers: Option<Vec<String>>,
     ) -> Result<Self, FileFault> {
-        Ok(Self { file: Watched::open(path, parse)?, audiences, issuers })
+        let file = Watched::open(path, parse)?;
+        if file.last().keys.is_empty() {
+            Err(FileFault::new(NO_KEY, HINT))
+        } else {
+            Ok(Self { file, audiences, issuers })
+        }
     }
 
     /// Whether the file has a secret, and not only public keys.
@@ -131,15 +136,17 @@ fn proof(claims: &Claims) -> AuthOutcome {
 }
 
 const HINT: &str = "name a file with public keys (PEM), a set of keys (JWKS), or a line secret:TEXT";
+const NO_KEY: &str = "it has no key for signatures";
 
+/// Reads keys. An empty file and an empty set of keys admit nobody.
 fn parse(text: &str) -> Result<SigningKeys, FileFault> {
     let text = text.trim();
     if let Some(secret) = text.strip_prefix("secret:") {
         return of_secret(secret);
     }
     let keys = if text.starts_with('{') { of_set(text)? } else { of_pem(text)? };
-    if keys.is_empty() {
-        return Err(FileFault::new("it has no key for signatures", HINT));
+    if keys.is_empty() && !text.is_empty() && !text.starts_with('{') {
+        return Err(FileFault::new(NO_KEY, HINT));
     }
     if keys.len() > KEYS_MAX {
         return Err(FileFault::new(format!("it has more than {KEYS_MAX} keys"), "remove keys that are not in use"));
@@ -214,10 +221,8 @@ mod tests {
     #[test]
     fn errors_say_what_is_wrong_and_show_no_secret() {
         let table = [
-            ("", "it has no key for signatures"),
             ("geheim", "it has no key for signatures"),
             ("secret:geheim", "line 1: a secret is one line of 32 characters or more (RFC 7518, section 3.2)"),
-            ("{\"keys\":[]}", "it has no key for signatures"),
             ("{\"geheim\":1}", "it has a key of an unknown kind"),
             ("{geheim", "it is no set of keys in JSON (RFC 7517)"),
             ("{\"keys\":[{\"kty\":\"oct\",\"k\":\"geheim\"}]}", "it has a secret key (`oct`) among public keys"),
@@ -235,6 +240,9 @@ mod tests {
             let fault = parse(text).expect_err("it is refused");
             assert_eq!(fault.cause, cause, "{text}");
             assert!(!format!("{fault:?}").contains("geheim"), "{fault:?}");
+        }
+        for nobody in ["", "\n", "{\"keys\":[]}"] {
+            assert!(parse(nobody).expect("no keys").keys.is_empty(), "{nobody}");
         }
         let keys = parse(&format!("secret:{}", "x".repeat(32))).expect("a key");
         assert!(keys.is_secret && !format!("{keys:?}").contains("xxx"), "{keys:?}");

@@ -1,5 +1,7 @@
 //! Settings that wsd refuses, the answers to clients that it does not know, and files that change.
 
+use std::fs;
+
 use crate::harness::server::{Server, run};
 use crate::harness::tree::Tree;
 use crate::harness::{eventually, pages};
@@ -180,6 +182,34 @@ fn files_load_again_when_they_change_and_a_broken_one_changes_nothing() {
     server.expect_nth_log("auth file loaded", 2);
     assert_eq!(status(TOKEN), 200);
     server.expect_events("auth file not loaded, the old one stays", 1);
+}
+
+#[test]
+fn an_emptied_file_admits_nobody_and_a_removed_one_changes_nothing() {
+    let credentials = [format!("ada:{PASSWORD}"), TOKEN.to_owned()];
+    let [password, token] = [Credential::Basic(credentials[0].clone()), Credential::Token(credentials[1].clone())];
+    for (kind, name, credential) in [("basic", "users", password), ("bearer", "tokens", token)] {
+        for emptied in ["", "# nobody\n"] {
+            let tree = Tree::new();
+            let _ = (kit::users(&tree), kit::tokens(&tree));
+            let server = Server::command(&[&format!("--auth={kind}:{}", tree.path(name))], &["cat"]);
+            let status = || {
+                let tried = server.try_connect("/", &credential.header());
+                tried.map_or_else(|refusal| refusal.status, |_| 200)
+            };
+            assert_eq!(status(), 200, "{kind}");
+
+            fs::remove_file(tree.path(name)).unwrap();
+            server.signal(Signal::HUP);
+            server.expect_log("auth file not loaded, the old one stays");
+            assert_eq!(status(), 200, "{kind}: removed");
+
+            tree.file(name, emptied);
+            server.signal(Signal::HUP);
+            server.expect_log("auth file loaded");
+            assert_eq!(status(), 401, "{kind}: {emptied}");
+        }
+    }
 }
 
 #[test]
