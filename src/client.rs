@@ -54,6 +54,11 @@ pub(crate) trait Client {
         None
     }
 
+    /// Returns the bytes of the control frames that have come since the last call. They count for the rate of the client.
+    fn take_control_bytes(&mut self) -> usize {
+        0
+    }
+
     /// Appends a piece of a message, for [`Client::poll_flush`] to send. A client that cannot be reached any more drops it.
     fn append(&mut self, piece: Piece<'_>);
 
@@ -121,6 +126,10 @@ impl<C: Client + Send> Client for Box<C> {
 
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Option<Departure> {
         C::poll_ahead(self, cx)
+    }
+
+    fn take_control_bytes(&mut self) -> usize {
+        C::take_control_bytes(self)
     }
 
     fn append(&mut self, piece: Piece<'_>) {

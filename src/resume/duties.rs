@@ -39,6 +39,13 @@ impl Client for Resumable {
         self.read_ahead(cx)
     }
 
+    fn take_control_bytes(&mut self) -> usize {
+        match &mut self.link {
+            Some(Link::Socket(socket)) => socket.take_control_bytes(),
+            Some(Link::Events(_)) | None => 0,
+        }
+    }
+
     fn append(&mut self, piece: Piece<'_>) {
         self.ring.append(piece, ROOM_MESSAGE_BYTES_MAX);
     }

@@ -152,6 +152,9 @@ impl<C: Client, P: Partner> Session<C, P> {
                 rejected.is_none()
             });
             live.input.add(read);
+            if let Some(inflow) = &mut inflow {
+                inflow.count(client.take_control_bytes(), 0);
+            }
             let departure = ready!(polled);
             if let Some(departure) = rejected.or(departure) {
                 self.depart(departure, cx);

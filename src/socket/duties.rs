@@ -22,6 +22,9 @@ use crate::{
     shutdown::Shutdown,
 };
 
+/// Bytes of a control frame of a client before its payload: two, and four of the mask.
+const CONTROL_HEAD_BYTES: usize = 6;
+
 impl Client for Socket {
     fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
         buffers::with_read(|buffer| {
@@ -33,15 +36,20 @@ impl Client for Socket {
             }
             let must_wait = self.sending != Sending::Open || !self.outgoing.is_empty();
             let mut closed = None;
-            let Self { reader, upkeep, outgoing, .. } = self;
-            let mut on = |event: SocketEvent<'_>| match event {
-                SocketEvent::Message(kind, payload) => {
-                    on(kind, payload);
+            let Self { reader, upkeep, outgoing, control_bytes, .. } = self;
+            let mut on = |event: SocketEvent<'_>| {
+                if let SocketEvent::Ping(payload) | SocketEvent::Pong(payload) = event {
+                    *control_bytes += CONTROL_HEAD_BYTES + payload.len();
                 }
-                SocketEvent::Ping(payload) if must_wait => upkeep.delay_pong(payload),
-                SocketEvent::Ping(payload) => writer::pong(payload, outgoing.buffer()),
-                SocketEvent::Pong => {}
-                SocketEvent::Close(code, reason) => closed = Some((code, reason.to_owned())),
+                match event {
+                    SocketEvent::Message(kind, payload) => {
+                        on(kind, payload);
+                    }
+                    SocketEvent::Ping(payload) if must_wait => upkeep.delay_pong(payload),
+                    SocketEvent::Ping(payload) => writer::pong(payload, outgoing.buffer()),
+                    SocketEvent::Pong(_) => {}
+                    SocketEvent::Close(code, reason) => closed = Some((code, reason.to_owned())),
+                }
             };
             let read = reader.read(&mut buffer[..count], &mut on);
             let departure = match (closed, read) {
@@ -60,6 +68,10 @@ impl Client for Socket {
             }
             Poll::Ready(departure)
         })
+    }
+
+    fn take_control_bytes(&mut self) -> usize {
+        std::mem::take(&mut self.control_bytes)
     }
 
     fn append(&mut self, piece: Piece<'_>) {

@@ -84,6 +84,8 @@ pub(crate) struct Socket {
     progress: u64,
     sending: Sending,
     peer: ClientState,
+    /// The bytes of control frames since the session last took their number.
+    control_bytes: usize,
     upkeep: Upkeep,
     /// The bytes that wait for the client while it closes. Before that, the session counts them.
     share: Share,
@@ -109,6 +111,7 @@ impl Socket {
             progress: 0,
             sending: Sending::Open,
             peer: ClientState::Open,
+            control_bytes: 0,
             upkeep: Upkeep::new(options.ping_interval),
             share: owner.share(),
         }

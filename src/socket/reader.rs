@@ -26,7 +26,7 @@ pub(crate) enum SocketEvent<'a> {
     /// A Ping frame; the answer must have the same payload (RFC 6455, section 5.5.3).
     Ping(&'a [u8]),
     /// A Pong frame.
-    Pong,
+    Pong(&'a [u8]),
     /// A Close frame with its code, if it has one, and its reason. The reader ignores all bytes after it.
     Close(Option<u16>, &'a str),
 }
@@ -223,7 +223,7 @@ impl Reader {
     ) -> Result<(), Fault> {
         match control {
             Control::Ping => on(SocketEvent::Ping(payload)),
-            Control::Pong => on(SocketEvent::Pong),
+            Control::Pong => on(SocketEvent::Pong(payload)),
             Control::Close => {
                 let (code, reason) = close_body(payload)?;
                 self.is_closed = true;

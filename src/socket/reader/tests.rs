@@ -28,7 +28,7 @@ fn read<'a>(limit: usize, portions: impl IntoIterator<Item = &'a [u8]>) -> Vec<S
                 SocketEvent::Message(kind, payload) if payload.len() > 40 => format!("{kind:?} of {}", payload.len()),
                 SocketEvent::Message(kind, payload) => format!("{kind:?} {}", String::from_utf8_lossy(payload)),
                 SocketEvent::Ping(payload) => format!("Ping {}", String::from_utf8_lossy(payload)),
-                SocketEvent::Pong => "Pong".to_owned(),
+                SocketEvent::Pong(_) => "Pong".to_owned(),
                 SocketEvent::Close(code, reason) => format!("Close {code:?} {reason}"),
             });
         });

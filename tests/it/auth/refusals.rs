@@ -225,6 +225,25 @@ fn files_of_secrets_are_never_served() {
 }
 
 #[test]
+fn copies_beside_a_file_of_secrets_are_not_served() {
+    let tree = Tree::new();
+    let users = format!("--auth=basic:{}", secret(&tree, "www/users", &format!("ada:{BCRYPT}\n")));
+    let copies = ["users~", "users.new", "users.txt"];
+    for name in copies.into_iter().chain(["deep/users~", "other~"]) {
+        tree.file(&format!("www/{name}"), "geheim");
+    }
+    let server = kit::start(&tree, &[&users]);
+    let header = Credential::Basic(format!("ada:{PASSWORD}")).header();
+
+    for name in copies {
+        assert!(!server.get(&format!("/{name}"), &header).text().contains("geheim"), "{name}");
+    }
+    for name in ["deep/users~", "other~"] {
+        assert_eq!(server.get(&format!("/{name}"), &header).text(), "geheim", "{name}");
+    }
+}
+
+#[test]
 fn the_page_of_authentication_shows_each_kind() {
     let text = pages::text("docs/auth.md");
     for kind in ["basic:FILE", "bearer:FILE", "jwt:FILE", "cert", "url:URL", "command:PROG"] {
