@@ -474,6 +474,7 @@ export class WsdSocket extends EventTarget {
     // A request for a ticket needs the token also where pages do not (`--auth-for=ws`).
     const place = new URL(isOfServer ? `ticket?path=${encodeURIComponent(this.#url.pathname)}` : this.#url, client);
     place.protocol = place.protocol.replace('ws', 'http');
+    [place.username, place.password] = ['', '']; // `fetch` takes none
     const headers = { Authorization: `Bearer ${token}` };
     const answer = await fetch(place, { method: isOfServer ? 'POST' : 'HEAD', headers, redirect: 'manual' }).catch(() => null);
     if (phase !== this.#phase) return;

@@ -113,7 +113,7 @@ fn a_ticket_that_cannot_be_got_is_asked_for_seldom() {
             const headers = { Authorization: 'Basic Ym9iOndyb25n' };
             const token = async () => {
                 asked += 1;
-                return (await (await fetch('/.wsd/ticket', { method: 'POST', headers })).json()).ticket;
+                return (await (await fetch(`${location.origin}/.wsd/ticket`, { method: 'POST', headers })).json()).ticket;
             };
             window.socket = new WsdSocket('./', [], { token });
         })",
