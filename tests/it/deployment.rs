@@ -89,7 +89,7 @@ fn each_program_of_the_settings_is_where_the_recipes_put_it() {
         let name = program.strip_prefix(FOLDER).unwrap_or_else(|| panic!("{program} is not in {FOLDER}"));
         let from = format!("examples/{name}");
         let is_copied = |copy: &&str| copy.ends_with(&format!(" {FOLDER}")) && copy.split(' ').any(|word| word == from);
-        assert!(copies.iter().any(|copy| is_copied(copy)), "{program}: {copies:?}");
+        assert!(copies.iter().any(is_copied), "{program}: {copies:?}");
         assert!(install.contains("=/srv/wsd ") && install.split(' ').any(|word| word == from), "{program}: {install}");
         assert!(root().join(&from).exists(), "{from}");
     }
