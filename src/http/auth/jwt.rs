@@ -63,7 +63,7 @@ struct Claims {
 }
 
 /// The cause for a token whose keys are others.
-const NO_KEY: &str = "no key of --auth=jwt has its kid and its alg";
+const NO_KEY_FITS: &str = "no key of --auth=jwt has its kid and its alg";
 
 /// Returns the cause for a wrong token, for the log; `None` if it is hardly a token.
 fn cause(error: &ErrorKind) -> Option<&'static str> {
@@ -114,7 +114,7 @@ impl Jwt {
         let Some(header) = header else { return AuthOutcome::Wrong };
         let keys = self.file.current().await;
         let is_meant = |key: &&SigningKey| header.kid.is_none() || key.id.is_none() || key.id == header.kid;
-        let mut outcome = AuthOutcome::WrongToken(NO_KEY);
+        let mut outcome = AuthOutcome::WrongToken(NO_KEY_FITS);
         // A key is tried only with its own algorithms, whatever the token says: a public key is no secret of HMAC.
         let is_of_algorithm = |key: &&SigningKey| key.algorithms.contains(&header.alg);
         for (tried, key) in keys.keys.iter().filter(is_meant).filter(is_of_algorithm).enumerate() {
