@@ -90,14 +90,18 @@ events! {
     warn MessageIgnored = "message ignored" { conn: u64, why: &'a str }
     /// wsd refused a request for a session, a script or a file.
     warn SessionRefused = "session refused" {
-        peer: Peer, why: &'static str, origin: Option<&'a str>, host: Option<&'a str>, hint: Option<&'a str>
+        peer: Peer, path: &'a str, why: &'static str, origin: Option<&'a str>, host: Option<&'a str>, hint: Option<&'a str>
     } => route: &'a RouteName
     /// A client offered only subprotocols that the site does not list; once for each site.
     warn SubprotocolNotListed = "subprotocol not listed" { peer: Peer, offered: &'a str, hint: &'a str }
     /// wsd left a header of `--header-ws` out of a 101.
     warn HeaderDropped = "header dropped" { conn: u64, name: &'a str, why: &'a str }
     /// A handshake of TLS failed, or the header of the PROXY protocol is missing or of nobody that wsd trusts.
-    info ConnectionRefused = "connection refused" { peer: Peer, why: &'a str, cause: &'a dyn Display }
+    info ConnectionRefused = "connection refused" {
+        peer: Peer, why: &'a str, cause: &'a dyn Display, hint: Option<&'a str>
+    }
+    /// A request looks like one for a WebSocket that has lost `Upgrade` on its way; once for each route.
+    warn UpgradeDropped = "upgrade dropped" { peer: Peer, path: &'a str, hint: &'a str }
     /// A peer that wsd does not trust sent the headers of a proxy, which change nothing; once.
     warn ProxyNotTrusted = "proxy not trusted" { peer: Peer, header: &'a str, hint: &'a str }
     /// A trusted proxy sent a header that breaks its grammar; once.

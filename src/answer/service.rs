@@ -48,7 +48,7 @@ const ANSWERERS: [(&str, Answerer); 20] = [
     ("stream", |ask, visitor| Box::pin(streams::answer(ask, visitor))),
     ("oneshot", |ask, visitor| Box::pin(oneshot::answer(ask, visitor))),
     ("cgi", |ask, visitor| Box::pin(cgi::run::answer(ask, visitor))),
-    ("page", |ask, _| Box::pin(ready(methods::answer(ask)))),
+    ("page", |ask, visitor| Box::pin(ready(methods::answer(ask, visitor)))),
     ("page", |ask, _| Box::pin(ready(websocket::refuse_beside_programs(ask)))),
     ("metrics", |ask, _| own(health::metrics(ask))),
     ("page", |ask, _| own(ask.site.pages.answer(ask.own_path(), &ask.request))),
@@ -215,7 +215,7 @@ fn own<'a>(page: Option<Response<Body>>) -> Answering<'a> {
 
 /// Logs a refusal and returns its page. That of a WebSocket names the version that wsd speaks (RFC 6455, section 4.4).
 fn refuse(ask: &Ask, connection: &Connection, refusal: Refusal) -> Response<Body> {
-    refusal.log(connection.peer, &ask.site.launcher.process.route);
+    refusal.log(connection.peer, ask.request.uri.path(), &ask.site.launcher.process.route);
     let mut response = page::refused(refusal);
     response.extensions_mut().insert(REFUSAL);
     if ask.upgrade.is_some() {

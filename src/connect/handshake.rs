@@ -73,6 +73,9 @@ fn unfit(flag: &str) -> ConnectError {
     ConnectError::new(format!("invalid value for {flag}: it has characters that no header may have"))
 }
 
+/// Another reason for which a server takes a handshake for a plain request.
+const OR_PROXY: &str = "or a proxy in between drops Upgrade";
+
 /// Characters of the server's text in an error.
 const TEXT_CHARS_MAX: usize = 300;
 
@@ -220,6 +223,11 @@ fn refused(place: &str, error: Error, offer: &SubprotocolOffer) -> ConnectError 
     }
 }
 
+/// Returns the seconds after which a server wants to be asked again.
+fn retry_after(response: &Response) -> Option<u64> {
+    response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
+}
+
 /// Describes an answer that opens no session, with the text of the server.
 fn answered(doing: &str, response: &Response) -> ConnectError {
     let status = response.status();
@@ -230,17 +238,28 @@ fn answered(doing: &str, response: &Response) -> ConnectError {
     let text: String =
         lines.collect::<Vec<_>>().join(" ").chars().take(TEXT_CHARS_MAX).filter(|c| !c.is_control()).collect();
     let told = if is_plain && !text.is_empty() { format!(": {text}") } else { String::new() };
+    let told = match retry_after(response) {
+        Some(secs) => format!("{told} (Retry-After: {secs} s)"),
+        None => told,
+    };
     let error = ConnectError::new(format!("{doing}: the server answered {status}{told}"));
     let location = response.headers().get(header::LOCATION).and_then(|place| place.to_str().ok());
     match status.as_u16() {
-        200..=299 => error.hint("check the path: no WebSocket is there"),
+        200..=299 => error.hint(format!("check the path: no WebSocket is there, {OR_PROXY}")),
         300..=399 => match location {
             Some(place) => error.hint(format!("use the URL to which it redirects: {place}")),
             None => error,
         },
         401 => error.hint("name the user in the URL, ws://USER:PASSWORD@HOST/, or use --header='Authorization: ...'"),
+        403 if text.contains("address may not connect") => {
+            error.hint("connect from another address, or let the server admit this one: see its --allow and --deny")
+        }
+        403 if text.contains("`Host`") => {
+            error.hint("connect by a name of the server, or let it go by this one: see its --origin")
+        }
         403 => error.hint("set --origin to an origin that the server admits"),
-        404 => error.hint("check the path of the URL"),
+        404 => error.hint(format!("check the path of the URL, {OR_PROXY}")),
+        426 => error.hint(format!("the server wants another version of WebSockets, {OR_PROXY}")),
         408 | 425 | 429 | 502..=504 => {
             let error = if told.is_empty() { error.hint("try again later; --retry does") } else { error };
             error.that_may_pass()

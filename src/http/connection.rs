@@ -67,7 +67,8 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
             request.extensions_mut().insert(owner.clone());
         }
         let answer = exchange.begin();
-        let client = proxies.client(connection, request.headers_mut());
+        let path = request.uri().path().to_owned();
+        let client = proxies.client(connection, &path, request.headers_mut());
         let mut record = Record::new(client.as_ref().map_or(peer, |client| client.peer), &request);
         let response = respond(client, request).instrument(record.span.clone());
         let share = owner.share();

@@ -72,7 +72,12 @@ impl Proxies {
     ///
     /// A header that is malformed does not count, and the log tells so once. Refuses a request whose headers name different
     /// clients or of which one is malformed, since one of them is from the client itself, and logs the refusal.
-    pub(crate) fn client(&self, connection: &Connection, headers: &mut HeaderMap) -> Result<Connection, Refusal> {
+    pub(crate) fn client(
+        &self,
+        connection: &Connection,
+        path: &str,
+        headers: &mut HeaderMap,
+    ) -> Result<Connection, Refusal> {
         let mut client = connection.clone();
         if !connection.is_proxy {
             self.tell_of_stranger(connection.peer, headers);
@@ -80,7 +85,7 @@ impl Proxies {
         }
         let told = self
             .read(connection.peer, headers)
-            .inspect_err(|refusal| refusal.log(connection.peer, &OTHER_PATHS.into()))?;
+            .inspect_err(|refusal| refusal.log(connection.peer, path, &OTHER_PATHS.into()))?;
         client.peer = told.peer.unwrap_or(client.peer);
         client.is_secure = told.is_secure.unwrap_or(client.is_secure);
         // A request with several hosts is refused.

@@ -76,10 +76,10 @@ impl Refusal {
         self.with_header(RETRY_AFTER, secs)
     }
 
-    /// Logs the refusal of a request to a route, if it has a `why`.
-    pub(crate) fn log(&self, peer: Peer, route: &RouteName) {
+    /// Logs the refusal of a request for a path on a route, if it has a `why`.
+    pub(crate) fn log(&self, peer: Peer, path: &str, route: &RouteName) {
         let Some(why) = self.why else { return };
         let (origin, host, hint) = (self.origin.as_deref(), self.host.as_deref(), self.hint.as_deref());
-        Event::SessionRefused { peer, why, origin, host, hint, route }.emit();
+        Event::SessionRefused { peer, path, why, origin, host, hint, route }.emit();
     }
 }

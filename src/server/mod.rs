@@ -138,7 +138,7 @@ async fn secure(
         if first.is_ascii_uppercase() {
             stream.write_all(tls::PLAIN_HTTP).await?;
             stream.shutdown().await?;
-            return Err(io::Error::other("plain HTTP on a port of TLS"));
+            return Err(io::Error::other(PLAIN));
         }
         let config = Arc::clone(&certificates.borrow());
         TlsAcceptor::from(config).accept(Followed::new(stream)).await
@@ -154,11 +154,16 @@ async fn secure(
             Some((Stream::Right(Box::new(stream)), Some(tls)))
         }
         Err(cause) => {
-            Event::ConnectionRefused { peer: source.peer, why: "tls", cause: &cause }.emit();
+            let is_plain = cause.get_ref().is_some_and(|cause| cause.to_string() == PLAIN);
+            let hint = is_plain.then_some("connect with https:// or wss://; --redirport=80 redirects plain HTTP");
+            Event::ConnectionRefused { peer: source.peer, why: "tls", cause: &cause, hint }.emit();
             None
         }
     }
 }
+
+/// The cause of a client without TLS.
+const PLAIN: &str = "plain HTTP on a port of TLS";
 
 /// Peeks at the first byte of a connection; the next read still returns it.
 async fn first_byte(stream: &Plain) -> io::Result<u8> {

@@ -350,3 +350,29 @@ fn a_log_that_nobody_reads_takes_up_no_more_than_a_megabyte() {
     let grown = peak_memory(server.pid()) - before;
     assert!(grown < 6 << 10, "{grown} KiB more");
 }
+
+#[test]
+fn a_request_that_has_lost_its_upgrade_is_told_once_for_each_route() {
+    let server = Server::serve(&["--route=/a=cat", "--route=/b=cat"]);
+    let get = |path: &str| server.get(path, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nConnection: close\r\n");
+    for path in ["/a?token=geheim", "/a", "/a", "/b"] {
+        get(path);
+    }
+
+    let last = server.expect_nth_log("upgrade dropped", 2).text;
+
+    assert!(last.contains("path=/b hint=\"a proxy has dropped Upgrade: see docs/proxies.md\""), "{last}");
+    let log = server.log();
+    let told: Vec<_> = log.iter().filter(|line| line.contains("upgrade dropped")).collect();
+    assert!(told.len() == 2 && told[0].contains("path=/a hint="), "{told:?}");
+}
+
+#[test]
+fn a_refusal_tells_the_path_and_never_the_query() {
+    let server = Server::command(&[], &["cat"]);
+    server.refusal("/chat?token=geheim", "Origin: http://evil.example\r\n");
+
+    let line = server.expect_log("session refused").text;
+
+    assert!(line.contains(" path=/chat why=origin ") && !line.contains("geheim"), "{line}");
+}

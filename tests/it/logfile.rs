@@ -88,7 +88,7 @@ fn logrotate_rotates_with_the_file_of_the_package() {
     server.connect("/before").close(1000);
     expect_in(&tree, "logs/wsd.log", "session ended");
     let rules = fs::read_to_string(root().join("packaging/logrotate/wsd")).unwrap();
-    let signal = "systemctl kill --signal=USR1 --kill-whom=main wsd.service";
+    let signal = "systemctl kill --signal=USR1 --kill-who=main wsd.service";
     assert!(rules.contains("\n/var/log/wsd/*.log {") && rules.contains(signal), "{rules}");
     let kill = format!("kill -USR1 {}", server.pid());
     tree.file("rules", rules.replace("/var/log/wsd", &logs).replace(signal, &kill));

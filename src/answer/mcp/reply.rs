@@ -79,7 +79,7 @@ pub(super) fn failed(fault: &McpFault, id: Option<&[u8]>) -> Response<Body> {
 
 /// Logs the refusal of a program that cannot start, and returns it as an error.
 pub(super) fn refused(ask: &Ask, visitor: &Visitor, refusal: Refusal, id: Option<&[u8]>) -> Response<Body> {
-    refusal.log(visitor.connection.peer, &ask.site.launcher.process.route);
+    refusal.log(visitor.connection.peer, ask.request.uri.path(), &ask.site.launcher.process.route);
     let fault = McpFault::new(refusal.status.as_u16(), code::INTERNAL, refusal.text);
     let mut response = failed(&fault, id);
     response.headers_mut().extend(refusal.headers);

@@ -11,6 +11,9 @@ use crate::harness::websocket::{BINARY, Client, Frame, TEXT};
 /// A program that keeps the bytes of its input in the file `$1`, and gives them back.
 const KEEP: &str = "exec tee \"$1\"";
 
+/// A program that keeps the bytes of its input in the file `$1`, and says nothing.
+const KEEP_SILENTLY: &str = "exec cat >\"$1\"";
+
 /// Records a session of the calculator with these two results.
 fn calculation(tree: &Tree) -> (Server, String) {
     let server = Server::command(&[&*flag(tree)], &["./examples/calculator.sh"]);
@@ -118,9 +121,11 @@ fn the_program_gets_the_same_bytes_whatever_the_framing() {
         (&["--shared", "--linger=0", "--framing=length"], &bytes),
     ];
     for (flags, messages) in table {
+        // It would give back the `open` event, of which a recording has no values of headers.
+        let program = if flags.contains(&"--framing=json") { KEEP_SILENTLY } else { KEEP };
         let tree = Tree::new();
         let (kept, again) = (tree.path("kept"), tree.path("again"));
-        let server = Server::shell(&[&[&*flag(&tree), PATIENT], flags].concat(), KEEP, &[&kept]);
+        let server = Server::shell(&[&[&*flag(&tree), PATIENT], flags].concat(), program, &[&kept]);
         let mut client = server.connect("/");
         for message in messages {
             client.send(message);
@@ -130,7 +135,7 @@ fn the_program_gets_the_same_bytes_whatever_the_framing() {
         let kept = fs::read(&kept).unwrap();
         assert!(!kept.is_empty(), "{flags:?}");
 
-        assert_identical(&[], &file, &["sh", "-c", KEEP, "sh", &again]);
+        assert_identical(&[], &file, &["sh", "-c", program, "sh", &again]);
 
         let again = fs::read(&again).unwrap();
         // An `open` event has lost the values of headers.
