@@ -23,6 +23,7 @@ use crate::{
     budget::Budget,
     cli::{
         CommandLine,
+        auth::AuthFlags,
         server::{Flags, TlsFlags},
         site::{ServedFlags, SiteFlags},
         types::Limit,
@@ -97,11 +98,12 @@ impl Plan {
         let config = line.run.config.as_deref();
         let key = tls.sslkey.as_deref().filter(|key| !key.is_empty()).map(Path::new);
         next.guards = secrets::guards(&self.guards, config, key, next.sites.iter().map(|built| &*built.site));
+        next.check_claims(file).map_err(|error| file.locate(error, 0))?;
         let files = next.sources()?;
         record::check_secrecy(next.sites.iter().map(|built| &*built.site))?;
         // Nothing below can fail.
         next.admission.resize(limit);
-        let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.value);
+        let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.0);
         next.budget.resize(Some(bytes_max).filter(|bytes| *bytes > 0));
         for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
             let limit = built.recipe.flags.served.maxforks.as_deref();
@@ -216,6 +218,20 @@ impl Plan {
                 Err(Error::new(message, "add --sslca=FILE").about(kind))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Refuses claims at the top of the file if no site has tokens with claims. The sites refuse those of their own.
+    fn check_claims(&self, file: &ConfigFile) -> Result<(), Error> {
+        let AuthFlags { jwt_aud, jwt_iss, .. } = &file.flags.site.auth;
+        let mut kinds = self.sites.iter().flat_map(|built| built.recipe.flags.auth.kinds());
+        let set = [("--jwt-aud", jwt_aud), ("--jwt-iss", jwt_iss)].into_iter().find(|(_, names)| names.is_some());
+        match set.filter(|_| !kinds.any(|kind| kind.starts_with("jwt:"))) {
+            Some((flag, names)) => {
+                let message = format!("cannot use {flag} without --auth=jwt:FILE: no route has such tokens");
+                Err(Error::new(message, "add --auth=jwt:FILE, or remove it").about(names))
+            }
+            None => Ok(()),
         }
     }
 

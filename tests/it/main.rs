@@ -72,6 +72,7 @@ mod lookup;
 mod lsp;
 mod metrics;
 mod metrics_tools;
+mod mistakes;
 mod names;
 mod newcomers;
 mod oneshot;
