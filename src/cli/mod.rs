@@ -111,6 +111,11 @@ impl CommandLine {
         below
     }
 
+    /// Lists the values of the flag of this name as the command line has them, without those that are not UTF-8.
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.matches.get_raw(&name.replace('-', "_")).into_iter().flatten().filter_map(|value| value.to_str())
+    }
+
     /// Whether the command line sets the flag of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.matches.ids().any(|id| id.as_str().replace('_', "-") == name)

@@ -46,8 +46,7 @@ impl FlagValue for RecordPlace {
         }
     }
 
-    /// Scripts pass variables that may be empty: an empty folder is none.
     fn of_word(word: &OsStr) -> Option<Self> {
-        Some(Self((!word.is_empty() && word != "false").then(|| word.to_owned())))
+        Some(Self((word != "false").then(|| word.to_owned())))
     }
 }

@@ -97,9 +97,9 @@ pub(crate) struct ProxyFlags {
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Resources")]
 pub(crate) struct ResourceFlags {
-    /// Limit the bytes that wait in wsd for clients and programs; 0 is no limit [default: 268435456]
+    /// Limit the bytes that wait in wsd for clients and programs, also with k, M or G; 0 is no limit [default: 268435456]
     #[arg(long, value_name = "BYTES")]
-    pub(crate) maxbuffer: Option<Flag<usize>>,
+    pub(crate) maxbuffer: Option<Flag<Bytes>>,
     /// Limit the memory of compressors that sessions hold (--compress), in bytes, also with k, M or G; beyond, messages go plain
     /// [default: 67108864]
     #[arg(long, value_name = "BYTES")]
@@ -136,7 +136,7 @@ pub(crate) struct MetricsFlags {
 
 words! {
     /// A level of the log: websocketd's names and `warn`. `info` shows sessions here, although websocketd's `info` hides them.
-    LevelWord { Debug = "debug", Trace = "trace", Info = "access" | "info", Warn = "warn", Error = "error", Off = "fatal" | "none" }
+    LevelWord { Trace = "trace", Debug = "debug", Info = "access" | "info", Warn = "warn", Error = "error", Off = "fatal" | "none" }
 
     /// The formats of the log.
     LogFormatWord { Text = "text", Json = "json" }

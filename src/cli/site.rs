@@ -157,9 +157,9 @@ impl RoomFlags {
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Connections")]
 pub(crate) struct ClientFlags {
-    /// Limit each message of a client to this many bytes; 0 is no limit [default: 1048576]
+    /// Limit each message of a client to this many bytes, also with k, M or G; 0 is no limit [default: 1048576]
     #[arg(long, value_name = "BYTES")]
-    pub(crate) maxframesize: Option<Flag<usize>>,
+    pub(crate) maxframesize: Option<Flag<Bytes>>,
     /// Ping each client at this interval, in milliseconds; 0 sends no pings [default: 30000]
     #[arg(long, value_name = "MS")]
     pub(crate) pingms: Option<Flag<Millis>>,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue, Deserializer};
 use toml::{Spanned, Table};
 
-use super::{error::Error, keys::in_keys};
+use super::{empty, error::Error, keys::in_keys};
 use crate::cli::{
     self, CommandLine, error::meant_framing, server::Flags, site::SiteFlags, site::read as subject,
     types::CommandWords, value::Flag,
@@ -80,6 +80,7 @@ impl ConfigFile {
             let message = format!("cannot set `{key}` at the top of the file: it is a key of a route");
             is_of_route.then(|| Error::new(message, "write `[[route]]` above it"))
         })?;
+        empty::check_table(top)?;
         let mut read = || {
             self.top = Table::deserialize(Deserializer::from(table.clone()))?;
             let site = SiteFlags::read(top, top)?;
@@ -140,6 +141,7 @@ fn read_route(table: &DeTable<'_>, top: &DeTable<'_>, start: usize) -> Result<Ro
         let message = format!("cannot set `{key}` in a route: it is for the whole server");
         is_of_server.then(|| Error::new(message, "move it to the top of the file"))
     })?;
+    empty::check_table(table)?;
     let mut all = top.clone();
     all.extend(table.clone());
     let read = || Ok((subject::<RouteKeys>(table)?, SiteFlags::read(table, &all)?));

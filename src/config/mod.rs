@@ -4,6 +4,7 @@ mod auth;
 pub(crate) mod banner;
 mod command;
 mod confine;
+mod empty;
 mod error;
 mod exposure;
 mod file;
@@ -29,6 +30,7 @@ mod routes;
 mod secrets;
 mod site;
 mod terminal;
+mod who;
 
 use std::{collections::BTreeSet, num::NonZero};
 
@@ -119,6 +121,7 @@ impl Loader {
 
 /// Checks the command line and its file, and builds the settings.
 pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
+    empty::check_line(&line)?;
     let file = file::read(&line)?;
     let ServerSettings { log, tls, listen, proxies, metrics } = server(&line, &file)?;
     let (metrics, watch) = match metrics {
@@ -164,7 +167,7 @@ fn server(line: &CommandLine, file: &ConfigFile) -> Result<ServerSettings, Error
         let (proxies, listen) = (proxies::proxies(&proxies)?, places::listen(&listen, &tls, line)?);
         let log = logging::options(&log, line.is_websocketd);
         let metrics = metrics::place(metrics.metrics.as_ref())?;
-        Ok(ServerSettings { log, tls: places::tls(&tls)?, listen, proxies, metrics })
+        Ok(ServerSettings { log, tls: places::tls(&tls, line)?, listen, proxies, metrics })
     };
     build().map_err(|error| file.locate(error, 0))
 }

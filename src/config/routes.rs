@@ -1,12 +1,13 @@
 //! Builds the routes of the file and of `--route`, and the site that answers every other path.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, sync::Arc};
 
 use super::{
     error::Error,
     file::{ConfigFile, Route},
     framing::drop_inherited_framing,
     limits::Scopes,
+    names::route_facts,
     needs::drop_inherited,
     peers::access_lists,
     proxies, record, secrets,
@@ -17,13 +18,13 @@ use crate::{
     answer::{
         guard::Guard,
         routes::{Pattern, Routes},
-        scripts::Scripts,
         site::Site,
         sources::Sources,
     },
     budget::Budget,
     cli::{
         CommandLine,
+        auth::AuthFlags,
         server::{Flags, TlsFlags},
         site::{ServedFlags, SiteFlags},
         types::Limit,
@@ -35,7 +36,7 @@ use crate::{
         auth::{Auth, state::AuthState},
     },
     limits::{BUFFER_BYTES_MAX, COMPRESS_MEMORY, FORKS_MAX},
-    metrics::{labels::OTHER_PATHS, live::RouteFacts, present::PRESENT},
+    metrics::{labels::OTHER_PATHS, present::PRESENT},
     resume::door::Doors,
     sources::SourceTable,
 };
@@ -103,11 +104,12 @@ impl Plan {
         let config = line.run.config.as_deref();
         let key = tls.sslkey.as_deref().filter(|key| !key.is_empty()).map(Path::new);
         next.guards = secrets::guards(&self.guards, config, key, next.sites.iter().map(|built| &*built.site));
+        next.check_claims(file).map_err(|error| file.locate(error, 0))?;
         let files = next.sources()?;
         record::check_secrecy(next.sites.iter().map(|built| &*built.site))?;
         // Nothing below can fail.
         next.admission.resize(limit);
-        let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.value);
+        let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.0);
         next.budget.resize(Some(bytes_max).filter(|bytes| *bytes > 0));
         next.compressors.resize(resources.compress_memory.map_or(COMPRESS_MEMORY, |bytes| bytes.value.0));
         for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
@@ -228,6 +230,20 @@ impl Plan {
         }
     }
 
+    /// Refuses claims at the top of the file if no site has tokens with claims. The sites refuse those of their own.
+    fn check_claims(&self, file: &ConfigFile) -> Result<(), Error> {
+        let AuthFlags { jwt_aud, jwt_iss, .. } = &file.flags.site.auth;
+        let mut kinds = self.sites.iter().flat_map(|built| built.recipe.flags.auth.kinds());
+        let set = [("--jwt-aud", jwt_aud), ("--jwt-iss", jwt_iss)].into_iter().find(|(_, names)| names.is_some());
+        match set.filter(|_| !kinds.any(|kind| kind.starts_with("jwt:"))) {
+            Some((flag, names)) => {
+                let message = format!("cannot use {flag} without --auth=jwt:FILE: no route has such tokens");
+                Err(Error::new(message, "add --auth=jwt:FILE, or remove it").about(names))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Returns the number of a route: one at the same path keeps it.
     fn number(&mut self, pattern: &Pattern) -> u32 {
         let known = self.numbered.iter().position(|numbered| numbered == pattern);
@@ -264,18 +280,6 @@ impl Plan {
         }
         Ok(sources)
     }
-}
-
-/// Returns the facts of a route for the status; `None` if it serves nothing.
-fn route_facts(site: &Site) -> Option<RouteFacts> {
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let program = match &site.scripts {
-        Some(Scripts::Command(program)) => name(&program.path),
-        Some(Scripts::Dir(folder, _)) => name(folder.path()).map(|name| name + "/"),
-        None => None,
-    };
-    let serves = program.is_some() || site.cgi.is_some() || site.files.is_some();
-    serves.then(|| RouteFacts { route: Arc::clone(&site.launcher.process.route), program, is_eager: site.is_eager })
 }
 
 fn nothing_to_serve(file: &ConfigFile) -> Error {

@@ -99,11 +99,9 @@ pub(super) fn site(
     let account = confining.as_ref().and_then(|confinement| confinement.account.as_ref());
     let inherited = variables(&flags.confine, account, inherited(flags.programs.passenv.as_deref()))?;
     let cgi_timeout = flags.programs.cgi_timeout.as_deref().map_or(CGI_TIMEOUT, |secs| secs.0);
-    let patience = patience(flags);
     let socket = socket_options(flags);
     let message_bytes_max = socket.message_bytes_max;
-    let is_readonly = is_on(&flags.programs.readonly);
-    let process = ProcessOptions { message_bytes_max, patience, is_readonly, budget: budget.clone(), route };
+    let process = process_options(flags, message_bytes_max, budget, route);
     let framings = framings(flags)?;
     let subprotocols = subprotocols(flags)?;
     if has_program(recipe) {
@@ -151,10 +149,12 @@ pub(super) fn site(
     })
 }
 
-/// Returns the time added to each wait before a signal.
-fn patience(flags: &SiteFlags) -> Duration {
+/// Returns the settings of a process; `closems` is the time added to each wait before a signal.
+fn process_options(flags: &SiteFlags, message_bytes_max: usize, budget: &Budget, route: RouteName) -> ProcessOptions {
     let default = if is_on(&flags.programs.acp) { ACP_PATIENCE } else { Duration::ZERO };
-    flags.programs.closems.as_deref().map_or(default, |millis| millis.0)
+    let patience = flags.programs.closems.as_deref().map_or(default, |millis| millis.0);
+    let is_readonly = is_on(&flags.programs.readonly);
+    ProcessOptions { message_bytes_max, patience, is_readonly, budget: budget.clone(), route }
 }
 
 fn scripts(recipe: &Recipe, dir: Option<Root>) -> Result<Option<Scripts>, Error> {
@@ -205,7 +205,7 @@ fn subprotocols(flags: &SiteFlags) -> Result<Vec<String>, Error> {
 }
 
 fn socket_options(flags: &SiteFlags) -> SocketOptions {
-    let bytes_max = flags.clients.maxframesize.as_deref().map_or(MESSAGE_BYTES_MAX, |bytes| *bytes);
+    let bytes_max = flags.clients.maxframesize.as_deref().map_or(MESSAGE_BYTES_MAX, |bytes| bytes.0);
     let ping_interval = flags.clients.pingms.as_deref().map_or(PING_INTERVAL, |millis| millis.0);
     SocketOptions {
         message_bytes_max: if bytes_max == 0 { usize::MAX } else { bytes_max },

@@ -17,10 +17,10 @@ use crate::{
 
 /// The requests in flight of a route.
 #[derive(Debug, Default)]
-pub(crate) struct Load(Mutex<Counts>);
+pub(crate) struct Load(Mutex<LoadCounts>);
 
 #[derive(Debug, Default)]
-struct Counts {
+struct LoadCounts {
     all: usize,
     of_clients: HashMap<ClientSource, (usize, usize)>,
 }
@@ -34,7 +34,7 @@ pub(crate) struct LoadSlot {
 }
 
 impl Load {
-    /// Counts a request, or one for a subscription, or refuses it. Clients of a Unix socket have no address.
+    /// LoadCounts a request, or one for a subscription, or refuses it. Clients of a Unix socket have no address.
     pub(crate) fn enter(self: &Arc<Self>, peer: Peer, is_listen: bool) -> Result<LoadSlot, McpFault> {
         let source = peer.ip().map(|_| peer.source());
         let mut counts = lock(&self.0);

@@ -20,12 +20,12 @@ pub(crate) struct StreamMessage {
     /// The message, on one line; empty in the first event of a stream, which only has a number.
     pub(crate) data: Bytes,
     /// Whether it is the answer to the request, after which the stream ends.
-    pub(crate) answer: Option<AnswerKind>,
+    pub(crate) answer: Option<McpAnswerKind>,
 }
 
 /// An answer to a request, as far as its status depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AnswerKind {
+pub(crate) enum McpAnswerKind {
     /// A result.
     Result,
     /// An error of the program, with its code.

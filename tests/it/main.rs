@@ -74,6 +74,7 @@ mod lsp;
 mod mcp;
 mod metrics;
 mod metrics_tools;
+mod mistakes;
 mod names;
 mod newcomers;
 mod oneshot;

@@ -88,7 +88,7 @@ fn the_words_of_a_flag_are_the_same_everywhere() {
         ("shared", &["all", "true", "path", "false"]),
         ("slow", &["close", "drop", "wait"]),
         ("logformat", &["text", "json"]),
-        ("loglevel", &["debug", "trace", "access", "info", "warn", "error", "fatal", "none"]),
+        ("loglevel", &["trace", "debug", "access", "info", "warn", "error", "fatal", "none"]),
     ] {
         let listed = format!("[possible values: {}]", words.join(", "));
         let (last, others) = words.split_last().unwrap();

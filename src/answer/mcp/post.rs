@@ -24,7 +24,7 @@ use crate::{
         message::{Form, MessageParts, NoMessage},
         session::{self, McpSession, OpenStream, Posted},
         shared::LISTEN,
-        stream::AnswerKind,
+        stream::McpAnswerKind,
         terms::{Launching, McpEras, Trouble},
     },
     worker::environ::{CgiFacts, unique_id},
@@ -177,7 +177,7 @@ async fn reply(session: &McpSession, open: OpenStream, is_first: bool) -> Respon
     let mut has_begun = is_first;
     let mut response = match first(reader).await {
         McpReply::Json(message, kind) => {
-            has_begun &= kind == AnswerKind::Result;
+            has_begun &= kind == McpAnswerKind::Result;
             json(message, kind, false)
         }
         McpReply::Events(reader, message) => {

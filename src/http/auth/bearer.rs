@@ -15,6 +15,9 @@ use super::{
 /// `AUTH_TYPE`, and the kind in cookies.
 pub(super) const KIND: &str = "Bearer";
 
+/// The fronts of the hashes of passwords that tools such as htpasswd write.
+const HASHES: [&str; 8] = ["$2y$", "$2b$", "$2a$", "$6$", "$5$", "$apr1$", "$argon2", "{SHA}"];
+
 /// A file of tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Bearer(pub(super) Arc<Watched<Tokens>>);
@@ -75,6 +78,10 @@ fn parse(text: &str) -> Result<Tokens, FileFault> {
                 let bytes = HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
                 bytes.ok_or_else(|| fault("sha256 has 64 hexadecimal digits"))?
             }
+            None if HASHES.iter().any(|front| token.starts_with(front)) => {
+                let hint = "name a file of htpasswd with --auth=basic:FILE";
+                return Err(FileFault::at(number, "the token is the hash of a password", hint));
+            }
             None if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
                 return Err(fault("the token is empty, or has a blank or a character that is not ASCII"));
             }
@@ -95,6 +102,8 @@ mod tests {
             ("geheim", "line 1: it is not `name:token`"),
             ("#\nci:sha256:geheim", "line 2: sha256 has 64 hexadecimal digits"),
             ("ci:geheim geheim", "line 1: the token is empty, or has a blank or a character that is not ASCII"),
+            ("ada:$2y$10$geheim", "line 1: the token is the hash of a password"),
+            ("ci:t\nada:{SHA}geheim", "line 2: the token is the hash of a password"),
             (":geheim", "line 1: the name is empty, or has a control character"),
         ];
         for (text, cause) in table {

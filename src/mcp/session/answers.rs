@@ -13,7 +13,7 @@ use super::{
         host::{HostEnd, ProgramHub},
         lock::lock,
         message::{Form, MessageParts, splice},
-        stream::AnswerKind,
+        stream::McpAnswerKind,
         wire::ProgramWire,
     },
     McpSession, SessionCall, SessionPhase, SessionState,
@@ -154,7 +154,8 @@ impl McpSession {
                 }
             }
             SessionCall::Client { stream, begins, .. } => {
-                let answer = if parts.result.is_some() { AnswerKind::Result } else { AnswerKind::Error(parts.error) };
+                let answer =
+                    if parts.result.is_some() { McpAnswerKind::Result } else { McpAnswerKind::Error(parts.error) };
                 if begins && let Some(result) = result {
                     state.record.note_identity(result);
                 }

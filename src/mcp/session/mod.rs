@@ -24,7 +24,7 @@ use super::{
     load::LoadSlot,
     lock::lock,
     message::{Form, MessageParts, splice},
-    stream::{AnswerKind, StreamReader},
+    stream::{McpAnswerKind, StreamReader},
     terms::{Launching, McpOptions, Trouble},
     wire::ProgramWire,
 };
@@ -269,7 +269,7 @@ impl SessionState {
         for call in self.calls.end_all() {
             if let SessionCall::Client { stream, .. } = call.facts {
                 let data = fault.message(Some(&call.id)).into();
-                self.streams.push(stream, data, Some(AnswerKind::Fault(fault.status)));
+                self.streams.push(stream, data, Some(McpAnswerKind::Fault(fault.status)));
             }
         }
     }

@@ -11,7 +11,7 @@ use super::{
         lock::lock,
         message::{Form, MessageParts, splice},
         session::ended,
-        stream::{AnswerKind, StreamMessage},
+        stream::{McpAnswerKind, StreamMessage},
         wire::ProgramWire,
     },
     SharedCall, SharedCallKind, SharedPhase, SharedServer, SharedState,
@@ -89,7 +89,7 @@ impl ProgramHub for SharedServer {
         let mut state = lock(&self.state);
         let fault = ended(Some(status), end);
         for call in state.calls.end_all() {
-            self.send(&call, fault.message(Some(&call.id)), Some(AnswerKind::Fault(fault.status)));
+            self.send(&call, fault.message(Some(&call.id)), Some(McpAnswerKind::Fault(fault.status)));
         }
         state.has_process = false;
         if matches!(state.phase, SharedPhase::Legacy(_)) {
@@ -131,7 +131,7 @@ impl SharedServer {
         if let (SharedCallKind::Tools, Some(result)) = (call.facts.kind, parts.result.clone()) {
             state.tools.learn(&line[result]);
         }
-        let kind = if parts.result.is_some() { AnswerKind::Result } else { AnswerKind::Error(parts.error) };
+        let kind = if parts.result.is_some() { McpAnswerKind::Result } else { McpAnswerKind::Error(parts.error) };
         self.send(&call, call.answer(line, parts), Some(kind));
     }
 
@@ -185,11 +185,11 @@ impl SharedServer {
         let result =
             format!("{{\"resultType\":\"complete\",\"_meta\":{{\"io.modelcontextprotocol/subscriptionId\":{id}}}}}");
         let data = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{result}}}").into_bytes();
-        self.send(&call, data, Some(AnswerKind::Result));
+        self.send(&call, data, Some(McpAnswerKind::Result));
     }
 
     /// Sends a message. Returns the bytes that wait for the client.
-    fn send(&self, call: &PendingCall<SharedCall>, data: Vec<u8>, answer: Option<AnswerKind>) -> usize {
+    fn send(&self, call: &PendingCall<SharedCall>, data: Vec<u8>, answer: Option<McpAnswerKind>) -> usize {
         let data = self.options.process.budget.bytes(data);
         call.facts.sender.send(StreamMessage { number: None, data, answer });
         call.facts.sender.waiting()

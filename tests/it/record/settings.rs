@@ -81,15 +81,6 @@ fn settings_that_record_nothing_or_what_they_should_not_are_refused() {
 }
 
 #[test]
-fn an_empty_folder_is_as_none() {
-    let server = Server::command(&["--record="], &["echo", "a"]);
-    server.connect("/").rest();
-    server.expect_log("session ended");
-
-    assert!(!server.log().iter().any(|line| line.contains("recording")));
-}
-
-#[test]
 fn a_reload_starts_and_stops_recording_for_new_sessions() {
     let tree = Tree::new();
     let with = |keys: &str| format!("[[route]]\npath = \"/\"\ncommand = [\"true\"]\n{keys}\n");
