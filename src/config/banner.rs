@@ -3,8 +3,7 @@
 use std::{collections::BTreeSet, env, ffi::OsString, fmt::Write};
 
 use super::{
-    file::ConfigFile,
-    routes::routes,
+    file::{ConfigFile, routes},
     who::{add_who, addresses_warning},
 };
 use crate::{

@@ -8,7 +8,7 @@ use toml::{Spanned, Table};
 
 use super::{empty, error::Error, keys::in_keys};
 use crate::cli::{
-    self, CommandLine, error::meant_framing, server::Flags, site::SiteFlags, site::read as subject,
+    self, CommandLine, error::meant_framing, server::Flags, site::ServedFlags, site::SiteFlags, site::read as subject,
     types::CommandWords, value::Flag,
 };
 use crate::worker::advice;
@@ -182,4 +182,16 @@ fn invalid(table: &DeTable<'_>, error: &toml::de::Error) -> Error {
         _ => "look up the flag in `wsd --help`",
     };
     Error::new(format!("invalid value for `{key}`: {}", error.message()), hint).at(at)
+}
+
+/// Lists the routes of the file and of the command line. A route of the command line replaces one at the same path.
+pub(super) fn routes(line: &CommandLine, file: &ConfigFile) -> Vec<Route> {
+    let is_replaced = |route: &&Route| line.run.route.iter().any(|own| own.0 == *route.path);
+    let own = line.run.route.iter().map(|own| Route {
+        start: None,
+        path: Flag { value: own.0.clone(), at: None },
+        command: Some(Flag { value: own.1.clone(), at: None }),
+        flags: SiteFlags { served: ServedFlags::default(), ..file.flags.site.clone() },
+    });
+    file.routes.iter().filter(|route| !is_replaced(route)).cloned().chain(own).collect()
 }

@@ -1,10 +1,10 @@
 //! Builds the routes of the file and of `--route`, and the site that answers every other path.
 
-use std::{fs, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use super::{
     error::Error,
-    file::{ConfigFile, Route},
+    file::{ConfigFile, Route, routes},
     framing::drop_inherited_framing,
     limits::Scopes,
     names::route_facts,
@@ -28,7 +28,6 @@ use crate::{
         server::{Flags, TlsFlags},
         site::{ServedFlags, SiteFlags},
         types::Limit,
-        value::Flag,
     },
     deflate::pool::Pool,
     http::{
@@ -289,16 +288,4 @@ fn nothing_to_serve(file: &ConfigFile) -> Error {
     }
     let message = "cannot serve anything: there is no COMMAND, --dir, --staticdir, --cgidir or route";
     Error::new(message, "try `wsd --port=8080 cat`; `wsd --help` lists the flags")
-}
-
-/// Lists the routes of the file and of the command line. A route of the command line replaces one at the same path.
-pub(super) fn routes(line: &CommandLine, file: &ConfigFile) -> Vec<Route> {
-    let is_replaced = |route: &&Route| line.run.route.iter().any(|own| own.0 == *route.path);
-    let own = line.run.route.iter().map(|own| Route {
-        start: None,
-        path: Flag { value: own.0.clone(), at: None },
-        command: Some(Flag { value: own.1.clone(), at: None }),
-        flags: SiteFlags { served: ServedFlags::default(), ..file.flags.site.clone() },
-    });
-    file.routes.iter().filter(|route| !is_replaced(route)).cloned().chain(own).collect()
 }
