@@ -99,8 +99,7 @@ pub(super) fn site(
     let account = confining.as_ref().and_then(|confinement| confinement.account.as_ref());
     let inherited = variables(&flags.confine, account, inherited(flags.programs.passenv.as_deref()))?;
     let cgi_timeout = flags.programs.cgi_timeout.as_deref().map_or(CGI_TIMEOUT, |secs| secs.0);
-    let socket = socket_options(flags);
-    let message_bytes_max = socket.message_bytes_max;
+    let socket @ SocketOptions { message_bytes_max, .. } = socket_options(flags);
     let process = process_options(flags, message_bytes_max, budget, route);
     let framings = framings(flags)?;
     let subprotocols = subprotocols(flags)?;

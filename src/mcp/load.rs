@@ -34,7 +34,7 @@ pub(crate) struct LoadSlot {
 }
 
 impl Load {
-    /// LoadCounts a request, or one for a subscription, or refuses it. Clients of a Unix socket have no address.
+    /// Counts a request, or one for a subscription, or refuses it. Clients of a Unix socket have no address.
     pub(crate) fn enter(self: &Arc<Self>, peer: Peer, is_listen: bool) -> Result<LoadSlot, McpFault> {
         let source = peer.ip().map(|_| peer.source());
         let mut counts = lock(&self.0);
