@@ -8,14 +8,13 @@ use super::error::Error;
 use crate::cli::CommandLine;
 
 /// The flags, the effect that an empty value would have, and advice.
-const FLAGS: [(&str, &str, &str); 11] = [
+const FLAGS: [(&str, &str, &str); 10] = [
     ("allow", "every address would be admitted", "name addresses: --allow=10.0.0.0/8, or remove --allow"),
     (
         "auth",
         "everybody would be admitted",
         "write --auth=basic:FILE or another kind, or --auth=none to admit everybody",
     ),
-    ("base", "everything would be served below /", "write --base=/live, or remove --base"),
     ("cgroup", "programs would have no control group", "write --cgroup=memory=64M, or --cgroup=false for none"),
     ("chdir", "programs would start in the folder of wsd", "name a folder: --chdir=DIR, or remove --chdir"),
     ("deny", "no address would be refused", "name addresses: --deny=10.0.0.0/8, or remove --deny"),
