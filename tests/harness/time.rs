@@ -60,7 +60,12 @@ pub fn within<T>(time: Duration, mut look: impl FnMut() -> Option<T>) -> Option<
         if Instant::now() > deadline {
             return None;
         }
-        // The pace of looking, not a wait for something to have happened.
-        thread::sleep(Duration::from_millis(2));
+        pace(Duration::from_millis(2));
     }
+}
+
+/// Keeps the pace of something that a test does again and again: looks, messages, a flood. No test waits so for something to have
+/// happened.
+pub fn pace(time: Duration) {
+    thread::sleep(time);
 }
