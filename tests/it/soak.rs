@@ -25,6 +25,7 @@ use crate::harness::http::Connection;
 use crate::harness::process::linux::{children, peak_memory};
 use crate::harness::server::{Server, wsd};
 use crate::harness::stream::Stream;
+use crate::harness::time::pace;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, CONTINUATION, Client, Frame, PONG, TEXT, claim, upgrade_request};
 use crate::harness::{DEADLINE, eventually};
@@ -265,7 +266,7 @@ fn soak(clients: usize, time: Duration, budget: usize, is_secure: bool, threads:
                         }
                     }
                     // The pace of a hundred clients who try again and again.
-                    thread::sleep(Duration::from_millis(5));
+                    pace(Duration::from_millis(5));
                 }
             });
         }
@@ -281,7 +282,7 @@ fn soak(clients: usize, time: Duration, budget: usize, is_secure: bool, threads:
             assert_eq!(honest.line(), format!("still here {answers}"));
             answers += 1;
             slowest = slowest.max(asked.elapsed());
-            thread::sleep(Duration::from_millis(20));
+            pace(Duration::from_millis(20));
         }
     });
     let peak = (usize::try_from(peak_memory(server.pid())).unwrap() << 10).saturating_sub(idle);

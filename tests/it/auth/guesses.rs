@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::harness::http::Connection;
 use crate::harness::server::Server;
 use crate::harness::stream::Stream;
+use crate::harness::time::pace;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::Client;
 
@@ -134,7 +135,7 @@ fn flood(server: SocketAddr, own: Ipv4Addr) -> u32 {
             connection = None;
         }
         guesses += 1;
-        thread::sleep((Duration::from_millis(1) * guesses).saturating_sub(begun.elapsed()));
+        pace((Duration::from_millis(1) * guesses).saturating_sub(begun.elapsed()));
     }
     guesses
 }
@@ -146,7 +147,7 @@ fn echo_p99(client: &mut Client, count: usize) -> Duration {
         client.text("x");
         assert_eq!(client.line(), "x");
         let took = start.elapsed();
-        thread::sleep(Duration::from_millis(2));
+        pace(Duration::from_millis(2));
         took
     };
     let mut times: Vec<_> = (0..count).map(echo).collect();
