@@ -42,7 +42,7 @@ pub(crate) struct RecordHead {
 pub(crate) struct Step<'a> {
     /// Microseconds since the beginning.
     pub(crate) us: u64,
-    /// What the step is.
+    /// The kind of the step.
     pub(crate) dir: Dir,
     /// The type of a message.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +59,7 @@ pub(crate) struct Step<'a> {
     /// Whether the message goes on in the next step of this direction.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) more: bool,
-    /// Who ended the session, at its end.
+    /// The side that ended the session, at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) by: Option<Ender>,
     /// The exit status of the program as a shell shows it, at its end.

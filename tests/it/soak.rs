@@ -264,6 +264,7 @@ fn soak(clients: usize, time: Duration, budget: usize, is_secure: bool, threads:
                             client.act(target);
                         }
                     }
+                    // The pace of a hundred clients who try again and again.
                     pace(Duration::from_millis(5));
                 }
             });
