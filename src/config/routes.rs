@@ -211,7 +211,12 @@ impl Plan {
         } else {
             let route = PRESENT.route(&pattern.as_ref().map_or_else(|| OTHER_PATHS.to_owned(), Pattern::to_string));
             let stores = (&self.budget, &self.compressors);
-            Arc::new(site(&recipe, admission, stores, &self.doors, &self.auth, &self.sources, route)?)
+            let mut site = site(&recipe, admission, stores, &self.doors, &self.auth, &self.sources, route)?;
+            let before = old.sites.iter().find(|built| built.pattern == pattern);
+            if let (Some(new), Some(old)) = (&mut site.mcp, before.and_then(|built| built.site.mcp.as_ref())) {
+                new.gateway.take_over(&old.gateway);
+            }
+            Arc::new(site)
         };
         self.sites.push(Built { pattern, recipe, site, access });
         Ok(())
