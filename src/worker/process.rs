@@ -221,7 +221,8 @@ impl Partner for Process {
     }
 
     fn held(&mut self) -> (usize, usize) {
-        (self.input.held() + self.decoder.held(), 0)
+        let of_tape = self.tape.as_ref().map_or(0, |tape| tape.held());
+        (self.input.held() + self.decoder.held() + of_tape, 0)
     }
 
     fn tidy(&mut self) {
