@@ -11,15 +11,17 @@ const STATE_BYTES_MAX: usize = 512;
 /// Bytes of `baggage` (W3C Baggage, section 3.3.2); wsd drops a longer one.
 const BAGGAGE_BYTES_MAX: usize = 8 << 10;
 
+/// The variables of programs.
+pub(crate) const VARIABLES: [&str; 3] = ["TRACEPARENT", "TRACESTATE", "BAGGAGE"];
+
 /// Returns the variables of a request with these headers: none unless it has one valid `traceparent`.
 pub(crate) fn variables(headers: &[(&str, &[u8])]) -> Vec<(&'static str, Vec<u8>)> {
     let of = |name: &'static str| headers.iter().filter(move |(known, _)| *known == name).map(|(_, value)| *value);
     let Some(parent) = parent(of("traceparent")) else { return Vec::new() };
     let list = |name, bytes_max| Some(joined(of(name))).filter(|list| is_list(list, bytes_max));
-    let further =
-        [("TRACESTATE", list("tracestate", STATE_BYTES_MAX)), ("BAGGAGE", list("baggage", BAGGAGE_BYTES_MAX))];
-    let further = further.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    [("TRACEPARENT", parent.as_bytes().to_vec())].into_iter().chain(further).collect()
+    let values =
+        [Some(parent.as_bytes().to_vec()), list("tracestate", STATE_BYTES_MAX), list("baggage", BAGGAGE_BYTES_MAX)];
+    VARIABLES.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// Returns a span whose events have the id of the trace in the log; without a valid `traceparent` it has no effect.

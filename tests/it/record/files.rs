@@ -120,6 +120,31 @@ fn events_of_clients_are_recorded_without_the_values_of_headers() {
 }
 
 #[test]
+fn no_token_and_no_baggage_is_in_the_events_of_a_recording() {
+    const SECRET: &str = "0123456789abcdef-secret";
+    let tree = Tree::new();
+    tree.file("tokens", format!("ada:{SECRET}\n"));
+    fs::set_permissions(tree.path("tokens"), fs::Permissions::from_mode(0o600)).unwrap();
+    let auth = format!("--auth=bearer:{}", tree.path("tokens"));
+    let server =
+        Server::shell(&[&*flag(&tree), PATIENT, "--framing=json", &auth, "--auth-query"], "cat >/dev/null", &[]);
+    let trace = format!(
+        "traceparent: 00-{}-{}-01\r\ntracestate: a=secret\r\nbaggage: b=secret\r\n",
+        "1".repeat(32),
+        "2".repeat(16)
+    );
+    let target = format!("/?nick=Ada&access_token={SECRET}&access_token=other-secret&a=b");
+
+    let mut client = server.connect_with(&target, &trace);
+    client.close(1000);
+
+    let text = fs::read_to_string(recording(&server, 1)).unwrap();
+    assert!(text.contains(r#"\"QUERY_STRING\":\"nick=Ada&a=b\""#), "{text}");
+    assert!(text.contains(r#"\"BAGGAGE\":\"\""#) && text.contains(r#"\"TRACESTATE\":\"\""#), "{text}");
+    assert!(!text.contains("secret") && !text.contains("access_token"), "{text}");
+}
+
+#[test]
 fn a_room_is_one_file_that_names_its_clients() {
     let tree = Tree::new();
     let server = Server::command(&[&*flag(&tree), PATIENT, "--shared", "--linger=0"], &["cat"]);
