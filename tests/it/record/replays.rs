@@ -160,6 +160,18 @@ fn the_two_streams_of_a_program_may_come_in_any_order() {
 }
 
 #[test]
+fn a_long_message_may_come_before_a_short_one_of_the_other_stream() {
+    let tree = Tree::new();
+    let long = "head -c 3000000 /dev/zero | tr '\\0' x; echo";
+    let script = |first: &str, second: &str| format!("{first}; sleep 0.1; {second}");
+    let server = Server::shell(&[&*flag(&tree), "--passstderr"], &script("echo b >&2", long), &[]);
+    server.connect("/").rest();
+    let file = recording(&server, 1);
+
+    assert_identical(&[], &file, &["sh", "-c", &script(long, "echo b >&2")]);
+}
+
+#[test]
 fn messages_missing_and_more_than_there_were_are_found() {
     let tree = Tree::new();
     let server = Server::shell(&[&*flag(&tree)], "echo a; echo b; exit 3", &[]);
