@@ -27,7 +27,7 @@ pub(super) fn sameness(recording: &Recording) -> String {
         }
         (Some(end), _) => format!("identical: in={input} out={output} status={}\n", end.status),
         (None, why) => {
-            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            let why = why.as_ref().map(|why| format!(": {}", escaped(why))).unwrap_or_default();
             format!("identical: in={input} out={output}, as far as the recording goes, which breaks off{why}\n")
         }
     }
@@ -109,17 +109,26 @@ fn excerpt(payload: &[u8], from: usize) -> String {
     let start = if at > SHOWN_MAX - LEAD { at - LEAD } else { 0 };
     let mut shown = if start > 0 { "… ".to_owned() } else { String::new() };
     let mut characters = text.chars().skip(start);
-    for character in characters.by_ref().take(SHOWN_MAX) {
-        match character {
-            '\u{fffd}' => shown.push(character),
-            character if character.is_control() || !is_plain(character) => shown.extend(character.escape_default()),
-            character => shown.push(character),
-        }
-    }
+    characters.by_ref().take(SHOWN_MAX).for_each(|character| push(&mut shown, character));
     if characters.next().is_some() {
         let _ = write!(shown, " … ({} bytes)", payload.len());
     }
     shown
+}
+
+/// Returns a text of a recording, escaped, so that it cannot control a terminal.
+pub(super) fn escaped(text: &str) -> String {
+    let mut shown = String::new();
+    text.chars().for_each(|character| push(&mut shown, character));
+    shown
+}
+
+fn push(shown: &mut String, character: char) {
+    if character.is_control() || !is_plain(character) {
+        shown.extend(character.escape_default());
+    } else {
+        shown.push(character);
+    }
 }
 
 /// Whether a character is shown as it is. Format characters, which turn the direction of text, are not.
