@@ -78,6 +78,8 @@ pub(crate) enum Dir {
     In,
     /// A message from the program.
     Out,
+    /// The end of the program's input, before the end of its output.
+    Eof,
     /// A line of standard error.
     Err,
     /// The end of the program.

@@ -74,6 +74,11 @@ impl Track {
         self.add(&mut Step { client: client.map(Cow::Borrowed), ..Step::message(Dir::In, kind, payload) });
     }
 
+    /// Notes that the program gets no more, while wsd waits for its output: the body of a POST has ended.
+    pub(crate) fn input_end(self: &Arc<Self>) {
+        self.add(&mut Step::new(Dir::Eof));
+    }
+
     /// Notes a line of standard error.
     pub(crate) fn stderr(self: &Arc<Self>, line: &str) {
         self.add(&mut Step { text: Some(line.into()), ..Step::new(Dir::Err) });

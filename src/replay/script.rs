@@ -39,7 +39,7 @@ pub(super) struct RecordedMessage {
     pub(super) line: usize,
     /// Microseconds since the beginning.
     pub(super) us: u64,
-    /// Whether it is for the program, or of it.
+    /// Its direction.
     pub(super) way: Way,
     /// Its type.
     pub(super) kind: Kind,
@@ -54,6 +54,8 @@ pub(super) enum Way {
     In,
     /// Of the program.
     Out,
+    /// The end of the program's input. It has no content.
+    Eof,
 }
 
 /// The end of a recording.
@@ -107,6 +109,11 @@ impl Recording {
         let way = match step.dir {
             Dir::In => Way::In,
             Dir::Out => Way::Out,
+            Dir::Eof => {
+                let (way, kind, payload) = (Way::Eof, Kind::Binary, Vec::new());
+                self.messages.push(RecordedMessage { line, us, way, kind, payload });
+                return Ok(());
+            }
             Dir::Err => return Ok(()),
             Dir::Cut => {
                 self.why = step.why.as_ref().map(|why| why.clone().into_owned());

@@ -42,7 +42,7 @@ pub(super) fn difference(file: &Path, recording: &Recording, difference: &Differ
         Difference::Message { at, .. } => (at, format!("different at {}", place(at))),
         Difference::Extra { .. } => (messages.len(), "different: a message more than the recording has".to_owned()),
         Difference::Silent { at, waited } => {
-            let did = if messages[at].way == Way::In { "not take" } else { "not send" };
+            let did = if messages[at].way == Way::Out { "not send" } else { "not take" };
             (at, format!("different: the program did {did} {} within {}", place(at), secs(waited)))
         }
         Difference::Ended { at, status } => {
@@ -92,14 +92,17 @@ fn add(text: &mut String, mark: char, number: usize, message: &RecordedMessage, 
 
 /// Adds a line with a message, which shows the bytes around `from`.
 fn add_line(text: &mut String, mark: char, number: usize, way: Way, kind: Kind, payload: &[u8], from: usize) {
-    let way = if way == Way::In { "in" } else { "out" };
-    let _ = writeln!(
-        text,
-        "{mark} {:>5} {way:<3} {:<6} {}",
-        number + 1,
-        KindWord::from(kind).to_string(),
-        excerpt(payload, from)
-    );
+    let number = number + 1;
+    let way = match way {
+        Way::In => "in",
+        Way::Out => "out",
+        Way::Eof => {
+            let _ = writeln!(text, "{mark} {number:>5} eof");
+            return;
+        }
+    };
+    let kind = KindWord::from(kind).to_string();
+    let _ = writeln!(text, "{mark} {number:>5} {way:<3} {kind:<6} {}", excerpt(payload, from));
 }
 
 /// Returns the part of a message around its byte `from`, escaped, so that it cannot control a terminal.

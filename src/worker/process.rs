@@ -95,6 +95,11 @@ impl Process {
         }
     }
 
+    /// Closes the program's standard input, and goes on with its output.
+    pub(crate) fn close_input(&mut self) {
+        self.input.close();
+    }
+
     /// Hands the client the messages that the end of the output completes.
     fn finish_output(&mut self, client: &mut impl Client) -> Delivery {
         if let Some(tape) = &mut self.tape {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::kit::{PATIENT, assert_different, assert_identical, flag, recording, replay};
+use super::kit::{PATIENT, assert_different, assert_identical, flag, recording, replay, steps};
 use crate::harness::server::Server;
 use crate::harness::skip::has;
 use crate::harness::tree::Tree;
@@ -144,6 +144,26 @@ fn the_program_gets_the_same_bytes_whatever_the_framing() {
         let (kept, again): (Vec<_>, Vec<_>) = (lines(&kept), lines(&again));
         assert_eq!(kept, again, "{flags:?}");
     }
+}
+
+#[test]
+fn a_post_is_replayed_with_the_end_of_its_body() {
+    const PROGRAM: &str = "sort; exit 3";
+    let tree = Tree::new();
+    let server = Server::shell(&[&*flag(&tree), "--http", "--framing=nul"], PROGRAM, &[]);
+
+    assert_eq!(server.post("/", "", "b\na\n").text(), "a\nb\n");
+
+    let file = recording(&server, 1);
+    assert_eq!(steps(&file), ["in binary YgphCg==", "eof", "out binary YQpiCg==", "end program 3"]);
+    for speed in ["--speed=full", "--speed=recorded"] {
+        assert_identical(&[speed], &file, &["sh", "-c", PROGRAM]);
+    }
+    assert_different(
+        &replay(&[], &file, &["cat"]),
+        &["different at message 3 ", "    2 eof\n", "+     3 out binary b"],
+    );
+    assert_different(&replay(&[], &file, &["sort"]), &["the exit status is 0, in the recording 3"]);
 }
 
 #[test]
