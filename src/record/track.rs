@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    fs,
     io::{self, Write as _},
     mem,
     path::PathBuf,
@@ -135,7 +136,12 @@ impl Track {
         if is_first {
             Event::RecordingStarted { conn: self.conn, file: &self.file.display() }.emit();
         }
-        file.write_all(bytes)
+        let written = file.write_all(bytes);
+        if written.is_err() && is_first && file.metadata().is_ok_and(|about| about.len() == 0) {
+            // It tells nothing, and clients decide how many there are.
+            let _ = fs::remove_file(&self.file);
+        }
+        written
     }
 
     /// Breaks the recording off because of its file. Logs the first such cause.

@@ -50,6 +50,17 @@ fn a_file_that_may_not_grow_ends_recording_with_one_line_and_no_session() {
 }
 
 #[test]
+fn a_disk_without_any_room_has_no_empty_recordings() {
+    let tree = Tree::new();
+    let mut server = Server::spawn(after("ulimit -f 0", &wsd(&["--port=0", &flag(&tree), "cat"])));
+
+    talk(&server, 1);
+
+    assert_cut(&mut server, "File too large");
+    assert_eq!(names(&tree), [""; 0]);
+}
+
+#[test]
 fn a_full_disk_ends_recording_with_one_line_and_no_session() {
     let tree = Tree::new();
     tree.directory("rec");
