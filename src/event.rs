@@ -8,6 +8,8 @@ mod value;
 
 use std::{fmt::Display, sync::Arc};
 
+use tracing::Span;
+
 use crate::{
     metrics::{
         labels::RouteName,
@@ -47,6 +49,13 @@ macro_rules! events {
     };
     (@key $field:ident) => { stringify!($field) };
     (@key $field:ident $key:literal) => { $key };
+}
+
+/// Returns a span whose events have the key `trace` with this id; without an id it has no effect.
+///
+/// Its level is the highest one: the level of the log decides about events, and a span has no line.
+pub(crate) fn trace_span(id: Option<&str>) -> Span {
+    id.map_or_else(Span::none, |id| tracing::error_span!("trace", trace = %id))
 }
 
 events! {

@@ -165,9 +165,14 @@ fn without_credentials_only_clients_of_this_machine_see_the_status() {
             "Forwarded: for=127.0.0.1\r\n",
             "Via: 1.1 proxy\r\n",
             "X-Real-IP: ::1\r\n",
+            "X-Forwarded-Proto: https\r\n",
+            "CF-Connecting-IP: 127.0.0.1\r\n",
+            "Connection: upgrade\r\n",
         ] {
             assert_eq!(server.get(path, headers).status, 404, "a proxy that wsd does not trust: {headers}");
         }
+        let old = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
+        assert_eq!(server.request(&old).status, 404, "the HTTP of nginx without settings");
         let rebound = format!("GET {path} HTTP/1.1\r\nHost: evil.example:{port}\r\nConnection: close\r\n\r\n");
         assert_eq!(server.request(&rebound).status, 404, "a name that leads here, but is of another site");
     }
