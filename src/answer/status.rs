@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    builtin::{BuiltinFile, SCRIPT, respond},
+    builtin::{BuiltinFile, SCRIPT, STYLESHEET, respond},
     status_places::{END, FACTS, PAGE, is_status_place},
     transfer::takes_events,
 };
@@ -36,7 +36,7 @@ const HTML: (&str, &str) = ("text/html; charset=utf-8", include_str!("../../stat
 
 /// The parts of the page.
 const PARTS: [BuiltinFile; 5] = [
-    ("/.wsd/status.css", "text/css; charset=utf-8", include_str!("../../static/status.css")),
+    ("/.wsd/status.css", STYLESHEET, include_str!("../../static/status.css")),
     ("/.wsd/status.js", SCRIPT, include_str!("../../static/status.js")),
     ("/.wsd/status-table.js", SCRIPT, include_str!("../../static/status-table.js")),
     ("/.wsd/status-rates.js", SCRIPT, include_str!("../../static/status-rates.js")),

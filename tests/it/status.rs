@@ -329,7 +329,8 @@ fn watchers_are_limited_share_their_events_and_end_with_wsd() {
 #[test]
 fn the_page_and_its_parts_are_below_the_base_and_only_there() {
     let server = Server::command(&["--base=/app", "--devconsole"], &["cat"]);
-    for path in ["/app/.wsd/", "/app/.wsd/status.js", "/app/.wsd/status.css", "/app/.wsd/status"] {
+    for path in ["/app/.wsd/", "/app/.wsd/status.js", "/app/.wsd/status.css", "/app/.wsd/look.css", "/app/.wsd/status"]
+    {
         assert_eq!(server.get(path, "").status, 200, "{path}");
     }
     let page = server.get("/app/.wsd/", "");
