@@ -123,7 +123,7 @@ events! {
     info RoomEnded = "room ended" {
         pid: i32, path: &'a str, status: u16, limit: Option<&'a str>, secs: f64, input as "in": u64, output as "out": u64,
         in_bytes: u64, out_bytes: u64, cpu: Option<f64>, memory: Option<u64>
-    } => room: &'a LiveRoom
+    } => room: &'a Arc<LiveRoom>
     /// A slow client of a room missed messages.
     warn MessagesLost = "messages lost" { conn: u64, lost: u64, hint: &'a str }
 
