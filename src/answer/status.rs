@@ -11,7 +11,7 @@ use hyper::{
         ALLOW, CACHE_CONTROL, CONTENT_TYPE, FORWARDED, HOST, HeaderName, HeaderValue, VIA, X_CONTENT_TYPE_OPTIONS,
     },
 };
-use tokio::task::spawn_blocking;
+use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
@@ -127,12 +127,23 @@ async fn facts(ask: &Ask, visitor: &Visitor) -> Result<Response<Body>, Refusal> 
     if ask.request.method == Method::GET && takes_events(&ask.request.headers) {
         return feed::answer(ask, visitor);
     }
-    let json = spawn_blocking(snapshot::json).await.unwrap_or_default();
-    let mut response = Response::new(text_body(json + "\n"));
+    let mut response = Response::new(text_body(make_snapshot().await + "\n"));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
+}
+
+/// Makes a snapshot, after all others: one reads a file of `/proc` for each process. Many at a time would take every thread for
+/// blocking work, and each holds the facts of all sessions. A client that leaves frees the turn only once its snapshot is made.
+async fn make_snapshot() -> String {
+    static TURN: Semaphore = Semaphore::const_new(1);
+    let turn = TURN.acquire().await;
+    let made = spawn_blocking(move || {
+        let _turn = turn;
+        snapshot::json()
+    });
+    made.await.unwrap_or_default()
 }
 
 /// Ends a session.
