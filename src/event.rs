@@ -8,6 +8,7 @@ mod value;
 
 use std::{fmt::Display, sync::Arc};
 
+pub(crate) use crate::metrics::shown::seconds;
 use crate::{
     metrics::{
         labels::RouteName,
@@ -16,7 +17,7 @@ use crate::{
     peer::Peer,
 };
 use value::IntoValue;
-pub(crate) use value::{processor_seconds, seconds};
+pub(crate) use value::processor_seconds;
 
 /// Defines the events: variant, level, name in the log, and keys in order. The log leaves out a key that is `None`. The field
 /// after `=>` is for the counts only.
