@@ -182,6 +182,25 @@ fn a_session_is_ended_with_a_button_after_a_question() {
 }
 
 #[test]
+fn a_session_that_could_not_be_ended_is_told_for_longer_than_a_snapshot() {
+    let server = Server::command(&["--admin"], &["cat"]);
+    let client = server.connect("/");
+    let Some(mut browser) = open(&server) else { return };
+    browser.expect(&format!("{CONNS}.length === 1"));
+    browser.click("#sessions .body .row:not([hidden]) .end button");
+    browser.expect("document.querySelector('#confirm').open");
+    drop(client);
+    server.expect_log("session ended");
+
+    browser.click("#confirm .danger");
+
+    browser.expect_text("#state strong", "Not ended");
+    let _other = [server.connect("/"), server.connect("/")];
+    browser.expect_text("#sessions .count", "2");
+    assert_eq!(browser.evaluate("document.querySelector('#state strong').textContent"), "Not ended");
+}
+
+#[test]
 fn without_admin_the_page_has_no_such_button() {
     let server = Server::command(&[], &["cat"]);
     let _client = server.connect("/");
