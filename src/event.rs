@@ -31,7 +31,7 @@ macro_rules! events {
         }
 
         impl Event<'_> {
-            /// Counts the event, and logs it.
+            /// Counts the event, then logs it: the reader of the line finds the event counted.
             pub(crate) fn emit(self) {
                 self.count();
                 match self {
