@@ -30,7 +30,8 @@ fn open(server: &Server) -> Option<Browser> {
 fn busy(clients: usize) -> (Server, Crowd) {
     raise_descriptor_limit(4096);
     let routes = ["--route=/chat=cat", "--route=/tools/*=cat", "--route=/quiet=cat"];
-    let server = Server::serve(&[&["--shared=path", "--linger=0", "--admin"], &routes[..]].concat());
+    // The crowd answers no ping.
+    let server = Server::serve(&[&["--shared=path", "--linger=0", "--admin", "--pingms=0"], &routes[..]].concat());
     let mut crowd = Crowd::default();
     for _ in 0..clients {
         crowd.add(server.connect("/chat"));
