@@ -4,6 +4,7 @@
 //! it is on this machine.
 
 mod feed;
+mod turn;
 
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
@@ -11,7 +12,6 @@ use hyper::{
         ALLOW, CACHE_CONTROL, CONTENT_TYPE, FORWARDED, HOST, HeaderName, HeaderValue, VIA, X_CONTENT_TYPE_OPTIONS,
     },
 };
-use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
@@ -27,9 +27,10 @@ use crate::{
         page::{Body, no_content, text_body},
         refusal::Refusal,
     },
-    metrics::{present::PRESENT, snapshot},
+    metrics::present::PRESENT,
     peer::Peer,
 };
+use turn::make_snapshot;
 
 /// The content type and the text of the page.
 const HTML: (&str, &str) = ("text/html; charset=utf-8", include_str!("../../static/status.html"));
@@ -132,18 +133,6 @@ async fn facts(ask: &Ask, visitor: &Visitor) -> Result<Response<Body>, Refusal> 
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
-}
-
-/// Makes a snapshot, after all others: one reads a file of `/proc` for each process. Many at a time would take every thread for
-/// blocking work, and each holds the facts of all sessions. A client that leaves frees the turn only once its snapshot is made.
-async fn make_snapshot() -> String {
-    static TURN: Semaphore = Semaphore::const_new(1);
-    let turn = TURN.acquire().await;
-    let made = spawn_blocking(move || {
-        let _turn = turn;
-        snapshot::json()
-    });
-    made.await.unwrap_or_default()
 }
 
 /// Ends a session.

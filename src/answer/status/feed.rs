@@ -18,7 +18,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep_until},
 };
 
-use super::{super::ask::Ask, make_snapshot};
+use super::{super::ask::Ask, turn::make_snapshot};
 use crate::{
     http::{gate::Visitor, page::Body, refusal::Refusal},
     limits::{STATUS_INTERVAL, STATUS_WATCHERS_MAX},
