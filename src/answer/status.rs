@@ -4,6 +4,7 @@
 //! it is on this machine.
 
 mod feed;
+mod turn;
 
 use hyper::{
     Method, Response, StatusCode, Version,
@@ -12,11 +13,10 @@ use hyper::{
     },
     http::request::Parts,
 };
-use tokio::task::spawn_blocking;
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    builtin::{BuiltinFile, SCRIPT, respond},
+    builtin::{BuiltinFile, SCRIPT, STYLESHEET, respond},
     status_places::{END, FACTS, PAGE, is_status_place},
     transfer::takes_events,
 };
@@ -29,16 +29,17 @@ use crate::{
         page::{Body, no_content, text_body},
         refusal::Refusal,
     },
-    metrics::{present::PRESENT, snapshot},
+    metrics::present::PRESENT,
     peer::Peer,
 };
+use turn::make_snapshot;
 
 /// The content type and the text of the page.
 const HTML: (&str, &str) = ("text/html; charset=utf-8", include_str!("../../static/status.html"));
 
 /// The parts of the page.
 const PARTS: [BuiltinFile; 5] = [
-    ("/.wsd/status.css", "text/css; charset=utf-8", include_str!("../../static/status.css")),
+    ("/.wsd/status.css", STYLESHEET, include_str!("../../static/status.css")),
     ("/.wsd/status.js", SCRIPT, include_str!("../../static/status.js")),
     ("/.wsd/status-table.js", SCRIPT, include_str!("../../static/status-table.js")),
     ("/.wsd/status-rates.js", SCRIPT, include_str!("../../static/status-rates.js")),
@@ -143,8 +144,7 @@ async fn facts(ask: &Ask, visitor: &Visitor) -> Result<Response<Body>, Refusal> 
     if ask.request.method == Method::GET && takes_events(&ask.request.headers) {
         return feed::answer(ask, visitor);
     }
-    let json = spawn_blocking(snapshot::json).await.unwrap_or_default();
-    let mut response = Response::new(text_body(json + "\n"));
+    let mut response = Response::new(text_body(make_snapshot().await + "\n"));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
