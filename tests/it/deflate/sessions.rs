@@ -1,13 +1,17 @@
 //! The memory of compression: that of sessions that are silent, and that of bombs.
 #![cfg(target_os = "linux")]
 
-use std::{env, fs};
+use std::{
+    env, fs,
+    time::{Duration, Instant},
+};
 
 use super::{
     BROWSER, line,
     peer::{Peer, RSV1, packed, packed_in_steps},
 };
 use crate::harness::{
+    assert_in_time,
     crowd::{Crowd, raise_descriptor_limit},
     eventually,
     process::linux::peak_memory,
@@ -45,12 +49,14 @@ fn a_silent_session_that_has_sent_a_compressed_message_takes_6_kib_at_most() {
         crowd.send(number, &message);
     }
     server.expect_events("session started", count as u64 + 20);
+    let sent = Instant::now();
 
     let mut taken = usize::MAX;
     eventually("6 KiB a session", || {
         taken = memory(&server).saturating_sub(before) / count;
         (taken <= 6 << 10).then_some(())
     });
+    assert_in_time(sent, Duration::from_secs(3));
 
     println!("{taken} bytes for each of {count} sessions");
 }
