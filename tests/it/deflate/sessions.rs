@@ -103,3 +103,26 @@ fn a_bomb_is_close_1009_before_its_memory_is_spent() {
     let more = peak_memory(server.pid()) - before;
     assert!(more < 2 << 10, "{more} KiB");
 }
+
+#[test]
+fn messages_that_come_in_one_read_are_inflated_as_the_program_takes_them() {
+    const MESSAGES: usize = 50;
+    let script = "$| = 1; print length, \"\\n\" while <>";
+    let server = Server::command(&["--compress", "--pingms=0"], &["perl", "-e", script]);
+    let messages = |count: usize| {
+        let mut peer = Peer::open(&server, BROWSER);
+        let message = |number: usize| packed(&vec![b'a'; 1_000_000 + number]);
+        let frames = (0..count).map(|number| Frame::new(TEXT, message(number)).with_reserved_bits(RSV1).masked());
+        peer.client.raw(&frames.collect::<Vec<_>>().concat());
+        for number in 0..count {
+            assert_eq!(peer.client.line(), (1_000_001 + number).to_string());
+        }
+    };
+    messages(1);
+    let before = peak_memory(server.pid());
+
+    messages(MESSAGES);
+
+    let more = peak_memory(server.pid()) - before;
+    assert!(more < 8 << 10, "{more} KiB");
+}
