@@ -163,8 +163,7 @@ pub(super) async fn open(
     let wire = WatchedStream::new(wire, &rest);
     let agreed = compress.zip(agreement).map(|(options, agreement)| agreed(options, agreement));
     let (wire, rest) = if agreed.is_some() {
-        let broken = |cause| not_websocket(&format!("cannot open a session at {place}"), &cause);
-        (UnpackedStream::inflating(wire, &rest).map_err(broken)?, Vec::new())
+        (UnpackedStream::inflating(wire, &rest), Vec::new())
     } else {
         (UnpackedStream::plain(wire), rest)
     };
