@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 };
 
 use super::header::{HEADER_BYTES_MAX, parse, unmask};
-use crate::{client::Fault, close::Close, deflate::PackedTraffic, limits::MESSAGE_BYTES_MAX, message::Kind};
+use crate::{client::Fault, deflate::PackedTraffic, limits::MESSAGE_BYTES_MAX, message::Kind};
 use control::close_body;
 use inflation::{INFLATED_BYTES_ENOUGH, Inflation};
 use message::Message;
