@@ -53,7 +53,7 @@ impl ResumableLink {
                 }
                 Some(Ok(message)) => {
                     if self.hearing == Hearing::Open {
-                        self.hear(message);
+                        self.hear(&message);
                     }
                 }
                 Some(Err(error)) => match Finish::of_error(error) {
@@ -70,8 +70,8 @@ impl ResumableLink {
     }
 
     /// Takes a message of the server.
-    fn hear(&mut self, message: Message) {
-        let (kind, payload) = match &message {
+    fn hear(&mut self, message: &Message) {
+        let (kind, payload) = match message {
             Message::Text(text) => (Kind::Text, text.as_bytes()),
             Message::Binary(payload) => (Kind::Binary, &**payload),
             Message::Close(frame) => {
@@ -210,7 +210,7 @@ mod tests {
         const MESSAGES: usize = 20_000;
         let typed =
             parse(&["wsd", "connect", "--resume", "ws://server/"].map(Into::into)).expect("a line of `wsd connect`");
-        let call = Rc::new(Call::new(&typed.ok().expect("a valid line")).ok().expect("a valid call"));
+        let call = Rc::new(Call::new(&typed.expect("a valid line")).expect("a valid call"));
         let session = Token::parse(&"A".repeat(43)).expect("a token");
         let greeting = Greeting { session, got: 0, resumed: false, keep: 60.0, window: 1 << 20, lost: None };
         let (wire, mut server) = duplex(1 << 20);
@@ -224,7 +224,11 @@ mod tests {
 
         server.write_all(&b"\x81\x04line".repeat(MESSAGES)).await.expect("it has room");
         for _ in 0..10 {
-            poll_fn(|cx| Poll::Ready(link.drive(cx))).await;
+            poll_fn(|cx| {
+                link.drive(cx);
+                Poll::Ready(())
+            })
+            .await;
             yield_now().await;
         }
 
