@@ -113,7 +113,7 @@ fn messages_that_come_in_one_read_are_inflated_as_the_program_takes_them() {
         let mut peer = Peer::open(&server, BROWSER);
         let message = |number: usize| packed(&vec![b'a'; 1_000_000 + number]);
         let frames = (0..count).map(|number| Frame::new(TEXT, message(number)).with_reserved_bits(RSV1).masked());
-        peer.client.raw(&frames.collect::<Vec<_>>().concat());
+        peer.client.raw(frames.collect::<Vec<_>>().concat());
         for number in 0..count {
             assert_eq!(peer.client.line(), (1_000_001 + number).to_string());
         }
