@@ -96,6 +96,19 @@ events! {
     /// A slow client of a room missed messages.
     warn MessagesLost = "messages lost" { conn: u64, lost: u64, hint: &'a str }
 
+    /// wsd started a server of MCP; `kind` is `session` or `shared`.
+    info McpStarted = "mcp started" { conn: u64, peer: Peer, pid: i32, path: &'a str, kind: &'a str }
+    /// A server of MCP has ended, after so many messages.
+    info McpEnded = "mcp ended" {
+        conn: u64, pid: i32, end: &'a str, status: u16, limit: Option<&'a str>, secs: f64, lines as "out": u64
+    }
+    /// A server of MCP wrote a line that is no message; once for each server.
+    warn McpOutputUnclean = "mcp output unclean" { conn: u64, hint: &'a str }
+    /// A server of MCP answered a request that nobody waits for.
+    info McpAnswerUnmatched = "worker answer unmatched" { conn: u64 }
+    /// A server of MCP wrote a message that belongs to no client.
+    info McpMessageDropped = "mcp message dropped" { conn: u64, method: &'a str, why: &'a str }
+
     /// wsd could not start a program.
     error WorkerNotStarted = "worker not started" {
         peer: Option<Peer>, program: &'a dyn Display, cause: &'a dyn Display, hint: Option<&'a str>

@@ -33,7 +33,7 @@
 //! | 11 | `answer` |
 //! | 10 | `http` |
 //! | 9 | `session` |
-//! | 8 | `room`, `resume` |
+//! | 8 | `room`, `resume`, `mcp` |
 //! | 7 | `worker`, `socket`, `events` |
 //! | 6 | `partner`: one end of a session |
 //! | 5 | `client`: the other end |
@@ -98,6 +98,7 @@ pub mod fuzzing;
 mod http;
 mod limits;
 mod log;
+mod mcp;
 mod message;
 mod partner;
 mod peer;

@@ -15,6 +15,7 @@ pub(crate) mod guard;
 mod input;
 pub(crate) mod launch;
 pub(crate) mod lookup;
+pub(crate) mod mcp;
 mod methods;
 mod oneshot;
 mod overdue;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    base, cgi, console, files, methods, oneshot, redirect,
+    base, cgi, console, files, mcp, methods, oneshot, redirect,
     routes::Routes,
     streams, ticket, websocket, welcome,
 };
@@ -32,13 +32,14 @@ use crate::{
 };
 
 /// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it.
-const ANSWERERS: [Answerer; 17] = [
+const ANSWERERS: [Answerer; 18] = [
     |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request))),
     |ask, _| Box::pin(ready(base::answer(ask))),
     |ask, visitor| Box::pin(websocket::answer(ask, visitor)),
     |ask, _| own((!ask.is_clean()).then(|| not_found(NOTHING))),
     |ask, _| own(ask.is_preflight().then(cors::preflight)),
     |ask, visitor| Box::pin(ready(ticket::answer(ask, visitor))),
+    |ask, visitor| Box::pin(mcp::answer(ask, visitor)),
     |ask, visitor| Box::pin(streams::answer(ask, visitor)),
     |ask, visitor| Box::pin(oneshot::answer(ask, visitor)),
     |ask, visitor| Box::pin(cgi::run::answer(ask, visitor)),
@@ -132,10 +133,11 @@ async fn answer(ask: &mut Ask, connection: &Connection) -> Result<HttpAnswer, Re
     }
     // Without the count of a request that has led here by a local redirect: it is the same one.
     ask.in_flight = None;
-    let visitor = ask.site.gate.admit(connection, &mut ask.request, aim).await?;
+    let admitted = ask.site.gate.admit(connection, &mut ask.request, aim).await;
+    let visitor = if ask.mcp.is_some() { mcp::admitted(ask, connection, admitted)? } else { admitted? };
     ask.in_flight.clone_from(&visitor.in_flight);
     if ask.transfer.is_some() {
-        ask.cors = cors::headers_for(&ask.request.headers);
+        ask.cors = cors::headers_for(&ask.request.headers, cors::EXPOSED);
     }
     for answerer in ANSWERERS {
         if let Some(mut answer) = answerer(ask, &visitor).await? {
@@ -170,6 +172,9 @@ fn aim(ask: &mut Ask) -> Result<Aim, Refusal> {
     }
     if ask.upgrade.is_some() {
         return handshake::check(&ask.request).map(|()| Aim::Session);
+    }
+    if let Some(purpose) = ask.mcp {
+        return Ok(purpose.aim());
     }
     if ask.wants_ticket {
         ask.transfer = None;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Once};
 
-use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, scripts::Scripts};
+use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, mcp::Mcp, scripts::Scripts};
 use crate::{
     framing::choice::Framings,
     http::{gate::Gate, headers::Headers, path::Root},
@@ -47,6 +47,8 @@ pub(crate) struct Site {
     pub(crate) resume: Option<Arc<ResumeOptions>>,
     /// The settings of sessions over event streams; `None` without `--http`.
     pub(crate) http: Option<Arc<ResumeOptions>>,
+    /// The gateway for MCP; `None` without `--mcp`.
+    pub(crate) mcp: Option<Mcp>,
     /// Starts programs.
     pub(crate) launcher: Launcher,
 }

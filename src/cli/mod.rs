@@ -15,6 +15,7 @@ pub(crate) mod connect;
 pub(crate) mod error;
 mod generate;
 pub(crate) mod limits;
+pub(crate) mod mcp;
 mod page;
 pub(crate) mod server;
 pub(crate) mod site;

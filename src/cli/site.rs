@@ -11,6 +11,7 @@ use super::{
     auth::AuthFlags,
     confine::ConfineFlags,
     limits::LimitFlags,
+    mcp::McpFlags,
     types::{Bytes, Items, Limit, Millis, Secs, SecsFromZero, listed, repeated},
     value::{Flag, words},
 };
@@ -30,6 +31,9 @@ pub(crate) struct SiteFlags {
     /// Shared programs.
     #[command(flatten)]
     pub(crate) rooms: RoomFlags,
+    /// The gateway for MCP.
+    #[command(flatten)]
+    pub(crate) mcp: McpFlags,
     /// The limits of connections.
     #[command(flatten)]
     pub(crate) clients: ClientFlags,
@@ -230,6 +234,7 @@ impl SiteFlags {
             programs: read(all)?,
             confine: read(all)?,
             rooms: read(all)?,
+            mcp: read(all)?,
             clients: read(all)?,
             limits: read(all)?,
             pages: read(all)?,

@@ -14,6 +14,7 @@ mod headers;
 mod keys;
 mod limits;
 mod logging;
+mod mcp;
 mod needs;
 mod origins;
 mod peers;

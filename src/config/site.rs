@@ -16,6 +16,7 @@ use super::{
     framing::{check_subprotocols, framings, takes_framings},
     headers::headers,
     limits::{self, Scopes},
+    mcp::mcp,
     needs,
     origins::origin,
     terminal::stdio,
@@ -107,7 +108,8 @@ pub(super) fn site(
     let is_readonly = is_on(&flags.programs.readonly);
     let process = ProcessOptions { message_bytes_max, patience, is_readonly, budget: budget.clone() };
     let framings = framings(flags)?;
-    let subprotocols = subprotocols(flags.clients.subprotocol.as_ref())?;
+    let mut subprotocols = subprotocols(flags.clients.subprotocol.as_ref())?;
+    subprotocols.extend(flags.mcp.switch().map(|_| super::mcp::SUBPROTOCOL.to_owned()));
     if has_program(recipe) {
         check_subprotocols(flags, &subprotocols, &framings)?;
     }
@@ -141,6 +143,7 @@ pub(super) fn site(
         resume: resume(flags, &socket, doors),
         http: http(flags, &socket, doors),
         socket,
+        mcp: mcp(flags, &process)?,
         launcher: Launcher {
             admission,
             sources,

@@ -32,6 +32,8 @@ pub(crate) enum Aim {
     Session,
     /// An event stream of a program, or a POST to one (`--http`).
     Transfer,
+    /// The description of a protected resource (`--mcp` with `--auth`), which needs no credentials.
+    Metadata,
     /// A CGI script.
     Script,
     /// A page that is only read: a file, the console, an error.
@@ -50,7 +52,7 @@ impl Aim {
     pub(super) fn is_for_program(self) -> bool {
         match self {
             Self::Session | Self::Transfer | Self::Script => true,
-            Self::Page | Self::Redirect => false,
+            Self::Page | Self::Metadata | Self::Redirect => false,
         }
     }
 }
@@ -80,7 +82,7 @@ impl Policy {
         let is_named = |without| !is_loopback || host.map_or(without, is_loopback_name);
         let is_same = || is_same(origin, host);
         match (self, aim, origin) {
-            (Self::Same, Aim::Page, _) | (Self::Same, Aim::Script | Aim::Transfer, None) => {
+            (Self::Same, Aim::Page, _) | (Self::Same, Aim::Script | Aim::Transfer | Aim::Metadata, None) => {
                 demand(is_named(true), RefusedHeader::Host)
             }
             (Self::Any, ..)

@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 17] = [
     &["answer"],
     &["http"],
     &["session"],
-    &["room", "resume"],
+    &["room", "resume", "mcp"],
     &["worker", "socket", "events"],
     &["partner"],
     &["client"],

@@ -78,7 +78,9 @@ impl Auth {
         remove_claims(&mut request.headers);
         // A browser shows no credentials when it asks whether a page of another origin may send a request.
         let is_preflight = aim == Aim::Transfer && request.method == Method::OPTIONS;
-        let is_open = aim == Aim::Redirect || is_preflight || self.options.is_for_sessions && !aim.is_session();
+        let is_open = matches!(aim, Aim::Redirect | Aim::Metadata)
+            || is_preflight
+            || self.options.is_for_sessions && !aim.is_session();
         if is_open {
             return Ok(Proof::default());
         }
