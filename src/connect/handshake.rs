@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use data_encoding::BASE64;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
@@ -16,7 +15,12 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    destination::Destination, dial::ByteStream, error::ConnectError, recorder::Recorder, tls::explained,
+    destination::Destination,
+    dial::ByteStream,
+    error::ConnectError,
+    headers::{self, Taken, unfit},
+    recorder::Recorder,
+    tls::explained,
     watched::WatchedStream,
 };
 use crate::{
@@ -62,10 +66,6 @@ impl SubprotocolOffer {
     }
 }
 
-fn unfit(flag: &str) -> ConnectError {
-    ConnectError::new(format!("invalid value for {flag}: it has characters that no header may have"))
-}
-
 /// Characters of the server's text in an error.
 const TEXT_CHARS_MAX: usize = 300;
 
@@ -75,40 +75,13 @@ pub(super) fn request(server: &Destination, flags: &ConnectFlags) -> Result<Requ
         .parse()
         .map_err(|cause| ConnectError::new(format!("invalid URL: {cause}")))?;
     let mut request = uri.into_client_request().map_err(|cause| ConnectError::new(format!("invalid URL: {cause}")))?;
-    let headers = request.headers_mut();
-    let mut set = |flag: &str, name: HeaderName, value: &str| match HeaderValue::from_str(value) {
-        // A server may have another name than the URL.
-        Ok(value) if name == header::HOST => {
-            headers.insert(name, value);
-            Ok(())
-        }
-        Ok(value) => {
-            headers.append(name, value);
-            Ok(())
-        }
-        Err(_) => Err(unfit(flag)),
-    };
-    if let Some(credentials) = &server.credentials {
-        set("the URL", header::AUTHORIZATION, &format!("Basic {}", BASE64.encode(credentials.as_bytes())))?;
-    }
-    if let Some(origin) = &flags.origin {
-        set("--origin", header::ORIGIN, origin)?;
-    }
-    for line in &flags.header {
-        let invalid = || {
-            ConnectError::new(format!("invalid value `{}` for --header", line.value))
-                .hint("write it as --header='Name: value'")
-        };
-        let (name, value) = line.split_once(':').ok_or_else(invalid)?;
-        let name: HeaderName = name.trim().parse().map_err(|_| invalid())?;
-        if is_of_handshake(&name) {
-            let taken = format!("cannot set {name} with --header: the handshake sets it");
-            return Err(ConnectError::new(taken).hint("leave it out; --subprotocol offers subprotocols"));
-        }
-        set("--header", name, value.trim())?;
-    }
+    headers::add(request.headers_mut(), server, flags, &TAKEN)?;
     Ok(request)
 }
+
+/// The headers of the handshake.
+const TAKEN: Taken =
+    Taken { is_taken: is_of_handshake, by: "the handshake", hint: "leave it out; --subprotocol offers subprotocols" };
 
 /// Whether the handshake itself sets this header.
 fn is_of_handshake(name: &HeaderName) -> bool {

@@ -10,7 +10,6 @@ use serde_json::value::RawValue;
 
 use crate::limits::MCP_DEPTH_MAX;
 
-
 /// The place of a part in the text of a message.
 pub(crate) type Place = Range<usize>;
 
