@@ -16,6 +16,8 @@
 //! A client that may return (`--resume`, `--http`) is a `resume::client` around a link, or around none while it is away: a
 //! socket, or an event stream (`events`), whose client sends by POST (`resume::mailbox`).
 //!
+//! A client of MCP (`--mcp`) has no session in this sense: `answer::mcp` hands its messages to `mcp`, see there.
+//!
 //! Between the two nothing is queued: see `backlog`. Only rooms and clients that may return have queues, and all that waits is bounded: see `budget`.
 //!
 //! # The layers
@@ -69,6 +71,11 @@
 //! | a bus between rooms of several machines | a file in `room` | `Room::publish` in `room`, a setting in `room::options` |
 //! | how a program's streams are connected | `worker::stdio`, `worker::streams` | `config::terminal` chooses it |
 //! | a bound for programs | `cli::confine` | `config::confine` checks it, `worker::confinement` makes it, `sys::image` applies it in the child |
+//! | a rule of MCP for messages of clients | `answer::mcp::post`, in the order of the checks | `mcp::headers` for the headers of modern requests |
+//! | a way for messages of MCP servers | `mcp::session::answers` (legacy), `mcp::shared::answers` (modern) | a row of `docs/mcp.md` |
+//! | metrics of MCP | `answer::mcp::post`: method and tool of each request (`MessageParts`), its status and time | bound the names; `mcp::host` counts processes |
+//! | `mcpServers` of other clients | `config`: routes `/NAME/mcp` with `mcp = true`, as `config::routes` has them | `command`, `args` and `env` are keys of a route |
+//! | a list of MCP routes for pages | `answer::paths`, of sites whose `mcp` is there | a part of `answer::console` |
 //! | a limit | `limits` | count bytes with a `Share` of `budget` |
 //!
 //! # The vocabulary

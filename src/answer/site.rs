@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Once};
 
-use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, mcp::Mcp, scripts::Scripts};
+use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, mcp::endpoint::Mcp, scripts::Scripts};
 use crate::{
     framing::choice::Framings,
     http::{gate::Gate, headers::Headers, path::Root},

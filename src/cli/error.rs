@@ -117,14 +117,13 @@ const SYNONYMS: [(&str, &str); 8] = [
 ];
 
 /// Hints for names that are no flags of wsd, but protocols, framings, and flags of terminals.
-const ADVICE: [(&str, &str); 13] = [
+const ADVICE: [(&str, &str); 12] = [
     ("cols", "the query sets the size of a terminal: /?cols=132&rows=50"),
     ("columns", "the query sets the size of a terminal: /?cols=132&rows=50"),
     ("json", "did you mean `--framing=json`?"),
     ("json-rpc", "did you mean `--framing=jsonrpc`?"),
     ("jsonrpc", "did you mean `--framing=jsonrpc`?"),
     ("lsp", "did you mean `--framing=lsp`?"),
-    ("mcp", "did you mean `--framing=jsonrpc --subprotocol=mcp`?"),
     ("nul", "did you mean `--framing=nul`?"),
     ("null", "did you mean `--framing=nul`?"),
     ("rows", "the query sets the size of a terminal: /?cols=132&rows=50"),
@@ -146,7 +145,7 @@ const MEANT: [(&str, &str); 17] = [
     ("length", "--framing=length"),
     ("lines", "--framing=lines"),
     ("lsp", "--framing=lsp"),
-    ("mcp", "--framing=jsonrpc --subprotocol=mcp"),
+    ("mcp", "--mcp"),
     ("ndjson", "--framing=jsonrpc"),
     ("nul", "--framing=nul"),
     ("null", "--framing=nul"),

@@ -2,14 +2,20 @@
 
 use super::error::Error;
 use crate::{
-    answer::mcp::Mcp,
+    answer::mcp::endpoint::Mcp,
     cli::{
         mcp::McpWord,
         site::{FramingWord, SharingWord, SiteFlags},
         value::is_on,
     },
-    limits::{MCP_BODY_BYTES_MAX, MCP_IDLE, REPLAY_BYTES_MAX},
-    mcp::{Gateway, McpEras, McpOptions},
+    limits::{
+        REPLAY_BYTES_MAX,
+        mcp::{MCP_BODY_BYTES_MAX, MCP_IDLE},
+    },
+    mcp::{
+        gateway::Gateway,
+        terms::{McpEras, McpOptions},
+    },
     worker::process::ProcessOptions,
 };
 

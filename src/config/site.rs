@@ -108,8 +108,7 @@ pub(super) fn site(
     let is_readonly = is_on(&flags.programs.readonly);
     let process = ProcessOptions { message_bytes_max, patience, is_readonly, budget: budget.clone() };
     let framings = framings(flags)?;
-    let mut subprotocols = subprotocols(flags.clients.subprotocol.as_ref())?;
-    subprotocols.extend(flags.mcp.switch().map(|_| super::mcp::SUBPROTOCOL.to_owned()));
+    let subprotocols = subprotocols(flags)?;
     if has_program(recipe) {
         check_subprotocols(flags, &subprotocols, &framings)?;
     }
@@ -196,14 +195,16 @@ fn root(name: &str, flag: Option<&Flag<OsString>>) -> Result<Option<Root>, Error
     })
 }
 
-fn subprotocols(flag: Option<&Flag<Items>>) -> Result<Vec<String>, Error> {
+fn subprotocols(flags: &SiteFlags) -> Result<Vec<String>, Error> {
+    let flag = flags.clients.subprotocol.as_ref();
+    let own = flags.mcp.switch().map(|_| Ok(super::mcp::SUBPROTOCOL.to_owned()));
     let names = flag.into_iter().flat_map(|names| &names.0).map(|name| name.trim());
     let check = |name: &str| {
         let hint = "separate names by commas, as in --subprotocol=mqtt,chat";
         let error = || Error::new(format!("invalid subprotocol name `{name}` in --subprotocol"), hint).about(flag);
         is_token(name).then(|| name.to_owned()).ok_or_else(error)
     };
-    names.map(check).collect()
+    names.map(check).chain(own).collect()
 }
 
 fn socket_options(flags: &SiteFlags) -> SocketOptions {

@@ -81,7 +81,7 @@ pub(super) fn request(server: &Destination, flags: &ConnectFlags) -> Result<Requ
 
 /// The headers of the handshake.
 const TAKEN: Taken =
-    Taken { is_taken: is_of_handshake, by: "the handshake", hint: "leave it out; --subprotocol offers subprotocols" };
+    Taken { holds: is_of_handshake, by: "the handshake", hint: "leave it out; --subprotocol offers subprotocols" };
 
 /// Whether the handshake itself sets this header.
 fn is_of_handshake(name: &HeaderName) -> bool {

@@ -9,7 +9,7 @@ use crate::cli::connect::ConnectFlags;
 /// The headers that a request sets itself.
 pub(super) struct Taken {
     /// Whether it sets this header.
-    pub(super) is_taken: fn(&HeaderName) -> bool,
+    pub(super) holds: fn(&HeaderName) -> bool,
     /// The agent that sets them, for errors.
     pub(super) by: &'static str,
     /// Advice for somebody who sets one.
@@ -53,7 +53,7 @@ pub(super) fn add(
         };
         let (name, value) = line.split_once(':').ok_or_else(invalid)?;
         let name: HeaderName = name.trim().parse().map_err(|_| invalid())?;
-        if (taken.is_taken)(&name) {
+        if (taken.holds)(&name) {
             let text = format!("cannot set {name} with --header: {} sets it", taken.by);
             return Err(ConnectError::new(text).hint(taken.hint));
         }

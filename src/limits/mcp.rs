@@ -10,7 +10,7 @@ pub(crate) const MCP_BODY_BYTES_MAX: usize = 4 << 20;
 /// Bytes of a line of a server; wsd logs and skips a longer one. As with `--framing=json`.
 pub(crate) const MCP_LINE_BYTES_MAX: usize = 4 << 20;
 
-/// Nesting of a message; wsd answers -32700 beyond, and skips such a line. serde_json's figure.
+/// Nesting of a message; wsd answers -32700 beyond, and skips such a line. `serde_json`'s figure.
 pub(crate) const MCP_DEPTH_MAX: usize = 128;
 
 /// Time without use after which wsd ends a server by default (`--mcp-idle`).

@@ -1,6 +1,6 @@
 //! Checks the documentation's table of limits against the values.
 
-use super::{auth::*, *};
+use super::{auth::*, mcp::*, *};
 
 /// Returns the rows of one of the documentation's tables, each as its cells.
 fn rows(number: usize) -> Vec<Vec<&'static str>> {
@@ -48,6 +48,7 @@ fn the_documented_limits_are_these() {
     check_connections(&mut rows);
     assert_eq!(rows.next(), None);
     check_clients();
+    check_mcp();
 }
 
 /// Compares the rows about the programs, rooms and requests.
@@ -171,11 +172,7 @@ fn check_connections(rows: &mut RowsLeft) {
             &[seconds(CONNECT_MCP_WAIT)],
             &[],
         ),
-        (
-            "returns of `wsd connect --mcp` to an answer that broke off",
-            &[CONNECT_MCP_TRIES_MAX.to_string()],
-            &[],
-        ),
+        ("returns of `wsd connect --mcp` to an answer that broke off", &[CONNECT_MCP_TRIES_MAX.to_string()], &[]),
         ("the client's program after a close", &[seconds(CONNECT_PROGRAM_END)], &[seconds(CONNECT_PROGRAM_TERM)]),
         ("a silent event stream, with `--http`", &[seconds(HEARTBEAT_INTERVAL)], &[]),
         (
@@ -201,6 +198,37 @@ fn check_clients() {
         ("a session", &[], &[]),
     ];
     let mut rows = rows(1).into_iter();
+    check(&mut rows, table);
+    assert_eq!(rows.next(), None);
+}
+
+/// Compares the rows about MCP, which are a table of their own.
+fn check_mcp() {
+    let table: &[(&str, &[String], &[String])] = &[
+        ("a message of a client", &[bytes(MCP_BODY_BYTES_MAX)], &[]),
+        ("a line of a server", &[bytes(MCP_LINE_BYTES_MAX)], &[]),
+        ("the nesting of a message", &[number(MCP_DEPTH_MAX)], &[]),
+        ("a server that nobody uses", &[seconds(MCP_IDLE)], &[]),
+        ("the answer to `server/discover`", &[seconds(MCP_PROBE_WAIT)], &[seconds(MCP_SILENT_KNOWN)]),
+        ("an answer before it is an event stream", &[seconds(MCP_HEAD_WAIT)], &[]),
+        ("requests in flight of an address", &[number(MCP_CALLS_OF_CLIENT_MAX)], &[]),
+        ("subscriptions of an address", &[number(MCP_LISTENS_OF_CLIENT_MAX)], &[]),
+        ("requests in flight of a route", &[number(MCP_CALLS_MAX)], &[]),
+        (
+            "messages of a session that its client may get again",
+            &[bytes(REPLAY_BYTES_MAX), number(MCP_RING_MESSAGES_MAX)],
+            &[],
+        ),
+        (
+            "messages that wait for the stream of a session",
+            &[number(MCP_KEPT_MESSAGES_MAX), bytes(MCP_KEPT_BYTES_MAX), seconds(MCP_KEPT_TIME_MAX)],
+            &[],
+        ),
+        ("bytes that wait for a client without a session", &[bytes(MCP_WAITING_MAX)], &[]),
+        ("sessions of a route", &[number(MCP_SESSIONS_MAX), seconds(MCP_RECORD_TIME_MAX)], &[]),
+        ("subscriptions to resources that wsd restores", &[number(MCP_SUBSCRIPTIONS_MAX)], &[]),
+    ];
+    let mut rows = rows(2).into_iter();
     check(&mut rows, table);
     assert_eq!(rows.next(), None);
 }

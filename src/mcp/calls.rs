@@ -5,11 +5,11 @@
 
 use std::collections::HashMap;
 
-use super::message::{Form, MessageParts, Place, splice};
+use super::message::{Form, MessageParts, TextPlace, splice};
 
 /// A request in flight, and the owner's facts about it.
 #[derive(Debug)]
-pub(super) struct Call<T> {
+pub(super) struct PendingCall<T> {
     /// The client's id, as JSON.
     pub(super) id: Box<[u8]>,
     /// The client's progress token, as JSON.
@@ -22,7 +22,7 @@ pub(super) struct Call<T> {
 #[derive(Debug)]
 pub(super) struct Calls<T> {
     last: u64,
-    known: HashMap<u64, Call<T>>,
+    known: HashMap<u64, PendingCall<T>>,
 }
 
 impl<T> Default for Calls<T> {
@@ -41,7 +41,7 @@ impl<T> Calls<T> {
         line.push(b'\n');
         let id = parts.id_text(text).unwrap_or_default().into();
         let token = parts.asked_progress.clone().map(|place| text[place].into());
-        self.known.insert(self.last, Call { id, token, facts });
+        self.known.insert(self.last, PendingCall { id, token, facts });
         self.last
     }
 
@@ -57,22 +57,22 @@ impl<T> Calls<T> {
     }
 
     /// Removes a request.
-    pub(super) fn end(&mut self, number: u64) -> Option<Call<T>> {
+    pub(super) fn end(&mut self, number: u64) -> Option<PendingCall<T>> {
         self.known.remove(&number)
     }
 
     /// Removes all requests.
-    pub(super) fn end_all(&mut self) -> Vec<Call<T>> {
+    pub(super) fn end_all(&mut self) -> Vec<PendingCall<T>> {
         self.known.drain().map(|(_, call)| call).collect()
     }
 
     /// Returns a request.
-    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut Call<T>> {
+    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut PendingCall<T>> {
         self.known.get_mut(&number)
     }
 
     /// Lists all requests.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Call<T>)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &PendingCall<T>)> {
         self.known.iter().map(|(number, call)| (*number, call))
     }
 
@@ -87,7 +87,7 @@ impl<T> Calls<T> {
     }
 }
 
-impl<T> Call<T> {
+impl<T> PendingCall<T> {
     /// Returns the program's answer with the client's id.
     pub(super) fn answer(&self, text: &[u8], parts: &MessageParts) -> Vec<u8> {
         let id = parts.id.iter().map(|place| (place.clone(), &*self.id));
@@ -109,7 +109,7 @@ impl<T> Call<T> {
 }
 
 /// Returns the number that a program says, as a number or in a string.
-pub(super) fn number(text: &[u8], place: Option<&Place>) -> Option<u64> {
+pub(super) fn number(text: &[u8], place: Option<&TextPlace>) -> Option<u64> {
     let said = str::from_utf8(text.get(place?.clone())?).ok()?;
     said.trim_matches('"').parse().ok()
 }
@@ -119,7 +119,7 @@ pub(super) fn is_progress(parts: &MessageParts) -> bool {
     parts.form == Form::Notification && parts.method == "notifications/progress"
 }
 
-fn restored(text: &[u8], changes: Vec<(Place, &[u8])>) -> Vec<u8> {
+fn restored(text: &[u8], changes: Vec<(TextPlace, &[u8])>) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     splice(text, changes, &mut out);
     out

@@ -28,7 +28,7 @@ pub(crate) mod code {
 
 /// An error for one request.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Fault {
+pub(crate) struct McpFault {
     /// The status of HTTP.
     pub(crate) status: u16,
     /// The code of JSON-RPC.
@@ -41,7 +41,7 @@ pub(crate) struct Fault {
     pub(crate) retry: Option<Duration>,
 }
 
-impl Fault {
+impl McpFault {
     /// Returns an error without data.
     pub(crate) fn new(status: u16, code: i64, message: impl Into<Cow<'static, str>>) -> Self {
         Self { status, code, message: message.into(), data: None, retry: None }

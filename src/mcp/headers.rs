@@ -8,7 +8,7 @@ use data_encoding::BASE64;
 use serde_json::{Number, Value, json};
 
 use super::{
-    fault::{Fault, code},
+    fault::{McpFault, code},
     message::{Form, MessageParts},
 };
 
@@ -26,7 +26,7 @@ const SENTINEL: (&str, &str) = ("=?base64?", "?=");
 pub(crate) struct ToolHeaders(HashMap<String, Vec<(String, Vec<String>)>>);
 
 /// Finds the values of a header.
-pub(crate) type Lookup<'a> = dyn Fn(&str) -> Vec<&'a [u8]> + Sync + 'a;
+pub(crate) type HeaderLookup<'a> = dyn Fn(&str) -> Vec<&'a [u8]> + Sync + 'a;
 
 impl ToolHeaders {
     /// Learns from the result of `tools/list`.
@@ -58,7 +58,12 @@ fn collect(schema: &Value, way: &mut Vec<String>, found: &mut Vec<(String, Vec<S
 }
 
 /// Checks the headers of a modern message against its body.
-pub(crate) fn check(text: &[u8], parts: &MessageParts, get: &Lookup<'_>, tools: &ToolHeaders) -> Result<(), Fault> {
+pub(crate) fn check(
+    text: &[u8],
+    parts: &MessageParts,
+    get: &HeaderLookup<'_>,
+    tools: &ToolHeaders,
+) -> Result<(), McpFault> {
     if parts.form == Form::Notification {
         return same("MCP-Protocol-Version", get, parts.claim.as_deref(), false)
             .and_then(|()| same("Mcp-Method", get, Some(&parts.method), false));
@@ -67,7 +72,7 @@ pub(crate) fn check(text: &[u8], parts: &MessageParts, get: &Lookup<'_>, tools: 
     same("Mcp-Method", get, Some(&parts.method), true)?;
     if !parts.has_capabilities {
         let text = "`_meta` must have `io.modelcontextprotocol/clientCapabilities`, an object";
-        return Err(Fault::new(400, code::INVALID_PARAMS, text));
+        return Err(McpFault::new(400, code::INVALID_PARAMS, text));
     }
     match &*parts.method {
         "tools/call" | "prompts/get" => same("Mcp-Name", get, parts.name.as_deref(), true)?,
@@ -84,12 +89,16 @@ pub(crate) fn check(text: &[u8], parts: &MessageParts, get: &Lookup<'_>, tools: 
 }
 
 /// Returns the fault of a version that is not modern.
-pub(crate) fn unsupported(requested: &str) -> Fault {
-    let fault = Fault::new(400, code::UNSUPPORTED_VERSION, "this version of MCP is not supported here");
+pub(crate) fn unsupported(requested: &str) -> McpFault {
+    let fault = McpFault::new(400, code::UNSUPPORTED_VERSION, "this version of MCP is not supported here");
     fault.with_data(json!({ "supported": [MODERN], "requested": requested }))
 }
 
-fn check_arguments(headers: &[(String, Vec<String>)], arguments: &Value, get: &Lookup<'_>) -> Result<(), Fault> {
+fn check_arguments(
+    headers: &[(String, Vec<String>)],
+    arguments: &Value,
+    get: &HeaderLookup<'_>,
+) -> Result<(), McpFault> {
     for (name, way) in headers {
         let argument = way.iter().fold(arguments, |value, name| &value[&**name]);
         let said = only(name, get)?;
@@ -113,7 +122,7 @@ fn is_equal(said: &Number, number: &Number) -> bool {
 }
 
 /// Demands that a header has the value of the body.
-fn same(name: &str, get: &Lookup<'_>, want: Option<&str>, is_required: bool) -> Result<(), Fault> {
+fn same(name: &str, get: &HeaderLookup<'_>, want: Option<&str>, is_required: bool) -> Result<(), McpFault> {
     let said = only(name, get)?;
     let is_same = match (&said, want) {
         (Some(said), Some(want)) => **said == *want,
@@ -123,7 +132,7 @@ fn same(name: &str, get: &Lookup<'_>, want: Option<&str>, is_required: bool) -> 
 }
 
 /// Returns the decoded value of a header; `None` without one.
-fn only<'a>(name: &str, get: &Lookup<'a>) -> Result<Option<Cow<'a, str>>, Fault> {
+fn only<'a>(name: &str, get: &HeaderLookup<'a>) -> Result<Option<Cow<'a, str>>, McpFault> {
     let values = get(name);
     match *values {
         [] => Ok(None),
@@ -142,9 +151,9 @@ fn decoded(value: &[u8]) -> Option<Cow<'_, str>> {
     }
 }
 
-fn mismatch(name: &str) -> Fault {
+fn mismatch(name: &str) -> McpFault {
     let text = format!("the header `{name}` must be there once, and equal to the body");
-    Fault::new(400, code::HEADER_MISMATCH, text)
+    McpFault::new(400, code::HEADER_MISMATCH, text)
 }
 
 #[cfg(test)]

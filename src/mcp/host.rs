@@ -9,15 +9,20 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-use super::wire::Wire;
+use super::{
+    part::{PartLine, SKIPPED_CHARS},
+    wire::ProgramWire,
+};
 use crate::{
     admission::Permit,
     budget::{Owner, OwnerKind, Share},
     buffers,
     event::{self, Event},
     framing::{Decoded, Decoder, Framing},
-    limits::{MCP_LINE_BYTES_MAX, MCP_LOOK_MAX, MCP_STOP_WAIT, PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN},
-    message::Piece,
+    limits::{
+        PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN,
+        mcp::{MCP_LOOK_MAX, MCP_STOP_WAIT},
+    },
     peer::Connection,
     shutdown::Shutdown,
     status::Status,
@@ -31,13 +36,10 @@ use crate::{
     },
 };
 
-/// The first characters of a skipped line in the log.
-const SKIPPED_CHARS: usize = 100;
-
 /// The owner of a program: a session, or the one for all modern clients.
-pub(super) trait Hub: Send + Sync {
+pub(super) trait ProgramHub: Send + Sync {
     /// Returns the program's input.
-    fn wire(&self) -> &Wire;
+    fn wire(&self) -> &ProgramWire;
 
     /// Takes a line of the program that begins as JSON. Returns false if it is no message.
     fn take(&self, line: &[u8]) -> bool;
@@ -101,19 +103,19 @@ pub(super) struct HostTerms {
 }
 
 /// Runs the program to its end.
-pub(super) async fn run(hub: Arc<impl Hub>, worker: Worker, permit: Permit, terms: HostTerms) {
+pub(super) async fn run(hub: Arc<impl ProgramHub>, worker: Worker, permit: Permit, terms: HostTerms) {
     let HostTerms { connection, path, kind, process, shutdown } = terms;
     let Worker { mut child, input, output, stderr, silence } = worker;
     let (conn, pid, began) = (connection.id, child.pid(), Instant::now());
     Event::McpStarted { conn, peer: connection.peer, pid, path: &path, kind }.emit();
     let owner = Owner::new(&process.budget, OwnerKind::Client);
-    let mut host = Host {
+    let mut host = ProgramHost {
         hub: &*hub,
         connection: connection.for_log(),
         input,
         outputs: Outputs::new(&child, output, stderr, silence, false),
         decoder: Framing::JsonRpc.decoder(usize::MAX),
-        part: Part::default(),
+        part: PartLine::default(),
         share: owner.share(),
         owner,
         lines: 0,
@@ -123,7 +125,7 @@ pub(super) async fn run(hub: Arc<impl Hub>, worker: Worker, permit: Permit, term
     hub.ending(end);
     hub.wire().clear();
     child.remember();
-    let Host { input, mut outputs, connection, share, lines, .. } = host;
+    let ProgramHost { input, mut outputs, connection, share, lines, .. } = host;
     drop((input, share));
     let drain = poll_fn(|cx| {
         buffers::with_read(|buffer| outputs.drain(cx, buffer, &connection));
@@ -143,13 +145,13 @@ pub(super) async fn run(hub: Arc<impl Hub>, worker: Worker, permit: Permit, term
     hub.ended(end, status);
 }
 
-struct Host<'a, H> {
+struct ProgramHost<'a, H> {
     hub: &'a H,
     connection: Connection,
     input: Input,
     outputs: Outputs,
     decoder: Decoder,
-    part: Part,
+    part: PartLine,
     /// The bytes that wait for the program, and those of an unfinished line.
     share: Share,
     owner: Owner,
@@ -158,14 +160,7 @@ struct Host<'a, H> {
     has_hinted: bool,
 }
 
-/// An unfinished line.
-#[derive(Debug, Default)]
-struct Part {
-    bytes: Vec<u8>,
-    is_too_long: bool,
-}
-
-impl<H: Hub> Host<'_, H> {
+impl<H: ProgramHub> ProgramHost<'_, H> {
     /// Carries lines until the program ends, or must end.
     async fn carry(&mut self, shutdown: &Shutdown) -> HostEnd {
         loop {
@@ -202,12 +197,15 @@ impl<H: Hub> Host<'_, H> {
         self.poll_input(cx);
         let polled = self.poll_output(cx);
         self.outputs.tidy();
-        self.share.set(self.input.held() + self.decoder.held() + self.part.bytes.capacity(), 0);
+        self.share.set(self.input.held() + self.decoder.held() + self.part.held(), 0);
         if polled.is_ready() {
             return Poll::Ready(Some(HostEnd::Exit));
         }
-        let is_due = self.hub.look(Instant::now()).map_or(true, |next| next < look);
-        if is_due { Poll::Ready(None) } else { Poll::Pending }
+        match self.hub.look(Instant::now()) {
+            Err(end) => Poll::Ready(Some(end)),
+            Ok(next) if next < look => Poll::Ready(None),
+            Ok(_) => Poll::Pending,
+        }
     }
 
     fn poll_input(&mut self, cx: &mut Context<'_>) {
@@ -253,35 +251,6 @@ impl<H: Hub> Host<'_, H> {
             Read::Closed | Read::Over => decoder.finish(&mut emit),
         };
         Poll::Ready(if let Read::Bytes(_, count) = read { count } else { 0 })
-    }
-}
-
-impl Part {
-    /// Joins the pieces of a line, and hands a whole one to `take`. Returns whether it was a message.
-    fn take(&mut self, piece: Piece<'_>, take: impl Fn(&[u8]) -> bool, skip: impl FnOnce(&[u8], &'static str)) -> bool {
-        const NO_MESSAGE: &str = "it is no message of JSON-RPC";
-        if piece.first && piece.last {
-            let is_message = take(piece.payload);
-            if !is_message {
-                skip(piece.payload, NO_MESSAGE);
-            }
-            return is_message;
-        }
-        if self.bytes.len() + piece.payload.len() > MCP_LINE_BYTES_MAX {
-            self.is_too_long = true;
-            self.bytes.truncate(SKIPPED_CHARS);
-        } else if !self.is_too_long {
-            self.bytes.extend_from_slice(piece.payload);
-        }
-        if !piece.last {
-            return false;
-        }
-        let Self { bytes, is_too_long } = std::mem::take(self);
-        let is_message = !is_too_long && take(&bytes);
-        if !is_message {
-            skip(&bytes, if is_too_long { "it has more than 4 MiB" } else { NO_MESSAGE });
-        }
-        is_message
     }
 }
 

@@ -7,11 +7,11 @@ use std::{
 };
 
 use super::{
-    fault::{Fault, code},
-    lock,
+    fault::{McpFault, code},
+    lock::lock,
 };
 use crate::{
-    limits::{MCP_CALLS_MAX, MCP_CALLS_OF_CLIENT_MAX, MCP_LISTENS_OF_CLIENT_MAX},
+    limits::mcp::{MCP_CALLS_MAX, MCP_CALLS_OF_CLIENT_MAX, MCP_LISTENS_OF_CLIENT_MAX},
     peer::{ClientSource, Peer},
 };
 
@@ -35,7 +35,7 @@ pub(crate) struct LoadSlot {
 
 impl Load {
     /// Counts a request, or one for a subscription, or refuses it. Clients of a Unix socket have no address.
-    pub(crate) fn enter(self: &Arc<Self>, peer: Peer, is_listen: bool) -> Result<LoadSlot, Fault> {
+    pub(crate) fn enter(self: &Arc<Self>, peer: Peer, is_listen: bool) -> Result<LoadSlot, McpFault> {
         let source = peer.ip().map(|_| peer.source());
         let mut counts = lock(&self.0);
         let (calls, listens) = source.and_then(|source| counts.of_clients.get(&source).copied()).unwrap_or_default();
@@ -54,7 +54,7 @@ impl Load {
                 return Ok(LoadSlot { load: Arc::clone(self), source, is_listen });
             }
         };
-        Err(Fault::new(429, code::REFUSED, refused).with_retry(Duration::from_secs(1)))
+        Err(McpFault::new(429, code::REFUSED, refused).with_retry(Duration::from_secs(1)))
     }
 }
 

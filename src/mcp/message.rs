@@ -8,10 +8,10 @@ use std::{mem, ops::Range};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::limits::MCP_DEPTH_MAX;
+use crate::limits::mcp::MCP_DEPTH_MAX;
 
 /// The place of a part in the text of a message.
-pub(crate) type Place = Range<usize>;
+pub(crate) type TextPlace = Range<usize>;
 
 /// The kind of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,17 +31,17 @@ pub(crate) struct MessageParts {
     /// The kind.
     pub(crate) form: Form,
     /// `id`.
-    pub(crate) id: Option<Place>,
+    pub(crate) id: Option<TextPlace>,
     /// `method`; empty in a response.
     pub(crate) method: String,
     /// `params._meta.progressToken` of a request.
-    pub(crate) asked_progress: Option<Place>,
+    pub(crate) asked_progress: Option<TextPlace>,
     /// `params.progressToken` of a notification about progress.
-    pub(crate) told_progress: Option<Place>,
+    pub(crate) told_progress: Option<TextPlace>,
     /// `params.requestId` of a notification about a cancelled request.
-    pub(crate) cancelled: Option<Place>,
+    pub(crate) cancelled: Option<TextPlace>,
     /// The id of the subscription, in `_meta` of `params` or of `result`.
-    pub(crate) subscription: Option<Place>,
+    pub(crate) subscription: Option<TextPlace>,
     /// The version in `params._meta`, if it is a string.
     pub(crate) claim: Option<String>,
     /// Whether `params._meta` has the client's capabilities, as an object.
@@ -53,11 +53,11 @@ pub(crate) struct MessageParts {
     /// `params.uri`.
     pub(crate) uri: Option<String>,
     /// `params.arguments`.
-    pub(crate) arguments: Option<Place>,
+    pub(crate) arguments: Option<TextPlace>,
     /// `params.protocolVersion`, as `initialize` has it.
     pub(crate) version: Option<String>,
     /// `result`.
-    pub(crate) result: Option<Place>,
+    pub(crate) result: Option<TextPlace>,
     /// `error.code`.
     pub(crate) error: Option<i64>,
 }
@@ -202,7 +202,7 @@ impl MessageParts {
 }
 
 /// Appends a message to `out` on one line, with other parts in these places.
-pub(crate) fn splice(text: &[u8], mut changes: Vec<(Place, &[u8])>, out: &mut Vec<u8>) {
+pub(crate) fn splice(text: &[u8], mut changes: Vec<(TextPlace, &[u8])>, out: &mut Vec<u8>) {
     changes.sort_unstable_by_key(|(place, _)| place.start);
     let mut from = 0;
     for (place, part) in changes {
@@ -258,68 +258,10 @@ fn string(part: &RawValue) -> Option<String> {
 }
 
 /// Returns the place of a part within the text that it borrows from.
-fn place(json: &str, part: &RawValue) -> Place {
+fn place(json: &str, part: &RawValue) -> TextPlace {
     let start = part.get().as_ptr().addr() - json.as_ptr().addr();
     start..start + part.get().len()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_parts_of_a_message_are_found_in_their_places() {
-        let text = br#"{"jsonrpc":"2.0", "id" : 9007199254740993 ,"method":"tools/call","params":{"name":"a\u0062","arguments":{"x":1.0},
-            "_meta":{"progressToken":"t","io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
-        let parts = MessageParts::of(text).expect("a message");
-        assert_eq!((parts.form, &*parts.method), (Form::Request, "tools/call"));
-        assert_eq!(parts.id_text(text), Some(&b"9007199254740993"[..]));
-        assert_eq!(parts.asked_progress.clone().map(|at| &text[at]), Some(&b"\"t\""[..]));
-        assert_eq!(parts.arguments.clone().map(|at| &text[at]), Some(&b"{\"x\":1.0}"[..]));
-        assert_eq!((parts.name.as_deref(), parts.claim.as_deref()), (Some("ab"), Some("2026-07-28")));
-        assert!(parts.has_capabilities);
-    }
-
-    #[test]
-    fn only_the_replaced_bytes_change() {
-        let table = [
-            (r#"{"jsonrpc":"2.0","id":"","method":"m","params":{"n":1e400,"s":"\ud83d \n"}}"#, "7"),
-            (r#"{"id":1.0,"jsonrpc":"2.0","method":"m","params":{"a":[1.10,-0]}}"#, "7"),
-            ("{\"jsonrpc\": \"2.0\",\r\n\t\"id\": \"é\",\n\"method\":\"m\"}\n", "7"),
-        ];
-        for (text, id) in table {
-            let parts = MessageParts::of(text.as_bytes()).expect("a message");
-            let (mut there, mut back) = (Vec::new(), Vec::new());
-            let at = parts.id.clone().expect("an id");
-            splice(text.as_bytes(), vec![(at.clone(), id.as_bytes())], &mut there);
-            let changed = MessageParts::of(&there).expect("still a message");
-            assert_eq!(changed.id_text(&there), Some(id.as_bytes()), "{text}");
-            splice(&there, vec![(changed.id.expect("an id"), &text.as_bytes()[at])], &mut back);
-            assert_eq!(back, text.replace(['\r', '\n', '\t'], "").into_bytes(), "{text}");
-        }
-    }
-
-    #[test]
-    fn other_texts_are_no_messages() {
-        let deep =
-            format!("{{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{}1{}}}", "[".repeat(128), "]".repeat(128));
-        let table = [
-            ("", true),
-            ("{", true),
-            ("{\"jsonrpc\":\"2.0\",\"method\":\"m\"} x", true),
-            ("{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"s\":\"\n\"}}", true),
-            (&*deep, true),
-            ("[{\"jsonrpc\":\"2.0\",\"method\":\"m\"}]", false),
-            ("{\"method\":\"m\"}", false),
-            ("{\"jsonrpc\":\"2.0\"}", false),
-            ("{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"m\"}", false),
-            ("{\"jsonrpc\":\"2.0\",\"id\":1,\"id\":2,\"method\":\"m\"}", false),
-            ("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"error\":{}}", false),
-            ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}", false),
-        ];
-        for (text, is_not_json) in table {
-            let why = MessageParts::of(text.as_bytes()).expect_err("no message");
-            assert_eq!(why == NoMessage::NotJson, is_not_json, "{text}: {why:?}");
-        }
-    }
-}
+mod tests;

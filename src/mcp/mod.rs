@@ -10,108 +10,16 @@
 
 mod calls;
 pub(crate) mod fault;
+pub(crate) mod gateway;
 pub(crate) mod headers;
 mod host;
-mod load;
+pub(crate) mod load;
+mod lock;
 pub(crate) mod message;
+mod part;
 pub(crate) mod session;
 pub(crate) mod shared;
 pub(crate) mod stream;
 mod table;
+pub(crate) mod terms;
 mod wire;
-
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-
-use crate::{peer::Connection, shutdown::Shutdown, worker::process::ProcessOptions};
-use fault::Fault;
-use load::Load;
-pub(crate) use load::LoadSlot;
-use shared::Shared;
-use table::Table;
-
-/// The eras that a route serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum McpEras {
-    /// Both.
-    Both,
-    /// Legacy clients only: a process for each session.
-    Session,
-    /// Modern clients only: one process for all.
-    Shared,
-}
-
-/// The settings of a gateway.
-#[derive(Clone, Debug)]
-pub(crate) struct McpOptions {
-    /// The eras.
-    pub(crate) eras: McpEras,
-    /// The time without use after which a process ends (`--mcp-idle`).
-    pub(crate) idle: Duration,
-    /// The most bytes of a message of a client (`--maxbody`).
-    pub(crate) body_bytes_max: usize,
-    /// The most bytes of a session's messages that its client may get again (`--replay`).
-    pub(crate) replay_bytes_max: usize,
-    /// The settings of processes.
-    pub(crate) process: ProcessOptions,
-}
-
-/// The gateway of a route.
-#[derive(Debug)]
-pub(crate) struct Gateway {
-    /// The settings.
-    pub(crate) options: Arc<McpOptions>,
-    /// The sessions of legacy clients.
-    pub(crate) sessions: Table,
-    /// The process for modern clients.
-    pub(crate) shared: Arc<Shared>,
-    /// The requests in flight.
-    pub(crate) load: Arc<Load>,
-}
-
-/// A program about to start, for which `start` waits.
-pub(crate) struct Launching<F> {
-    /// Starts the program.
-    pub(crate) start: F,
-    /// The connection that asks for it.
-    pub(crate) connection: Connection,
-    /// The path of the request, for the log.
-    pub(crate) path: String,
-    /// The end of wsd.
-    pub(crate) shutdown: Shutdown,
-}
-
-/// Why a request gets no answer of the program.
-#[derive(Debug)]
-pub(crate) enum Trouble<E> {
-    /// The gateway's own answer.
-    Fault(Fault),
-    /// The program cannot start.
-    Refused(E),
-}
-
-impl<E> From<Fault> for Trouble<E> {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl Gateway {
-    /// Returns a gateway without processes.
-    pub(crate) fn new(options: McpOptions) -> Self {
-        let options = Arc::new(options);
-        Self {
-            sessions: Table::default(),
-            shared: Arc::new(Shared::new(Arc::clone(&options))),
-            load: Arc::default(),
-            options,
-        }
-    }
-}
-
-/// Locks, and ignores poisoning: a panic leaves no half-done change behind these locks.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

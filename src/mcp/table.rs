@@ -7,17 +7,17 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{lock, session::Session};
-use crate::limits::{MCP_RECORD_TIME_MAX, MCP_SESSIONS_MAX};
+use super::{lock::lock, session::McpSession};
+use crate::limits::mcp::{MCP_RECORD_TIME_MAX, MCP_SESSIONS_MAX};
 
 /// The sessions of a route.
 #[derive(Debug, Default)]
-pub(crate) struct Table(Mutex<HashMap<String, Arc<Session>>>);
+pub(crate) struct Table(Mutex<HashMap<String, Arc<McpSession>>>);
 
 impl Table {
     /// Adds a session. Forgets those that are over, those that have slept for too long, and beyond the limit the one that has
     /// slept longest.
-    pub(super) fn add(&self, session: &Arc<Session>) {
+    pub(super) fn add(&self, session: &Arc<McpSession>) {
         let mut known = lock(&self.0);
         if known.len() >= MCP_SESSIONS_MAX || known.len().is_power_of_two() {
             let now = Instant::now();
@@ -36,7 +36,7 @@ impl Table {
     }
 
     /// Finds the session of a user.
-    pub(crate) fn find(&self, id: &str, user: &str) -> Option<Arc<Session>> {
+    pub(crate) fn find(&self, id: &str, user: &str) -> Option<Arc<McpSession>> {
         let mut known = lock(&self.0);
         let session = known.get(id).filter(|session| session.user == user)?;
         let is_kept = session.asleep_since().is_none_or(|since| since.elapsed() < MCP_RECORD_TIME_MAX);

@@ -11,18 +11,18 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-use super::lock;
+use super::lock::lock;
 
 /// The input of a program, before its task has it.
 #[derive(Debug, Default)]
-pub(super) struct Wire {
+pub(super) struct ProgramWire {
     input: Mutex<Vec<u8>>,
     waker: AtomicWaker,
     /// The number of the connection that stands for the program in the log.
     conn: AtomicU64,
 }
 
-impl Wire {
+impl ProgramWire {
     /// Appends lines to the input, each with its end.
     pub(super) fn write(&self, lines: &[u8]) {
         if !lines.is_empty() {

@@ -105,6 +105,7 @@ fn the_pages_wsd_commands_serve() {
         ("docs/framings.md", 5),
         ("docs/proxies.md", 1),
         ("docs/http.md", 2),
+        ("docs/mcp.md", 1),
     ] {
         let count = commands(&text(page)).iter().filter(|command| served(command)).count();
         assert!(count >= least, "{page} shows {count} commands");

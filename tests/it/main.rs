@@ -68,6 +68,7 @@ mod log_json;
 mod logfile;
 mod lookup;
 mod lsp;
+mod mcp;
 mod mcp_connect;
 mod names;
 mod newcomers;

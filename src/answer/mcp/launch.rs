@@ -6,17 +6,17 @@ use super::super::{ask::Ask, partner::no_program, scripts::Script};
 use crate::{
     admission::Permit,
     http::{gate::Visitor, refusal::Refusal, source_limits::Pass},
-    mcp::Launching,
+    mcp::terms::Launching,
     worker::{Worker, environ::room_variables, variable::Variable},
 };
 
 /// The clients of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sharing {
+pub(super) enum ProgramSharing {
     /// One; it counts as one of its programs.
     Alone,
     /// All.
-    Shared,
+    All,
 }
 
 /// Finds the program at the path.
@@ -36,12 +36,12 @@ pub(super) fn launching(
     visitor: &Visitor,
     script: Script,
     environment: Vec<Variable>,
-    sharing: Sharing,
+    sharing: ProgramSharing,
 ) -> Launching<impl Future<Output = Result<(Worker, Permit), Refusal>> + Send + use<>> {
     let (site, peer) = (Arc::clone(&ask.site), visitor.connection.peer);
     let start = async move {
         let launcher = &site.launcher;
-        let pass = if sharing == Sharing::Alone { launcher.sources.enter(peer)? } else { Pass::default() };
+        let pass = if sharing == ProgramSharing::Alone { launcher.sources.enter(peer)? } else { Pass::default() };
         let permit = launcher.admit(&pass).await?;
         launcher.start(peer, &script.program, environment, permit).await
     };

@@ -1,6 +1,7 @@
 //! Answers the requests to the gateway for MCP (`--mcp`): messages by POST, streams, and the leave of a client.
 
 mod body;
+pub(crate) mod endpoint;
 mod launch;
 mod metadata;
 mod post;
@@ -20,25 +21,18 @@ use crate::{
         refusal::Refusal,
     },
     mcp::{
-        Gateway, McpEras, Trouble,
-        fault::{Fault, code},
+        fault::{McpFault, code},
+        gateway::Gateway,
         session,
+        terms::{McpEras, Trouble},
     },
     peer::Connection,
 };
+use endpoint::Mcp;
 use launch::{launching, program};
 use purpose::McpPurpose;
 use reply::{failed, refused, streaming};
 use requests::{is_modern, last_event, session_id, takes_events};
-
-/// The gateway of a site.
-#[derive(Debug)]
-pub(crate) struct Mcp {
-    /// The gateway.
-    pub(crate) gateway: Gateway,
-    /// The issuers of tokens for this site (`--jwt-iss`), for clients that get theirs there.
-    pub(crate) issuers: Vec<String>,
-}
 
 /// Adds to a request that is for the gateway, or to its refusal by the gate, what such clients need.
 pub(super) fn admitted(
@@ -61,7 +55,7 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     let response = match purpose {
         McpPurpose::Metadata => metadata::page(ask, &visitor.connection, issuers),
         McpPurpose::Preflight => cors::preflight_of_mcp(&ask.request.headers),
-        _ if ask.shutdown.has_begun() => failed(&Fault::new(503, code::INTERNAL, "the server is stopping"), None),
+        _ if ask.shutdown.has_begun() => failed(&McpFault::new(503, code::INTERNAL, "the server is stopping"), None),
         McpPurpose::Message => post::answer(ask, visitor, gateway).await?,
         McpPurpose::Stream => match stream(ask, visitor, gateway).await {
             Ok(response) => response,
@@ -82,21 +76,21 @@ async fn stream(ask: &Ask, visitor: &Visitor, gateway: &Gateway) -> Result<Respo
     let session = find(ask, visitor, gateway)?;
     let headers = &ask.request.headers;
     if !takes_events(headers) {
-        return Err(Fault::new(406, code::REFUSED, "the client must accept text/event-stream").into());
+        return Err(McpFault::new(406, code::REFUSED, "the client must accept text/event-stream").into());
     }
     if has_body(headers) {
         // Nobody would read it, and behind unread bytes wsd does not see that the client leaves.
-        return Err(Fault::new(400, code::REFUSED, "a request for an event stream has no body").into());
+        return Err(McpFault::new(400, code::REFUSED, "a request for an event stream has no body").into());
     }
     let after = last_event(headers)?;
     let script = program(ask).map_err(Trouble::Refused)?;
-    let launching = launching(ask, visitor, script, session.environment.clone(), launch::Sharing::Alone);
+    let launching = launching(ask, visitor, script, session.environment.clone(), launch::ProgramSharing::Alone);
     let open = session.listen(after, launching).await?;
     Ok(streaming(open.reader, open.is_primed.then_some(open.stream), None))
 }
 
 /// Ends the session of a client that leaves.
-fn leave(ask: &Ask, visitor: &Visitor, gateway: &Gateway) -> Result<(), Fault> {
+fn leave(ask: &Ask, visitor: &Visitor, gateway: &Gateway) -> Result<(), McpFault> {
     let session = find(ask, visitor, gateway)?;
     session.end();
     gateway.sessions.remove(&session.id);
@@ -104,7 +98,7 @@ fn leave(ask: &Ask, visitor: &Visitor, gateway: &Gateway) -> Result<(), Fault> {
 }
 
 /// Finds the session that a GET or DELETE names.
-fn find(ask: &Ask, visitor: &Visitor, gateway: &Gateway) -> Result<std::sync::Arc<session::Session>, Fault> {
+fn find(ask: &Ask, visitor: &Visitor, gateway: &Gateway) -> Result<std::sync::Arc<session::McpSession>, McpFault> {
     let headers = &ask.request.headers;
     let id = session_id(headers);
     let is_known_modern = id.is_none() && gateway.shared.is_modern() && gateway.sessions.is_empty();
@@ -112,12 +106,12 @@ fn find(ask: &Ask, visitor: &Visitor, gateway: &Gateway) -> Result<std::sync::Ar
         return Err(not_allowed());
     }
     requests::check_version(headers)?;
-    let id = id.ok_or_else(|| Fault::new(400, code::REFUSED, "Mcp-Session-Id is missing: send initialize first"))?;
+    let id = id.ok_or_else(|| McpFault::new(400, code::REFUSED, "Mcp-Session-Id is missing: send initialize first"))?;
     gateway.sessions.find(&id, &visitor.user).ok_or_else(session::unknown)
 }
 
-fn not_allowed() -> Fault {
-    Fault::new(405, code::REFUSED, "send messages with POST")
+fn not_allowed() -> McpFault {
+    McpFault::new(405, code::REFUSED, "send messages with POST")
 }
 
 /// Adds the methods to a refusal of one.

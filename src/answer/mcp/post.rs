@@ -1,26 +1,31 @@
 //! Answers a POST to the gateway: a message of a client. The order of the checks is that of the specification.
 
+use std::sync::Arc;
+
 use http_body_util::BodyExt;
 use hyper::{Response, body::Body as _, header::HeaderValue};
 use tokio::time::timeout;
 
 use super::{
     super::ask::Ask,
-    launch::{Sharing, launching, program, shared_environment},
-    reply::{Reply, failed, first, json, over, refused, streaming, taken},
+    launch::{ProgramSharing, launching, program, shared_environment},
+    reply::{McpReply, failed, first, json, over, refused, streaming, taken},
     requests::{SESSION, check_version, is_json, is_modern, is_modern_version, session_id, takes_both, version},
 };
 use crate::{
     budget::Owner,
     http::{gate::Visitor, page::Body, refusal::Refusal},
-    limits::MCP_BODY_STALL_MAX,
+    limits::mcp::MCP_BODY_STALL_MAX,
     mcp::{
-        Gateway, Launching, McpEras, Trouble,
-        fault::{Fault, code},
+        fault::{McpFault, code},
+        gateway::Gateway,
         headers,
+        load::LoadSlot,
         message::{Form, MessageParts, NoMessage},
-        session::{self, OpenStream, Posted, Session},
+        session::{self, McpSession, OpenStream, Posted},
         shared::LISTEN,
+        stream::AnswerKind,
+        terms::{Launching, McpEras, Trouble},
     },
     worker::environ::{CgiFacts, unique_id},
 };
@@ -38,34 +43,35 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor, gateway: &Gateway) 
 }
 
 async fn try_answer(ask: &mut Ask, visitor: &Visitor, gateway: &Gateway) -> Result<Response<Body>, Failed> {
-    let nameless = |fault: Fault| (Trouble::Fault(fault), None);
+    let nameless = |fault: McpFault| (Trouble::Fault(fault), None);
     if !is_json(&ask.request.headers) {
-        return Err(nameless(Fault::new(415, code::REFUSED, "the body must be application/json")));
+        return Err(nameless(McpFault::new(415, code::REFUSED, "the body must be application/json")));
     }
     if !takes_both(&ask.request.headers) {
         let text = "the client must accept application/json and text/event-stream";
-        return Err(nameless(Fault::new(406, code::REFUSED, text)));
+        return Err(nameless(McpFault::new(406, code::REFUSED, text)));
     }
     ask.site.launcher.check_budget().map_err(|refusal| (Trouble::Refused(refusal), None))?;
     let text = read(ask, gateway.options.body_bytes_max).await.map_err(nameless)?;
     let parts = MessageParts::of(&text).map_err(|why| {
         nameless(match why {
-            NoMessage::NotJson => Fault::new(400, code::PARSE, "the body is not JSON"),
-            NoMessage::NotOne(why) => Fault::new(400, code::INVALID_REQUEST, why),
+            NoMessage::NotJson => McpFault::new(400, code::PARSE, "the body is not JSON"),
+            NoMessage::NotOne(why) => McpFault::new(400, code::INVALID_REQUEST, why),
         })
     })?;
     // The id of a response is the server's.
     let id = parts.id_text(&text).filter(|_| parts.form == Form::Request).map(<[u8]>::to_vec);
     let is_new = claims_modern(ask, &parts).map_err(|fault| (fault.into(), id.clone()))?;
-    let answered = match is_new {
-        true => modern(ask, visitor, gateway, (&text, &parts)).await,
-        false => legacy(ask, visitor, gateway, (&text, &parts)).await,
+    let answered = if is_new {
+        modern(ask, visitor, gateway, (&text, &parts)).await
+    } else {
+        legacy(ask, visitor, gateway, (&text, &parts)).await
     };
     answered.map_err(|trouble| (trouble, id))
 }
 
 /// Whether the message is a modern one.
-fn claims_modern(ask: &Ask, parts: &MessageParts) -> Result<bool, Fault> {
+fn claims_modern(ask: &Ask, parts: &MessageParts) -> Result<bool, McpFault> {
     match &parts.claim {
         Some(claim) if is_modern_version(claim) => return Ok(true),
         Some(claim) => return Err(headers::unsupported(claim)),
@@ -78,9 +84,9 @@ fn claims_modern(ask: &Ask, parts: &MessageParts) -> Result<bool, Fault> {
         Form::Notification => Ok(true),
         Form::Request => {
             let text = "`_meta` must have `io.modelcontextprotocol/protocolVersion`";
-            Err(Fault::new(400, code::INVALID_PARAMS, text))
+            Err(McpFault::new(400, code::INVALID_PARAMS, text))
         }
-        Form::Response => Err(Fault::new(400, code::INVALID_REQUEST, "a client of this version sends no responses")),
+        Form::Response => Err(McpFault::new(400, code::INVALID_REQUEST, "a client of this version sends no responses")),
     }
 }
 
@@ -96,16 +102,18 @@ async fn modern(
     let slot = gateway.load.enter(visitor.connection.peer, parts.method == LISTEN)?;
     let script = program(ask).map_err(Trouble::Refused)?;
     let environment = shared_environment(ask, &script);
-    let launching = launching(ask, visitor, script, environment, Sharing::Shared);
+    let launching = launching(ask, visitor, script, environment, ProgramSharing::All);
     if parts.form != Form::Request {
         gateway.shared.tell((text, parts), launching).await?;
         return Ok(taken());
     }
     let reader = gateway.shared.ask((text, parts), slot, launching).await?;
     Ok(match first(reader).await {
-        Reply::Json(message, kind) => json(message, kind, true),
-        Reply::Events(reader, message) => streaming(reader, None, message),
-        Reply::Ended => failed(&Fault::new(503, code::INTERNAL, "the client read too slowly"), parts.id_text(text)),
+        McpReply::Json(message, kind) => json(message, kind, true),
+        McpReply::Events(reader, message) => streaming(reader, None, message),
+        McpReply::Ended => {
+            failed(&McpFault::new(503, code::INTERNAL, "the client read too slowly"), parts.id_text(text))
+        }
     })
 }
 
@@ -128,14 +136,14 @@ async fn legacy(
     let Some(id) = session_id(headers) else {
         if !is_first {
             let text = "Mcp-Session-Id is missing: send initialize first";
-            return Err(Fault::new(400, code::REFUSED, text).into());
+            return Err(McpFault::new(400, code::REFUSED, text).into());
         }
         let (session, open) = begin(ask, visitor, gateway, (text, parts), slot).await?;
         return Ok(reply(&session, open, true, parts.id_text(text)).await);
     };
     let session = gateway.sessions.find(&id, &visitor.user).ok_or_else(session::unknown)?;
     let script = program(ask).map_err(Trouble::Refused)?;
-    let launching = launching(ask, visitor, script, session.environment.clone(), Sharing::Alone);
+    let launching = launching(ask, visitor, script, session.environment.clone(), ProgramSharing::Alone);
     match session.post((text, parts), slot, launching).await? {
         Posted::Taken => Ok(taken()),
         Posted::Stream(open) => Ok(reply(&session, open, false, parts.id_text(text)).await),
@@ -148,33 +156,33 @@ async fn begin(
     visitor: &Visitor,
     gateway: &Gateway,
     message: (&[u8], &MessageParts),
-    slot: crate::mcp::LoadSlot,
-) -> Result<(std::sync::Arc<Session>, OpenStream), Trouble<Refusal>> {
+    slot: LoadSlot,
+) -> Result<(Arc<McpSession>, OpenStream), Trouble<Refusal>> {
     let script = program(ask).map_err(Trouble::Refused)?;
     let environment = ask.environment(visitor, &script, &unique_id(), CgiFacts::default(), None).await;
     let Launching { start, connection, path, shutdown } =
-        launching(ask, visitor, script, environment.clone(), Sharing::Alone);
+        launching(ask, visitor, script, environment.clone(), ProgramSharing::Alone);
     let started = start.await.map_err(Trouble::Refused)?;
     let launched = Launching { start: (), connection, path, shutdown };
-    Ok(session::open(gateway, (visitor.user.clone(), environment), message, slot, started, launched))
+    Ok(gateway.open((visitor.user.clone(), environment), message, slot, started, launched))
 }
 
 /// Answers with the messages of a session's stream. The first answer names the session.
-async fn reply(session: &Session, open: OpenStream, is_first: bool, id: Option<&[u8]>) -> Response<Body> {
+async fn reply(session: &McpSession, open: OpenStream, is_first: bool, id: Option<&[u8]>) -> Response<Body> {
     let OpenStream { reader, stream, is_primed } = open;
     let mut has_begun = is_first;
     let mut response = match first(reader).await {
-        Reply::Json(message, kind) => {
-            has_begun &= kind == crate::mcp::stream::AnswerKind::Result;
+        McpReply::Json(message, kind) => {
+            has_begun &= kind == AnswerKind::Result;
             json(message, kind, false)
         }
-        Reply::Events(reader, message) => {
+        McpReply::Events(reader, message) => {
             if is_primed {
                 session.set_known(stream);
             }
             streaming(reader, is_primed.then_some(stream), message)
         }
-        Reply::Ended => return over(id),
+        McpReply::Ended => return over(id),
     };
     if has_begun && let Ok(name) = HeaderValue::try_from(&*session.id) {
         response.headers_mut().insert(SESSION, name);
@@ -183,9 +191,9 @@ async fn reply(session: &Session, open: OpenStream, is_first: bool, id: Option<&
 }
 
 /// Reads the whole body.
-async fn read(ask: &mut Ask, bytes_max: usize) -> Result<Vec<u8>, Fault> {
+async fn read(ask: &mut Ask, bytes_max: usize) -> Result<Vec<u8>, McpFault> {
     let too_long =
-        || Fault::new(413, code::REFUSED, "the body is too long: the server's --maxbody tells how long it may be");
+        || McpFault::new(413, code::REFUSED, "the body is too long: the server's --maxbody tells how long it may be");
     let mut share = ask.request.extensions.get::<Owner>().map(Owner::share);
     let Some(mut body) = ask.body.take() else { return Ok(Vec::new()) };
     if body.size_hint().lower() > bytes_max as u64 {
@@ -193,9 +201,9 @@ async fn read(ask: &mut Ask, bytes_max: usize) -> Result<Vec<u8>, Fault> {
     }
     let mut bytes = Vec::new();
     loop {
-        let late = |_| Fault::new(408, code::REFUSED, "the body did not come in time");
+        let late = |_| McpFault::new(408, code::REFUSED, "the body did not come in time");
         let Some(frame) = timeout(MCP_BODY_STALL_MAX, body.frame()).await.map_err(late)? else { return Ok(bytes) };
-        let frame = frame.map_err(|_| Fault::new(400, code::REFUSED, "the body is broken"))?;
+        let frame = frame.map_err(|_| McpFault::new(400, code::REFUSED, "the body is broken"))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > bytes_max {
             return Err(too_long());

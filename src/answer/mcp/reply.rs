@@ -17,16 +17,16 @@ use crate::{
         page::{Body, text_body},
         refusal::Refusal,
     },
-    limits::MCP_HEAD_WAIT,
+    limits::mcp::MCP_HEAD_WAIT,
     mcp::{
-        fault::{Fault, code, status_of},
+        fault::{McpFault, code, status_of},
         session,
         stream::{AnswerKind, StreamMessage, StreamReader},
     },
 };
 
 /// An answer before its head is sent.
-pub(super) enum Reply {
+pub(super) enum McpReply {
     /// The program answered first.
     Json(StreamMessage, AnswerKind),
     /// The stream of messages, with the first of them if one has come.
@@ -36,14 +36,14 @@ pub(super) enum Reply {
 }
 
 /// Waits for the first message: a fast answer alone is JSON.
-pub(super) async fn first(mut reader: StreamReader) -> Reply {
+pub(super) async fn first(mut reader: StreamReader) -> McpReply {
     match timeout(MCP_HEAD_WAIT, poll_fn(|cx| reader.poll_next(cx))).await {
         Ok(Some(message)) => match message.answer {
-            Some(kind) => Reply::Json(message, kind),
-            None => Reply::Events(reader, Some(message)),
+            Some(kind) => McpReply::Json(message, kind),
+            None => McpReply::Events(reader, Some(message)),
         },
-        Ok(None) => Reply::Ended,
-        Err(_) => Reply::Events(reader, None),
+        Ok(None) => McpReply::Ended,
+        Err(_) => McpReply::Events(reader, None),
     }
 }
 
@@ -74,7 +74,7 @@ pub(super) fn over(id: Option<&[u8]>) -> Response<Body> {
 }
 
 /// Returns an error of the gateway. `id` is the text of the request's id.
-pub(super) fn failed(fault: &Fault, id: Option<&[u8]>) -> Response<Body> {
+pub(super) fn failed(fault: &McpFault, id: Option<&[u8]>) -> Response<Body> {
     let mut response = of_bytes(fault.status, fault.message(id).into());
     if let Some(after) = fault.retry {
         let secs = after.as_secs() + u64::from(after.subsec_nanos() > 0);
@@ -86,7 +86,7 @@ pub(super) fn failed(fault: &Fault, id: Option<&[u8]>) -> Response<Body> {
 /// Logs the refusal of a program that cannot start, and returns it as an error.
 pub(super) fn refused(visitor: &Visitor, refusal: Refusal, id: Option<&[u8]>) -> Response<Body> {
     refusal.log(visitor.connection.peer);
-    let fault = Fault::new(refusal.status.as_u16(), code::INTERNAL, refusal.text);
+    let fault = McpFault::new(refusal.status.as_u16(), code::INTERNAL, refusal.text);
     let mut response = failed(&fault, id);
     response.headers_mut().extend(refusal.headers);
     response

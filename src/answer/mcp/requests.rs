@@ -6,7 +6,7 @@ use hyper::{
 };
 
 use crate::mcp::{
-    fault::{Fault, code},
+    fault::{McpFault, code},
     headers::{LEGACY, MODERN},
 };
 
@@ -40,22 +40,22 @@ pub(super) fn version(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Refuses a version that is no legacy one. Without the header it is 2025-03-26.
-pub(super) fn check_version(headers: &HeaderMap) -> Result<(), Fault> {
+pub(super) fn check_version(headers: &HeaderMap) -> Result<(), McpFault> {
     match version(headers) {
         Some(version) if !LEGACY.contains(&&*version) => {
             let text = format!("MCP-Protocol-Version must be one of {}", LEGACY.join(", "));
-            Err(Fault::new(400, code::REFUSED, text))
+            Err(McpFault::new(400, code::REFUSED, text))
         }
         _ => Ok(()),
     }
 }
 
 /// Returns the stream and the number of the last event that a client has, if it returns to a stream.
-pub(super) fn last_event(headers: &HeaderMap) -> Result<Option<(u64, u64)>, Fault> {
+pub(super) fn last_event(headers: &HeaderMap) -> Result<Option<(u64, u64)>, McpFault> {
     let Some(value) = headers.get(LAST_EVENT) else { return Ok(None) };
     let numbers = value.to_str().ok().and_then(|text| text.split_once('.'));
     let numbers = numbers.and_then(|(stream, number)| Some((stream.parse().ok()?, number.parse().ok()?)));
-    numbers.map(Some).ok_or_else(|| Fault::new(400, code::REFUSED, "those events are gone"))
+    numbers.map(Some).ok_or_else(|| McpFault::new(400, code::REFUSED, "those events are gone"))
 }
 
 /// Whether the body is JSON.

@@ -12,8 +12,8 @@ use tokio::{sync::Semaphore, task::AbortHandle};
 
 use super::{
     mirror::ToolHeaders,
-    output::Output,
-    wire::{Wire, lock},
+    output::McpOutput,
+    wire::{HttpWay, lock},
 };
 use crate::mcp::{
     headers::MODERN,
@@ -89,11 +89,11 @@ struct InitializeResult {
 }
 
 /// The state.
-pub(super) struct Bridge {
+pub(super) struct McpBridge {
     /// The way to the server.
-    pub(super) wire: Arc<Wire>,
+    pub(super) wire: Arc<HttpWay>,
     /// Standard output.
-    pub(super) output: Output,
+    pub(super) output: McpOutput,
     /// The right to begin another session in place of a lost one.
     pub(super) renewing: Semaphore,
     session: Mutex<McpSession>,
@@ -104,9 +104,9 @@ pub(super) struct Bridge {
     tools: Mutex<ToolHeaders>,
 }
 
-impl Bridge {
+impl McpBridge {
     /// Returns a state without a session.
-    pub(super) fn new(wire: Wire, output: Output) -> Self {
+    pub(super) fn new(wire: HttpWay, output: McpOutput) -> Self {
         Self {
             wire: Arc::new(wire),
             output,

@@ -12,16 +12,16 @@ use std::{
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Stdin, stdin},
-    sync::Semaphore,
-    task::AbortHandle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::{AbortHandle, JoinHandle},
     time::sleep,
 };
 use tokio_util::task::TaskTracker;
 
 use super::{
-    bridge::{Bridge, McpMessage},
+    bridge::{McpBridge, McpMessage},
     fault::{INVALID_REQUEST, McpFault, PARSE_ERROR},
-    relay::{Asker, Cursor, post, relay},
+    relay::{AnswerTaker, StreamCursor, post, relay},
     session::{follow, notify, renew, unanswered},
     wire::lock,
 };
@@ -32,28 +32,28 @@ use crate::{
 };
 
 /// A request without its answer.
-struct PendingCall {
+struct UnansweredCall {
     is_modern: bool,
     task: AbortHandle,
 }
 
 /// The requests without their answers, by the text of their ids.
-type PendingCalls = Mutex<HashMap<Vec<u8>, PendingCall>>;
+type UnansweredCalls = Mutex<HashMap<Vec<u8>, UnansweredCall>>;
 
 /// Standard input, and the requests that came from it.
-pub(super) struct Input {
-    bridge: Arc<Bridge>,
+pub(super) struct McpInput {
+    bridge: Arc<McpBridge>,
     stdin: BufReader<Stdin>,
-    pending: Arc<PendingCalls>,
+    pending: Arc<UnansweredCalls>,
     /// The tasks of requests that end by themselves.
     tasks: TaskTracker,
     slots: Arc<Semaphore>,
     has_failed: Arc<AtomicBool>,
 }
 
-impl Input {
+impl McpInput {
     /// Returns standard input.
-    pub(super) fn new(bridge: &Arc<Bridge>) -> Self {
+    pub(super) fn new(bridge: &Arc<McpBridge>) -> Self {
         Self {
             bridge: Arc::clone(bridge),
             stdin: BufReader::new(stdin()),
@@ -101,41 +101,38 @@ impl Input {
 
     /// Sends a message. Waits until the server has it, except for a request, of which only `initialize` must come before others.
     async fn send(&mut self, message: McpMessage) {
-        if message.request_id().is_none() {
-            self.tell(message).await;
-            return;
-        }
+        let Some(id) = message.request_id().map(<[u8]>::to_vec) else { return self.tell(message).await };
         let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
         let is_initialize = message.is_initialize();
-        let (bridge, pending, failed) =
-            (Arc::clone(&self.bridge), Arc::clone(&self.pending), Arc::clone(&self.has_failed));
-        let id = message.request_id().unwrap_or_default().to_vec();
-        let is_modern = message.is_modern();
-        let is_listen = message.parts.method == "subscriptions/listen";
-        // Held until the request is in the table: its task must not look for itself there before.
-        let table = Arc::clone(&self.pending);
-        let mut table = lock(&table);
-        let call = {
-            let id = id.clone();
-            async move {
-                if let Err(fault) = call(&bridge, &message).await {
-                    if let Some(error) = &fault.told {
-                        failed.store(true, Ordering::Relaxed);
-                        say(&error.to_string());
-                    }
-                    bridge.output.send(fault.line(&id)).await;
-                }
-                lock(&pending).remove(&id);
-                drop(slot);
-            }
-        };
-        // A listening request has no end of its own.
-        let task = if is_listen { tokio::spawn(call) } else { self.tasks.spawn(call) };
-        table.insert(id, PendingCall { is_modern, task: task.abort_handle() });
-        drop(table);
+        let task = self.begin(id, message, slot);
         if is_initialize {
             let _ = task.await;
         }
+    }
+
+    /// Sends a request in a task of its own.
+    fn begin(&self, id: Vec<u8>, message: McpMessage, slot: OwnedSemaphorePermit) -> JoinHandle<()> {
+        let is_modern = message.is_modern();
+        // It has no end of its own.
+        let is_listen = message.parts.method == "subscriptions/listen";
+        let (bridge, pending, failed, own_id) =
+            (Arc::clone(&self.bridge), Arc::clone(&self.pending), Arc::clone(&self.has_failed), id.clone());
+        // The task must not look for itself in the table before it is there.
+        let mut table = lock(&self.pending);
+        let call = async move {
+            if let Err(fault) = call(&bridge, &message).await {
+                if let Some(error) = &fault.told {
+                    failed.store(true, Ordering::Relaxed);
+                    say(&error.to_string());
+                }
+                bridge.output.send(fault.line(&own_id)).await;
+            }
+            lock(&pending).remove(&own_id);
+            drop(slot);
+        };
+        let task = if is_listen { tokio::spawn(call) } else { self.tasks.spawn(call) };
+        table.insert(id, UnansweredCall { is_modern, task: task.abort_handle() });
+        task
     }
 
     /// Sends a message that is no request. A modern request is cancelled by the end of its answer, not by a message.
@@ -163,7 +160,7 @@ impl Input {
                 if since >= silence_max {
                     return;
                 }
-                sleep(silence_max - since).await;
+                sleep(silence_max.saturating_sub(since)).await;
             }
         };
         tokio::select! {
@@ -180,7 +177,7 @@ impl Input {
 }
 
 /// Sends a request, and passes on its answer.
-async fn call(bridge: &Arc<Bridge>, message: &McpMessage) -> Result<(), McpFault> {
+async fn call(bridge: &Arc<McpBridge>, message: &McpMessage) -> Result<(), McpFault> {
     let mut session = bridge.session();
     let mut answer = post(bridge, message, &session).await?;
     let is_legacy = !message.is_modern();
@@ -196,7 +193,7 @@ async fn call(bridge: &Arc<Bridge>, message: &McpMessage) -> Result<(), McpFault
             return Err(McpFault::of(answer, &bridge.wire.place).await);
         }
     }
-    let (asker, mut cursor) = (Asker { request: Some(message), is_hidden: false }, Cursor::default());
+    let (asker, mut cursor) = (AnswerTaker { request: Some(message), is_hidden: false }, StreamCursor::default());
     let first = relay(bridge, answer, &asker, &mut cursor).await;
     if is_legacy {
         let session = if message.is_initialize() { bridge.session() } else { session };

@@ -26,15 +26,15 @@ use crate::{
     },
     limits::{CONNECT_MCP_WAIT, SHUTDOWN_ANSWER},
 };
-use bridge::Bridge;
-use input::Input;
-use output::{Lines, output};
-use wire::Wire;
+use bridge::McpBridge;
+use input::McpInput;
+use output::{OutputLines, output};
+use wire::HttpWay;
 
 /// A valid command line.
 pub(super) struct McpCall {
-    bridge: Arc<Bridge>,
-    lines: Lines,
+    bridge: Arc<McpBridge>,
+    lines: OutputLines,
     /// The silence of the server after the end of standard input; `None` without a limit.
     wait: Option<Duration>,
 }
@@ -60,7 +60,7 @@ impl McpCall {
             Some(Wait::Close) => None,
             Some(Wait::Silence(time)) => Some(*time),
         };
-        Ok(Self { bridge: Arc::new(Bridge::new(Wire::new(line)?, output)), lines, wait })
+        Ok(Self { bridge: Arc::new(McpBridge::new(HttpWay::new(line)?, output)), lines, wait })
     }
 
     /// Carries messages until standard input ends, and all requests have their answers. Returns the exit status.
@@ -68,7 +68,7 @@ impl McpCall {
         let mut interrupts =
             Interrupts::listen().map_err(|cause| ConnectError::new(format!("cannot listen to signals: {cause}")))?;
         let Self { bridge, lines, wait } = self;
-        let mut input = Input::new(&bridge);
+        let mut input = McpInput::new(&bridge);
         let finish = {
             let mut writing = std::pin::pin!(lines.write());
             let talking = async {

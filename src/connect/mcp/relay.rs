@@ -10,7 +10,7 @@ use hyper::{
 use serde_json::value::RawValue;
 
 use super::{
-    bridge::{Bridge, McpMessage, McpSession},
+    bridge::{McpBridge, McpMessage, McpSession},
     events::EventReader,
     fault::McpFault,
     wire::HttpAnswer,
@@ -25,7 +25,7 @@ use crate::{
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The receiver of the messages that come back.
-pub(super) struct Asker<'a> {
+pub(super) struct AnswerTaker<'a> {
     /// The request that they answer; `None` for the stream of a session.
     pub(super) request: Option<&'a McpMessage>,
     /// Whether the client shall not see the answer, since it has one.
@@ -34,7 +34,7 @@ pub(super) struct Asker<'a> {
 
 /// The place in a stream of events.
 #[derive(Debug, Default)]
-pub(super) struct Cursor {
+pub(super) struct StreamCursor {
     /// Whether the answer has come.
     pub(super) is_answered: bool,
     /// The id of the last event.
@@ -47,7 +47,7 @@ pub(super) struct Cursor {
 
 /// Sends a message. Returns the head of the answer.
 pub(super) async fn post(
-    bridge: &Arc<Bridge>,
+    bridge: &Arc<McpBridge>,
     message: &McpMessage,
     session: &McpSession,
 ) -> Result<HttpAnswer, ConnectError> {
@@ -61,7 +61,7 @@ pub(super) async fn post(
 
 /// Asks for the stream of a session, or for the rest of one after an event.
 pub(super) async fn get(
-    bridge: &Arc<Bridge>,
+    bridge: &Arc<McpBridge>,
     session: &McpSession,
     last_id: Option<&str>,
 ) -> Result<HttpAnswer, ConnectError> {
@@ -74,10 +74,10 @@ pub(super) async fn get(
 
 /// Passes on the messages of an answer, to its end or to that of the request.
 pub(super) async fn relay(
-    bridge: &Arc<Bridge>,
+    bridge: &Arc<McpBridge>,
     mut answer: HttpAnswer,
-    asker: &Asker<'_>,
-    cursor: &mut Cursor,
+    asker: &AnswerTaker<'_>,
+    cursor: &mut StreamCursor,
 ) -> Result<(), McpFault> {
     if !answer.is_stream() {
         let body = answer.read_all(CONNECT_MESSAGE_BYTES_MAX).await?.ok_or_else(|| too_long(bridge))?;
@@ -103,7 +103,12 @@ pub(super) async fn relay(
 }
 
 /// Passes on the messages of a body that is JSON: one, or a batch of them (2025-03-26).
-async fn whole(bridge: &Arc<Bridge>, body: &[u8], asker: &Asker<'_>, cursor: &mut Cursor) -> Result<(), McpFault> {
+async fn whole(
+    bridge: &Arc<McpBridge>,
+    body: &[u8],
+    asker: &AnswerTaker<'_>,
+    cursor: &mut StreamCursor,
+) -> Result<(), McpFault> {
     if body.trim_ascii_start().starts_with(b"[") {
         for message in serde_json::from_slice::<Vec<&RawValue>>(body).unwrap_or_default() {
             pass(bridge, message.get().as_bytes(), asker, cursor).await;
@@ -115,7 +120,7 @@ async fn whole(bridge: &Arc<Bridge>, body: &[u8], asker: &Asker<'_>, cursor: &mu
 }
 
 /// Passes on a message. Returns whether it is one.
-async fn pass(bridge: &Arc<Bridge>, text: &[u8], asker: &Asker<'_>, cursor: &mut Cursor) -> bool {
+async fn pass(bridge: &Arc<McpBridge>, text: &[u8], asker: &AnswerTaker<'_>, cursor: &mut StreamCursor) -> bool {
     let Ok(parts) = MessageParts::of(text) else {
         say(&format!("skipped a part of the answer of {}: it is no message of JSON-RPC", bridge.wire.place));
         return false;
@@ -148,7 +153,7 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
             || one.as_f64().is_some_and(|number| Some(number) == other.as_f64()))
 }
 
-fn too_long(bridge: &Bridge) -> ConnectError {
+fn too_long(bridge: &McpBridge) -> ConnectError {
     let mib = CONNECT_MESSAGE_BYTES_MAX >> 20;
     ConnectError::new(format!("cannot take an answer of {}: it is over the limit of {mib} MiB", bridge.wire.place))
 }

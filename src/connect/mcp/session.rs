@@ -7,9 +7,9 @@ use hyper::Method;
 use tokio::time::{sleep, timeout};
 
 use super::{
-    bridge::{Bridge, McpMessage, McpSession},
+    bridge::{McpBridge, McpMessage, McpSession},
     fault::McpFault,
-    relay::{Asker, Cursor, get, post, relay},
+    relay::{AnswerTaker, StreamCursor, get, post, relay},
 };
 use crate::{
     connect::{call::part_of, error::ConnectError, say::say},
@@ -20,15 +20,15 @@ use crate::{
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 /// Reads the stream of the session in a task of its own, from now on.
-pub(super) fn listen(bridge: &Arc<Bridge>) {
+pub(super) fn listen(bridge: &Arc<McpBridge>) {
     let task = tokio::spawn(read_stream(Arc::clone(bridge), bridge.session()));
     bridge.listen_with(Some(task.abort_handle()));
 }
 
 /// Reads the stream of a session, and returns to it when it ends. A server without one answers 405, which is fine.
-async fn read_stream(bridge: Arc<Bridge>, session: McpSession) {
-    let asker = Asker { request: None, is_hidden: false };
-    let (mut cursor, mut pause) = (Cursor::default(), RETURN_MIN);
+async fn read_stream(bridge: Arc<McpBridge>, session: McpSession) {
+    let asker = AnswerTaker { request: None, is_hidden: false };
+    let (mut cursor, mut pause) = (StreamCursor::default(), RETURN_MIN);
     loop {
         let seen = cursor.messages;
         match get(&bridge, &session, cursor.last_id.as_deref()).await {
@@ -62,10 +62,10 @@ fn is_busy(status: u16) -> bool {
 
 /// Passes on the answer to a request of a legacy client, and returns to its stream when that ends too early.
 pub(super) async fn follow(
-    bridge: &Arc<Bridge>,
+    bridge: &Arc<McpBridge>,
     session: &McpSession,
-    asker: &Asker<'_>,
-    mut cursor: Cursor,
+    asker: &AnswerTaker<'_>,
+    mut cursor: StreamCursor,
     first: Result<(), McpFault>,
 ) -> Result<(), McpFault> {
     let (mut outcome, mut tries) = (first, 0);
@@ -95,12 +95,12 @@ pub(super) async fn follow(
 }
 
 /// Returns the error for a stream that ended too early.
-pub(super) fn unanswered(bridge: &Bridge) -> ConnectError {
+pub(super) fn unanswered(bridge: &McpBridge) -> ConnectError {
     ConnectError::new(format!("cannot get an answer of {}: the stream ended without one", bridge.wire.place))
 }
 
 /// Begins another session in place of one that the server has lost, by the client's own `initialize`. Returns it.
-pub(super) async fn renew(bridge: &Arc<Bridge>, lost: &McpSession) -> Result<McpSession, McpFault> {
+pub(super) async fn renew(bridge: &Arc<McpBridge>, lost: &McpSession) -> Result<McpSession, McpFault> {
     let _turn = bridge.renewing.acquire().await;
     let now = bridge.session();
     if now.number != lost.number {
@@ -113,7 +113,7 @@ pub(super) async fn renew(bridge: &Arc<Bridge>, lost: &McpSession) -> Result<Mcp
         let status = answer.head.status;
         return Err(refused(&format!("answers {status} to the request for another one")).into());
     }
-    let (asker, mut cursor) = (Asker { request: Some(&request), is_hidden: true }, Cursor::default());
+    let (asker, mut cursor) = (AnswerTaker { request: Some(&request), is_hidden: true }, StreamCursor::default());
     relay(bridge, answer, &asker, &mut cursor).await?;
     if !cursor.is_answered {
         return Err(refused("does not answer the request for another one").into());
@@ -127,7 +127,7 @@ pub(super) async fn renew(bridge: &Arc<Bridge>, lost: &McpSession) -> Result<Mcp
 }
 
 /// Ends the session. The server may not know how to.
-pub(super) async fn end(bridge: &Arc<Bridge>) {
+pub(super) async fn end(bridge: &Arc<McpBridge>) {
     let session = bridge.session();
     bridge.listen_with(None);
     if session.has_id() {
@@ -137,7 +137,7 @@ pub(super) async fn end(bridge: &Arc<Bridge>) {
 }
 
 /// Sends a message that no answer comes to. Tells a failure on standard error.
-pub(super) async fn notify(bridge: &Arc<Bridge>, message: &McpMessage) {
+pub(super) async fn notify(bridge: &Arc<McpBridge>, message: &McpMessage) {
     let sending = async {
         let session = bridge.session();
         let mut answer = post(bridge, message, &session).await?;
@@ -164,7 +164,7 @@ pub(super) async fn notify(bridge: &Arc<Bridge>, message: &McpMessage) {
         Ok(Ok(())) => {}
         Ok(Err(McpFault { told: Some(error), .. })) => say(&error.to_string()),
         Ok(Err(fault)) => {
-            say(&format!("the server refused a message: {}", String::from_utf8_lossy(&fault.line(b"null"))))
+            say(&format!("the server refused a message: {}", String::from_utf8_lossy(&fault.line(b"null"))));
         }
         Err(_) => say(&format!("the server has not taken a message in {} s", CONNECT_TIME_MAX.as_secs())),
     }

@@ -36,8 +36,11 @@ use crate::{
 };
 
 /// The headers of a request of MCP.
-const TAKEN: Taken =
-    Taken { is_taken, by: "the protocol", hint: "leave it out; the client makes it from the session and the message" };
+const TAKEN: Taken = Taken {
+    holds: is_taken,
+    by: "the protocol",
+    hint: "leave it out; the client makes it from the session and the message",
+};
 
 fn is_taken(name: &HeaderName) -> bool {
     [ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING].contains(name)
@@ -50,10 +53,10 @@ const ACCEPTED: HeaderValue = HeaderValue::from_static("application/json, text/e
 /// The kind of an answer to a GET.
 const STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
-type Sender = SendRequest<Full<Bytes>>;
+type HttpSender = SendRequest<Full<Bytes>>;
 
 /// The way to the server.
-pub(super) struct Wire {
+pub(super) struct HttpWay {
     server: Destination,
     target: Uri,
     /// The server and the path, for errors.
@@ -64,11 +67,11 @@ pub(super) struct Wire {
     retries: bool,
     is_reached: AtomicBool,
     /// Connections without a request, each with the time of its last answer.
-    idle: Mutex<Vec<(Sender, Instant)>>,
+    idle: Mutex<Vec<(HttpSender, Instant)>>,
     heard: Mutex<Instant>,
 }
 
-impl Wire {
+impl HttpWay {
     /// Checks a command line.
     pub(super) fn new(line: &ConnectLine) -> Result<Self, ConnectError> {
         let server = Destination::parse(&line.url)?;
@@ -149,14 +152,14 @@ impl Wire {
         ConnectError::passing(text)
     }
 
-    fn take_idle(&self) -> Option<Sender> {
+    fn take_idle(&self) -> Option<HttpSender> {
         let mut idle = lock(&self.idle);
         idle.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < CONNECT_MCP_IDLE);
         idle.pop().map(|(sender, _)| sender)
     }
 
     /// Opens a connection; with `--retry` until the first one is there.
-    async fn open(&self) -> Result<Sender, ConnectError> {
+    async fn open(&self) -> Result<HttpSender, ConnectError> {
         let mut pause = RETRY_MIN;
         loop {
             let error = match self.attempt().await {
@@ -170,7 +173,7 @@ impl Wire {
         }
     }
 
-    async fn attempt(&self) -> Result<Sender, ConnectError> {
+    async fn attempt(&self) -> Result<HttpSender, ConnectError> {
         let opening = async {
             let stream = dial::dial(&self.server, self.tls.as_ref()).await?;
             let opened = http1::Builder::new().title_case_headers(true).handshake(TokioIo::new(stream)).await;
@@ -192,8 +195,8 @@ pub(super) struct HttpAnswer {
     /// The status and the headers.
     pub(super) head: Parts,
     body: Incoming,
-    sender: Sender,
-    wire: Arc<Wire>,
+    sender: HttpSender,
+    wire: Arc<HttpWay>,
 }
 
 impl HttpAnswer {

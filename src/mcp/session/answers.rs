@@ -1,6 +1,6 @@
 //! The messages of a session's process, each on its way to one stream.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -9,19 +9,19 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::{
         calls::{is_progress, number},
-        fault::{Fault, code},
-        host::{HostEnd, Hub},
-        lock,
+        fault::{McpFault, code},
+        host::{HostEnd, ProgramHub},
+        lock::lock,
         message::{Form, MessageParts, splice},
         stream::AnswerKind,
-        wire::Wire,
+        wire::ProgramWire,
     },
-    Session, SessionCall, SessionPhase, SessionState,
+    McpSession, SessionCall, SessionPhase, SessionState,
 };
-use crate::{event::Event, limits::MCP_LOOK_MAX, status::Status};
+use crate::{event::Event, limits::mcp::MCP_LOOK_MAX, status::Status};
 
-impl Hub for Session {
-    fn wire(&self) -> &Wire {
+impl ProgramHub for McpSession {
+    fn wire(&self) -> &ProgramWire {
         &self.wire
     }
 
@@ -34,7 +34,7 @@ impl Hub for Session {
             Form::Request | Form::Notification => {
                 let mut data = Vec::with_capacity(line.len());
                 splice(line, Vec::new(), &mut data);
-                self.loose(&mut state, self.bytes(data), parts.id_text(line));
+                state.loose(self.bytes(data), parts.id_text(line));
             }
         }
         true
@@ -59,7 +59,7 @@ impl Hub for Session {
             return Err(HostEnd::Left);
         }
         for id in state.kept.expire(now) {
-            let fault = Fault::new(0, code::NO_SESSION, "no client stream");
+            let fault = McpFault::new(0, code::NO_SESSION, "no client stream");
             self.wire.write(&[&*fault.message(Some(&id)), b"\n"].concat());
         }
         let idle = state.idle_until(self.options.idle);
@@ -94,9 +94,9 @@ impl Hub for Session {
         let mut state = lock(&self.state);
         state.status = Some(status);
         let has_begun = state.record.has_begun();
-        self.fail(&mut state, end);
+        state.fail(end);
         if end == HostEnd::Shutdown || !has_begun {
-            self.finish(&mut state);
+            state.finish();
         } else if let SessionPhase::Busy(token) = &state.phase {
             token.cancel();
             state.phase = SessionPhase::Asleep(Instant::now());
@@ -105,15 +105,31 @@ impl Hub for Session {
 }
 
 impl SessionState {
-    /// Returns the time at which the process has been idle for `idle`; `None` while somebody uses it.
-    fn idle_until(&self, idle: std::time::Duration) -> Option<Instant> {
-        let is_used = |call: &SessionCall| !matches!(call, SessionCall::Client { is_cancelled: true, .. });
-        let is_idle = !self.streams.are_read() && !self.calls.iter().any(|(_, call)| is_used(&call.facts));
-        is_idle.then(|| self.idle_since + idle)
+    /// Returns the time at which the process has been idle for `idle`; `None` while somebody waits for it. A client that has left
+    /// a request without an answer does not.
+    fn idle_until(&self, idle: Duration) -> Option<Instant> {
+        (!self.streams.are_read()).then(|| self.idle_since + idle)
+    }
+
+    /// Takes a message that names no request: on the stream of the only request in flight, else on that of the client's GET,
+    /// else it waits for one.
+    fn loose(&mut self, data: Bytes, id: Option<&[u8]>) {
+        let streams = self.calls.iter().filter_map(|(_, call)| match call.facts {
+            SessionCall::Client { stream, is_cancelled: false, .. } => Some(stream),
+            _ => None,
+        });
+        let streams: Vec<_> = streams.take(2).collect();
+        let only = if let [only] = *streams { Some(only) } else { None };
+        let read = only.filter(|stream| self.streams.is_read(*stream));
+        let awaited = only.filter(|stream| self.streams.is_awaited(*stream));
+        match read.or_else(|| self.streams.get()).or(awaited) {
+            Some(stream) => self.streams.push(stream, data, None),
+            None => self.kept.add(data, id, Instant::now()),
+        }
     }
 }
 
-impl Session {
+impl McpSession {
     fn bytes(&self, data: Vec<u8>) -> Bytes {
         self.options.process.budget.bytes(data)
     }
@@ -142,7 +158,7 @@ impl Session {
                 let data = self.bytes(call.answer(line, parts));
                 state.streams.push(stream, data, Some(answer));
                 if begins && result.is_none() {
-                    self.finish(state);
+                    state.finish();
                     self.wire.wake();
                 }
             }
@@ -160,22 +176,5 @@ impl Session {
         };
         state.streams.push(stream, self.bytes(data), None);
         true
-    }
-
-    /// Takes a message that names no request: on the stream of the only request in flight, else on that of the client's GET,
-    /// else it waits for one.
-    fn loose(&self, state: &mut SessionState, data: Bytes, id: Option<&[u8]>) {
-        let streams = state.calls.iter().filter_map(|(_, call)| match call.facts {
-            SessionCall::Client { stream, is_cancelled: false, .. } => Some(stream),
-            _ => None,
-        });
-        let streams: Vec<_> = streams.take(2).collect();
-        let only = if let [only] = *streams { Some(only) } else { None };
-        let read = only.filter(|stream| state.streams.is_read(*stream));
-        let awaited = only.filter(|stream| state.streams.is_awaited(*stream));
-        match read.or_else(|| state.streams.get()).or(awaited) {
-            Some(stream) => state.streams.push(stream, data, None),
-            None => state.kept.add(data, id, Instant::now()),
-        }
     }
 }

@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::limits::{MCP_KEPT_BYTES_MAX, MCP_KEPT_MESSAGES_MAX, MCP_KEPT_TIME_MAX};
+use crate::limits::mcp::{MCP_KEPT_BYTES_MAX, MCP_KEPT_MESSAGES_MAX, MCP_KEPT_TIME_MAX};
 
 /// The messages, in order.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct KeptMessages {
     messages: VecDeque<KeptMessage>,
     bytes: usize,
 }
@@ -22,7 +22,7 @@ struct KeptMessage {
     id: Option<Box<[u8]>>,
 }
 
-impl Kept {
+impl KeptMessages {
     /// Keeps a message; `id` is that of a request.
     pub(super) fn add(&mut self, data: Bytes, id: Option<&[u8]>, now: Instant) {
         self.bytes += data.len();

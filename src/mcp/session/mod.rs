@@ -5,14 +5,12 @@
 
 mod answers;
 mod kept;
+mod listen;
 mod record;
 mod revive;
 mod streams;
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
@@ -20,28 +18,28 @@ use tokio::{sync::oneshot, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Gateway, Launching, McpOptions, Trouble,
     calls::Calls,
-    fault::{Fault, code},
+    fault::{McpFault, code},
     host::HostEnd,
     load::LoadSlot,
-    lock,
+    lock::lock,
     message::{Form, MessageParts, splice},
-    stream::{self, AnswerKind, StreamReader},
-    wire::Wire,
+    stream::{AnswerKind, StreamReader},
+    terms::{Launching, McpOptions, Trouble},
+    wire::ProgramWire,
 };
 use crate::{
     admission::Permit,
     status::Status,
     worker::{Worker, variable::Variable},
 };
-use kept::Kept;
-use record::Record;
-use streams::{Attachment, Streams};
+use kept::KeptMessages;
+use record::SessionRecord;
+use streams::SessionStreams;
 
 /// A session.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct McpSession {
     /// Its name: 256 random bits, which nobody can guess.
     pub(crate) id: String,
     /// The user that began it; no other one has it.
@@ -49,7 +47,7 @@ pub(crate) struct Session {
     /// The environment of its processes: that of the request which began it.
     pub(crate) environment: Vec<Variable>,
     options: Arc<McpOptions>,
-    wire: Wire,
+    wire: ProgramWire,
     state: Mutex<SessionState>,
     /// Whether the process waits until the client takes more.
     is_blocked: AtomicBool,
@@ -59,9 +57,9 @@ pub(crate) struct Session {
 struct SessionState {
     phase: SessionPhase,
     calls: Calls<SessionCall>,
-    streams: Streams,
-    kept: Kept,
-    record: Record,
+    streams: SessionStreams,
+    kept: KeptMessages,
+    record: SessionRecord,
     /// The time since which nobody has used the process.
     idle_since: Instant,
     /// How the last process ended.
@@ -113,23 +111,24 @@ pub(crate) enum Posted {
     Stream(OpenStream),
 }
 
-impl Session {
-    fn new(user: String, environment: Vec<Variable>, options: Arc<McpOptions>) -> Arc<Self> {
+impl McpSession {
+    /// Returns a session of a user, whose processes have this environment.
+    pub(super) fn new(user: String, environment: Vec<Variable>, options: Arc<McpOptions>) -> Arc<Self> {
         let mut id = [0; 32];
         getrandom::fill(&mut id).expect("the system has random numbers");
-        let streams = Streams::new(options.replay_bytes_max);
+        let streams = SessionStreams::new(options.replay_bytes_max);
         Arc::new(Self {
             id: BASE64URL_NOPAD.encode(&id),
             user,
             environment,
             options,
-            wire: Wire::default(),
+            wire: ProgramWire::default(),
             state: Mutex::new(SessionState {
                 phase: SessionPhase::Running,
                 calls: Calls::default(),
                 streams,
-                kept: Kept::default(),
-                record: Record::default(),
+                kept: KeptMessages::default(),
+                record: SessionRecord::default(),
                 idle_since: Instant::now(),
                 status: None,
             }),
@@ -147,6 +146,22 @@ impl Session {
         if let SessionPhase::Asleep(since) = lock(&self.state).phase { Some(since) } else { None }
     }
 
+    /// Begins with the client's `initialize`: the program has started.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        (text, parts): (&[u8], &MessageParts),
+        slot: LoadSlot,
+        (worker, permit): (Worker, Permit),
+        launching: Launching<()>,
+    ) -> OpenStream {
+        let mut state = lock(&self.state);
+        state.record.note(text, parts);
+        let stream = self.begin(&mut state, text, parts, slot);
+        drop(state);
+        self.host(worker, permit, launching);
+        stream
+    }
+
     /// Takes a message of the client. Starts a process if there is none.
     pub(crate) async fn post<E, F>(
         self: &Arc<Self>,
@@ -160,7 +175,7 @@ impl Session {
     {
         if parts.form == Form::Request && parts.method == "initialize" {
             let text = "this session has begun: send initialize without Mcp-Session-Id";
-            return Err(Fault::new(400, code::INVALID_REQUEST, text).into());
+            return Err(McpFault::new(400, code::INVALID_REQUEST, text).into());
         }
         let mut launching = Some(launching);
         let mut slot = Some(slot);
@@ -231,126 +246,46 @@ impl Session {
         OpenStream { reader, stream, is_primed: state.record.is_primed() }
     }
 
-    fn pair(self: &Arc<Self>, attachment: Attachment) -> (stream::StreamSender, StreamReader) {
-        let (taker, leaver) = (Arc::clone(self), Arc::clone(self));
-        let taken = move || {
-            if taker.is_blocked.swap(false, Ordering::Relaxed) {
-                taker.wire.wake();
-            }
-        };
-        stream::pair(taken, move || leaver.left(attachment))
-    }
-
-    /// Notes that the client has left an answer. Nothing is cancelled, but a session that never began is over.
-    fn left(&self, attachment: Attachment) {
-        let mut state = lock(&self.state);
-        state.streams.detach(attachment);
-        state.idle_since = Instant::now();
-        let begins = |call: &SessionCall| matches!(call, SessionCall::Client { stream, begins: true, .. } if *stream == attachment.stream);
-        if state.calls.iter().any(|(_, call)| begins(&call.facts)) {
-            self.finish(&mut state);
-        }
-        drop(state);
-        self.wire.wake();
-    }
-
-    /// Opens the stream for messages that belong to no request, or goes on with one after a message.
-    pub(crate) async fn listen<E, F>(
-        self: &Arc<Self>,
-        after: Option<(u64, u64)>,
-        launching: Launching<F>,
-    ) -> Result<OpenStream, Trouble<E>>
-    where
-        E: Send + 'static,
-        F: Future<Output = Result<(Worker, Permit), E>> + Send + 'static,
-    {
-        self.wake(&mut Some(launching)).await?;
-        let mut state = lock(&self.state);
-        let attachment = after.map_or_else(|| state.streams.next(), |(stream, _)| state.streams.again(stream));
-        let (sender, reader) = self.pair(attachment);
-        let stream = attachment.stream;
-        match after {
-            Some((stream, number)) => {
-                if !state.streams.resume(stream, number, sender) {
-                    drop(state);
-                    return Err(Fault::new(400, code::REFUSED, "those events are gone").into());
-                }
-            }
-            None => state.streams.open_get(sender),
-        }
-        if state.streams.is_get(stream) {
-            for message in state.kept.take() {
-                state.streams.push(stream, message, None);
-            }
-        }
-        // Only a new stream has a number to tell.
-        let is_primed = after.is_none() && state.record.is_primed();
-        drop(state);
-        self.wire.wake();
-        Ok(OpenStream { reader, stream, is_primed })
-    }
-
-    /// Notes that the client learns the number of a stream, so that it may return.
-    pub(crate) fn set_known(&self, stream: u64) {
-        lock(&self.state).streams.set_known(stream);
-    }
-
     /// Ends the session.
     pub(crate) fn end(&self) {
-        self.finish(&mut lock(&self.state));
+        lock(&self.state).finish();
         self.wire.wake();
     }
+}
 
-    fn finish(&self, state: &mut SessionState) {
-        if let SessionPhase::Busy(token) = std::mem::replace(&mut state.phase, SessionPhase::Over) {
+impl SessionState {
+    /// Notes that the session is over.
+    fn finish(&mut self) {
+        if let SessionPhase::Busy(token) = std::mem::replace(&mut self.phase, SessionPhase::Over) {
             token.cancel();
         }
-        state.streams.close_all();
-        state.streams.clear();
+        self.streams.close_all();
+        self.streams.clear();
     }
 
     /// Ends the requests in flight of a process that has ended.
-    fn fail(&self, state: &mut SessionState, end: HostEnd) {
-        let fault = ended(state.status, end);
-        for call in state.calls.end_all() {
+    fn fail(&mut self, end: HostEnd) {
+        let fault = ended(self.status, end);
+        for call in self.calls.end_all() {
             if let SessionCall::Client { stream, .. } = call.facts {
                 let data = fault.message(Some(&call.id)).into();
-                state.streams.push(stream, data, Some(AnswerKind::Fault(fault.status)));
+                self.streams.push(stream, data, Some(AnswerKind::Fault(fault.status)));
             }
         }
     }
 }
 
-/// Begins a session with the client's `initialize`: its program has started.
-pub(crate) fn open(
-    gateway: &Gateway,
-    (user, environment): (String, Vec<Variable>),
-    (text, parts): (&[u8], &MessageParts),
-    slot: LoadSlot,
-    (worker, permit): (Worker, Permit),
-    launching: Launching<()>,
-) -> (Arc<Session>, OpenStream) {
-    let session = Session::new(user, environment, Arc::clone(&gateway.options));
-    gateway.sessions.add(&session);
-    let mut state = lock(&session.state);
-    state.record.note(text, parts);
-    let stream = session.begin(&mut state, text, parts, slot);
-    drop(state);
-    session.host(worker, permit, launching);
-    (session, stream)
-}
-
 /// Returns the fault of a request whose process has ended.
-pub(super) fn ended(status: Option<Status>, end: HostEnd) -> Fault {
+pub(super) fn ended(status: Option<Status>, end: HostEnd) -> McpFault {
     match (end, status) {
-        (HostEnd::Shutdown, _) => Fault::new(503, code::INTERNAL, "the server is stopping"),
-        (HostEnd::Overload, _) => Fault::new(503, code::INTERNAL, "the server is out of buffers"),
-        (_, Some(status)) => Fault::new(502, code::INTERNAL, format!("the server ended: {status}")),
-        (_, None) => Fault::new(502, code::INTERNAL, "the server ended"),
+        (HostEnd::Shutdown, _) => McpFault::new(503, code::INTERNAL, "the server is stopping"),
+        (HostEnd::Overload, _) => McpFault::new(503, code::INTERNAL, "the server is out of buffers"),
+        (_, Some(status)) => McpFault::new(502, code::INTERNAL, format!("the server ended: {status}")),
+        (_, None) => McpFault::new(502, code::INTERNAL, "the server ended"),
     }
 }
 
 /// Returns the fault of a session that wsd does not know.
-pub(crate) fn unknown() -> Fault {
-    Fault::new(404, code::NO_SESSION, "Session not found")
+pub(crate) fn unknown() -> McpFault {
+    McpFault::new(404, code::NO_SESSION, "Session not found")
 }

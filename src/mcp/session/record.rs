@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::super::message::{Form, MessageParts};
-use crate::limits::MCP_SUBSCRIPTIONS_MAX;
+use crate::limits::mcp::MCP_SUBSCRIPTIONS_MAX;
 
 /// The first version whose clients take an event without data.
 const PRIMED: &str = "2025-11-25";
 
 /// The messages of a client that a new process needs, and the first answer.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(super) struct SessionRecord {
     /// `initialize`.
     pub(super) initialize: Vec<u8>,
     /// Whether the client has sent `notifications/initialized`.
@@ -25,7 +25,7 @@ pub(super) struct Record {
     subscriptions: BTreeMap<String, Vec<u8>>,
 }
 
-impl Record {
+impl SessionRecord {
     /// Notes a message of the client.
     pub(super) fn note(&mut self, text: &[u8], parts: &MessageParts) {
         match (parts.form, &*parts.method, &parts.uri) {

@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        Launching, Trouble,
-        fault::Fault,
+        fault::McpFault,
         host::{self, HostEnd, HostTerms},
-        lock,
+        lock::lock,
         message::MessageParts,
+        terms::{Launching, Trouble},
     },
-    ReplayAnswer, Session, SessionCall, SessionPhase, SessionState, ended, unknown,
+    McpSession, ReplayAnswer, SessionCall, SessionPhase, SessionState, ended, unknown,
 };
 use crate::{admission::Permit, worker::Worker};
 
@@ -33,7 +33,7 @@ enum SessionStep {
 /// The notification after `initialize`.
 const INITIALIZED: &[u8] = b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n";
 
-impl Session {
+impl McpSession {
     /// Waits until the session has a process; starts one with `launching`, which it takes, if there is none.
     pub(super) async fn wake<E, F>(self: &Arc<Self>, launching: &mut Option<Launching<F>>) -> Result<(), Trouble<E>>
     where
@@ -54,7 +54,7 @@ impl Session {
     }
 
     /// Returns what a request needs; `can_start` is whether it can start a process.
-    fn next_step(&self, can_start: bool) -> Result<SessionStep, Fault> {
+    fn next_step(&self, can_start: bool) -> Result<SessionStep, McpFault> {
         let mut state = lock(&self.state);
         match &state.phase {
             SessionPhase::Running => Ok(SessionStep::Runs),
@@ -114,7 +114,7 @@ impl Session {
     }
 
     /// Replays the first messages, and swallows the answers. Fails if the server is another one now: its client must know.
-    async fn replay(&self, token: &CancellationToken) -> Result<(), Fault> {
+    async fn replay(&self, token: &CancellationToken) -> Result<(), McpFault> {
         let (tell, told) = oneshot::channel();
         self.ask_first(tell);
         let answer = told.await;
@@ -128,7 +128,7 @@ impl Session {
     }
 
     /// Compares the answer of the new process, and restores the client's settings.
-    fn restore(&self, token: &CancellationToken, answer: Result<ReplayAnswer, RecvError>) -> Result<(), Fault> {
+    fn restore(&self, token: &CancellationToken, answer: Result<ReplayAnswer, RecvError>) -> Result<(), McpFault> {
         let mut state = lock(&self.state);
         let Ok(answer) = answer else { return Err(ended(state.status, HostEnd::Exit)) };
         // The process may have ended, or the client may have left.
@@ -136,7 +136,7 @@ impl Session {
             return Err(unknown());
         }
         if !answer.is_ok_and(|result| state.record.note_identity(&result)) {
-            self.finish(&mut state);
+            state.finish();
             self.wire.wake();
             return Err(unknown());
         }

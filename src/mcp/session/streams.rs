@@ -5,12 +5,12 @@ use std::collections::{HashMap, VecDeque};
 use bytes::Bytes;
 
 use super::super::stream::{AnswerKind, StreamMessage, StreamSender};
-use crate::limits::MCP_RING_MESSAGES_MAX;
+use crate::limits::mcp::MCP_RING_MESSAGES_MAX;
 
 /// The streams of a session.
 #[derive(Debug)]
-pub(super) struct Streams {
-    flows: HashMap<u64, Flow>,
+pub(super) struct SessionStreams {
+    flows: HashMap<u64, StreamFlow>,
     ring: VecDeque<StreamMessage>,
     ring_bytes: usize,
     ring_bytes_max: usize,
@@ -22,7 +22,7 @@ pub(super) struct Streams {
 
 /// A stream.
 #[derive(Debug, Default)]
-struct Flow {
+struct StreamFlow {
     /// The answer that carries it, if the client reads one, and the number of that answer.
     carrier: Option<(u64, StreamSender)>,
     /// The number of its last message.
@@ -43,7 +43,7 @@ pub(crate) struct Attachment {
     answer: u64,
 }
 
-impl Streams {
+impl SessionStreams {
     /// Returns no streams. The ring has up to `ring_bytes_max` bytes.
     pub(super) fn new(ring_bytes_max: usize) -> Self {
         let (flows, ring) = (HashMap::new(), VecDeque::new());
@@ -64,7 +64,7 @@ impl Streams {
     pub(super) fn open(&mut self, sender: StreamSender) {
         self.last += 1;
         self.attachments += 1;
-        let flow = Flow { carrier: Some((self.attachments, sender)), is_open: true, ..Flow::default() };
+        let flow = StreamFlow { carrier: Some((self.attachments, sender)), is_open: true, ..StreamFlow::default() };
         self.flows.insert(self.last, flow);
     }
 
@@ -165,7 +165,9 @@ impl Streams {
     /// Ends all streams.
     pub(super) fn close_all(&mut self) {
         let all: Vec<_> = self.flows.keys().copied().collect();
-        all.into_iter().for_each(|stream| self.close(stream));
+        for stream in all {
+            self.close(stream);
+        }
     }
 
     /// Notes that a client has left an answer. Its stream stays, for a client that returns.

@@ -5,25 +5,28 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        calls::{Call, is_progress, number},
-        fault::{Fault, code},
-        host::{HostEnd, Hub},
-        lock,
+        calls::{PendingCall, is_progress, number},
+        fault::{McpFault, code},
+        host::{HostEnd, ProgramHub},
+        lock::lock,
         message::{Form, MessageParts, splice},
         session::ended,
         stream::{AnswerKind, StreamMessage},
-        wire::Wire,
+        wire::ProgramWire,
     },
-    Shared, SharedCall, SharedCallKind, SharedPhase, SharedState,
+    SharedCall, SharedCallKind, SharedPhase, SharedServer, SharedState,
 };
 use crate::{
     event::Event,
-    limits::{MCP_LOOK_MAX, MCP_WAITING_MAX, RESTART_MAX, RESTART_MIN},
+    limits::{
+        RESTART_MAX, RESTART_MIN,
+        mcp::{MCP_LOOK_MAX, MCP_WAITING_MAX},
+    },
     status::Status,
 };
 
-impl Hub for Shared {
-    fn wire(&self) -> &Wire {
+impl ProgramHub for SharedServer {
+    fn wire(&self) -> &ProgramWire {
         &self.wire
     }
 
@@ -33,7 +36,7 @@ impl Hub for Shared {
         match parts.form {
             Form::Response => self.answer(&mut state, line, &parts),
             Form::Request => {
-                let fault = Fault::new(0, code::INVALID_REQUEST, "a server of this version sends no requests");
+                let fault = McpFault::new(0, code::INVALID_REQUEST, "a server of this version sends no requests");
                 self.wire.write(&[&*fault.message(parts.id_text(line)), b"\n"].concat());
                 self.dropped("it is a request", &parts);
             }
@@ -50,7 +53,8 @@ impl Hub for Shared {
     fn look(&self, now: Instant) -> Result<Instant, HostEnd> {
         let mut state = lock(&self.state);
         match state.phase {
-            SharedPhase::Legacy(_) => return Err(HostEnd::Left),
+            SharedPhase::Legacy(None) => return Err(HostEnd::Left),
+            SharedPhase::Legacy(Some(until)) => return if until <= now { Err(HostEnd::Left) } else { Ok(until) },
             SharedPhase::Running if state.calls.len() == 0 => {}
             _ => return Ok(now + MCP_LOOK_MAX),
         }
@@ -87,7 +91,9 @@ impl Hub for Shared {
         for call in state.calls.end_all() {
             self.send(&call, fault.message(Some(&call.id)), Some(AnswerKind::Fault(fault.status)));
         }
+        state.has_process = false;
         if matches!(state.phase, SharedPhase::Legacy(_)) {
+            state.probe = None;
             return;
         }
         let before = state.phase.clone();
@@ -107,12 +113,14 @@ impl Hub for Shared {
     }
 }
 
-impl Shared {
+impl SharedServer {
     fn answer(&self, state: &mut SharedState, line: &[u8], parts: &MessageParts) {
         let number = number(line, parts.id.as_ref());
         if let Some(probe) = state.probe.take_if(|probe| number == Some(probe.number)) {
             let error = parts.result.is_none().then(|| parts.error.unwrap_or_default());
-            let _ = probe.tell.send(error);
+            if probe.tell.send(error).is_err() && matches!(state.phase, SharedPhase::Legacy(Some(_))) {
+                (state.phase, state.idle_since) = (SharedPhase::after(error), Instant::now());
+            }
             return;
         }
         let Some(call) = number.and_then(|number| state.calls.end(number)) else {
@@ -181,7 +189,7 @@ impl Shared {
     }
 
     /// Sends a message. Returns the bytes that wait for the client.
-    fn send(&self, call: &Call<SharedCall>, data: Vec<u8>, answer: Option<AnswerKind>) -> usize {
+    fn send(&self, call: &PendingCall<SharedCall>, data: Vec<u8>, answer: Option<AnswerKind>) -> usize {
         let data = self.options.process.budget.bytes(data);
         call.facts.sender.send(StreamMessage { number: None, data, answer });
         call.facts.sender.waiting()

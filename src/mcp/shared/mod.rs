@@ -8,21 +8,24 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Launching, McpEras, McpOptions, Trouble,
     calls::Calls,
-    fault::{Fault, code},
-    headers::{self, Lookup, ToolHeaders},
+    fault::{McpFault, code},
+    headers::{self, HeaderLookup, ToolHeaders},
     host::HostEnd,
     load::LoadSlot,
-    lock,
+    lock::lock,
     message::{Form, MessageParts, splice},
     session::ended,
     stream::{self, StreamReader, StreamSender},
-    wire::Wire,
+    terms::{Launching, McpEras, McpOptions, Trouble},
+    wire::ProgramWire,
 };
 use crate::{admission::Permit, limits::RESTART_MIN, status::Status, worker::Worker};
 
@@ -31,9 +34,9 @@ pub(crate) const LISTEN: &str = "subscriptions/listen";
 
 /// The shared process, if it runs.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct SharedServer {
     options: Arc<McpOptions>,
-    wire: Wire,
+    wire: ProgramWire,
     state: Mutex<SharedState>,
 }
 
@@ -47,8 +50,19 @@ struct SharedState {
     began: Instant,
     /// The pause before the next start after a process that has ended by itself.
     pause: Duration,
-    probe: Option<start::Probe>,
+    probe: Option<Probe>,
+    /// Whether a process runs, or ends.
+    has_process: bool,
     is_winding_up: bool,
+}
+
+/// wsd's own first request to a process.
+#[derive(Debug)]
+struct Probe {
+    /// Its number.
+    number: u64,
+    /// Takes the code of an error, or `None` for a result.
+    tell: oneshot::Sender<Option<i64>>,
 }
 
 /// The state of the process.
@@ -62,7 +76,7 @@ enum SharedPhase {
     Busy(CancellationToken),
     /// It takes requests.
     Running,
-    /// The program speaks an older version; unless it was only silent, wsd knows that for good.
+    /// The program speaks an older version. wsd knows that for good, unless the program is only silent: then until that time.
     Legacy(Option<Instant>),
 }
 
@@ -98,7 +112,7 @@ enum SharedCallKind {
     Other,
 }
 
-impl Shared {
+impl SharedServer {
     /// Returns a shared process that does not run.
     pub(super) fn new(options: Arc<McpOptions>) -> Self {
         let now = Instant::now();
@@ -110,9 +124,10 @@ impl Shared {
             began: now,
             pause: RESTART_MIN,
             probe: None,
+            has_process: false,
             is_winding_up: false,
         };
-        Self { options, wire: Wire::default(), state: Mutex::new(state) }
+        Self { options, wire: ProgramWire::default(), state: Mutex::new(state) }
     }
 
     /// Whether wsd knows that the program speaks a modern version: it has run as the shared process.
@@ -121,7 +136,7 @@ impl Shared {
     }
 
     /// Checks the headers of a message, if the program may be a modern one.
-    pub(crate) fn check(&self, text: &[u8], parts: &MessageParts, get: &Lookup<'_>) -> Result<(), Fault> {
+    pub(crate) fn check(&self, text: &[u8], parts: &MessageParts, get: &HeaderLookup<'_>) -> Result<(), McpFault> {
         let state = lock(&self.state);
         if state.is_legacy() {
             return Err(older());
@@ -195,7 +210,7 @@ impl Shared {
         then: &mut Option<impl FnOnce(&mut SharedState) -> T>,
         has_waited: bool,
         can_start: bool,
-    ) -> Result<SharedStep<T>, Fault> {
+    ) -> Result<SharedStep<T>, McpFault> {
         let mut state = lock(&self.state);
         if state.is_winding_up {
             return Err(ended(None, HostEnd::Shutdown));
@@ -260,13 +275,24 @@ impl Shared {
     }
 }
 
+impl SharedPhase {
+    /// Returns the phase after the answer to the probe: `error` is its code.
+    fn after(error: Option<i64>) -> Self {
+        match error {
+            None | Some(code::UNSUPPORTED_VERSION) => Self::Running,
+            Some(_) => Self::Legacy(None),
+        }
+    }
+}
+
 impl SharedState {
     fn is_legacy(&self) -> bool {
-        matches!(self.phase, SharedPhase::Legacy(until) if until.is_none_or(|until| Instant::now() < until))
+        let is_known = |until: Option<Instant>| until.is_none_or(|until| self.has_process || Instant::now() < until);
+        matches!(self.phase, SharedPhase::Legacy(until) if is_known(until))
     }
 }
 
 /// Returns the fault of a modern request to an older program. Its code is not a modern one, so that clients try `initialize`.
-fn older() -> Fault {
-    Fault::new(400, code::REFUSED, "this server speaks MCP 2025-11-25 and earlier; send initialize")
+fn older() -> McpFault {
+    McpFault::new(400, code::REFUSED, "this server speaks MCP 2025-11-25 and earlier; send initialize")
 }

@@ -10,31 +10,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        Launching, McpEras, Trouble,
-        fault::code,
         headers::MODERN,
         host::{self, HostEnd, HostTerms},
-        lock,
+        lock::lock,
         session::ended,
+        terms::{Launching, McpEras, Trouble},
     },
-    Shared, SharedPhase,
+    Probe, SharedPhase, SharedServer,
 };
 use crate::{
     admission::Permit,
-    limits::{MCP_PROBE_WAIT, MCP_SILENT_KNOWN},
+    limits::mcp::{MCP_PROBE_WAIT, MCP_SILENT_KNOWN},
     worker::Worker,
 };
 
-/// wsd's own first request to a process.
-#[derive(Debug)]
-pub(super) struct Probe {
-    /// Its number.
-    pub(super) number: u64,
-    /// Takes the code of an error, or `None` for a result.
-    pub(super) tell: oneshot::Sender<Option<i64>>,
-}
-
-impl Shared {
+impl SharedServer {
     /// Starts a process, in a task of its own: the client may leave meanwhile. Resolves when it takes requests, or speaks an
     /// older version.
     pub(super) async fn start<E, F>(
@@ -83,7 +73,7 @@ impl Shared {
         let terms = HostTerms { connection, path, kind: "shared", process, shutdown: shutdown.clone() };
         shutdown.spawn(host::run(Arc::clone(self), worker, permit, terms));
         let answer = timeout(MCP_PROBE_WAIT, told).await;
-        self.settle(answer)?;
+        self.settle(&answer)?;
         self.wire.wake();
         Ok(())
     }
@@ -94,18 +84,17 @@ impl Shared {
         state.probe = Some(Probe { number, tell });
         state.began = Instant::now();
         state.idle_since = state.began;
+        state.has_process = true;
         number
     }
 
     /// Notes which version the program speaks, by its answer.
-    fn settle<E>(&self, answer: Result<Result<Option<i64>, RecvError>, Elapsed>) -> Result<(), Trouble<E>> {
+    fn settle<E>(&self, answer: &Result<Result<Option<i64>, RecvError>, Elapsed>) -> Result<(), Trouble<E>> {
         let mut state = lock(&self.state);
-        state.probe = None;
         state.phase = match answer {
-            Ok(Ok(None | Some(code::UNSUPPORTED_VERSION))) => SharedPhase::Running,
-            Ok(Ok(Some(_))) => SharedPhase::Legacy(None),
+            Ok(Ok(error)) => SharedPhase::after(*error),
             Ok(Err(_)) => {
-                // It has ended. `Hub::ended` knows how.
+                // It has ended. `ProgramHub::ended` knows how.
                 let fault = match state.phase {
                     SharedPhase::Failed(status, next) => {
                         ended(Some(status), HostEnd::Exit).with_retry(next.saturating_duration_since(Instant::now()))
@@ -115,6 +104,7 @@ impl Shared {
                 return Err(fault.into());
             }
             Err(_) if self.options.eras == McpEras::Shared => SharedPhase::Running,
+            // It may only start slowly: its answer still counts when it comes.
             Err(_) => SharedPhase::Legacy(Some(Instant::now() + MCP_SILENT_KNOWN)),
         };
         state.idle_since = Instant::now();
