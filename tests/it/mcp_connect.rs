@@ -141,7 +141,7 @@ fn all_lines_of_a_pipe_are_answered_in_the_order_that_the_protocol_needs() {
         json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": { "name": "stream" } }),
         json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/list" }),
     ];
-    let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let input: String = lines.iter().flat_map(|line| [line.to_string(), "\n".to_owned()]).collect();
 
     let outcome = Caller::start(&["--mcp", &remote.url]).finish(input.as_bytes());
 
@@ -250,6 +250,9 @@ fn a_cancelled_modern_request_is_closed_and_nothing_else_is_sent() {
         let mut bridge = Bridge::to(&remote, &[]);
         bridge.send(&modern(&json!(5), "tools/call", json!({ "name": tool })));
         remote.asked("tools/call", 1);
+        if tool == "slow" {
+            bridge.expect("slow");
+        }
 
         bridge.send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 5 } }));
 

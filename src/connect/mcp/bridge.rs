@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::{sync::Semaphore, task::AbortHandle};
 
 use super::{
-    mirror::ToolHeaders,
+    mirror::ToolMirrors,
     output::McpOutput,
     wire::{HttpWay, lock},
 };
@@ -59,14 +59,14 @@ impl McpMessage {
 
 /// The session of a legacy client.
 #[derive(Clone, Debug, Default)]
-pub(super) struct McpSession {
+pub(super) struct BridgedSession {
     id: Option<HeaderValue>,
     version: Option<HeaderValue>,
     /// Its number here.
     pub(super) number: u64,
 }
 
-impl McpSession {
+impl BridgedSession {
     /// Returns the headers of a request in the session.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -96,12 +96,12 @@ pub(super) struct McpBridge {
     pub(super) output: McpOutput,
     /// The right to begin another session in place of a lost one.
     pub(super) renewing: Semaphore,
-    session: Mutex<McpSession>,
+    session: Mutex<BridgedSession>,
     /// The request that began the session.
     initialize: Mutex<Option<McpMessage>>,
     /// The task that reads the stream of the session.
     listening: Mutex<Option<AbortHandle>>,
-    tools: Mutex<ToolHeaders>,
+    tools: Mutex<ToolMirrors>,
 }
 
 impl McpBridge {
@@ -119,7 +119,7 @@ impl McpBridge {
     }
 
     /// Returns the session.
-    pub(super) fn session(&self) -> McpSession {
+    pub(super) fn session(&self) -> BridgedSession {
         lock(&self.session).clone()
     }
 
@@ -133,7 +133,7 @@ impl McpBridge {
         self.listen_with(None);
         *lock(&self.initialize) = Some(request.clone());
         let mut session = lock(&self.session);
-        *session = McpSession { id: answer.get(SESSION).cloned(), version: None, number: session.number + 1 };
+        *session = BridgedSession { id: answer.get(SESSION).cloned(), version: None, number: session.number + 1 };
     }
 
     /// Replaces the task that reads the stream of the session.
@@ -144,7 +144,7 @@ impl McpBridge {
     }
 
     /// Returns the headers of a message.
-    pub(super) fn headers(&self, message: &McpMessage, session: &McpSession) -> HeaderMap {
+    pub(super) fn headers(&self, message: &McpMessage, session: &BridgedSession) -> HeaderMap {
         if message.is_modern() {
             lock(&self.tools).of(&message.text, &message.parts)
         } else if message.is_initialize() {

@@ -4,7 +4,7 @@ use hyper::header::LOCATION;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use super::wire::HttpAnswer;
+use super::wire::StreamableReply;
 use crate::{connect::error::ConnectError, limits::CONNECT_MCP_ERROR_BYTES_MAX};
 
 /// The code for a failure of the way to the server, as the SDKs use it.
@@ -19,7 +19,7 @@ const TEXT_CHARS_MAX: usize = 300;
 
 /// Why a message gets no answer of the server.
 #[derive(Debug)]
-pub(super) struct McpFault {
+pub(super) struct BridgeFault {
     /// The error of JSON-RPC, as JSON.
     error: String,
     /// The reason for standard error; `None` for an error of the server's program, which is the client's business.
@@ -28,7 +28,7 @@ pub(super) struct McpFault {
     pub(super) is_lost_session: bool,
 }
 
-impl From<ConnectError> for McpFault {
+impl From<ConnectError> for BridgeFault {
     fn from(error: ConnectError) -> Self {
         let told = json!({ "code": UNREACHED, "message": error.message() });
         Self { error: told.to_string(), told: Some(error), is_lost_session: false }
@@ -49,7 +49,7 @@ struct ErrorParts {
     message: String,
 }
 
-impl McpFault {
+impl BridgeFault {
     /// Returns the error within a text of JSON-RPC, with whatever id.
     pub(super) fn within(body: &[u8]) -> Option<Self> {
         let error = serde_json::from_slice::<ErrorBody<'_>>(body).ok()?.error.get();
@@ -59,7 +59,7 @@ impl McpFault {
     }
 
     /// Reads an answer that is an error of HTTP.
-    pub(super) async fn of(mut answer: HttpAnswer, place: &str) -> Self {
+    pub(super) async fn of(mut answer: StreamableReply, place: &str) -> Self {
         let status = answer.head.status;
         let body = answer.read_all(CONNECT_MCP_ERROR_BYTES_MAX).await.ok().flatten().unwrap_or_default();
         let is_missing = status.as_u16() == 404;

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     bridge::{McpBridge, McpMessage},
-    fault::{INVALID_REQUEST, McpFault, PARSE_ERROR},
+    fault::{BridgeFault, INVALID_REQUEST, PARSE_ERROR},
     relay::{AnswerTaker, StreamCursor, post, relay},
     session::{follow, notify, renew, unanswered},
     wire::lock,
@@ -90,8 +90,8 @@ impl McpInput {
                 Ok(message) => self.send(message).await,
                 Err(why) => {
                     let fault = match why {
-                        NoMessage::NotJson => McpFault::of_line(PARSE_ERROR, "the line is not JSON"),
-                        NoMessage::NotOne(why) => McpFault::of_line(INVALID_REQUEST, why),
+                        NoMessage::NotJson => BridgeFault::of_line(PARSE_ERROR, "the line is not JSON"),
+                        NoMessage::NotOne(why) => BridgeFault::of_line(INVALID_REQUEST, why),
                     };
                     self.bridge.output.send(fault.line(b"null")).await;
                 }
@@ -177,12 +177,12 @@ impl McpInput {
 }
 
 /// Sends a request, and passes on its answer.
-async fn call(bridge: &Arc<McpBridge>, message: &McpMessage) -> Result<(), McpFault> {
+async fn call(bridge: &Arc<McpBridge>, message: &McpMessage) -> Result<(), BridgeFault> {
     let mut session = bridge.session();
     let mut answer = post(bridge, message, &session).await?;
     let is_legacy = !message.is_modern();
     if !answer.head.status.is_success() {
-        let fault = McpFault::of(answer, &bridge.wire.place).await;
+        let fault = BridgeFault::of(answer, &bridge.wire.place).await;
         let is_lost = is_legacy && fault.is_lost_session && session.has_id() && !message.is_initialize();
         if !is_lost {
             return Err(fault);
@@ -190,7 +190,7 @@ async fn call(bridge: &Arc<McpBridge>, message: &McpMessage) -> Result<(), McpFa
         session = renew(bridge, &session).await?;
         answer = post(bridge, message, &session).await?;
         if !answer.head.status.is_success() {
-            return Err(McpFault::of(answer, &bridge.wire.place).await);
+            return Err(BridgeFault::of(answer, &bridge.wire.place).await);
         }
     }
     let (asker, mut cursor) = (AnswerTaker { request: Some(message), is_hidden: false }, StreamCursor::default());

@@ -18,9 +18,9 @@ const SENTINEL: (&str, &str) = ("=?base64?", "?=");
 
 /// The headers that tools ask for, by tool: the name of each header, and the way to the argument.
 #[derive(Debug, Default)]
-pub(super) struct ToolHeaders(HashMap<String, Vec<(HeaderName, Vec<String>)>>);
+pub(super) struct ToolMirrors(HashMap<String, Vec<(HeaderName, Vec<String>)>>);
 
-impl ToolHeaders {
+impl ToolMirrors {
     /// Learns from the result of `tools/list`.
     pub(super) fn learn(&mut self, result: &[u8]) {
         let Ok(result) = serde_json::from_slice::<Value>(result) else { return };
@@ -104,7 +104,7 @@ mod tests {
     fn headers_repeat_the_parts_of_the_body() {
         let text = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"region":" eu","n":42,"on":true,
             "none":null,"list":[1],"o":{"é":"ü"}},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#;
-        let mut tools = ToolHeaders::default();
+        let mut tools = ToolMirrors::default();
         tools.learn(
             r#"{"tools":[{"name":"t","inputSchema":{"properties":{"region":{"x-mcp-header":"Region"},"n":{"x-mcp-header":"N"},
                 "on":{"x-mcp-header":"On"},"none":{"x-mcp-header":"None"},"absent":{"x-mcp-header":"Absent"},

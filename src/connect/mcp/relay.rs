@@ -10,10 +10,10 @@ use hyper::{
 use serde_json::value::RawValue;
 
 use super::{
-    bridge::{McpBridge, McpMessage, McpSession},
+    bridge::{BridgedSession, McpBridge, McpMessage},
     events::EventReader,
-    fault::McpFault,
-    wire::HttpAnswer,
+    fault::BridgeFault,
+    wire::StreamableReply,
 };
 use crate::{
     connect::{error::ConnectError, say::say},
@@ -49,8 +49,8 @@ pub(super) struct StreamCursor {
 pub(super) async fn post(
     bridge: &Arc<McpBridge>,
     message: &McpMessage,
-    session: &McpSession,
-) -> Result<HttpAnswer, ConnectError> {
+    session: &BridgedSession,
+) -> Result<StreamableReply, ConnectError> {
     let headers = bridge.headers(message, session);
     let answer = bridge.wire.send(Method::POST, headers, message.text.clone()).await?;
     if message.is_initialize() && answer.head.status.is_success() {
@@ -62,9 +62,9 @@ pub(super) async fn post(
 /// Asks for the stream of a session, or for the rest of one after an event.
 pub(super) async fn get(
     bridge: &Arc<McpBridge>,
-    session: &McpSession,
+    session: &BridgedSession,
     last_id: Option<&str>,
-) -> Result<HttpAnswer, ConnectError> {
+) -> Result<StreamableReply, ConnectError> {
     let mut headers = session.headers();
     if let Some(id) = last_id.and_then(|id| HeaderValue::from_str(id).ok()) {
         headers.insert(LAST_EVENT_ID, id);
@@ -75,10 +75,10 @@ pub(super) async fn get(
 /// Passes on the messages of an answer, to its end or to that of the request.
 pub(super) async fn relay(
     bridge: &Arc<McpBridge>,
-    mut answer: HttpAnswer,
+    mut answer: StreamableReply,
     asker: &AnswerTaker<'_>,
     cursor: &mut StreamCursor,
-) -> Result<(), McpFault> {
+) -> Result<(), BridgeFault> {
     if !answer.is_stream() {
         let body = answer.read_all(CONNECT_MESSAGE_BYTES_MAX).await?.ok_or_else(|| too_long(bridge))?;
         answer.finish();
@@ -108,13 +108,13 @@ async fn whole(
     body: &[u8],
     asker: &AnswerTaker<'_>,
     cursor: &mut StreamCursor,
-) -> Result<(), McpFault> {
+) -> Result<(), BridgeFault> {
     if body.trim_ascii_start().starts_with(b"[") {
         for message in serde_json::from_slice::<Vec<&RawValue>>(body).unwrap_or_default() {
             pass(bridge, message.get().as_bytes(), asker, cursor).await;
         }
     } else if !body.trim_ascii().is_empty() && !pass(bridge, body, asker, cursor).await {
-        return McpFault::within(body).map_or(Ok(()), Err);
+        return BridgeFault::within(body).map_or(Ok(()), Err);
     }
     Ok(())
 }

@@ -7,8 +7,8 @@ use hyper::Method;
 use tokio::time::{sleep, timeout};
 
 use super::{
-    bridge::{McpBridge, McpMessage, McpSession},
-    fault::McpFault,
+    bridge::{BridgedSession, McpBridge, McpMessage},
+    fault::BridgeFault,
     relay::{AnswerTaker, StreamCursor, get, post, relay},
 };
 use crate::{
@@ -26,7 +26,7 @@ pub(super) fn listen(bridge: &Arc<McpBridge>) {
 }
 
 /// Reads the stream of a session, and returns to it when it ends. A server without one answers 405, which is fine.
-async fn read_stream(bridge: Arc<McpBridge>, session: McpSession) {
+async fn read_stream(bridge: Arc<McpBridge>, session: BridgedSession) {
     let asker = AnswerTaker { request: None, is_hidden: false };
     let (mut cursor, mut pause) = (StreamCursor::default(), RETURN_MIN);
     loop {
@@ -39,7 +39,7 @@ async fn read_stream(bridge: Arc<McpBridge>, session: McpSession) {
             Ok(answer) if is_busy(answer.head.status.as_u16()) => {}
             Ok(answer) if answer.head.status.as_u16() == 405 || answer.head.status.is_success() => return,
             Ok(answer) => {
-                let fault = McpFault::of(answer, &bridge.wire.place).await;
+                let fault = BridgeFault::of(answer, &bridge.wire.place).await;
                 if fault.is_lost_session && session.has_id() {
                     // The new session has a stream and a task of its own.
                     let _ = renew(&bridge, &session).await;
@@ -63,11 +63,11 @@ fn is_busy(status: u16) -> bool {
 /// Passes on the answer to a request of a legacy client, and returns to its stream when that ends too early.
 pub(super) async fn follow(
     bridge: &Arc<McpBridge>,
-    session: &McpSession,
+    session: &BridgedSession,
     asker: &AnswerTaker<'_>,
     mut cursor: StreamCursor,
-    first: Result<(), McpFault>,
-) -> Result<(), McpFault> {
+    first: Result<(), BridgeFault>,
+) -> Result<(), BridgeFault> {
     let (mut outcome, mut tries) = (first, 0);
     while !cursor.is_answered {
         if cursor.last_id.is_none() || tries == CONNECT_MCP_TRIES_MAX {
@@ -100,7 +100,7 @@ pub(super) fn unanswered(bridge: &McpBridge) -> ConnectError {
 }
 
 /// Begins another session in place of one that the server has lost, by the client's own `initialize`. Returns it.
-pub(super) async fn renew(bridge: &Arc<McpBridge>, lost: &McpSession) -> Result<McpSession, McpFault> {
+pub(super) async fn renew(bridge: &Arc<McpBridge>, lost: &BridgedSession) -> Result<BridgedSession, BridgeFault> {
     let _turn = bridge.renewing.acquire().await;
     let now = bridge.session();
     if now.number != lost.number {
@@ -142,7 +142,7 @@ pub(super) async fn notify(bridge: &Arc<McpBridge>, message: &McpMessage) {
         let session = bridge.session();
         let mut answer = post(bridge, message, &session).await?;
         if !answer.head.status.is_success() {
-            let fault = McpFault::of(answer, &bridge.wire.place).await;
+            let fault = BridgeFault::of(answer, &bridge.wire.place).await;
             // An answer to a request of a lost session has nobody who waits for it.
             let is_worth = session.has_id() && !message.parts.method.is_empty();
             if !fault.is_lost_session || !is_worth {
@@ -151,7 +151,7 @@ pub(super) async fn notify(bridge: &Arc<McpBridge>, message: &McpMessage) {
             let session = renew(bridge, &session).await?;
             answer = post(bridge, message, &session).await?;
             if !answer.head.status.is_success() {
-                return Err(McpFault::of(answer, &bridge.wire.place).await);
+                return Err(BridgeFault::of(answer, &bridge.wire.place).await);
             }
         }
         answer.finish();
@@ -162,7 +162,7 @@ pub(super) async fn notify(bridge: &Arc<McpBridge>, message: &McpMessage) {
     };
     match timeout(CONNECT_TIME_MAX, sending).await {
         Ok(Ok(())) => {}
-        Ok(Err(McpFault { told: Some(error), .. })) => say(&error.to_string()),
+        Ok(Err(BridgeFault { told: Some(error), .. })) => say(&error.to_string()),
         Ok(Err(fault)) => {
             say(&format!("the server refused a message: {}", String::from_utf8_lossy(&fault.line(b"null"))));
         }

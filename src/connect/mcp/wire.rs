@@ -114,7 +114,7 @@ impl HttpWay {
         method: Method,
         more: HeaderMap,
         body: Bytes,
-    ) -> Result<HttpAnswer, ConnectError> {
+    ) -> Result<StreamableReply, ConnectError> {
         let mut request = Request::new(Full::new(body));
         *request.uri_mut() = self.target.clone();
         let headers = request.headers_mut();
@@ -136,7 +136,7 @@ impl HttpWay {
                 Ok(answer) => {
                     *lock(&self.heard) = Instant::now();
                     let (head, body) = answer.into_parts();
-                    return Ok(HttpAnswer { head, body, sender, wire: Arc::clone(self) });
+                    return Ok(StreamableReply { head, body, sender, wire: Arc::clone(self) });
                 }
                 Err(mut error) => match error.take_message().filter(|_| !is_new) {
                     // The server has closed the connection before the request.
@@ -191,7 +191,7 @@ impl HttpWay {
 }
 
 /// An answer of the server; dropping it before its end closes the connection.
-pub(super) struct HttpAnswer {
+pub(super) struct StreamableReply {
     /// The status and the headers.
     pub(super) head: Parts,
     body: Incoming,
@@ -199,7 +199,7 @@ pub(super) struct HttpAnswer {
     wire: Arc<HttpWay>,
 }
 
-impl HttpAnswer {
+impl StreamableReply {
     /// Whether it is a stream of events.
     pub(super) fn is_stream(&self) -> bool {
         self.kind().is_some_and(|kind| kind.starts_with("text/event-stream"))
