@@ -15,6 +15,7 @@ mod keys;
 mod limits;
 mod logging;
 mod mcp;
+mod mcp_servers;
 mod needs;
 mod origins;
 mod peers;
@@ -33,7 +34,7 @@ use toml::Table;
 use crate::{
     answer::routes::Routes,
     cli::{
-        self, CommandLine,
+        self, CommandLine, RunFlags,
         server::Flags,
         site::{PageFlags, SiteFlags},
         value::is_on,
@@ -99,10 +100,11 @@ impl Loader {
         Ok((routes, keys.into_iter().filter(differs).cloned().collect()))
     }
 
-    /// Whether there is a file: that of `--config`, or one of `--allow` or `--deny`.
+    /// Whether there is a file: that of `--config` or `--mcp-config`, or one of `--allow` or `--deny`.
     pub(crate) fn has_file(&self) -> bool {
         let PageFlags { allow, deny, .. } = self.command_line.over(PageFlags::default());
-        self.command_line.run.config.is_some() || [allow, deny].iter().any(|list| peers::has_file(list.as_ref()))
+        let RunFlags { config, mcp_config, .. } = &self.command_line.run;
+        config.is_some() || mcp_config.is_some() || [allow, deny].iter().any(|list| peers::has_file(list.as_ref()))
     }
 }
 

@@ -114,9 +114,7 @@ pub(super) fn site(
     }
     let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process)?;
     let sources = limits::sources(&flags.limits, recipe.scopes, table);
-    let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
-    let software = format!("{name}/{}", environ::VERSION);
-    let environ = EnvironOptions { software, inherited };
+    let environ = EnvironOptions { software: software(recipe), inherited };
     let (auth, list) = auth(&flags.auth, &environ, state)?.unzip();
     Ok(Site {
         is_eager: is_on(&flags.rooms.eager) && rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All),
@@ -152,6 +150,12 @@ pub(super) fn site(
             lookup: is_on(&flags.programs.reverselookup).then(Lookup::new),
         },
     })
+}
+
+/// Returns the name and the version that programs get.
+fn software(recipe: &Recipe) -> String {
+    let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
+    format!("{name}/{}", environ::VERSION)
 }
 
 /// Returns the time added to each wait before a signal.

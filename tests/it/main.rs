@@ -69,6 +69,7 @@ mod logfile;
 mod lookup;
 mod lsp;
 mod mcp;
+mod mcp_config;
 mod mcp_connect;
 mod names;
 mod newcomers;
