@@ -119,7 +119,7 @@ pub(super) fn banner<'a>(
         let _ = writeln!(banner, "  {what:<8} {is}");
     };
     if let Some(command) = command {
-        let how = how_often(flags.site.rooms.sharing(), example.as_ref());
+        let how = how_often(&flags.site, example.as_ref());
         add("program", &format!("{}, {how}", joined(command).escape_debug()));
     }
     let folders = [
@@ -169,8 +169,9 @@ pub(super) fn banner<'a>(
 }
 
 /// Tells how often the program of the main site runs.
-fn how_often(sharing: SharingWord, example: Option<&Example>) -> &'static str {
-    match sharing {
+fn how_often(flags: &SiteFlags, example: Option<&Example>) -> &'static str {
+    match flags.rooms.sharing() {
+        _ if flags.mcp.switch().is_some() => "one for each session of MCP, and one for clients without sessions",
         SharingWord::Off if example.is_some_and(|example| example.takes_posts) => {
             "one for each WebSocket, event stream or POST"
         }

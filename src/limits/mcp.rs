@@ -58,6 +58,9 @@ pub(crate) const MCP_SESSIONS_MAX: usize = 10_000;
 /// Time that wsd knows a session without a server; then it answers 404.
 pub(crate) const MCP_RECORD_TIME_MAX: Duration = Duration::from_hours(24);
 
+/// Bytes of a message that wsd keeps to replay it; a session with a longer `initialize` ends with its server.
+pub(crate) const MCP_RECORD_BYTES_MAX: usize = 64 << 10;
+
 /// Subscriptions to resources of a session that wsd restores with a new server.
 pub(crate) const MCP_SUBSCRIPTIONS_MAX: usize = 64;
 

@@ -226,6 +226,7 @@ fn check_mcp() {
         ),
         ("bytes that wait for a client without a session", &[bytes(MCP_WAITING_MAX)], &[]),
         ("sessions of a route", &[number(MCP_SESSIONS_MAX), seconds(MCP_RECORD_TIME_MAX)], &[]),
+        ("a message that wsd keeps for the next server of a session", &[bytes(MCP_RECORD_BYTES_MAX)], &[]),
         ("subscriptions to resources that wsd restores", &[number(MCP_SUBSCRIPTIONS_MAX)], &[]),
     ];
     let mut rows = rows(2).into_iter();

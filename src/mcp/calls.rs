@@ -66,6 +66,11 @@ impl<T> Calls<T> {
         self.known.drain().map(|(_, call)| call).collect()
     }
 
+    /// Gives memory back.
+    pub(super) fn shrink(&mut self) {
+        self.known.shrink_to_fit();
+    }
+
     /// Returns a request.
     pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut PendingCall<T>> {
         self.known.get_mut(&number)

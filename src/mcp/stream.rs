@@ -52,7 +52,7 @@ pub(crate) struct StreamReader {
 }
 
 /// Returns the two ends of a stream.
-pub(super) fn pair(
+pub(in crate::mcp) fn pair(
     taken: impl Fn() + Send + 'static,
     left: impl FnOnce() + Send + 'static,
 ) -> (StreamSender, StreamReader) {

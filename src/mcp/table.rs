@@ -27,10 +27,7 @@ impl Table {
             });
         }
         if known.len() >= MCP_SESSIONS_MAX {
-            let sleepers = known.values().filter_map(|session| Some((session.asleep_since()?, session.id.clone())));
-            if let Some((_, id)) = sleepers.min() {
-                known.remove(&id);
-            }
+            forget_sleeper(&mut known);
         }
         known.insert(session.id.clone(), Arc::clone(session));
     }
@@ -55,5 +52,17 @@ impl Table {
     /// Whether there is no session.
     pub(crate) fn is_empty(&self) -> bool {
         lock(&self.0).is_empty()
+    }
+
+    /// Forgets the session that has slept longest, since the bytes of their records count.
+    pub(crate) fn relieve(&self) {
+        forget_sleeper(&mut lock(&self.0));
+    }
+}
+
+fn forget_sleeper(known: &mut HashMap<String, Arc<McpSession>>) {
+    let sleepers = known.values().filter_map(|session| Some((session.asleep_since()?, session.id.clone())));
+    if let Some((_, id)) = sleepers.min() {
+        known.remove(&id);
     }
 }

@@ -9,11 +9,11 @@ use tokio::time::timeout;
 use super::{
     super::ask::Ask,
     launch::{ProgramSharing, launching, program, shared_environment},
-    reply::{McpReply, failed, first, json, over, refused, streaming, taken},
+    reply::{McpReply, failed, first, json, refused, streaming, taken},
     requests::{SESSION, check_version, is_json, is_modern, is_modern_version, session_id, takes_both, version},
 };
 use crate::{
-    budget::Owner,
+    budget::{Owner, Share},
     http::{gate::Visitor, page::Body, refusal::Refusal},
     limits::mcp::MCP_BODY_STALL_MAX,
     mcp::{
@@ -52,7 +52,11 @@ async fn try_answer(ask: &mut Ask, visitor: &Visitor, gateway: &Gateway) -> Resu
         return Err(nameless(McpFault::new(406, code::REFUSED, text)));
     }
     ask.site.launcher.check_budget().map_err(|refusal| (Trouble::Refused(refusal), None))?;
-    let text = read(ask, gateway.options.body_bytes_max).await.map_err(nameless)?;
+    if gateway.options.process.budget.is_full() {
+        gateway.sessions.relieve();
+    }
+    // The share counts the body while the program starts.
+    let (text, _share) = read(ask, gateway.options.body_bytes_max).await.map_err(nameless)?;
     let parts = MessageParts::of(&text).map_err(|why| {
         nameless(match why {
             NoMessage::NotJson => McpFault::new(400, code::PARSE, "the body is not JSON"),
@@ -111,7 +115,7 @@ async fn modern(
     Ok(match first(reader).await {
         McpReply::Json(message, kind) => json(message, kind, true),
         McpReply::Events(reader, message) => streaming(reader, None, message),
-        McpReply::Ended => {
+        McpReply::Ended(_) => {
             failed(&McpFault::new(503, code::INTERNAL, "the client read too slowly"), parts.id_text(text))
         }
     })
@@ -139,14 +143,14 @@ async fn legacy(
             return Err(McpFault::new(400, code::REFUSED, text).into());
         }
         let (session, open) = begin(ask, visitor, gateway, (text, parts), slot).await?;
-        return Ok(reply(&session, open, true, parts.id_text(text)).await);
+        return Ok(reply(&session, open, true).await);
     };
     let session = gateway.sessions.find(&id, &visitor.user).ok_or_else(session::unknown)?;
     let script = program(ask).map_err(Trouble::Refused)?;
     let launching = launching(ask, visitor, script, session.environment.clone(), ProgramSharing::Alone);
     match session.post((text, parts), slot, launching).await? {
         Posted::Taken => Ok(taken()),
-        Posted::Stream(open) => Ok(reply(&session, open, false, parts.id_text(text)).await),
+        Posted::Stream(open) => Ok(reply(&session, open, false).await),
     }
 }
 
@@ -168,7 +172,7 @@ async fn begin(
 }
 
 /// Answers with the messages of a session's stream. The first answer names the session.
-async fn reply(session: &McpSession, open: OpenStream, is_first: bool, id: Option<&[u8]>) -> Response<Body> {
+async fn reply(session: &McpSession, open: OpenStream, is_first: bool) -> Response<Body> {
     let OpenStream { reader, stream, is_primed } = open;
     let mut has_begun = is_first;
     let mut response = match first(reader).await {
@@ -182,7 +186,7 @@ async fn reply(session: &McpSession, open: OpenStream, is_first: bool, id: Optio
             }
             streaming(reader, is_primed.then_some(stream), message)
         }
-        McpReply::Ended => return over(id),
+        McpReply::Ended(reader) => streaming(reader, None, None),
     };
     if has_begun && let Ok(name) = HeaderValue::try_from(&*session.id) {
         response.headers_mut().insert(SESSION, name);
@@ -190,19 +194,21 @@ async fn reply(session: &McpSession, open: OpenStream, is_first: bool, id: Optio
     response
 }
 
-/// Reads the whole body.
-async fn read(ask: &mut Ask, bytes_max: usize) -> Result<Vec<u8>, McpFault> {
+/// Reads the whole body, and counts it.
+async fn read(ask: &mut Ask, bytes_max: usize) -> Result<(Vec<u8>, Option<Share>), McpFault> {
     let too_long =
         || McpFault::new(413, code::REFUSED, "the body is too long: the server's --maxbody tells how long it may be");
     let mut share = ask.request.extensions.get::<Owner>().map(Owner::share);
-    let Some(mut body) = ask.body.take() else { return Ok(Vec::new()) };
+    let Some(mut body) = ask.body.take() else { return Ok((Vec::new(), share)) };
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_long());
     }
     let mut bytes = Vec::new();
     loop {
         let late = |_| McpFault::new(408, code::REFUSED, "the body did not come in time");
-        let Some(frame) = timeout(MCP_BODY_STALL_MAX, body.frame()).await.map_err(late)? else { return Ok(bytes) };
+        let Some(frame) = timeout(MCP_BODY_STALL_MAX, body.frame()).await.map_err(late)? else {
+            return Ok((bytes, share));
+        };
         let frame = frame.map_err(|_| McpFault::new(400, code::REFUSED, "the body is broken"))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > bytes_max {

@@ -20,7 +20,6 @@ use crate::{
     limits::mcp::MCP_HEAD_WAIT,
     mcp::{
         fault::{McpFault, code, status_of},
-        session,
         stream::{AnswerKind, StreamMessage, StreamReader},
     },
 };
@@ -31,8 +30,8 @@ pub(super) enum McpReply {
     Json(StreamMessage, AnswerKind),
     /// The stream of messages, with the first of them if one has come.
     Events(StreamReader, Option<StreamMessage>),
-    /// The session ended.
-    Ended,
+    /// The stream ended without an answer: the client has ended its session, or has read too slowly.
+    Ended(StreamReader),
 }
 
 /// Waits for the first message: a fast answer alone is JSON.
@@ -42,7 +41,7 @@ pub(super) async fn first(mut reader: StreamReader) -> McpReply {
             Some(kind) => McpReply::Json(message, kind),
             None => McpReply::Events(reader, Some(message)),
         },
-        Ok(None) => McpReply::Ended,
+        Ok(None) => McpReply::Ended(reader),
         Err(_) => McpReply::Events(reader, None),
     }
 }
@@ -66,11 +65,6 @@ pub(super) fn streaming(reader: StreamReader, primed: Option<u64>, first: Option
     // nginx would hold the events back.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
-}
-
-/// Returns the answer of a session that has ended meanwhile.
-pub(super) fn over(id: Option<&[u8]>) -> Response<Body> {
-    failed(&session::unknown(), id)
 }
 
 /// Returns an error of the gateway. `id` is the text of the request's id.

@@ -85,7 +85,7 @@ impl ProgramHub for McpSession {
         if matches!(state.phase, SessionPhase::Running) {
             state.phase = SessionPhase::Busy(CancellationToken::new());
         }
-        if end == HostEnd::Overload {
+        if matches!(end, HostEnd::Overload | HostEnd::Idle) {
             state.streams.clear();
         }
     }
@@ -93,13 +93,16 @@ impl ProgramHub for McpSession {
     fn ended(&self, end: HostEnd, status: Status) {
         let mut state = lock(&self.state);
         state.status = Some(status);
-        let has_begun = state.record.has_begun();
+        let can_return = state.record.is_complete();
         state.fail(end);
-        if end == HostEnd::Shutdown || !has_begun {
+        if end == HostEnd::Shutdown || !can_return {
             state.finish();
         } else if let SessionPhase::Busy(token) = &state.phase {
             token.cancel();
             state.phase = SessionPhase::Asleep(Instant::now());
+            // It may sleep for a day, beside thousands of others.
+            state.calls.shrink();
+            state.streams.shrink();
         }
     }
 }

@@ -55,3 +55,28 @@ impl KeptMessages {
         self.messages.drain(..).map(|message| message.data).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_oldest_messages_go_beyond_the_number_the_bytes_and_the_time() {
+        let start = Instant::now();
+        let ids =
+            |ids: Vec<Box<[u8]>>| ids.iter().map(|id| String::from_utf8_lossy(id).into_owned()).collect::<Vec<_>>();
+        let mut kept = KeptMessages::default();
+        for number in 0..=MCP_KEPT_MESSAGES_MAX {
+            kept.add(Bytes::from_static(b"x"), Some(number.to_string().as_bytes()), start);
+        }
+        assert_eq!(ids(kept.expire(start)), ["0"]);
+        kept.add(vec![b'x'; MCP_KEPT_BYTES_MAX - 1].into(), None, start + Duration::from_secs(1));
+        assert_eq!(kept.expire(start).len(), MCP_KEPT_MESSAGES_MAX - 1);
+        assert_eq!(kept.next_look(), Some(start + MCP_KEPT_TIME_MAX));
+        let late = start + MCP_KEPT_TIME_MAX;
+        assert_eq!(ids(kept.expire(late)), [MCP_KEPT_MESSAGES_MAX.to_string()]);
+        assert_eq!((kept.take().len(), kept.next_look()), (1, None));
+    }
+}

@@ -155,7 +155,7 @@ impl McpSession {
         launching: Launching<()>,
     ) -> OpenStream {
         let mut state = lock(&self.state);
-        state.record.note(text, parts);
+        state.record.note(text, parts, &self.options.process.budget);
         let stream = self.begin(&mut state, text, parts, slot);
         drop(state);
         self.host(worker, permit, launching);
@@ -201,7 +201,7 @@ impl McpSession {
         slot: Option<LoadSlot>,
     ) -> Posted {
         state.idle_since = Instant::now();
-        state.record.note(text, parts);
+        state.record.note(text, parts, &self.options.process.budget);
         if let (Form::Request, Some(slot)) = (parts.form, slot) {
             return Posted::Stream(self.begin(state, text, parts, slot));
         }

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::super::message::{Form, MessageParts};
-use crate::limits::mcp::MCP_SUBSCRIPTIONS_MAX;
+use crate::{
+    budget::Budget,
+    limits::mcp::{MCP_RECORD_BYTES_MAX, MCP_SUBSCRIPTIONS_MAX},
+};
 
 /// The first version whose clients take an event without data.
 const PRIMED: &str = "2025-11-25";
@@ -13,27 +17,31 @@ const PRIMED: &str = "2025-11-25";
 /// The messages of a client that a new process needs, and the first answer.
 #[derive(Debug, Default)]
 pub(super) struct SessionRecord {
-    /// `initialize`.
-    pub(super) initialize: Vec<u8>,
+    /// `initialize`; empty if it is too long to keep.
+    pub(super) initialize: Bytes,
     /// Whether the client has sent `notifications/initialized`.
     pub(super) is_initialized: bool,
     /// The answer to `initialize`, as far as another process must give an equal one.
     identity: Option<Value>,
     /// The version of the protocol in that answer.
     version: String,
-    level: Option<Vec<u8>>,
-    subscriptions: BTreeMap<String, Vec<u8>>,
+    level: Option<Bytes>,
+    subscriptions: BTreeMap<String, Bytes>,
 }
 
 impl SessionRecord {
-    /// Notes a message of the client.
-    pub(super) fn note(&mut self, text: &[u8], parts: &MessageParts) {
+    /// Notes a message of the client. Its bytes count against `budget`; wsd keeps no long ones.
+    pub(super) fn note(&mut self, text: &[u8], parts: &MessageParts, budget: &Budget) {
+        let kept = || budget.bytes(text.to_vec());
+        let is_short = text.len() <= MCP_RECORD_BYTES_MAX;
         match (parts.form, &*parts.method, &parts.uri) {
-            (Form::Request, "initialize", _) => self.initialize = text.to_vec(),
+            (Form::Request, "initialize", _) if is_short => self.initialize = kept(),
             (Form::Notification, "notifications/initialized", _) => self.is_initialized = true,
-            (Form::Request, "logging/setLevel", _) => self.level = Some(text.to_vec()),
-            (Form::Request, "resources/subscribe", Some(uri)) if self.subscriptions.len() < MCP_SUBSCRIPTIONS_MAX => {
-                self.subscriptions.insert(uri.clone(), text.to_vec());
+            (Form::Request, "logging/setLevel", _) if is_short => self.level = Some(kept()),
+            (Form::Request, "resources/subscribe", Some(uri))
+                if is_short && self.subscriptions.len() < MCP_SUBSCRIPTIONS_MAX =>
+            {
+                self.subscriptions.insert(uri.clone(), kept());
             }
             (Form::Request, "resources/unsubscribe", Some(uri)) => {
                 self.subscriptions.remove(uri);
@@ -54,9 +62,9 @@ impl SessionRecord {
         true
     }
 
-    /// Whether a process has answered `initialize`.
-    pub(super) fn has_begun(&self) -> bool {
-        self.identity.is_some()
+    /// Whether another process can take over: one has answered `initialize`, and wsd has kept that.
+    pub(super) fn is_complete(&self) -> bool {
+        self.identity.is_some() && !self.initialize.is_empty()
     }
 
     /// Whether the client takes an event without data.
@@ -65,7 +73,7 @@ impl SessionRecord {
     }
 
     /// Lists the requests that restore the client's settings.
-    pub(super) fn settings(&self) -> impl Iterator<Item = &Vec<u8>> {
+    pub(super) fn settings(&self) -> impl Iterator<Item = &Bytes> {
         self.level.iter().chain(self.subscriptions.values())
     }
 }

@@ -152,6 +152,12 @@ impl SessionStreams {
         self.trim(0);
     }
 
+    /// Gives memory back.
+    pub(super) fn shrink(&mut self) {
+        self.flows.shrink_to_fit();
+        self.ring.shrink_to_fit();
+    }
+
     /// Ends a stream.
     pub(super) fn close(&mut self, stream: u64) {
         let Some(flow) = self.flows.get_mut(&stream) else { return };
@@ -200,5 +206,39 @@ impl SessionStreams {
     /// Returns the most bytes that wait for the client in a stream.
     pub(super) fn waiting(&self) -> usize {
         self.flows.values().filter_map(|flow| Some(flow.carrier.as_ref()?.1.waiting())).max().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mcp::stream::pair;
+
+    #[test]
+    fn a_client_may_return_to_the_messages_that_the_ring_has() {
+        let mut streams = SessionStreams::new(3);
+        let (sender, _reader) = pair(|| {}, || {});
+        streams.open(sender);
+        for _ in 0..4 {
+            streams.push(1, Bytes::from_static(b"x"), None);
+        }
+        let mut returns = |stream, after| streams.resume(stream, after, pair(|| {}, || {}).0);
+        for (stream, after, want) in [(1, 4, true), (1, 1, true), (1, 0, false), (1, 5, false), (2, 0, false)] {
+            assert_eq!(returns(stream, after), want, "{stream}.{after}");
+        }
+        assert!(streams.is_read(1));
+        streams.push(1, Bytes::from_static(b"y"), Some(AnswerKind::Result));
+        assert!(!streams.is_read(1) && streams.resume(1, 4, pair(|| {}, || {}).0), "the answer is in the ring");
+        streams.clear();
+        assert!(!streams.resume(1, 4, pair(|| {}, || {}).0));
+    }
+
+    #[test]
+    fn an_answer_alone_is_not_kept() {
+        let mut streams = SessionStreams::new(1000);
+        let (sender, _reader) = pair(|| {}, || {});
+        streams.open(sender);
+        streams.push(1, Bytes::from_static(b"x"), Some(AnswerKind::Result));
+        assert!(streams.flows.is_empty() && streams.ring.is_empty());
     }
 }

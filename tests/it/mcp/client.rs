@@ -185,9 +185,8 @@ impl Events {
             head.extend(connection.take(1).expect("a head"));
         }
         let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
-        if !head.contains("text/event-stream") {
-            panic!("no events: {head}{}", String::from_utf8_lossy(&connection.rest()));
-        }
+        let has_events = head.contains("text/event-stream");
+        assert!(has_events, "no events: {head}{}", String::from_utf8_lossy(&connection.rest()));
         Self { connection, head, text: String::new() }
     }
 

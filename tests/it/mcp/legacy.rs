@@ -24,6 +24,18 @@ fn a_session_begins_with_initialize_and_ends_with_delete() {
 }
 
 #[test]
+fn requests_in_flight_end_without_an_answer_when_their_client_deletes_the_session() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    let held = session.calling("4", "hold", "{}");
+    eventually("it is held", || (session.state()["held"] == 1).then_some(()));
+
+    session.delete();
+
+    assert_eq!(Events::of(held).rest().len(), 0);
+}
+
+#[test]
 fn each_session_has_a_program_of_its_own() {
     let server = start(&[], "legacy", &[]);
     let (one, other) = (Session::begin(&server), Session::begin(&server));
@@ -39,9 +51,7 @@ fn each_wrong_request_has_its_status_and_code() {
     let long = call("1", "echo", &json!({ "text": "x".repeat(1000) }).to_string());
     let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
     let own = session.headers();
-    let without = |name: &str| {
-        own.lines().filter(|line| !line.starts_with(name)).map(|line| format!("{line}\r\n")).collect::<String>()
-    };
+    let without = |name: &str| own.split_inclusive("\r\n").filter(|line| !line.starts_with(name)).collect::<String>();
     let deep = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{}{}}}"#, "[".repeat(130), "]".repeat(130));
     let table = [
         ("no session", BOTH.to_owned(), ping, (400, -32000)),

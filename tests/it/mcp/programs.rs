@@ -1,10 +1,10 @@
 //! The truth about servers that cannot start, end early, or write something else.
 
 use super::client::{BOTH, Session, call, called, fault, heads, initialize, modern, start, text, value};
+use crate::harness::SLACK;
 use crate::harness::process::{group_gone_within, pid};
 use crate::harness::server::{Server, field};
 use crate::harness::tree::Tree;
-use crate::harness::{DEADLINE, SLACK};
 
 #[test]
 fn a_server_that_ends_at_its_start_is_an_error_with_its_status() {
@@ -25,13 +25,15 @@ fn a_server_that_ends_at_its_start_is_an_error_with_its_status() {
 #[test]
 fn a_server_that_cannot_start_is_an_error_at_once() {
     let tree = Tree::new();
-    tree.file("x", "#!/nowhere\n");
-    let server = Server::shell(&["--mcp", "--limit=files=1"], "true", &[]);
+    tree.program("server", "#!/bin/sh\n");
+    let server = Server::command(&["--mcp"], &[&tree.path("server")]);
+    tree.remove("server");
 
     let response = server.post("/", BOTH, initialize("2025-11-25"));
-
-    assert!(matches!(response.status, 500..=503), "{response}");
-    assert_eq!(value(&response)["error"]["code"], -32603);
+    assert_eq!((fault(&response), &value(&response)["id"]), ((500, -32603), &0.into()));
+    let shared = server.post("/", &heads("tools/list", ""), modern("5", "tools/list", ""));
+    assert_eq!((fault(&shared), &value(&shared)["id"]), ((500, -32603), &5.into()));
+    server.expect_nth_log("worker not started", 2);
 }
 
 #[test]
@@ -101,5 +103,4 @@ fn the_children_of_a_wrapper_end_with_it() {
     server.expect_log("mcp ended");
 
     crate::harness::eventually("the child ends", || rustix::process::test_kill_process(child).is_err().then_some(()));
-    let _ = DEADLINE;
 }

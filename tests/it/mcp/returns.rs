@@ -53,6 +53,21 @@ fn a_client_that_returns_before_the_answer_waits_for_it() {
 }
 
 #[test]
+fn an_answer_that_takes_longer_than_5_seconds_is_events_to_which_a_client_may_return() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    let mut events = Events::of(session.calling("9", "hold", "{}"));
+    let first = events.next().unwrap();
+    assert!(first.data.is_null() && first.id.ends_with(".0"), "{first:?}");
+    events.cut();
+    session.call("release", "{}");
+
+    let mut rest = session.stream(&format!("Last-Event-ID: {}\r\n", first.id));
+
+    assert_eq!(text(&rest.message()), "held");
+}
+
+#[test]
 fn a_client_that_returns_to_its_get_misses_nothing() {
     let server = start(&[], "legacy", &[]);
     let session = Session::begin(&server);

@@ -1,6 +1,6 @@
 //! Sessions that go on with another process.
 
-use super::client::{BOTH, Session, call, fault, start, start_named, text, value};
+use super::client::{BOTH, Session, call, fault, initialize, start, start_named, text, value};
 use crate::harness::eventually;
 
 #[test]
@@ -63,6 +63,19 @@ fn a_session_whose_server_is_another_one_now_is_over() {
 
     assert_eq!(fault(&session.call("state", "{}")), (404, -32001));
     server.expect_nth_log("mcp ended", 2);
+}
+
+#[test]
+fn a_session_with_a_long_initialize_ends_with_its_process() {
+    let server = start(&["--mcp-idle=0.3"], "legacy", &[]);
+    let long = initialize("2025-11-25").replace("test", &"x".repeat(70_000));
+    let response = server.post("/", BOTH, long);
+    let id = response.header("Mcp-Session-Id").unwrap().to_owned();
+    server.expect_log("mcp ended");
+
+    let later = server.post("/", &format!("{BOTH}Mcp-Session-Id: {id}\r\n"), call("1", "echo", "{}"));
+
+    assert_eq!(fault(&later), (404, -32001));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The flags, and what cannot go with them.
 
-use super::client::{BOTH, fault, heads, initialize, modern, start, value};
+use super::client::{BOTH, fault, heads, initialize, modern, value};
 use crate::harness::server::{Server, program, run};
 use crate::harness::tree::Tree;
 
@@ -51,5 +51,4 @@ fn without_the_flag_a_post_is_refused_as_before() {
     let server = Server::command(&[], &["cat"]);
 
     assert_eq!(server.post("/", BOTH, initialize("2025-11-25")).status, 405);
-    let _ = start;
 }

@@ -93,7 +93,9 @@ fn a_subscription_completes_when_wsd_stops() {
 fn an_address_has_16_subscriptions() {
     let server = start(&[], "modern", &[]);
     let mut open: Vec<_> = (0..16).map(|id| listen(&server, &id.to_string())).collect();
-    open.iter_mut().for_each(|stream| drop(stream.message()));
+    for stream in &mut open {
+        stream.message();
+    }
     let more = || server.posting("/", &heads("subscriptions/listen", ""), modern("99", "subscriptions/listen", ""));
 
     let refused = more().response("POST");
