@@ -14,6 +14,7 @@ use super::{
     routes::{Base, Routes},
     scripts::Script,
     site::Site,
+    status_places::is_status_place,
     transfer::{Purpose, Transfer},
 };
 use crate::{
@@ -108,7 +109,8 @@ impl Ask {
         let upgrade = is_upgrade.then(|| hyper::upgrade::on(&mut request));
         let returning = take_offer(request.headers_mut(), is_return).map(|offer| Returning::parse(&offer));
         let (mut request, body) = request.into_parts();
-        let takes_transfers = redirect.is_none() && site.http.is_some();
+        let is_status = is_status_place(request.uri.path(), &routes.base);
+        let takes_transfers = redirect.is_none() && site.http.is_some() && !is_status;
         // A WebSocket is no transfer, but it may show a token of one, too.
         let transfer = takes_transfers.then(|| Transfer::take(&mut request)).flatten().filter(|_| upgrade.is_none());
         let takes_mcp = redirect.is_none() && !wants_ticket && upgrade.is_none() && site.mcp.is_some();

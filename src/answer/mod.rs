@@ -12,6 +12,7 @@ mod files;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 pub(crate) mod guard;
+pub(crate) mod health;
 mod input;
 pub(crate) mod launch;
 pub(crate) mod lookup;
@@ -30,6 +31,8 @@ pub(crate) mod scripts;
 pub(crate) mod service;
 pub(crate) mod site;
 pub(crate) mod sources;
+mod status;
+mod status_places;
 mod streams;
 mod subprotocol;
 mod texts;

@@ -4,7 +4,7 @@ use std::{fmt, io, sync::Arc};
 
 use super::{launch::Launcher, scripts::Scripts, site::Site, sources::Sources};
 use crate::{
-    room::registry::{Kept, Sharing},
+    room::{eager::Kept, registry::Sharing},
     shutdown::Shutdown,
     worker::{cgroup::base::open, environ::room_variables},
 };
@@ -20,6 +20,8 @@ pub(crate) struct Routes {
     pub(crate) sources: Arc<Sources>,
     /// The path below which everything is (`--base`), such as `/live`; empty without one. The patterns begin with it.
     pub(crate) base: String,
+    /// The path of the metrics, below the base (`--metrics=/path`).
+    pub(crate) metrics: Option<String>,
 }
 
 /// The part of a path that matched the pattern of a site.
@@ -115,10 +117,16 @@ impl Routes {
                 let name = if path.is_empty() { "/" } else { path };
                 let environment = room_variables(&site.launcher.environ, name.as_bytes(), b"");
                 let Launcher { admission, confining, .. } = &site.launcher;
-                let kept = Kept { program: program.clone(), confining: confining.clone(), environment };
+                let recorded = site.launcher.recorded(program, name.as_bytes(), site.framings.default());
+                let kept = Kept { program: program.clone(), confining: confining.clone(), environment, recorded };
                 rooms.keep(kept, name, admission.clone(), shutdown);
             }
         }
+    }
+
+    /// Whether a program that wsd keeps running does not run now.
+    pub(super) fn have_program_down(&self) -> bool {
+        self.sites().any(|site| site.is_eager && site.rooms.as_ref().is_some_and(|rooms| rooms.is_down()))
     }
 
     /// Prepares the control group of wsd for those of programs, if a site has them.

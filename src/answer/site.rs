@@ -4,6 +4,7 @@ use std::sync::{Arc, Once};
 
 use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, mcp::endpoint::Mcp, scripts::Scripts};
 use crate::{
+    deflate::options::CompressOptions,
     framing::choice::Framings,
     http::{gate::Gate, headers::Headers, path::Root},
     resume::ResumeOptions,
@@ -41,6 +42,8 @@ pub(crate) struct Site {
     pub(crate) is_eager: bool,
     /// The options of WebSockets.
     pub(crate) socket: SocketOptions,
+    /// The compression of messages; `None` is none.
+    pub(crate) compress: Option<Arc<CompressOptions>>,
     /// The limits of each session.
     pub(crate) session: SessionLimits,
     /// The settings of sessions to which clients can return; `None` if they cannot.

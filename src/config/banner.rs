@@ -1,14 +1,11 @@
 //! The banner: the served programs and folders, and the clients and pages that may connect.
 
-use std::{
-    collections::BTreeSet,
-    env,
-    ffi::OsString,
-    fmt::Write,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::{collections::BTreeSet, env, ffi::OsString, fmt::Write};
 
-use super::{file::ConfigFile, routes::routes};
+use super::{
+    file::{ConfigFile, routes},
+    who::{add_who, addresses_warning, own_rules},
+};
 use crate::{
     answer::{
         paths::{Example, console, examples},
@@ -16,7 +13,6 @@ use crate::{
     },
     cli::{
         self, CommandLine,
-        server::Flags,
         site::{SharingWord, SiteFlags},
         types::{CommandWords, Items},
         value::{FlagValue, is_on},
@@ -26,10 +22,7 @@ use crate::{
         origin::{Aim, Policy},
         proxies::Proxies,
     },
-    server::{
-        listen::{Addresses, ListenOptions},
-        systemd,
-    },
+    server::listen::ListenOptions,
     worker::environ::VERSION,
 };
 
@@ -140,13 +133,14 @@ pub(super) fn banner<'a>(
             .iter()
             .filter_map(|(flag, path)| Some(format!("--{flag}={}", path.as_deref().filter(named)?.display())));
         let words: Vec<_> = route.command.as_deref().map(joined).into_iter().chain(folders).collect();
-        add("route", &format!("{}{} {}", sites.base, route.path.value, words.join(" ").escape_debug()));
+        let rules = own_rules(&line.over(route.flags.clone()), &flags.site);
+        add("route", &format!("{}{} {}{rules}", sites.base, route.path.value, words.join(" ").escape_debug()));
     }
     if is_on(&served.devconsole) {
         add("console", "where nothing else answers");
     }
     let (pages, is_unasked) = pages(&origin, is_on(&flags.site.pages.anyorigin));
-    add("clients", &clients(&flags, listen));
+    add_who(&mut add, &flags, listen);
     add_proxies(&mut add, proxies);
     add("pages", pages);
     if let Some(flag) = command.and_then(cli::misplaced) {
@@ -159,7 +153,7 @@ pub(super) fn banner<'a>(
     }
     add_hints_of_values(&mut add, &flags.site);
     let mut of_check = String::new();
-    let warnings = origin_warnings(sites).into_iter().chain(proxies_warning(proxies));
+    let warnings = origin_warnings(sites).into_iter().chain(proxies_warning(proxies)).chain(addresses_warning(sites));
     for warning in warnings.chain(exposed.map(str::to_owned)) {
         add("hint", &warning);
         let _ = writeln!(of_check, "{WARNING}{warning}");
@@ -238,29 +232,4 @@ fn unset(names: Option<&Items>) -> Vec<&str> {
 fn joined(command: &CommandWords) -> String {
     let words: Vec<_> = command.0.iter().map(|word| word.to_string_lossy()).collect();
     words.join(" ")
-}
-
-fn clients(flags: &Flags, listen: &ListenOptions) -> String {
-    let mut who = match &listen.tcp {
-        None => "of this machine only, by the Unix socket".to_owned(),
-        Some((Addresses::Loopback, _)) => "of this machine only; --address=0.0.0.0 admits others".to_owned(),
-        Some((Addresses::All, _)) => "that reach any address of this machine".to_owned(),
-        Some((Addresses::These(names), _)) => {
-            let shown = |address: &IpAddr| match address {
-                IpAddr::V4(Ipv4Addr::UNSPECIFIED) => "any IPv4 address of this machine (0.0.0.0)".to_owned(),
-                IpAddr::V6(Ipv6Addr::UNSPECIFIED) => "any address of this machine (::)".to_owned(),
-                address => address.to_string(),
-            };
-            let addresses: Vec<_> = names.iter().flatten().map(shown).collect();
-            format!("that reach {}", addresses.join(", "))
-        }
-    };
-    if systemd::hands_over() {
-        let sockets = "that reach the sockets handed over";
-        who = if listen.is_default { sockets.to_owned() } else { format!("{who}, or {sockets}") };
-    }
-    if flags.tls.sslca.as_ref().is_some_and(|file| !file.is_empty()) {
-        who += ", with a certificate";
-    }
-    who
 }

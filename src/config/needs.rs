@@ -62,9 +62,28 @@ fn idle(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
         let hint = "write --replay=64k or more, or remove --replay";
         found.push(IdleFlag { at, message, hint, remove: |flags| flags.clients.replay = None });
     }
+    found.extend(idle_of_record(flags, has_program));
     found.extend(idle_of_mcp(flags, has_program));
     found.extend(idle_of_auth(&flags.auth));
     found.extend(idle_of_limits(flags, has_program));
+    found
+}
+
+/// Lists the flags about recordings where nothing is recorded.
+fn idle_of_record(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
+    let mut found = Vec::new();
+    let is_idle = flags.record.folder().is_some() && !has_program;
+    if let Some(at) = place(&flags.record.record).filter(|_| is_idle) {
+        let message = "cannot use --record without a program: it records sessions";
+        let hint = "name a program to serve, or remove --record";
+        found.push(IdleFlag { at, message, hint, remove: |flags| flags.record.record = None });
+    }
+    // With `--record=false` the command line switches off what the file sets.
+    if let Some(at) = place(&flags.record.record_bytes).filter(|_| flags.record.record.is_none()) {
+        let message = "cannot use --record-bytes without --record: nothing is recorded";
+        let hint = "add --record=DIR, or remove --record-bytes";
+        found.push(IdleFlag { at, message, hint, remove: |flags| flags.record.record_bytes = None });
+    }
     found
 }
 

@@ -22,8 +22,10 @@ mod recorder;
 mod resumable;
 mod returning;
 mod say;
+mod socket;
 mod terminal;
 mod tls;
+mod unpacked;
 mod watched;
 
 use std::{mem, process::ExitCode, rc::Rc};
@@ -55,7 +57,7 @@ use terminal::RawMode;
 const INVALID_LINE: u8 = 2;
 
 /// The protocol to the server, with a valid command line.
-enum Way {
+enum ConnectKind {
     /// A WebSocket.
     WebSocket(Rc<Call>),
     /// Streamable HTTP (`--mcp`).
@@ -67,9 +69,9 @@ pub(crate) fn run(line: &ConnectLine) -> ExitCode {
     #[cfg(target_os = "linux")]
     crate::sys::keep_statuses();
     let opened = if is_on(&line.flags.mcp) {
-        McpCall::new(line).map(Way::Mcp)
+        McpCall::new(line).map(ConnectKind::Mcp)
     } else {
-        Call::new(line).map(|call| Way::WebSocket(Rc::new(call)))
+        Call::new(line).map(|call| ConnectKind::WebSocket(Rc::new(call)))
     };
     let way = match opened {
         Ok(way) => way,
@@ -80,8 +82,8 @@ pub(crate) fn run(line: &ConnectLine) -> ExitCode {
         Err(cause) => return fail(1, &ConnectError::new(format!("cannot start the event loop: {cause}"))),
     };
     let done = match way {
-        Way::WebSocket(call) => runtime.block_on(client(line, call)),
-        Way::Mcp(call) => runtime.block_on(call.run()),
+        ConnectKind::WebSocket(call) => runtime.block_on(client(line, call)),
+        ConnectKind::Mcp(call) => runtime.block_on(call.run()),
     };
     let status = done.unwrap_or_else(|error| fail(1, &error));
     // A read of standard input may never return.

@@ -122,7 +122,7 @@ pub(super) fn is_same(origin: Option<&str>, host: Option<&str>) -> bool {
 
 /// Whether `host` (with or without a port) can only mean this machine: `localhost`, a name under it (RFC 6761, section
 /// 6.3), or a loopback address.
-fn is_loopback_name(host: &str) -> bool {
+pub(crate) fn is_loopback_name(host: &str) -> bool {
     let name = split_port(host).0.trim_end_matches('.').to_ascii_lowercase();
     let address = name.trim_start_matches('[').trim_end_matches(']');
     name == "localhost"

@@ -43,7 +43,12 @@ impl PeerSet {
         Self { nets, has_unix: list.contains(&PeerNet::Unix) }
     }
 
-    /// Whether a peer is in the list.
+    /// Whether it has no peer.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether the set has a peer.
     pub(super) fn has(&self, peer: Peer) -> bool {
         peer.ip().map_or(self.has_unix, |ip| self.has_address(ip))
     }

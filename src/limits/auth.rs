@@ -21,6 +21,8 @@ pub(crate) const AUTH_LANE_MAX: usize = 16;
 pub(crate) const AUTH_HASHES_MAX: usize = 2;
 /// Passwords of all sources that wait for that; wsd answers the next one with 503.
 pub(crate) const AUTH_HASHES_WAIT_MAX: usize = 64;
+/// The passwords of these that come from one /48 of IPv6, which has 65,536 sources; wsd answers the next one with 429.
+pub(crate) const AUTH_HASHES_OF_NETWORK_MAX: usize = 16;
 
 /// Bytes of a password; a longer one is wrong. The figure of crypt(3).
 pub(crate) const PASSWORD_BYTES_MAX: usize = 512;
@@ -46,6 +48,10 @@ pub(crate) const AUTH_COOKIE_TIME: Duration = Duration::from_hours(12);
 pub(crate) const TICKET_TIME: Duration = Duration::from_secs(30);
 /// Tickets at a time; beyond, wsd forgets the oldest.
 pub(crate) const TICKETS_MAX: usize = 10_000;
+/// Tickets of a user, or of a source whose name is not known; beyond, wsd forgets the oldest of these.
+///
+/// 1,000: 33 a second, so that a page's server may ask for those of its users.
+pub(crate) const TICKETS_OF_USER_MAX: usize = 1_000;
 
 /// Requests that an authentication server or a script is asked about at a time; wsd answers the next one with 503.
 pub(crate) const AUTH_ASKS_MAX: usize = 64;

@@ -1,6 +1,6 @@
 //! Checks the documentation's table of limits against the values.
 
-use super::{auth::*, mcp::*, *};
+use super::{auth::*, mcp::*, record::*, *};
 
 /// Returns the rows of one of the documentation's tables, each as its cells.
 fn rows(number: usize) -> Vec<Vec<&'static str>> {
@@ -46,6 +46,7 @@ fn the_documented_limits_are_these() {
     check_programs(&mut rows);
     check_auth(&mut rows);
     check_connections(&mut rows);
+    check_records(&mut rows);
     assert_eq!(rows.next(), None);
     check_clients();
     check_mcp();
@@ -68,6 +69,13 @@ fn check_programs(rows: &mut RowsLeft) {
         ("a body with `--framing=lsp`", &[bytes(LSP_BODY_BYTES_MAX)], &[]),
         ("clients of a room", &[number(SEATS_MAX)], &[]),
         ("bytes that wait in wsd", &[bytes(BUFFER_BYTES_MAX)], &[]),
+        ("compressors of sessions, with `--compress`", &[bytes(COMPRESS_MEMORY)], &[]),
+        ("a compressor of a silent session", &[seconds(COMPRESSOR_SILENCE)], &[]),
+        (
+            "the shortest message that is compressed",
+            &[COMPRESS_BYTES_MIN.to_string(), bytes(COMPRESS_SHARED_BYTES_MIN)],
+            &[],
+        ),
         ("bytes that wait for a client of a room", &[bytes(SEAT_BYTES_MAX)], &[]),
         ("messages that a client has not acknowledged, with `--resume`", &[bytes(REPLAY_BYTES_MAX)], &[]),
         ("messages read ahead, with `--resume`", &[bytes(AHEAD_BYTES_MAX), number(AHEAD_MESSAGES_MAX)], &[]),
@@ -96,7 +104,15 @@ fn check_auth(rows: &mut RowsLeft) {
             &[],
         ),
         ("sources whose failed attempts wsd knows", &[number(AUTH_SOURCES_MAX)], &[]),
-        ("passwords that wait to be checked", &[AUTH_HASHES_WAIT_MAX.to_string(), AUTH_LANE_MAX.to_string()], &[]),
+        (
+            "passwords that wait to be checked",
+            &[
+                AUTH_HASHES_WAIT_MAX.to_string(),
+                AUTH_LANE_MAX.to_string(),
+                format!("/48 of IPv6 {AUTH_HASHES_OF_NETWORK_MAX}"),
+            ],
+            &[],
+        ),
         ("a password", &[PASSWORD_BYTES_MAX.to_string()], &[]),
         ("the time for which wsd remembers a right password", &[seconds(AUTH_KNOWN_TIME), number(AUTH_KNOWN_MAX)], &[]),
         ("a file of `--auth`", &[bytes(AUTH_FILE_BYTES_MAX)], &[]),
@@ -134,6 +150,9 @@ fn check_connections(rows: &mut RowsLeft) {
         ),
         ("local redirects of CGI scripts for one request", &[CGI_REDIRECTS_MAX.to_string()], &[]),
         ("connections that are not sessions", &[number(CONNECTIONS_MAX)], &[]),
+        ("connections to the address of `--metrics`", &[number(WATCHERS_MAX)], &[]),
+        ("clients that watch the [status](status.md) as an event stream", &[number(STATUS_WATCHERS_MAX)], &[]),
+        ("ends of sessions that the status shows, and refusals", &[number(RECENT_MAX)], &[]),
         ("a client that does not answer a Close frame", &[seconds(CLOSE_ANSWER)], &[]),
         ("a client that does not read the last output", &[seconds(LAST_OUTPUT_STALL)], &[]),
         (
@@ -181,6 +200,16 @@ fn check_connections(rows: &mut RowsLeft) {
             &[],
         ),
         ("the body of such a POST", &[number(INPUT_MESSAGES_MAX), seconds(INPUT_STALL_MAX)], &[]),
+    ];
+    check(rows, table);
+}
+
+/// Compares the rows about recordings.
+fn check_records(rows: &mut RowsLeft) {
+    let waiting = [bytes(RECORD_WAITING_BYTES_MAX), bytes(RECORDS_WAITING_BYTES_MAX), seconds(RECORDS_END)];
+    let table: &[(&str, &[String], &[String])] = &[
+        ("a recording", &[bytes(RECORD_BYTES_MAX)], &[]),
+        ("lines of a recording that wait for the disk", &waiting, &[]),
     ];
     check(rows, table);
 }

@@ -10,6 +10,7 @@ use std::{
 use tokio::time::{Instant, sleep_until};
 
 use super::{
+    message::MessageParts,
     part::{PartLine, SKIPPED_CHARS},
     wire::ProgramWire,
 };
@@ -41,11 +42,14 @@ pub(super) trait ProgramHub: Send + Sync {
     /// Returns the program's input.
     fn wire(&self) -> &ProgramWire;
 
-    /// Takes a line of the program that begins as JSON. Returns false if it is no message.
-    fn take(&self, line: &[u8]) -> bool;
+    /// Takes a message of the program.
+    fn take(&self, line: &[u8], parts: &MessageParts);
 
     /// Whether a client has too much before it, so that the program waits.
     fn is_blocked(&self) -> bool;
+
+    /// Returns the bytes for clients, which count elsewhere, that the end of the program gives back.
+    fn held(&self) -> usize;
 
     /// Does all that is due. Returns the time of the next look, or why the program ends.
     fn look(&self, now: Instant) -> Result<Instant, HostEnd>;
@@ -105,7 +109,7 @@ pub(super) struct HostTerms {
 /// Runs the program to its end.
 pub(super) async fn run(hub: Arc<impl ProgramHub>, worker: Worker, permit: Permit, terms: HostTerms) {
     let HostTerms { connection, path, kind, process, shutdown } = terms;
-    let Worker { mut child, input, output, stderr, silence } = worker;
+    let Worker { mut child, input, output, stderr, silence, tape: _ } = worker;
     let (conn, pid, began) = (connection.id, child.pid(), Instant::now());
     Event::McpStarted { conn, peer: connection.peer, pid, path: &path, kind }.emit();
     let owner = Owner::new(&process.budget, OwnerKind::Client);
@@ -197,7 +201,7 @@ impl<H: ProgramHub> ProgramHost<'_, H> {
         self.poll_input(cx);
         let polled = self.poll_output(cx);
         self.outputs.tidy();
-        self.share.set(self.input.held() + self.decoder.held() + self.part.held(), 0);
+        self.share.set(self.input.held() + self.decoder.held() + self.part.held(), self.hub.held());
         if polled.is_ready() {
             return Poll::Ready(Some(HostEnd::Exit));
         }
@@ -237,10 +241,11 @@ impl<H: ProgramHub> ProgramHost<'_, H> {
         let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { PIPE_BYTES };
         let read = ready!(self.outputs.poll_read(cx, &mut buffer[..portion], &self.connection));
         let Self { hub, connection, decoder, part, lines, has_hinted, .. } = self;
+        let take = |line: &[u8]| MessageParts::of(line).map(|parts| hub.take(line, &parts)).is_ok();
         let mut emit = |decoded: Decoded<'_>| match decoded {
             Decoded::Piece(piece) => {
                 let skip = |line: &[u8], why| skipped(connection, line, why, has_hinted);
-                *lines += u64::from(part.take(piece, |line| hub.take(line), skip));
+                *lines += u64::from(part.take(piece, take, skip));
             }
             Decoded::Junk(line) => skipped(connection, line, "it is not JSON", has_hinted),
         };

@@ -12,6 +12,8 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::message::MessageParts;
+
 /// A message for a client.
 #[derive(Clone, Debug)]
 pub(crate) struct StreamMessage {
@@ -20,18 +22,25 @@ pub(crate) struct StreamMessage {
     /// The message, on one line; empty in the first event of a stream, which only has a number.
     pub(crate) data: Bytes,
     /// Whether it is the answer to the request, after which the stream ends.
-    pub(crate) answer: Option<AnswerKind>,
+    pub(crate) answer: Option<McpAnswerKind>,
 }
 
 /// An answer to a request, as far as its status depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AnswerKind {
+pub(crate) enum McpAnswerKind {
     /// A result.
     Result,
     /// An error of the program, with its code.
     Error(Option<i64>),
     /// An error of the gateway, with its status.
     Fault(u16),
+}
+
+impl McpAnswerKind {
+    /// Returns the kind of a program's answer.
+    pub(super) fn of(parts: &MessageParts) -> Self {
+        if parts.result.is_some() { Self::Result } else { Self::Error(parts.error) }
+    }
 }
 
 /// The end of the program's task.

@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     future::poll_fn,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -11,20 +10,26 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Room, hub::Idle, invalid::InvalidLines, lock::lock};
+use super::{
+    Room,
+    hub::Idle,
+    invalid::InvalidLines,
+    lock::lock,
+    spoken::{collect, dispatch},
+    telling,
+};
 use crate::{
     budget::Share,
     buffers,
-    close::Close,
-    event::{self, Event},
     framing::{
-        Decoded, Decoder, Garbled,
-        events::{Command, Commands, ParsedLine, Receivers},
+        Decoder, Garbled,
+        events::{Commands, Receivers},
     },
     limits::{LAST_INPUT_STALL_MAX, PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
     message::Draft,
     partner::Verdict,
     peer::Connection,
+    record::tape::Tape,
     shutdown::Shutdown,
     stall::StallWatch,
     status::Status,
@@ -32,7 +37,6 @@ use crate::{
     worker::{
         Worker,
         input::Input,
-        output::log_junk,
         outputs::{Outputs, Read, Source},
         stop::stop,
     },
@@ -43,9 +47,8 @@ use crate::{
 /// The end is when the worker ends, when the last client has left for long enough, or when wsd ends. `connection` stands for
 /// the worker in the log: the connection that made the room, or none.
 pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection, shutdown: &Shutdown) -> Status {
-    let Worker { mut child, input, output, stderr, silence } = worker;
-    let (pid, began) = (child.pid(), Instant::now());
-    Event::RoomStarted { pid, path: &String::from_utf8_lossy(&room.path) }.emit();
+    let Worker { mut child, input, output, stderr, silence, tape } = worker;
+    telling::started(&room.live);
     let framing = room.options.framing;
     // A longer message would become several.
     let message_bytes_max = room.options.message_bytes_max.min(ROOM_MESSAGE_BYTES_MAX);
@@ -62,13 +65,14 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
         outputs: Outputs::new(&child, output, stderr, silence, framing.wants_stderr()),
         last_input: None,
         linger: None,
+        tape,
     };
     let verdict = tokio::select! {
         verdict = poll_fn(|cx| host.poll(cx)) => verdict,
         () = shutdown.begun() => None,
     };
     lock(&room.hub).close();
-    let Host { input, mut outputs, connection, parser, share, .. } = host;
+    let Host { input, mut outputs, connection, parser, share, mut tape, .. } = host;
     child.remember();
     drop((input, parser, share));
     lock(&room.inbox).take();
@@ -81,10 +85,13 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
         status = stop(&mut child, room.options.patience, &connection, None) => status,
         never = drain => match never {},
     };
+    let usage = child.usage();
     drop(child);
     outputs.log_to_the_end(&connection).await;
-    let (path, secs) = (&String::from_utf8_lossy(&room.path), event::seconds(began.elapsed()));
-    Event::RoomEnded { pid, path, status: status.shell(), limit: status.limit(), secs }.emit();
+    if let Some(tape) = &mut tape {
+        tape.end(status);
+    }
+    telling::ended(&room.live, status, usage);
     room.end(&verdict.unwrap_or(Verdict::Exit(Some(status))));
     status
 }
@@ -101,6 +108,8 @@ struct Host {
     last_input: Option<StallWatch>,
     /// Waits for the end of the time without clients.
     linger: Option<Linger>,
+    /// The recording, if there is one.
+    tape: Option<Box<Tape>>,
 }
 
 /// The time at which a room without clients ends, and a future that resolves then or when the fork slot is wanted.
@@ -186,9 +195,15 @@ impl Host {
         let (source, count) = match read {
             Read::Bytes(source, count) => (source, count),
             Read::Closed => return Poll::Ready(self.finish().map(|()| 1)),
-            Read::Over => return Poll::Ready(Ok(0)),
+            Read::Over => {
+                if let Some(tape) = &mut self.tape {
+                    tape.over();
+                }
+                return Poll::Ready(Ok(0));
+            }
         };
         let output = &buffer[..count];
+        source.record(&mut self.tape, output);
         let mut draft = Draft::default();
         let decoded = match (&mut self.parser, source) {
             (Parser::Messages(decoder, part), Source::Output) => {
@@ -212,6 +227,9 @@ impl Host {
 
     /// Delivers the messages that the end of the output completes.
     fn finish(&mut self) -> Result<(), Garbled> {
+        if let Some(tape) = &mut self.tape {
+            tape.finish();
+        }
         let mut draft = Draft::default();
         let finished = match &mut self.parser {
             Parser::Messages(decoder, part) => {
@@ -262,37 +280,5 @@ impl Host {
                 return Poll::Ready(());
             }
         }
-    }
-}
-
-/// Adds a piece to the draft, and logs junk. Joins the pieces of a message in `part` first.
-fn collect(decoded: Decoded<'_>, part: &mut Vec<u8>, draft: &mut Draft, connection: &Connection) {
-    let piece = match decoded {
-        Decoded::Piece(piece) => piece,
-        Decoded::Junk(line) => return log_junk(line, connection),
-    };
-    if piece.first && piece.last {
-        return draft.push(piece.kind, piece.payload);
-    }
-    part.extend_from_slice(piece.payload);
-    if piece.last && !part.is_empty() || part.len() >= ROOM_MESSAGE_BYTES_MAX {
-        draft.push(piece.kind, &mem::take(part));
-    }
-}
-
-/// Carries out a command. Collects messages for all clients in the draft, and keeps the order.
-fn dispatch(room: &Room, connection: &Connection, said: ParsedLine<'_>, draft: &mut Draft, invalid: &mut InvalidLines) {
-    match said {
-        ParsedLine::Command(Command::Send { kind, payload, to: Receivers::All }) => draft.push(kind, &payload),
-        ParsedLine::Command(Command::Send { kind, payload, to }) => {
-            room.publish(draft, &Receivers::All);
-            draft.push(kind, &payload);
-            room.publish(draft, &to);
-        }
-        ParsedLine::Command(Command::Close { client, code, reason }) => {
-            room.publish(draft, &Receivers::All);
-            lock(&room.hub).dismiss(&client, Verdict::Dismissed(Close::new(code, reason)));
-        }
-        ParsedLine::Invalid(beginning, why) => invalid.add(connection, beginning, &why),
     }
 }

@@ -6,6 +6,7 @@
 //! Lock order: the registry's rooms, a room's hub, its inbox, a seat's queue. A thread may take each lock while it holds
 //! earlier ones, and never while it holds a later one.
 
+pub(crate) mod eager;
 mod history;
 pub(crate) mod host;
 mod hub;
@@ -17,6 +18,8 @@ pub(crate) mod member;
 pub(crate) mod options;
 pub(crate) mod registry;
 mod seat;
+mod spoken;
+mod telling;
 
 use std::{
     mem,
@@ -29,9 +32,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admission::Permit,
     budget::{Owner, OwnerKind},
-    framing::events::{self, Receivers},
+    framing::events::Receivers,
     message::Draft,
+    metrics::live::{LiveRoom, Traffic},
     partner::Verdict,
+    record::track::Track,
 };
 use history::History;
 use hub::Hub;
@@ -56,6 +61,8 @@ pub(crate) struct Room {
     pressure: Arc<Pressure>,
     /// Cancelled when the worker has been reaped.
     ended: CancellationToken,
+    /// Its counts.
+    live: Arc<LiveRoom>,
 }
 
 /// Why a client cannot join a room.
@@ -68,15 +75,16 @@ pub(crate) enum NoSeat {
 }
 
 impl Room {
-    fn new(options: RoomOptions, path: Arc<[u8]>, permit: Permit) -> Arc<Self> {
+    fn new(options: RoomOptions, path: Arc<[u8]>, pid: i32, permit: Permit, track: Option<Arc<Track>>) -> Arc<Self> {
         let history = History::new(options.history, &options.budget);
         let owner = Owner::new(&options.budget, OwnerKind::Room);
         Arc::new(Self {
             history: history.owner().clone(),
             hub: Mutex::new(Hub::new(history, options.linger, permit)),
-            inbox: Mutex::new(Inbox::new(&owner)),
+            inbox: Mutex::new(Inbox::new(&owner, track)),
             owner,
-            pressure: Arc::new(Pressure::new(options.slow)),
+            pressure: Arc::new(Pressure::new(options.slow, Arc::clone(&options.route))),
+            live: LiveRoom::new(Arc::clone(&options.route), Arc::clone(&path), pid),
             options,
             path,
             ended: CancellationToken::new(),
@@ -88,16 +96,19 @@ impl Room {
         let mut hub = lock(&self.hub);
         hub.remove(client);
         if self.options.framing.names_clients() {
-            lock(&self.inbox).add_presence(|input| events::close(client, code, reason, input));
+            lock(&self.inbox).add_close(client, code, reason);
         }
         drop(hub);
         self.pressure.host.wake();
     }
 
-    /// Delivers the messages of a draft, and empties it.
+    /// Delivers the messages of a draft, and empties it. Only the task of the worker calls this.
     fn publish(&self, draft: &mut Draft, to: &Receivers) {
         let draft = mem::take(draft);
         if !draft.is_empty() {
+            let mut said = Traffic::default();
+            said.add(draft.count(), draft.len());
+            self.live.output.add(said);
             let batch = Arc::new(draft.share(&self.options.budget));
             lock(&self.hub).publish(&batch, to);
         }

@@ -23,6 +23,7 @@ pub mod pages;
 pub mod places;
 pub mod process;
 pub mod returning;
+pub mod scrape;
 pub mod server;
 pub mod skip;
 pub mod stream;
@@ -31,4 +32,4 @@ pub mod tree;
 pub mod turning;
 pub mod websocket;
 
-pub use time::{DEADLINE, SLACK, assert_in_time, at_latest, eventually, within};
+pub use time::{DEADLINE, SLACK, assert_in_time, at_latest, eventually, pace, within};

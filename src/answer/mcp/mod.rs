@@ -60,7 +60,7 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
         McpPurpose::Stream => match stream(ask, visitor, gateway).await {
             Ok(response) => response,
             Err(Trouble::Fault(fault)) => failed(&fault, None),
-            Err(Trouble::Refused(refusal)) => refused(visitor, refusal, None),
+            Err(Trouble::Refused(refusal)) => refused(ask, visitor, refusal, None),
         },
         McpPurpose::Leave => match leave(ask, visitor, gateway) {
             Ok(()) => Response::new(text_body("")),

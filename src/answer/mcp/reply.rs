@@ -10,7 +10,7 @@ use hyper::{
 };
 use tokio::time::timeout;
 
-use super::body::McpEvents;
+use super::{super::ask::Ask, body::McpEvents};
 use crate::{
     http::{
         gate::Visitor,
@@ -20,14 +20,14 @@ use crate::{
     limits::mcp::MCP_HEAD_WAIT,
     mcp::{
         fault::{McpFault, code, status_of},
-        stream::{AnswerKind, StreamMessage, StreamReader},
+        stream::{McpAnswerKind, StreamMessage, StreamReader},
     },
 };
 
 /// An answer before its head is sent.
 pub(super) enum McpReply {
     /// The program answered first.
-    Json(StreamMessage, AnswerKind),
+    Json(StreamMessage, McpAnswerKind),
     /// The stream of messages, with the first of them if one has come.
     Events(StreamReader, Option<StreamMessage>),
     /// The stream ended without an answer: the client has ended its session, or has read too slowly.
@@ -47,11 +47,11 @@ pub(super) async fn first(mut reader: StreamReader) -> McpReply {
 }
 
 /// Returns an answer of the program as JSON; its status depends on its error if `is_modern`.
-pub(super) fn json(message: StreamMessage, kind: AnswerKind, is_modern: bool) -> Response<Body> {
+pub(super) fn json(message: StreamMessage, kind: McpAnswerKind, is_modern: bool) -> Response<Body> {
     let status = match kind {
-        AnswerKind::Fault(status) => status,
-        AnswerKind::Error(error) if is_modern => status_of(error),
-        AnswerKind::Error(_) | AnswerKind::Result => 200,
+        McpAnswerKind::Fault(status) => status,
+        McpAnswerKind::Error(error) if is_modern => status_of(error),
+        McpAnswerKind::Error(_) | McpAnswerKind::Result => 200,
     };
     of_bytes(status, message.data)
 }
@@ -78,8 +78,8 @@ pub(super) fn failed(fault: &McpFault, id: Option<&[u8]>) -> Response<Body> {
 }
 
 /// Logs the refusal of a program that cannot start, and returns it as an error.
-pub(super) fn refused(visitor: &Visitor, refusal: Refusal, id: Option<&[u8]>) -> Response<Body> {
-    refusal.log(visitor.connection.peer);
+pub(super) fn refused(ask: &Ask, visitor: &Visitor, refusal: Refusal, id: Option<&[u8]>) -> Response<Body> {
+    refusal.log(visitor.connection.peer, ask.request.uri.path(), &ask.site.launcher.process.route);
     let fault = McpFault::new(refusal.status.as_u16(), code::INTERNAL, refusal.text);
     let mut response = failed(&fault, id);
     response.headers_mut().extend(refusal.headers);

@@ -139,9 +139,7 @@ async fn pass(bridge: &Arc<McpBridge>, text: &[u8], asker: &AnswerTaker<'_>, cur
         // A server may write a number or a string in another way than the client.
         changes.push((place, id));
     }
-    let mut line = Vec::with_capacity(text.len() + 1);
-    splice(text, changes, &mut line);
-    bridge.output.send(line).await;
+    bridge.output.send(splice(text, changes)).await;
     true
 }
 

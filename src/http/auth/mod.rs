@@ -5,6 +5,7 @@
 
 mod asked;
 mod asks;
+mod attempt;
 pub(crate) mod basic;
 pub(crate) mod bearer;
 mod cert;
@@ -41,7 +42,7 @@ use self::{
     ticket::Ticket,
 };
 use super::{origin::Aim, refusal::Refusal};
-use crate::peer::Connection;
+use crate::peer::{ClientSource, Connection};
 
 /// The options of a site.
 #[derive(Clone, Debug)]
@@ -131,12 +132,12 @@ impl Auth {
     }
 
     /// Issues a ticket for a client that was admitted at `path`; `None` if a ticket has admitted it.
-    pub(crate) fn issue_ticket(&self, path: &str, proof: Proof) -> Option<String> {
+    pub(crate) fn issue_ticket(&self, path: &str, proof: Proof, source: ClientSource) -> Option<String> {
         if proof.is_of_ticket {
             return None;
         }
         let depends = self.checks.iter().any(|check| check.depends_on_path());
-        Some(self.state.shared().tickets.issue(self.options.list, depends.then(|| path.to_owned()), proof))
+        Some(self.state.shared().tickets.issue(self.options.list, depends.then(|| path.to_owned()), proof, source))
     }
 
     /// Lists the secret files of the list, each with the flag that names it.

@@ -5,11 +5,12 @@ use std::time::Instant;
 use hyper::{StatusCode, http::request::Parts};
 
 use super::{
-    Auth, cert,
+    Auth,
+    attempt::Attempt,
+    cert,
     check::Check,
     cookie::{Cookie, Signer},
     credentials::Credentials,
-    guesses::Attempt,
     proof::{AuthOutcome, Proof},
     refusals::{too_many, unauthorized},
 };
@@ -56,6 +57,7 @@ impl Auth {
         mut attempt: Attempt<'_>,
     ) -> Result<Proof, Refusal> {
         let hashing = &self.state.shared().hashing;
+        let mut cause = None;
         for check in &self.checks {
             match &**check {
                 Check::Basic(_) if credentials.basic.is_some() => attempt.begin().await.map_err(too_many)?,
@@ -75,6 +77,8 @@ impl Auth {
                     // A password or a token that one file has is no guess at another.
                     if matches!(**check, Check::Cert) {
                         attempt.settle();
+                    } else {
+                        attempt.succeed();
                     }
                     return Ok(proof);
                 }
@@ -86,12 +90,17 @@ impl Auth {
                     }
                     return Err(*refusal);
                 }
-                AuthOutcome::NotMine | AuthOutcome::Expired => {}
+                AuthOutcome::NotMine => {}
+                AuthOutcome::Expired => cause = Some("its token has expired"),
                 AuthOutcome::Wrong => attempt.is_wrong = true,
+                AuthOutcome::WrongToken(why) => {
+                    attempt.is_wrong = true;
+                    cause.get_or_insert(why);
+                }
             }
         }
         attempt.settle();
-        Err(unauthorized(self.schemes(), &request.headers, credentials, aim))
+        Err(unauthorized(self.schemes(), &request.headers, credentials, (aim, cause)))
     }
 
     /// Returns the proof of a password that was right a little while ago.

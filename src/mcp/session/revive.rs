@@ -8,6 +8,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[cfg(test)]
+use super::super::terms::McpOptions;
 use super::{
     super::{
         fault::McpFault,
@@ -152,12 +154,18 @@ impl McpSession {
         Ok(())
     }
 
+    /// Returns a session without a process, which somebody left now.
+    #[cfg(test)]
+    pub(in crate::mcp) fn asleep(options: &Arc<McpOptions>) -> Arc<Self> {
+        let session = Self::new(String::new(), Vec::new(), Arc::clone(options));
+        lock(&session.state).phase = SessionPhase::Asleep(Instant::now());
+        session
+    }
+
     /// Writes an earlier request of the client once more.
     fn ask_again(&self, state: &mut SessionState, text: &[u8], tell: Option<oneshot::Sender<ReplayAnswer>>) {
         if let Ok(parts) = MessageParts::of(text) {
-            let mut line = Vec::with_capacity(text.len() + 16);
-            state.calls.begin(text, &parts, SessionCall::Replay(tell), &mut line);
-            self.wire.write(&line);
+            self.wire.write(&state.calls.begin(text, &parts, SessionCall::Replay(tell)));
         }
     }
 }

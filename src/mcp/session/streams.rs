@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::super::stream::{AnswerKind, StreamMessage, StreamSender};
+use super::super::stream::{McpAnswerKind, StreamMessage, StreamSender};
 use crate::limits::mcp::MCP_RING_MESSAGES_MAX;
 
 /// The streams of a session.
@@ -112,7 +112,7 @@ impl SessionStreams {
     }
 
     /// Sends a message over a stream; an answer is the last one.
-    pub(super) fn push(&mut self, stream: u64, data: Bytes, answer: Option<AnswerKind>) {
+    pub(super) fn push(&mut self, stream: u64, data: Bytes, answer: Option<McpAnswerKind>) {
         let Some(flow) = self.flows.get_mut(&stream) else { return };
         flow.last += 1;
         let message = StreamMessage { number: Some((stream, flow.last)), data, answer };
@@ -205,7 +205,17 @@ impl SessionStreams {
 
     /// Returns the most bytes that wait for the client in a stream.
     pub(super) fn waiting(&self) -> usize {
-        self.flows.values().filter_map(|flow| Some(flow.carrier.as_ref()?.1.waiting())).max().unwrap_or(0)
+        self.all_waiting().max().unwrap_or(0)
+    }
+
+    /// Returns the bytes that wait for the client in all streams, or those in the ring if they are more: mostly the ring has
+    /// these messages, too.
+    pub(super) fn held(&self) -> usize {
+        self.all_waiting().sum::<usize>().max(self.ring_bytes)
+    }
+
+    fn all_waiting(&self) -> impl Iterator<Item = usize> {
+        self.flows.values().filter_map(|flow| Some(flow.carrier.as_ref()?.1.waiting()))
     }
 }
 
@@ -227,7 +237,7 @@ mod tests {
             assert_eq!(returns(stream, after), want, "{stream}.{after}");
         }
         assert!(streams.is_read(1));
-        streams.push(1, Bytes::from_static(b"y"), Some(AnswerKind::Result));
+        streams.push(1, Bytes::from_static(b"y"), Some(McpAnswerKind::Result));
         assert!(!streams.is_read(1) && streams.resume(1, 4, pair(|| {}, || {}).0), "the answer is in the ring");
         streams.clear();
         assert!(!streams.resume(1, 4, pair(|| {}, || {}).0));
@@ -238,7 +248,7 @@ mod tests {
         let mut streams = SessionStreams::new(1000);
         let (sender, _reader) = pair(|| {}, || {});
         streams.open(sender);
-        streams.push(1, Bytes::from_static(b"x"), Some(AnswerKind::Result));
+        streams.push(1, Bytes::from_static(b"x"), Some(McpAnswerKind::Result));
         assert!(streams.flows.is_empty() && streams.ring.is_empty());
     }
 }

@@ -88,7 +88,9 @@ fn wrong_requests_have_their_status_and_code() {
         ("a response", &own, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, (400, -32600)),
         ("no claim", &own, none, (400, -32602)),
         ("no capabilities", &own, &no_capabilities, (400, -32602)),
-        ("an old version", &own, &old, (400, -32022)),
+        ("an old version", &own.replace("2026-07-28", "2025-11-25"), &old, (400, -32022)),
+        ("an old version in the body alone", &own, &old, (400, -32020)),
+        ("an unknown version in the body alone", &own, &list.replace("2026-07-28", "1.0"), (400, -32020)),
         ("no headers", BOTH, &list, (400, -32020)),
         ("another method", &heads("tools/call", ""), &list, (400, -32020)),
         ("another version", &own.replace("2026", "2027"), &list, (400, -32020)),
@@ -262,6 +264,7 @@ fn a_server_that_fails_again_and_again_is_told_at_once_until_its_pause_is_over()
         ((502, -32603), Some("the server ended: exit 9"))
     );
     assert!(third.header("Retry-After").is_some(), "{third}");
+    server.expect_nth_log("http request", 3);
     let started = server.log().iter().filter(|line| line.contains("mcp started")).count();
     assert_eq!(started, 2);
 }
