@@ -107,9 +107,12 @@ impl Present {
         self.lock().rooms.insert(room.pid, Arc::clone(room));
     }
 
-    /// Drops a room that has ended.
-    pub(crate) fn end_room(&self, room: &LiveRoom) {
-        self.lock().rooms.remove(&room.pid);
+    /// Drops a room that has ended. Its process is reaped by now, and another room's may have the id.
+    pub(crate) fn end_room(&self, room: &Arc<LiveRoom>) {
+        let mut lists = self.lock();
+        if lists.rooms.get(&room.pid).is_some_and(|listed| Arc::ptr_eq(listed, room)) {
+            lists.rooms.remove(&room.pid);
+        }
     }
 
     /// Notes the routes of new settings.

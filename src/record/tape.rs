@@ -37,6 +37,11 @@ impl Tape {
         Arc::clone(&self.track)
     }
 
+    /// Returns the bytes of messages that have not ended.
+    pub(crate) fn held(&self) -> usize {
+        self.decoder.held()
+    }
+
     /// Notes a message that the program gets.
     pub(crate) fn input(&mut self, kind: Kind, payload: &[u8]) {
         self.track.input(None, kind, payload);
@@ -50,6 +55,10 @@ impl Tape {
     /// Notes the messages that the next bytes of standard output complete.
     pub(crate) fn output(&mut self, bytes: &[u8]) {
         let track = &self.track;
+        if track.is_over() {
+            // It has broken off. The program may print for days.
+            return;
+        }
         // The session ends when the output breaks its framing.
         let _ = self.decoder.decode(bytes, &mut |decoded| note(track, decoded));
     }

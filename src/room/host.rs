@@ -138,7 +138,8 @@ impl Host {
             Parser::Messages(decoder, part) => decoder.held() + part.capacity(),
             Parser::Commands(commands, _) => commands.held(),
         };
-        self.share.set(self.input.held() + in_part + self.room.path.len(), 0);
+        let of_tape = self.tape.as_ref().map_or(0, |tape| tape.held());
+        self.share.set(self.input.held() + in_part + of_tape + self.room.path.len(), 0);
         polled
     }
 

@@ -52,6 +52,11 @@ impl Scrape {
         Self { series: series.collect(), text: text.to_owned() }
     }
 
+    /// Whether there is this series, whose name and labels are written as in the scrape.
+    pub fn has(&self, series: &str) -> bool {
+        self.series.contains_key(series)
+    }
+
     /// The whole number of a series, whose name and labels are written as in the scrape.
     pub fn value(&self, series: &str) -> u64 {
         self.text_of(series).parse().unwrap_or_else(|_| panic!("{series} is no whole number in\n{}", self.text))

@@ -3,6 +3,7 @@
 
 use std::env;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -69,5 +70,14 @@ pub fn within<T>(time: Duration, mut look: impl FnMut() -> Option<T>) -> Option<
             return None;
         }
         pace(Duration::from_millis(2));
+    }
+}
+
+/// Sets a flag when it is dropped, also by a failure: threads of a scope that look at the flag must end before the failure shows.
+pub struct SetOnDrop<'a>(pub &'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
