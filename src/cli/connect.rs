@@ -77,6 +77,9 @@ pub(crate) struct ConnectFlags {
     /// the server closes [default: 1, or close if standard input is empty]
     #[arg(long, value_name = "SECS")]
     pub(crate) wait: Option<Flag<Wait>>,
+    /// Be a server of MCP on standard input and output, in front of the server at URL, which speaks Streamable HTTP
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) mcp: Option<Flag<bool>>,
     /// Make the terminal one of the server's (a route with --pty); Enter ~ . leaves it
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) pty: Option<Flag<bool>>,

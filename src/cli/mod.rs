@@ -81,6 +81,9 @@ pub(crate) struct RunFlags {
     /// Read flags and routes from a TOML file, and again on SIGHUP
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
+    /// Serve each entry of the mcpServers in this JSON file, as desktop clients have them, at /NAME/mcp, and read it again on SIGHUP
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) mcp_config: Option<PathBuf>,
     /// Check the flags and the file of --config, then exit
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) check: Option<Flag<bool>>,

@@ -1,12 +1,12 @@
 //! `--config`: reads flags and routes from a TOML file and finds the line of an error.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, Deserializer};
 use toml::{Spanned, Table};
 
-use super::{empty, error::Error, keys::in_keys};
+use super::{empty, error::Error, keys::in_keys, mcp_servers::McpServers};
 use crate::cli::{
     self, CommandLine, error::meant_framing, server::Flags, site::ServedFlags, site::SiteFlags, site::read as subject,
     types::CommandWords, value::Flag,
@@ -18,6 +18,8 @@ use crate::worker::advice;
 pub(super) struct ConfigFile {
     name: String,
     text: String,
+    /// The entries of `--mcp-config`, whose text follows the file's own, and the length of that.
+    servers: Option<(McpServers, usize)>,
     /// The flags of the command line, which are no keys.
     overriding: Vec<String>,
     /// The flags at its top.
@@ -52,8 +54,12 @@ impl ConfigFile {
     /// Adds file and line to an error, if it is about a value in the file, and turns its flags into keys. Prefers a value in
     /// the table that starts at `start` to a value above it.
     pub(super) fn locate(&self, error: Error, start: usize) -> Error {
-        let at = error.about.iter().find(|at| **at >= start).or(error.about.first());
-        let Some(before) = at.and_then(|at| self.text.get(..*at)) else { return error };
+        let at = error.about.iter().find(|at| **at >= start).or(error.about.first()).copied();
+        let place = at.unwrap_or(start);
+        if let Some((servers, length)) = self.servers.as_ref().filter(|(_, length)| place > *length) {
+            return servers.locate(error, place - length);
+        }
+        let Some(before) = at.and_then(|at| self.text.get(..at)) else { return error };
         let line = before.matches('\n').count() + 1;
         let keys = cli::names::<Flags>();
         let is_key = |name: &str| keys.iter().any(|key| key == name) && !self.overriding.iter().any(|own| own == name);
@@ -109,9 +115,24 @@ impl ConfigFile {
     }
 }
 
-/// Reads and checks the file of `--config`, if there is one.
+/// Reads and checks the files of `--config` and `--mcp-config`, if there are any.
 pub(super) fn read(line: &CommandLine) -> Result<ConfigFile, Error> {
-    let Some(path) = &line.run.config else { return Ok(ConfigFile::default()) };
+    let mut file = ConfigFile::default();
+    if let Some(path) = &line.run.config {
+        (file.name, file.text) = read_text(path)?;
+    }
+    if let Some(path) = &line.run.mcp_config {
+        let servers = McpServers::read(path)?;
+        let length = file.text.len();
+        file.text.push_str(&servers.text);
+        file.servers = Some((servers, length));
+    }
+    file.fill().map_err(|error| file.locate(error, 0))?;
+    file.overriding = cli::names::<Flags>().into_iter().filter(|name| line.has(name)).collect();
+    Ok(file)
+}
+
+fn read_text(path: &Path) -> Result<(String, String), Error> {
     let name = path.display().to_string();
     let bytes = fs::read(path).map_err(|cause| {
         let hint = advice::for_error(&cause).unwrap_or("name a readable TOML file".into());
@@ -123,12 +144,11 @@ pub(super) fn read(line: &CommandLine) -> Result<ConfigFile, Error> {
         let message = format!("cannot read `{name}` of --config: line {line} is not UTF-8");
         Error::new(message, "save it as UTF-8 in your editor")
     })?;
-    let mut file = parse(name, text)?;
-    file.overriding = cli::names::<Flags>().into_iter().filter(|name| line.has(name)).collect();
-    Ok(file)
+    Ok((name, text))
 }
 
 /// Parses and checks `text`, the content of the file `name`.
+#[cfg(any(test, fuzzing))]
 pub(super) fn parse(name: String, text: String) -> Result<ConfigFile, Error> {
     let mut file = ConfigFile { name, text, ..ConfigFile::default() };
     file.fill().map_err(|error| file.locate(error, 0))?;

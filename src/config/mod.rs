@@ -16,6 +16,7 @@ mod keys;
 mod limits;
 mod logging;
 mod mcp;
+mod mcp_servers;
 mod metrics;
 mod names;
 mod needs;
@@ -39,7 +40,7 @@ use toml::Table;
 use crate::{
     answer::routes::Routes,
     cli::{
-        self, CommandLine,
+        self, CommandLine, RunFlags,
         server::Flags,
         site::{PageFlags, SiteFlags},
         value::is_on,
@@ -112,10 +113,11 @@ impl Loader {
         Ok((routes, keys.into_iter().filter(differs).cloned().collect()))
     }
 
-    /// Whether there is a file: that of `--config`, or one of `--allow` or `--deny`.
+    /// Whether there is a file: that of `--config` or `--mcp-config`, or one of `--allow` or `--deny`.
     pub(crate) fn has_file(&self) -> bool {
         let PageFlags { allow, deny, .. } = self.command_line.over(PageFlags::default());
-        self.command_line.run.config.is_some() || [allow, deny].iter().any(|list| peers::has_file(list.as_ref()))
+        let RunFlags { config, mcp_config, .. } = &self.command_line.run;
+        config.is_some() || mcp_config.is_some() || [allow, deny].iter().any(|list| peers::has_file(list.as_ref()))
     }
 }
 

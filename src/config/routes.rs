@@ -23,7 +23,7 @@ use crate::{
     },
     budget::Budget,
     cli::{
-        CommandLine,
+        CommandLine, RunFlags,
         auth::AuthFlags,
         server::{Flags, TlsFlags},
         site::{ServedFlags, SiteFlags},
@@ -100,9 +100,10 @@ impl Plan {
         let Flags { tls, resources, proxies, .. } = line.over(file.flags.clone());
         next.check_certificates(&tls).map_err(|error| file.locate(error, 0))?;
         let base = proxies::base(proxies.base.as_ref()).map_err(|error| file.locate(error, 0))?;
-        let config = line.run.config.as_deref();
         let key = tls.sslkey.as_deref().filter(|key| !key.is_empty()).map(Path::new);
-        next.guards = secrets::guards(&self.guards, config, key, next.sites.iter().map(|built| &*built.site));
+        let RunFlags { config, mcp_config, .. } = &line.run;
+        let files = [("--config", config.as_deref()), ("--mcp-config", mcp_config.as_deref()), ("--sslkey", key)];
+        next.guards = secrets::guards(&self.guards, files, next.sites.iter().map(|built| &*built.site));
         next.check_claims(file).map_err(|error| file.locate(error, 0))?;
         let files = next.sources()?;
         record::check_secrecy(next.sites.iter().map(|built| &*built.site))?;

@@ -1,4 +1,4 @@
-//! Lists the files that wsd never serves: the files of `--config`, `--sslkey`, `--auth` and `--auth-key`, and those that COMMAND
+//! Lists the files that wsd never serves: the files of `--config`, `--mcp-config`, `--sslkey`, `--auth` and `--auth-key`, and those that COMMAND
 //! names.
 
 use std::{
@@ -41,18 +41,16 @@ fn of_auth(site: &Site) -> Vec<(Namer, PathBuf)> {
     files.map(|(flag, path)| (Namer::Flag(flag), path.to_owned())).collect()
 }
 
-/// Guards the files of `--config`, of `--sslkey` and of the sites. `before` has the guards of the previous settings.
+/// Guards the files of these flags and of the sites. `before` has the guards of the previous settings.
 ///
 /// Keeps a guard of the previous settings, because it knows the earlier files at its path. Never drops the guard of a flag:
 /// most changes need a restart, so wsd still uses the old file.
 pub(super) fn guards<'a>(
     before: &[Arc<Guard>],
-    config: Option<&Path>,
-    key: Option<&Path>,
+    of_flags: [(&'static str, Option<&Path>); 3],
     sites: impl IntoIterator<Item = &'a Site> + Clone,
 ) -> Vec<Arc<Guard>> {
     let mut guards: Vec<_> = before.iter().filter(|guard| guard.namer != Namer::Command).cloned().collect();
-    let of_flags = [("--config", config), ("--sslkey", key)];
     let of_flags = of_flags.into_iter().filter_map(|(flag, path)| Some((Namer::Flag(flag), path?.to_owned())));
     for (namer, path) in
         of_flags.chain(sites.clone().into_iter().flat_map(of_auth)).chain(sites.into_iter().flat_map(of_command))

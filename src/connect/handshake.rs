@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use data_encoding::BASE64;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
@@ -20,6 +19,7 @@ use super::{
     destination::Destination,
     dial::ByteStream,
     error::ConnectError,
+    headers::{self, Taken, unfit},
     socket::{ClientSocket, agreed},
     tls::explained,
     unpacked::UnpackedStream,
@@ -69,10 +69,6 @@ impl SubprotocolOffer {
     }
 }
 
-fn unfit(flag: &str) -> ConnectError {
-    ConnectError::new(format!("invalid value for {flag}: it has characters that no header may have"))
-}
-
 /// Another reason for which a server takes a handshake for a plain request.
 const OR_PROXY: &str = "or a proxy in between drops Upgrade";
 
@@ -88,40 +84,13 @@ pub(super) fn request(server: &Destination, flags: &ConnectFlags) -> Result<Requ
         .parse()
         .map_err(|cause| ConnectError::new(format!("invalid URL: {cause}")))?;
     let mut request = uri.into_client_request().map_err(|cause| ConnectError::new(format!("invalid URL: {cause}")))?;
-    let headers = request.headers_mut();
-    let mut set = |flag: &str, name: HeaderName, value: &str| match HeaderValue::from_str(value) {
-        // A server may have another name than the URL.
-        Ok(value) if name == header::HOST => {
-            headers.insert(name, value);
-            Ok(())
-        }
-        Ok(value) => {
-            headers.append(name, value);
-            Ok(())
-        }
-        Err(_) => Err(unfit(flag)),
-    };
-    if let Some(credentials) = &server.credentials {
-        set("the URL", header::AUTHORIZATION, &format!("Basic {}", BASE64.encode(credentials.as_bytes())))?;
-    }
-    if let Some(origin) = &flags.origin {
-        set("--origin", header::ORIGIN, origin)?;
-    }
-    for line in &flags.header {
-        let invalid = || {
-            ConnectError::new(format!("invalid value `{}` for --header", line.value))
-                .hint("write it as --header='Name: value'")
-        };
-        let (name, value) = line.split_once(':').ok_or_else(invalid)?;
-        let name: HeaderName = name.trim().parse().map_err(|_| invalid())?;
-        if is_of_handshake(&name) {
-            let taken = format!("cannot set {name} with --header: the handshake sets it");
-            return Err(ConnectError::new(taken).hint("leave it out; --subprotocol offers subprotocols"));
-        }
-        set("--header", name, value.trim())?;
-    }
+    headers::add(request.headers_mut(), server, flags, &TAKEN)?;
     Ok(request)
 }
+
+/// The headers of the handshake.
+const TAKEN: Taken =
+    Taken { holds: is_of_handshake, by: "the handshake", hint: "leave it out; --subprotocol offers subprotocols" };
 
 /// Whether the handshake itself sets this header.
 fn is_of_handshake(name: &HeaderName) -> bool {

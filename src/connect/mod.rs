@@ -10,11 +10,13 @@ mod error;
 mod exchange;
 mod flow;
 mod handshake;
+mod headers;
 mod intake;
 mod interrupts;
 mod keys;
 mod link;
 mod local;
+mod mcp;
 mod proxy;
 mod resumable;
 mod returning;
@@ -46,25 +48,43 @@ use interrupts::Interrupts;
 use keys::Keys;
 use link::ServerLink;
 use local::Local;
+use mcp::McpCall;
 use say::say;
 use terminal::RawMode;
 
 /// The exit status for a flag or a URL that is invalid.
 const INVALID_LINE: u8 = 2;
 
+/// The protocol to the server, with a valid command line.
+enum ConnectKind {
+    /// A WebSocket.
+    WebSocket(Rc<Call>),
+    /// Streamable HTTP (`--mcp`).
+    Mcp(McpCall),
+}
+
 /// Runs the client to its end. Returns the exit status.
 pub(crate) fn run(line: &ConnectLine) -> ExitCode {
     #[cfg(target_os = "linux")]
     crate::sys::keep_statuses();
-    let call = match Call::new(line) {
-        Ok(call) => Rc::new(call),
+    let opened = if is_on(&line.flags.mcp) {
+        McpCall::new(line).map(ConnectKind::Mcp)
+    } else {
+        Call::new(line).map(|call| ConnectKind::WebSocket(Rc::new(call)))
+    };
+    let way = match opened {
+        Ok(way) => way,
         Err(error) => return fail(INVALID_LINE, &error),
     };
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(cause) => return fail(1, &ConnectError::new(format!("cannot start the event loop: {cause}"))),
     };
-    let status = runtime.block_on(client(line, call)).unwrap_or_else(|error| fail(1, &error));
+    let done = match way {
+        ConnectKind::WebSocket(call) => runtime.block_on(client(line, call)),
+        ConnectKind::Mcp(call) => runtime.block_on(call.run()),
+    };
+    let status = done.unwrap_or_else(|error| fail(1, &error));
     // A read of standard input may never return.
     runtime.shutdown_background();
     status

@@ -46,3 +46,23 @@ pub(crate) const ACKED_WITHIN: Duration = Duration::from_secs(20);
 
 /// The time within which a server answers the question of `wsd connect --resume` whether it is alive, which comes before a close.
 pub(crate) const PONG_WITHIN: Duration = Duration::from_secs(5);
+
+/// The silence of the server after the end of standard input, after which `wsd connect --mcp` ends without the answers that it
+/// waits for (`--wait`).
+pub(crate) const CONNECT_MCP_WAIT: Duration = Duration::from_mins(1);
+
+/// The time for which `wsd connect --mcp` keeps a connection without a request: less than servers do, which is 5 s for those of
+/// Node and of uvicorn.
+pub(crate) const CONNECT_MCP_IDLE: Duration = Duration::from_secs(4);
+
+/// Requests of `wsd connect --mcp` without an answer; with so many it reads no more standard input.
+pub(crate) const CONNECT_MCP_CALLS_MAX: usize = 1024;
+
+/// Messages that may wait for standard output with `wsd connect --mcp`; with so many it reads no more answers.
+pub(crate) const CONNECT_MCP_WAITING_MAX: usize = 16;
+
+/// Bytes of an error of HTTP that `wsd connect --mcp` reads.
+pub(crate) const CONNECT_MCP_ERROR_BYTES_MAX: usize = 64 << 10;
+
+/// Returns to the stream of an answer, without a message in between, after which `wsd connect --mcp` gives the request up.
+pub(crate) const CONNECT_MCP_TRIES_MAX: u32 = 5;

@@ -185,6 +185,13 @@ fn check_connections(rows: &mut RowsLeft) {
         ),
         ("a message from `wsd connect --resume`", &[bytes(CONNECT_MESSAGE_BYTES_MAX)], &[]),
         ("the silence of a server to `wsd connect --resume`", &[seconds(ACKED_WITHIN), seconds(PONG_WITHIN)], &[]),
+        ("requests of `wsd connect --mcp` without an answer", &[number(CONNECT_MCP_CALLS_MAX)], &[]),
+        (
+            "the silence of a server to `wsd connect --mcp` after the end of standard input",
+            &[seconds(CONNECT_MCP_WAIT)],
+            &[],
+        ),
+        ("returns of `wsd connect --mcp` to an answer that broke off", &[CONNECT_MCP_TRIES_MAX.to_string()], &[]),
         ("the client's program after a close", &[seconds(CONNECT_PROGRAM_END)], &[seconds(CONNECT_PROGRAM_TERM)]),
         ("a silent event stream, with `--http`", &[seconds(HEARTBEAT_INTERVAL)], &[]),
         (

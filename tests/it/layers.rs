@@ -40,7 +40,7 @@ const APART: [(&str, &str, &str); 3] =
 /// Foreign names, and the rooms that alone may use them.
 const KEPT: [(&str, &[&str]); 3] = [
     ("tokio_tungstenite", &["socket", "http", "answer", "connect"]),
-    ("hyper", &["answer", "http", "server"]),
+    ("hyper", &["answer", "http", "server", "connect"]),
     ("prometheus_client", &["metrics"]),
 ];
 

@@ -72,6 +72,8 @@ mod logfile;
 mod lookup;
 mod lsp;
 mod mcp;
+mod mcp_config;
+mod mcp_connect;
 mod metrics;
 mod metrics_tools;
 mod mistakes;

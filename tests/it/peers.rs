@@ -1,5 +1,6 @@
 //! Other people's clients and servers of MCP, ACP and LSP, with wsd between them. `.ci/peers` installs them.
 
+mod conformance;
 mod editor;
 
 use std::path::PathBuf;

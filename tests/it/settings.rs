@@ -7,7 +7,7 @@ use crate::harness::server::{Server, run};
 use crate::harness::tree::Tree;
 
 /// Flags for the command line only.
-const LINE_ONLY: [&str; 6] = ["config", "check", "route", "help", "version", "license"];
+const LINE_ONLY: [&str; 7] = ["config", "mcp-config", "check", "route", "help", "version", "license"];
 
 /// Flags for the whole server.
 const SERVER_ONLY: [&str; 19] = [

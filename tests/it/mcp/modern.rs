@@ -264,6 +264,7 @@ fn a_server_that_fails_again_and_again_is_told_at_once_until_its_pause_is_over()
         ((502, -32603), Some("the server ended: exit 9"))
     );
     assert!(third.header("Retry-After").is_some(), "{third}");
+    server.expect_nth_log("http request", 3);
     let started = server.log().iter().filter(|line| line.contains("mcp started")).count();
     assert_eq!(started, 2);
 }

@@ -1,0 +1,89 @@
+//! `--mcp-config`: the `mcpServers` of desktop clients as routes.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::harness::caller::Caller;
+use crate::harness::server::{Server, run};
+use crate::harness::tree::Tree;
+
+/// A server of MCP that tells its arguments and a variable.
+const SCRIPT: &str = r#"import json, os, sys
+for line in sys.stdin:
+    message = json.loads(line)
+    if "id" in message and message["method"] == "initialize":
+        told = {"name": os.environ.get("TOLD", "") + " " + " ".join(sys.argv[1:]) + " " + os.getcwd(), "version": "1"}
+        result = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": told}
+        print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
+"#;
+
+/// Asks the server at a path for its name.
+fn name_at(server: &Server, path: &str) -> String {
+    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } } });
+    let url = format!("http://{}{path}", server.address);
+    let outcome = Caller::start(&["--mcp", &url]).finish(format!("{request}\n").as_bytes());
+    let answer: Value = serde_json::from_str(outcome.stdout.trim()).unwrap_or_default();
+    answer["result"]["serverInfo"]["name"].as_str().unwrap_or_else(|| panic!("{outcome:?}")).to_owned()
+}
+
+#[test]
+fn each_entry_is_served_at_its_name_with_its_arguments_variables_and_folder() {
+    let tree = Tree::new();
+    tree.file("server.py", SCRIPT);
+    let script = tree.path("server.py");
+    let servers = json!({ "mcpServers": {
+        "words": { "command": "python3", "args": [script, "a b", "\"c\""], "env": { "TOLD": "x=y" }, "cwd": "/", "alwaysAllow": [] },
+        "off": { "command": "no-such-program", "disabled": true },
+    } });
+    tree.file("servers.json", servers.to_string());
+    let path = tree.path("servers.json");
+
+    let server = Server::serve(&["--mcp-config", &path]);
+
+    assert_eq!(name_at(&server, "/words/mcp"), "x=y a b \"c\" /");
+
+    let servers = servers.to_string().replace("words", "other");
+    tree.file("servers.json", servers);
+    server.signal(Signal::HUP);
+    server.expect_log("settings loaded");
+    assert_eq!(name_at(&server, "/other/mcp"), "x=y a b \"c\" /");
+}
+
+#[test]
+fn an_error_of_an_entry_names_file_and_entry() {
+    let tree = Tree::new();
+    let path = tree.path("servers.json");
+    for (entry, words) in [
+        (json!({ "url": "http://h/mcp" }), "cannot serve a server that is elsewhere"),
+        (json!({ "command": "cat", "args": "x" }), "invalid value for `args`"),
+        (json!({ "command": "no-such-program-here" }), "no-such-program-here"),
+        (json!({ "command": "cat", "cwd": "/no/such/folder" }), "/no/such/folder"),
+    ] {
+        tree.file(
+            "servers.json",
+            json!({ "mcpServers": { "good": { "command": "cat" }, "wrong": entry } }).to_string(),
+        );
+
+        let outcome = run(&["--port=0", "--mcp-config", &path]);
+
+        assert_eq!(outcome.status, Some(1), "{outcome:?}");
+        let place = format!("wsd: {path}: `mcpServers.wrong`: ");
+        assert!(outcome.stderr.starts_with(&place) && outcome.stderr.contains(words), "{outcome:?}");
+        assert!(outcome.stderr.contains("\nhint: "), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_file_without_servers_is_refused() {
+    let tree = Tree::new();
+    let path = tree.path("servers.json");
+    for (text, words) in [("{\n,}", ":2: invalid JSON"), ("{\"servers\":{}}", ": it has no object `mcpServers`")] {
+        tree.file("servers.json", text);
+
+        let outcome = run(&["--port=0", "--mcp-config", &path]);
+
+        assert_eq!(outcome.status, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.starts_with(&format!("wsd: {path}{words}")), "{outcome:?}");
+    }
+}
