@@ -36,7 +36,7 @@
 //! | 8 | `room`, `resume` |
 //! | 7 | `worker`, `socket`, `events` |
 //! | 6 | `partner`: one end of a session |
-//! | 5 | `client`: the other end |
+//! | 5 | `client`: the other end; `bus`: the rooms of other machines |
 //! | 4 | `framing`, `admission`, `cli`, `backlog`, `stall`, `turn` |
 //! | 3 | `message`, `buffers` |
 //! | 2 | `budget`, `sources` |
@@ -83,6 +83,7 @@ mod answer;
 mod backlog;
 mod budget;
 mod buffers;
+mod bus;
 mod cli;
 mod client;
 mod close;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 pub(crate) mod auth;
+mod bus;
 mod connect;
 mod http;
 mod log;
@@ -11,6 +12,10 @@ mod resume;
 mod sources;
 mod streams;
 
+pub(crate) use bus::{
+    BUS_ANSWER, BUS_BYTES_MAX, BUS_CONNECT, BUS_JOIN, BUS_PATIENCE, BUS_RETRY, IN_RECORDS, LEASE, LEASE_DOUBT, LEASE_RENEWAL,
+    OUT_RECORDS, RECORD_BYTES,
+};
 pub(crate) use connect::{
     ACKED_WITHIN, CONNECT_KEEP_MAX, CONNECT_KEPT_BYTES, CONNECT_MESSAGE_BYTES_MAX, CONNECT_PROGRAM_END,
     CONNECT_PROGRAM_TERM, CONNECT_STEADY, CONNECT_TIME_MAX, CONNECT_WAIT, CONNECT_WAITING_MAX, PONG_WITHIN, RETRY_MIN,

@@ -22,7 +22,7 @@ const LAYERS: [&[&str]; 17] = [
     &["room", "resume"],
     &["worker", "socket", "events"],
     &["partner"],
-    &["client"],
+    &["client", "bus"],
     &["framing", "admission", "cli", "backlog", "stall", "turn"],
     &["message", "buffers"],
     &["budget", "sources"],
