@@ -4,7 +4,7 @@ use std::{fmt, io, sync::Arc};
 
 use super::{launch::Launcher, scripts::Scripts, site::Site, sources::Sources};
 use crate::{
-    room::registry::{Kept, Sharing},
+    room::{kept::Kept, registry::Sharing, remote::Starting},
     shutdown::Shutdown,
     worker::{cgroup::base::open, environ::room_variables},
 };
@@ -116,7 +116,13 @@ impl Routes {
                 let environment = room_variables(&site.launcher.environ, name.as_bytes(), b"");
                 let Launcher { admission, confining, .. } = &site.launcher;
                 let kept = Kept { program: program.clone(), confining: confining.clone(), environment };
-                rooms.keep(kept, name, admission.clone(), shutdown);
+                let admission = admission.clone();
+                if rooms.bus().is_some() {
+                    let starting = Starting { kept, admission, route: name.as_bytes().to_vec() };
+                    rooms.keep_far(starting, name, shutdown);
+                } else {
+                    rooms.keep(kept, name, admission, shutdown);
+                }
             }
         }
     }

@@ -17,7 +17,7 @@ use tokio::{sync::watch, time::sleep};
 
 use crate::{
     event::Event,
-    limits::{BUS_ANSWER, BUS_RETRY, LEASE, LEASE_RENEWAL},
+    limits::{BUS_RETRY, LEASE, LEASE_RENEWAL},
 };
 use connection::Connections;
 pub(crate) use error::BusError;
@@ -162,12 +162,5 @@ impl Bus {
             alive.push(self.connections().query::<u64>(redis::cmd("EXISTS").arg(self.node_key(run))).await? > 0);
         }
         Ok(alive)
-    }
-
-    /// Tells the others that this node ends.
-    pub(crate) async fn part(&self) {
-        let mut command = redis::cmd("DEL");
-        command.arg(self.node_key(&self.0.id));
-        let _: Result<Result<u64, _>, _> = tokio::time::timeout(BUS_ANSWER, self.connections().query(&command)).await;
     }
 }

@@ -134,8 +134,7 @@ impl Place {
     pub(crate) async fn acquire(&self) -> Result<Acquired, BusError> {
         let (node, time) = (self.id.as_bytes(), millis(LEASE).to_string());
         let keys = [&*self.own, &self.epoch, &self.out];
-        let (epoch, owner, _): (u64, String, i64) =
-            run(&self.bus, &ACQUIRE, &keys, &[node, time.as_bytes()]).await?;
+        let (epoch, owner, _): (u64, String, i64) = run(&self.bus, &ACQUIRE, &keys, &[node, time.as_bytes()]).await?;
         // An answer that was lost may have been for this node.
         let again = owner.strip_prefix(&*self.id).and_then(|rest| rest.trim().parse().ok());
         Ok(match again {
@@ -185,8 +184,7 @@ impl Place {
     /// Adds records to the input, the first with this number of this node.
     pub(crate) async fn post(&self, number: u64, posts: &[Post]) -> Result<(), BusError> {
         let (number, kept, who) = (number.to_string(), IN_RECORDS.to_string(), self.who_of(&self.id));
-        let mut args =
-            vec![self.in_channel.as_bytes(), self.id.as_bytes(), number.as_bytes(), kept.as_bytes()];
+        let mut args = vec![self.in_channel.as_bytes(), self.id.as_bytes(), number.as_bytes(), kept.as_bytes()];
         posts.iter().for_each(|(kind, client, data)| args.extend([kind.as_bytes(), client.as_bytes(), data]));
         run::<String>(&self.bus, &POST, &[&self.input, &self.seq, &who], &args).await.map(drop)
     }

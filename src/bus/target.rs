@@ -37,10 +37,10 @@ impl Target {
 
 /// Reads a URL. Without TCP's delays: a record must not wait for the answer to another.
 fn info(url: &str) -> RedisResult<ConnectionInfo> {
-    let url = url.strip_prefix("unix:/").filter(|rest| !rest.starts_with('/')).map_or_else(
-        || url.to_owned(),
-        |path| format!("unix:///{path}"),
-    );
+    let url = url
+        .strip_prefix("unix:/")
+        .filter(|rest| !rest.starts_with('/'))
+        .map_or_else(|| url.to_owned(), |path| format!("unix:///{path}"));
     let info = url.as_str().into_connection_info()?;
     let settings = info.tcp_settings().clone().set_nodelay(true);
     Ok(info.set_tcp_settings(settings))

@@ -2,6 +2,7 @@
 
 mod auth;
 pub(crate) mod banner;
+mod bus;
 mod command;
 mod confine;
 mod error;
@@ -31,6 +32,7 @@ use toml::Table;
 
 use crate::{
     answer::routes::Routes,
+    bus::Bus,
     cli::{
         self, CommandLine,
         server::Flags,
@@ -58,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) proxies: Proxies,
     /// The routes to serve.
     pub(crate) routes: Routes,
+    /// The bus to the rooms of other nodes (`--bus`).
+    pub(crate) bus: Option<Bus>,
     /// Builds new routes when the file has changed.
     pub(crate) loader: Loader,
     /// The number of threads that serve (`--threads`); `None` is one for every two cores.
@@ -124,6 +128,7 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
         proxies,
         routes,
         log,
+        bus: plan.bus(),
         threads: line.over(file.flags.resources).threads.map(|threads| threads.value),
         announces: !line.is_websocketd,
         is_check: is_on(&line.run.check),

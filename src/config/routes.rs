@@ -3,6 +3,7 @@
 use std::{fs, path::Path, sync::Arc};
 
 use super::{
+    bus::bus,
     error::Error,
     file::{ConfigFile, Route},
     framing::drop_inherited_framing,
@@ -21,6 +22,7 @@ use crate::{
         sources::Sources,
     },
     budget::Budget,
+    bus::Bus,
     cli::{
         CommandLine,
         server::{Flags, TlsFlags},
@@ -49,6 +51,8 @@ pub(crate) struct Plan {
     /// The table of sources, which stays, too, and the routes that may have counters of their own in it.
     sources: SourceTable,
     numbered: Vec<Pattern>,
+    /// The bus, which stays, too; `None` before the first routes.
+    bus: Option<Option<Bus>>,
     sites: Vec<Built>,
     /// The files that wsd never serves.
     guards: Vec<Arc<Guard>>,
@@ -72,16 +76,25 @@ impl Default for Plan {
         let (budget, doors, auth, sources) =
             (Budget::new(None), Doors::default(), AuthState::default(), SourceTable::default());
         let (numbered, sites, guards, gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { admission, budget, doors, auth, sources, numbered, sites, guards, gone }
+        Self { admission, budget, doors, auth, sources, numbered, bus: None, sites, guards, gone }
     }
 }
 
 impl Plan {
+    /// Returns the bus of `--bus`.
+    pub(super) fn bus(&self) -> Option<Bus> {
+        self.bus_of_rooms().cloned()
+    }
+
     /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms.
     pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile) -> Result<Routes, Error> {
         let (admission, budget, doors) = (self.admission.clone(), self.budget.clone(), self.doors.clone());
         let (auth, sources, numbered) = (self.auth.clone(), self.sources.clone(), self.numbered.clone());
-        let mut next = Self { admission, budget, doors, auth, sources, numbered, ..Self::default() };
+        let bus = match &self.bus {
+            Some(bus) => bus.clone(),
+            None => bus(&line.over(file.flags.bus.clone())).map_err(|error| file.locate(error, 0))?,
+        };
+        let mut next = Self { admission, budget, doors, auth, sources, numbered, bus: Some(bus), ..Self::default() };
         let routes = routes(line, file);
         for route in &routes {
             next.add_route(self, line, &routes, route).map_err(|error| match route.start {
@@ -182,6 +195,10 @@ impl Plan {
         Ok(maxforks.map_or(Some(FORKS_MAX), |limit| limit.count()))
     }
 
+    fn bus_of_rooms(&self) -> Option<&Bus> {
+        self.bus.as_ref()?.as_ref()
+    }
+
     fn add(
         &mut self,
         old: &Self,
@@ -192,7 +209,15 @@ impl Plan {
         let access = access_lists(&mut recipe.flags.pages)?;
         let site = match old.sites.iter().find(|built| built.pattern == pattern && built.recipe == recipe) {
             Some(built) => Arc::clone(&built.site),
-            None => Arc::new(site(&recipe, admission, &self.budget, &self.doors, &self.auth, &self.sources)?),
+            None => Arc::new(site(
+                &recipe,
+                admission,
+                &self.budget,
+                &self.doors,
+                &self.auth,
+                &self.sources,
+                self.bus_of_rooms(),
+            )?),
         };
         self.sites.push(Built { pattern, recipe, site, access });
         Ok(())

@@ -24,6 +24,7 @@ use crate::{
     admission::Admission,
     answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
     budget::Budget,
+    bus::Bus,
     cli::site::{RoomFlags, SharingWord, SiteFlags, SlowWord},
     cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
     framing::Framing,
@@ -87,6 +88,7 @@ pub(super) fn site(
     doors: &Doors,
     state: &AuthState,
     table: &SourceTable,
+    bus: Option<&Bus>,
 ) -> Result<Site, Error> {
     let flags = &recipe.flags;
     needs::check(flags, has_program(recipe))?;
@@ -111,7 +113,7 @@ pub(super) fn site(
     if has_program(recipe) {
         check_subprotocols(flags, &subprotocols, &framings)?;
     }
-    let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process)?;
+    let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process, bus)?;
     let sources = limits::sources(&flags.limits, recipe.scopes, table);
     let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
     let software = format!("{name}/{}", environ::VERSION);
@@ -238,6 +240,7 @@ fn rooms(
     scripts: Option<&Scripts>,
     framing: Framing,
     process: &ProcessOptions,
+    bus: Option<&Bus>,
 ) -> Result<Option<Arc<Rooms>>, Error> {
     let RoomFlags { shared, eager, history, linger, slow, slow_wait } = &flags.rooms;
     let sharing = match flags.rooms.sharing() {
@@ -273,7 +276,7 @@ fn rooms(
         slow_wait: slow_wait.as_deref().map_or(SLOW_WAIT, |secs| secs.0),
         budget: process.budget.clone(),
     };
-    Ok(Some(Rooms::new(sharing, options)))
+    Ok(Some(Rooms::new(sharing, options, bus.filter(|_| is_shared).cloned())))
 }
 
 /// Returns the variables that workers inherit, with their current values. Skips `HTTPS`: wsd sets it for TLS.

@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tokio::time::{Instant, sleep_until};
@@ -66,25 +67,40 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
     let verdict = tokio::select! {
         verdict = poll_fn(|cx| host.poll(cx)) => verdict,
         () = shutdown.begun() => None,
+        () = room.fenced() => None,
     };
-    lock(&room.hub).close();
+    let is_fenced = room.is_fenced();
+    if !is_fenced {
+        lock(&room.hub).close();
+    }
     let Host { input, mut outputs, connection, parser, share, .. } = host;
     child.remember();
     drop((input, parser, share));
     lock(&room.inbox).take();
     room.owner.settle();
+    let patience = if is_fenced { Duration::ZERO } else { room.options.patience };
     let drain = poll_fn(|cx| {
         buffers::with_read(|buffer| outputs.drain(cx, buffer, &connection));
         Poll::<Infallible>::Pending
     });
     let status = tokio::select! {
-        status = stop(&mut child, room.options.patience, &connection, None) => status,
+        status = stop(&mut child, patience, &connection, None) => status,
         never = drain => match never {},
     };
     drop(child);
     outputs.log_to_the_end(&connection).await;
     let (path, secs) = (&String::from_utf8_lossy(&room.path), event::seconds(began.elapsed()));
     Event::RoomEnded { pid, path, status: status.shell(), limit: status.limit(), secs }.emit();
+    if room.is_fenced() {
+        // Another node has the room: its clients here stay.
+        lock(&room.hub).free_slot();
+        return status;
+    }
+    if let (Some(far), false) = (&room.far, shutdown.has_begun()) {
+        let has_ended = verdict.is_some() || !room.is_idle();
+        let verdict = verdict.clone().unwrap_or(Verdict::Exit(Some(status)));
+        far.end(has_ended.then_some(&verdict));
+    }
     room.end(&verdict.unwrap_or(Verdict::Exit(Some(status))));
     status
 }
@@ -169,6 +185,7 @@ impl Host {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Garbled>> {
         for _ in 0..READS_PER_TURN {
             ready!(self.room.pressure.poll_none(cx));
+            ready!(self.room.poll_open());
             match ready!(buffers::with_read(|buffer| self.poll_output_once(cx, buffer)))? {
                 0 => return Poll::Ready(self.finish()),
                 PIPE_BYTES.. => break,
@@ -239,6 +256,7 @@ impl Host {
             }
             let is_over = self.room.is_over();
             let mut inbox = lock(&self.room.inbox);
+            inbox.written = inbox.taken;
             let (has_messages, said) = (inbox.has_messages(), inbox.take());
             drop(inbox);
             if said.is_empty() {
@@ -291,7 +309,7 @@ fn dispatch(room: &Room, connection: &Connection, said: ParsedLine<'_>, draft: &
         }
         ParsedLine::Command(Command::Close { client, code, reason }) => {
             room.publish(draft, &Receivers::All);
-            lock(&room.hub).dismiss(&client, Verdict::Dismissed(Close::new(code, reason)));
+            room.dismiss(&client, Close::new(code, reason));
         }
         ParsedLine::Invalid(beginning, why) => invalid.add(connection, beginning, &why),
     }

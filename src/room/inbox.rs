@@ -21,6 +21,8 @@ pub(super) struct Inbox {
     presence_bytes: usize,
     /// How often the host has taken the bytes.
     pub(super) taken: u64,
+    /// The part of `taken` that the worker has.
+    pub(super) written: u64,
     /// The tasks of sessions that wait for room.
     waiting: Vec<Waker>,
 }
@@ -28,7 +30,7 @@ pub(super) struct Inbox {
 impl Inbox {
     /// Returns an empty inbox.
     pub(super) fn new(owner: &Owner) -> Self {
-        Self { bytes: Vec::new(), share: owner.share(), presence_bytes: 0, taken: 0, waiting: Vec::new() }
+        Self { bytes: Vec::new(), share: owner.share(), presence_bytes: 0, taken: 0, written: 0, waiting: Vec::new() }
     }
 
     /// Adds an `open` or `close` event. Never refuses it, so every client has exactly one of each.

@@ -63,7 +63,7 @@ impl Member {
         room: &Arc<Room>,
         client: String,
         conn: u64,
-        variables: impl Iterator<Item = (&'a str, &'a str)>,
+        variables: impl Iterator<Item = (&'a str, &'a str)> + Clone,
     ) -> Result<Self, NoSeat> {
         let mut hub = lock(&room.hub);
         if hub.is_over {
@@ -73,8 +73,11 @@ impl Member {
         if hub.count() >= SEATS_MAX || inbox.is_over_presence_limit() {
             return Err(NoSeat::Full);
         }
-        if room.options.framing.names_clients() {
-            inbox.add_presence(|input| events::open(&client, variables, input));
+        let is_told_here =
+            room.far.as_ref().is_none_or(|far| far.joined(&client, events::variables(variables.clone())));
+        if is_told_here && room.options.framing.names_clients() {
+            let node = room.far.as_ref().map(|far| far.place.bus().node());
+            inbox.add_presence(|input| events::open(&client, node, variables, input));
         }
         drop(inbox);
         let owner = Owner::new(&room.options.budget, OwnerKind::Client);
@@ -170,6 +173,15 @@ impl Member {
 
     /// Hands the client's messages to the inbox. Ready once the inbox has all of them. Drops them if the session must end.
     fn poll_post(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.seat.verdict().is_some() {
+            self.said = Draft::default();
+            return Poll::Ready(());
+        }
+        if let Some(far) = &self.room.far
+            && let Some(posted) = far.poll_post(cx, &self.client, &mut self.said)
+        {
+            return posted;
+        }
         let mut inbox = lock(&self.room.inbox);
         if self.seat.verdict().is_some() {
             self.said = Draft::default();
@@ -249,7 +261,8 @@ impl Partner for Member {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.said.is_empty() { Poll::Ready(()) } else { self.poll_post(cx) }
+        let has_posted = self.room.far.as_ref().is_none_or(|far| far.has_posted(&self.client));
+        if self.said.is_empty() && has_posted { Poll::Ready(()) } else { self.poll_post(cx) }
     }
 
     fn progress(&self) -> u64 {

@@ -6,21 +6,27 @@
 //! Lock order: the registry's rooms, a room's hub, its inbox, a seat's queue. A thread may take each lock while it holds
 //! earlier ones, and never while it holds a later one.
 
+mod far;
 mod history;
 pub(crate) mod host;
 mod hub;
 mod inbox;
 mod invalid;
+mod keeper;
+pub(crate) mod kept;
 mod lock;
 mod lost;
 pub(crate) mod member;
 pub(crate) mod options;
 pub(crate) mod registry;
+pub(crate) mod remote;
 mod seat;
 
 use std::{
+    future::pending,
     mem,
     sync::{Arc, Mutex},
+    task::Poll,
     time::Duration,
 };
 
@@ -29,10 +35,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admission::Permit,
     budget::{Owner, OwnerKind},
+    close::Close,
     framing::events::{self, Receivers},
-    message::Draft,
+    message::{Batch, Draft},
     partner::Verdict,
 };
+use far::Far;
 use history::History;
 use hub::Hub;
 use inbox::Inbox;
@@ -56,6 +64,8 @@ pub(crate) struct Room {
     pressure: Arc<Pressure>,
     /// Cancelled when the worker has been reaped.
     ended: CancellationToken,
+    /// Its part in a cluster (`--bus`).
+    far: Option<Box<Far>>,
 }
 
 /// Why a client cannot join a room.
@@ -68,7 +78,7 @@ pub(crate) enum NoSeat {
 }
 
 impl Room {
-    fn new(options: RoomOptions, path: Arc<[u8]>, permit: Permit) -> Arc<Self> {
+    fn new(options: RoomOptions, path: Arc<[u8]>, permit: Option<Permit>, far: Option<Far>) -> Arc<Self> {
         let history = History::new(options.history, &options.budget);
         let owner = Owner::new(&options.budget, OwnerKind::Room);
         Arc::new(Self {
@@ -80,14 +90,16 @@ impl Room {
             options,
             path,
             ended: CancellationToken::new(),
+            far: far.map(Box::new),
         })
     }
 
     /// Removes the seat of a client that was closed with this code and reason.
     fn leave(&self, client: &str, code: u16, reason: &str) {
         let mut hub = lock(&self.hub);
+        let is_told_here = self.far.as_ref().is_none_or(|far| far.left(client, code, reason));
         hub.remove(client);
-        if self.options.framing.names_clients() {
+        if is_told_here && self.options.framing.names_clients() {
             lock(&self.inbox).add_presence(|input| events::close(client, code, reason, input));
         }
         drop(hub);
@@ -99,14 +111,53 @@ impl Room {
         let draft = mem::take(draft);
         if !draft.is_empty() {
             let batch = Arc::new(draft.share(&self.options.budget));
-            lock(&self.hub).publish(&batch, to);
+            self.deliver(&batch, to);
+            if let Some(far) = &self.far {
+                far.publish(&batch, to);
+            }
         }
+    }
+
+    /// Delivers messages to the clients here.
+    fn deliver(&self, batch: &Arc<Batch>, to: &Receivers) {
+        lock(&self.hub).publish(batch, to);
+    }
+
+    /// Closes one client, after the messages on its seat.
+    fn dismiss(&self, client: &str, close: Close) {
+        if let Some(far) = &self.far {
+            far.dismiss(client, &close);
+        }
+        lock(&self.hub).dismiss(client, Verdict::Dismissed(close));
+    }
+
+    /// Ready when the worker's output may go out. A room in a cluster wakes the task of the worker.
+    fn poll_open(&self) -> Poll<()> {
+        self.far.as_ref().map_or(Poll::Ready(()), |far| far.poll_open())
+    }
+
+    /// Resolves when another node has the room.
+    async fn fenced(&self) {
+        match &self.far {
+            Some(far) => far.fenced().await,
+            None => pending().await,
+        }
+    }
+
+    /// Whether another node has the room.
+    fn is_fenced(&self) -> bool {
+        self.far.as_ref().is_some_and(|far| far.is_fenced())
     }
 
     /// Ends the worker as soon as it has no clients.
     fn release(&self) {
         lock(&self.hub).set_linger(Duration::ZERO);
         self.pressure.host.wake();
+    }
+
+    /// Whether it ends since no client has been there for long enough.
+    fn is_idle(&self) -> bool {
+        lock(&self.hub).idle.is_some()
     }
 
     /// Frees the fork slot and ends all sessions, since the worker has ended.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fmt,
     sync::{
         Arc, Mutex, Weak,
         atomic::{AtomicBool, Ordering},
@@ -12,19 +11,15 @@ use std::{
 
 use tokio::time::sleep;
 
-use super::{NoSeat, Room, host, lock::lock, member::Member, options::RoomOptions};
+use super::{NoSeat, Room, host, kept::Kept, lock::lock, member::Member, options::RoomOptions};
 use crate::{
     admission::{Admission, Permit},
+    bus::Bus,
     event::Event,
     limits::{RESTART_MAX, RESTART_MIN},
     peer::Connection,
     shutdown::Shutdown,
-    worker::{
-        Worker,
-        program::Program,
-        spawn::{Confining, spawn},
-        variable::Variable,
-    },
+    worker::Worker,
 };
 
 /// The clients that share a worker.
@@ -43,25 +38,16 @@ pub(crate) enum Sharing {
 pub(crate) struct Rooms {
     /// The clients that share a worker.
     pub(crate) sharing: Sharing,
-    options: RoomOptions,
-    open: Mutex<HashMap<Arc<[u8]>, Arc<Room>>>,
+    pub(super) options: RoomOptions,
+    pub(super) open: Mutex<HashMap<Arc<[u8]>, Arc<Room>>>,
     /// For each room that is being started, the lock of the client that starts it.
     starts: Mutex<HashMap<Arc<[u8]>, Weak<StartLock>>>,
     /// Whether a task keeps an `--eager` worker running.
-    is_kept: AtomicBool,
+    pub(super) is_kept: AtomicBool,
     /// Whether the settings have changed, so that no new client comes.
-    is_retired: AtomicBool,
-}
-
-/// A worker that wsd starts before any client (`--eager`).
-#[derive(Debug)]
-pub(crate) struct Kept {
-    /// The program.
-    pub(crate) program: Program,
-    /// The limits of its worker.
-    pub(crate) confining: Confining,
-    /// Its variables.
-    pub(crate) environment: Vec<Variable>,
+    pub(super) is_retired: AtomicBool,
+    /// The bus to the rooms of other nodes (`--bus`).
+    bus: Option<Bus>,
 }
 
 type StartLock = tokio::sync::Mutex<()>;
@@ -75,14 +61,23 @@ pub(crate) enum NotJoined<E> {
     Down,
     /// wsd cannot start the worker.
     Launch(E),
+    /// wsd could not start the worker; the log tells why.
+    Unstarted,
+    /// The bus of the rooms is away.
+    Away,
 }
 
 impl Rooms {
     /// Returns a registry without rooms.
-    pub(crate) fn new(sharing: Sharing, options: RoomOptions) -> Arc<Self> {
+    pub(crate) fn new(sharing: Sharing, options: RoomOptions, bus: Option<Bus>) -> Arc<Self> {
         let (is_kept, is_retired) = (AtomicBool::new(false), AtomicBool::new(false));
         let (open, starts) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { sharing, options, open, starts, is_kept, is_retired })
+        Arc::new(Self { sharing, options, open, starts, is_kept, is_retired, bus })
+    }
+
+    /// Returns the bus to the rooms of other nodes, if clients share the program.
+    pub(crate) fn bus(&self) -> Option<&Bus> {
+        self.bus.as_ref()
     }
 
     /// Joins a client to the room of `path`. If there is none, `launch` starts its worker.
@@ -114,7 +109,7 @@ impl Rooms {
         }
         let (worker, permit) = launch.await.map_err(NotJoined::Launch)?;
         let known = key.clone().filter(|key| **key == *path);
-        let room = Room::new(self.options.clone(), known.unwrap_or_else(|| path.into()), permit);
+        let room = Room::new(self.options.clone(), known.unwrap_or_else(|| path.into()), Some(permit), None);
         let member = Member::join(&room, client, connection.id, variables).map_err(|_| NotJoined::Full)?;
         if let Some(key) = &key {
             lock(&self.open).insert(Arc::clone(key), Arc::clone(&room));
@@ -152,20 +147,9 @@ impl Rooms {
             return;
         }
         let (rooms, path, end) = (Arc::clone(self), Arc::<[u8]>::from(path.as_bytes()), shutdown.clone());
-        let Kept { program, confining, environment } = kept;
-        let name = program.path.display().to_string();
+        let name = kept.program.path.display().to_string();
         let opener = Arc::clone(self);
-        let launch = move || {
-            let launched = admission.admit().map(|permit| (permit, spawn(&program, &confining, environment.clone())));
-            match launched {
-                Some((permit, Ok(worker))) => return Some((worker, opener.open_shared(&path, permit))),
-                Some((_, Err(cause))) => {
-                    not_started(&program, &cause, cause.hint(&program.path, confining.as_deref()).as_deref());
-                }
-                None => not_started(&program, &"the limit of programs is reached", Some("raise --maxforks")),
-            }
-            None
-        };
+        let launch = move || kept.start(&admission).map(|(worker, permit)| (worker, opener.open_shared(&path, permit)));
         // The first worker starts before wsd accepts clients.
         let mut first = launch();
         shutdown.spawn(async move {
@@ -204,7 +188,7 @@ impl Rooms {
     }
 
     /// Returns the key of the room that the clients of a path share; `None` if each has its own.
-    fn key(&self, path: &[u8]) -> Option<Arc<[u8]>> {
+    pub(super) fn key(&self, path: &[u8]) -> Option<Arc<[u8]>> {
         match self.sharing {
             Sharing::Alone => None,
             Sharing::All => Some(Arc::default()),
@@ -214,7 +198,7 @@ impl Rooms {
 
     /// Opens a room for all clients. `path` is for the log.
     fn open_shared(&self, path: &Arc<[u8]>, permit: Permit) -> Arc<Room> {
-        let room = Room::new(self.options.clone(), Arc::clone(path), permit);
+        let room = Room::new(self.options.clone(), Arc::clone(path), Some(permit), None);
         let mut open = lock(&self.open);
         open.insert(Arc::default(), Arc::clone(&room));
         // Under the lock: either this sees `is_retired`, or `retire` sees the room.
@@ -225,7 +209,7 @@ impl Rooms {
     }
 
     /// Forgets a room that is over, unless another has taken its place.
-    fn forget(&self, key: &[u8], room: &Arc<Room>) {
+    pub(super) fn forget(&self, key: &[u8], room: &Arc<Room>) {
         let mut open = lock(&self.open);
         if open.get(key).is_some_and(|known| Arc::ptr_eq(known, room)) {
             open.remove(key);
@@ -233,12 +217,8 @@ impl Rooms {
     }
 }
 
-fn not_started(program: &Program, cause: &dyn fmt::Display, hint: Option<&str>) {
-    Event::WorkerNotStarted { peer: None, program: &program.path.display(), cause, hint }.emit();
-}
-
 /// Returns the pause after a worker that ran for `ran`; `before` is the pause before it, if it was not the first.
-fn pause_after(ran: Duration, before: Option<Duration>) -> Duration {
+pub(super) fn pause_after(ran: Duration, before: Option<Duration>) -> Duration {
     match before {
         Some(before) if ran <= RESTART_MAX => (before * 2).min(RESTART_MAX),
         _ => RESTART_MIN,
@@ -274,7 +254,7 @@ mod tests {
             slow_wait: Duration::ZERO,
             budget: Budget::new(None),
         };
-        let rooms = Rooms::new(Sharing::All, options);
+        let rooms = Rooms::new(Sharing::All, options, None);
         let permit = || Admission::new(None).admit().expect("a slot");
         assert!(!rooms.open_shared(&Arc::default(), permit()).is_over());
 

@@ -22,6 +22,7 @@ pub mod lines;
 pub mod pages;
 pub mod places;
 pub mod process;
+pub mod redis;
 pub mod returning;
 pub mod server;
 pub mod skip;

@@ -101,7 +101,7 @@ async fn member(script: &str, shutdown: &Shutdown) -> Member {
         slow_wait: Duration::ZERO,
         budget: Budget::new(None),
     };
-    let rooms = Rooms::new(Sharing::All, options);
+    let rooms = Rooms::new(Sharing::All, options, None);
     let launch = async {
         let permit = Admission::new(None).admit().expect("a slot");
         Ok::<_, LaunchError>((worker(script), permit))
