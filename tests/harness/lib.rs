@@ -19,6 +19,7 @@ pub mod cutting;
 pub mod eventsource;
 pub mod http;
 pub mod lines;
+pub mod nodes;
 pub mod pages;
 pub mod places;
 pub mod process;
