@@ -99,6 +99,8 @@ events! {
     info BusReady = "bus ready" { node: &'a str }
     /// Redis does not answer.
     warn BusLost = "bus lost" { cause: &'a dyn Display, hint: Option<&'a str> }
+    /// Redis refuses a step of a room; wsd tries again.
+    warn BusRefused = "bus refuses" { cause: &'a dyn Display, hint: Option<&'a str> }
     /// Redis answers again.
     info BusBack = "bus back" { secs: f64 }
     /// This node has taken a room: it runs its program.

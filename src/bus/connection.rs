@@ -165,6 +165,13 @@ impl Connections {
         link.ok_or(BusError::Away)
     }
 
+    /// Sends the command that tells whether Redis is there and takes what wsd writes.
+    pub(super) async fn beat<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, BusError> {
+        let answer = self.answer(&Ask::Command(command)).await?;
+        self.is_back();
+        T::from_redis_value(answer).map_err(|error| BusError::Redis(error.into()))
+    }
+
     /// Sends a command.
     pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, BusError> {
         self.ask(&Ask::Command(command)).await
@@ -172,6 +179,9 @@ impl Connections {
 
     /// Asks, and once more over a new connection if the first is of no use: so it must do no harm to ask twice.
     pub(super) async fn ask<T: FromRedisValue>(&self, ask: &Ask<'_>) -> Result<T, BusError> {
+        if self.lost().is_some() {
+            return Err(BusError::Away);
+        }
         let answer = self.answer(ask).await?;
         T::from_redis_value(answer).map_err(|error| BusError::Redis(error.into()))
     }
@@ -179,10 +189,7 @@ impl Connections {
     async fn answer(&self, ask: &Ask<'_>) -> Result<Value, BusError> {
         let began = Instant::now();
         let failed = match ask.send(self.link()?).await {
-            Ok(answer) => {
-                self.is_back();
-                return Ok(answer);
-            }
+            Ok(answer) => return Ok(answer),
             Err(error) => BusError::from(error),
         };
         if !failed.is_of_connection() {

@@ -4,6 +4,8 @@ use std::{fmt, io};
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use crate::event::Event;
+
 /// Why Redis did not do what wsd asked for.
 #[derive(Clone, Debug)]
 pub(crate) enum BusError {
@@ -32,6 +34,13 @@ impl BusError {
             ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown)
         );
         server || error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
+    }
+
+    /// Logs it, unless the log has it as a loss of the bus.
+    pub(crate) fn log(&self) {
+        if matches!(self, Self::Unfit(_)) || matches!(self, Self::Redis(_)) && !self.is_of_connection() {
+            Event::BusRefused { cause: self, hint: self.hint() }.emit();
+        }
     }
 
     /// Returns advice, if wsd has any.

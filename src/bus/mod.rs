@@ -133,7 +133,7 @@ impl Bus {
         let mut command = redis::cmd("SET");
         command.arg(self.node_key(&self.0.id)).arg(&self.0.name);
         command.arg("PX").arg(place::millis(LEASE)).arg("GET");
-        let before: Option<String> = self.connections().query(&command).await?;
+        let before: Option<String> = self.connections().beat(&command).await?;
         Ok(before.is_some())
     }
 

@@ -167,18 +167,21 @@ impl Place {
         Ok(Look { leased, last_out: id(&out)?, last_in: id(&input)? })
     }
 
-    /// Adds records to the output, the first with this number.
+    /// Adds records to the output, the first with this number, and notes the last record of the input that the worker took.
     pub(crate) async fn publish(
         &self,
         epoch: u64,
         number: u64,
         kept: usize,
+        written: Id,
         records: &[(String, Vec<u8>)],
     ) -> Result<(), BusError> {
-        let (epoch, number, kept) = (epoch.to_string(), number.to_string(), kept.to_string());
-        let mut args = vec![self.out_channel.as_bytes(), epoch.as_bytes(), number.as_bytes(), kept.as_bytes()];
+        let (epoch, number) = (epoch.to_string(), number.to_string());
+        let (kept, written) = (kept.to_string(), written.to_string());
+        let mut args =
+            vec![self.out_channel.as_bytes(), epoch.as_bytes(), number.as_bytes(), kept.as_bytes(), written.as_bytes()];
         records.iter().for_each(|(kind, payload)| args.extend([kind.as_bytes(), payload]));
-        run::<String>(&self.bus, &PUBLISH, &[&self.epoch, &self.out], &args).await.map(drop)
+        run::<String>(&self.bus, &PUBLISH, &[&self.epoch, &self.out, &self.pos], &args).await.map(drop)
     }
 
     /// Adds records to the input, the first with this number of this node.

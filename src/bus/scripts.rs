@@ -62,8 +62,8 @@ return {redis.call('GET', KEYS[1]) or '', redis.call('PTTL', KEYS[1]), last(KEYS
     )
 });
 
-/// Adds records to the output of a room. `epoch out`; channel, epoch, first number, records kept, then pairs of kind and
-/// payload. A record that is there already is not added again.
+/// Adds records to the output of a room. `epoch out pos`; channel, epoch, first number, records kept, the last record of the
+/// input that the worker took, then pairs of kind and payload. A record that is there already is not added again.
 pub(super) static PUBLISH: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -75,7 +75,7 @@ local last_epoch, last_number = string.match(before, '^(%d+)-(%d+)$')
 last_epoch, last_number = tonumber(last_epoch), tonumber(last_number)
 if epoch > mine or last_epoch > mine then return redis.error_reply('FENCED another node owns the room') end
 if epoch < mine then redis.call('SET', KEYS[1], ARGV[2], 'EX', 86400) end
-for at = 5, #ARGV, 2 do
+for at = 6, #ARGV, 2 do
   if last_epoch < mine or last_number < number then
     local id = ARGV[2] .. '-' .. number
     redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], id, 'p', before, 't', ARGV[at], 'd', ARGV[at + 1])
@@ -85,6 +85,7 @@ for at = 5, #ARGV, 2 do
   number = number + 1
 end
 redis.call('EXPIRE', KEYS[2], 3600)
+if ARGV[5] ~= '0-0' then redis.call('SET', KEYS[3], ARGV[5], 'EX', 3600) end
 return before",
     )
 });

@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admission::Permit,
     budget::{Owner, OwnerKind},
+    bus::place::Id,
     close::Close,
     framing::events::{self, Receivers},
     message::{Batch, Draft},
@@ -142,6 +143,12 @@ impl Room {
             Some(far) => far.fenced().await,
             None => pending().await,
         }
+    }
+
+    /// Returns the last record of the bus that the worker has.
+    fn written(&self, far: &Far) -> Id {
+        let written = lock(&self.inbox).written;
+        far.marks.written(written)
     }
 
     /// Whether another node has the room.

@@ -1,6 +1,7 @@
 //! A Redis of a test's own on loopback: started, stopped, paused, and asked.
 
-use std::io::{Read, Write};
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
@@ -67,7 +68,7 @@ impl Redis {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let mut command = format!("*{}\r\n", words.len());
         for word in words {
-            command += &format!("${}\r\n{word}\r\n", word.len());
+            write!(command, "${}\r\n{word}\r\n", word.len()).unwrap();
         }
         command += "*1\r\n$4\r\nQUIT\r\n";
         stream.write_all(command.as_bytes()).unwrap();

@@ -4,6 +4,7 @@
 //! The worker's output goes to the seats here at once, and by [`outlet`] to the other nodes. The messages of the seats go into
 //! the inbox if the worker is here, else by [`poster`] to the node that has it.
 
+pub(super) mod marks;
 pub(super) mod outlet;
 pub(super) mod poster;
 pub(super) mod record;
@@ -22,6 +23,7 @@ use super::lock::lock;
 use crate::{
     bus::place::Place, close::Close, framing::events::Receivers, limits::LEASE_DOUBT, message::Draft, partner::Verdict,
 };
+use marks::Marks;
 use outlet::Outlet;
 use poster::Poster;
 use record::Kind;
@@ -35,6 +37,8 @@ pub(super) struct Far {
     pub(super) outlet: Outlet,
     /// The input on its way to the node that has the worker.
     pub(super) poster: Poster,
+    /// How far the worker has taken the input.
+    pub(super) marks: Marks,
     /// Wakes the keeper when the last client has left.
     pub(super) emptied: Notify,
     state: Mutex<State>,
@@ -81,6 +85,7 @@ impl Far {
             place,
             outlet: Outlet::default(),
             poster: Poster::default(),
+            marks: Marks::default(),
             emptied: Notify::new(),
             state: Mutex::default(),
             ready: watch::Sender::new(Readiness::Opening),

@@ -7,7 +7,10 @@ use tokio::{sync::Notify, time::sleep};
 
 use super::record::Kind;
 use crate::{
-    bus::{BusError, place::Place},
+    bus::{
+        BusError,
+        place::{Id, Place},
+    },
     limits::{BUS_BYTES_MAX, BUS_RETRY, RECORD_BYTES},
     room::lock::lock,
 };
@@ -99,6 +102,7 @@ impl Outlet {
         epoch: u64,
         kept: usize,
         host: &AtomicWaker,
+        written: impl Fn() -> Id,
     ) -> Result<(), BusError> {
         loop {
             let (number, records, bytes, is_closed) = self.next();
@@ -110,10 +114,12 @@ impl Outlet {
                 continue;
             }
             loop {
-                match place.publish(epoch, number, kept, &records).await {
+                // Whatever led to these records, the worker had taken before.
+                match place.publish(epoch, number, kept, written(), &records).await {
                     Ok(()) => break,
                     Err(BusError::Fenced) => return Err(BusError::Fenced),
-                    Err(_) => {
+                    Err(error) => {
+                        error.log();
                         sleep(BUS_RETRY).await;
                         place.bus().up().await;
                     }

@@ -120,7 +120,8 @@ impl Poster {
                 self.wake.notified().await;
                 continue;
             }
-            if place.post(number, &posts).await.is_err() {
+            if let Err(error) = place.post(number, &posts).await {
+                error.log();
                 sleep(BUS_RETRY).await;
                 if is_over {
                     return;

@@ -1,7 +1,7 @@
 //! Takes the messages of other nodes' clients for the worker here, and knows who these clients are.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap},
     future::poll_fn,
     sync::Arc,
     time::{Duration, Instant},
@@ -40,10 +40,7 @@ pub(super) struct Intake<'r> {
     notes: mpsc::Receiver<Note>,
     /// The last record in the inbox.
     at: Id,
-    /// Records in the inbox, and how often the worker had taken it before.
-    marks: VecDeque<(Id, u64)>,
-    /// The last record that the worker has.
-    written: Id,
+    /// The last record that Redis has noted as taken.
     noted: Id,
     noted_at: Instant,
     looked_at: Instant,
@@ -62,8 +59,6 @@ impl<'r> Intake<'r> {
             far,
             notes: far.place.listen_in(),
             at: Id::default(),
-            marks: VecDeque::new(),
-            written: Id::default(),
             noted: Id::default(),
             noted_at: now,
             looked_at: now,
@@ -82,7 +77,8 @@ impl<'r> Intake<'r> {
             // Redis has lost its data, and its clock was behind.
             self.at = Id::default();
         }
-        (self.written, self.noted) = (self.at, self.at);
+        self.noted = self.at;
+        self.far.marks.begin(self.at);
         let nodes = place.nodes().await?;
         let alive = place.bus().alive(&nodes).await?;
         let (here, gone): (Vec<_>, Vec<_>) = nodes.into_iter().zip(alive).partition(|(_, is_alive)| *is_alive);
@@ -108,8 +104,7 @@ impl<'r> Intake<'r> {
         } else {
             match timeout(POS_INTERVAL, self.notes.recv()).await {
                 Ok(None) => self.notes = self.far.place.listen_in(),
-                Ok(Some(_)) => {}
-                Err(_) => {}
+                Ok(Some(_)) | Err(_) => {}
             }
             self.is_behind = true;
         }
@@ -133,6 +128,8 @@ impl<'r> Intake<'r> {
                 let me = self.far.place.id();
                 self.known.retain(|_, node| node != me);
                 self.far.poster.wake_all();
+                // If this node dies, its clients die with it: the next worker must not hear of them.
+                let _ = self.far.place.forget(self.far.place.id()).await;
             } else {
                 self.is_behind = true;
             }
@@ -166,7 +163,7 @@ impl<'r> Intake<'r> {
             }
         }
         let taken = lock(&self.room.inbox).taken;
-        self.marks.push_back((record.id, taken));
+        self.far.marks.add(record.id, taken);
         self.room.pressure.host.wake();
     }
 
@@ -197,21 +194,12 @@ impl<'r> Intake<'r> {
 
     /// Notes in Redis what the worker has taken.
     async fn note(&mut self) {
-        self.count();
-        if self.written > self.noted && self.noted_at.elapsed() >= POS_INTERVAL {
-            let written = self.written;
-            if self.far.place.set_pos(written).await.is_ok() {
-                (self.noted, self.noted_at) = (written, Instant::now());
-            }
-        }
-    }
-
-    fn count(&mut self) {
-        let written = lock(&self.room.inbox).written;
-        while self.marks.front().is_some_and(|(_, taken)| *taken < written) {
-            if let Some((id, _)) = self.marks.pop_front() {
-                self.written = id;
-            }
+        let written = self.room.written(self.far);
+        if written > self.noted
+            && self.noted_at.elapsed() >= POS_INTERVAL
+            && self.far.place.set_pos(written).await.is_ok()
+        {
+            (self.noted, self.noted_at) = (written, Instant::now());
         }
     }
 
@@ -233,8 +221,7 @@ impl<'r> Intake<'r> {
 
     /// Notes in Redis what the worker has taken, at its end. When the room has ended, the rest is for nobody.
     pub(super) async fn finish(&mut self, has_ended: bool) -> Result<(), BusError> {
-        self.count();
-        let pos = if has_ended { self.far.place.look().await?.last_in } else { self.written };
+        let pos = if has_ended { self.far.place.look().await?.last_in } else { self.room.written(self.far) };
         self.far.place.set_pos(pos).await
     }
 

@@ -91,13 +91,13 @@ impl Keeper {
 
     /// Waits for Redis, as long as the clients may wait.
     async fn wait_for_bus(&self, far: &Far, view: &View<'_>, error: &BusError) -> Next {
+        error.log();
         let lost = far.place.bus().lost();
         if !view.is_shown() || lost.is_some_and(|lost| lost.elapsed() >= BUS_PATIENCE) {
             far.set_ready(Readiness::Away);
             lock(&self.room.hub).dismiss_all(&away());
             return Next::Over;
         }
-        let _ = error;
         tokio::select! { () = sleep(BUS_RETRY) => {}, () = self.shutdown.begun() => {} }
         Next::Acquire
     }

@@ -66,7 +66,7 @@ pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: 
     {
         let kept = OUT_RECORDS.max(room.options.history);
         let mut sending = pin!(async {
-            let sent = far.outlet.run(&far.place, epoch, kept, &room.pressure.host).await;
+            let sent = far.outlet.run(&far.place, epoch, kept, &room.pressure.host, || room.written(far)).await;
             if sent.is_err() {
                 far.fence();
             }
