@@ -22,7 +22,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::worker::guard::GuardProcess;
 use crate::{
     answer::{redirect::Target, service::Service},
-    bus::BusError,
+    bus::error::BusError,
     cli::{self, Answer},
     config::{self, Settings},
     connect,

@@ -14,7 +14,7 @@ use redis::{
 };
 use tokio::{sync::watch, time::timeout};
 
-use super::{BusError, target::Target};
+use super::{error::BusError, target::BusTarget};
 use crate::{
     event::Event,
     limits::{BUS_ANSWER, BUS_CONNECT},
@@ -22,14 +22,14 @@ use crate::{
 
 /// A connection for commands. Clones share it.
 #[derive(Clone)]
-pub(super) enum Link {
+pub(super) enum Wire {
     /// To one server.
     One(MultiplexedConnection),
     /// To a cluster.
     Cluster(ClusterConnection),
 }
 
-impl ConnectionLike for Link {
+impl ConnectionLike for Wire {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
             Self::One(link) => link.req_packed_command(cmd),
@@ -58,15 +58,15 @@ impl ConnectionLike for Link {
 }
 
 /// A question to Redis.
-pub(super) enum Ask<'a> {
+pub(super) enum Question<'a> {
     /// A command.
     Command(&'a Cmd),
     /// A script, its keys, and its arguments.
     Script(&'a Script, &'a [&'a str], &'a [&'a [u8]]),
 }
 
-impl Ask<'_> {
-    async fn send(&self, mut link: Link) -> RedisResult<Value> {
+impl Question<'_> {
+    async fn send(&self, mut link: Wire) -> RedisResult<Value> {
         match self {
             Self::Command(command) => command.query_async(&mut link).await,
             Self::Script(script, keys, args) => {
@@ -93,7 +93,7 @@ enum Opener {
 /// The connection for commands, which all users share.
 pub(super) struct Connections {
     opener: Opener,
-    link: Mutex<Option<Link>>,
+    link: Mutex<Option<Wire>>,
     /// The time since which Redis does not answer.
     lost: watch::Sender<Option<Instant>>,
 }
@@ -106,17 +106,17 @@ impl std::fmt::Debug for Connections {
 
 impl Connections {
     /// Returns none yet.
-    pub(super) fn new(target: &Target) -> Result<Self, BusError> {
+    pub(super) fn new(target: &BusTarget) -> Result<Self, BusError> {
         let opener = match target.clone() {
-            Target::One(info) => Opener::One(Client::open(info)?),
-            Target::Cluster(infos) => {
+            BusTarget::One(info) => Opener::One(Client::open(info)?),
+            BusTarget::Cluster(infos) => {
                 let cluster = ClusterClientBuilder::new(infos.clone())
                     .connection_timeout(BUS_CONNECT)
                     .response_timeout(BUS_ANSWER)
                     .build()?;
                 Opener::Cluster(cluster, Client::open(infos[0].clone())?)
             }
-            Target::Sentinels(infos, name) => {
+            BusTarget::Sentinels(infos, name) => {
                 let of_node = redis::sentinel::SentinelNodeConnectionInfo::default()
                     .set_redis_connection_info(infos[0].redis_settings().clone());
                 let client = SentinelClient::build(infos, name, Some(of_node), SentinelServerType::Master)?;
@@ -127,16 +127,16 @@ impl Connections {
     }
 
     /// Opens the connection for commands.
-    pub(super) async fn connect(&self) -> Result<Link, BusError> {
+    pub(super) async fn connect(&self) -> Result<Wire, BusError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(BUS_CONNECT))
             .set_response_timeout(Some(BUS_ANSWER));
         let open = async {
             Ok(match &self.opener {
-                Opener::One(client) => Link::One(client.get_multiplexed_async_connection_with_config(&config).await?),
-                Opener::Cluster(client, _) => Link::Cluster(client.get_async_connection().await?),
+                Opener::One(client) => Wire::One(client.get_multiplexed_async_connection_with_config(&config).await?),
+                Opener::Cluster(client, _) => Wire::Cluster(client.get_async_connection().await?),
                 Opener::Sentinels(client) => {
-                    Link::One(client.lock().await.get_async_connection_with_config(&config).await?)
+                    Wire::One(client.lock().await.get_async_connection_with_config(&config).await?)
                 }
             })
         };
@@ -160,25 +160,25 @@ impl Connections {
     }
 
     /// Returns the connection for commands, unless Redis is away.
-    pub(super) fn link(&self) -> Result<Link, BusError> {
+    pub(super) fn link(&self) -> Result<Wire, BusError> {
         let link = self.link.lock().unwrap_or_else(PoisonError::into_inner).clone();
         link.ok_or(BusError::Away)
     }
 
     /// Sends the command that tells whether Redis is there and takes what wsd writes.
     pub(super) async fn beat<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, BusError> {
-        let answer = self.answer(&Ask::Command(command)).await?;
+        let answer = self.answer(&Question::Command(command)).await?;
         self.is_back();
         T::from_redis_value(answer).map_err(|error| BusError::Redis(error.into()))
     }
 
     /// Sends a command.
     pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, BusError> {
-        self.ask(&Ask::Command(command)).await
+        self.ask(&Question::Command(command)).await
     }
 
     /// Asks, and once more over a new connection if the first is of no use: so it must do no harm to ask twice.
-    pub(super) async fn ask<T: FromRedisValue>(&self, ask: &Ask<'_>) -> Result<T, BusError> {
+    pub(super) async fn ask<T: FromRedisValue>(&self, ask: &Question<'_>) -> Result<T, BusError> {
         if self.lost().is_some() {
             return Err(BusError::Away);
         }
@@ -186,7 +186,7 @@ impl Connections {
         T::from_redis_value(answer).map_err(|error| BusError::Redis(error.into()))
     }
 
-    async fn answer(&self, ask: &Ask<'_>) -> Result<Value, BusError> {
+    async fn answer(&self, ask: &Question<'_>) -> Result<Value, BusError> {
         let began = Instant::now();
         let failed = match ask.send(self.link()?).await {
             Ok(answer) => return Ok(answer),

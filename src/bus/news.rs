@@ -14,7 +14,7 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 
-use super::{BusError, connection::Connections};
+use super::{connection::Connections, error::BusError};
 use crate::limits::{BUS_ANSWER, BUS_RETRY, LEASE_RENEWAL};
 
 /// News that wait for one room. It reads the stream instead of those that do not fit.

@@ -2,21 +2,20 @@
 
 use std::{
     collections::HashMap,
-    fmt,
-    str::FromStr,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
-use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use redis::{FromRedisValue, Value};
 use tokio::sync::mpsc;
 
 use super::{
-    Bus, BusError, Note,
-    scripts::{ACQUIRE, LOOK, POST, PUBLISH, RELEASE, RENEW, run},
+    error::BusError,
+    handle::Bus,
+    news::Note,
+    records::{InRecord, OutRecord, RecordId, StreamEntry, id, in_record, out_record},
+    scripts::{ACQUIRE, LOOK, POST, PUBLISH, RELEASE, RENEW, millis, run},
 };
 use crate::limits::{IN_RECORDS, LEASE};
 
@@ -28,7 +27,7 @@ static COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// The keys of a room. In a cluster they are in one slot.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct RoomKeys {
     bus: Bus,
     /// The name of this user of the keys, which no other has: that of the run of this node, and a number.
     id: String,
@@ -43,11 +42,7 @@ pub(crate) struct Place {
     in_channel: String,
 }
 
-/// The id of a record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Id(pub(crate) u64, pub(crate) u64);
-
-/// The result of [`Place::acquire`].
+/// The result of [`RoomKeys::acquire`].
 #[derive(Debug)]
 pub(crate) enum Acquired {
     /// This node owns the room, with this epoch.
@@ -56,53 +51,25 @@ pub(crate) enum Acquired {
     Other,
 }
 
-/// The result of [`Place::look`].
+/// The result of [`RoomKeys::look`].
 #[derive(Debug)]
 pub(crate) struct Look {
     /// The time until the lease runs out; `None` if nobody has it.
     pub(crate) leased: Option<Duration>,
     /// The last record of the output.
-    pub(crate) last_out: Id,
+    pub(crate) last_out: RecordId,
     /// The last record of the input.
-    pub(crate) last_in: Id,
-}
-
-/// A record of the output.
-#[derive(Clone, Debug)]
-pub(crate) struct OutRecord {
-    /// The record before it.
-    pub(crate) before: Id,
-    /// Its own id.
-    pub(crate) id: Id,
-    /// Its kind and its receivers.
-    pub(crate) kind: Bytes,
-    /// Its messages.
-    pub(crate) payload: Bytes,
-}
-
-/// A record of the input.
-#[derive(Clone, Debug)]
-pub(crate) struct InRecord {
-    /// Its id.
-    pub(crate) id: Id,
-    /// The run of the node that sent it.
-    pub(crate) node: String,
-    /// Its kind.
-    pub(crate) kind: String,
-    /// The client.
-    pub(crate) client: String,
-    /// The messages, or the variables of a new client.
-    pub(crate) payload: Bytes,
+    pub(crate) last_in: RecordId,
 }
 
 /// A record that a node sends: kind, client, payload.
 pub(crate) type Post = (&'static str, String, Vec<u8>);
 
-impl Place {
+impl RoomKeys {
     /// Returns the keys of the room at `path` of `route`.
-    pub(super) fn new(bus: Bus, prefix: &str, route: &[u8], path: &[u8]) -> Self {
+    pub(crate) fn new(bus: Bus, route: &[u8], path: &[u8]) -> Self {
         let hash = digest(&SHA256, &[route, b"\0", path].concat());
-        let front = format!("{prefix}:{{{}}}", HEXLOWER.encode(&hash.as_ref()[..8]));
+        let front = format!("{}:{{{}}}", bus.prefix(), HEXLOWER.encode(&hash.as_ref()[..8]));
         let key = |name: &str| format!("{front}:{name}");
         let id = format!("{}.{}", bus.id(), COUNT.fetch_add(1, Ordering::Relaxed));
         Self {
@@ -134,7 +101,8 @@ impl Place {
     pub(crate) async fn acquire(&self) -> Result<Acquired, BusError> {
         let (node, time) = (self.id.as_bytes(), millis(LEASE).to_string());
         let keys = [&*self.own, &self.epoch, &self.out];
-        let (epoch, owner, _): (u64, String, i64) = run(&self.bus, &ACQUIRE, &keys, &[node, time.as_bytes()]).await?;
+        let (epoch, owner, _): (u64, String, i64) =
+            run(self.bus.connections(), &ACQUIRE, &keys, &[node, time.as_bytes()]).await?;
         // An answer that was lost may have been for this node.
         let again = owner.strip_prefix(&*self.id).and_then(|rest| rest.trim().parse().ok());
         Ok(match again {
@@ -148,21 +116,22 @@ impl Place {
     pub(crate) async fn renew(&self, epoch: u64) -> Result<bool, BusError> {
         let (epoch, time) = (epoch.to_string(), millis(LEASE).to_string());
         let args = [self.id.as_bytes(), epoch.as_bytes(), time.as_bytes()];
-        run(&self.bus, &RENEW, &[&self.own, &self.epoch], &args).await
+        run(self.bus.connections(), &RENEW, &[&self.own, &self.epoch], &args).await
     }
 
     /// Gives the lease back, so that another node can take it at once.
     pub(crate) async fn release(&self, epoch: u64) -> Result<(), BusError> {
         let epoch = epoch.to_string();
         let args = [self.id.as_bytes(), epoch.as_bytes(), self.out_channel.as_bytes()];
-        run::<u64>(&self.bus, &RELEASE, &[&self.own], &args).await.map(drop)
+        run::<u64>(self.bus.connections(), &RELEASE, &[&self.own], &args).await.map(drop)
     }
 
     /// Looks at the lease and at the ends of the streams, and keeps the keys of this node.
     pub(crate) async fn look(&self) -> Result<Look, BusError> {
         let who = self.who_of(&self.id);
         let keys = [&*self.own, &self.out, &self.input, &who];
-        let (own, time, out, input): (String, i64, String, String) = run(&self.bus, &LOOK, &keys, &[]).await?;
+        let (own, time, out, input): (String, i64, String, String) =
+            run(self.bus.connections(), &LOOK, &keys, &[]).await?;
         let leased = (!own.is_empty()).then(|| Duration::from_millis(u64::try_from(time).unwrap_or_default()));
         Ok(Look { leased, last_out: id(&out)?, last_in: id(&input)? })
     }
@@ -173,7 +142,7 @@ impl Place {
         epoch: u64,
         number: u64,
         kept: usize,
-        written: Id,
+        written: RecordId,
         records: &[(String, Vec<u8>)],
     ) -> Result<(), BusError> {
         let (epoch, number) = (epoch.to_string(), number.to_string());
@@ -181,7 +150,7 @@ impl Place {
         let mut args =
             vec![self.out_channel.as_bytes(), epoch.as_bytes(), number.as_bytes(), kept.as_bytes(), written.as_bytes()];
         records.iter().for_each(|(kind, payload)| args.extend([kind.as_bytes(), payload]));
-        run::<String>(&self.bus, &PUBLISH, &[&self.epoch, &self.out, &self.pos], &args).await.map(drop)
+        run::<String>(self.bus.connections(), &PUBLISH, &[&self.epoch, &self.out, &self.pos], &args).await.map(drop)
     }
 
     /// Adds records to the input, the first with this number of this node.
@@ -189,11 +158,11 @@ impl Place {
         let (number, kept, who) = (number.to_string(), IN_RECORDS.to_string(), self.who_of(&self.id));
         let mut args = vec![self.in_channel.as_bytes(), self.id.as_bytes(), number.as_bytes(), kept.as_bytes()];
         posts.iter().for_each(|(kind, client, data)| args.extend([kind.as_bytes(), client.as_bytes(), data]));
-        run::<String>(&self.bus, &POST, &[&self.input, &self.seq, &who], &args).await.map(drop)
+        run::<String>(self.bus.connections(), &POST, &[&self.input, &self.seq, &who], &args).await.map(drop)
     }
 
     /// Reads the output behind a record, some records at a time.
-    pub(crate) async fn read_out(&self, after: Id) -> Result<Vec<OutRecord>, BusError> {
+    pub(crate) async fn read_out(&self, after: RecordId) -> Result<Vec<OutRecord>, BusError> {
         self.range(&self.out, after).await?.into_iter().map(out_record).collect()
     }
 
@@ -201,24 +170,24 @@ impl Place {
     pub(crate) async fn last_out(&self, count: usize) -> Result<Vec<OutRecord>, BusError> {
         let mut command = redis::cmd("XREVRANGE");
         command.arg(&self.out).arg("+").arg("-").arg("COUNT").arg(count);
-        let records: Vec<Record> = self.bus.connections().query(&command).await?;
+        let records: Vec<StreamEntry> = self.bus.connections().query(&command).await?;
         records.into_iter().rev().map(out_record).collect()
     }
 
     /// Reads the input behind a record, some records at a time.
-    pub(crate) async fn read_in(&self, after: Id) -> Result<Vec<InRecord>, BusError> {
+    pub(crate) async fn read_in(&self, after: RecordId) -> Result<Vec<InRecord>, BusError> {
         let records = self.range(&self.input, after).await?;
         records.into_iter().map(in_record).collect()
     }
 
     /// Returns the last record of the input that a worker took.
-    pub(crate) async fn pos(&self) -> Result<Id, BusError> {
+    pub(crate) async fn pos(&self) -> Result<RecordId, BusError> {
         let pos: Option<String> = self.bus.connections().query(redis::cmd("GET").arg(&self.pos)).await?;
-        pos.map_or(Ok(Id::default()), |pos| id(&pos))
+        pos.map_or(Ok(RecordId::default()), |pos| id(&pos))
     }
 
     /// Notes the last record of the input that the worker took.
-    pub(crate) async fn set_pos(&self, pos: Id) -> Result<(), BusError> {
+    pub(crate) async fn set_pos(&self, pos: RecordId) -> Result<(), BusError> {
         let mut command = redis::cmd("SET");
         command.arg(&self.pos).arg(pos.to_string()).arg("EX").arg(3600);
         self.bus.connections().query::<()>(&command).await
@@ -262,75 +231,9 @@ impl Place {
         format!("{}:{id}", self.who)
     }
 
-    async fn range(&self, key: &str, after: Id) -> Result<Vec<Record>, BusError> {
+    async fn range(&self, key: &str, after: RecordId) -> Result<Vec<StreamEntry>, BusError> {
         let mut command = redis::cmd("XRANGE");
         command.arg(key).arg(format!("({after}")).arg("+").arg("COUNT").arg(READ_RECORDS);
         self.bus.connections().query(&command).await
     }
-}
-
-/// A record of a stream: its id, and its fields.
-type Record = (String, HashMap<String, Value>);
-
-fn field<T: FromRedisValue>(fields: &mut HashMap<String, Value>, name: &str) -> Result<T, BusError> {
-    let value = fields.remove(name).ok_or_else(strange)?;
-    T::from_redis_value(value).map_err(|_| strange())
-}
-
-fn out_record((own, mut fields): Record) -> Result<OutRecord, BusError> {
-    let before: String = field(&mut fields, "p")?;
-    let (kind, payload): (Vec<u8>, Vec<u8>) = (field(&mut fields, "t")?, field(&mut fields, "d")?);
-    Ok(OutRecord { before: id(&before)?, id: id(&own)?, kind: kind.into(), payload: payload.into() })
-}
-
-fn in_record((own, mut fields): Record) -> Result<InRecord, BusError> {
-    let payload: Vec<u8> = field(&mut fields, "d")?;
-    Ok(InRecord {
-        id: id(&own)?,
-        node: field(&mut fields, "n")?,
-        kind: field(&mut fields, "k")?,
-        client: field(&mut fields, "c")?,
-        payload: payload.into(),
-    })
-}
-
-impl OutRecord {
-    /// Reads a message of the channel; `None` if it is not a record.
-    pub(crate) fn parse(message: &Bytes) -> Option<Self> {
-        let end = memchr::memchr(b'\n', message)?;
-        let mut words = str::from_utf8(&message[..end]).ok()?.split(' ');
-        let (before, own) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        let length: usize = words.next()?.parse().ok()?;
-        let rest = message.slice(end + 1..);
-        let payload = (length <= rest.len()).then(|| rest.slice(length..))?;
-        Some(Self { before, id: own, kind: rest.slice(..length), payload })
-    }
-}
-
-impl FromStr for Id {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (first, second) = text.split_once('-').ok_or(())?;
-        Ok(Self(first.parse().map_err(drop)?, second.parse().map_err(drop)?))
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.0, self.1)
-    }
-}
-
-fn id(text: &str) -> Result<Id, BusError> {
-    text.parse().map_err(|()| strange())
-}
-
-fn strange() -> BusError {
-    BusError::Unfit("a key of the room is not wsd's: another program uses this prefix")
-}
-
-/// Returns the milliseconds of a time.
-pub(super) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,10 +1,13 @@
 //! The scripts that Redis runs. Each does one step of a room at once, and does no harm when it is sent again.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use redis::{FromRedisValue, Script};
 
-use super::{Bus, BusError, connection::Ask};
+use super::{
+    connection::{Connections, Question},
+    error::BusError,
+};
 
 /// Takes the lease of a room that has none. `own epoch out`; node, milliseconds. Returns the epoch or 0, the owner, and the
 /// milliseconds that its lease lasts.
@@ -117,7 +120,7 @@ return id",
 });
 
 /// Checks that the server has streams, scripts and `SET … GET`, that it may be written to, and that the prefix is free.
-pub(super) async fn check(bus: &Bus, key: &str) -> Result<(), BusError> {
+pub(super) async fn check(connections: &Connections, key: &str) -> Result<(), BusError> {
     let script = Script::new(
         r"
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', 10, '1-1', 'd', ARGV[1])
@@ -125,16 +128,21 @@ local found = #redis.call('XRANGE', KEYS[1], '(0-0', '+')
 redis.call('DEL', KEYS[1])
 return found",
     );
-    let found: u64 = run(bus, &script, &[key], &[b"check"]).await?;
+    let found: u64 = run(connections, &script, &[key], &[b"check"]).await?;
     if found == 1 { Ok(()) } else { Err(BusError::Unfit("the server has no streams")) }
 }
 
 /// Runs a script.
 pub(super) async fn run<T: FromRedisValue>(
-    bus: &Bus,
+    connections: &Connections,
     script: &Script,
     keys: &[&str],
     args: &[&[u8]],
 ) -> Result<T, BusError> {
-    bus.connections().ask(&Ask::Script(script, keys, args)).await
+    connections.ask(&Question::Script(script, keys, args)).await
+}
+
+/// Returns the milliseconds of a time.
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

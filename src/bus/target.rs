@@ -6,7 +6,7 @@ use redis::{ConnectionInfo, IntoConnectionInfo, RedisResult};
 
 /// The servers of `--bus`.
 #[derive(Clone)]
-pub(crate) enum Target {
+pub(crate) enum BusTarget {
     /// One server.
     One(ConnectionInfo),
     /// Some nodes of a cluster.
@@ -15,7 +15,7 @@ pub(crate) enum Target {
     Sentinels(Vec<ConnectionInfo>, String),
 }
 
-impl Target {
+impl BusTarget {
     /// Reads URLs: one, several of a cluster, or `sentinel://HOST`, more hosts, and `/NAME` behind the last.
     pub(crate) fn parse(urls: &[String]) -> Result<Self, String> {
         let infos = |urls: &mut dyn Iterator<Item = String>| -> Result<Vec<_>, String> {
@@ -46,7 +46,7 @@ fn info(url: &str) -> RedisResult<ConnectionInfo> {
     Ok(info.set_tcp_settings(settings))
 }
 
-impl fmt::Debug for Target {
+impl fmt::Debug for BusTarget {
     /// Without the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -4,7 +4,10 @@ use data_encoding::HEXLOWER;
 
 use super::error::Error;
 use crate::{
-    bus::{Bus, BusOptions, target::Target},
+    bus::{
+        handle::{Bus, BusOptions},
+        target::BusTarget,
+    },
     cli::server::BusFlags,
 };
 
@@ -29,7 +32,7 @@ pub(super) fn bus(flags: &BusFlags) -> Result<Option<Bus>, Error> {
             "write redis://HOST:6379, rediss://HOST, unix:/PATH, several of a cluster, or sentinel://HOST:26379/NAME";
         Error::new(format!("invalid URL of --bus: {why}"), hint).about(list)
     };
-    let target = Target::parse(&urls).map_err(|why| invalid(&why))?;
+    let target = BusTarget::parse(&urls).map_err(|why| invalid(&why))?;
     let is_plain = |text: &str| {
         !text.is_empty() && text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c))
     };

@@ -32,7 +32,7 @@ use toml::Table;
 
 use crate::{
     answer::routes::Routes,
-    bus::Bus,
+    bus::handle::Bus,
     cli::{
         self, CommandLine,
         server::Flags,

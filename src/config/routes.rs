@@ -22,7 +22,7 @@ use crate::{
         sources::Sources,
     },
     budget::Budget,
-    bus::Bus,
+    bus::handle::Bus,
     cli::{
         CommandLine,
         server::{Flags, TlsFlags},

@@ -24,7 +24,7 @@ use crate::{
     admission::Admission,
     answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
     budget::Budget,
-    bus::Bus,
+    bus::handle::Bus,
     cli::site::{RoomFlags, SharingWord, SiteFlags, SlowWord},
     cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
     framing::Framing,
@@ -115,9 +115,7 @@ pub(super) fn site(
     }
     let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process, bus)?;
     let sources = limits::sources(&flags.limits, recipe.scopes, table);
-    let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
-    let software = format!("{name}/{}", environ::VERSION);
-    let environ = EnvironOptions { software, inherited };
+    let environ = EnvironOptions { software: software(recipe), inherited };
     let (auth, list) = auth(&flags.auth, &environ, state)?.unzip();
     Ok(Site {
         is_eager: is_on(&flags.rooms.eager) && rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All),
@@ -152,6 +150,12 @@ pub(super) fn site(
             lookup: is_on(&flags.programs.reverselookup).then(Lookup::new),
         },
     })
+}
+
+/// Returns the `SERVER_SOFTWARE` of programs.
+fn software(recipe: &Recipe) -> String {
+    let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
+    format!("{name}/{}", environ::VERSION)
 }
 
 /// Returns the time added to each wait before a signal.

@@ -11,8 +11,6 @@
 //!
 //! From the program: `text` or `binary`, to all clients, or with `to` or `except`; or `close`.
 
-use std::collections::BTreeMap;
-
 use data_encoding::BASE64;
 use memchr::memchr;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -57,17 +55,6 @@ pub(crate) fn open<'a>(
 ) {
     let env = variables.map(|(name, value)| (name.to_owned(), value.into())).collect();
     append(&ClientEvent::Open { client, node, env }, input);
-}
-
-/// Returns the variables of a client in JSON, for another node.
-pub(crate) fn variables<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
-    serde_json::to_vec(&variables.collect::<BTreeMap<_, _>>()).expect("variables have a text")
-}
-
-/// Appends an `open` event for a new client of another node, whose variables are in JSON.
-pub(crate) fn open_far(client: &str, node: &str, variables: &[u8], input: &mut Vec<u8>) {
-    let variables: BTreeMap<String, String> = serde_json::from_slice(variables).unwrap_or_default();
-    open(client, Some(node), variables.iter().map(|(name, value)| (&**name, &**value)), input);
 }
 
 /// Appends a `message` event with a client's message; text is UTF-8.

@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     future::poll_fn,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -12,15 +11,20 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Room, hub::Idle, invalid::InvalidLines, lock::lock};
+use super::{
+    Room,
+    dispatch::{collect, dispatch},
+    hub::Idle,
+    invalid::InvalidLines,
+    lock::lock,
+};
 use crate::{
     budget::Share,
     buffers,
-    close::Close,
     event::{self, Event},
     framing::{
-        Decoded, Decoder, Garbled,
-        events::{Command, Commands, ParsedLine, Receivers},
+        Decoder, Garbled,
+        events::{Commands, Receivers},
     },
     limits::{LAST_INPUT_STALL_MAX, PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN, ROOM_MESSAGE_BYTES_MAX},
     message::Draft,
@@ -33,7 +37,6 @@ use crate::{
     worker::{
         Worker,
         input::Input,
-        output::log_junk,
         outputs::{Outputs, Read, Source},
         stop::stop,
     },
@@ -280,37 +283,5 @@ impl Host {
                 return Poll::Ready(());
             }
         }
-    }
-}
-
-/// Adds a piece to the draft, and logs junk. Joins the pieces of a message in `part` first.
-fn collect(decoded: Decoded<'_>, part: &mut Vec<u8>, draft: &mut Draft, connection: &Connection) {
-    let piece = match decoded {
-        Decoded::Piece(piece) => piece,
-        Decoded::Junk(line) => return log_junk(line, connection),
-    };
-    if piece.first && piece.last {
-        return draft.push(piece.kind, piece.payload);
-    }
-    part.extend_from_slice(piece.payload);
-    if piece.last && !part.is_empty() || part.len() >= ROOM_MESSAGE_BYTES_MAX {
-        draft.push(piece.kind, &mem::take(part));
-    }
-}
-
-/// Carries out a command. Collects messages for all clients in the draft, and keeps the order.
-fn dispatch(room: &Room, connection: &Connection, said: ParsedLine<'_>, draft: &mut Draft, invalid: &mut InvalidLines) {
-    match said {
-        ParsedLine::Command(Command::Send { kind, payload, to: Receivers::All }) => draft.push(kind, &payload),
-        ParsedLine::Command(Command::Send { kind, payload, to }) => {
-            room.publish(draft, &Receivers::All);
-            draft.push(kind, &payload);
-            room.publish(draft, &to);
-        }
-        ParsedLine::Command(Command::Close { client, code, reason }) => {
-            room.publish(draft, &Receivers::All);
-            room.dismiss(&client, Close::new(code, reason));
-        }
-        ParsedLine::Invalid(beginning, why) => invalid.add(connection, beginning, &why),
     }
 }

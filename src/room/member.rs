@@ -15,7 +15,7 @@ use crate::{
     budget::{Owner, OwnerKind},
     client::Client,
     close::Close,
-    framing::{Encoder, Heard, Rejected, events},
+    framing::{Encoder, Heard, Rejected, events, presence},
     limits::{INPUT_WAIT, SEATS_MAX},
     message::{Draft, Kind},
     partner::{Delivery, Partner, Verdict},
@@ -74,7 +74,7 @@ impl Member {
             return Err(NoSeat::Full);
         }
         let is_told_here =
-            room.far.as_ref().is_none_or(|far| far.joined(&client, events::variables(variables.clone())));
+            room.far.as_ref().is_none_or(|far| far.joined(&client, presence::variables(variables.clone())));
         if is_told_here && room.options.framing.names_clients() {
             let node = room.far.as_ref().map(|far| far.place.bus().node());
             inbox.add_presence(|input| events::open(&client, node, variables, input));

@@ -6,6 +6,7 @@
 //! Lock order: the registry's rooms, a room's hub, its inbox, a seat's queue. A thread may take each lock while it holds
 //! earlier ones, and never while it holds a later one.
 
+mod dispatch;
 mod far;
 mod history;
 pub(crate) mod host;
@@ -35,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admission::Permit,
     budget::{Owner, OwnerKind},
-    bus::place::Id,
+    bus::records::RecordId,
     close::Close,
     framing::events::{self, Receivers},
     message::{Batch, Draft},
@@ -146,7 +147,7 @@ impl Room {
     }
 
     /// Returns the last record of the bus that the worker has.
-    fn written(&self, far: &Far) -> Id {
+    fn written(&self, far: &Far) -> RecordId {
         let written = lock(&self.inbox).written;
         far.marks.written(written)
     }

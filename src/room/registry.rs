@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::{NoSeat, Room, host, kept::Kept, lock::lock, member::Member, options::RoomOptions};
 use crate::{
     admission::{Admission, Permit},
-    bus::Bus,
+    bus::handle::Bus,
     event::Event,
     limits::{RESTART_MAX, RESTART_MIN},
     peer::Connection,

@@ -10,13 +10,15 @@ use tokio::time::{sleep, timeout};
 use super::{
     NoSeat, Room,
     far::{Far, Readiness},
-    keeper::Keeper,
+    keeper::task::Keeper,
     kept::Kept,
     lock::lock,
     member::Member,
     registry::{NotJoined, Rooms, pause_after},
 };
-use crate::{admission::Admission, event::Event, limits::BUS_JOIN, peer::Connection, shutdown::Shutdown};
+use crate::{
+    admission::Admission, bus::place::RoomKeys, event::Event, limits::BUS_JOIN, peer::Connection, shutdown::Shutdown,
+};
 
 /// How often a client looks for a room that is not over.
 const TRIES: usize = 5;
@@ -108,7 +110,7 @@ impl Rooms {
         }
         let Starting { kept, admission, route } = starting();
         let known = if *key == *path { Arc::clone(&key) } else { path.into() };
-        let far = Far::new(self.bus()?.place(&route, &key));
+        let far = Far::new(RoomKeys::new(self.bus()?.clone(), &route, &key));
         let room = Room::new(self.options.clone(), known, None, Some(far));
         open.insert(Arc::clone(&key), Arc::clone(&room));
         drop(open);
@@ -133,7 +135,7 @@ impl Rooms {
             let mut pause = None;
             while !is_over() {
                 let Starting { kept, admission, route } = &starting;
-                let far = Far::new(bus.place(route, b""));
+                let far = Far::new(RoomKeys::new(bus.clone(), route, b""));
                 let room = Room::new(rooms.options.clone(), Arc::clone(&path), None, Some(far));
                 lock(&rooms.open).insert(Arc::default(), Arc::clone(&room));
                 let began = Instant::now();

@@ -21,20 +21,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::lock::lock;
 use crate::{
-    bus::place::Place, close::Close, framing::events::Receivers, limits::LEASE_DOUBT, message::Draft, partner::Verdict,
+    bus::place::RoomKeys, close::Close, framing::events::Receivers, limits::LEASE_DOUBT, message::Draft,
+    partner::Verdict,
 };
 use marks::Marks;
-use outlet::Outlet;
+use outlet::FarOutput;
 use poster::Poster;
-use record::Kind;
+use record::RecordKind;
 
 /// A room in a cluster, as this node sees it.
 #[derive(Debug)]
 pub(super) struct Far {
     /// Its keys in Redis.
-    pub(super) place: Place,
+    pub(super) place: RoomKeys,
     /// The output on its way to other nodes.
-    pub(super) outlet: Outlet,
+    pub(super) outlet: FarOutput,
     /// The input on its way to the node that has the worker.
     pub(super) poster: Poster,
     /// How far the worker has taken the input.
@@ -80,10 +81,10 @@ struct Lease {
 
 impl Far {
     /// Returns a room without clients.
-    pub(super) fn new(place: Place) -> Self {
+    pub(super) fn new(place: RoomKeys) -> Self {
         Self {
             place,
-            outlet: Outlet::default(),
+            outlet: FarOutput::default(),
             poster: Poster::default(),
             marks: Marks::default(),
             emptied: Notify::new(),
@@ -163,18 +164,18 @@ impl Far {
     /// Sends output to the other nodes.
     pub(super) fn publish(&self, messages: &Draft, to: &Receivers) {
         let is_away = self.place.bus().lost().is_some();
-        self.outlet.push(&Kind::messages(to), &record::encode(messages.messages()), is_away);
+        self.outlet.push(&RecordKind::messages(to), &record::encode(messages.messages()), is_away);
     }
 
     /// Tells the other nodes to close a client.
     pub(super) fn dismiss(&self, client: &str, close: &Close) {
         let is_away = self.place.bus().lost().is_some();
-        self.outlet.push(&Kind::close(client, close), &[], is_away);
+        self.outlet.push(&RecordKind::close(client, close), &[], is_away);
     }
 
     /// Tells the other nodes that the room has ended; `None` if it had no clients.
     pub(super) fn end(&self, verdict: Option<&Verdict>) {
-        self.outlet.push(&Kind::End { close: verdict.map(record::close_of) }, &[], false);
+        self.outlet.push(&RecordKind::End { close: verdict.map(record::close_of) }, &[], false);
     }
 
     /// Begins to own the room.

@@ -5,12 +5,9 @@ use std::{collections::VecDeque, mem, sync::Mutex};
 use futures_util::task::AtomicWaker;
 use tokio::{sync::Notify, time::sleep};
 
-use super::record::Kind;
+use super::record::RecordKind;
 use crate::{
-    bus::{
-        BusError,
-        place::{Id, Place},
-    },
+    bus::{error::BusError, place::RoomKeys, records::RecordId},
     limits::{BUS_BYTES_MAX, BUS_RETRY, RECORD_BYTES},
     room::lock::lock,
 };
@@ -23,7 +20,7 @@ const BYTES_AT_ONCE: usize = 512 << 10;
 
 /// Records that wait for Redis.
 #[derive(Debug, Default)]
-pub(in crate::room) struct Outlet {
+pub(crate) struct FarOutput {
     queue: Mutex<OutQueue>,
     wake: Notify,
 }
@@ -42,14 +39,14 @@ struct OutQueue {
     is_closed: bool,
 }
 
-impl Outlet {
+impl FarOutput {
     /// Begins with an empty queue.
-    pub(in crate::room) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         *lock(&self.queue) = OutQueue::default();
     }
 
     /// Adds a record. While Redis is away, the oldest make room.
-    pub(super) fn push(&self, kind: &Kind, payload: &[u8], is_away: bool) {
+    pub(super) fn push(&self, kind: &RecordKind, payload: &[u8], is_away: bool) {
         let mut queue = lock(&self.queue);
         if queue.is_closed {
             return;
@@ -83,26 +80,26 @@ impl Outlet {
         lock(&self.queue).bytes > BUS_BYTES_MAX
     }
 
-    /// Notes that no more records come. [`Outlet::run`] then ends after the last.
-    pub(in crate::room) fn close(&self) {
+    /// Notes that no more records come. [`FarOutput::run`] then ends after the last.
+    pub(crate) fn close(&self) {
         lock(&self.queue).is_closed = true;
         self.wake.notify_one();
     }
 
     /// Returns the number of the last record that Redis has.
-    pub(in crate::room) fn sent(&self) -> u64 {
+    pub(crate) fn sent(&self) -> u64 {
         lock(&self.queue).sent
     }
 
     /// Sends records until the outlet is closed, each exactly once: Redis does not add the same number twice. Wakes the worker
     /// when there is room. The error is that another node owns the room.
-    pub(in crate::room) async fn run(
+    pub(crate) async fn run(
         &self,
-        place: &Place,
+        place: &RoomKeys,
         epoch: u64,
         kept: usize,
         host: &AtomicWaker,
-        written: impl Fn() -> Id,
+        written: impl Fn() -> RecordId,
     ) -> Result<(), BusError> {
         loop {
             let (number, records, bytes, is_closed) = self.next();
@@ -139,7 +136,7 @@ impl Outlet {
         let (mut records, mut bytes) = (Vec::new(), 0);
         let dropped = mem::take(&mut queue.dropped);
         if dropped > 0 {
-            let text = Kind::Gap(dropped).text();
+            let text = RecordKind::Gap(dropped).text();
             queue.bytes += text.len();
             bytes += text.len();
             records.push((text, Vec::new()));

@@ -10,7 +10,7 @@ use tokio::{sync::Notify, time::sleep};
 
 use super::record;
 use crate::{
-    bus::place::{Place, Post},
+    bus::place::{Post, RoomKeys},
     limits::{BUS_BYTES_MAX, BUS_RETRY},
     message::Draft,
     room::lock::lock,
@@ -21,7 +21,7 @@ const RECORDS_AT_ONCE: usize = 64;
 
 /// Records that wait for Redis.
 #[derive(Debug, Default)]
-pub(in crate::room) struct Poster {
+pub(crate) struct Poster {
     queue: Mutex<PostQueue>,
     wake: Notify,
 }
@@ -81,7 +81,7 @@ impl Poster {
     }
 
     /// Wakes the tasks that wait.
-    pub(in crate::room) fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         lock(&self.queue).wake_all();
     }
 
@@ -91,13 +91,13 @@ impl Poster {
     }
 
     /// Returns the number of records so far if Redis has all of them.
-    pub(in crate::room) fn idle(&self) -> Option<u64> {
+    pub(crate) fn idle(&self) -> Option<u64> {
         let queue = lock(&self.queue);
         (queue.pushed == queue.acked).then_some(queue.pushed)
     }
 
     /// Notes that the room is over. [`Poster::run`] then ends after the last record.
-    pub(in crate::room) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut queue = lock(&self.queue);
         queue.is_over = true;
         queue.wake_all();
@@ -106,7 +106,7 @@ impl Poster {
     }
 
     /// Sends records, each exactly once, until the room is over.
-    pub(in crate::room) async fn run(&self, place: &Place) {
+    pub(crate) async fn run(&self, place: &RoomKeys) {
         loop {
             let (number, posts, is_over) = {
                 let queue = lock(&self.queue);

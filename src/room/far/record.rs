@@ -5,22 +5,22 @@ use serde::{Deserialize, Serialize};
 use crate::{
     close::Close,
     framing::events::Receivers,
-    message::{Draft, Kind as MessageKind},
+    message::{Draft, Kind},
     partner::Verdict,
     status::Status,
 };
 
 /// A client has come: its variables in JSON.
-pub(in crate::room) const OPEN: &str = "open";
+pub(crate) const OPEN: &str = "open";
 /// A client's messages.
-pub(in crate::room) const MESSAGE: &str = "message";
+pub(crate) const MESSAGE: &str = "message";
 /// A client has left: the code and the reason.
-pub(in crate::room) const CLOSE: &str = "close";
+pub(crate) const CLOSE: &str = "close";
 
 /// The kind of a record of the output.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::room) enum Kind {
+pub(crate) enum RecordKind {
     /// Messages for all clients.
     All,
     /// Messages for all clients but one.
@@ -45,7 +45,7 @@ pub(in crate::room) enum Kind {
     Gap(u64),
 }
 
-impl Kind {
+impl RecordKind {
     /// Returns the kind of messages for these receivers.
     pub(super) fn messages(to: &Receivers) -> Self {
         match to {
@@ -67,7 +67,7 @@ impl Kind {
     }
 
     /// Reads its text.
-    pub(in crate::room) fn parse(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         serde_json::from_slice(text).ok()
     }
 }
@@ -90,17 +90,17 @@ pub(super) fn close_data(code: u16, reason: &str) -> Vec<u8> {
 }
 
 /// Reads the payload of a `close` record.
-pub(in crate::room) fn parse_close(data: &[u8]) -> (u16, String) {
+pub(crate) fn parse_close(data: &[u8]) -> (u16, String) {
     let text = String::from_utf8_lossy(data);
     let (code, reason) = text.split_once(' ').unwrap_or((&text, ""));
     (code.parse().unwrap_or(Close::ABNORMAL), reason.to_owned())
 }
 
 /// Returns the messages as one payload: type, length and bytes of each.
-pub(super) fn encode<'a>(messages: impl Iterator<Item = (MessageKind, &'a [u8])>) -> Vec<u8> {
+pub(super) fn encode<'a>(messages: impl Iterator<Item = (Kind, &'a [u8])>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (kind, payload) in messages {
-        bytes.push(u8::from(kind == MessageKind::Binary));
+        bytes.push(u8::from(kind == Kind::Binary));
         bytes.extend_from_slice(&u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
         bytes.extend_from_slice(payload);
     }
@@ -108,11 +108,11 @@ pub(super) fn encode<'a>(messages: impl Iterator<Item = (MessageKind, &'a [u8])>
 }
 
 /// Reads the messages of a payload.
-pub(in crate::room) fn decode(mut bytes: &[u8]) -> Draft {
+pub(crate) fn decode(mut bytes: &[u8]) -> Draft {
     let mut draft = Draft::default();
     while let Some((&[kind, a, b, c, d], rest)) = bytes.split_first_chunk::<5>() {
         let Some((payload, rest)) = rest.split_at_checked(u32::from_le_bytes([a, b, c, d]) as usize) else { break };
-        draft.push(if kind == 0 { MessageKind::Text } else { MessageKind::Binary }, payload);
+        draft.push(if kind == 0 { Kind::Text } else { Kind::Binary }, payload);
         bytes = rest;
     }
     draft
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn messages_come_back_as_they_were() {
-        let sent = [(MessageKind::Text, &b"a"[..]), (MessageKind::Binary, b""), (MessageKind::Text, b"\n\0x")];
+        let sent = [(Kind::Text, &b"a"[..]), (Kind::Binary, b""), (Kind::Text, b"\n\0x")];
 
         let draft = decode(&encode(sent.into_iter()));
 
@@ -133,10 +133,17 @@ mod tests {
 
     #[test]
     fn kinds_come_back_as_they_were() {
-        let closes = Kind::Close { client: "a b".to_owned(), code: 4001, reason: "\"".to_owned() };
-        let ends = Kind::End { close: Some((1000, String::new())) };
-        for kind in [Kind::All, Kind::Except("x".to_owned()), Kind::Only(vec![]), closes, ends, Kind::Gap(3)] {
-            assert_eq!(Kind::parse(kind.text().as_bytes()), Some(kind));
+        let closes = RecordKind::Close { client: "a b".to_owned(), code: 4001, reason: "\"".to_owned() };
+        let ends = RecordKind::End { close: Some((1000, String::new())) };
+        for kind in [
+            RecordKind::All,
+            RecordKind::Except("x".to_owned()),
+            RecordKind::Only(vec![]),
+            closes,
+            ends,
+            RecordKind::Gap(3),
+        ] {
+            assert_eq!(RecordKind::parse(kind.text().as_bytes()), Some(kind));
         }
     }
 }

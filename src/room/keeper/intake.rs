@@ -11,11 +11,12 @@ use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
     bus::{
-        BusError, Note,
-        place::{Id, InRecord},
+        error::BusError,
+        news::Note,
+        records::{InRecord, RecordId},
     },
     close::Close,
-    framing::events,
+    framing::{events, presence},
     limits::BUS_RETRY,
     room::{
         Room,
@@ -30,18 +31,21 @@ use crate::{
 /// Time between two notes of what the worker has taken, if there is something new.
 const POS_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Time between two looks whether all that went by Redis is with the worker, until it is.
+const SETTLE: Duration = Duration::from_millis(20);
+
 /// Time between two looks for nodes that have died.
 const NODES_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The input of a room that goes by Redis.
-pub(super) struct Intake<'r> {
+pub(super) struct FarInput<'r> {
     room: &'r Arc<Room>,
     far: &'r Far,
     notes: mpsc::Receiver<Note>,
     /// The last record in the inbox.
-    at: Id,
+    at: RecordId,
     /// The last record that Redis has noted as taken.
-    noted: Id,
+    noted: RecordId,
     noted_at: Instant,
     looked_at: Instant,
     /// The clients of other nodes, and their nodes.
@@ -50,7 +54,7 @@ pub(super) struct Intake<'r> {
     is_behind: bool,
 }
 
-impl<'r> Intake<'r> {
+impl<'r> FarInput<'r> {
     /// Begins to listen.
     pub(super) fn new(room: &'r Arc<Room>, far: &'r Far) -> Self {
         let now = Instant::now();
@@ -58,8 +62,8 @@ impl<'r> Intake<'r> {
             room,
             far,
             notes: far.place.listen_in(),
-            at: Id::default(),
-            noted: Id::default(),
+            at: RecordId::default(),
+            noted: RecordId::default(),
             noted_at: now,
             looked_at: now,
             known: HashMap::new(),
@@ -75,7 +79,7 @@ impl<'r> Intake<'r> {
         self.at = place.pos().await?;
         if place.look().await?.last_in < self.at {
             // Redis has lost its data, and its clock was behind.
-            self.at = Id::default();
+            self.at = RecordId::default();
         }
         self.noted = self.at;
         self.far.marks.begin(self.at);
@@ -102,7 +106,8 @@ impl<'r> Intake<'r> {
                 tokio::time::sleep(BUS_RETRY).await;
             }
         } else {
-            match timeout(POS_INTERVAL, self.notes.recv()).await {
+            let patience = if self.is_direct { POS_INTERVAL } else { SETTLE };
+            match timeout(patience, self.notes.recv()).await {
                 Ok(None) => self.notes = self.far.place.listen_in(),
                 Ok(Some(_)) | Err(_) => {}
             }
@@ -173,7 +178,7 @@ impl<'r> Intake<'r> {
         }
         if self.room.options.framing.names_clients() {
             let name = node.rsplit_once('~').map_or(&*node, |(name, _)| name);
-            lock(&self.room.inbox).add_presence(|input| events::open_far(&client, name, variables, input));
+            lock(&self.room.inbox).add_presence(|input| presence::open_far(&client, name, variables, input));
         }
         if node != self.far.place.id() {
             lock(&self.room.hub).add_other();

@@ -7,9 +7,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Keeper, Next, intake::Intake, view::View};
+use super::{
+    intake::FarInput,
+    task::{Keeper, Next},
+    view::View,
+};
 use crate::{
-    bus::{BusError, place::Id},
+    bus::{error::BusError, records::RecordId},
     close::Close,
     event::Event,
     limits::{BUS_ANSWER, BUS_RETRY, LEASE_DOUBT, LEASE_RENEWAL, OUT_RECORDS},
@@ -19,31 +23,26 @@ use crate::{
         host,
         lock::lock,
     },
+    worker::Worker,
 };
 
 /// Runs the room's worker in `epoch` to its end, or until another node has the room.
 pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: u64) -> Next {
     let room = &keeper.room;
     let path = String::from_utf8_lossy(&room.path).into_owned();
-    match view.catch_up(far).await {
-        Ok(None) => {}
-        Ok(Some(end)) => {
-            if view.end(end) == Next::Over {
-                give_back(far, epoch).await;
-                return Next::Over;
-            }
+    let mut intake = FarInput::new(room, far);
+    match prepare(far, view, &mut intake).await {
+        Ok(Next::Acquire) => {}
+        Ok(Next::Over) => {
+            give_back(far, epoch).await;
+            return Next::Over;
         }
-        Err(_) => {
+        Err(error) => {
+            error.log();
             far.give_up();
             sleep(BUS_RETRY).await;
             return Next::Acquire;
         }
-    }
-    let mut intake = Intake::new(room, far);
-    if intake.begin().await.is_err() {
-        far.give_up();
-        sleep(BUS_RETRY).await;
-        return Next::Acquire;
     }
     let Some((worker, permit)) = keeper.kept.start_aside(&keeper.admission).await else {
         intake.end();
@@ -56,40 +55,8 @@ pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: 
     Event::RoomTaken { path: &path, epoch }.emit();
     far.outlet.begin();
     lock(&room.hub).set_slot(permit);
-    let (tell, ended) = oneshot::channel();
-    let (hosted, connection, end) = (Arc::clone(room), keeper.connection.clone(), keeper.shutdown.clone());
-    keeper.shutdown.spawn(async move {
-        host::run(hosted, worker, &connection, &end).await;
-        let _ = tell.send(());
-    });
-    far.set_ready(Readiness::Ready);
-    {
-        let kept = OUT_RECORDS.max(room.options.history);
-        let mut sending = pin!(async {
-            let sent = far.outlet.run(&far.place, epoch, kept, &room.pressure.host, || room.written(far)).await;
-            if sent.is_err() {
-                far.fence();
-            }
-        });
-        let mut renewing = pin!(renew(far, epoch, room));
-        let mut is_sending = true;
-        let mut ended = pin!(ended);
-        loop {
-            tokio::select! {
-                _ = &mut ended => break,
-                () = &mut sending, if is_sending => is_sending = false,
-                () = &mut renewing => {}
-                () = intake.run() => {}
-            }
-        }
-        if !far.is_fenced() {
-            far.outlet.close();
-            if is_sending {
-                let _ = timeout(BUS_ANSWER, sending).await;
-            }
-        }
-    }
-    view.set_last(Id(epoch, far.outlet.sent()));
+    work(keeper, far, &mut intake, worker, epoch).await;
+    view.set_last(RecordId(epoch, far.outlet.sent()));
     if far.is_fenced() {
         Event::RoomFenced { path: &path, epoch }.emit();
         intake.end();
@@ -100,6 +67,51 @@ pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: 
     intake.end();
     give_back(far, epoch).await;
     Next::Over
+}
+
+/// Hands on what the last owner sent, and finds out who is here. Tells whether the room goes on.
+async fn prepare(far: &Far, view: &mut View<'_>, intake: &mut FarInput<'_>) -> Result<Next, BusError> {
+    if let Some(end) = view.catch_up(far).await?
+        && view.end(end) == Next::Over
+    {
+        return Ok(Next::Over);
+    }
+    intake.begin().await?;
+    Ok(Next::Acquire)
+}
+
+/// Runs the worker to its end, with all that it needs of the bus.
+async fn work(keeper: &Keeper, far: &Far, intake: &mut FarInput<'_>, worker: Worker, epoch: u64) {
+    let room = &keeper.room;
+    let (tell, ended) = oneshot::channel();
+    let (hosted, connection, end) = (Arc::clone(room), keeper.connection.clone(), keeper.shutdown.clone());
+    keeper.shutdown.spawn(async move {
+        host::run(hosted, worker, &connection, &end).await;
+        let _ = tell.send(());
+    });
+    far.set_ready(Readiness::Ready);
+    let kept = OUT_RECORDS.max(room.options.history);
+    let mut sending = pin!(async {
+        let written = || room.written(far);
+        if far.outlet.run(&far.place, epoch, kept, &room.pressure.host, written).await.is_err() {
+            far.fence();
+        }
+    });
+    let (mut renewing, mut ended, mut is_sending) = (pin!(renew(far, epoch, room)), pin!(ended), true);
+    loop {
+        tokio::select! {
+            _ = &mut ended => break,
+            () = &mut sending, if is_sending => is_sending = false,
+            () = &mut renewing => {}
+            () = intake.run() => {}
+        }
+    }
+    if !far.is_fenced() {
+        far.outlet.close();
+        if is_sending {
+            let _ = timeout(BUS_ANSWER, sending).await;
+        }
+    }
 }
 
 async fn give_back(far: &Far, epoch: u64) {

@@ -8,11 +8,12 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{Keeper, Next, away};
+use super::task::{Keeper, Next, away};
 use crate::{
     bus::{
-        BusError, Note,
-        place::{Id, OutRecord},
+        error::BusError,
+        news::Note,
+        records::{OutRecord, RecordId},
     },
     close::Close,
     event::Event,
@@ -22,7 +23,7 @@ use crate::{
     partner::Verdict,
     room::{
         Room,
-        far::{Far, Readiness, record::Kind, record::decode},
+        far::{Far, Readiness, record::RecordKind, record::decode},
         lock::lock,
     },
 };
@@ -37,7 +38,7 @@ pub(super) struct View<'r> {
     lost: watch::Receiver<Option<std::time::Instant>>,
     forgotten: watch::Receiver<u64>,
     /// The last record that the clients here have; `None` before the first look.
-    last: Option<Id>,
+    last: Option<RecordId>,
 }
 
 /// The end of a room, from its record.
@@ -61,7 +62,7 @@ impl<'r> View<'r> {
     }
 
     /// Notes the last record that the clients here have.
-    pub(super) fn set_last(&mut self, last: Id) {
+    pub(super) fn set_last(&mut self, last: RecordId) {
         self.last = self.last.max(Some(last));
     }
 
@@ -177,12 +178,13 @@ impl<'r> View<'r> {
     }
 
     /// Fills the history, and returns the last record.
-    async fn read_history(&self, far: &Far) -> Result<Id, BusError> {
+    async fn read_history(&self, far: &Far) -> Result<RecordId, BusError> {
         let records = far.place.last_out(self.room.options.history.max(1)).await?;
         let last = records.last().map(|record| record.id).unwrap_or_default();
-        let of_room = records.iter().rposition(|record| matches!(Kind::parse(&record.kind), Some(Kind::End { .. })));
+        let of_room =
+            records.iter().rposition(|record| matches!(RecordKind::parse(&record.kind), Some(RecordKind::End { .. })));
         for record in records.into_iter().skip(of_room.map_or(0, |at| at + 1)) {
-            if let Some(Kind::All | Kind::Except(_)) = Kind::parse(&record.kind) {
+            if let Some(RecordKind::All | RecordKind::Except(_)) = RecordKind::parse(&record.kind) {
                 self.deliver(decode(&record.payload), &Receivers::All);
             }
         }
@@ -200,16 +202,18 @@ impl<'r> View<'r> {
                 return None;
             }
         }
-        match Kind::parse(&record.kind) {
-            Some(Kind::All) => self.deliver(decode(&record.payload), &Receivers::All),
-            Some(Kind::Except(client)) => self.deliver(decode(&record.payload), &Receivers::Except(client)),
-            Some(Kind::Only(clients)) => self.deliver(decode(&record.payload), &Receivers::Only(clients)),
-            Some(Kind::Close { client, code, reason }) => {
+        match RecordKind::parse(&record.kind) {
+            Some(RecordKind::All) => self.deliver(decode(&record.payload), &Receivers::All),
+            Some(RecordKind::Except(client)) => self.deliver(decode(&record.payload), &Receivers::Except(client)),
+            Some(RecordKind::Only(clients)) => self.deliver(decode(&record.payload), &Receivers::Only(clients)),
+            Some(RecordKind::Close { client, code, reason }) => {
                 lock(&self.room.hub).dismiss(&client, Verdict::Dismissed(Close::new(code, reason)));
             }
-            Some(Kind::End { close: Some((code, reason)) }) => return Some(RoomEnd::With(Close::new(code, reason))),
-            Some(Kind::End { close: None }) => return Some(RoomEnd::Idle),
-            Some(Kind::Gap(count)) => {
+            Some(RecordKind::End { close: Some((code, reason)) }) => {
+                return Some(RoomEnd::With(Close::new(code, reason)));
+            }
+            Some(RecordKind::End { close: None }) => return Some(RoomEnd::Idle),
+            Some(RecordKind::Gap(count)) => {
                 let cause = format!("the owner dropped {count} records while Redis was away");
                 Event::RoomGap { path: &self.path(), cause: &cause }.emit();
             }
