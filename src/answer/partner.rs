@@ -202,7 +202,7 @@ async fn join(
                 },
             },
             admission: launcher.admission.clone(),
-            route: script.name.clone().into(),
+            route: script.name.clone(),
         };
         rooms.join_far(path, id, variables, connection, &ask.shutdown, starting).await
     } else {

@@ -86,7 +86,7 @@ impl Question<'_> {
 /// How to open connections.
 enum Opener {
     One(Client),
-    Cluster(redis::cluster::ClusterClient, Client),
+    Cluster(Box<(redis::cluster::ClusterClient, Client)>),
     Sentinels(tokio::sync::Mutex<SentinelClient>),
 }
 
@@ -114,7 +114,7 @@ impl Connections {
                     .connection_timeout(BUS_CONNECT)
                     .response_timeout(BUS_ANSWER)
                     .build()?;
-                Opener::Cluster(cluster, Client::open(infos[0].clone())?)
+                Opener::Cluster(Box::new((cluster, Client::open(infos[0].clone())?)))
             }
             BusTarget::Sentinels(infos, name) => {
                 let of_node = redis::sentinel::SentinelNodeConnectionInfo::default()
@@ -134,7 +134,7 @@ impl Connections {
         let open = async {
             Ok(match &self.opener {
                 Opener::One(client) => Wire::One(client.get_multiplexed_async_connection_with_config(&config).await?),
-                Opener::Cluster(client, _) => Wire::Cluster(client.get_async_connection().await?),
+                Opener::Cluster(clients) => Wire::Cluster(clients.0.get_async_connection().await?),
                 Opener::Sentinels(client) => {
                     Wire::One(client.lock().await.get_async_connection_with_config(&config).await?)
                 }
@@ -149,7 +149,8 @@ impl Connections {
     pub(super) async fn news(&self) -> Result<PubSub, BusError> {
         let open = async {
             Ok(match &self.opener {
-                Opener::One(client) | Opener::Cluster(_, client) => client.get_async_pubsub().await?,
+                Opener::One(client) => client.get_async_pubsub().await?,
+                Opener::Cluster(clients) => clients.1.get_async_pubsub().await?,
                 Opener::Sentinels(client) => {
                     let client = client.lock().await.async_get_client().await?;
                     client.get_async_pubsub().await?

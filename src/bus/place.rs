@@ -149,7 +149,7 @@ impl RoomKeys {
         let (kept, written) = (kept.to_string(), written.to_string());
         let mut args =
             vec![self.out_channel.as_bytes(), epoch.as_bytes(), number.as_bytes(), kept.as_bytes(), written.as_bytes()];
-        records.iter().for_each(|(kind, payload)| args.extend([kind.as_bytes(), payload]));
+        args.extend(records.iter().flat_map(|(kind, payload)| [kind.as_bytes(), payload]));
         run::<String>(self.bus.connections(), &PUBLISH, &[&self.epoch, &self.out, &self.pos], &args).await.map(drop)
     }
 
@@ -157,7 +157,7 @@ impl RoomKeys {
     pub(crate) async fn post(&self, number: u64, posts: &[Post]) -> Result<(), BusError> {
         let (number, kept, who) = (number.to_string(), IN_RECORDS.to_string(), self.who_of(&self.id));
         let mut args = vec![self.in_channel.as_bytes(), self.id.as_bytes(), number.as_bytes(), kept.as_bytes()];
-        posts.iter().for_each(|(kind, client, data)| args.extend([kind.as_bytes(), client.as_bytes(), data]));
+        args.extend(posts.iter().flat_map(|(kind, client, data)| [kind.as_bytes(), client.as_bytes(), data]));
         run::<String>(self.bus.connections(), &POST, &[&self.input, &self.seq, &who], &args).await.map(drop)
     }
 

@@ -51,8 +51,10 @@ pub(crate) struct Plan {
     /// The table of sources, which stays, too, and the routes that may have counters of their own in it.
     sources: SourceTable,
     numbered: Vec<Pattern>,
-    /// The bus, which stays, too; `None` before the first routes.
-    bus: Option<Option<Bus>>,
+    /// The bus, which stays, too.
+    bus: Option<Bus>,
+    /// Whether there are no routes yet.
+    is_new: bool,
     sites: Vec<Built>,
     /// The files that wsd never serves.
     guards: Vec<Arc<Guard>>,
@@ -76,25 +78,27 @@ impl Default for Plan {
         let (budget, doors, auth, sources) =
             (Budget::new(None), Doors::default(), AuthState::default(), SourceTable::default());
         let (numbered, sites, guards, gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { admission, budget, doors, auth, sources, numbered, bus: None, sites, guards, gone }
+        Self { admission, budget, doors, auth, sources, numbered, bus: None, is_new: true, sites, guards, gone }
     }
 }
 
 impl Plan {
     /// Returns the bus of `--bus`.
     pub(super) fn bus(&self) -> Option<Bus> {
-        self.bus_of_rooms().cloned()
+        self.bus.clone()
     }
 
     /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms.
     pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile) -> Result<Routes, Error> {
         let (admission, budget, doors) = (self.admission.clone(), self.budget.clone(), self.doors.clone());
         let (auth, sources, numbered) = (self.auth.clone(), self.sources.clone(), self.numbered.clone());
-        let bus = match &self.bus {
-            Some(bus) => bus.clone(),
-            None => bus(&line.over(file.flags.bus.clone())).map_err(|error| file.locate(error, 0))?,
+        let bus = if self.is_new {
+            bus(&line.over(file.flags.bus.clone())).map_err(|error| file.locate(error, 0))?
+        } else {
+            self.bus.clone()
         };
-        let mut next = Self { admission, budget, doors, auth, sources, numbered, bus: Some(bus), ..Self::default() };
+        let mut next =
+            Self { admission, budget, doors, auth, sources, numbered, bus, is_new: false, ..Self::default() };
         let routes = routes(line, file);
         for route in &routes {
             next.add_route(self, line, &routes, route).map_err(|error| match route.start {
@@ -195,10 +199,6 @@ impl Plan {
         Ok(maxforks.map_or(Some(FORKS_MAX), |limit| limit.count()))
     }
 
-    fn bus_of_rooms(&self) -> Option<&Bus> {
-        self.bus.as_ref()?.as_ref()
-    }
-
     fn add(
         &mut self,
         old: &Self,
@@ -216,7 +216,7 @@ impl Plan {
                 &self.doors,
                 &self.auth,
                 &self.sources,
-                self.bus_of_rooms(),
+                self.bus.as_ref(),
             )?),
         };
         self.sites.push(Built { pattern, recipe, site, access });

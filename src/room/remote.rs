@@ -105,9 +105,7 @@ impl Rooms {
         if let Some(room) = open.get(&key) {
             return Some(Arc::clone(room));
         }
-        if self.options.linger.is_none() {
-            return None;
-        }
+        self.options.linger?;
         let Starting { kept, admission, route } = starting();
         let known = if *key == *path { Arc::clone(&key) } else { path.into() };
         let far = Far::new(RoomKeys::new(self.bus()?.clone(), &route, &key));

@@ -240,8 +240,12 @@ fn every_key_in_redis_expires() {
         return;
     };
     let mut clients = one_each(&cluster);
-    clients.iter_mut().for_each(|client| client.text("hello"));
-    clients.iter_mut().for_each(|client| drop(client.line()));
+    for client in &mut clients {
+        client.text("hello");
+    }
+    for client in &mut clients {
+        drop(client.line());
+    }
 
     eventually("the position is noted", || cluster.redis.ask(&["KEYS", "*:pos"]).contains("pos").then_some(()));
 

@@ -107,9 +107,8 @@ impl<'r> FarInput<'r> {
             }
         } else {
             let patience = if self.is_direct { POS_INTERVAL } else { SETTLE };
-            match timeout(patience, self.notes.recv()).await {
-                Ok(None) => self.notes = self.far.place.listen_in(),
-                Ok(Some(_)) | Err(_) => {}
+            if let Ok(None) = timeout(patience, self.notes.recv()).await {
+                self.notes = self.far.place.listen_in();
             }
             self.is_behind = true;
         }

@@ -70,13 +70,12 @@ impl<'r> View<'r> {
     pub(super) async fn show(&mut self, keeper: &Keeper, far: &Far) -> Next {
         let mut look_at = Instant::now();
         match self.catch_up(far).await {
-            Ok(None) => {}
             Ok(Some(end)) => return self.end(end),
             Err(_) if self.last.is_none() => {
                 far.set_ready(Readiness::Away);
                 return Next::Over;
             }
-            Err(_) => {}
+            Ok(None) | Err(_) => {}
         }
         far.set_ready(Readiness::Ready);
         self.forgotten.mark_unchanged();
@@ -109,17 +108,16 @@ impl<'r> View<'r> {
                         Ok(None)
                     }
                 },
-                () = sleep_until(look_at) => match far.place.look().await {
-                    Ok(look) => {
+                () = sleep_until(look_at) => {
+                    if let Ok(look) = far.place.look().await {
                         let Some(leased) = look.leased else { return Next::Acquire };
                         look_at = Instant::now() + LEASE_RENEWAL.min(leased + Duration::from_millis(20));
                         if Some(look.last_out) > self.last { self.catch_up(far).await } else { Ok(None) }
-                    }
-                    Err(_) => {
+                    } else {
                         look_at = Instant::now() + BUS_RETRY;
                         Ok(None)
                     }
-                },
+                }
             };
             match caught_up {
                 Ok(None) => {}
