@@ -69,7 +69,7 @@
 //! | a fact that a trusted proxy tells | `http::forwarded` reads it | `http::proxies` decides whether it counts; the `Connection` of each request has it |
 //! | limits by source | `sources`, the table of all sources | `http::source_limits` asks it for the gate, with the `peer` of the client's connection |
 //! | limits of a session | `session::terms` | `SessionLimits`, which `config::limits` fills |
-//! | a step of a room across machines | `bus::scripts`, `bus::place` | `room::far`, which is both sides of a room, `room::keeper`, which runs it |
+//! | a bus between rooms of several machines | `bus::scripts`, `bus::place` | `room::far`, which is both sides of a room, `room::keeper`, which runs it |
 //! | how a program's streams are connected | `worker::stdio`, `worker::streams` | `config::terminal` chooses it |
 //! | a bound for programs | `cli::confine` | `config::confine` checks it, `worker::confinement` makes it, `sys::image` applies it in the child |
 //! | a limit | `limits` | count bytes with a `Share` of `budget` |

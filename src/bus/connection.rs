@@ -22,14 +22,14 @@ use crate::{
 
 /// A connection for commands. Clones share it.
 #[derive(Clone)]
-pub(super) enum Wire {
+pub(super) enum BusLink {
     /// To one server.
     One(MultiplexedConnection),
     /// To a cluster.
     Cluster(ClusterConnection),
 }
 
-impl ConnectionLike for Wire {
+impl ConnectionLike for BusLink {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
             Self::One(link) => link.req_packed_command(cmd),
@@ -66,7 +66,7 @@ pub(super) enum Question<'a> {
 }
 
 impl Question<'_> {
-    async fn send(&self, mut link: Wire) -> RedisResult<Value> {
+    async fn send(&self, mut link: BusLink) -> RedisResult<Value> {
         match self {
             Self::Command(command) => command.query_async(&mut link).await,
             Self::Script(script, keys, args) => {
@@ -93,7 +93,7 @@ enum Opener {
 /// The connection for commands, which all users share.
 pub(super) struct Connections {
     opener: Opener,
-    link: Mutex<Option<Wire>>,
+    link: Mutex<Option<BusLink>>,
     /// The time since which Redis does not answer.
     lost: watch::Sender<Option<Instant>>,
 }
@@ -127,16 +127,18 @@ impl Connections {
     }
 
     /// Opens the connection for commands.
-    pub(super) async fn connect(&self) -> Result<Wire, BusError> {
+    pub(super) async fn connect(&self) -> Result<BusLink, BusError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(BUS_CONNECT))
             .set_response_timeout(Some(BUS_ANSWER));
         let open = async {
             Ok(match &self.opener {
-                Opener::One(client) => Wire::One(client.get_multiplexed_async_connection_with_config(&config).await?),
-                Opener::Cluster(clients) => Wire::Cluster(clients.0.get_async_connection().await?),
+                Opener::One(client) => {
+                    BusLink::One(client.get_multiplexed_async_connection_with_config(&config).await?)
+                }
+                Opener::Cluster(clients) => BusLink::Cluster(clients.0.get_async_connection().await?),
                 Opener::Sentinels(client) => {
-                    Wire::One(client.lock().await.get_async_connection_with_config(&config).await?)
+                    BusLink::One(client.lock().await.get_async_connection_with_config(&config).await?)
                 }
             })
         };
@@ -161,7 +163,7 @@ impl Connections {
     }
 
     /// Returns the connection for commands, unless Redis is away.
-    pub(super) fn link(&self) -> Result<Wire, BusError> {
+    pub(super) fn link(&self) -> Result<BusLink, BusError> {
         let link = self.link.lock().unwrap_or_else(PoisonError::into_inner).clone();
         link.ok_or(BusError::Away)
     }

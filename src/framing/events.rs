@@ -1,6 +1,5 @@
-//! `--framing=json`: an object of JSON on every line, for programs that distinguish their clients.
-//!
-//! To the program, in this order of keys:
+//! `--framing=json`: an object of JSON on every line, for programs that distinguish their clients. To the
+//! program, in this order of keys:
 //!
 //! ```json
 //! {"event":"open","client":"ID","env":{"REMOTE_ADDR":"127.0.0.1"}}
