@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # An MCP server with one tool, which counts the words of a text. It needs no library.
-# wsd --framing=jsonrpc --subprotocol=mcp ./examples/mcp.py
+# wsd --mcp ./examples/mcp.py
 import json, signal, sys
 
 INFO = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": "words", "version": "1.0"}}

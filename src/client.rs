@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     close::Close,
+    deflate::BothTraffic,
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
 };
@@ -53,6 +54,11 @@ pub(crate) trait Client {
         None
     }
 
+    /// Returns the bytes of the control frames that have come since the last call. They count for the rate of the client.
+    fn take_control_bytes(&mut self) -> usize {
+        0
+    }
+
     /// Appends a piece of a message, for [`Client::poll_flush`] to send. A client that cannot be reached any more drops it.
     fn append(&mut self, piece: Piece<'_>);
 
@@ -82,6 +88,16 @@ pub(crate) trait Client {
     /// Returns the bytes that wait here: those of this client, and those that it shares with other clients.
     fn held(&self) -> (usize, usize);
 
+    /// Returns the bytes of messages that it keeps until the client acknowledges them.
+    fn replay_bytes(&self) -> usize {
+        0
+    }
+
+    /// Returns the bytes of the messages so far, before and after compression; `None` if the client has agreed to none.
+    fn traffic(&self) -> Option<BothTraffic> {
+        None
+    }
+
     /// Drops the client's messages from now on, since the partner does not take them any more.
     fn forget_messages(&mut self);
 
@@ -110,6 +126,10 @@ impl<C: Client + Send> Client for Box<C> {
 
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Option<Departure> {
         C::poll_ahead(self, cx)
+    }
+
+    fn take_control_bytes(&mut self) -> usize {
+        C::take_control_bytes(self)
     }
 
     fn append(&mut self, piece: Piece<'_>) {
@@ -142,6 +162,14 @@ impl<C: Client + Send> Client for Box<C> {
 
     fn held(&self) -> (usize, usize) {
         C::held(self)
+    }
+
+    fn replay_bytes(&self) -> usize {
+        C::replay_bytes(self)
+    }
+
+    fn traffic(&self) -> Option<BothTraffic> {
+        C::traffic(self)
     }
 
     fn forget_messages(&mut self) {

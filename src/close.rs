@@ -24,6 +24,8 @@ impl Close {
     pub(crate) const ABNORMAL: u16 = 1006;
     /// 1007: text that is not UTF-8, or a message that its framing cannot take.
     pub(crate) const INVALID: u16 = 1007;
+    /// 1008: the administrator has ended the session.
+    pub(crate) const POLICY: u16 = 1008;
     /// 1009: a message over the limit.
     pub(crate) const TOO_BIG: u16 = 1009;
     /// 1011: the server cannot go on.

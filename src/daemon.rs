@@ -21,7 +21,7 @@ use tracing_subscriber::filter::LevelFilter;
 #[cfg(target_os = "linux")]
 use crate::worker::guard::GuardProcess;
 use crate::{
-    answer::{redirect::Target, service::Service},
+    answer::{health::Readiness, redirect::Target, service::Service},
     bus::error::BusError,
     cli::{self, Answer},
     config::{self, Settings},
@@ -29,7 +29,9 @@ use crate::{
     event::Event,
     limits::{CERTIFICATE_LOOK, DRAIN},
     log::{self, Log, LogFileError, LogOptions, LogTarget},
+    metrics, record,
     reload::{Reload, Subjects},
+    replay,
     server::{
         Acceptor,
         listen::{self, Listeners},
@@ -56,12 +58,16 @@ const INVALID_FLAG: u8 = 2;
 /// The exit status when wsd cannot start with its settings: an address is in use.
 const CANNOT_START: u8 = 3;
 
-/// Runs wsd with `args`, the name of the program first, to its end: as the client for the word `connect`, otherwise as the server.
+/// Runs wsd with `args`, the name of the program first, to its end: as the client for the word `connect`, as
+/// a replay for the word `replay`, otherwise as the server.
 /// Returns the exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<_> = args.into_iter().collect();
     if let Some(line) = cli::connect::parse(&args) {
         return line.map_or_else(answer, |line| connect::run(&line));
+    }
+    if let Some(line) = cli::replay::parse(&args) {
+        return line.map_or_else(answer, |line| replay::run(&line));
     }
     let command_line = match cli::parse(args) {
         Ok(command_line) => command_line,
@@ -106,6 +112,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let status = runtime.block_on(serve(settings, &log)).unwrap_or_else(|failure| fail(CANNOT_START, &failure));
     // wsd does not wait for longer: a name server or a disk may not answer.
     runtime.shutdown_timeout(BLOCKED_MAX);
+    record::writer::finish();
     status
 }
 
@@ -152,7 +159,9 @@ fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
 
 /// Opens certificates and listeners, then serves clients until a signal ends it. Returns the exit status.
 async fn serve(settings: Settings, log: &Log) -> Result<ExitCode, String> {
-    let Settings { listen, tls, proxies, routes, bus, loader, log: options, banner, announces, .. } = settings;
+    let Settings { listen, watch: watched, tls, proxies, routes, bus, loader, log: options, banner, announces, .. } =
+        settings;
+    metrics::text::begin();
     let reaping = reaper::watch();
     let signals = Signals::listen().map_err(|error| failure("listen to signals", &error))?;
     let (certificates, reloader) = tls.map(tls::open).transpose().map_err(|error| error.to_string())?.unzip();
@@ -161,6 +170,7 @@ async fn serve(settings: Settings, log: &Log) -> Result<ExitCode, String> {
     }
     // Dropping the file of the Unix socket removes it.
     let Listeners { main, redirect, file: _file } = listen::bind(&listen).map_err(|error| error.to_string())?;
+    let watched = watched.as_ref().map(crate::server::watch::bind).transpose().map_err(|error| error.to_string())?;
     let scheme = if certificates.is_some() { "https" } else { "http" };
     let urls: Vec<String> = main.iter().map(|listener| listener.url(scheme, &routes.base)).collect();
     if options.has_json_on_stderr() {
@@ -187,11 +197,14 @@ async fn serve(settings: Settings, log: &Log) -> Result<ExitCode, String> {
     routes.warn_of_secrets();
     routes.start_eager(&shutdown);
     let (routes, current) = watch::channel(Arc::new(routes));
+    let readiness = Readiness { shutdown: shutdown.clone(), waiting: acceptor.waiting() };
+    let _watch_file = watched.and_then(|watched| watched.open(&readiness, &current));
     if let Some(port) = port {
-        let way = Service { routes: current.clone(), redirect: Some(Target { scheme, port }) };
+        let way =
+            Service { routes: current.clone(), redirect: Some(Target { scheme, port }), readiness: readiness.clone() };
         acceptor.open(redirect, &way, None);
     }
-    acceptor.open(main, &Service { routes: current, redirect: None }, certificates.as_ref());
+    acceptor.open(main, &Service { routes: current, redirect: None, readiness }, certificates.as_ref());
     for url in &urls {
         Event::ServerReady { url }.emit();
     }
@@ -234,6 +247,7 @@ async fn until_signalled(
         () = serve => {}
         never = manager.feed_watchdog() => match never {},
     }
+    shutdown.announce();
     Event::ServerStopping {}.emit();
     manager.stopping();
     let second_signal = async {

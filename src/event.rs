@@ -1,28 +1,40 @@
 //! The list of events: everything that wsd logs, each with its level and its keys.
 //!
-//! All events pass through this file, so further receivers of events, such as a counter, belong here. A test checks the
-//! table in the documentation against this list.
+//! All events pass through this file: the log writes them, and [`counting`] counts them. A test checks the table in the
+//! documentation against this list.
 
-use std::{fmt::Display, time::Duration};
+mod counting;
+mod value;
 
-use tracing::field::{DisplayValue, display};
+use std::{fmt::Display, sync::Arc};
 
-use crate::peer::Peer;
+use crate::{
+    metrics::{
+        labels::RouteName,
+        live::{LiveRoom, LiveSession},
+    },
+    peer::Peer,
+};
+use value::IntoValue;
+pub(crate) use value::{processor_seconds, seconds};
 
-/// Defines the events: variant, level, name in the log, and keys in order. The log leaves out a key that is `None`.
+/// Defines the events: variant, level, name in the log, and keys in order. The log leaves out a key that is `None`. The field
+/// after `=>` is for the counts only.
 macro_rules! events {
-    ($($(#[$doc:meta])* $level:ident $event:ident = $name:literal { $($field:ident $(as $key:literal)? : $type:ty),* })+) => {
-        /// An event for the log. Each field is a key.
+    ($($(#[$doc:meta])* $level:ident $event:ident = $name:literal
+        { $($field:ident $(as $key:literal)? : $type:ty),* } $(=> $counted:ident: $subject:ty)?)+) => {
+        /// An event for the log. Each field is a key, except the subject that is counted.
         #[derive(Clone, Copy)]
         pub(crate) enum Event<'a> {
-            $($(#[$doc])* $event { $($field: $type),* }),+
+            $($(#[$doc])* $event { $($field: $type,)* $($counted: $subject)? }),+
         }
 
         impl Event<'_> {
-            /// Logs the event.
+            /// Counts the event, and logs it.
             pub(crate) fn emit(self) {
+                self.count();
                 match self {
-                    $(Self::$event { $($field),* } =>
+                    $(Self::$event { $($field,)* .. } =>
                         tracing::$level!($({ events!(@key $field $($key)?) } = $field.into_value(),)* $name),)+
                 }
             }
@@ -40,42 +52,56 @@ macro_rules! events {
 events! {
     /// wsd listens at an address.
     info ServerReady = "server ready" { url: &'a str }
+    /// wsd serves its metrics at an address of their own.
+    info MetricsReady = "metrics ready" { url: &'a str }
     /// wsd got a signal to end.
     info ServerStopping = "server stopping" {}
 
     /// A session began; `pid` is its own process, if it has one.
-    info SessionStarted = "session started" { conn: u64, peer: Peer, pid: Option<i32>, path: &'a str }
+    info SessionStarted = "session started" {
+        conn: u64, peer: Peer, pid: Option<i32>, path: &'a str
+    } => session: &'a Arc<LiveSession>
     /// A session ended.
     info SessionEnded = "session ended" {
-        conn: u64, end: &'a str, status: Option<u16>, limit: Option<&'a str>, code: u16, secs: f64,
-        input as "in": u64, output as "out": u64
-    }
+        conn: u64, end: &'static str, status: Option<u16>, limit: Option<&'a str>, code: u16, secs: f64,
+        input as "in": u64, output as "out": u64, in_bytes: u64, out_bytes: u64, packed_in: Option<u64>,
+        packed_out: Option<u64>, cpu: Option<f64>, memory: Option<u64>, client_wait: Option<f64>, program_wait: Option<f64>
+    } => session: &'a LiveSession
     /// A program began that answers one POST (`--http`).
-    info PostStarted = "post started" { conn: u64, peer: Peer, pid: i32, path: &'a str }
+    info PostStarted = "post started" {
+        conn: u64, peer: Peer, pid: i32, path: &'a str
+    } => session: &'a Arc<LiveSession>
     /// A program that answered one POST has ended.
     info PostEnded = "post ended" {
-        conn: u64, end: &'a str, status: u16, secs: f64, input as "in": u64, output as "out": u64
-    }
+        conn: u64, end: &'static str, status: u16, secs: f64, input as "in": u64, output as "out": u64,
+        cpu: Option<f64>, memory: Option<u64>
+    } => session: &'a LiveSession
     /// The connection of a resumable session was lost; the session waits for its client.
     info SessionDetached = "session detached" { conn: u64 }
     /// A client returned to its session, after `away` milliseconds.
     info SessionResumed = "session resumed" { conn: u64, peer: Peer, away: u64, replayed: u64 }
     /// A client did not return to its session in time.
     info SessionExpired = "session expired" { conn: u64 }
+    /// The administrator ends a session (`--admin`); `peer` and `user` are the administrator's.
+    info SessionDismissed = "session dismissed" { conn: u64, peer: Peer, user: Option<&'a str> }
     /// A message of a session; `data` is its beginning.
     trace Message = "message" { conn: u64, direction: &'a str, kind as "type": &'a str, bytes: u64, data: &'a str }
     /// A client sent a message that its framing drops; once a session.
     warn MessageIgnored = "message ignored" { conn: u64, why: &'a str }
     /// wsd refused a request for a session, a script or a file.
     warn SessionRefused = "session refused" {
-        peer: Peer, why: &'a str, origin: Option<&'a str>, host: Option<&'a str>, hint: Option<&'a str>
-    }
+        peer: Peer, path: &'a str, why: &'static str, origin: Option<&'a str>, host: Option<&'a str>, hint: Option<&'a str>
+    } => route: &'a RouteName
     /// A client offered only subprotocols that the site does not list; once for each site.
     warn SubprotocolNotListed = "subprotocol not listed" { peer: Peer, offered: &'a str, hint: &'a str }
     /// wsd left a header of `--header-ws` out of a 101.
     warn HeaderDropped = "header dropped" { conn: u64, name: &'a str, why: &'a str }
     /// A handshake of TLS failed, or the header of the PROXY protocol is missing or of nobody that wsd trusts.
-    info ConnectionRefused = "connection refused" { peer: Peer, why: &'a str, cause: &'a dyn Display }
+    info ConnectionRefused = "connection refused" {
+        peer: Peer, why: &'a str, cause: &'a dyn Display, hint: Option<&'a str>
+    }
+    /// A request looks like one for a WebSocket that has lost `Upgrade` on its way; once for each route.
+    warn UpgradeDropped = "upgrade dropped" { peer: Peer, path: &'a str, hint: &'a str }
     /// A peer that wsd does not trust sent the headers of a proxy, which change nothing; once.
     warn ProxyNotTrusted = "proxy not trusted" { peer: Peer, header: &'a str, hint: &'a str }
     /// A trusted proxy sent a header that breaks its grammar; once.
@@ -83,16 +109,21 @@ events! {
     /// wsd could not read a request as HTTP.
     info RequestUnreadable = "request not readable" { peer: Peer, cause: &'a dyn Display, hint: Option<&'a str> }
     /// wsd answered a request, other than with a session.
-    info HttpRequest = "http request" { peer: Peer, method: &'a str, path: &'a str, status: u16, bytes: u64, ms: u64 }
+    info HttpRequest = "http request" {
+        peer: Peer, method: &'a str, path: &'a str, status: u16, bytes: u64, ms: u64
+    } => kind: &'static str
     /// The limit of open files is low and allows fewer programs than `--maxforks`.
     warn DescriptorsScarce = "few open files allowed" { limit: usize, programs: usize, maxforks: usize, hint: &'a str }
     /// wsd cannot accept connections for now.
     warn ConnectionsWait = "connections wait" { cause: &'a dyn Display, hint: Option<&'a str> }
 
     /// wsd started a room's worker.
-    info RoomStarted = "room started" { pid: i32, path: &'a str }
+    info RoomStarted = "room started" { pid: i32, path: &'a str } => room: &'a Arc<LiveRoom>
     /// A room's worker has ended.
-    info RoomEnded = "room ended" { pid: i32, path: &'a str, status: u16, limit: Option<&'a str>, secs: f64 }
+    info RoomEnded = "room ended" {
+        pid: i32, path: &'a str, status: u16, limit: Option<&'a str>, secs: f64, input as "in": u64, output as "out": u64,
+        in_bytes: u64, out_bytes: u64, cpu: Option<f64>, memory: Option<u64>
+    } => room: &'a LiveRoom
     /// A slow client of a room missed messages.
     warn MessagesLost = "messages lost" { conn: u64, lost: u64, hint: &'a str }
     /// The bus of the rooms is there.
@@ -109,6 +140,25 @@ events! {
     warn RoomFenced = "room fenced" { path: &'a str, epoch: u64 }
     /// Records of a room were trimmed or dropped before this node had them.
     warn RoomGap = "room gap" { path: &'a str, cause: &'a dyn Display }
+
+    /// wsd started a server of MCP; `kind` is `session` or `shared`.
+    info McpStarted = "mcp started" { conn: u64, peer: Peer, pid: i32, path: &'a str, kind: &'a str }
+    /// A server of MCP has ended, after so many messages.
+    info McpEnded = "mcp ended" {
+        conn: u64, pid: i32, end: &'a str, status: u16, limit: Option<&'a str>, secs: f64, lines as "out": u64
+    }
+    /// A server of MCP wrote a line that is no message; once for each server.
+    warn McpOutputUnclean = "mcp output unclean" { conn: u64, hint: &'a str }
+    /// A server of MCP answered a request that nobody waits for.
+    info McpAnswerUnmatched = "worker answer unmatched" { conn: u64 }
+    /// A server of MCP wrote a message that belongs to no client.
+    info McpMessageDropped = "mcp message dropped" { conn: u64, method: &'a str, why: &'a str }
+    /// The file of a recording is there.
+    info RecordingStarted = "recording started" { conn: u64, file: &'a dyn Display }
+    /// A recording is complete.
+    info RecordingEnded = "recording ended" { conn: u64, file: &'a dyn Display, bytes: u64 }
+    /// A recording breaks off; its session goes on.
+    warn RecordingCut = "recording cut" { conn: u64, file: &'a dyn Display, cause: &'a str, hint: &'a str }
 
     /// wsd could not start a program.
     error WorkerNotStarted = "worker not started" {
@@ -171,58 +221,6 @@ events! {
     error SettingsNotLoaded = "settings not loaded, the old ones stay" { cause: &'a dyn Display, hint: Option<&'a str> }
     /// Settings have changed that take effect at the next start only.
     warn SettingsNeedRestart = "settings need a restart" { keys: &'a str, hint: &'a str }
-}
-
-/// A type whose values the log takes.
-trait IntoValue {
-    /// The type that `tracing` takes.
-    type Value;
-
-    /// Returns the value for the log: a number as a number, all else as text.
-    fn into_value(self) -> Self::Value;
-}
-
-macro_rules! as_is {
-    ($($type:ty),+) => {$(
-        impl IntoValue for $type {
-        type Value = Self;
-
-        fn into_value(self) -> Self {
-                self
-            }
-        }
-    )+};
-}
-
-as_is!(u64, i32, u16, usize, f64, &str);
-
-impl IntoValue for Peer {
-    type Value = DisplayValue<Self>;
-
-    fn into_value(self) -> Self::Value {
-        display(self)
-    }
-}
-
-impl<'a> IntoValue for &'a dyn Display {
-    type Value = DisplayValue<&'a dyn Display>;
-
-    fn into_value(self) -> Self::Value {
-        display(self)
-    }
-}
-
-impl<T: IntoValue> IntoValue for Option<T> {
-    type Value = Option<T::Value>;
-
-    fn into_value(self) -> Self::Value {
-        self.map(T::into_value)
-    }
-}
-
-/// Returns a time as the log shows it: seconds, rounded to one decimal.
-pub(crate) fn seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 10.0).round() / 10.0
 }
 
 #[cfg(test)]

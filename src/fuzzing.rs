@@ -34,7 +34,7 @@ pub fn frames(data: &[u8]) {
 
 /// Returns a reader's events with their bytes, and the fault at the end.
 fn events_of<'a>(limit: usize, portions: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
-    let mut reader = Reader::new(limit);
+    let mut reader = Reader::new(limit, false);
     let mut said = Vec::new();
     for portion in portions {
         let read = reader.read(&mut portion.to_vec(), &mut |event| match event {

@@ -19,6 +19,8 @@
 //! A room of several machines (`--bus`) has its worker on one of them: `room::keeper` owns it there and shows it elsewhere, by
 //! streams and channels of Redis (`bus`).
 //!
+//! A client of MCP (`--mcp`) has no session in this sense: `answer::mcp` hands its messages to `mcp`, see there.
+//!
 //! Between the two nothing is queued: see `backlog`. Only rooms and clients that may return have queues, and all that waits is bounded: see `budget`.
 //!
 //! # The layers
@@ -29,21 +31,21 @@
 //! |---|---|
 //! | 17 | `fuzzing`, only for tests and fuzz targets |
 //! | 16 | `daemon` |
-//! | 15 | `connect`: the client, `wsd connect` |
+//! | 15 | `connect`: the client, `wsd connect`; `replay`: `wsd replay` |
 //! | 14 | `reload` |
 //! | 13 | `config` |
 //! | 12 | `server` |
 //! | 11 | `answer` |
 //! | 10 | `http` |
 //! | 9 | `session` |
-//! | 8 | `room`, `resume` |
+//! | 8 | `room`, `resume`, `mcp` |
 //! | 7 | `worker`, `socket`, `events` |
 //! | 6 | `partner`: one end of a session |
-//! | 5 | `client`: the other end; `bus`: the rooms of other machines |
+//! | 5 | `client`: the other end; `record`: what a program gets and gives; `bus`: the rooms of other machines |
 //! | 4 | `framing`, `admission`, `cli`, `backlog`, `stall`, `turn` |
 //! | 3 | `message`, `buffers` |
-//! | 2 | `budget`, `sources` |
-//! | 1 | `event`, `shutdown` |
+//! | 2 | `budget`, `sources`, `deflate` |
+//! | 1 | `event`, `shutdown`, and below them `metrics` |
 //! | 0 | `close`, `limits`, `peer`, `rate`, `status`, `log`, `sys`, `trace` |
 //!
 //! `socket` has two halves: the streams of connections (`socket::stream`: TCP, a Unix socket, TLS), which `server` opens and
@@ -63,7 +65,8 @@
 //! | another partner than a process or a seat | a module that implements `partner::Partner` | the choice in `answer::partner` |
 //! | a log event | `event` | a row in `docs/log.md` |
 //! | a format of the log | `log::layout` | its word in `cli::server`, its use in `config::logging` |
-//! | metrics | a module below `event`, whose `emit` all events pass | a page of `answer::builtin` |
+//! | the status page | `metrics::snapshot` | `answer::status` decides who sees it |
+//! | metrics | `metrics::counts`, or `metrics::present` for the sessions and rooms that there are now | `event::counting` if an event counts it; a row in `docs/metrics.md` |
 //! | authentication | a file in `http::auth` for each kind | a line of `Check` in `http::auth`, its word in `config::auth`; `http::gate` asks them all, and fills the `Visitor` |
 //! | delivery in rooms | `room`: `Room::publish`, which all messages to clients pass | `room::hub`, `room::options` |
 //! | a fact that a trusted proxy tells | `http::forwarded` reads it | `http::proxies` decides whether it counts; the `Connection` of each request has it |
@@ -72,6 +75,12 @@
 //! | a bus between rooms of several machines | `bus::scripts`, `bus::place` | `room::far`, which is both sides of a room, `room::keeper`, which runs it |
 //! | how a program's streams are connected | `worker::stdio`, `worker::streams` | `config::terminal` chooses it |
 //! | a bound for programs | `cli::confine` | `config::confine` checks it, `worker::confinement` makes it, `sys::image` applies it in the child |
+//! | what a recording has | `record::format` | its use in `replay`, which reads it |
+//! | a rule of MCP for messages of clients | `answer::mcp::post`, in the order of the checks | `mcp::headers` for the headers of modern requests |
+//! | a way for messages of MCP servers | `mcp::session::answers` (legacy), `mcp::shared::answers` (modern) | a row of `docs/mcp.md` |
+//! | metrics of MCP | `answer::mcp::post`: method and tool of each request (`MessageParts`), its status and time | bound the names; `mcp::host` counts processes |
+//! | `mcpServers` of other clients | `config`: routes `/NAME/mcp` with `mcp = true`, as `config::routes` has them | `command`, `args` and `env` are keys of a route |
+//! | a list of MCP routes for pages | `answer::paths`, of sites whose `mcp` is there | a part of `answer::console` |
 //! | a limit | `limits` | count bytes with a `Share` of `budget` |
 //!
 //! # The vocabulary
@@ -93,6 +102,7 @@ mod close;
 mod config;
 mod connect;
 mod daemon;
+mod deflate;
 mod event;
 mod events;
 mod framing;
@@ -102,11 +112,15 @@ pub mod fuzzing;
 mod http;
 mod limits;
 mod log;
+mod mcp;
 mod message;
+mod metrics;
 mod partner;
 mod peer;
 mod rate;
+mod record;
 mod reload;
+mod replay;
 mod resume;
 mod room;
 mod server;

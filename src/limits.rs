@@ -5,9 +5,12 @@ use std::time::Duration;
 pub(crate) mod auth;
 mod bus;
 mod connect;
+mod deflate;
 mod http;
 mod log;
+pub(crate) mod mcp;
 mod proxies;
+pub(crate) mod record;
 mod resume;
 mod sources;
 mod streams;
@@ -21,7 +24,11 @@ pub(crate) use connect::{
     CONNECT_PROGRAM_TERM, CONNECT_STEADY, CONNECT_TIME_MAX, CONNECT_WAIT, CONNECT_WAITING_MAX, PONG_WITHIN, RETRY_MIN,
     RETURN_MIN,
 };
-pub(crate) use http::{CLIENT_LOOK, CLOSE_LINGER, POST_BYTES, POST_HEAD_WAIT, POST_STALL_MAX};
+pub(crate) use deflate::{COMPRESS_BYTES_MIN, COMPRESS_MEMORY, COMPRESS_SHARED_BYTES_MIN, COMPRESSOR_SILENCE};
+pub(crate) use http::{
+    CLIENT_LOOK, CLOSE_LINGER, POST_BYTES, POST_HEAD_WAIT, POST_STALL_MAX, RECENT_MAX, STATUS_INTERVAL,
+    STATUS_WATCHERS_MAX, WATCHERS_MAX,
+};
 pub(crate) use log::{
     LOG_BYTES_MAX, LOG_END, LOG_FIELD_CHARS_MAX, LOG_JSON_TEXT_BYTES_MAX, LOG_LINES_A_SECOND_MAX,
     LOG_MESSAGE_CHARS_MAX, LOG_REPEATS_KNOWN_MAX, LOG_REPEATS_MAX, LOG_REPEATS_TIME,

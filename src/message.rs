@@ -113,8 +113,8 @@ impl Draft {
         }
         let counted = budget.hold(self.held());
         self.ends.shrink_to_fit();
-        let (encoded, has_nul_text) = (OnceLock::new(), OnceLock::new());
-        Batch { messages: self, budget: budget.clone(), encoded, has_nul_text, _counted: counted }
+        let (encoded, packed, has_nul_text) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Batch { messages: self, budget: budget.clone(), encoded, packed, has_nul_text, _counted: counted }
     }
 }
 
@@ -124,14 +124,37 @@ pub(crate) struct Batch {
     messages: Draft,
     budget: Budget,
     encoded: OnceLock<Bytes>,
+    packed: OnceLock<Option<Box<PackedFrames>>>,
     has_nul_text: OnceLock<bool>,
     _counted: Counted,
+}
+
+/// Frames of which some carry compressed messages.
+#[derive(Clone, Debug)]
+pub(crate) struct PackedFrames {
+    /// The frames.
+    pub(crate) frames: Bytes,
+    /// Bytes of their payloads.
+    pub(crate) payload_bytes: usize,
 }
 
 impl Batch {
     /// Returns the messages as frames of a WebSocket. The first call makes them with `encode`.
     pub(crate) fn frames(&self, encode: impl FnOnce(&Self) -> Vec<u8>) -> Bytes {
         self.encoded.get_or_init(|| self.budget.bytes(encode(self))).clone()
+    }
+
+    /// Returns the messages as frames with compressed messages. The first call makes them with `encode`, which returns the frames
+    /// and the bytes of their payloads; `None` if it compresses none.
+    pub(crate) fn packed_frames(
+        &self,
+        encode: impl FnOnce(&Self) -> Option<(Vec<u8>, usize)>,
+    ) -> Option<&PackedFrames> {
+        let packed = self.packed.get_or_init(|| {
+            let (frames, payload_bytes) = encode(self)?;
+            Some(Box::new(PackedFrames { frames: self.budget.bytes(frames), payload_bytes }))
+        });
+        packed.as_deref()
     }
 
     /// Whether a text among the messages begins with U+0000.

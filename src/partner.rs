@@ -1,6 +1,7 @@
 //! The partner of a client in its session: a process of its own, or its seat in a room.
 
 use std::{
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -11,18 +12,20 @@ use crate::{
     close::Close,
     framing::{Heard, Rejected},
     message::Kind,
+    metrics::live::{LiveRoom, Traffic},
     status::Status,
+    sys::ResourceUsage,
 };
 
-/// The result of one read of a partner. Each variant has the number of messages that it handed to the client.
+/// The result of one read of a partner. Each variant has the messages that it handed to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
     /// The messages of a usual read.
-    Messages(u64),
+    Messages(Traffic),
     /// The messages of a read that filled its buffer: more are likely, so the session yields first.
-    FullRead(u64),
+    FullRead(Traffic),
     /// The end of the partner, with the messages that it completed.
-    Ended(u64, Verdict),
+    Ended(Traffic, Verdict),
 }
 
 /// Why a partner will send nothing more.
@@ -44,6 +47,16 @@ pub(crate) enum Verdict {
 pub(crate) trait Partner {
     /// Returns the id of the process, if the session has one of its own.
     fn pid(&self) -> Option<i32>;
+
+    /// Returns the room, if it is a seat in one.
+    fn room(&self) -> Option<Arc<LiveRoom>> {
+        None
+    }
+
+    /// Returns the resources that the process has used, if the session had one of its own and it has ended.
+    fn usage(&self) -> Option<ResourceUsage> {
+        None
+    }
 
     /// Returns the owner of all bytes that wait in the session.
     fn owner(&self) -> &Owner;

@@ -1,6 +1,6 @@
 //! A rate: so many units in a time, and a burst. Pure.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use tokio::time::Instant;
 
@@ -30,6 +30,18 @@ impl FlowRate {
     fn time_of(&self, units: u64) -> Duration {
         let nanos = self.per.as_nanos() * u128::from(units) / u128::from(self.count);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+impl fmt::Display for FlowRate {
+    /// Writes the rate with its unit, as `--rate` has it, and the burst.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.per.as_secs() {
+            0..60 => "s",
+            60..3600 => "m",
+            _ => "h",
+        };
+        write!(f, "{}/{unit}, {} at once", self.count, self.burst)
     }
 }
 

@@ -1,6 +1,13 @@
 //! The end of wsd itself: tells all tasks of it, and waits for them.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use libc::c_int;
 use tokio::{
@@ -18,6 +25,7 @@ use crate::sys;
 /// A handle on the end of wsd. Clones share one end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shutdown {
+    is_announced: Arc<AtomicBool>,
     token: CancellationToken,
     tasks: TaskTracker,
 }
@@ -31,6 +39,16 @@ impl Shutdown {
     /// Resolves when the end has begun. Cancel safe.
     pub(crate) fn begun(&self) -> WaitForCancellationFuture<'_> {
         self.token.cancelled()
+    }
+
+    /// Announces the end, which begins with [`Shutdown::finish`]: whoever watches wsd learns of it before any client.
+    pub(crate) fn announce(&self) {
+        self.is_announced.store(true, Ordering::Release);
+    }
+
+    /// Whether the end is announced.
+    pub(crate) fn is_announced(&self) -> bool {
+        self.is_announced.load(Ordering::Acquire)
     }
 
     /// Whether the end has begun.

@@ -48,6 +48,7 @@ type Key = (u32, ClientSource);
 #[derive(Debug, Default)]
 struct Usage {
     programs: usize,
+    rooms: usize,
     requests: usize,
     sessions: Meter,
 }
@@ -57,6 +58,8 @@ struct Usage {
 pub(crate) enum Used {
     /// Programs, and seats in rooms.
     Programs,
+    /// Programs of rooms that the source has started.
+    Rooms,
     /// Requests without a complete answer.
     Requests,
 }
@@ -142,12 +145,13 @@ impl Usage {
     fn count(&mut self, used: Used) -> &mut usize {
         match used {
             Used::Programs => &mut self.programs,
+            Used::Rooms => &mut self.rooms,
             Used::Requests => &mut self.requests,
         }
     }
 
     fn is_used(&self) -> bool {
-        self.programs > 0 || self.requests > 0
+        self.programs > 0 || self.rooms > 0 || self.requests > 0
     }
 }
 

@@ -19,18 +19,25 @@ pub(crate) struct StallWatch {
     progress: u64,
     /// When it last made progress, or owed none.
     since: Instant,
+    /// When the watch began.
+    began: Instant,
 }
 
 impl StallWatch {
     /// Returns a watch that begins now.
     pub(crate) fn new() -> Self {
-        Self { looks: ticks(LOOK_INTERVAL), progress: 0, since: Instant::now() }
+        Self { looks: ticks(LOOK_INTERVAL), progress: 0, since: Instant::now(), began: Instant::now() }
     }
 
     /// Ready when the next look is due.
     pub(crate) fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.looks.poll_tick(cx));
         Poll::Ready(())
+    }
+
+    /// Returns how long the side has had something to take.
+    pub(crate) fn time(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Returns how long the side has made no progress. Only time counts in which it owed some (`is_due`).

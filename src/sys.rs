@@ -1,4 +1,5 @@
-//! All `unsafe` code: it starts a process in the cheapest way that the kernel has, copies this one, and calls the allocator.
+//! All `unsafe` code: it starts a process in the cheapest way that the kernel has, asks what one has used, copies this one, and
+//! calls the allocator.
 #![expect(unsafe_code, reason = "the one place for it: each block says why it is sound")]
 
 #[cfg(target_os = "linux")]
@@ -8,9 +9,11 @@ pub(crate) use execute::{keep_statuses, start};
 #[cfg(target_os = "linux")]
 pub(crate) use image::Image;
 pub(crate) use image::{Bounds, Identity};
+pub(crate) use usage::{ResourceUsage, usage};
 
 mod image;
 mod own;
+mod usage;
 
 #[cfg(target_os = "linux")]
 mod execute {
@@ -23,8 +26,7 @@ mod execute {
     use nix::sys::signal::{SigSet, SigmaskHow};
     use rustix::{
         io::Errno,
-        process::{self, Pid, Resource, WaitId, WaitIdOptions, chdir, setpgid, setrlimit, waitid},
-        stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
+        process::{Pid, Resource, WaitId, WaitIdOptions, setrlimit, waitid},
     };
 
     use super::{
@@ -98,10 +100,7 @@ mod execute {
 
     impl ChildPlan<'_> {
         fn execute(&self) -> Result<(), Errno> {
-            match self.image.terminal {
-                None => setpgid(None, None)?,
-                Some(terminal) => process::setsid().and_then(|_| process::ioctl_tiocsctty(terminal))?,
-            }
+            self.image.lead()?;
             for &signal in self.signals {
                 set_action(signal, libc::SIG_DFL);
             }
@@ -116,13 +115,7 @@ mod execute {
             if let Some(bounds) = self.image.bounds {
                 bounds.enter()?;
             }
-            if let Some(folder) = self.image.folder {
-                chdir(folder)?;
-            }
-            let [stdin, stdout, stderr] = self.image.standard;
-            dup2_stdin(stdin)?;
-            dup2_stdout(stdout)?;
-            dup2_stderr(stderr)?;
+            self.image.connect()?;
             let _ = SigSet::empty().thread_set_mask();
             if let Some(bounds) = self.image.bounds {
                 bounds.settle()?;

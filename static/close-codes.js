@@ -7,6 +7,7 @@ const WORDS = new Map([
   [1005, 'closed without a code'],
   [1006, 'the connection was lost'],
   [1007, 'a text message was not UTF-8'],
+  [1008, 'the server has ended the session'],
   [1009, 'a message was too large'],
   [1011, 'the server failed'],
   [1012, 'the server starts anew'],

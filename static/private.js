@@ -10,12 +10,17 @@ const log = createList(document.querySelector('#log'), (item, text) => item.appe
 /** The header with user and password, as long as the page is open. */
 let authorization = '';
 
+/** The session, once there was one. */
+let socket = null;
+
 /** Gets a ticket: a token for one session. */
 async function ticket() {
   const path = new URL('./private', document.baseURI).pathname;
   const response = await fetch(`./.wsd/ticket?path=${path}`, { method: 'POST', headers: { Authorization: authorization } });
   if (response.ok) return (await response.json()).ticket;
-  login.hidden = false;
+  // Another try with this password would be another guess.
+  socket?.close();
+  [login.hidden, send.hidden] = [false, true];
   const isGuess = response.status === 429;
   const wait = response.headers.get('Retry-After');
   throw new Error(isGuess ? `Too many tries: wait ${wait} seconds.` : 'wsd does not know this user and password.');
@@ -36,21 +41,26 @@ login.addEventListener('submit', async (event) => {
   }
 });
 
+/** The ticket for the next try. */
+let next = null;
+
 /** Opens the session. Each further try needs a ticket of its own. */
 function start(first) {
   [why.textContent, login.hidden, send.hidden] = ['', true, false];
-  let next = first;
+  next = first;
+  if (socket) return socket.reconnect();
   const token = async () => {
     const mine = next ?? await ticket();
     next = null;
     return mine;
   };
-  const socket = new WsdSocket('./private', [], { token });
+  socket = new WsdSocket('./private', [], { token });
   socket.onmessage = ({ data }) => log.add(data);
   follow(socket);
-  send.addEventListener('submit', (event) => {
-    event.preventDefault();
-    socket.send(send.querySelector('#line').value);
-    send.reset();
-  });
 }
+
+send.addEventListener('submit', (event) => {
+  event.preventDefault();
+  socket.send(send.querySelector('#line').value);
+  send.reset();
+});

@@ -14,6 +14,13 @@ const WAIT_MAX_MS = 30_000;
 /** The least wait after a close with 1013, by which a server asks for patience. */
 const PATIENCE_MS = 20_000;
 
+/** The least wait after a token could not be got, which each further failure doubles up to the second number. */
+const TOKEN_WAIT_MIN_MS = 20_000;
+const TOKEN_WAIT_MAX_MS = 600_000;
+
+/** The end of a session whose token has expired, and of tries with a token that the server does not know. */
+const UNAUTHORIZED = 3000;
+
 /** After a session of this length the next wait is the first one again; a shorter one counts as a failed try. */
 const STEADY_MS = 10_000;
 
@@ -73,6 +80,8 @@ export class WsdSocket extends EventTarget {
   #protocols;
   #retry;
   #token;
+  #shown = null; // the token of this try
+  #failedTokens = 0; // how often in a row there was none
   #binaryType = 'blob';
   #socket = null;
   #state = null;
@@ -92,7 +101,8 @@ export class WsdSocket extends EventTarget {
    * `retry` tells, from the `code`, the `reason` and more of an end, whether another session shall follow. With `resume` a
    * lost connection is followed by the same session, without a question to `retry`; with 'tab' also when the page is loaded
    * again. With `fallback`, which has `resume`, sessions go over event streams where no WebSocket gets through. `token` is one
-   * for a server with `--auth`, or a function that gets one for each try.
+   * for a server with `--auth`, or a function that gets one for each try. One that the server does not know ends the coming back
+   * with code 3000.
    */
   constructor(url, protocols = [], { retry = mayPass, fallback = false, resume = fallback, token = null } = {}) {
     super();
@@ -194,6 +204,7 @@ export class WsdSocket extends EventTarget {
 
   #connect() {
     this.#socket?.close();
+    this.#shown = null;
     this.#isOnDetour = this.#detour?.isTaken ?? false;
     if (this.#token === null) this.#open(null);
     else this.#openWithToken();
@@ -206,14 +217,20 @@ export class WsdSocket extends EventTarget {
     const phase = this.#phase;
     try {
       const token = typeof this.#token === 'function' ? await this.#token() : this.#token;
-      if (phase === this.#phase) this.#open(token);
+      if (phase !== this.#phase) return;
+      this.#failedTokens = 0;
+      this.#open(token);
     } catch (error) {
       console.warn(error);
-      if (phase === this.#phase) this.#lose();
+      if (phase !== this.#phase) return;
+      // `fetch` throws a TypeError without a network, or if there is no server. Any other failure may be a guess that counts.
+      if (!(error instanceof TypeError)) this.#failedTokens += 1;
+      this.#lose();
     }
   }
 
   #open(token) {
+    this.#shown = token;
     const isPlain = !this.#session || this.#isPlain && !this.#isOnDetour;
     const offers = isPlain ? this.#protocols : this.#session.offers(this.#protocols);
     const socket = this.#isOnDetour
@@ -426,10 +443,12 @@ export class WsdSocket extends EventTarget {
 
   #wait(end) {
     if (end.opened && performance.now() - this.#openedAt >= STEADY_MS) this.#losses = 0;
-    const isBusy = end.code === 1013;
+    const isWithoutToken = this.#failedTokens > 0;
+    const isBusy = end.code === 1013 || isWithoutToken;
     const isOffline = this.#isOffline();
     const grown = Math.min(WAIT_MIN_MS * 2 ** this.#losses, WAIT_MAX_MS);
-    const least = document.hidden || isOffline ? WAIT_MAX_MS : isBusy ? PATIENCE_MS : 0;
+    const patience = isWithoutToken ? Math.min(TOKEN_WAIT_MIN_MS * 2 ** (this.#failedTokens - 1), TOKEN_WAIT_MAX_MS) : PATIENCE_MS;
+    const least = Math.max(document.hidden || isOffline ? WAIT_MAX_MS : 0, isBusy ? patience : 0);
     const isAwaited = this.#kept.keptUntil && this.#losses === 0 && !isOffline;
     const wait = isAwaited ? 0 : Math.max(grown, least) * (1 - Math.random() / 2);
     this.#losses += 1;
@@ -439,6 +458,33 @@ export class WsdSocket extends EventTarget {
       this.#on(window, 'online', () => this.#connect());
       this.#on(document, 'visibilitychange', () => document.hidden || isBusy || this.#connect());
     });
+    if (!end.opened && this.#shown !== null) this.#askWhy(end, this.#shown);
+  }
+
+  /**
+   * Asks for the status that a browser does not show of a WebSocket. Another try with a token that the server does not know would
+   * be a guess, and too many of these lock out the whole address (`wsd --auth`).
+   */
+  async #askWhy(end, token) {
+    // A ticket is used up by a try, and no guess.
+    if (token.startsWith('wsd-ticket-')) return;
+    const phase = this.#phase;
+    const client = new URL(import.meta.url);
+    const isOfServer = client.pathname.endsWith('/.wsd/client.js') && client.host === this.#url.host;
+    // A request for a ticket needs the token also where pages do not (`--auth-for=ws`).
+    const place = new URL(isOfServer ? `ticket?path=${encodeURIComponent(this.#url.pathname)}` : this.#url, client);
+    place.protocol = place.protocol.replace('ws', 'http');
+    [place.username, place.password] = ['', '']; // `fetch` takes none
+    const headers = { Authorization: `Bearer ${token}` };
+    const answer = await fetch(place, { method: isOfServer ? 'POST' : 'HEAD', headers, redirect: 'manual' }).catch(() => null);
+    if (phase !== this.#phase) return;
+    if (answer?.status === 401) this.#finish({ ...end, code: UNAUTHORIZED, reason: 'the server does not know the token' });
+    else if (answer?.status === 429) this.#delay(end, Number(answer.headers.get('Retry-After')) * 1000);
+  }
+
+  /** Waits longer, for as long as the server asks for. */
+  #delay(end, ms) {
+    this.#enter({ name: 'waiting', ...end, ...this.#kept, retryAt: Date.now() + ms }, () => this.#after(ms, () => this.#connect()));
   }
 
   #isOffline() {

@@ -101,7 +101,7 @@ pub(crate) fn draw(report: &Report, path: &Path) -> Result<()> {
 
 fn bar(line: &Line) -> Option<Bar<'_>> {
     let better = |times: f64| if line.figure.is_better_high() { times } else { 1.0 / times };
-    if matches!(line.figure, Figure::Sessions | Figure::SessionsLost | Figure::Slowdown) {
+    if matches!(line.figure, Figure::Sessions | Figure::SessionsLost | Figure::Slowdown | Figure::Shrinking) {
         return None;
     }
     let value = |contender| line.results.get(&contender).map(|rounds| shown(line.figure, rounds.median));

@@ -12,6 +12,7 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::net::{RecvFlags, recv};
 
 use crate::count::{Check, Counter};
+use crate::packed::OFFER;
 use crate::result::Result;
 use crate::server::{Server, TOKEN};
 use crate::settings::PATIENCE;
@@ -53,7 +54,11 @@ impl<'t> Connection<'t> {
 
     /// Connects and asks for the upgrade, but does not wait for it: [`Connection::read_upgrade`] is owed.
     pub(crate) fn begin(server: &Server, talk: &'t Talk, check: Check, buffer_bytes: usize) -> Result<Self> {
-        let offer = if talk.wire == Wire::Resumable { "Sec-WebSocket-Protocol: wsd.resume.1\r\n" } else { "" };
+        let offer = match talk.wire {
+            Wire::Resumable => "Sec-WebSocket-Protocol: wsd.resume.1\r\n",
+            Wire::Packed => OFFER,
+            _ => "",
+        };
         Self::begin_with(server, talk, check, buffer_bytes, offer)
     }
 
@@ -173,7 +178,7 @@ impl<'t> Connection<'t> {
     /// Reads for a crowd that gets the same messages: unless bytes are compared, the kernel only says how many there
     /// were and throws them away, since copying them would cost more than the server does.
     pub(crate) fn skim(&mut self, buffer: &mut [u8]) -> Result<()> {
-        if self.counter.check() == Check::Bytes {
+        if self.counter.check() == Check::Bytes || self.wire == Wire::Packed {
             return self.receive_with(buffer);
         }
         match recv(&self.stream, buffer, RecvFlags::TRUNC)? {
@@ -197,6 +202,11 @@ impl<'t> Connection<'t> {
 
     pub(crate) fn messages(&self) -> u64 {
         self.counter.messages()
+    }
+
+    /// Payload bytes of all messages of [`Wire::Packed`], as they came.
+    pub(crate) fn packed_bytes(&self) -> u64 {
+        self.counter.packed_bytes()
     }
 
     /// Expects the text from its first message on again, and counts from zero.
@@ -245,7 +255,9 @@ impl<'t> Connection<'t> {
         self.has_closed = true;
         match self.wire {
             Wire::Raw => Ok(self.stream.shutdown(Shutdown::Write)?),
-            Wire::Text | Wire::Resumable | Wire::Binary => self.send(&frame(OPCODE_CLOSE, &1000_u16.to_be_bytes())),
+            Wire::Text | Wire::Resumable | Wire::Packed | Wire::Binary => {
+                self.send(&frame(OPCODE_CLOSE, &1000_u16.to_be_bytes()))
+            }
         }
     }
 }

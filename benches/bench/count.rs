@@ -1,7 +1,8 @@
 //! Counts what arrives, without copying it and without reading more of it than frame headers.
 
+use crate::packed::Packed;
 use crate::result::Result;
-use crate::text::{OPCODE_CLOSE, Text, Wire};
+use crate::text::{OPCODE_BINARY, OPCODE_CLOSE, OPCODE_TEXT, Text, Wire};
 
 /// How closely what arrives is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +31,8 @@ pub(crate) struct Counter<'t> {
     /// The last control message of [`Wire::Resumable`], and whether all of it is there.
     control: Vec<u8>,
     is_controlled: bool,
+    /// The messages of [`Wire::Packed`].
+    packed: Option<Packed>,
 }
 
 struct Frame {
@@ -66,6 +69,7 @@ impl<'t> Counter<'t> {
             before: 0,
             control: Vec::new(),
             is_controlled: false,
+            packed: (wire == Wire::Packed).then(Packed::new),
         }
     }
 
@@ -85,6 +89,11 @@ impl<'t> Counter<'t> {
             self.is_controlled = false;
             String::from_utf8_lossy(&self.control).into_owned()
         })
+    }
+
+    /// Payload bytes of all messages of [`Wire::Packed`], as they came.
+    pub(crate) fn packed_bytes(&self) -> u64 {
+        self.packed.as_ref().map_or(0, Packed::bytes)
     }
 
     pub(crate) fn check(&self) -> Check {
@@ -129,6 +138,7 @@ impl<'t> Counter<'t> {
                 frame.bytes_left -= length as u64;
                 let (content, is_last, is_whole) = (frame.content, frame.is_last, frame.bytes_left == 0);
                 match content {
+                    Content::Message if self.packed.as_mut().is_some_and(|packed| packed.take(&input[..length])) => {}
                     Content::Message => self.data(&input[..length])?,
                     Content::Control => {
                         self.control.extend(&input[..length]);
@@ -141,7 +151,11 @@ impl<'t> Counter<'t> {
                     return Ok(());
                 }
                 self.frame = None;
-                if content == Content::Message && is_last && matches!(self.wire, Wire::Text | Wire::Resumable) {
+                if content == Content::Message
+                    && is_last
+                    && matches!(self.wire, Wire::Text | Wire::Resumable | Wire::Packed)
+                {
+                    self.end_packed()?;
                     self.end_message()?;
                 }
             }
@@ -161,11 +175,17 @@ impl<'t> Counter<'t> {
             whole = [&self.cut, &input[..input.len().min(HEADER_BYTES_MAX)]].concat();
             &whole
         };
-        let Some((frame, opcode, length)) = parse_header(header)? else {
+        let may_be_packed = self.packed.is_some();
+        let Some((frame, opcode, length)) = parse_header(header, may_be_packed)? else {
             self.cut.extend(input);
             return Ok(&[]);
         };
         self.closed |= opcode == OPCODE_CLOSE;
+        if let Some(packed) = &mut self.packed
+            && matches!(opcode, OPCODE_TEXT | OPCODE_BINARY)
+        {
+            packed.begin(header[0] & RSV1 != 0);
+        }
         self.frame = Some(frame);
         let rest = &input[length - self.cut.len()..];
         self.cut.clear();
@@ -180,6 +200,18 @@ impl<'t> Counter<'t> {
         if matches!(self.wire, Wire::Binary | Wire::Raw) {
             self.messages = self.bytes / self.text.message_bytes() as u64;
         }
+        Ok(())
+    }
+
+    /// Counts the bytes of a compressed message that has ended.
+    fn end_packed(&mut self) -> Result<()> {
+        let Some(packed) = &mut self.packed else { return Ok(()) };
+        let Some(payload) = packed.end() else { return Ok(()) };
+        if self.check == Check::Bytes {
+            let payload = packed.inflated(payload)?;
+            return self.data(&payload);
+        }
+        self.bytes += self.text.message_bytes() as u64;
         Ok(())
     }
 
@@ -199,10 +231,13 @@ const SHORT_HEADER_BYTES: u64 = 2;
 /// Two bytes and eight of length: a server's frames carry no mask.
 const HEADER_BYTES_MAX: usize = 10;
 
+/// The bit of a compressed message.
+const RSV1: u8 = 0x40;
+
 /// The frame, its opcode, and the length of its header; `None` while the header is not whole.
-fn parse_header(input: &[u8]) -> Result<Option<(Frame, u8, usize)>> {
+fn parse_header(input: &[u8], may_be_packed: bool) -> Result<Option<(Frame, u8, usize)>> {
     let &[first, second, ref rest @ ..] = input else { return Ok(None) };
-    if first & 0x70 != 0 || second & 0x80 != 0 {
+    if first & 0x30 != 0 || first & RSV1 != 0 && !may_be_packed || second & 0x80 != 0 {
         return Err(format!("a frame must not begin with {first:02x} {second:02x}").into());
     }
     let (bytes_left, length) = match second {

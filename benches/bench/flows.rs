@@ -30,6 +30,24 @@ pub(crate) fn framed_out(settings: &Settings, contender: Contender, framing: Fra
     out(settings, contender, Wire::Text, &Text::framed(), Job::Framed(framing, &settings.worker(&name)))
 }
 
+/// Like [`lines_out`], with lines of JSON that the server compresses.
+pub(crate) fn packed_out(settings: &Settings, contender: Contender) -> Result<Sample> {
+    let talk = Talk::new(Wire::Packed, &Text::progress());
+    let server = Server::start(contender, Job::Packed(&settings.worker(worker::PROGRESS)), settings)?;
+    let mut client = Connection::open(&server, &talk, settings.check, FLOOD)?;
+
+    let warm_up = 20_000;
+    let start = Instant::now();
+    ask(&mut client, warm_up)?;
+    let fill = settings.time.as_secs_f64() / start.elapsed().as_secs_f64();
+    let count = multiplied(warm_up, fill);
+    let before = client.packed_bytes();
+    let mut sample = measured(settings, &server, || ask(&mut client, count))?;
+    let bytes = as_f64(count * talk.text.message_bytes() as u64);
+    sample.push((Figure::Shrinking, bytes / as_f64(client.packed_bytes() - before)));
+    Ok(sample)
+}
+
 /// Like [`lines_out`], over a wire.
 pub(crate) fn out(settings: &Settings, contender: Contender, wire: Wire, text: &Text, job: Job) -> Result<Sample> {
     let talk = Talk::new(wire, text);

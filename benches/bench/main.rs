@@ -13,6 +13,7 @@ mod flows;
 mod framing;
 mod herald;
 mod measure;
+mod packed;
 mod report;
 mod result;
 mod resume;

@@ -45,12 +45,14 @@ pub(crate) enum Figure {
     Resume,
     /// A time as a multiple of the same in easier circumstances: beside floods, of the quiet server; with `--resume`, without.
     Slowdown,
+    /// Bytes of messages for each byte of payload that carried them.
+    Shrinking,
 }
 
 impl Figure {
     /// Whether more of it is better.
     pub(crate) fn is_better_high(self) -> bool {
-        matches!(self, Self::Rate | Self::Throughput | Self::Sessions)
+        matches!(self, Self::Rate | Self::Throughput | Self::Sessions | Self::Shrinking)
     }
 }
 

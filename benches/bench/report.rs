@@ -257,7 +257,7 @@ pub(crate) fn shown(figure: Figure, value: f64) -> String {
         Figure::MemoryAlone | Figure::MemoryPerSession => scaled(value, 1024.0, &["B", "KiB", "MiB", "GiB"]),
         Figure::Calls => digits(value),
         Figure::Sessions | Figure::SessionsLost => format!("{value:.0}"),
-        Figure::Slowdown => shown_times(value),
+        Figure::Slowdown | Figure::Shrinking => shown_times(value),
     }
 }
 

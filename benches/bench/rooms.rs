@@ -22,6 +22,13 @@ pub(crate) fn broadcast_to_1000(settings: &Settings, contender: Contender) -> Re
     broadcast(settings, contender, 1000)
 }
 
+/// Messages of ten lines of JSON, which the server compresses once for all.
+pub(crate) fn packed_broadcast_to_1000(settings: &Settings, contender: Contender) -> Result<Sample> {
+    let talk = Talk::new(Wire::Packed, &Text::reports());
+    let program = settings.worker(worker::REPORTS);
+    broadcast_of(settings, contender, 1000, &talk, Job::PackedShared(&program))
+}
+
 /// Deliveries that warm up.
 const WARM_UP: u64 = 1_000_000;
 
@@ -29,8 +36,12 @@ const WARM_UP: u64 = 1_000_000;
 fn broadcast(settings: &Settings, contender: Contender, audience: u64) -> Result<Sample> {
     let talk = Talk::new(Wire::Text, &Text::broadcast());
     let program = settings.worker(worker::BROADCAST);
-    let server = Server::start(contender, Job::Shared(&program), settings)?;
-    let open = |_| Connection::open(&server, &talk, settings.check, CALM);
+    broadcast_of(settings, contender, audience, &talk, Job::Shared(&program))
+}
+
+fn broadcast_of(settings: &Settings, contender: Contender, audience: u64, talk: &Talk, job: Job) -> Result<Sample> {
+    let server = Server::start(contender, job, settings)?;
+    let open = |_| Connection::open(&server, talk, settings.check, CALM);
     let mut clients = (0..audience).map(open).collect::<Result<Vec<_>>>()?;
     let mut watch = Watch::new(clients.iter())?;
 

@@ -339,6 +339,23 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         rows: &[row("broadcast to 1,000 clients", Figure::Rate, Some(Goal::AtLeast(20e6)))],
     },
     Scenario {
+        name: "compressed broadcast, 1000 clients",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: rooms::packed_broadcast_to_1000,
+        rows: &[row("compressed broadcast to 1,000 clients, 1,100 bytes", Figure::Rate, None)],
+    },
+    Scenario {
+        name: "compressed lines out",
+        contenders: ONLY_WSD,
+        repeat: Repeat::Rounds,
+        run: flows::packed_out,
+        rows: &[
+            row("compressed lines out, 110 bytes of JSON", Figure::Rate, None),
+            row("the same: how much they shrink", Figure::Shrinking, None),
+        ],
+    },
+    Scenario {
         name: "join and leave",
         contenders: ONLY_WSD,
         repeat: Repeat::RoundsTraced,

@@ -55,6 +55,10 @@ pub(crate) enum Job<'j> {
     Bytes(&'j [&'j str]),
     /// A program that talks in lines, one for all clients; it waits for the slowest of them.
     Shared(&'j [&'j str]),
+    /// A program that talks in lines, with compression.
+    Packed(&'j [&'j str]),
+    /// Likewise, one for all clients.
+    PackedShared(&'j [&'j str]),
     /// The files of a directory.
     Files(&'j Path),
 }
@@ -138,6 +142,8 @@ impl Contender {
             Job::Resumable(program) => command.arg("--resume=60").args(program),
             Job::Bytes(program) => command.arg("--binary").args(program),
             Job::Shared(program) => command.args(["--shared", "--slow=wait"]).args(program),
+            Job::Packed(program) => command.arg("--compress").args(program),
+            Job::PackedShared(program) => command.args(["--compress", "--shared", "--slow=wait"]).args(program),
             Job::Files(folder) => command.arg(format!("--staticdir={}", folder.display())),
         };
         Ok(command)

@@ -29,6 +29,8 @@ pub(crate) enum Wire {
     Text,
     /// Likewise, by `wsd.resume.1`: the client acknowledges, and control messages are not counted.
     Resumable,
+    /// Likewise, with messages that the server may compress.
+    Packed,
     /// WebSocket with binary messages; borders are not kept.
     Binary,
     /// Bytes over TCP without any frame.
@@ -50,6 +52,17 @@ impl Text {
     /// Lines of [`BROADCAST_BYTES`], without their newlines.
     pub(crate) fn broadcast() -> Self {
         Self::of_many(BROADCAST_BYTES)
+    }
+
+    /// Lines of JSON of 110 bytes, as a program may report its progress.
+    pub(crate) fn progress() -> Self {
+        Self { bytes: (0..LINES).flat_map(|number| progress(number).into_bytes()).collect(), message_bytes: 110 }
+    }
+
+    /// Messages of ten such lines.
+    pub(crate) fn reports() -> Self {
+        let report = |number: usize| (0..10).flat_map(move |line| progress(10 * number + line).into_bytes());
+        Self { bytes: (0..LINES).flat_map(report).collect(), message_bytes: 1100 }
     }
 
     fn of_many(message_bytes: usize) -> Self {
@@ -122,7 +135,9 @@ impl Talk {
     pub(crate) fn new(wire: Wire, text: &Text) -> Self {
         let text = if wire == Wire::Raw { text.with_newlines() } else { Text { bytes: text.bytes.clone(), ..*text } };
         let sent: Vec<u8> = match wire {
-            Wire::Text | Wire::Resumable => text.messages().flat_map(|message| frame(OPCODE_TEXT, message)).collect(),
+            Wire::Text | Wire::Resumable | Wire::Packed => {
+                text.messages().flat_map(|message| frame(OPCODE_TEXT, message)).collect()
+            }
             Wire::Binary => text.messages().flat_map(|message| frame(OPCODE_BINARY, message)).collect(),
             Wire::Raw => text.bytes.clone(),
         };
@@ -169,6 +184,13 @@ pub(crate) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     frame.extend(MASK);
     frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     frame
+}
+
+fn progress(number: usize) -> String {
+    let part = number * 7919 % 1000;
+    format!(
+        r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"token":{number:08},"progress":{part:03},"total":1000000}}}}"#
+    )
 }
 
 /// `length` bytes of plain text that begin with `number`; letters, digits and dashes only, so that socat takes them too.

@@ -15,6 +15,10 @@ pub(crate) const WORKER: &str = "worker";
 pub(crate) const FLOOD: &str = "flood";
 /// Like [`FLOOD`], with the lines of a broadcast.
 pub(crate) const BROADCAST: &str = "broadcast";
+/// Like [`FLOOD`], with lines of JSON.
+pub(crate) const PROGRESS: &str = "progress";
+/// Like [`FLOOD`], with messages of ten such lines.
+pub(crate) const REPORTS: &str = "reports";
 /// Swallows messages; answers `end BYTES` (see [`sink_end`]) with one message, if so many bytes came before it.
 pub(crate) const SINK: &str = "sink";
 /// Like [`SINK`], and compares every byte.
@@ -49,6 +53,8 @@ fn work(name: &str) -> Result<()> {
     match kind {
         FLOOD => flood(framing, &text),
         BROADCAST => flood(framing, &Text::broadcast()),
+        PROGRESS => flood(framing, &Text::progress()),
+        REPORTS => flood(framing, &Text::reports()),
         SINK => sink(framing, &text),
         SINK_CHECKED => sink_checked(framing, &text),
         _ => Err(format!("no worker is called `{name}`").into()),

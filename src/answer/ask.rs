@@ -9,10 +9,12 @@ use hyper::{
 use tracing::Instrument as _;
 
 use super::{
+    mcp::purpose::{McpPurpose, take_metadata_place},
     redirect::Target,
     routes::{Base, Routes},
     scripts::Script,
     site::Site,
+    status_places::is_status_place,
     transfer::{Purpose, Transfer},
 };
 use crate::{
@@ -58,6 +60,8 @@ pub(crate) struct Ask {
     pub(super) returning: Option<Returning>,
     /// The purpose of a request of `--http`. Its token is nowhere in `request`.
     pub(super) transfer: Option<Transfer>,
+    /// Its part in the gateway for MCP; `None` if it is for something else.
+    pub(super) mcp: Option<McpPurpose>,
     /// The headers by which a page of another origin may read the answer, once the gate has admitted it.
     pub(super) cors: HeaderMap,
     /// The CGI script that was found for it before it passed the gate.
@@ -97,6 +101,7 @@ impl Ask {
             // The gate decides as for a session there.
             *request.uri_mut() = place;
         }
+        let has_metadata = redirect.is_none() && take_metadata_place(&mut request, &routes);
         let path = decode(request.uri().path()).into_owned();
         let (site, base) = routes.find(&path);
         let site = Arc::clone(site);
@@ -104,10 +109,15 @@ impl Ask {
         let upgrade = is_upgrade.then(|| hyper::upgrade::on(&mut request));
         let returning = take_offer(request.headers_mut(), is_return).map(|offer| Returning::parse(&offer));
         let (mut request, body) = request.into_parts();
-        let takes_transfers = redirect.is_none() && site.http.is_some();
+        let is_status = is_status_place(request.uri.path(), &routes.base);
+        let takes_transfers = redirect.is_none() && site.http.is_some() && !is_status;
         // A WebSocket is no transfer, but it may show a token of one, too.
         let transfer = takes_transfers.then(|| Transfer::take(&mut request)).flatten().filter(|_| upgrade.is_none());
-        if returning.is_some() || transfer.as_ref().is_some_and(Transfer::is_of_session) {
+        let takes_mcp = redirect.is_none() && !wants_ticket && upgrade.is_none() && site.mcp.is_some();
+        let mcp = (takes_mcp && is_clean(&path) && !base.is_outside)
+            .then(|| McpPurpose::find(&request, has_metadata, &routes.base))
+            .flatten();
+        if mcp.is_some() || returning.is_some() || transfer.as_ref().is_some_and(Transfer::is_of_session) {
             request.extensions.insert(OfSession);
         }
         Self {
@@ -123,6 +133,7 @@ impl Ask {
             upgrade,
             returning,
             transfer,
+            mcp,
             cors: HeaderMap::new(),
             script: None,
             in_flight: None,

@@ -24,6 +24,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub(crate) struct OwnPages {
     /// Whether it shows the console (`--devconsole`).
     pub(crate) has_console: bool,
+    /// Whether a client that sees the status may end sessions (`--admin`).
+    pub(crate) has_admin: bool,
     /// Whether it explains itself at `/` and at the paths of programs. Under the name of websocketd it does not.
     pub(crate) has_welcome: bool,
 }

@@ -2,7 +2,10 @@
 
 use std::{
     fs, io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
     sync::{
         Mutex, PoisonError,
@@ -67,6 +70,18 @@ impl Guard {
         let now = self.refresh(&mut known);
         let file = id(file);
         now == Some(file) || known.iter().any(|known| known.id == file)
+    }
+
+    /// Whether `path` names a copy of a file of `--auth`, as editors and scripts make them beside it: `tokens~`, `tokens.new`.
+    pub(super) fn has_copy(&self, path: &Path) -> bool {
+        let folder = |path: &Path| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()
+        };
+        let (Some(own), Some(name)) = (self.path.file_name(), path.file_name()) else { return false };
+        matches!(self.namer, Namer::Flag("--auth" | "--auth-key"))
+            && name.as_bytes().starts_with(own.as_bytes())
+            && folder(path).is_some_and(|place| Some(place) == folder(&self.path))
     }
 
     /// Returns the file that is at the path now, and adds it to `known`.

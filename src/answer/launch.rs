@@ -1,23 +1,28 @@
 //! Starts the program for a request: takes a fork slot, starts the process. A refusal says why not.
 
+use std::time::Instant;
+
 use hyper::StatusCode;
 
 use super::lookup::Lookup;
 use crate::{
     admission::{Admission, Permit},
     event::Event,
+    framing::Framing,
     http::{
         gate::Visitor,
         refusal::Refusal,
         source_limits::{Pass, SourceLimits},
     },
     peer::Peer,
+    record::options::{RecordOptions, Recorded},
     worker::{
         Worker,
         environ::EnvironOptions,
         process::ProcessOptions,
         program::Program,
         spawn::{Confining, spawn_aside},
+        stdio::Stdio,
         variable::Variable,
     },
 };
@@ -37,6 +42,8 @@ pub(crate) struct Launcher {
     pub(crate) confining: Confining,
     /// Finds the names of clients; `None` without `--reverselookup`.
     pub(crate) lookup: Option<Lookup>,
+    /// The settings of recordings; `None` without `--record`.
+    pub(crate) record: Option<RecordOptions>,
 }
 
 impl Launcher {
@@ -68,6 +75,17 @@ impl Launcher {
         Ok(permit)
     }
 
+    /// Returns the recording for a program of the site, if there is to be one. `name` is `SCRIPT_NAME`.
+    pub(super) fn recorded(&self, program: &Program, name: &[u8], framing: Framing) -> Option<Recorded> {
+        Some(Recorded {
+            options: self.record.clone()?,
+            route: String::from_utf8_lossy(name).into_owned(),
+            program: program.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            framing,
+            is_unbuffered: program.stdio == Stdio::Unbuffered,
+        })
+    }
+
     /// Starts a program in its fork slot.
     pub(super) async fn start(
         &self,
@@ -76,8 +94,13 @@ impl Launcher {
         environment: Vec<Variable>,
         permit: Permit,
     ) -> Result<(Worker, Permit), Refusal> {
+        let began = Instant::now();
         let started = spawn_aside(program, &self.confining, environment, permit).await;
-        started.map_err(|cause| {
+        let counted = started.map(|(mut worker, permit)| {
+            worker.child.count_for(&self.process.route, began.elapsed());
+            (worker, permit)
+        });
+        counted.map_err(|cause| {
             let (hint, name) = (cause.hint(&program.path, self.confining.as_deref()), program.path.display());
             Event::WorkerNotStarted { peer: Some(peer), program: &name, cause: &cause, hint: hint.as_deref() }.emit();
             if cause.is_shortage() {

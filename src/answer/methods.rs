@@ -1,5 +1,7 @@
 //! Refuses a plain request for a program that no program answers: one of another method, or of `--http` where that is not set.
 
+use std::sync::{Mutex, PoisonError};
+
 use hyper::{
     Method, StatusCode,
     header::{ALLOW, CONNECTION, HeaderValue, UPGRADE},
@@ -10,11 +12,33 @@ use super::{
     scripts::Scripts,
     transfer::takes_events,
 };
-use crate::http::refusal::Refusal;
+use crate::{
+    event::Event,
+    http::{gate::Visitor, handshake, refusal::Refusal},
+    metrics::labels::RouteName,
+    peer::Peer,
+};
+
+/// The routes whose clients have lost `Upgrade`, each of which the log names once.
+static WARNED: Mutex<Vec<RouteName>> = Mutex::new(Vec::new());
+
+/// Warns of a proxy that passes no `Upgrade` on, once for each route.
+fn warn_of_lost_upgrade(ask: &Ask, peer: Peer) {
+    let route = &ask.site.launcher.process.route;
+    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !warned.contains(route) {
+        warned.push(route.clone());
+        let hint = "a proxy has dropped Upgrade: see docs/proxies.md";
+        Event::UpgradeDropped { peer, path: ask.request.uri.path(), hint }.emit();
+    }
+}
 
 /// Refuses such a request at the path of a program. Files and pages do not answer it in place of the program.
-pub(super) fn answer(ask: &Ask) -> Answered {
+pub(super) fn answer(ask: &Ask, visitor: &Visitor) -> Answered {
     let Some(scripts) = &ask.site.scripts else { return Ok(None) };
+    if handshake::has_lost_upgrade(&ask.request) && scripts.find(&ask.path, ask.base.bytes).is_some() {
+        warn_of_lost_upgrade(ask, visitor.connection.peer);
+    }
     let refused = if ask.site.http.is_some() { other_method(&ask.request.method) } else { without_http(ask) };
     // The folder `/.wsd/` is wsd's own.
     let Some(refusal) = refused.filter(|_| !ask.own_path().starts_with("/.wsd/")) else { return Ok(None) };

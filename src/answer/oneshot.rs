@@ -1,13 +1,8 @@
 //! Answers a POST with a program of its own: the body is its standard input, the answer is its standard output.
 
-use std::{
-    convert::Infallible,
-    future::poll_fn,
-    pin::pin,
-    sync::atomic::{AtomicU64, Ordering},
-    task::Poll,
-    time::Instant,
-};
+mod telling;
+
+use std::{convert::Infallible, future::poll_fn, pin::pin, sync::atomic::Ordering, task::Poll};
 
 use hyper::{
     HeaderMap, Response, StatusCode,
@@ -28,14 +23,12 @@ use super::{
 use crate::{
     admission::Permit,
     buffers,
-    event::{self, Event},
     http::{
         gate::Visitor,
         page::{self, Body},
         refusal::Refusal,
     },
     limits::{POST_BYTES, POST_HEAD_WAIT, POST_STALL_MAX},
-    peer::Connection,
     session::terms::{Deadline, Terms},
     status::Status,
     worker::{Worker, child::Leader, output::Output, stop::stop},
@@ -56,7 +49,7 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     }
     let (worker, permit) = start(ask, visitor, &script, None).await?;
     let terms = visitor.terms(&ask.site.session);
-    Ok(Some(HttpAnswer::Page(run(ask, &visitor.connection.renumbered(), (worker, permit), terms).await)))
+    Ok(Some(HttpAnswer::Page(run(ask, visitor, (worker, permit), terms).await)))
 }
 
 /// Returns the refusal of a program with a terminal (`--pty`).
@@ -81,6 +74,8 @@ enum PostEnd {
     Stalled,
     /// Its time is over.
     Overdue(Deadline),
+    /// The administrator ends it.
+    Admin,
     /// wsd itself ends.
     Shutdown,
 }
@@ -94,6 +89,7 @@ impl PostEnd {
             Self::Broken => "protocol",
             Self::Stalled => "silent",
             Self::Overdue(deadline) => deadline.word,
+            Self::Admin => "admin",
             Self::Shutdown => "shutdown",
         }
     }
@@ -110,18 +106,17 @@ enum Reply {
 /// Runs the program in a task of its own, which ends it even if the client leaves. Returns the answer once its status is known.
 async fn run(
     ask: &mut Ask,
-    connection: &Connection,
+    visitor: &Visitor,
     (worker, permit): (Worker, Permit),
     mut terms: Option<Box<Terms>>,
 ) -> Response<Body> {
-    let Worker { mut child, mut input, mut output, mut stderr, silence: _ } = worker;
+    let Worker { mut child, mut input, mut output, mut stderr, silence: _, tape: _ } = worker;
     let head = ReplyHead::new(ask);
     let ration = Ration::new(&mut terms, ask.site.framings.default().delimiter());
     let feed = Feed::new(ask.body.take(), ask.request.extensions.get(), POST_BYTES, POST_STALL_MAX).rationed(ration);
     let patience = ask.site.launcher.process.patience;
-    let (connection, shutdown) = (connection.clone(), ask.shutdown.clone());
-    let (conn, peer, pid, began) = (connection.id, connection.peer, child.pid(), Instant::now());
-    Event::PostStarted { conn, peer, pid, path: ask.request.uri.path() }.emit();
+    let (connection, shutdown) = (visitor.connection.renumbered(), ask.shutdown.clone());
+    let session = telling::started(ask, visitor, &connection, child.pid());
     let (tell, told) = oneshot::channel();
     ask.spawn(async move {
         let carried = Carried::default();
@@ -136,6 +131,7 @@ async fn run(
                 Cut::Stalled => PostEnd::Stalled,
             },
             deadline = overdue(&mut terms, &carried) => PostEnd::Overdue(deadline),
+            () = session.dismissed() => PostEnd::Admin,
             () = shutdown.begun() => PostEnd::Shutdown,
         };
         // wsd closes the input after a whole body only: a part must not look complete to the program.
@@ -153,13 +149,12 @@ async fn run(
             status = stop(&mut child, patience, &connection, None) => status,
             never = drain => match never {},
         };
+        let usage = child.usage();
         drop((child, input));
         stderr.log_to_the_end(&connection).await;
         // The client may come again as soon as it has the whole answer: then the fork slot is free.
         drop(permit);
-        let count = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
-        let (secs, input, output) = (event::seconds(began.elapsed()), count(&carried.input), count(&carried.output));
-        Event::PostEnded { conn, end: end.word(), status: status.shell(), secs, input, output }.emit();
+        telling::ended(&session, end.word(), status, &carried, usage);
         if let Some(reply) = reply {
             finish(reply, end, status, &carried).await;
         }
@@ -232,6 +227,9 @@ async fn finish(reply: Reply, end: PostEnd, status: Status, carried: &Carried) {
                 PostEnd::Broken => page::page(StatusCode::BAD_REQUEST, "The body of the request is broken."),
                 PostEnd::Stalled => {
                     page::page(StatusCode::REQUEST_TIMEOUT, "The body of the request did not come in time.")
+                }
+                PostEnd::Admin => {
+                    page::page(StatusCode::SERVICE_UNAVAILABLE, "The administrator has ended the program.")
                 }
                 PostEnd::Left | PostEnd::Shutdown => {
                     page::page(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.")

@@ -15,8 +15,10 @@ use crate::{
     client::Client,
     framing::Framing,
     http::{gate::Visitor, refusal::Refusal, source_limits::Pass},
+    metrics::live::{SessionFacts, Transport},
     partner::Partner as _,
     peer::Connection,
+    record::tape::Tape,
     resume::Overflow,
     room::{
         kept::Kept,
@@ -41,6 +43,7 @@ const PATHS_MAX: usize = 5;
 pub(super) struct SessionPartner {
     kind: PartnerKind,
     terms: Option<Box<Terms>>,
+    facts: SessionFacts,
 }
 
 /// A kind of partner. It is in a box until the session begins, so that it costs the session no memory.
@@ -86,16 +89,22 @@ impl Start {
         let Self { script, id, environment } = self;
         let (launcher, connection, limits) = (&ask.site.launcher, &visitor.connection, &ask.site.session);
         let pass = launcher.pass(visitor)?;
+        let facts = facts(ask, visitor);
         if let Some(rooms) = &ask.site.rooms {
             launcher.check_budget()?;
             let mut member = join(ask, connection, rooms, &script, id, &environment).await?;
             member.hold(pass.slot());
-            return Ok(SessionPartner { kind: PartnerKind::Member(Box::new(member)), terms: visitor.terms(limits) });
+            let kind = PartnerKind::Member(Box::new(member));
+            return Ok(SessionPartner { kind, terms: visitor.terms(limits), facts });
         }
         let permit = launcher.admit(&pass).await?;
-        let (worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
+        let (mut worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
+        if let Some(recorded) = launcher.recorded(&script.program, &script.name, framing) {
+            worker.record(Tape::begin(&recorded, connection.id));
+        }
         let process = Process::new(connection.clone(), worker, permit, framing, &launcher.process);
-        Ok(SessionPartner { kind: PartnerKind::Process(Box::new(process)), terms: visitor.terms(limits) })
+        let kind = PartnerKind::Process(Box::new(process));
+        Ok(SessionPartner { kind, terms: visitor.terms(limits), facts })
     }
 }
 
@@ -123,20 +132,19 @@ impl SessionPartner {
     /// In a box: so an idle session holds nothing of its beginning, and no room for another kind of partner.
     pub(super) fn run<'s, C: Client + Send + 's>(
         self,
-        connection: &'s Connection,
         path: String,
         client: impl FnOnce(&Owner) -> C,
         shutdown: &'s Shutdown,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + 's>> {
-        let Self { kind, terms } = self;
+        let Self { kind, terms, facts } = self;
         match kind {
             PartnerKind::Process(process) => {
                 let client = client(process.owner());
-                Box::pin(session::run(connection, path, client, *process, terms, shutdown))
+                Box::pin(session::run(facts, path, client, *process, terms, shutdown))
             }
             PartnerKind::Member(member) => {
                 let client = client(member.owner());
-                Box::pin(session::run(connection, path, client, *member, terms, shutdown))
+                Box::pin(session::run(facts, path, client, *member, terms, shutdown))
             }
         }
     }
@@ -147,6 +155,17 @@ impl SessionPartner {
             PartnerKind::Process(_) => pending().await,
             PartnerKind::Member(member) => member.given_up().await,
         }
+    }
+}
+
+/// Returns the facts of a session that begins.
+fn facts(ask: &Ask, visitor: &Visitor) -> SessionFacts {
+    SessionFacts {
+        conn: visitor.connection.id,
+        peer: visitor.connection.peer,
+        user: visitor.user.as_str().into(),
+        route: Arc::clone(&ask.site.launcher.process.route),
+        transport: if ask.upgrade.is_some() { Transport::WebSocket } else { Transport::Events },
     }
 }
 
@@ -180,29 +199,39 @@ async fn join(
         .collect();
     let variables = of_client.iter().map(|(name, value)| (&**name, &**value));
     let launch = async {
-        // Not one of the client's programs: others share it. The client holds its right with its seat.
-        let permit = launcher.admit(&Pass::default()).await?;
+        // Not one of the client's programs, if others share it: it may stay when the client has left its seat.
+        let pass = match rooms.sharing {
+            Sharing::Alone => Pass::default(),
+            Sharing::All | Sharing::Path => launcher.sources.start_room(connection.peer)?,
+        };
+        let permit = launcher.admit(&pass).await?;
         let environment = match rooms.sharing {
             Sharing::Alone => environment.to_vec(),
             Sharing::All => room_variables(&launcher.environ, &script.name, b""),
             Sharing::Path => room_variables(&launcher.environ, &script.name, &script.path_info),
         };
-        launcher.start(connection.peer, &script.program, environment, permit).await
+        let (mut worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
+        if let Some(recorded) = launcher.recorded(&script.program, &script.name, ask.site.framings.default()) {
+            worker.record(Tape::begin(&recorded, connection.id));
+        }
+        Ok((worker, permit))
     };
     // A room for all has the path of the route, not that of its first client.
     let path = if rooms.sharing == Sharing::All { &script.name } else { &ask.path };
     let joined = if rooms.bus().is_some() {
-        let starting = || Starting {
-            kept: Kept {
-                program: script.program.clone(),
-                confining: launcher.confining.clone(),
-                environment: match rooms.sharing {
-                    Sharing::Path => room_variables(&launcher.environ, &script.name, &script.path_info),
-                    _ => room_variables(&launcher.environ, &script.name, b""),
+        let starting = || {
+            let path_info = if rooms.sharing == Sharing::Path { &*script.path_info } else { b"" };
+            Ok(Starting {
+                kept: Kept {
+                    program: script.program.clone(),
+                    confining: launcher.confining.clone(),
+                    environment: room_variables(&launcher.environ, &script.name, path_info),
+                    recorded: launcher.recorded(&script.program, &script.name, ask.site.framings.default()),
                 },
-            },
-            admission: launcher.admission.clone(),
-            route: script.name.clone(),
+                admission: launcher.admission.clone(),
+                route: script.name.clone(),
+                slot: launcher.sources.start_room(connection.peer)?.slot(),
+            })
         };
         rooms.join_far(path, id, variables, connection, &ask.shutdown, starting).await
     } else {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     http::{gate::Visitor, page::text_body, refusal::Refusal},
-    room::member::NotPosted,
+    room::member::post::NotPosted,
     session::traffic::{self, Direction},
 };
 

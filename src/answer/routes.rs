@@ -20,6 +20,8 @@ pub(crate) struct Routes {
     pub(crate) sources: Arc<Sources>,
     /// The path below which everything is (`--base`), such as `/live`; empty without one. The patterns begin with it.
     pub(crate) base: String,
+    /// The path of the metrics, below the base (`--metrics=/path`).
+    pub(crate) metrics: Option<String>,
 }
 
 /// The part of a path that matched the pattern of a site.
@@ -115,16 +117,22 @@ impl Routes {
                 let name = if path.is_empty() { "/" } else { path };
                 let environment = room_variables(&site.launcher.environ, name.as_bytes(), b"");
                 let Launcher { admission, confining, .. } = &site.launcher;
-                let kept = Kept { program: program.clone(), confining: confining.clone(), environment };
+                let recorded = site.launcher.recorded(program, name.as_bytes(), site.framings.default());
+                let kept = Kept { program: program.clone(), confining: confining.clone(), environment, recorded };
                 let admission = admission.clone();
                 if rooms.bus().is_some() {
-                    let starting = Starting { kept, admission, route: name.as_bytes().to_vec() };
+                    let starting = Starting { kept, admission, route: name.as_bytes().to_vec(), slot: None };
                     rooms.keep_far(starting, name, shutdown);
                 } else {
                     rooms.keep(kept, name, admission, shutdown);
                 }
             }
         }
+    }
+
+    /// Whether a program that wsd keeps running does not run now.
+    pub(super) fn have_program_down(&self) -> bool {
+        self.sites().any(|site| site.is_eager && site.rooms.as_ref().is_some_and(|rooms| rooms.is_down()))
     }
 
     /// Prepares the control group of wsd for those of programs, if a site has them.

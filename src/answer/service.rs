@@ -11,14 +11,17 @@ use tokio::sync::watch;
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    base, cgi, console, files, methods, oneshot, redirect,
+    base, cgi, console, files,
+    health::{self, Readiness},
+    mcp, methods, oneshot, redirect,
     routes::Routes,
-    streams, ticket, websocket, welcome,
+    status, streams, ticket, websocket, welcome,
 };
 use crate::{
     budget::Budget,
     http::{
         auth::query::hide_referrer,
+        connection::AnswerKind,
         cors,
         gate::Visitor,
         handshake,
@@ -31,26 +34,33 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it.
-const ANSWERERS: [Answerer; 17] = [
-    |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request))),
-    |ask, _| Box::pin(ready(base::answer(ask))),
-    |ask, visitor| Box::pin(websocket::answer(ask, visitor)),
-    |ask, _| own((!ask.is_clean()).then(|| not_found(NOTHING))),
-    |ask, _| own(ask.is_preflight().then(cors::preflight)),
-    |ask, visitor| Box::pin(ready(ticket::answer(ask, visitor))),
-    |ask, visitor| Box::pin(streams::answer(ask, visitor)),
-    |ask, visitor| Box::pin(oneshot::answer(ask, visitor)),
-    |ask, visitor| Box::pin(cgi::run::answer(ask, visitor)),
-    |ask, _| Box::pin(ready(methods::answer(ask))),
-    |ask, _| Box::pin(ready(websocket::refuse_beside_programs(ask))),
-    |ask, _| own(ask.site.pages.answer(ask.own_path(), &ask.request)),
-    |ask, visitor| Box::pin(console::answer(ask, visitor)),
-    |ask, visitor| Box::pin(files::answer(ask, visitor)),
-    |ask, _| Box::pin(ready(websocket::refuse(ask))),
-    |ask, _| own(console::page(ask)),
-    |ask, visitor| own(welcome::answer(ask, visitor)),
+/// The kinds of answers, in the order in which wsd asks them. Each answers, passes the request on, or refuses it. The words are for
+/// the metrics.
+const ANSWERERS: [(&str, Answerer); 20] = [
+    ("redirect", |ask, _| own(ask.redirect.as_ref().map(|target| target.respond(&ask.request)))),
+    ("page", |ask, _| Box::pin(ready(base::answer(ask)))),
+    ("session", |ask, visitor| Box::pin(websocket::answer(ask, visitor))),
+    ("page", |ask, _| own((!ask.is_clean()).then(|| not_found(NOTHING)))),
+    ("preflight", |ask, _| own(ask.is_preflight().then(cors::preflight))),
+    ("ticket", |ask, visitor| Box::pin(ready(ticket::answer(ask, visitor)))),
+    ("mcp", |ask, visitor| Box::pin(mcp::answer(ask, visitor))),
+    ("page", |ask, visitor| Box::pin(status::answer(ask, visitor))),
+    ("stream", |ask, visitor| Box::pin(streams::answer(ask, visitor))),
+    ("oneshot", |ask, visitor| Box::pin(oneshot::answer(ask, visitor))),
+    ("cgi", |ask, visitor| Box::pin(cgi::run::answer(ask, visitor))),
+    ("page", |ask, visitor| Box::pin(ready(methods::answer(ask, visitor)))),
+    ("page", |ask, _| Box::pin(ready(websocket::refuse_beside_programs(ask)))),
+    ("metrics", |ask, _| own(health::metrics(ask))),
+    ("page", |ask, _| own(ask.site.pages.answer(ask.own_path(), &ask.request))),
+    ("page", |ask, visitor| Box::pin(console::answer(ask, visitor))),
+    ("file", |ask, visitor| Box::pin(files::answer(ask, visitor))),
+    ("page", |ask, _| Box::pin(ready(websocket::refuse(ask)))),
+    ("page", |ask, _| own(console::page(ask))),
+    ("page", |ask, visitor| own(welcome::answer(ask, visitor))),
 ];
+
+/// The kind of a refusal, for the metrics.
+const REFUSAL: AnswerKind = AnswerKind::Counted("refusal");
 
 /// The text at a path that is not canonical.
 const NOTHING: &str = "There is nothing at such a path.";
@@ -68,6 +78,8 @@ pub(crate) struct Service {
     pub(crate) routes: watch::Receiver<Arc<Routes>>,
     /// The site that the listener redirects to, if it only redirects.
     pub(crate) redirect: Option<redirect::Target>,
+    /// Whether wsd is ready, for whoever watches it.
+    pub(crate) readiness: Readiness,
 }
 
 impl Service {
@@ -86,7 +98,11 @@ impl Service {
         let routes = Arc::clone(&self.routes.borrow());
         let connection = match client {
             Ok(client) => client,
-            Err(refusal) => return routes.otherwise.headers.add(page::refused(refusal)),
+            Err(refusal) => {
+                let mut response = page::refused(refusal);
+                response.extensions_mut().insert(REFUSAL);
+                return routes.otherwise.headers.add(response);
+            }
         };
         let Some(target) = request.uri().path_and_query() else {
             // The authority form, for CONNECT to a proxy (RFC 9112, section 3.2.3). It names no site, so no gate either.
@@ -96,6 +112,10 @@ impl Service {
         if request.uri().authority().is_some() {
             // The absolute form, for proxies (RFC 9112, section 3.2.2): no answer may contain the server that it names.
             *request.uri_mut() = target.clone().into();
+        }
+        let own_path = request.uri().path().strip_prefix(&*routes.base).unwrap_or_default();
+        if let Some(health) = self.readiness.answer(own_path, request.method(), &routes) {
+            return health;
         }
         let mut ask = Ask::new(routes, shutdown, request, self.redirect);
         for _ in 0..=CGI_REDIRECTS_MAX {
@@ -132,15 +152,17 @@ async fn answer(ask: &mut Ask, connection: &Connection) -> Result<HttpAnswer, Re
     }
     // Without the count of a request that has led here by a local redirect: it is the same one.
     ask.in_flight = None;
-    let visitor = ask.site.gate.admit(connection, &mut ask.request, aim).await?;
+    let admitted = ask.site.gate.admit(connection, &mut ask.request, aim).await;
+    let visitor = if ask.mcp.is_some() { mcp::admitted(ask, connection, admitted)? } else { admitted? };
     ask.in_flight.clone_from(&visitor.in_flight);
     if ask.transfer.is_some() {
-        ask.cors = cors::headers_for(&ask.request.headers);
+        ask.cors = cors::headers_for(&ask.request.headers, cors::EXPOSED);
     }
-    for answerer in ANSWERERS {
+    for (kind, answerer) in ANSWERERS {
         if let Some(mut answer) = answerer(ask, &visitor).await? {
             if let HttpAnswer::Document(response) | HttpAnswer::Page(response) = &mut answer {
                 visitor.add_cookie(response);
+                response.extensions_mut().insert(AnswerKind::Counted(kind));
             }
             return Ok(answer);
         }
@@ -171,6 +193,9 @@ fn aim(ask: &mut Ask) -> Result<Aim, Refusal> {
     if ask.upgrade.is_some() {
         return handshake::check(&ask.request).map(|()| Aim::Session);
     }
+    if let Some(purpose) = ask.mcp {
+        return Ok(purpose.aim());
+    }
     if ask.wants_ticket {
         ask.transfer = None;
         return Ok(Aim::Session);
@@ -190,8 +215,9 @@ fn own<'a>(page: Option<Response<Body>>) -> Answering<'a> {
 
 /// Logs a refusal and returns its page. That of a WebSocket names the version that wsd speaks (RFC 6455, section 4.4).
 fn refuse(ask: &Ask, connection: &Connection, refusal: Refusal) -> Response<Body> {
-    refusal.log(connection.peer);
+    refusal.log(connection.peer, ask.request.uri.path(), &ask.site.launcher.process.route);
     let mut response = page::refused(refusal);
+    response.extensions_mut().insert(REFUSAL);
     if ask.upgrade.is_some() {
         response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Once};
 
-use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, scripts::Scripts};
+use super::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, mcp::endpoint::Mcp, scripts::Scripts};
 use crate::{
+    deflate::options::CompressOptions,
     framing::choice::Framings,
     http::{gate::Gate, headers::Headers, path::Root},
     resume::ResumeOptions,
@@ -41,12 +42,16 @@ pub(crate) struct Site {
     pub(crate) is_eager: bool,
     /// The options of WebSockets.
     pub(crate) socket: SocketOptions,
+    /// The compression of messages; `None` is none.
+    pub(crate) compress: Option<Arc<CompressOptions>>,
     /// The limits of each session.
     pub(crate) session: SessionLimits,
     /// The settings of sessions to which clients can return; `None` if they cannot.
     pub(crate) resume: Option<Arc<ResumeOptions>>,
     /// The settings of sessions over event streams; `None` without `--http`.
     pub(crate) http: Option<Arc<ResumeOptions>>,
+    /// The gateway for MCP; `None` without `--mcp`.
+    pub(crate) mcp: Option<Mcp>,
     /// Starts programs.
     pub(crate) launcher: Launcher,
 }

@@ -38,8 +38,8 @@ impl Sources {
         self.folders.iter().find(holds).map(Root::path)
     }
 
-    /// Whether wsd must not serve `file`, under any name.
-    pub(super) fn is_guarded(&self, file: &fs::Metadata) -> bool {
-        self.guards.iter().any(|guard| guard.matches(file))
+    /// Whether wsd must not serve `file`, under any name, or because it is at `path`.
+    pub(super) fn is_guarded(&self, file: &fs::Metadata, path: &Path) -> bool {
+        self.guards.iter().any(|guard| guard.matches(file) || file.is_file() && guard.has_copy(path))
     }
 }

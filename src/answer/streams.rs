@@ -127,7 +127,9 @@ fn run(
         let (link, conn) = (Link::Events(stream), connection.id);
         let client =
             |owner: &_| Box::new(Resumable::new(conn, link, door, (&options, overflow), (owner, &shutdown), is_lost));
-        partner.run(&connection, path, client, &shutdown).await;
+        partner.run(path, client, &shutdown).await;
+        // Until here it counts as an open file.
+        drop(connection);
     });
 }
 

@@ -11,17 +11,28 @@ use crate::{
     limits::auth::TICKET_TIME,
 };
 
+/// Returns the refusal of a request that asks for no ticket, or for one of a path without authentication.
+fn no_ticket(method: &Method) -> Refusal {
+    if *method != Method::POST {
+        let refusal = Refusal::unlogged(StatusCode::METHOD_NOT_ALLOWED, "A ticket is asked for with POST: use POST.");
+        return refusal.with_header(ALLOW, HeaderValue::from_static("POST"));
+    }
+    let text = "No route with --auth is at that path, which is `/` by default. Name the path of the session, as in \
+                /.wsd/ticket?path=/chat.";
+    Refusal::unlogged(StatusCode::NOT_FOUND, text)
+}
+
 /// Answers with a ticket for a client that the gate knows, if the site has authentication.
 pub(super) fn answer(ask: &Ask, visitor: &Visitor) -> Answered {
-    let is_place = ticket::place(&ask.request.uri, &ask.routes.base).is_some();
-    if is_place && ask.site.gate.auth.is_some() && ask.request.method != Method::POST {
-        let refusal = Refusal::unlogged(StatusCode::METHOD_NOT_ALLOWED, "A ticket is asked for with POST.");
-        return Err(refusal.with_header(ALLOW, HeaderValue::from_static("POST")));
+    let is_place = !ask.wants_ticket && ticket::place(&ask.request.uri, &ask.routes.base).is_some();
+    if is_place && ask.routes.sites().any(|site| site.gate.auth.is_some()) {
+        return Err(no_ticket(&ask.request.method));
     }
     let (true, Some(auth), Some(proof)) = (ask.wants_ticket, &ask.site.gate.auth, &visitor.proof) else {
         return Ok(None);
     };
-    let Some(ticket) = auth.issue_ticket(ask.request.uri.path(), (**proof).clone()) else {
+    let source = visitor.connection.peer.source();
+    let Some(ticket) = auth.issue_ticket(ask.request.uri.path(), (**proof).clone(), source) else {
         let text = "A ticket buys no other ticket. Show the credentials themselves, or the cookie of a page.";
         return Err(Refusal::unlogged(StatusCode::FORBIDDEN, text));
     };

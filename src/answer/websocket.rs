@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use hyper::{
-    Response, StatusCode,
-    header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
+    HeaderMap, Response, StatusCode,
+    header::{
+        CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
+    },
     upgrade::OnUpgrade,
 };
 
@@ -18,6 +20,7 @@ use super::{
 use crate::{
     budget::Owner,
     client::Client,
+    deflate::{negotiation, options::AgreedCompression},
     event::Event,
     framing::{Framing, choice::named},
     http::{
@@ -50,10 +53,11 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     let returning = resume.map(|resume| Returnee::find(ask, visitor, resume));
     let start = Start::prepare(ask, visitor, name).await?;
     let mut response = switching_protocols(&handshake::accept(headers), offer);
+    let agreed = compression(&site, headers, &mut response);
     response.headers_mut().extend(start.headers(ask, visitor));
     if let Some(Returnee::Known(claim)) = returning {
         let Some(upgrade) = ask.upgrade.take() else { return Ok(None) };
-        deliver(ask, visitor.connection.clone(), upgrade, claim);
+        deliver(ask, visitor.connection.clone(), upgrade, (claim, agreed));
         return Ok(Some(HttpAnswer::Page(response)));
     }
     let partner = start.partner(ask, visitor, framing).await?;
@@ -65,16 +69,26 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
             let (conn, overflow, shutdown) = (connection.id, partner.overflow(), ask.shutdown.clone());
             let resume = Arc::clone(resume);
             run(ask, connection, upgrade, partner, move |stream, early, owner| {
-                let link = Link::Socket(Socket::new(stream, early, &resume.socket, owner));
+                let link = Link::Socket(Socket::new(stream, early, (&resume.socket, agreed), owner));
                 let door = resume.doors.open(binding, framing.has_lines());
                 Box::new(Resumable::new(conn, link, door, (&resume, overflow), (owner, &shutdown), is_lost))
             });
         }
         _ => run(ask, connection, upgrade, partner, move |stream, early, owner| {
-            Socket::new(stream, early, &site.socket, owner)
+            Socket::new(stream, early, (&site.socket, agreed), owner)
         }),
     }
     Ok(Some(HttpAnswer::Page(response)))
+}
+
+/// Accepts an offer of compression, if the site has it, and adds the answer to the 101.
+fn compression(site: &Site, headers: &HeaderMap, response: &mut Response<Body>) -> Option<AgreedCompression> {
+    let options = Arc::clone(site.compress.as_ref()?);
+    let lists = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter().filter_map(|list| list.to_str().ok());
+    let (agreement, answer) = negotiation::answer(lists)?;
+    let answer = HeaderValue::from_str(&answer).expect("it is visible ASCII");
+    response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, answer);
+    Some(AgreedCompression { options, agreement })
 }
 
 /// A client that can return, or does.
@@ -102,12 +116,12 @@ pub(super) fn binding(ask: &Ask, visitor: &Visitor, resume: &ResumeOptions) -> u
 }
 
 /// Hands the connection to the session, once hyper has sent the 101.
-fn deliver(ask: &Ask, connection: Connection, upgrade: OnUpgrade, claim: Claim) {
+fn deliver(ask: &Ask, connection: Connection, upgrade: OnUpgrade, (claim, agreed): (Claim, Option<AgreedCompression>)) {
     ask.spawn(async move {
         // Fails if the client leaves before the 101; it may return again.
         let Ok(upgraded) = upgrade.await else { return };
         let (stream, early) = into_stream(upgraded);
-        claim.deliver(Entrance::WebSocket(stream, early), connection);
+        claim.deliver(Entrance::WebSocket(stream, early, agreed), connection);
     });
 }
 
@@ -160,7 +174,9 @@ fn run<C: Client + Send>(
         // Fails if the client leaves before the 101; dropping the process kills its worker.
         let Ok(upgraded) = upgraded else { return };
         let (stream, early) = into_stream(upgraded);
-        partner.run(&connection, path, |owner: &_| client(stream, early, owner), &shutdown).await;
+        partner.run(path, |owner: &_| client(stream, early, owner), &shutdown).await;
+        // Until here it counts as an open file.
+        drop(connection);
     });
 }
 

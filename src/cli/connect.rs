@@ -8,7 +8,7 @@ use toml::Value as Toml;
 use super::{
     error::{Answer, answer},
     split::split,
-    types::{Items, SecsFromZero},
+    types::{CompressWord, Items, SecsFromZero},
     value::{Flag, FlagValue, words},
 };
 
@@ -62,6 +62,9 @@ pub(crate) struct ConnectFlags {
     /// Use this private key of the client certificate (PEM)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) sslkey: Option<Flag<OsString>>,
+    /// Offer to compress messages of at least this many bytes (permessage-deflate); without a number 64
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) compress: Option<Flag<CompressWord>>,
     /// Return to the session when the connection is lost, for as long as the server keeps it (wsd --resume): no message is lost
     /// or doubled
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]

@@ -35,7 +35,7 @@ fn describe(definition: &Command, error: &clap::Error, args: &[OsString]) -> Str
     };
     let (flag, value) = (name(text(ContextKind::InvalidArg)), text(ContextKind::InvalidValue));
     let is_client = definition.get_name() == "wsd connect";
-    let help = if is_client { "wsd connect --help" } else { "wsd --help" };
+    let help = format!("{} --help", definition.get_name());
     let look_up = || format!("look up {flag} in `{help}`");
     let (message, hint) = match error.kind() {
         ErrorKind::UnknownArgument => {
@@ -47,7 +47,9 @@ fn describe(definition: &Command, error: &clap::Error, args: &[OsString]) -> Str
             let advice = ADVICE.iter().find(|(other, _)| *other == foreign).map(|(_, hint)| (*hint).to_owned());
             let hint = match synonym.unwrap_or(suggested) {
                 _ if advice.is_some() => advice.unwrap_or_default(),
-                similar if is_listed(definition, similar) => format!("did you mean `{similar}`?"),
+                similar if is_listed(definition, similar) && (synonym.is_some() || is_near(foreign, similar)) => {
+                    format!("did you mean `{similar}`?")
+                }
                 _ => format!("use a flag that `{help}` lists"),
             };
             (format!("unknown flag `{}`", as_written(flag, args)), hint)
@@ -59,6 +61,9 @@ fn describe(definition: &Command, error: &clap::Error, args: &[OsString]) -> Str
         ErrorKind::InvalidValue if value.is_empty() => {
             let hint = for_resume(is_client, flag, value).unwrap_or_else(look_up);
             (format!("cannot use {flag} without a value"), hint)
+        }
+        ErrorKind::InvalidValue if let Some(level) = meant_level(value).filter(|_| flag == "--loglevel") => {
+            (format!("invalid value `{value}` for {flag}"), format!("did you mean `{level}`?"))
         }
         ErrorKind::InvalidValue => match error.get(ContextKind::ValidValue) {
             Some(ContextValue::Strings(words)) => {
@@ -74,15 +79,43 @@ fn describe(definition: &Command, error: &clap::Error, args: &[OsString]) -> Str
         ErrorKind::ValueValidation => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             let port = value.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-            let hint = match port.filter(|_| flag.ends_with("port")) {
-                Some(port) => format!("write the number alone, {flag}={port}; --address takes the address"),
-                None => for_resume(is_client, flag, value).unwrap_or_else(look_up),
+            let hint = if let Some(port) = port.filter(|_| flag.ends_with("port")) {
+                format!("write the number alone, {flag}={port}; --address takes the address")
+            } else {
+                let missing = || number_is_missing(&cause, flag, value, args);
+                for_resume(is_client, flag, value).or_else(missing).unwrap_or_else(look_up)
             };
             (format!("invalid value `{value}` for {flag}{cause}"), hint)
         }
         _ => return error.render().to_string().trim_start_matches("error: ").to_owned(),
     };
     format!("{message}\nhint: {hint}")
+}
+
+/// Whether an unknown name is probably a misspelt flag: one in three letters differs at most, or letters are missing at its end.
+fn is_near(foreign: &str, similar: &str) -> bool {
+    let similar = similar.trim_start_matches('-');
+    similar.starts_with(foreign) || strsim::osa_distance(foreign, similar) <= (foreign.len() / 3).max(1)
+}
+
+/// Returns the level of the log that other programs call `word`.
+fn meant_level(word: &str) -> Option<&'static str> {
+    Some(match &*word.to_ascii_lowercase() {
+        "warning" => "warn",
+        "err" => "error",
+        "notice" | "information" => "info",
+        "critical" => "fatal",
+        "off" => "none",
+        _ => return None,
+    })
+}
+
+/// Returns the hint for a flag whose number is missing, so that the next word was taken for it.
+fn number_is_missing(cause: &str, flag: &str, value: &str, args: &[OsString]) -> Option<String> {
+    let is_flag = |word: &OsString| word.to_str().is_some_and(|word| word.trim_start_matches('-') == &flag[2..]);
+    let is_apart = args.windows(2).any(|pair| is_flag(&pair[0]) && pair[1] == *value);
+    let is_meant = is_apart && cause.contains("number") && !value.contains(|c: char| c.is_ascii_digit());
+    is_meant.then(|| format!("a number is missing after {flag}: write {flag}=N {value}"))
 }
 
 /// Whether the flags for a framing are flags of `definition`, with one of these words.
@@ -117,14 +150,13 @@ const SYNONYMS: [(&str, &str); 8] = [
 ];
 
 /// Hints for names that are no flags of wsd, but protocols, framings, and flags of terminals.
-const ADVICE: [(&str, &str); 13] = [
+const ADVICE: [(&str, &str); 12] = [
     ("cols", "the query sets the size of a terminal: /?cols=132&rows=50"),
     ("columns", "the query sets the size of a terminal: /?cols=132&rows=50"),
     ("json", "did you mean `--framing=json`?"),
     ("json-rpc", "did you mean `--framing=jsonrpc`?"),
     ("jsonrpc", "did you mean `--framing=jsonrpc`?"),
     ("lsp", "did you mean `--framing=lsp`?"),
-    ("mcp", "did you mean `--framing=jsonrpc --subprotocol=mcp`?"),
     ("nul", "did you mean `--framing=nul`?"),
     ("null", "did you mean `--framing=nul`?"),
     ("rows", "the query sets the size of a terminal: /?cols=132&rows=50"),
@@ -146,7 +178,7 @@ const MEANT: [(&str, &str); 17] = [
     ("length", "--framing=length"),
     ("lines", "--framing=lines"),
     ("lsp", "--framing=lsp"),
-    ("mcp", "--framing=jsonrpc --subprotocol=mcp"),
+    ("mcp", "--mcp"),
     ("ndjson", "--framing=jsonrpc"),
     ("nul", "--framing=nul"),
     ("null", "--framing=nul"),

@@ -6,7 +6,7 @@ use clap::{Arg, Command, ValueHint};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::{connect, page::page, value::words};
+use super::{connect, page::page, replay, value::words};
 
 words! {
     /// The texts that `--generate` prints.
@@ -21,10 +21,16 @@ pub(super) fn generate(mut definition: Command, what: GeneratedWord) -> io::Resu
             let mut page = Vec::new();
             Man::new(definition).render(&mut page)?;
             // Behind all that is about the server, before the notes at the end.
-            let page = String::from_utf8_lossy(&page).replacen(".SH VERSION", &(client_section()? + ".SH VERSION"), 1);
+            let page = String::from_utf8_lossy(&page).replacen(
+                ".SH VERSION",
+                &(client_section()? + &replay_section()? + ".SH VERSION"),
+                1,
+            );
             text.extend(page.into_bytes());
         }
-        GeneratedWord::Page => text = page(&mut definition, &mut connect::definition()).into_bytes(),
+        GeneratedWord::Page => {
+            text = page(&mut definition, &mut connect::definition(), &mut replay::definition()).into_bytes();
+        }
         GeneratedWord::Bash => clap_complete::generate(Shell::Bash, &mut completed(&definition), "wsd", &mut text),
         GeneratedWord::Zsh => clap_complete::generate(Shell::Zsh, &mut completed(&definition), "wsd", &mut text),
         GeneratedWord::Fish => clap_complete::generate(Shell::Fish, &mut completed(&definition), "wsd", &mut text),
@@ -34,21 +40,33 @@ pub(super) fn generate(mut definition: Command, what: GeneratedWord) -> io::Resu
 
 /// Returns the section of the manual page about the client.
 fn client_section() -> io::Result<String> {
-    let client = Man::new(connect::definition());
-    let mut text = Vec::new();
-    client.render_description_section(&mut text)?;
-    client.render_options_section(&mut text)?;
-    client.render_extra_section(&mut text)?;
-    // Its headings become those of parts: the page has a description of its own.
-    let text = String::from_utf8_lossy(&text).replace(".SH EXTRA", ".SS NOTES").replace(".SH ", ".SS ");
-    Ok(format!(
-        ".SH \"WSD CONNECT\"\n\\fBwsd connect\\fR [\\fIFLAGS\\fR] \\fIURL\\fR [\\fICOMMAND\\fR [\\fIARGS\\fR]]\n{text}"
-    ))
+    let usage = "\\fBwsd connect\\fR [\\fIFLAGS\\fR] \\fIURL\\fR [\\fICOMMAND\\fR [\\fIARGS\\fR]]";
+    section("WSD CONNECT", usage, connect::definition())
 }
 
-/// Returns the definition that shells complete: the word `connect` with the flags of the client, or those of the server.
+/// Returns the section of the manual page about replays.
+fn replay_section() -> io::Result<String> {
+    let usage = "\\fBwsd replay\\fR [\\fIFLAGS\\fR] \\fIFILE\\fR [--] \\fICOMMAND\\fR [\\fIARGS\\fR]";
+    section("WSD REPLAY", usage, replay::definition())
+}
+
+/// Returns a section of the manual page about a command of its own.
+fn section(title: &str, usage: &str, definition: Command) -> io::Result<String> {
+    let man = Man::new(definition);
+    let mut text = Vec::new();
+    man.render_description_section(&mut text)?;
+    man.render_options_section(&mut text)?;
+    man.render_extra_section(&mut text)?;
+    // Its headings become those of parts: the page has a description of its own.
+    let text = String::from_utf8_lossy(&text).replace(".SH EXTRA", ".SS NOTES").replace(".SH ", ".SS ");
+    Ok(format!(".SH \"{title}\"\n{usage}\n{text}"))
+}
+
+/// Returns the definition that shells complete: the words `connect` and `replay` with their flags, or those of the server.
 fn completed(definition: &Command) -> Command {
-    offering(definition, "wsd").disable_help_subcommand(true).subcommand(offering(&connect::definition(), "connect"))
+    let connect = offering(&connect::definition(), "connect");
+    let replay = offering(&replay::definition(), "replay");
+    offering(definition, "wsd").disable_help_subcommand(true).subcommand(connect).subcommand(replay)
 }
 
 /// Returns the visible flags, and COMMAND.

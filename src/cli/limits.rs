@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Value as Toml;
 
 use super::{
-    types::{Limit, SecsFromZero},
+    types::{Limit, SecsFromZero, bytes},
     value::{Flag, FlagValue},
 };
 use crate::{limits::RATE_IN_BURST, rate::FlowRate};
@@ -32,7 +32,7 @@ pub(crate) struct LimitFlags {
     /// Close each session after this many seconds; 0 closes none [default: 0]
     #[arg(long, value_name = "SECS")]
     pub(crate) lifetime: Option<Flag<SecsFromZero>>,
-    /// Read a client no faster than this: bytes of messages and, after a comma, messages a second; 0/s is no limit
+    /// Read a client no faster than this: bytes of messages, also with k, M or G, and, after a comma, messages a second; 0/s is no limit
     /// [default: 0/s,0/s]
     #[arg(long, value_name = "BYTES/s[,N/s]")]
     pub(crate) rate_in: Option<Flag<RateInWords>>,
@@ -85,7 +85,7 @@ impl FlagValue for RateWord {
 
 impl FlagValue for RateInWords {
     fn expected() -> String {
-        "bytes a second such as 65536/s, or 65536/s,10/s with messages a second".to_owned()
+        "bytes a second such as 65536/s or 64k/s, or 65536/s,10/s with messages a second".to_owned()
     }
 
     fn of_toml(value: &Toml) -> Option<Self> {
@@ -102,24 +102,33 @@ impl FlagValue for RateInWords {
     fn of_word(word: &OsStr) -> Option<Self> {
         let word = word.to_str()?;
         let (bytes, messages) = word.split_once(',').map_or((word, "0"), |(bytes, messages)| (bytes, messages.trim()));
-        Some(Self { bytes: a_second(bytes)?, messages: a_second(messages)? })
+        Some(Self { bytes: a_second(bytes, byte_count)?, messages: a_second(messages, whole)? })
     }
 }
 
-/// Reads `N/s` and returns the rate, whose burst is that of a second; `None` within is no limit.
+/// The largest number in a rate.
+const WHOLE_MAX: u64 = 1_000_000_000;
+
+/// Reads `N/s`, N with `read`, and returns the rate, whose burst is that of a second; `None` within is no limit.
 #[expect(clippy::option_option, reason = "a word that is no rate, and a rate without a limit")]
-fn a_second(word: &str) -> Option<Option<FlowRate>> {
+fn a_second(word: &str, read: fn(&str) -> Option<u64>) -> Option<Option<FlowRate>> {
     if word == "0" {
         return Some(None);
     }
-    let count = whole(word.strip_suffix("/s")?)?;
+    let count = read(word.strip_suffix("/s")?)?;
     Some((count > 0).then(|| FlowRate::new(count, RATE_IN_BURST, count)))
+}
+
+/// Reads a number of bytes, also with `k`, `M` or `G`, at most a thousand millions.
+fn byte_count(text: &str) -> Option<u64> {
+    let is_number = text.starts_with(|first: char| first.is_ascii_digit());
+    bytes(text).filter(|number| is_number && *number <= WHOLE_MAX)
 }
 
 /// Reads a whole number of digits, at most a thousand millions.
 fn whole(digits: &str) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
-    digits.parse().ok().filter(|number| is_number && *number <= 1_000_000_000)
+    digits.parse().ok().filter(|number| is_number && *number <= WHOLE_MAX)
 }
 
 #[cfg(test)]
@@ -162,6 +171,10 @@ mod tests {
         let table = [
             ("65536/s", both(rate(65_536), None)),
             ("65536/s,10/s", both(rate(65_536), rate(10))),
+            ("64k/s", both(rate(65_536), None)),
+            ("1M/s,10/s", both(rate(1 << 20), rate(10))),
+            ("1/s,1k/s", None),
+            ("1G/s", None),
             ("0/s, 10/s", both(None, rate(10))),
             ("0", both(None, None)),
             ("65536", None),

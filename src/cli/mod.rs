@@ -15,7 +15,10 @@ pub(crate) mod connect;
 pub(crate) mod error;
 mod generate;
 pub(crate) mod limits;
+pub(crate) mod mcp;
 mod page;
+pub(crate) mod record;
+pub(crate) mod replay;
 pub(crate) mod server;
 pub(crate) mod site;
 mod split;
@@ -43,13 +46,13 @@ use value::Flag;
 #[command(
     name = "wsd",
     version,
-    override_usage = "wsd [FLAGS] COMMAND [ARGS]\n       wsd [FLAGS] --dir=DIR\n       wsd connect [FLAGS] URL [COMMAND [ARGS]]",
+    override_usage = "wsd [FLAGS] COMMAND [ARGS]\n       wsd [FLAGS] --dir=DIR\n       wsd connect [FLAGS] URL [COMMAND [ARGS]]\n       wsd replay [FLAGS] FILE [--] COMMAND [ARGS]",
     args_override_self = true,
     disable_help_flag = true,
     disable_version_flag = true,
     max_term_width = 80,
-    after_help = "Flags end at COMMAND; the words after it are its arguments.\n`wsd connect --help` tells of the client. A program \
-                  that is called connect is run as ./connect, or after --.\nExit status: 0 stopped by a signal, 1 invalid \
+    after_help = "Flags end at COMMAND; the words after it are its arguments.\n`wsd connect --help` tells of the client, \
+                  `wsd replay --help` of replays. A program that is called connect or replay is run as ./connect, or after --.\nExit status: 0 stopped by a signal, 1 invalid \
                   configuration, 2 invalid flag, 3 cannot start."
 )]
 struct Definition {
@@ -106,6 +109,11 @@ impl CommandLine {
     pub(crate) fn over<T: FromArgMatches>(&self, mut below: T) -> T {
         below.update_from_arg_matches(&self.matches).expect("each flag may be missing");
         below
+    }
+
+    /// Lists the values of the flag of this name as the command line has them, without those that are not UTF-8.
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.matches.get_raw(&name.replace('-', "_")).into_iter().flatten().filter_map(|value| value.to_str())
     }
 
     /// Whether the command line sets the flag of this name.

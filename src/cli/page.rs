@@ -17,11 +17,15 @@ words after it are its arguments. Most flags are also keys of the [file](configu
 /// The text above the table of the client.
 const CLIENT: &str = "The [client](connect.md) has no file. Its flags may stand before the URL or after it.\n\n";
 
-/// Returns the page in Markdown: a table for each heading of `--help`, and one for the flags of the client.
-pub(super) fn page(server: &mut Command, client: &mut Command) -> String {
+/// The text above the table of replays.
+const REPLAY: &str = "A [replay](record.md) has no file. Its flags may stand before FILE or after it.\n\n";
+
+/// Returns the page in Markdown: a table for each heading of `--help`, and one each for the flags of the client and of replays.
+pub(super) fn page(server: &mut Command, client: &mut Command, replay: &mut Command) -> String {
     let mut page = HEAD.to_owned();
     append(server, "", &mut page);
     append(client, CLIENT, &mut page);
+    append(replay, REPLAY, &mut page);
     page
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     site::SiteFlags,
-    types::{Items, Mode, repeated},
+    types::{Bytes, Items, Mode, repeated},
     value::{Flag, words},
 };
 
@@ -35,6 +35,9 @@ pub(crate) struct Flags {
     /// The log.
     #[command(flatten)]
     pub(crate) log: LogFlags,
+    /// Metrics.
+    #[command(flatten)]
+    pub(crate) metrics: MetricsFlags,
 }
 
 /// Addresses and ports.
@@ -97,9 +100,13 @@ pub(crate) struct ProxyFlags {
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Resources")]
 pub(crate) struct ResourceFlags {
-    /// Limit the bytes that wait in wsd for clients and programs; 0 is no limit [default: 268435456]
+    /// Limit the bytes that wait in wsd for clients and programs, also with k, M or G; 0 is no limit [default: 268435456]
     #[arg(long, value_name = "BYTES")]
-    pub(crate) maxbuffer: Option<Flag<usize>>,
+    pub(crate) maxbuffer: Option<Flag<Bytes>>,
+    /// Limit the memory of compressors that sessions hold (--compress), in bytes, also with k, M or G; beyond, messages go plain
+    /// [default: 67108864]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) compress_memory: Option<Flag<Bytes>>,
     /// Serve with this many threads, 1 to 512 [default: one for every two cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<Flag<NonZero<usize>>>,
@@ -107,7 +114,6 @@ pub(crate) struct ResourceFlags {
 
 /// Rooms across machines.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
-#[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Rooms across machines")]
 pub(crate) struct BusFlags {
     /// Share the programs of --shared with other nodes over Redis or Valkey: redis://HOST:6379, rediss://HOST, unix:/PATH, nodes of a
@@ -137,9 +143,19 @@ pub(crate) struct LogFlags {
     pub(crate) logfile: Option<Flag<OsString>>,
 }
 
+/// Metrics.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[command(next_help_heading = "Metrics")]
+pub(crate) struct MetricsFlags {
+    /// Serve metrics for Prometheus: at /metrics of this ADDR:PORT or unix:PATH, without credentials, or at this /PATH of the server
+    /// itself, for clients that pass --auth [default: nowhere]
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) metrics: Option<Flag<String>>,
+}
+
 words! {
     /// A level of the log: websocketd's names and `warn`. `info` shows sessions here, although websocketd's `info` hides them.
-    LevelWord { Debug = "debug", Trace = "trace", Info = "access" | "info", Warn = "warn", Error = "error", Off = "fatal" | "none" }
+    LevelWord { Trace = "trace", Debug = "debug", Info = "access" | "info", Warn = "warn", Error = "error", Off = "fatal" | "none" }
 
     /// The formats of the log.
     LogFormatWord { Text = "text", Json = "json" }

@@ -11,7 +11,9 @@ use super::{
     auth::AuthFlags,
     confine::ConfineFlags,
     limits::LimitFlags,
-    types::{Bytes, Items, Limit, Millis, Secs, SecsFromZero, listed, repeated},
+    mcp::McpFlags,
+    record::RecordFlags,
+    types::{Bytes, CompressWord, Items, Limit, Millis, Secs, SecsFromZero, listed, repeated},
     value::{Flag, words},
 };
 
@@ -30,6 +32,9 @@ pub(crate) struct SiteFlags {
     /// Shared programs.
     #[command(flatten)]
     pub(crate) rooms: RoomFlags,
+    /// The gateway for MCP.
+    #[command(flatten)]
+    pub(crate) mcp: McpFlags,
     /// The limits of connections.
     #[command(flatten)]
     pub(crate) clients: ClientFlags,
@@ -45,6 +50,9 @@ pub(crate) struct SiteFlags {
     /// HTTP responses.
     #[command(flatten)]
     pub(crate) answers: AnswerFlags,
+    /// Recordings.
+    #[command(flatten)]
+    pub(crate) record: RecordFlags,
 }
 
 /// The served programs and folders, and the limit of programs. A route inherits none of these flags.
@@ -63,6 +71,9 @@ pub(crate) struct ServedFlags {
     /// Serve a page for talking to the programs at each path that nothing else serves
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) devconsole: Option<Flag<bool>>,
+    /// Let whoever sees the status page, /.wsd/, end sessions there
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) admin: Option<Flag<bool>>,
     /// Limit the number of programs that run at a time; 0 is no limit [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) maxforks: Option<Flag<Limit>>,
@@ -146,12 +157,15 @@ impl RoomFlags {
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[command(next_help_heading = "Connections")]
 pub(crate) struct ClientFlags {
-    /// Limit each message of a client to this many bytes; 0 is no limit [default: 1048576]
+    /// Limit each message of a client to this many bytes, also with k, M or G; 0 is no limit [default: 1048576]
     #[arg(long, value_name = "BYTES")]
-    pub(crate) maxframesize: Option<Flag<usize>>,
+    pub(crate) maxframesize: Option<Flag<Bytes>>,
     /// Ping each client at this interval, in milliseconds; 0 sends no pings [default: 30000]
     #[arg(long, value_name = "MS")]
     pub(crate) pingms: Option<Flag<Millis>>,
+    /// Compress messages of at least this many bytes, for clients that offer it (permessage-deflate); without a number 64
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) compress: Option<Flag<CompressWord>>,
     /// Keep a session for this many seconds after its connection is lost, for clients that can return, such as wsd.js; 0 keeps
     /// none; with --http at least 15 [default: 0]
     #[arg(long, value_name = "SECS")]
@@ -230,11 +244,13 @@ impl SiteFlags {
             programs: read(all)?,
             confine: read(all)?,
             rooms: read(all)?,
+            mcp: read(all)?,
             clients: read(all)?,
             limits: read(all)?,
             pages: read(all)?,
             auth: read(all)?,
             answers: read(all)?,
+            record: read(all)?,
         })
     }
 }

@@ -11,15 +11,23 @@ use super::value::{Flag, FlagValue};
 /// A duration in whole milliseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Millis(pub(crate) Duration);
-/// A duration in seconds, whole or not: `60`, `0.5`.
+/// A duration in seconds, whole or not, or with a unit: `60`, `0.5`, `90s`, `5m`, `2h`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Secs(pub(crate) Duration);
-/// A number of seconds, 0 to a year.
+/// A number of seconds, 0 to a year, or a time with a unit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SecsFromZero(pub(crate) Duration);
 /// A number of bytes, also with `k`, `M` or `G`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Bytes(pub(crate) usize);
+/// Bytes of the shortest message to compress, as [`Bytes`]; `true` or `false` in place of a number.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum CompressWord {
+    /// On, with the default, or off.
+    Switch(bool),
+    /// The shortest message.
+    From(usize),
+}
 /// A limit; 0 and, as in websocketd, negative numbers mean no limit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Limit(pub(crate) i64);
@@ -76,6 +84,9 @@ values! {
         let number = toml.as_integer().map(|number| number.to_string());
         bytes(number.as_deref().or_else(|| toml.as_str())?)?.try_into().ok().map(Self)
     };
+    CompressWord: switch_or_number, "true, false or a number of bytes, such as 64 or 1k", |toml| {
+        toml.as_bool().map(Self::Switch).or_else(|| Bytes::of_toml(toml).map(|bytes| Self::From(bytes.0)))
+    };
     Limit: integer, "a whole number", |toml| toml.as_integer().map(Self);
     NonZero<usize>: integer, "a number from 1 to 512", |toml| {
         NonZero::new(toml.as_integer()?.try_into().ok().filter(|count| *count <= 512)?)
@@ -83,10 +94,10 @@ values! {
     Millis: integer, "a whole number of milliseconds, 0 or more", |toml| {
         toml.as_integer()?.try_into().ok().map(|millis| Self(Duration::from_millis(millis)))
     };
-    Secs: number, "a number of seconds above 0, at most a year", |toml| {
+    Secs: number_or_text, "a number of seconds above 0, or a time such as 90s, 5m or 2h, at most a year", |toml| {
         seconds(toml).filter(|secs| !secs.is_zero()).map(Self)
     };
-    SecsFromZero: number, "a number of seconds, at most a year", |toml| seconds(toml).map(Self);
+    SecsFromZero: number_or_text, "a number of seconds, or a time such as 90s, 5m or 2h, at most a year", |toml| seconds(toml).map(Self);
     Mode: text, "permissions in octal, 1 to 777, such as 660", |toml| {
         let mode = u32::from_str_radix(toml.as_str().filter(|text| !text.starts_with('+'))?, 8).ok()?;
         (1..=0o777).contains(&mode).then_some(Self(mode))
@@ -126,9 +137,22 @@ impl FlagValue for OsString {
     }
 }
 
-/// Reads a number of seconds, at most a year.
+/// Reads a number of seconds, or a text of a number and its unit, at most a year.
 fn seconds(toml: &Toml) -> Option<Duration> {
-    let secs = toml.as_float().or_else(|| Some(f64::from(i32::try_from(toml.as_integer()?).ok()?)))?;
+    let secs = match toml {
+        Toml::String(text) => {
+            let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+            let secs = match unit {
+                "s" => 1.0,
+                "m" => 60.0,
+                "h" => 3600.0,
+                _ => return None,
+            };
+            number.parse::<f64>().ok()? * secs
+        }
+        Toml::Integer(number) => f64::from(i32::try_from(*number).ok()?),
+        _ => toml.as_float()?,
+    };
     Duration::try_from_secs_f64(secs).ok().filter(|secs| *secs <= Duration::from_hours(24 * 365))
 }
 
@@ -194,12 +218,16 @@ fn text(word: &str) -> Option<Toml> {
     Some(Toml::String(word.to_owned()))
 }
 
+fn switch_or_number(word: &str) -> Option<Toml> {
+    boolean(word).or_else(|| integer_or_text(word))
+}
+
 fn integer_or_text(word: &str) -> Option<Toml> {
     integer(word).or_else(|| text(word))
 }
 
-fn number(word: &str) -> Option<Toml> {
-    word.parse().ok().map(Toml::Float)
+fn number_or_text(word: &str) -> Option<Toml> {
+    word.parse().ok().map(Toml::Float).or_else(|| text(word))
 }
 
 /// Reads a boolean as Go spells it.

@@ -120,13 +120,21 @@ fn claim(kind: &Flag<String>, flag: &str, names: Option<&Flag<Items>>) -> Result
 /// Returns the error of a word that is no kind of credentials. Shows only the word: the rest may be a secret.
 fn unknown(kind: &Flag<String>, word: &str) -> Error {
     const KINDS: [&str; 7] = ["basic", "bearer", "jwt", "cert", "url", "command", "none"];
+    if !kind.contains(':') && Path::new(word).is_file() {
+        let hint = format!("did you mean `basic:{word}`?");
+        return Error::new("invalid value for --auth: a kind and a colon are missing", hint).about(kind);
+    }
     let near = KINDS.iter().find(|known| strsim::osa_distance(word, known) <= 2 && word.len() > 2);
     let hint = match near {
         Some(known) => format!("did you mean `{known}`?"),
         None => "write basic:FILE, bearer:FILE, jwt:FILE, cert, url:URL, command:PROG or none".to_owned(),
     };
-    let shown = if kind.contains(':') { word } else { "VALUE" };
-    Error::new(format!("invalid value for --auth: unknown kind of credentials `{shown}`"), hint).about(kind)
+    let cause = if kind.contains(':') {
+        format!("unknown kind of credentials `{word}`")
+    } else {
+        "a kind and a colon are missing".to_owned()
+    };
+    Error::new(format!("invalid value for --auth: {cause}"), hint).about(kind)
 }
 
 /// Returns the error of a file, with its line if the fault is about one.

@@ -1,14 +1,11 @@
 //! The banner: the served programs and folders, and the clients and pages that may connect.
 
-use std::{
-    collections::BTreeSet,
-    env,
-    ffi::OsString,
-    fmt::Write,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::{collections::BTreeSet, env, ffi::OsString, fmt::Write};
 
-use super::{file::ConfigFile, routes::routes};
+use super::{
+    file::{ConfigFile, routes},
+    who::{add_who, addresses_warning},
+};
 use crate::{
     answer::{
         paths::{Example, console, examples},
@@ -16,7 +13,6 @@ use crate::{
     },
     cli::{
         self, CommandLine,
-        server::Flags,
         site::{SharingWord, SiteFlags},
         types::{CommandWords, Items},
         value::{FlagValue, is_on},
@@ -26,10 +22,7 @@ use crate::{
         origin::{Aim, Policy},
         proxies::Proxies,
     },
-    server::{
-        listen::{Addresses, ListenOptions},
-        systemd,
-    },
+    server::listen::ListenOptions,
     worker::environ::VERSION,
 };
 
@@ -119,7 +112,7 @@ pub(super) fn banner<'a>(
         let _ = writeln!(banner, "  {what:<8} {is}");
     };
     if let Some(command) = command {
-        let how = how_often(flags.site.rooms.sharing(), example.as_ref());
+        let how = how_often(&flags.site, example.as_ref());
         add("program", &format!("{}, {how}", joined(command).escape_debug()));
     }
     let folders = [
@@ -146,7 +139,7 @@ pub(super) fn banner<'a>(
         add("console", "where nothing else answers");
     }
     let (pages, is_unasked) = pages(&origin, is_on(&flags.site.pages.anyorigin));
-    add("clients", &clients(&flags, listen));
+    add_who(&mut add, &flags, listen);
     add_proxies(&mut add, proxies);
     add("pages", pages);
     if let Some(flag) = command.and_then(cli::misplaced) {
@@ -159,7 +152,7 @@ pub(super) fn banner<'a>(
     }
     add_hints_of_values(&mut add, &flags.site);
     let mut of_check = String::new();
-    let warnings = origin_warnings(sites).into_iter().chain(proxies_warning(proxies));
+    let warnings = origin_warnings(sites).into_iter().chain(proxies_warning(proxies)).chain(addresses_warning(sites));
     for warning in warnings.chain(exposed.map(str::to_owned)) {
         add("hint", &warning);
         let _ = writeln!(of_check, "{WARNING}{warning}");
@@ -169,8 +162,9 @@ pub(super) fn banner<'a>(
 }
 
 /// Tells how often the program of the main site runs.
-fn how_often(sharing: SharingWord, example: Option<&Example>) -> &'static str {
-    match sharing {
+fn how_often(flags: &SiteFlags, example: Option<&Example>) -> &'static str {
+    match flags.rooms.sharing() {
+        _ if flags.mcp.switch().is_some() => "one for each session of MCP, and one for clients without sessions",
         SharingWord::Off if example.is_some_and(|example| example.takes_posts) => {
             "one for each WebSocket, event stream or POST"
         }
@@ -237,29 +231,4 @@ fn unset(names: Option<&Items>) -> Vec<&str> {
 fn joined(command: &CommandWords) -> String {
     let words: Vec<_> = command.0.iter().map(|word| word.to_string_lossy()).collect();
     words.join(" ")
-}
-
-fn clients(flags: &Flags, listen: &ListenOptions) -> String {
-    let mut who = match &listen.tcp {
-        None => "of this machine only, by the Unix socket".to_owned(),
-        Some((Addresses::Loopback, _)) => "of this machine only; --address=0.0.0.0 admits others".to_owned(),
-        Some((Addresses::All, _)) => "that reach any address of this machine".to_owned(),
-        Some((Addresses::These(names), _)) => {
-            let shown = |address: &IpAddr| match address {
-                IpAddr::V4(Ipv4Addr::UNSPECIFIED) => "any IPv4 address of this machine (0.0.0.0)".to_owned(),
-                IpAddr::V6(Ipv6Addr::UNSPECIFIED) => "any address of this machine (::)".to_owned(),
-                address => address.to_string(),
-            };
-            let addresses: Vec<_> = names.iter().flatten().map(shown).collect();
-            format!("that reach {}", addresses.join(", "))
-        }
-    };
-    if systemd::hands_over() {
-        let sockets = "that reach the sockets handed over";
-        who = if listen.is_default { sockets.to_owned() } else { format!("{who}, or {sockets}") };
-    }
-    if flags.tls.sslca.as_ref().is_some_and(|file| !file.is_empty()) {
-        who += ", with a certificate";
-    }
-    who
 }

@@ -23,9 +23,6 @@ pub(super) fn bus(flags: &BusFlags) -> Result<Option<Bus>, Error> {
         };
     };
     let urls: Vec<_> = list.0.iter().map(|url| url.trim().to_owned()).filter(|url| !url.is_empty()).collect();
-    if urls.is_empty() {
-        return Ok(None);
-    }
     // Not the URL itself: it may have a password.
     let invalid = |why: &str| {
         let hint =

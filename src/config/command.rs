@@ -38,7 +38,10 @@ fn refused(words: &Flag<CommandWords>, name: &OsStr, sharing: SharingWord) -> Er
         Err(cause) if is_path && let Some(hint) = advice::for_error(&cause) => error(&cause.to_string(), hint.into()),
         found => {
             let in_file = words.at.filter(|_| found.is_err()).and_then(|_| hint_in_file(name));
-            let hint = in_file.or_else(|| hint_for_client(words)).unwrap_or_else(|| hint_for(name, sharing));
+            let hint = in_file
+                .or_else(|| hint_for_client(words))
+                .or_else(|| hint_for_variable(words))
+                .unwrap_or_else(|| hint_for(name, sharing));
             Error::new(format!("cannot find COMMAND `{shown}`"), hint)
         }
     }
@@ -56,6 +59,10 @@ pub(super) fn check_first_line(words: &Flag<CommandWords>, program: &Program) ->
         LineFault::ByteOrderMark => {
             ("a byte order mark is before its first line".to_owned(), format!("save {file} as UTF-8 without that mark"))
         }
+        LineFault::NoMark => (
+            "its first line names no interpreter".to_owned(),
+            format!("begin {file} with the line #!/bin/sh, or that of another interpreter"),
+        ),
         LineFault::NoInterpreter(missing) => (
             format!("its first line names `{}`, which is not an executable file", missing.display()),
             format!("install that interpreter, or correct the first line of {file}"),
@@ -84,6 +91,16 @@ fn hint_for_client(words: &Flag<CommandWords>) -> Option<String> {
     let is_url = ["ws", "wss", "http", "https", "unix"].contains(&scheme);
     let is_near = strsim::osa_distance(name.to_str()?, "connect") <= 2;
     (is_url && is_near && words.at.is_none()).then(|| "did you mean `wsd connect`?".to_owned())
+}
+
+/// Returns advice for a variable in front of COMMAND, as a shell takes it.
+fn hint_for_variable(words: &Flag<CommandWords>) -> Option<String> {
+    let [variable, command @ ..] = &*words.0 else { return None };
+    let name = variable.to_str()?.split_once('=')?.0;
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_meant = is_name && !name.is_empty() && !command.is_empty() && words.at.is_none();
+    let rest: Vec<_> = command.iter().map(|word| quoted(word)).collect();
+    is_meant.then(|| format!("set a variable with a flag: --env={} {}", quoted(variable), rest.join(" ")))
 }
 
 /// Returns advice for a COMMAND that does not exist.

@@ -53,7 +53,8 @@ impl Exposure {
 
     /// Lists the warnings of a start.
     pub(super) fn warnings(&self) -> impl Iterator<Item = &str> {
-        self.errors.iter().map(|error| &*error.message).chain(self.warnings.iter().map(String::as_str))
+        const QUERY: &str = "with --auth-query, tokens in URLs cross the network without TLS and stay in logs; add --ssl, or a proxy with TLS";
+        self.errors.iter().map(|_| QUERY).chain(self.warnings.iter().map(String::as_str))
     }
 }
 

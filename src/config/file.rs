@@ -6,9 +6,9 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue, Deserializer};
 use toml::{Spanned, Table};
 
-use super::{error::Error, keys::in_keys};
+use super::{empty, error::Error, keys::in_keys};
 use crate::cli::{
-    self, CommandLine, error::meant_framing, server::Flags, site::SiteFlags, site::read as subject,
+    self, CommandLine, error::meant_framing, server::Flags, site::ServedFlags, site::SiteFlags, site::read as subject,
     types::CommandWords, value::Flag,
 };
 use crate::worker::advice;
@@ -80,12 +80,13 @@ impl ConfigFile {
             let message = format!("cannot set `{key}` at the top of the file: it is a key of a route");
             is_of_route.then(|| Error::new(message, "write `[[route]]` above it"))
         })?;
+        empty::check_table(top)?;
         let mut read = || {
             self.top = Table::deserialize(Deserializer::from(table.clone()))?;
             let site = SiteFlags::read(top, top)?;
             let (listen, tls, proxies) = (subject(top)?, subject(top)?, subject(top)?);
-            let (resources, bus, log) = (subject(top)?, subject(top)?, subject(top)?);
-            Ok(Flags { listen, tls, proxies, site, resources, bus, log })
+            let (resources, bus, log, metrics) = (subject(top)?, subject(top)?, subject(top)?, subject(top)?);
+            Ok(Flags { listen, tls, proxies, site, resources, bus, log, metrics })
         };
         self.flags = read().map_err(|error| invalid(top, &error))?;
         let Some(routes) = top.get("route") else { return Ok(()) };
@@ -133,6 +134,7 @@ fn read_route(table: &DeTable<'_>, top: &DeTable<'_>, start: usize) -> Result<Ro
         let message = format!("cannot set `{key}` in a route: it is for the whole server");
         is_of_server.then(|| Error::new(message, "move it to the top of the file"))
     })?;
+    empty::check_table(table)?;
     let mut all = top.clone();
     all.extend(table.clone());
     let read = || Ok((subject::<RouteKeys>(table)?, SiteFlags::read(table, &all)?));
@@ -173,4 +175,16 @@ fn invalid(table: &DeTable<'_>, error: &toml::de::Error) -> Error {
         _ => "look up the flag in `wsd --help`",
     };
     Error::new(format!("invalid value for `{key}`: {}", error.message()), hint).at(at)
+}
+
+/// Lists the routes of the file and of the command line. A route of the command line replaces one at the same path.
+pub(super) fn routes(line: &CommandLine, file: &ConfigFile) -> Vec<Route> {
+    let is_replaced = |route: &&Route| line.run.route.iter().any(|own| own.0 == *route.path);
+    let own = line.run.route.iter().map(|own| Route {
+        start: None,
+        path: Flag { value: own.0.clone(), at: None },
+        command: Some(Flag { value: own.1.clone(), at: None }),
+        flags: SiteFlags { served: ServedFlags::default(), ..file.flags.site.clone() },
+    });
+    file.routes.iter().filter(|route| !is_replaced(route)).cloned().chain(own).collect()
 }

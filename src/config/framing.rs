@@ -48,7 +48,12 @@ pub(super) fn framings(flags: &SiteFlags) -> Result<Framings, Error> {
     if wants_both {
         return Ok(Framings::only(Framing::Streams));
     }
-    let implied = Framings::only(if is_binary { Framing::Chunks } else { Framing::Lines });
+    let implied = Framings::only(match () {
+        () if is_binary => Framing::Chunks,
+        // Without binary messages, which MCP does not have.
+        () if flags.mcp.switch().is_some() => Framing::Acp,
+        () => Framing::Lines,
+    });
     Ok(Framings::of(given.iter().map(|flag| framing_of(flag.value)).collect()).unwrap_or(implied))
 }
 

@@ -49,7 +49,7 @@ pub(super) fn check_place(flags: &LogFlags, routes: &Routes) -> Result<(), Error
     })
 }
 
-/// Returns the file of the log. Scripts pass variables that may be empty: wsd ignores an empty name.
+/// Returns the file of the log.
 fn file(flags: &LogFlags) -> Option<&Path> {
-    flags.logfile.as_deref().filter(|path| !path.is_empty()).map(Path::new)
+    flags.logfile.as_deref().map(Path::new)
 }

@@ -5,6 +5,7 @@ pub(crate) mod banner;
 mod bus;
 mod command;
 mod confine;
+mod empty;
 mod error;
 mod exposure;
 mod file;
@@ -15,16 +16,22 @@ mod headers;
 mod keys;
 mod limits;
 mod logging;
+mod mcp;
+mod metrics;
+mod names;
 mod needs;
 mod origins;
 mod peers;
 mod places;
 mod proxies;
 mod quota;
+mod record;
+mod rooms;
 mod routes;
 mod secrets;
 mod site;
 mod terminal;
+mod who;
 
 use std::{collections::BTreeSet, num::NonZero};
 
@@ -41,12 +48,13 @@ use crate::{
     },
     http::proxies::Proxies,
     log::LogOptions,
-    server::{listen::ListenOptions, tls::TlsOptions},
+    server::{listen::ListenOptions, tls::TlsOptions, watch::WatchPlace},
 };
 use banner::Banner;
 use error::Error;
 use exposure::Exposure;
 use file::ConfigFile;
+use metrics::MetricsPlace;
 use routes::Plan;
 
 /// The settings, one for each module that needs some.
@@ -54,6 +62,8 @@ use routes::Plan;
 pub(crate) struct Settings {
     /// The addresses and sockets to listen on.
     pub(crate) listen: ListenOptions,
+    /// The place of its own for metrics and health (`--metrics`).
+    pub(crate) watch: Option<WatchPlace>,
     /// The certificates; `None` without TLS.
     pub(crate) tls: Option<TlsOptions>,
     /// The proxies that wsd trusts.
@@ -83,6 +93,8 @@ pub(crate) struct Loader {
     plan: Plan,
     /// The top of the file when wsd started.
     top: Table,
+    /// The path of the metrics (`--metrics=/path`), which changes only at a restart.
+    metrics: Option<String>,
 }
 
 impl Loader {
@@ -92,11 +104,13 @@ impl Loader {
     pub(crate) fn load(&mut self) -> Result<(Routes, Vec<String>), Error> {
         let file = file::read(&self.command_line)?;
         server(&self.command_line, &file)?;
-        let routes = self.plan.build(&self.command_line, &file)?;
+        let routes = Routes { metrics: self.metrics.clone(), ..self.plan.build(&self.command_line, &file)? };
         let log = self.command_line.over(file.flags.log.clone());
         logging::check_place(&log, &routes).map_err(|error| file.locate(error, 0))?;
-        // Changes to `maxbuffer`, to `base`, and to the keys that a route may have, take effect at once.
-        let at_once = [cli::names::<SiteFlags>(), ["route", "maxbuffer", "base"].map(str::to_owned).to_vec()].concat();
+        // Changes to `maxbuffer`, `compress-memory` and `base`, and to the keys that a route may have, take effect at once.
+        let at_once =
+            [cli::names::<SiteFlags>(), ["route", "maxbuffer", "compress-memory", "base"].map(str::to_owned).to_vec()]
+                .concat();
         let differs = |key: &&String| file.top.get(*key) != self.top.get(*key) && !self.command_line.has(key);
         let keys: BTreeSet<_> = file.top.keys().chain(self.top.keys()).filter(|key| !at_once.contains(key)).collect();
         Ok((routes, keys.into_iter().filter(differs).cloned().collect()))
@@ -111,10 +125,16 @@ impl Loader {
 
 /// Checks the command line and its file, and builds the settings.
 pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
+    empty::check_line(&line)?;
     let file = file::read(&line)?;
-    let ServerSettings { log, tls, listen, proxies } = server(&line, &file)?;
-    let mut plan = Plan::default();
-    let routes = plan.build(&line, &file)?;
+    let ServerSettings { log, tls, listen, proxies, metrics, bus } = server(&line, &file)?;
+    let (metrics, watch) = match metrics {
+        Some(MetricsPlace::Path(path)) => (Some(path), None),
+        Some(MetricsPlace::Own(place)) => (None, Some(place)),
+        None => (None, None),
+    };
+    let mut plan = Plan::new(bus.clone());
+    let routes = Routes { metrics: metrics.clone(), ..plan.build(&line, &file)? };
     logging::check_place(&line.over(file.flags.log.clone()), &routes).map_err(|error| file.locate(error, 0))?;
     let mut exposure = Exposure::of(&routes, tls.is_some(), &listen);
     if is_on(&line.run.check) && !exposure.errors.is_empty() {
@@ -124,15 +144,16 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
     Ok(Settings {
         banner,
         listen,
+        watch,
         tls,
         proxies,
         routes,
         log,
-        bus: plan.bus(),
+        bus,
         threads: line.over(file.flags.resources).threads.map(|threads| threads.value),
         announces: !line.is_websocketd,
         is_check: is_on(&line.run.check),
-        loader: Loader { command_line: line, plan, top: file.top },
+        loader: Loader { command_line: line, plan, top: file.top, metrics },
     })
 }
 
@@ -142,14 +163,18 @@ struct ServerSettings {
     tls: Option<TlsOptions>,
     listen: ListenOptions,
     proxies: Proxies,
+    metrics: Option<MetricsPlace>,
+    bus: Option<Bus>,
 }
 
 fn server(line: &CommandLine, file: &ConfigFile) -> Result<ServerSettings, Error> {
-    let Flags { listen, tls, proxies, log, .. } = line.over(file.flags.clone());
+    let Flags { listen, tls, proxies, log, metrics, bus, .. } = line.over(file.flags.clone());
     let build = || {
         let (proxies, listen) = (proxies::proxies(&proxies)?, places::listen(&listen, &tls, line)?);
         let log = logging::options(&log, line.is_websocketd);
-        Ok(ServerSettings { log, tls: places::tls(&tls)?, listen, proxies })
+        let metrics = metrics::place(metrics.metrics.as_ref())?;
+        let bus = bus::bus(&bus)?;
+        Ok(ServerSettings { log, tls: places::tls(&tls, line)?, listen, proxies, metrics, bus })
     };
     build().map_err(|error| file.locate(error, 0))
 }

@@ -50,8 +50,9 @@ fn idle(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
         let hint = "name a program to serve, or remove --http";
         found.push(IdleFlag { at, message, hint, remove: |flags| flags.clients.http = None });
     }
-    if let Some(at) = place(&flags.clients.replay).filter(|_| !has_resume && !has_http) {
-        let message = "cannot use --replay without --resume or --http: no client can return to its session";
+    let has_mcp = flags.mcp.switch().is_some();
+    if let Some(at) = place(&flags.clients.replay).filter(|_| !has_resume && !has_http && !has_mcp) {
+        let message = "cannot use --replay without --resume, --http or --mcp: no client can return to its session";
         let hint = "add --resume=60, or remove --replay";
         found.push(IdleFlag { at, message, hint, remove: |flags| flags.clients.replay = None });
     }
@@ -61,8 +62,49 @@ fn idle(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
         let hint = "write --replay=64k or more, or remove --replay";
         found.push(IdleFlag { at, message, hint, remove: |flags| flags.clients.replay = None });
     }
+    found.extend(idle_of_record(flags, has_program));
+    found.extend(idle_of_mcp(flags, has_program));
     found.extend(idle_of_auth(&flags.auth));
     found.extend(idle_of_limits(flags, has_program));
+    found
+}
+
+/// Lists the flags about recordings where nothing is recorded.
+fn idle_of_record(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
+    let mut found = Vec::new();
+    let is_idle = flags.record.folder().is_some() && !has_program;
+    if let Some(at) = place(&flags.record.record).filter(|_| is_idle) {
+        let message = "cannot use --record without a program: it records sessions";
+        let hint = "name a program to serve, or remove --record";
+        found.push(IdleFlag { at, message, hint, remove: |flags| flags.record.record = None });
+    }
+    // With `--record=false` the command line switches off what the file sets.
+    if let Some(at) = place(&flags.record.record_bytes).filter(|_| flags.record.record.is_none()) {
+        let message = "cannot use --record-bytes without --record: nothing is recorded";
+        let hint = "add --record=DIR, or remove --record-bytes";
+        found.push(IdleFlag { at, message, hint, remove: |flags| flags.record.record_bytes = None });
+    }
+    found
+}
+
+/// Lists the flags of the gateway for MCP where there is none.
+fn idle_of_mcp(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
+    const NONE: &str = "add --mcp, or remove it";
+    let is_off = flags.mcp.switch().is_none();
+    let mut found = Vec::new();
+    if let Some(at) = place(&flags.mcp.mcp).filter(|_| !is_off && !has_program) {
+        let message = "cannot use --mcp without a program: it serves one";
+        let hint = "name a program to serve, or remove --mcp";
+        found.push(IdleFlag { at, message, hint, remove: |flags| flags.mcp.mcp = None });
+    }
+    if let Some(at) = place(&flags.mcp.mcp_idle).filter(|_| is_off) {
+        let message = "cannot use --mcp-idle without --mcp: it ends servers of MCP";
+        found.push(IdleFlag { at, message, hint: NONE, remove: |flags| flags.mcp.mcp_idle = None });
+    }
+    if let Some(at) = place(&flags.mcp.maxbody).filter(|_| is_off) {
+        let message = "cannot use --maxbody without --mcp: it limits messages to servers of MCP";
+        found.push(IdleFlag { at, message, hint: NONE, remove: |flags| flags.mcp.maxbody = None });
+    }
     found
 }
 

@@ -51,7 +51,7 @@ pub(super) fn access_lists(flags: &mut PageFlags) -> Result<AccessLists, Error> 
 
 /// Reads a list; `None` if it has no entry. A file without entries is a list of nobody.
 fn read(list: &Flag<Items>, of: Use) -> Result<Option<PeerSet>, Error> {
-    // Scripts pass variables that may be empty.
+    // A variable within the list may be empty; `empty` refuses an empty list.
     let words: Vec<_> = list.0.iter().map(|word| word.trim()).filter(|word| !word.is_empty()).collect();
     let mut peers = Vec::new();
     for word in &words {

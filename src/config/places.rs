@@ -114,7 +114,7 @@ fn resolve(text: &str) -> Option<Vec<IpAddr>> {
 }
 
 /// Returns the certificate and the key if `--ssl` is set, otherwise `None`.
-pub(super) fn tls(flags: &TlsFlags) -> Result<Option<TlsOptions>, Error> {
+pub(super) fn tls(flags: &TlsFlags, line: &CommandLine) -> Result<Option<TlsOptions>, Error> {
     // Scripts pass variables that may be empty: wsd ignores an empty file name, as websocketd does.
     let named = |file: &Option<Flag<OsString>>| file.as_deref().filter(|file| !file.is_empty()).map(PathBuf::from);
     let files = [("--sslcert", &flags.sslcert), ("--sslkey", &flags.sslkey), ("--sslca", &flags.sslca)];
@@ -122,6 +122,10 @@ pub(super) fn tls(flags: &TlsFlags) -> Result<Option<TlsOptions>, Error> {
         let Some((flag, file)) = files.into_iter().find(|(_, file)| named(file).is_some()) else { return Ok(None) };
         let error = Error::new(format!("cannot use {flag} without --ssl"), "add --ssl to serve over TLS");
         return Err(error.about(file));
+    }
+    if let Some(file) = flags.sslca.as_ref().filter(|file| file.is_empty() && !line.is_websocketd) {
+        let message = "cannot use an empty value for --sslca: clients would need no certificate";
+        return Err(Error::new(message, "name a file of authorities: --sslca=FILE, or remove --sslca").about(file));
     }
     let (Some(cert), Some(key)) = (named(&flags.sslcert), named(&flags.sslkey)) else {
         let message = "cannot serve over TLS without --sslcert and --sslkey";

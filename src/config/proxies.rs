@@ -16,7 +16,7 @@ use crate::{
 /// Returns the proxies of `--trust-proxy`.
 pub(super) fn proxies(flags: &ProxyFlags) -> Result<Proxies, Error> {
     let list = flags.trust_proxy.as_ref();
-    // Scripts pass variables that may be empty.
+    // A variable within the list may be empty; `empty` refuses an empty list.
     let words = list.iter().flat_map(|list| &list.0).map(|word| word.trim()).filter(|word| !word.is_empty());
     let trusted = words
         .map(|word| peer_net(word, Use::TrustProxy).map_err(|error| error.about(list)))

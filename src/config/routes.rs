@@ -3,14 +3,14 @@
 use std::{fs, path::Path, sync::Arc};
 
 use super::{
-    bus::bus,
     error::Error,
-    file::{ConfigFile, Route},
+    file::{ConfigFile, Route, routes},
     framing::drop_inherited_framing,
     limits::Scopes,
+    names::route_facts,
     needs::drop_inherited,
     peers::access_lists,
-    proxies, secrets,
+    proxies, record, secrets,
     site::{Recipe, has_program, serves, site},
 };
 use crate::{
@@ -25,16 +25,18 @@ use crate::{
     bus::handle::Bus,
     cli::{
         CommandLine,
+        auth::AuthFlags,
         server::{Flags, TlsFlags},
         site::{ServedFlags, SiteFlags},
         types::Limit,
-        value::Flag,
     },
+    deflate::pool::Pool,
     http::{
         access::AccessLists,
         auth::{Auth, state::AuthState},
     },
-    limits::{BUFFER_BYTES_MAX, FORKS_MAX},
+    limits::{BUFFER_BYTES_MAX, COMPRESS_MEMORY, FORKS_MAX},
+    metrics::{labels::OTHER_PATHS, present::PRESENT},
     resume::door::Doors,
     sources::SourceTable,
 };
@@ -44,6 +46,8 @@ use crate::{
 pub(crate) struct Plan {
     admission: Admission,
     budget: Budget,
+    /// The compressors of all sessions.
+    compressors: Pool,
     /// The doors of sessions, which stay when settings change.
     doors: Doors,
     /// The state of authentication, which stays, too.
@@ -53,8 +57,6 @@ pub(crate) struct Plan {
     numbered: Vec<Pattern>,
     /// The bus, which stays, too.
     bus: Option<Bus>,
-    /// Whether there are no routes yet.
-    is_new: bool,
     sites: Vec<Built>,
     /// The files that wsd never serves.
     guards: Vec<Arc<Guard>>,
@@ -78,27 +80,24 @@ impl Default for Plan {
         let (budget, doors, auth, sources) =
             (Budget::new(None), Doors::default(), AuthState::default(), SourceTable::default());
         let (numbered, sites, guards, gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { admission, budget, doors, auth, sources, numbered, bus: None, is_new: true, sites, guards, gone }
+        let compressors = Pool::new(COMPRESS_MEMORY);
+        let bus = None;
+        Self { admission, budget, compressors, doors, auth, sources, numbered, bus, sites, guards, gone }
     }
 }
 
 impl Plan {
-    /// Returns the bus of `--bus`.
-    pub(super) fn bus(&self) -> Option<Bus> {
-        self.bus.clone()
+    /// Returns a plan without sites, whose rooms use this bus.
+    pub(super) fn new(bus: Option<Bus>) -> Self {
+        Self { bus, ..Self::default() }
     }
 
     /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms.
     pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile) -> Result<Routes, Error> {
         let (admission, budget, doors) = (self.admission.clone(), self.budget.clone(), self.doors.clone());
         let (auth, sources, numbered) = (self.auth.clone(), self.sources.clone(), self.numbered.clone());
-        let bus = if self.is_new {
-            bus(&line.over(file.flags.bus.clone())).map_err(|error| file.locate(error, 0))?
-        } else {
-            self.bus.clone()
-        };
-        let mut next =
-            Self { admission, budget, doors, auth, sources, numbered, bus, is_new: false, ..Self::default() };
+        let (compressors, bus) = (self.compressors.clone(), self.bus.clone());
+        let mut next = Self { admission, budget, compressors, doors, auth, sources, numbered, bus, ..Self::default() };
         let routes = routes(line, file);
         for route in &routes {
             next.add_route(self, line, &routes, route).map_err(|error| match route.start {
@@ -113,11 +112,14 @@ impl Plan {
         let config = line.run.config.as_deref();
         let key = tls.sslkey.as_deref().filter(|key| !key.is_empty()).map(Path::new);
         next.guards = secrets::guards(&self.guards, config, key, next.sites.iter().map(|built| &*built.site));
+        next.check_claims(file).map_err(|error| file.locate(error, 0))?;
         let files = next.sources()?;
+        record::check_secrecy(next.sites.iter().map(|built| &*built.site))?;
         // Nothing below can fail.
         next.admission.resize(limit);
-        let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.value);
+        let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.0);
         next.budget.resize(Some(bytes_max).filter(|bytes| *bytes > 0));
+        next.compressors.resize(resources.compress_memory.map_or(COMPRESS_MEMORY, |bytes| bytes.value.0));
         for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
             let limit = built.recipe.flags.served.maxforks.as_deref();
             built.site.launcher.admission.resize(limit.and_then(Limit::count));
@@ -139,8 +141,9 @@ impl Plan {
             let pattern = built.pattern.as_ref()?.within(&base);
             Some((pattern, Arc::clone(&built.site)))
         });
+        PRESENT.set_routes(self.sites.iter().filter_map(|built| route_facts(&built.site)).collect());
         let otherwise = self.sites.last().map(|built| Arc::clone(&built.site)).expect("there is always one");
-        Ok(Routes { table: table.collect(), otherwise, sources: Arc::new(files), base })
+        Ok(Routes { table: table.collect(), otherwise, sources: Arc::new(files), base, metrics: None })
     }
 
     fn add_route(&mut self, old: &Self, line: &CommandLine, all: &[Route], route: &Route) -> Result<(), Error> {
@@ -163,8 +166,12 @@ impl Plan {
             return Err(Error::new(message, "give each route its own path").about(&route.path));
         }
         // The command line overrides the file, except what the route serves.
-        let flags = SiteFlags { served: route.flags.served.clone(), ..line.over(route.flags.clone()) };
+        let mut flags = SiteFlags { served: route.flags.served.clone(), ..line.over(route.flags.clone()) };
         let is_own = |at| route.start.is_some_and(|start| at >= Some(start));
+        // Except also a route that is not to be recorded: it may be secret.
+        if let Some(place) = route.flags.record.record.as_ref().filter(|place| place.0.is_none() && is_own(place.at)) {
+            flags.record.record = Some(place.clone());
+        }
         let scopes = Scopes::of_route(&flags.limits, self.number(&pattern), is_own);
         let mut recipe = Recipe { command: route.command.clone(), flags, is_websocketd: line.is_websocketd, scopes };
         let has_program = has_program(&recipe);
@@ -207,17 +214,13 @@ impl Plan {
         admission: Admission,
     ) -> Result<(), Error> {
         let access = access_lists(&mut recipe.flags.pages)?;
-        let site = match old.sites.iter().find(|built| built.pattern == pattern && built.recipe == recipe) {
-            Some(built) => Arc::clone(&built.site),
-            None => Arc::new(site(
-                &recipe,
-                admission,
-                &self.budget,
-                &self.doors,
-                &self.auth,
-                &self.sources,
-                self.bus.as_ref(),
-            )?),
+        let known = old.sites.iter().find(|built| built.pattern == pattern && built.recipe == recipe);
+        let site = if let Some(built) = known {
+            Arc::clone(&built.site)
+        } else {
+            let route = PRESENT.route(&pattern.as_ref().map_or_else(|| OTHER_PATHS.to_owned(), Pattern::to_string));
+            let stores = (&self.budget, &self.compressors, self.bus.as_ref());
+            Arc::new(site(&recipe, admission, stores, &self.doors, &self.auth, &self.sources, route)?)
         };
         self.sites.push(Built { pattern, recipe, site, access });
         Ok(())
@@ -232,6 +235,20 @@ impl Plan {
                 Err(Error::new(message, "add --sslca=FILE").about(kind))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Refuses claims at the top of the file if no site has tokens with claims. The sites refuse those of their own.
+    fn check_claims(&self, file: &ConfigFile) -> Result<(), Error> {
+        let AuthFlags { jwt_aud, jwt_iss, .. } = &file.flags.site.auth;
+        let mut kinds = self.sites.iter().flat_map(|built| built.recipe.flags.auth.kinds());
+        let set = [("--jwt-aud", jwt_aud), ("--jwt-iss", jwt_iss)].into_iter().find(|(_, names)| names.is_some());
+        match set.filter(|_| !kinds.any(|kind| kind.starts_with("jwt:"))) {
+            Some((flag, names)) => {
+                let message = format!("cannot use {flag} without --auth=jwt:FILE: no route has such tokens");
+                Err(Error::new(message, "add --auth=jwt:FILE, or remove it").about(names))
+            }
+            None => Ok(()),
         }
     }
 
@@ -280,16 +297,4 @@ fn nothing_to_serve(file: &ConfigFile) -> Error {
     }
     let message = "cannot serve anything: there is no COMMAND, --dir, --staticdir, --cgidir or route";
     Error::new(message, "try `wsd --port=8080 cat`; `wsd --help` lists the flags")
-}
-
-/// Lists the routes of the file and of the command line. A route of the command line replaces one at the same path.
-pub(super) fn routes(line: &CommandLine, file: &ConfigFile) -> Vec<Route> {
-    let is_replaced = |route: &&Route| line.run.route.iter().any(|own| own.0 == *route.path);
-    let own = line.run.route.iter().map(|own| Route {
-        start: None,
-        path: Flag { value: own.0.clone(), at: None },
-        command: Some(Flag { value: own.1.clone(), at: None }),
-        flags: SiteFlags { served: ServedFlags::default(), ..file.flags.site.clone() },
-    });
-    file.routes.iter().filter(|route| !is_replaced(route)).cloned().chain(own).collect()
 }

@@ -16,18 +16,22 @@ use super::{
     framing::{check_subprotocols, framings, takes_framings},
     headers::headers,
     limits::{self, Scopes},
+    mcp::mcp,
+    names::{pages, software},
     needs,
     origins::origin,
+    record::record,
+    rooms::rooms,
     terminal::stdio,
 };
 use crate::{
     admission::Admission,
-    answer::{builtin::OwnPages, cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
+    answer::{cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
     budget::Budget,
     bus::handle::Bus,
-    cli::site::{RoomFlags, SharingWord, SiteFlags, SlowWord},
-    cli::{types::CommandWords, types::Items, value::Flag, value::is_on},
-    framing::Framing,
+    cli::site::SiteFlags,
+    cli::{types::CommandWords, types::CompressWord, types::Items, value::Flag, value::is_on},
+    deflate::{options::CompressOptions, pool::Pool},
     http::{
         access::AddressRules,
         auth::{open::OpenAccess, state::AuthState},
@@ -36,22 +40,15 @@ use crate::{
         path::Root,
     },
     limits::{
-        ACP_PATIENCE, CGI_TIMEOUT, CONTROL_BYTES_MIN, LINGER, MESSAGE_BYTES_MAX, PING_INTERVAL, REPLAY_BYTES_MAX,
-        SLOW_WAIT, STREAM_KEEP_MIN,
+        ACP_PATIENCE, CGI_TIMEOUT, COMPRESS_BYTES_MIN, CONTROL_BYTES_MIN, MESSAGE_BYTES_MAX, PING_INTERVAL,
+        REPLAY_BYTES_MAX, STREAM_KEEP_MIN,
     },
+    metrics::labels::RouteName,
     resume::{ResumeOptions, door::Doors},
-    room::{
-        options::{RoomOptions, Slow},
-        registry::{Rooms, Sharing},
-    },
+    room::registry::Sharing,
     socket::SocketOptions,
     sources::SourceTable,
-    worker::{
-        advice,
-        environ::{self, EnvironOptions},
-        process::ProcessOptions,
-        variable::Variable,
-    },
+    worker::{advice, environ::EnvironOptions, process::ProcessOptions, variable::Variable},
 };
 
 /// The settings of a site. Equal recipes make equal sites.
@@ -79,16 +76,16 @@ pub(super) fn has_program(Recipe { command, flags, .. }: &Recipe) -> bool {
 }
 
 /// Checks a recipe and opens its folders. `admission` limits the workers of the site; `budget` limits the bytes that wait for
-/// the workers and their clients. Clients return to their sessions through `doors`; `state` is that of authentication, and
-/// `table` counts what each source uses.
+/// the workers and their clients, and sessions compress with `compressors`. Clients return to their sessions through `doors`;
+/// `state` is that of authentication, and `table` counts what each source uses. The metrics name the site `route`.
 pub(super) fn site(
     recipe: &Recipe,
     admission: Admission,
-    budget: &Budget,
+    (budget, compressors, bus): (&Budget, &Pool, Option<&Bus>),
     doors: &Doors,
     state: &AuthState,
     table: &SourceTable,
-    bus: Option<&Bus>,
+    route: RouteName,
 ) -> Result<Site, Error> {
     let flags = &recipe.flags;
     needs::check(flags, has_program(recipe))?;
@@ -103,19 +100,16 @@ pub(super) fn site(
     let account = confining.as_ref().and_then(|confinement| confinement.account.as_ref());
     let inherited = variables(&flags.confine, account, inherited(flags.programs.passenv.as_deref()))?;
     let cgi_timeout = flags.programs.cgi_timeout.as_deref().map_or(CGI_TIMEOUT, |secs| secs.0);
-    let patience = patience(flags);
-    let socket = socket_options(flags);
-    let message_bytes_max = socket.message_bytes_max;
-    let is_readonly = is_on(&flags.programs.readonly);
-    let process = ProcessOptions { message_bytes_max, patience, is_readonly, budget: budget.clone() };
+    let socket @ SocketOptions { message_bytes_max, .. } = socket_options(flags);
+    let process = process_options(flags, message_bytes_max, budget, route);
     let framings = framings(flags)?;
-    let subprotocols = subprotocols(flags.clients.subprotocol.as_ref())?;
+    let subprotocols = subprotocols(flags)?;
     if has_program(recipe) {
         check_subprotocols(flags, &subprotocols, &framings)?;
     }
     let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process, bus)?;
     let sources = limits::sources(&flags.limits, recipe.scopes, table);
-    let environ = EnvironOptions { software: software(recipe), inherited };
+    let environ = EnvironOptions { software: software(recipe.is_websocketd), inherited };
     let (auth, list) = auth(&flags.auth, &environ, state)?.unzip();
     Ok(Site {
         is_eager: is_on(&flags.rooms.eager) && rooms.as_ref().is_some_and(|rooms| rooms.sharing == Sharing::All),
@@ -123,7 +117,7 @@ pub(super) fn site(
         scripts,
         cgi: cgidir.map(|cgidir| Cgi::new(cgidir, files.as_ref(), cgi_timeout)),
         files,
-        pages: OwnPages { has_console: is_on(&flags.served.devconsole), has_welcome: !recipe.is_websocketd },
+        pages: pages(&flags.served, recipe.is_websocketd),
         gate: Gate {
             origin: origin(&flags.pages, recipe.is_websocketd)?,
             access: AddressRules::default(),
@@ -137,10 +131,12 @@ pub(super) fn site(
         subprotocols,
         subprotocol_warning: Once::new(),
         headers: headers(flags)?,
+        compress: compress(flags, compressors),
         session: limits::session(&flags.limits),
         resume: resume(flags, &socket, doors),
         http: http(flags, &socket, doors),
         socket,
+        mcp: mcp(flags, &process)?,
         launcher: Launcher {
             admission,
             sources,
@@ -148,20 +144,17 @@ pub(super) fn site(
             environ,
             confining,
             lookup: is_on(&flags.programs.reverselookup).then(Lookup::new),
+            record: record(flags, message_bytes_max)?,
         },
     })
 }
 
-/// Returns the `SERVER_SOFTWARE` of programs.
-fn software(recipe: &Recipe) -> String {
-    let name = if recipe.is_websocketd { "websocketd" } else { "wsd" };
-    format!("{name}/{}", environ::VERSION)
-}
-
-/// Returns the time added to each wait before a signal.
-fn patience(flags: &SiteFlags) -> Duration {
+/// Returns the settings of a process; `closems` is the time added to each wait before a signal.
+fn process_options(flags: &SiteFlags, message_bytes_max: usize, budget: &Budget, route: RouteName) -> ProcessOptions {
     let default = if is_on(&flags.programs.acp) { ACP_PATIENCE } else { Duration::ZERO };
-    flags.programs.closems.as_deref().map_or(default, |millis| millis.0)
+    let patience = flags.programs.closems.as_deref().map_or(default, |millis| millis.0);
+    let is_readonly = is_on(&flags.programs.readonly);
+    ProcessOptions { message_bytes_max, patience, is_readonly, budget: budget.clone(), route }
 }
 
 fn scripts(recipe: &Recipe, dir: Option<Root>) -> Result<Option<Scripts>, Error> {
@@ -199,23 +192,34 @@ fn root(name: &str, flag: Option<&Flag<OsString>>) -> Result<Option<Root>, Error
     })
 }
 
-fn subprotocols(flag: Option<&Flag<Items>>) -> Result<Vec<String>, Error> {
+fn subprotocols(flags: &SiteFlags) -> Result<Vec<String>, Error> {
+    let flag = flags.clients.subprotocol.as_ref();
+    let own = flags.mcp.switch().map(|_| Ok(super::mcp::SUBPROTOCOL.to_owned()));
     let names = flag.into_iter().flat_map(|names| &names.0).map(|name| name.trim());
     let check = |name: &str| {
         let hint = "separate names by commas, as in --subprotocol=mqtt,chat";
         let error = || Error::new(format!("invalid subprotocol name `{name}` in --subprotocol"), hint).about(flag);
         is_token(name).then(|| name.to_owned()).ok_or_else(error)
     };
-    names.map(check).collect()
+    names.map(check).chain(own).collect()
 }
 
 fn socket_options(flags: &SiteFlags) -> SocketOptions {
-    let bytes_max = flags.clients.maxframesize.as_deref().map_or(MESSAGE_BYTES_MAX, |bytes| *bytes);
+    let bytes_max = flags.clients.maxframesize.as_deref().map_or(MESSAGE_BYTES_MAX, |bytes| bytes.0);
     let ping_interval = flags.clients.pingms.as_deref().map_or(PING_INTERVAL, |millis| millis.0);
     SocketOptions {
         message_bytes_max: if bytes_max == 0 { usize::MAX } else { bytes_max },
         ping_interval: (!ping_interval.is_zero()).then_some(ping_interval),
     }
+}
+
+fn compress(flags: &SiteFlags, compressors: &Pool) -> Option<Arc<CompressOptions>> {
+    let bytes_min = match flags.clients.compress.as_deref()? {
+        CompressWord::Switch(false) => return None,
+        CompressWord::Switch(true) => COMPRESS_BYTES_MIN,
+        CompressWord::From(bytes) => *bytes,
+    };
+    Some(Arc::new(CompressOptions { bytes_min, pool: compressors.clone() }))
 }
 
 fn resume(flags: &SiteFlags, socket: &SocketOptions, doors: &Doors) -> Option<Arc<ResumeOptions>> {
@@ -236,51 +240,6 @@ fn resume_options(keep: Duration, flags: &SiteFlags, socket: &SocketOptions, doo
     let bytes_max = message_bytes_max.saturating_add(1).max(CONTROL_BYTES_MIN);
     let socket = SocketOptions { message_bytes_max: bytes_max, ..socket.clone() };
     Arc::new(ResumeOptions { keep, replay_bytes_max, message_bytes_max, socket, doors: doors.clone() })
-}
-
-/// Builds the rooms, if clients share a program or its framing names the clients.
-fn rooms(
-    flags: &SiteFlags,
-    scripts: Option<&Scripts>,
-    framing: Framing,
-    process: &ProcessOptions,
-    bus: Option<&Bus>,
-) -> Result<Option<Arc<Rooms>>, Error> {
-    let RoomFlags { shared, eager, history, linger, slow, slow_wait } = &flags.rooms;
-    let sharing = match flags.rooms.sharing() {
-        SharingWord::Off => Sharing::Alone,
-        SharingWord::All => Sharing::All,
-        SharingWord::Path => Sharing::Path,
-    };
-    let is_shared = sharing != Sharing::Alone;
-    if matches!(scripts, Some(Scripts::Dir(..))) && sharing == Sharing::All {
-        let error = Error::new("cannot combine --shared and --dir", "write --shared=path for a room at each path");
-        return Err(error.about(shared).about(&flags.served.dir));
-    }
-    if scripts.is_none() || !is_shared && !framing.names_clients() {
-        return Ok(None);
-    }
-    let slow = match slow.as_deref() {
-        None | Some(SlowWord::Close) => Slow::Close,
-        Some(SlowWord::Drop) => Slow::Drop,
-        Some(SlowWord::Wait) => Slow::Wait,
-    };
-    let options = RoomOptions {
-        framing,
-        message_bytes_max: process.message_bytes_max,
-        slow,
-        history: history.as_deref().map_or(0, |count| *count),
-        linger: match linger.as_deref() {
-            _ if !is_shared => Some(Duration::ZERO),
-            _ if is_on(eager) => None,
-            secs => Some(secs.map_or(LINGER, |secs| secs.0)),
-        },
-        is_for_one: !is_shared,
-        patience: process.patience,
-        slow_wait: slow_wait.as_deref().map_or(SLOW_WAIT, |secs| secs.0),
-        budget: process.budget.clone(),
-    };
-    Ok(Some(Rooms::new(sharing, options, bus.filter(|_| is_shared).cloned())))
 }
 
 /// Returns the variables that workers inherit, with their current values. Skips `HTTPS`: wsd sets it for TLS.

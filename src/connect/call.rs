@@ -1,6 +1,6 @@
 //! A valid command line, and the sessions that it opens.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
 use tokio::time::{sleep, timeout};
@@ -15,8 +15,9 @@ use super::{
     destination::{Destination, Place},
     dial,
     error::ConnectError,
-    handshake::{self, ClientSocket, SubprotocolOffer},
+    handshake::{self, SubprotocolOffer},
     say::say,
+    socket::{ClientSocket, compression},
     terminal, tls,
 };
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
         connect::{ClientFramingWord, ConnectFlags, ConnectLine},
         value::is_on,
     },
+    deflate::options::CompressOptions,
     framing::Framing,
     limits::{CONNECT_TIME_MAX, RESTART_MAX, RETRY_MIN, SHUTDOWN_ANSWER},
     message::Kind,
@@ -42,6 +44,8 @@ pub(super) struct Call {
     request: Request,
     offer: SubprotocolOffer,
     tls: Option<TlsConnector>,
+    /// The settings of compression: `--compress`.
+    compress: Option<Arc<CompressOptions>>,
     /// The framing of standard input and output.
     pub(super) framing: Framing,
     /// Whether to try again: `--retry`.
@@ -99,6 +103,7 @@ impl Call {
             request: handshake::request(&server, flags)?,
             offer: SubprotocolOffer::new(flags)?,
             tls: server.is_tls.then(|| tls::connector(flags)).transpose()?,
+            compress: compression(flags.compress.as_deref()),
             framing: framing(flags),
             retries: is_on(&flags.retry),
             resumes: is_on(&flags.resume),
@@ -128,10 +133,11 @@ impl Call {
         returning: Option<(&Token, u64)>,
         time_max: Duration,
     ) -> Result<OpenedSession, ConnectError> {
-        let Self { server, place, request, offer, tls, .. } = self;
+        let Self { server, place, request, offer, tls, compress, .. } = self;
         let opening = async {
             let wire = dial::dial(server, tls.as_ref()).await?;
-            let (mut socket, chosen) = handshake::open(wire, (request.clone(), offer), returning, place).await?;
+            let (mut socket, chosen) =
+                handshake::open(wire, (request.clone(), offer, compress.as_ref()), returning, place).await?;
             let is_resumable = self.resumes && chosen.is_some_and(|chosen| application(&chosen).is_some());
             let greeting = if is_resumable { Some(greeting(&mut socket, place).await?) } else { None };
             Ok(OpenedSession { socket, greeting })

@@ -52,6 +52,9 @@ impl Finish {
             Error::Utf8(_) => Self::Fault(Close::INVALID, "text is not UTF-8".to_owned()),
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Lost(String::new()),
             Error::Protocol(rule) => Self::Fault(Close::PROTOCOL, rule.to_string()),
+            Error::Io(cause) if cause.kind() == io::ErrorKind::InvalidData => {
+                Self::Fault(Close::INVALID, cause.to_string())
+            }
             other => Self::Lost(other.to_string()),
         }
     }
@@ -89,8 +92,8 @@ impl Finish {
         match self {
             Self::Closed(Some(Close::NORMAL), _) => (own.map_or(0, number), None),
             Self::Closed(code, reason) => of_code(*code, reason),
-            Self::Lost(cause) if cause.is_empty() => failed("the connection ended without a close".to_owned()),
-            Self::Lost(cause) => failed(format!("the connection ended without a close: {cause}")),
+            Self::Lost(cause) if cause.is_empty() => failed(format!("the connection ended without a close\n{RETURN}")),
+            Self::Lost(cause) => failed(format!("the connection ended without a close: {cause}\n{RETURN}")),
             Self::Gone(cause) => failed(format!("{cause}\nhint: add --retry to begin another session")),
             Self::Silent => failed(format!("the server has been silent for {} s", 2 * PING_INTERVAL.as_secs())),
             Self::Fault(_, cause) => failed(format!("the server broke the protocol: {cause}")),
@@ -107,6 +110,9 @@ impl Finish {
         }
     }
 }
+
+/// The advice for a lost connection.
+const RETURN: &str = "hint: --resume returns to the session, if the server keeps it with wsd --resume=60";
 
 /// The number of SIGPIPE (POSIX, `kill`).
 const SIGPIPE: u8 = 13;

@@ -1,6 +1,6 @@
 //! The opening handshake (RFC 6455, section 4.1): the request, and why a server refuses it.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use data_encoding::BASE64;
 use tokio_tungstenite::{
@@ -16,18 +16,25 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    destination::Destination, dial::ByteStream, error::ConnectError, recorder::Recorder, tls::explained,
+    destination::Destination,
+    dial::ByteStream,
+    error::ConnectError,
+    recorder::Recorder,
+    socket::{ClientSocket, agreed},
+    tls::explained,
+    unpacked::UnpackedStream,
     watched::WatchedStream,
 };
 use crate::{
     cli::{connect::ConnectFlags, value::is_on},
+    deflate::{
+        negotiation::{self, Agreement},
+        options::CompressOptions,
+    },
     framing::Framing,
     limits::{CONNECT_MESSAGE_BYTES_MAX, FRAME_BYTES_MAX},
     resume::{door::Token, offer::offers},
 };
-
-/// The client's end of a WebSocket.
-pub(super) type ClientSocket = WebSocketStream<WatchedStream>;
 
 /// The subprotocols that a client offers.
 pub(super) struct SubprotocolOffer {
@@ -65,6 +72,9 @@ impl SubprotocolOffer {
 fn unfit(flag: &str) -> ConnectError {
     ConnectError::new(format!("invalid value for {flag}: it has characters that no header may have"))
 }
+
+/// Another reason for which a server takes a handshake for a plain request.
+const OR_PROXY: &str = "or a proxy in between drops Upgrade";
 
 /// Characters of the server's text in an error.
 const TEXT_CHARS_MAX: usize = 300;
@@ -118,7 +128,7 @@ fn is_of_handshake(name: &HeaderName) -> bool {
 /// Asks for a session on a byte stream. Returns the subprotocol that the server has chosen, too.
 pub(super) async fn open(
     wire: ByteStream,
-    (mut request, offer): (Request, &SubprotocolOffer),
+    (mut request, offer, compress): (Request, &SubprotocolOffer, Option<&Arc<CompressOptions>>),
     returning: Option<(&Token, u64)>,
     place: &str,
 ) -> Result<(ClientSocket, Option<String>), ConnectError> {
@@ -130,6 +140,9 @@ pub(super) async fn open(
     if let Some(value) = offer.value(returning)? {
         request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, value);
     }
+    if compress.is_some() {
+        request.headers_mut().insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(negotiation::OFFER));
+    }
     let mut recorder = Recorder::new(wire);
     let chosen = match client_async_with_config(request, &mut recorder, Some(config)).await {
         Ok((_, response)) => response.headers().get(header::SEC_WEBSOCKET_PROTOCOL).cloned(),
@@ -138,25 +151,41 @@ pub(super) async fn open(
         Err(error) => return Err(refused(place, error, offer)),
     };
     let (wire, head, rest) = recorder.end();
-    if let Some(rule) = breach(&head) {
-        return Err(not_websocket(&format!("cannot open a session at {place}"), &rule));
-    }
+    let agreement = agreement(&head, compress.is_some())
+        .map_err(|rule| not_websocket(&format!("cannot open a session at {place}"), &rule))?;
     let wire = WatchedStream::new(wire, &rest);
+    let agreed = compress.zip(agreement).map(|(options, agreement)| agreed(options, agreement));
+    let (wire, rest) = if agreed.is_some() {
+        let broken = |cause| not_websocket(&format!("cannot open a session at {place}"), &cause);
+        (UnpackedStream::inflating(wire, &rest).map_err(broken)?, Vec::new())
+    } else {
+        (UnpackedStream::plain(wire), rest)
+    };
     let socket = WebSocketStream::from_partially_read(wire, rest, Role::Client, Some(config)).await;
-    Ok((socket, chosen.and_then(|chosen| chosen.to_str().ok().map(str::to_owned))))
+    Ok((ClientSocket::new(socket, agreed), chosen.and_then(|chosen| chosen.to_str().ok().map(str::to_owned))))
 }
 
-/// Returns the rule that an answer breaks, of those that tungstenite does not check.
-fn breach(head: &[u8]) -> Option<&'static str> {
-    let names = head
+/// Returns the agreement on compression in an answer; or the rule that it breaks, of those that tungstenite does not check.
+fn agreement(head: &[u8], is_offered: bool) -> Result<Option<Agreement>, &'static str> {
+    let lines = head
         .split(|&byte| byte == b'\n')
-        .filter_map(|line| Some(line.split_at(line.iter().position(|&byte| byte == b':')?).0));
-    let count =
-        |name: &HeaderName| names.clone().filter(|known| known.eq_ignore_ascii_case(name.as_str().as_bytes())).count();
-    if count(&header::SEC_WEBSOCKET_EXTENSIONS) > 0 {
-        return Some("it has an extension that nobody asked for");
+        .filter_map(|line| Some(line.split_at(line.iter().position(|&byte| byte == b':')?)));
+    let values = |name: HeaderName| {
+        let of_name = lines.clone().filter(move |(known, _)| known.eq_ignore_ascii_case(name.as_str().as_bytes()));
+        of_name.map(|(_, value)| value[1..].trim_ascii())
+    };
+    if values(header::SEC_WEBSOCKET_ACCEPT).count() > 1 {
+        return Err("it has Sec-WebSocket-Accept twice");
     }
-    (count(&header::SEC_WEBSOCKET_ACCEPT) > 1).then_some("it has Sec-WebSocket-Accept twice")
+    let extensions: Vec<_> = values(header::SEC_WEBSOCKET_EXTENSIONS).collect();
+    match extensions[..] {
+        [] => Ok(None),
+        [extension] if is_offered => {
+            let agreement = str::from_utf8(extension).ok().and_then(negotiation::accept);
+            agreement.map(Some).ok_or("it has an extension with parameters that break its rules")
+        }
+        _ => Err("it has an extension that nobody asked for"),
+    }
 }
 
 fn not_websocket(doing: &str, cause: &dyn fmt::Display) -> ConnectError {
@@ -194,6 +223,11 @@ fn refused(place: &str, error: Error, offer: &SubprotocolOffer) -> ConnectError 
     }
 }
 
+/// Returns the seconds after which a server wants to be asked again.
+fn retry_after(response: &Response) -> Option<u64> {
+    response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
+}
+
 /// Describes an answer that opens no session, with the text of the server.
 fn answered(doing: &str, response: &Response) -> ConnectError {
     let status = response.status();
@@ -204,17 +238,28 @@ fn answered(doing: &str, response: &Response) -> ConnectError {
     let text: String =
         lines.collect::<Vec<_>>().join(" ").chars().take(TEXT_CHARS_MAX).filter(|c| !c.is_control()).collect();
     let told = if is_plain && !text.is_empty() { format!(": {text}") } else { String::new() };
+    let told = match retry_after(response) {
+        Some(secs) => format!("{told} (Retry-After: {secs} s)"),
+        None => told,
+    };
     let error = ConnectError::new(format!("{doing}: the server answered {status}{told}"));
     let location = response.headers().get(header::LOCATION).and_then(|place| place.to_str().ok());
     match status.as_u16() {
-        200..=299 => error.hint("check the path: no WebSocket is there"),
+        200..=299 => error.hint(format!("check the path: no WebSocket is there, {OR_PROXY}")),
         300..=399 => match location {
             Some(place) => error.hint(format!("use the URL to which it redirects: {place}")),
             None => error,
         },
         401 => error.hint("name the user in the URL, ws://USER:PASSWORD@HOST/, or use --header='Authorization: ...'"),
+        403 if text.contains("address may not connect") => {
+            error.hint("connect from another address, or let the server admit this one: see its --allow and --deny")
+        }
+        403 if text.contains("`Host`") => {
+            error.hint("connect by a name of the server, or let it go by this one: see its --origin")
+        }
         403 => error.hint("set --origin to an origin that the server admits"),
-        404 => error.hint("check the path of the URL"),
+        404 => error.hint(format!("check the path of the URL, {OR_PROXY}")),
+        426 => error.hint(format!("the server wants another version of WebSockets, {OR_PROXY}")),
         408 | 425 | 429 | 502..=504 => {
             let error = if told.is_empty() { error.hint("try again later; --retry does") } else { error };
             error.that_may_pass()

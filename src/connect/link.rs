@@ -20,9 +20,9 @@ use super::{
     call::{Call, OpenedSession},
     end::Finish,
     flow::{Flow, LinkSight},
-    handshake::ClientSocket,
     resumable::ResumableLink,
     say::say,
+    socket::ClientSocket,
 };
 use crate::close::Close;
 
@@ -214,14 +214,22 @@ mod tests {
     use tokio::io::{AsyncWriteExt as _, duplex};
     use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 
-    use super::{super::watched::WatchedStream, *};
+    use super::{
+        super::{unpacked::UnpackedStream, watched::WatchedStream},
+        *,
+    };
     use crate::limits::PING_INTERVAL;
 
     #[tokio::test(start_paused = true)]
     async fn a_part_of_a_message_is_a_sign_of_life() {
         let (wire, mut server) = duplex(64);
-        let socket =
-            WebSocketStream::from_raw_socket(WatchedStream::new(Box::new(wire), b""), Role::Client, None).await;
+        let socket = WebSocketStream::from_raw_socket(
+            UnpackedStream::plain(WatchedStream::new(Box::new(wire), b"")),
+            Role::Client,
+            None,
+        )
+        .await;
+        let socket = ClientSocket::new(socket, None);
         let (link, flow) = (ServerLink(Rc::new(RefCell::new(LinkKind::Plain(Box::new(socket))))), Flow::new());
         let is_silent = || {
             assert!(link.clone().next().now_or_never().is_none() && link.pump(&flow).now_or_never().is_none());

@@ -20,8 +20,10 @@ mod recorder;
 mod resumable;
 mod returning;
 mod say;
+mod socket;
 mod terminal;
 mod tls;
+mod unpacked;
 mod watched;
 
 use std::{mem, process::ExitCode, rc::Rc};

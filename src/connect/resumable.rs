@@ -28,9 +28,9 @@ use super::{
     end::Finish,
     error::ConnectError,
     flow::LinkSight,
-    handshake::ClientSocket,
     intake::{Intake, IntakeItem},
     say::say,
+    socket::ClientSocket,
 };
 use crate::{
     close::Close,
@@ -274,7 +274,7 @@ impl ResumableLink {
         while let Some(item) = self.intake.pop(&mut self.inbound) {
             match item {
                 IntakeItem::Message(message) => return Poll::Ready(Some(Ok(message))),
-                IntakeItem::Close(frame) => return Poll::Ready(Some(Ok(Message::Close(frame)))),
+                IntakeItem::Close(frame) => return Poll::Ready(Some(Ok(Message::Close(self.with_loss(frame))))),
                 IntakeItem::Gap(count) => {
                     if !mem::replace(&mut self.has_told_gap, true) {
                         say(&format!(

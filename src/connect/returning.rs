@@ -8,6 +8,7 @@ use std::{
 };
 
 use tokio::time::{Instant, sleep};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
 use super::{
     call::{OpenedSession, part_of},
@@ -138,14 +139,27 @@ impl ResumableLink {
         self.hearing = Hearing::Deaf;
     }
 
-    /// The session is gone.
-    fn end(&mut self, cause: &str) {
-        let lost = match self.ring.count() {
+    /// Returns the text about the messages that the server may not have.
+    fn loss(&self) -> String {
+        match self.ring.count() {
             0 => String::new(),
             1 => "; the last message sent may be lost".to_owned(),
             count => format!("; the last {count} messages sent may be lost"),
-        };
-        self.failure = Some(Finish::Gone(format!("the session is gone: {cause}{lost}")));
+        }
+    }
+
+    /// Returns a Close frame of the server whose reason tells the loss, if the server stops.
+    pub(super) fn with_loss(&self, frame: Option<CloseFrame>) -> Option<CloseFrame> {
+        let mut frame = frame?;
+        if matches!(frame.code, CloseCode::Away | CloseCode::Restart) {
+            frame.reason = format!("{}{}", frame.reason, self.loss()).into();
+        }
+        Some(frame)
+    }
+
+    /// The session is gone.
+    fn end(&mut self, cause: &str) {
+        self.failure = Some(Finish::Gone(format!("the session is gone: {cause}{}", self.loss())));
         self.state = LinkState::Over;
     }
 }

@@ -97,6 +97,23 @@ pub(super) fn explained(doing: &str, error: &io::Error) -> Option<ConnectError> 
         Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
             told("the server's certificate has expired", "renew it, or correct the clock of this machine")
         }
+        Error::InvalidCertificate(CertificateError::Other(other)) => {
+            // The texts are names of rustls-webpki.
+            let (cause, hint) = match &*other.to_string() {
+                text if text.contains("CaUsedAsEndEntity") => (
+                    "the server's certificate is that of an authority, not of a server",
+                    "make one with -addext basicConstraints=critical,CA:FALSE: see docs/operations.md",
+                ),
+                text if text.contains("UnsupportedCertVersion") => (
+                    "the server's certificate has an old version of X.509, not 3",
+                    "make the certificate with version 3, as openssl req -x509 does: see docs/operations.md",
+                ),
+                text => {
+                    return Some(ConnectError::new(format!("{doing}: the server's certificate is invalid: {text}")));
+                }
+            };
+            told(cause, hint)
+        }
         Error::InvalidMessage(_) => told("the server does not speak TLS", "use ws:// instead of wss://"),
         Error::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure) => {
             told("the server wants a client certificate", "add --sslcert and --sslkey")

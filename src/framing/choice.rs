@@ -32,6 +32,31 @@ impl Framings {
 }
 
 impl Framing {
+    /// Returns the word for this framing in a recording.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Lines => "lines",
+            Self::Chunks => "chunks",
+            Self::Nul => "nul",
+            Self::Length => "length",
+            Self::Json => "json",
+            Self::Streams => "streams",
+            Self::JsonRpc => "jsonrpc",
+            Self::Acp => "acp",
+            Self::Lsp => "lsp",
+            Self::Tty => "tty",
+            #[cfg(test)]
+            Self::Picky => "picky",
+        }
+    }
+
+    /// Returns the framing of a word in a recording. A terminal is never recorded.
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
+        use Framing::{Acp, Chunks, Json, JsonRpc, Length, Lines, Lsp, Nul, Streams};
+        let all = [Lines, Chunks, Nul, Length, Json, Streams, JsonRpc, Acp, Lsp];
+        all.into_iter().find(|framing| framing.word() == word)
+    }
+
     /// Whether each line of a text that stands for several messages is one of them.
     pub(crate) fn has_lines(self) -> bool {
         matches!(self, Self::Lines | Self::Streams)

@@ -26,6 +26,12 @@ impl AddressRules {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = lists;
     }
 
+    /// Whether the lists are without doubt those of nobody: that of `allow` is empty, or that of `deny` as well.
+    pub(crate) fn admit_nobody(&self) -> bool {
+        let lists = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        lists.allow.as_ref().is_some_and(|allow| allow.is_empty() || *allow == lists.deny)
+    }
+
     /// Refuses a peer that is denied, or not allowed.
     pub(super) fn check(&self, peer: Peer) -> Result<(), Refusal> {
         let lists = self.0.read().unwrap_or_else(PoisonError::into_inner);

@@ -36,6 +36,7 @@ use crate::{
     budget::{Budget, Owner, OwnerKind, Share},
     event::Event,
     limits::{HEAD_BYTES_MAX, HTTP_BUFFER_BYTES_MAX, SHUTDOWN_ANSWER},
+    metrics::counts::HttpConnection,
     peer::{Connection, Peer},
     shutdown::Shutdown,
     socket::stream::Stream,
@@ -54,6 +55,7 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
     shutdown: &Shutdown,
     respond: impl Fn(Result<Connection, Refusal>, Request<Incoming>) -> F,
 ) {
+    let _counted = HttpConnection::count();
     let peer = connection.peer;
     let owner = Owner::new(budget, OwnerKind::Client);
     let exchange = Arc::<Exchange>::default();
@@ -65,13 +67,15 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
             request.extensions_mut().insert(owner.clone());
         }
         let answer = exchange.begin();
-        let client = proxies.client(connection, request.headers_mut());
+        let path = request.uri().path().to_owned();
+        let client = proxies.client(connection, &path, request.headers_mut());
         let mut record = Record::new(client.as_ref().map_or(peer, |client| client.peer), &request);
         let response = respond(client, request).instrument(record.span.clone());
         let share = owner.share();
         async move {
             let mut response = response.await;
             record.status = response.status().as_u16();
+            record.kind = response.extensions_mut().remove().unwrap_or(AnswerKind::Counted("page"));
             let in_flight = response.extensions_mut().remove();
             let answered =
                 |body| CountedBody { body, fault: None, share, record, _answer: answer, _in_flight: in_flight };
@@ -110,6 +114,15 @@ fn log_unreadable(peer: Peer, foreign: Option<Foreign>, error: &hyper::Error) {
     Event::RequestUnreadable { peer, cause, hint }.emit();
 }
 
+/// The kind of an answer, among the extensions of its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AnswerKind {
+    /// It is logged, and counted by this word.
+    Counted(&'static str),
+    /// It is neither: whoever watches wsd asks often.
+    Watched,
+}
+
 /// An answered request, for the log. Dropping it logs it, unless the connection becomes a session.
 #[derive(Debug)]
 struct Record {
@@ -118,6 +131,7 @@ struct Record {
     uri: Uri,
     /// Adds its trace to its line in the log.
     span: Span,
+    kind: AnswerKind,
     status: u16,
     /// The bytes of the body that hyper has taken.
     bytes: u64,
@@ -131,16 +145,27 @@ impl Record {
     fn new(peer: Peer, request: &Request<Incoming>) -> Self {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let span = trace::span(request.headers().get_all("traceparent").iter().map(HeaderValue::as_bytes));
-        Self { peer, method, uri, span, status: CLIENT_LEFT, bytes: 0, began: Instant::now() }
+        Self {
+            peer,
+            method,
+            uri,
+            span,
+            kind: AnswerKind::Counted("none"),
+            status: CLIENT_LEFT,
+            bytes: 0,
+            began: Instant::now(),
+        }
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        if self.status != StatusCode::SWITCHING_PROTOCOLS.as_u16() {
+        if self.status != StatusCode::SWITCHING_PROTOCOLS.as_u16()
+            && let AnswerKind::Counted(kind) = self.kind
+        {
             let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
             let (peer, method, path) = (self.peer, self.method.as_str(), self.uri.path());
-            let event = Event::HttpRequest { peer, method, path, status: self.status, bytes: self.bytes, ms };
+            let event = Event::HttpRequest { peer, method, path, status: self.status, bytes: self.bytes, ms, kind };
             self.span.in_scope(|| event.emit());
         }
     }

@@ -5,7 +5,8 @@ use hyper::{
     HeaderMap, Response, StatusCode,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HOST, HeaderValue, ORIGIN, VARY,
+        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, HOST, HeaderValue,
+        ORIGIN, VARY,
     },
 };
 
@@ -14,13 +15,19 @@ use super::{
     page::{Body, text_body},
 };
 
-/// Returns the headers for every answer to an admitted request; none unless a page of another origin sent it.
-pub(crate) fn headers_for(request: &HeaderMap) -> HeaderMap {
+/// The headers of answers of `--http` that pages may read.
+pub(crate) const EXPOSED: &str = "Wsd-Ack, Wsd-Exit, Wsd-Session, Retry-After";
+
+/// The headers of answers of `--mcp` that pages may read.
+pub(crate) const MCP_EXPOSED: &str = "Mcp-Session-Id, Mcp-Protocol-Version, WWW-Authenticate, Retry-After";
+
+/// Returns the headers for every answer to an admitted request; none unless a page of another origin sent it. The page may read
+/// the headers in `exposed`.
+pub(crate) fn headers_for(request: &HeaderMap, exposed: &'static str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let host = request.get(HOST).and_then(|host| host.to_str().ok());
     if let Some(origin) = request.get(ORIGIN).filter(|origin| !is_same(origin.to_str().ok(), host)) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        let exposed = "Wsd-Ack, Wsd-Exit, Wsd-Session, Retry-After";
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
         headers.insert(VARY, HeaderValue::from_static("Origin"));
     }
@@ -29,12 +36,22 @@ pub(crate) fn headers_for(request: &HeaderMap) -> HeaderMap {
 
 /// Answers a preflight: names the methods and headers of `--http`. [`headers_for`] adds the origin.
 pub(crate) fn preflight() -> Response<Body> {
+    let allowed = "Authorization, Content-Type, Last-Event-ID, Wsd-Session, Wsd-Seq, Wsd-Got, Wsd-Poll";
+    allowing("GET, POST, DELETE", HeaderValue::from_static(allowed))
+}
+
+/// Answers a preflight of `--mcp`: allows the headers that the page asks for, since tools name headers of their own.
+pub(crate) fn preflight_of_mcp(request: &HeaderMap) -> Response<Body> {
+    let asked = request.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    allowing("GET, POST, DELETE, OPTIONS", asked.unwrap_or_else(|| HeaderValue::from_static("Content-Type")))
+}
+
+fn allowing(methods: &'static str, names: HeaderValue) -> Response<Body> {
     let mut response = Response::new(text_body(""));
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
-    let allowed = "Authorization, Content-Type, Last-Event-ID, Wsd-Session, Wsd-Seq, Wsd-Got, Wsd-Poll";
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, names);
     // Seconds that a browser may keep this answer: ten minutes save a preflight for most requests of a session.
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response
@@ -58,7 +75,7 @@ mod tests {
             request.insert(HOST, HeaderValue::from_static(host));
             request.extend(origin.map(|origin| (ORIGIN, HeaderValue::from_static(origin))));
 
-            let headers = headers_for(&request);
+            let headers = headers_for(&request, EXPOSED);
 
             let found = headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).map(HeaderValue::as_bytes);
             assert_eq!(found, want.map(str::as_bytes), "{origin:?}");

@@ -17,6 +17,12 @@ pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
     has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket")
 }
 
+/// Whether a request is one for a WebSocket, except that a proxy has removed `Upgrade`, which is for one hop only.
+pub(crate) fn has_lost_upgrade(request: &Parts) -> bool {
+    let headers = &request.headers;
+    request.method == Method::GET && headers.contains_key(SEC_WEBSOCKET_KEY) && !is_wanted(headers)
+}
+
 /// Checks a request for a WebSocket.
 pub(crate) fn check(request: &Parts) -> Result<(), Refusal> {
     if request.method != Method::GET {

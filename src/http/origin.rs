@@ -32,6 +32,8 @@ pub(crate) enum Aim {
     Session,
     /// An event stream of a program, or a POST to one (`--http`).
     Transfer,
+    /// The description of a protected resource (`--mcp` with `--auth`), which needs no credentials.
+    Metadata,
     /// A CGI script.
     Script,
     /// A page that is only read: a file, the console, an error.
@@ -50,7 +52,7 @@ impl Aim {
     pub(super) fn is_for_program(self) -> bool {
         match self {
             Self::Session | Self::Transfer | Self::Script => true,
-            Self::Page | Self::Redirect => false,
+            Self::Page | Self::Metadata | Self::Redirect => false,
         }
     }
 }
@@ -80,7 +82,7 @@ impl Policy {
         let is_named = |without| !is_loopback || host.map_or(without, is_loopback_name);
         let is_same = || is_same(origin, host);
         match (self, aim, origin) {
-            (Self::Same, Aim::Page, _) | (Self::Same, Aim::Script | Aim::Transfer, None) => {
+            (Self::Same, Aim::Page, _) | (Self::Same, Aim::Script | Aim::Transfer | Aim::Metadata, None) => {
                 demand(is_named(true), RefusedHeader::Host)
             }
             (Self::Any, ..)
@@ -120,7 +122,7 @@ pub(super) fn is_same(origin: Option<&str>, host: Option<&str>) -> bool {
 
 /// Whether `host` (with or without a port) can only mean this machine: `localhost`, a name under it (RFC 6761, section
 /// 6.3), or a loopback address.
-fn is_loopback_name(host: &str) -> bool {
+pub(crate) fn is_loopback_name(host: &str) -> bool {
     let name = split_port(host).0.trim_end_matches('.').to_ascii_lowercase();
     let address = name.trim_start_matches('[').trim_end_matches(']');
     name == "localhost"

@@ -44,6 +44,11 @@ impl PeerSet {
     }
 
     /// Whether a peer is in the list.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether the set has a peer.
     pub(super) fn has(&self, peer: Peer) -> bool {
         peer.ip().map_or(self.has_unix, |ip| self.has_address(ip))
     }

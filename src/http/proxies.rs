@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     event::Event,
+    metrics::labels::OTHER_PATHS,
     peer::{Connection, Peer},
 };
 use hyper::{
@@ -70,14 +71,21 @@ impl Proxies {
     /// Replaces `Host` by the one that the client has sent. From a peer that is no trusted proxy nothing changes.
     ///
     /// A header that is malformed does not count, and the log tells so once. Refuses a request whose headers name different
-    /// clients, since one of them is from the client itself, and logs the refusal.
-    pub(crate) fn client(&self, connection: &Connection, headers: &mut HeaderMap) -> Result<Connection, Refusal> {
+    /// clients or of which one is malformed, since one of them is from the client itself, and logs the refusal.
+    pub(crate) fn client(
+        &self,
+        connection: &Connection,
+        path: &str,
+        headers: &mut HeaderMap,
+    ) -> Result<Connection, Refusal> {
         let mut client = connection.clone();
         if !connection.is_proxy {
             self.tell_of_stranger(connection.peer, headers);
             return Ok(client);
         }
-        let told = self.read(connection.peer, headers).inspect_err(|refusal| refusal.log(connection.peer))?;
+        let told = self
+            .read(connection.peer, headers)
+            .inspect_err(|refusal| refusal.log(connection.peer, path, &OTHER_PATHS.into()))?;
         client.peer = told.peer.unwrap_or(client.peer);
         client.is_secure = told.is_secure.unwrap_or(client.is_secure);
         // A request with several hosts is refused.
@@ -95,10 +103,17 @@ impl Proxies {
         let of_forwarded =
             by_forwarded.as_deref().map(|text| forwarded::client(forwarded::forwarded(text), is_trusted));
         let ip = |hop: &Option<Hop<'_>>| hop.as_ref().and_then(|hop| hop.peer).and_then(Peer::ip);
-        if let (Some(Ok(one)), Some(Ok(other))) = (&of_x, &of_forwarded)
-            && ip(one) != ip(other)
-        {
-            let text = "The headers X-Forwarded-For and Forwarded name different clients.";
+        let refused = match (&of_x, &of_forwarded) {
+            (Some(Ok(one)), Some(Ok(other))) if ip(one) != ip(other) => {
+                Some("The headers X-Forwarded-For and Forwarded name different clients.")
+            }
+            // The client may have sent the malformed one, so that the other one should not count.
+            (Some(one), Some(other)) if one.is_err() || other.is_err() => {
+                Some("One of the headers X-Forwarded-For and Forwarded is malformed.")
+            }
+            _ => None,
+        };
+        if let Some(text) = refused {
             let hint = "let the proxy remove the header that it does not write";
             return Err(Refusal::new(StatusCode::BAD_REQUEST, "forwarded", text).with_hint(hint));
         }

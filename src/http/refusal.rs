@@ -9,7 +9,7 @@ use hyper::{
     header::{HeaderName, HeaderValue, RETRY_AFTER},
 };
 
-use crate::{event::Event, peer::Peer};
+use crate::{event::Event, metrics::labels::RouteName, peer::Peer};
 
 /// Seconds in the Retry-After of [`Refusal::with_retry`].
 const RETRY_AFTER_SECS: u64 = 1;
@@ -76,10 +76,10 @@ impl Refusal {
         self.with_header(RETRY_AFTER, secs)
     }
 
-    /// Logs the refusal, if it has a `why`.
-    pub(crate) fn log(&self, peer: Peer) {
+    /// Logs the refusal of a request for a path on a route, if it has a `why`.
+    pub(crate) fn log(&self, peer: Peer, path: &str, route: &RouteName) {
         let Some(why) = self.why else { return };
         let (origin, host, hint) = (self.origin.as_deref(), self.host.as_deref(), self.hint.as_deref());
-        Event::SessionRefused { peer, why, origin, host, hint }.emit();
+        Event::SessionRefused { peer, path, why, origin, host, hint, route }.emit();
     }
 }

@@ -20,7 +20,8 @@ pub(crate) struct SourceLimits {
     pub(crate) table: SourceTable,
     /// The new sessions, CGI scripts and the like in a time (`--rate`).
     pub(crate) rate: Option<Scoped<FlowRate>>,
-    /// The programs and the seats in rooms at a time (`--maxforks-per-client`).
+    /// The programs and the seats in rooms at a time, and apart from these the rooms that a source has started
+    /// (`--maxforks-per-client`).
     pub(crate) programs: Option<Scoped<usize>>,
     /// The requests at a time that have no complete answer yet (`--requests-per-client`).
     pub(crate) requests: Option<Scoped<usize>>,
@@ -73,14 +74,7 @@ impl SourceLimits {
             return Ok(Pass::default());
         }
         // First: without a slot left, the client may try again without waiting for the rate.
-        let taken = self.programs.map(|programs| {
-            let taken = self.table.take((programs.scope, peer.source()), Used::Programs, programs.limit);
-            taken.ok_or_else(|| {
-                let text = "This address uses as many programs as it may at a time. Try again later.";
-                refusal("maxforks-per-client", text, "raise --maxforks-per-client").with_retry()
-            })
-        });
-        let slot = taken.transpose()?.map(Arc::new);
+        let pass = self.take(peer, Used::Programs)?;
         if let Some(rate) = &self.rate {
             let come = self.table.come((rate.scope, peer.source()), &rate.limit, Instant::now());
             come.map_err(|wait| {
@@ -88,7 +82,23 @@ impl SourceLimits {
                 refusal("rate", text, "raise --rate").with_retry_in(seconds_up(wait))
             })?;
         }
-        Ok(Pass(slot))
+        Ok(pass)
+    }
+
+    /// Counts the start of a room's program, or refuses it. It counts as long as the program runs: its seats count for the clients
+    /// on them, but it may run without any.
+    pub(crate) fn start_room(&self, peer: Peer) -> Result<Pass, Refusal> {
+        if peer.ip().is_none() { Ok(Pass::default()) } else { self.take(peer, Used::Rooms) }
+    }
+
+    fn take(&self, peer: Peer, used: Used) -> Result<Pass, Refusal> {
+        let Some(programs) = self.programs else { return Ok(Pass::default()) };
+        let taken = self.table.take((programs.scope, peer.source()), used, programs.limit);
+        let slot = taken.ok_or_else(|| {
+            let text = "This address uses as many programs as it may at a time. Try again later.";
+            refusal("maxforks-per-client", text, "raise --maxforks-per-client").with_retry()
+        })?;
+        Ok(Pass(Some(Arc::new(slot))))
     }
 }
 

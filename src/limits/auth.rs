@@ -46,6 +46,10 @@ pub(crate) const AUTH_COOKIE_TIME: Duration = Duration::from_hours(12);
 pub(crate) const TICKET_TIME: Duration = Duration::from_secs(30);
 /// Tickets at a time; beyond, wsd forgets the oldest.
 pub(crate) const TICKETS_MAX: usize = 10_000;
+/// Tickets of a user, or of a source whose name is not known; beyond, wsd forgets the oldest of these.
+///
+/// 1,000: 33 a second, so that a page's server may ask for those of its users.
+pub(crate) const TICKETS_OF_USER_MAX: usize = 1_000;
 
 /// Requests that an authentication server or a script is asked about at a time; wsd answers the next one with 503.
 pub(crate) const AUTH_ASKS_MAX: usize = 64;

@@ -20,3 +20,17 @@ pub(crate) const CLIENT_LOOK: Duration = Duration::from_secs(1);
 
 /// The time that wsd reads on from a client that still sends after the end of its answer; then the client may lose that end.
 pub(crate) const CLOSE_LINGER: Duration = Duration::from_secs(5);
+
+/// Clients at a time to which wsd tells its status each second (`/.wsd/status` as an event stream). Beyond, wsd answers 503.
+///
+/// 16: some administrators with some windows each. With a thousand sessions each gets 250 KB a second.
+pub(crate) const STATUS_WATCHERS_MAX: usize = 16;
+
+/// Ends of sessions that the status shows, and as many refusals. wsd forgets older ones.
+pub(crate) const RECENT_MAX: usize = 100;
+
+/// The time between two events of the status.
+pub(crate) const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Connections at a time at the address of the metrics (`--metrics`); more wait.
+pub(crate) const WATCHERS_MAX: usize = 16;

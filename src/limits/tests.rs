@@ -1,6 +1,6 @@
 //! Checks the documentation's table of limits against the values.
 
-use super::{auth::*, *};
+use super::{auth::*, mcp::*, record::*, *};
 
 /// Returns the rows of one of the documentation's tables, each as its cells.
 fn rows(number: usize) -> Vec<Vec<&'static str>> {
@@ -46,8 +46,10 @@ fn the_documented_limits_are_these() {
     check_programs(&mut rows);
     check_auth(&mut rows);
     check_connections(&mut rows);
+    check_records(&mut rows);
     assert_eq!(rows.next(), None);
     check_clients();
+    check_mcp();
 }
 
 /// Compares the rows about the programs, rooms and requests.
@@ -67,6 +69,13 @@ fn check_programs(rows: &mut RowsLeft) {
         ("a body with `--framing=lsp`", &[bytes(LSP_BODY_BYTES_MAX)], &[]),
         ("clients of a room", &[number(SEATS_MAX)], &[]),
         ("bytes that wait in wsd", &[bytes(BUFFER_BYTES_MAX)], &[]),
+        ("compressors of sessions, with `--compress`", &[bytes(COMPRESS_MEMORY)], &[]),
+        ("a compressor of a silent session", &[seconds(COMPRESSOR_SILENCE)], &[]),
+        (
+            "the shortest message that is compressed",
+            &[COMPRESS_BYTES_MIN.to_string(), bytes(COMPRESS_SHARED_BYTES_MIN)],
+            &[],
+        ),
         ("bytes that wait for a client of a room", &[bytes(SEAT_BYTES_MAX)], &[]),
         ("messages that a client has not acknowledged, with `--resume`", &[bytes(REPLAY_BYTES_MAX)], &[]),
         ("messages read ahead, with `--resume`", &[bytes(AHEAD_BYTES_MAX), number(AHEAD_MESSAGES_MAX)], &[]),
@@ -133,6 +142,9 @@ fn check_connections(rows: &mut RowsLeft) {
         ),
         ("local redirects of CGI scripts for one request", &[CGI_REDIRECTS_MAX.to_string()], &[]),
         ("connections that are not sessions", &[number(CONNECTIONS_MAX)], &[]),
+        ("connections to the address of `--metrics`", &[number(WATCHERS_MAX)], &[]),
+        ("clients that watch the [status](status.md) as an event stream", &[number(STATUS_WATCHERS_MAX)], &[]),
+        ("ends of sessions that the status shows, and refusals", &[number(RECENT_MAX)], &[]),
         ("a client that does not answer a Close frame", &[seconds(CLOSE_ANSWER)], &[]),
         ("a client that does not read the last output", &[seconds(LAST_OUTPUT_STALL)], &[]),
         (
@@ -177,6 +189,16 @@ fn check_connections(rows: &mut RowsLeft) {
     check(rows, table);
 }
 
+/// Compares the rows about recordings.
+fn check_records(rows: &mut RowsLeft) {
+    let waiting = [bytes(RECORD_WAITING_BYTES_MAX), bytes(RECORDS_WAITING_BYTES_MAX), seconds(RECORDS_END)];
+    let table: &[(&str, &[String], &[String])] = &[
+        ("a recording", &[bytes(RECORD_BYTES_MAX)], &[]),
+        ("lines of a recording that wait for the disk", &waiting, &[]),
+    ];
+    check(rows, table);
+}
+
 /// Compares the rows about each client and session, which are a table of their own.
 fn check_clients() {
     let table: &[(&str, &[String], &[String])] = &[
@@ -190,6 +212,38 @@ fn check_clients() {
         ("a session", &[], &[]),
     ];
     let mut rows = rows(1).into_iter();
+    check(&mut rows, table);
+    assert_eq!(rows.next(), None);
+}
+
+/// Compares the rows about MCP, which are a table of their own.
+fn check_mcp() {
+    let table: &[(&str, &[String], &[String])] = &[
+        ("a message of a client", &[bytes(MCP_BODY_BYTES_MAX)], &[]),
+        ("a line of a server", &[bytes(MCP_LINE_BYTES_MAX)], &[]),
+        ("the nesting of a message", &[number(MCP_DEPTH_MAX)], &[]),
+        ("a server that nobody uses", &[seconds(MCP_IDLE)], &[]),
+        ("the answer to `server/discover`", &[seconds(MCP_PROBE_WAIT)], &[seconds(MCP_SILENT_KNOWN)]),
+        ("an answer before it is an event stream", &[seconds(MCP_HEAD_WAIT)], &[]),
+        ("requests in flight of an address", &[number(MCP_CALLS_OF_CLIENT_MAX)], &[]),
+        ("subscriptions of an address", &[number(MCP_LISTENS_OF_CLIENT_MAX)], &[]),
+        ("requests in flight of a route", &[number(MCP_CALLS_MAX)], &[]),
+        (
+            "messages of a session that its client may get again",
+            &[bytes(REPLAY_BYTES_MAX), number(MCP_RING_MESSAGES_MAX)],
+            &[],
+        ),
+        (
+            "messages that wait for the stream of a session",
+            &[number(MCP_KEPT_MESSAGES_MAX), bytes(MCP_KEPT_BYTES_MAX), seconds(MCP_KEPT_TIME_MAX)],
+            &[],
+        ),
+        ("bytes that wait for a client without a session", &[bytes(MCP_WAITING_MAX)], &[]),
+        ("sessions of a route", &[number(MCP_SESSIONS_MAX), seconds(MCP_RECORD_TIME_MAX)], &[]),
+        ("a message that wsd keeps for the next server of a session", &[bytes(MCP_RECORD_BYTES_MAX)], &[]),
+        ("subscriptions to resources that wsd restores", &[number(MCP_SUBSCRIPTIONS_MAX)], &[]),
+    ];
+    let mut rows = rows(2).into_iter();
     check(&mut rows, table);
     assert_eq!(rows.next(), None);
 }

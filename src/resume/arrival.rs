@@ -1,6 +1,6 @@
 //! The connections over which clients return.
 
-use crate::{events::EventStream, peer::Connection, socket::stream::Stream};
+use crate::{deflate::options::AgreedCompression, events::EventStream, peer::Connection, socket::stream::Stream};
 
 /// A client that has returned, with its new connection.
 #[derive(Debug)]
@@ -16,8 +16,8 @@ pub(crate) struct Arrival {
 /// The way on which a client returns.
 #[derive(Debug)]
 pub(crate) enum Entrance {
-    /// A WebSocket, and the bytes that came with its handshake.
-    WebSocket(Stream, Vec<u8>),
+    /// A WebSocket, the bytes that came with its handshake, and compression if the client has agreed.
+    WebSocket(Stream, Vec<u8>, Option<AgreedCompression>),
     /// An event stream.
     Events(EventStream),
 }

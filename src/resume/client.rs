@@ -23,7 +23,10 @@ use super::{
     link::Link,
     ring::Ring,
 };
-use crate::{budget::Owner, close::Close, event::Event, peer::Connection, shutdown::Shutdown, socket::Socket};
+use crate::{
+    budget::Owner, close::Close, deflate::BothTraffic, event::Event, peer::Connection, shutdown::Shutdown,
+    socket::Socket,
+};
 
 /// Bytes of messages that the connection gets at a time: a read of a pipe, framed, and some more.
 const FED_BYTES: usize = 128 << 10;
@@ -54,6 +57,8 @@ pub(crate) struct Resumable {
     pub(super) is_forgetting: bool,
     /// Whether the client will not return.
     pub(super) is_final: bool,
+    /// The bytes of messages over earlier connections, if their clients agreed to compression.
+    pub(super) past: Option<Box<BothTraffic>>,
     /// The end of the session, once it has begun to end.
     pub(super) ending: Option<Box<Ending>>,
 }
@@ -84,6 +89,7 @@ impl Resumable {
             away: None,
             is_forgetting: false,
             is_final: false,
+            past: None,
             ending: None,
         };
         client.greet(false, is_lost.then_some("unknown"));
@@ -109,6 +115,7 @@ impl Resumable {
     /// Notes that the connection is lost, or given up. The session's task must run soon.
     pub(super) fn lose(&mut self) {
         let is_between_polls = self.link.as_ref().is_some_and(Link::is_complete) && self.ending.is_none();
+        self.note_traffic();
         (self.link, self.connection) = (None, None);
         let deadline = self.ending.as_ref().and_then(|ending| ending.deadline);
         let end = deadline.unwrap_or_else(|| Instant::now() + self.options.keep);
@@ -159,8 +166,8 @@ impl Resumable {
 
     fn link(&self, entrance: Entrance) -> Link {
         match entrance {
-            Entrance::WebSocket(stream, early) => {
-                Link::Socket(Socket::new(stream, early, &self.options.socket, &self.owner))
+            Entrance::WebSocket(stream, early, agreed) => {
+                Link::Socket(Socket::new(stream, early, (&self.options.socket, agreed), &self.owner))
             }
             Entrance::Events(stream) => Link::Events(stream),
         }
@@ -168,6 +175,7 @@ impl Resumable {
 
     /// Closes the connection, if there is one.
     pub(super) fn part(&mut self, close: Close) {
+        self.note_traffic();
         if let Some(link) = self.link.take() {
             let connection = self.connection.take();
             self.close(link, connection, close);
@@ -181,6 +189,13 @@ impl Resumable {
             link.finish(Some(&close), &shutdown).await;
             drop(connection);
         });
+    }
+
+    /// Adds the bytes of messages over the connection, which is about to go.
+    fn note_traffic(&mut self) {
+        if let Some(traffic) = self.link.as_ref().and_then(Link::traffic) {
+            self.past.get_or_insert_default().join(&traffic);
+        }
     }
 
     /// Feeds the connection from the ring. Ready when it has taken all, or there is none.

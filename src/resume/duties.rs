@@ -14,6 +14,7 @@ use super::{Overflow, client::Resumable, ending::Ending, link::Link, ring::Ring}
 use crate::{
     client::{Client, Departure},
     close::Close,
+    deflate::BothTraffic,
     limits::ROOM_MESSAGE_BYTES_MAX,
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
@@ -36,6 +37,13 @@ impl Client for Resumable {
 
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Option<Departure> {
         self.read_ahead(cx)
+    }
+
+    fn take_control_bytes(&mut self) -> usize {
+        match &mut self.link {
+            Some(Link::Socket(socket)) => socket.take_control_bytes(),
+            Some(Link::Events(_)) | None => 0,
+        }
     }
 
     fn append(&mut self, piece: Piece<'_>) {
@@ -99,6 +107,19 @@ impl Client for Resumable {
         let inbound =
             self.pong.as_ref().map_or(0, |pong| pong.len()) + self.ahead.as_ref().map_or(0, |ahead| ahead.held());
         (own + kept + inbound, shared + kept_shared)
+    }
+
+    fn replay_bytes(&self) -> usize {
+        let (own, shared) = self.ring.held();
+        own + shared
+    }
+
+    fn traffic(&self) -> Option<BothTraffic> {
+        let mut traffic = self.past.as_deref().copied();
+        if let Some(now) = self.link.as_ref().and_then(Link::traffic) {
+            traffic.get_or_insert_default().join(&now);
+        }
+        traffic
     }
 
     fn forget_messages(&mut self) {

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     client::{Client, Departure},
     close::Close,
+    deflate::BothTraffic,
     events::EventStream,
     message::{Batch, Kind, Piece},
     shutdown::Shutdown,
@@ -136,6 +137,14 @@ impl Link {
         }
     }
 
+    /// Returns the bytes of the messages so far; see [`Client::traffic`].
+    pub(super) fn traffic(&self) -> Option<BothTraffic> {
+        match self {
+            Self::Socket(socket) => socket.traffic(),
+            Self::Events(_) => None,
+        }
+    }
+
     /// Drops the messages that wait for the client, except the rest of one that it has in part.
     pub(super) fn discard(&mut self) {
         match self {
@@ -199,14 +208,15 @@ impl Carrier for Link {
 
     fn frames(&mut self, first: u64, frames: &Frames, messages: Range<usize>) {
         match self {
-            Self::Socket(socket) => match frames.shared(messages.clone()) {
+            Self::Socket(socket) if !socket.may_compress() => match frames.shared(messages.clone()) {
                 Some(frames) => socket.append_shared_frames(frames),
                 None => socket.append_frames(frames.frames(messages)),
             },
-            Self::Events(stream) => {
+            // The ring keeps plain frames, as each connection has a window of its own.
+            Self::Socket(_) | Self::Events(_) => {
                 for (number, index) in (first..).zip(messages) {
                     let (kind, payload) = frames.get(index);
-                    stream.message(number, kind, &payload);
+                    self.message(number, kind, &payload);
                 }
             }
         }
@@ -221,7 +231,7 @@ impl Carrier for Link {
     }
 }
 
-/// Appends a control message.
+/// Appends a control message. The lengths of compressed messages behind it could tell the token that it may hold.
 fn text(socket: &mut Socket, payload: &[u8]) {
-    socket.append(Piece::whole(Kind::Text, payload));
+    socket.append_plain(Piece::whole(Kind::Text, payload));
 }

@@ -13,15 +13,15 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     Room,
-    dispatch::{collect, dispatch},
     hub::Idle,
     invalid::InvalidLines,
     lock::lock,
+    spoken::{collect, dispatch},
+    telling,
 };
 use crate::{
     budget::Share,
     buffers,
-    event::{self, Event},
     framing::{
         Decoder, Garbled,
         events::{Commands, Receivers},
@@ -30,6 +30,7 @@ use crate::{
     message::Draft,
     partner::Verdict,
     peer::Connection,
+    record::tape::Tape,
     shutdown::Shutdown,
     stall::StallWatch,
     status::Status,
@@ -47,9 +48,8 @@ use crate::{
 /// The end is when the worker ends, when the last client has left for long enough, or when wsd ends. `connection` stands for
 /// the worker in the log: the connection that made the room, or none.
 pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection, shutdown: &Shutdown) -> Status {
-    let Worker { mut child, input, output, stderr, silence } = worker;
-    let (pid, began) = (child.pid(), Instant::now());
-    Event::RoomStarted { pid, path: &String::from_utf8_lossy(&room.path) }.emit();
+    let Worker { mut child, input, output, stderr, silence, tape } = worker;
+    telling::started(&room.live);
     let framing = room.options.framing;
     // A longer message would become several.
     let message_bytes_max = room.options.message_bytes_max.min(ROOM_MESSAGE_BYTES_MAX);
@@ -66,6 +66,7 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
         outputs: Outputs::new(&child, output, stderr, silence, framing.wants_stderr()),
         last_input: None,
         linger: None,
+        tape,
     };
     let verdict = tokio::select! {
         verdict = poll_fn(|cx| host.poll(cx)) => verdict,
@@ -73,10 +74,8 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
         () = room.fenced() => None,
     };
     let is_fenced = room.is_fenced();
-    if !is_fenced {
-        lock(&room.hub).close();
-    }
-    let Host { input, mut outputs, connection, parser, share, .. } = host;
+    room.close();
+    let Host { input, mut outputs, connection, parser, share, mut tape, .. } = host;
     child.remember();
     drop((input, parser, share));
     lock(&room.inbox).take();
@@ -90,21 +89,24 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
         status = stop(&mut child, patience, &connection, None) => status,
         never = drain => match never {},
     };
+    let usage = child.usage();
     drop(child);
     outputs.log_to_the_end(&connection).await;
-    let (path, secs) = (&String::from_utf8_lossy(&room.path), event::seconds(began.elapsed()));
-    Event::RoomEnded { pid, path, status: status.shell(), limit: status.limit(), secs }.emit();
+    if let Some(tape) = &mut tape {
+        tape.end(status);
+    }
+    telling::ended(&room.live, status, usage);
     if room.is_fenced() {
         // Another node has the room: its clients here stay.
         lock(&room.hub).free_slot();
         return status;
     }
+    let has_ended = verdict.is_some() || !room.is_idle();
+    let verdict = verdict.unwrap_or(Verdict::Exit(Some(status)));
     if let (Some(far), false) = (&room.far, shutdown.has_begun()) {
-        let has_ended = verdict.is_some() || !room.is_idle();
-        let verdict = verdict.clone().unwrap_or(Verdict::Exit(Some(status)));
         far.end(has_ended.then_some(&verdict));
     }
-    room.end(&verdict.unwrap_or(Verdict::Exit(Some(status))));
+    room.end(&verdict);
     status
 }
 
@@ -120,6 +122,8 @@ struct Host {
     last_input: Option<StallWatch>,
     /// Waits for the end of the time without clients.
     linger: Option<Linger>,
+    /// The recording, if there is one.
+    tape: Option<Box<Tape>>,
 }
 
 /// The time at which a room without clients ends, and a future that resolves then or when the fork slot is wanted.
@@ -206,9 +210,15 @@ impl Host {
         let (source, count) = match read {
             Read::Bytes(source, count) => (source, count),
             Read::Closed => return Poll::Ready(self.finish().map(|()| 1)),
-            Read::Over => return Poll::Ready(Ok(0)),
+            Read::Over => {
+                if let Some(tape) = &mut self.tape {
+                    tape.over();
+                }
+                return Poll::Ready(Ok(0));
+            }
         };
         let output = &buffer[..count];
+        source.record(&mut self.tape, output);
         let mut draft = Draft::default();
         let decoded = match (&mut self.parser, source) {
             (Parser::Messages(decoder, part), Source::Output) => {
@@ -232,6 +242,9 @@ impl Host {
 
     /// Delivers the messages that the end of the output completes.
     fn finish(&mut self) -> Result<(), Garbled> {
+        if let Some(tape) = &mut self.tape {
+            tape.finish();
+        }
         let mut draft = Draft::default();
         let finished = match &mut self.parser {
             Parser::Messages(decoder, part) => {

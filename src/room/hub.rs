@@ -91,7 +91,9 @@ impl Hub {
     }
 
     fn become_busy(&mut self) {
-        if self.idle.take().is_some()
+        // Too late for a room that ends without clients: it stays idle, and a client on another node gets a new room.
+        if !self.is_over
+            && self.idle.take().is_some()
             && let Some(permit) = &mut self.permit
         {
             permit.withdraw();

@@ -2,14 +2,16 @@
 
 use std::{
     mem,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use crate::{
     budget::{Owner, Share},
-    framing::events,
+    framing::{Decoded, Framing, events},
     limits::{INBOX_BYTES_MAX, PRESENCE_BYTES_MAX},
-    message::Draft,
+    message::{Draft, Kind},
+    record::track::Track,
 };
 
 /// Whole messages and events that wait for the worker's standard input, in order of arrival.
@@ -25,20 +27,81 @@ pub(super) struct Inbox {
     pub(super) written: u64,
     /// The tasks of sessions that wait for room.
     waiting: Vec<Waker>,
+    /// The recording of the worker, if there is one.
+    track: Option<Arc<Track>>,
 }
 
 impl Inbox {
     /// Returns an empty inbox.
     pub(super) fn new(owner: &Owner) -> Self {
-        Self { bytes: Vec::new(), share: owner.share(), presence_bytes: 0, taken: 0, written: 0, waiting: Vec::new() }
+        let (bytes, waiting) = (Vec::new(), Vec::new());
+        Self { bytes, share: owner.share(), presence_bytes: 0, taken: 0, written: 0, waiting, track: None }
     }
 
-    /// Adds an `open` or `close` event. Never refuses it, so every client has exactly one of each.
-    pub(super) fn add_presence(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+    /// Adds an `open` event. Never refuses it, so every client has exactly one, and one `close` event.
+    /// `node` is that of the client in a cluster.
+    pub(super) fn add_open<'a>(
+        &mut self,
+        client: &str,
+        node: Option<&str>,
+        variables: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) {
+        if let Some(track) = &self.track {
+            // A recording has no values of headers: they may be secret.
+            let safe =
+                variables.clone().map(|(name, value)| (name, if name.starts_with("HTTP_") { "" } else { value }));
+            let mut line = Vec::new();
+            events::open(client, node, safe, &mut line);
+            record_event(track, client, &line);
+        }
         let before = self.bytes.len();
-        append(&mut self.bytes);
+        events::open(client, node, variables, &mut self.bytes);
+        self.count_presence(before);
+    }
+
+    /// Adds a `close` event. Never refuses it.
+    pub(super) fn add_close(&mut self, client: &str, code: u16, reason: &str) {
+        let before = self.bytes.len();
+        events::close(client, code, reason, &mut self.bytes);
+        if let Some(track) = &self.track {
+            record_event(track, client, &self.bytes[before..]);
+        }
+        self.count_presence(before);
+    }
+
+    fn count_presence(&mut self, before: usize) {
         self.presence_bytes += self.bytes.len() - before;
         self.share.set(self.bytes.capacity(), 0);
+    }
+
+    /// Sets the recording of the worker.
+    pub(super) fn set_track(&mut self, track: Option<Arc<Track>>) {
+        self.track = track;
+    }
+
+    /// Whether the worker is recorded.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.track.is_some()
+    }
+
+    /// Records a client's messages, which [`Inbox::post`] adds.
+    pub(super) fn record(&self, client: &str, heard: &Draft) {
+        if let Some(track) = &self.track {
+            heard.messages().for_each(|(kind, payload)| track.input(Some(client), kind, payload));
+        }
+    }
+
+    /// Records a client's messages, which are in the worker's framing.
+    pub(super) fn record_encoded(&self, client: &str, said: &Draft, framing: Framing) {
+        if let Some(track) = &self.track {
+            let mut decoder = framing.decoder(usize::MAX);
+            let mut record = |decoded: Decoded<'_>| {
+                if let Decoded::Piece(piece) = decoded {
+                    track.input(Some(client), piece.kind, piece.payload);
+                }
+            };
+            let _ = decoder.decode(said.payloads(), &mut record).and_then(|()| decoder.finish(&mut record));
+        }
     }
 
     /// Whether unread `open` and `close` events exceed [`PRESENCE_BYTES_MAX`]; no client may join then.
@@ -76,7 +139,11 @@ impl Inbox {
         }
         self.bytes.reserve(bytes);
         for (kind, payload) in said.messages() {
+            let before = self.bytes.len();
             events::message(client, kind, payload, &mut self.bytes);
+            if let Some(track) = &self.track {
+                record_event(track, client, &self.bytes[before..]);
+            }
         }
         self.share.set(self.bytes.capacity(), 0);
         Some(self.bytes.len() - before)
@@ -95,4 +162,9 @@ impl Inbox {
         self.share.set(0, 0);
         mem::take(&mut self.bytes)
     }
+}
+
+/// Records a line with an event, which the framing of lines gives back with its end.
+fn record_event(track: &Arc<Track>, client: &str, line: &[u8]) {
+    track.input(Some(client), Kind::Text, line.strip_suffix(b"\n").unwrap_or(line));
 }

@@ -1,5 +1,7 @@
 //! A client in a room: the partner of its session.
 
+pub(crate) mod post;
+
 use std::{
     future::poll_fn,
     mem,
@@ -8,16 +10,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::timeout;
-
 use super::{NoSeat, Room, history::History, lock::lock, lost::Lost, options::Slow, seat::Seat};
 use crate::{
     budget::{Owner, OwnerKind},
     client::Client,
     close::Close,
-    framing::{Encoder, Heard, Rejected, events, presence},
-    limits::{INPUT_WAIT, SEATS_MAX},
+    framing::{Encoder, Heard, Rejected, presence},
+    limits::SEATS_MAX,
     message::{Draft, Kind},
+    metrics::live::{LiveRoom, Traffic},
     partner::{Delivery, Partner, Verdict},
     sources::SourceSlot,
     stall::StallWatch,
@@ -36,25 +37,16 @@ pub(crate) struct Member {
     encoder: Option<Encoder>,
     /// The client's messages that the inbox had no room for, encoded unless they become events.
     said: Draft,
+    /// These messages as the client sent them, if the worker is recorded and they do not become events.
+    heard: Option<Box<Draft>>,
     /// Bytes of the client in the inbox, and [`Inbox::taken`](super::inbox::Inbox::taken) when they were added.
     posted: (usize, u64),
+    /// The count of `said`, without the bytes of framing.
+    unposted: Traffic,
     lost: Lost,
     has_left: bool,
     /// The slot of the client's source, until it leaves.
     of_source: Option<Arc<SourceSlot>>,
-}
-
-/// Why a room does not take the messages of [`Member::post`]. It has none of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotPosted {
-    /// The framing of the program cannot take one of them.
-    Rejected,
-    /// The program has not read earlier messages for [`INPUT_WAIT`].
-    Late,
-    /// The program has ended.
-    Over,
-    /// The budget has no room for them.
-    Overload,
 }
 
 impl Member {
@@ -77,8 +69,9 @@ impl Member {
             room.far.as_ref().is_none_or(|far| far.joined(&client, presence::variables(variables.clone())));
         if is_told_here && room.options.framing.names_clients() {
             let node = room.far.as_ref().map(|far| far.place.bus().node());
-            inbox.add_presence(|input| events::open(&client, node, variables, input));
+            inbox.add_open(&client, node, variables);
         }
+        let is_recorded = inbox.is_recorded();
         drop(inbox);
         let owner = Owner::new(&room.options.budget, OwnerKind::Client);
         let make = |history: &History| Seat::new(history.batches(), Arc::clone(&room.pressure), owner.share());
@@ -86,6 +79,8 @@ impl Member {
         room.pressure.host.wake();
         let framing = room.options.framing;
         let encoder = (!framing.names_clients()).then(|| framing.encoder());
+        // In a cluster, another node may have the worker when they are sent.
+        let heard = (is_recorded && encoder.is_some() && room.far.is_none()).then(Box::default);
         Ok(Self {
             room: Arc::clone(room),
             client,
@@ -94,7 +89,9 @@ impl Member {
             owner,
             encoder,
             said: Draft::default(),
+            heard,
             posted: (0, 0),
+            unposted: Traffic::default(),
             lost: Lost::default(),
             has_left: false,
             of_source: None,
@@ -104,28 +101,6 @@ impl Member {
     /// Holds the slot of the client's source until the client leaves.
     pub(crate) fn hold(&mut self, slot: Option<Arc<SourceSlot>>) {
         self.of_source = slot;
-    }
-
-    /// Hands messages to the room all at once, and leaves it with 1000. The room's messages to this client are dropped.
-    pub(crate) async fn post<'a>(
-        mut self,
-        kind: Kind,
-        messages: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<(), NotPosted> {
-        // Nobody takes them, and the worker must not wait for that.
-        self.seat.leave();
-        for payload in messages {
-            self.write(kind, payload).map_err(|Rejected(_)| NotPosted::Rejected)?;
-        }
-        let posted = poll_fn(|cx| self.poll_flush(cx));
-        timeout(INPUT_WAIT, posted).await.map_err(|_| NotPosted::Late)?;
-        match self.seat.verdict() {
-            None => {}
-            Some(Verdict::Overload) => return Err(NotPosted::Overload),
-            Some(_) => return Err(NotPosted::Over),
-        }
-        self.leave(Close::NORMAL, "");
-        Ok(())
     }
 
     /// Whether the room waits for its slow clients (`--slow=wait`).
@@ -163,12 +138,12 @@ impl Member {
 
     /// Hands the remaining messages of the seat to the client, unless it is too slow, and ends its session with `verdict`.
     fn end_with(&self, verdict: Verdict, client: &mut impl Client) -> Delivery {
-        let messages = if matches!(verdict, Verdict::Slow | Verdict::Overload) {
-            0
+        let taken = if matches!(verdict, Verdict::Slow | Verdict::Overload) {
+            Traffic::default()
         } else {
             self.seat.take_rest(|batch| client.append_batch(batch))
         };
-        Delivery::Ended(messages, verdict)
+        Delivery::Ended(taken, verdict)
     }
 
     /// Hands the client's messages to the inbox. Ready once the inbox has all of them. Drops them if the session must end.
@@ -180,6 +155,8 @@ impl Member {
         if let Some(far) = &self.room.far
             && let Some(posted) = far.poll_post(cx, &self.client, &mut self.said)
         {
+            // The node of the worker counts them.
+            self.unposted = Traffic::default();
             return posted;
         }
         let mut inbox = lock(&self.room.inbox);
@@ -190,7 +167,14 @@ impl Member {
         ready!(inbox.poll_room(cx));
         let said = mem::take(&mut self.said);
         let bytes = match self.encoder {
-            Some(_) => Some(inbox.post(&said)),
+            Some(_) => {
+                if let Some(heard) = &mut self.heard {
+                    inbox.record(&self.client, &mem::take(heard));
+                } else {
+                    inbox.record_encoded(&self.client, &said, self.room.options.framing);
+                }
+                Some(inbox.post(&said))
+            }
             None => inbox.post_events(&self.client, &said),
         };
         let Some(bytes) = bytes else {
@@ -198,6 +182,8 @@ impl Member {
             self.seat.end(Verdict::Overload);
             return Poll::Ready(());
         };
+        // Under the lock, so one at a time.
+        self.room.live.input.add(mem::take(&mut self.unposted));
         let before = if self.posted.1 == inbox.taken { self.posted.0 } else { 0 };
         self.posted = (before + bytes, inbox.taken);
         drop(inbox);
@@ -221,6 +207,10 @@ impl Partner for Member {
         None
     }
 
+    fn room(&self) -> Option<Arc<LiveRoom>> {
+        Some(Arc::clone(&self.room.live))
+    }
+
     fn owner(&self) -> &Owner {
         &self.owner
     }
@@ -233,8 +223,8 @@ impl Partner for Member {
         self.lost.log(self.conn, self.seat.lost());
         let taken = self.seat.poll_take(cx, &mut |batch| client.append_batch(batch));
         Poll::Ready(match ready!(taken) {
-            Ok(messages) => Delivery::Messages(messages),
-            Err(verdict) => Delivery::Ended(0, verdict),
+            Ok(taken) => Delivery::Messages(taken),
+            Err(verdict) => Delivery::Ended(Traffic::default(), verdict),
         })
     }
 
@@ -253,10 +243,14 @@ impl Partner for Member {
     }
 
     fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<Heard, Rejected> {
+        self.unposted.add(1, payload.len());
         let Some(encoder) = &mut self.encoder else {
             self.said.push(kind, payload);
             return Ok(Heard::Message);
         };
+        if let Some(heard) = &mut self.heard {
+            heard.push(kind, payload);
+        }
         self.said.push_with(kind, |input| encoder.encode(kind, payload, input))
     }
 

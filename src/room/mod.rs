@@ -6,7 +6,7 @@
 //! Lock order: the registry's rooms, a room's hub, its inbox, a seat's queue. A thread may take each lock while it holds
 //! earlier ones, and never while it holds a later one.
 
-mod dispatch;
+mod eager;
 mod far;
 mod history;
 pub(crate) mod host;
@@ -22,6 +22,8 @@ pub(crate) mod options;
 pub(crate) mod registry;
 pub(crate) mod remote;
 mod seat;
+mod spoken;
+mod telling;
 
 use std::{
     future::pending,
@@ -38,9 +40,11 @@ use crate::{
     budget::{Owner, OwnerKind},
     bus::records::RecordId,
     close::Close,
-    framing::events::{self, Receivers},
+    framing::events::Receivers,
     message::{Batch, Draft},
+    metrics::live::{LiveRoom, Traffic},
     partner::Verdict,
+    record::track::Track,
 };
 use far::Far;
 use history::History;
@@ -68,6 +72,8 @@ pub(crate) struct Room {
     ended: CancellationToken,
     /// Its part in a cluster (`--bus`).
     far: Option<Box<Far>>,
+    /// Its counts.
+    live: Arc<LiveRoom>,
 }
 
 /// Why a client cannot join a room.
@@ -88,12 +94,19 @@ impl Room {
             hub: Mutex::new(Hub::new(history, options.linger, permit)),
             inbox: Mutex::new(Inbox::new(&owner)),
             owner,
-            pressure: Arc::new(Pressure::new(options.slow)),
+            pressure: Arc::new(Pressure::new(options.slow, Arc::clone(&options.route))),
+            live: LiveRoom::new(Arc::clone(&options.route), Arc::clone(&path)),
             options,
             path,
             ended: CancellationToken::new(),
             far: far.map(Box::new),
         })
+    }
+
+    /// Notes the process of the worker, and its recording if there is one.
+    fn begin(&self, pid: i32, track: Option<Arc<Track>>) {
+        self.live.set_pid(pid);
+        lock(&self.inbox).set_track(track);
     }
 
     /// Removes the seat of a client that was closed with this code and reason.
@@ -102,16 +115,19 @@ impl Room {
         let is_told_here = self.far.as_ref().is_none_or(|far| far.left(client, code, reason));
         hub.remove(client);
         if is_told_here && self.options.framing.names_clients() {
-            lock(&self.inbox).add_presence(|input| events::close(client, code, reason, input));
+            lock(&self.inbox).add_close(client, code, reason);
         }
         drop(hub);
         self.pressure.host.wake();
     }
 
-    /// Delivers the messages of a draft, and empties it.
+    /// Delivers the messages of a draft, and empties it. Only the task of the worker calls this.
     fn publish(&self, draft: &mut Draft, to: &Receivers) {
         let draft = mem::take(draft);
         if !draft.is_empty() {
+            let mut said = Traffic::default();
+            said.add(draft.count(), draft.len());
+            self.live.output.add(said);
             let batch = Arc::new(draft.share(&self.options.budget));
             self.deliver(&batch, to);
             if let Some(far) = &self.far {
@@ -155,6 +171,13 @@ impl Room {
     /// Whether another node has the room.
     fn is_fenced(&self) -> bool {
         self.far.as_ref().is_some_and(|far| far.is_fenced())
+    }
+
+    /// Refuses new clients, since the worker ends; not if another node has the room.
+    fn close(&self) {
+        if !self.is_fenced() {
+            lock(&self.hub).close();
+        }
     }
 
     /// Ends the worker as soon as it has no clients.

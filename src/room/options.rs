@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{budget::Budget, framing::Framing};
+use crate::{budget::Budget, framing::Framing, metrics::labels::RouteName};
 
 /// The settings of the rooms of one program.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct RoomOptions {
     pub(crate) slow_wait: Duration,
     /// The budget for all bytes that wait (`--maxbuffer`).
     pub(crate) budget: Budget,
+    /// The route, for the metrics.
+    pub(crate) route: RouteName,
 }
 
 /// The policy for a client whose seat is full (`--slow`).

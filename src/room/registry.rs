@@ -6,20 +6,11 @@ use std::{
         Arc, Mutex, Weak,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
 };
 
-use tokio::time::sleep;
-
-use super::{NoSeat, Room, host, kept::Kept, lock::lock, member::Member, options::RoomOptions};
+use super::{NoSeat, Room, host, lock::lock, member::Member, options::RoomOptions};
 use crate::{
-    admission::{Admission, Permit},
-    bus::handle::Bus,
-    event::Event,
-    limits::{RESTART_MAX, RESTART_MIN},
-    peer::Connection,
-    shutdown::Shutdown,
-    worker::Worker,
+    admission::Permit, bus::handle::Bus, peer::Connection, record::track::Track, shutdown::Shutdown, worker::Worker,
 };
 
 /// The clients that share a worker.
@@ -109,7 +100,9 @@ impl Rooms {
         }
         let (worker, permit) = launch.await.map_err(NotJoined::Launch)?;
         let known = key.clone().filter(|key| **key == *path);
+        let track = worker.tape.as_ref().map(|tape| tape.track());
         let room = Room::new(self.options.clone(), known.unwrap_or_else(|| path.into()), Some(permit), None);
+        room.begin(worker.child.pid(), track);
         let member = Member::join(&room, client, connection.id, variables).map_err(|_| NotJoined::Full)?;
         if let Some(key) = &key {
             lock(&self.open).insert(Arc::clone(key), Arc::clone(&room));
@@ -141,50 +134,17 @@ impl Rooms {
         })
     }
 
-    /// Starts the worker that all clients share, and again whenever it has ended (`--eager`). `path` is for the log.
-    pub(crate) fn keep(self: &Arc<Self>, kept: Kept, path: &str, admission: Admission, shutdown: &Shutdown) {
-        if self.is_kept.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let (rooms, path, end) = (Arc::clone(self), Arc::<[u8]>::from(path.as_bytes()), shutdown.clone());
-        let name = kept.program.path.display().to_string();
-        let opener = Arc::clone(self);
-        let launch = move || kept.start(&admission).map(|(worker, permit)| (worker, opener.open_shared(&path, permit)));
-        // The first worker starts before wsd accepts clients.
-        let mut first = launch();
-        shutdown.spawn(async move {
-            let is_over = || rooms.is_retired.load(Ordering::Relaxed) || end.has_begun();
-            let mut pause = None;
-            while !is_over() {
-                let mut ran = None;
-                if let Some((worker, room)) = first.take().or_else(&launch) {
-                    let began = Instant::now();
-                    host::run(Arc::clone(&room), worker, &Connection::none(), &end).await;
-                    rooms.forget(&[], &room);
-                    if is_over() {
-                        return;
-                    }
-                    ran = Some(began.elapsed());
-                }
-                let next_pause = pause_after(ran.unwrap_or_default(), pause);
-                if ran.is_some() {
-                    Event::WorkerRestarts { program: &name, secs: next_pause.as_secs() }.emit();
-                }
-                tokio::select! {
-                    () = sleep(next_pause) => {}
-                    () = end.begun() => return,
-                }
-                pause = Some(next_pause);
-            }
-        });
-    }
-
     /// Notes that no new client comes: a worker that would stay without clients now ends when the last has left.
     pub(crate) fn retire(&self) {
         self.is_retired.store(true, Ordering::Relaxed);
         for room in lock(&self.open).values() {
             room.release();
         }
+    }
+
+    /// Whether the worker that wsd keeps running does not run now (`--eager`).
+    pub(crate) fn is_down(&self) -> bool {
+        self.is_kept.load(Ordering::Relaxed) && !self.is_retired.load(Ordering::Relaxed) && !self.has_room(&[])
     }
 
     /// Returns the key of the room that the clients of a path share; `None` if each has its own.
@@ -197,8 +157,15 @@ impl Rooms {
     }
 
     /// Opens a room for all clients. `path` is for the log.
-    fn open_shared(&self, path: &Arc<[u8]>, permit: Permit) -> Arc<Room> {
+    pub(super) fn open_shared(
+        &self,
+        path: &Arc<[u8]>,
+        pid: i32,
+        permit: Permit,
+        track: Option<Arc<Track>>,
+    ) -> Arc<Room> {
         let room = Room::new(self.options.clone(), Arc::clone(path), Some(permit), None);
+        room.begin(pid, track);
         let mut open = lock(&self.open);
         open.insert(Arc::default(), Arc::clone(&room));
         // Under the lock: either this sees `is_retired`, or `retire` sees the room.
@@ -217,29 +184,12 @@ impl Rooms {
     }
 }
 
-/// Returns the pause after a worker that ran for `ran`; `before` is the pause before it, if it was not the first.
-pub(super) fn pause_after(ran: Duration, before: Option<Duration>) -> Duration {
-    match before {
-        Some(before) if ran <= RESTART_MAX => (before * 2).min(RESTART_MAX),
-        _ => RESTART_MIN,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{budget::Budget, framing::Framing, room::options::Slow};
+    use std::time::Duration;
 
-    #[test]
-    fn a_worker_that_keeps_ending_is_started_less_and_less_often() {
-        let mut pause = None;
-        // The seconds that each worker ran, and the pause after it.
-        let table = [(0, 1), (0, 2), (1, 4), (0, 8), (0, 16), (30, 30), (0, 30), (31, 1), (0, 2)];
-        for (index, (ran, want)) in table.into_iter().enumerate() {
-            pause = Some(pause_after(Duration::from_secs(ran), pause));
-            assert_eq!(pause, Some(Duration::from_secs(want)), "row {index}");
-        }
-    }
+    use super::*;
+    use crate::{admission::Admission, budget::Budget, framing::Framing, room::options::Slow};
 
     #[test]
     fn a_room_that_opens_when_nobody_comes_any_more_is_over() {
@@ -253,13 +203,14 @@ mod tests {
             patience: Duration::ZERO,
             slow_wait: Duration::ZERO,
             budget: Budget::new(None),
+            route: "/".into(),
         };
         let rooms = Rooms::new(Sharing::All, options, None);
         let permit = || Admission::new(None).admit().expect("a slot");
-        assert!(!rooms.open_shared(&Arc::default(), permit()).is_over());
+        assert!(!rooms.open_shared(&Arc::default(), 0, permit(), None).is_over());
 
         rooms.retire();
 
-        assert!(rooms.open_shared(&Arc::default(), permit()).is_over());
+        assert!(rooms.open_shared(&Arc::default(), 0, permit(), None).is_over());
     }
 }

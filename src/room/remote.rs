@@ -9,15 +9,17 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     NoSeat, Room,
-    far::{Far, Readiness},
+    eager::pause_after,
+    far::{Far, RoomReadiness},
     keeper::task::Keeper,
     kept::Kept,
     lock::lock,
     member::Member,
-    registry::{NotJoined, Rooms, pause_after},
+    registry::{NotJoined, Rooms},
 };
 use crate::{
     admission::Admission, bus::place::RoomKeys, event::Event, limits::BUS_JOIN, peer::Connection, shutdown::Shutdown,
+    sources::SourceSlot,
 };
 
 /// How often a client looks for a room that is not over.
@@ -56,6 +58,8 @@ pub(crate) struct Starting {
     pub(crate) admission: Admission,
     /// The route of the room. With the path it names the room in the whole cluster.
     pub(crate) route: Vec<u8>,
+    /// The slot of the source that opens the room on this node.
+    pub(crate) slot: Option<Arc<SourceSlot>>,
 }
 
 impl Rooms {
@@ -67,10 +71,11 @@ impl Rooms {
         variables: impl Iterator<Item = (&'a str, &'a str)> + Clone,
         connection: &Connection,
         shutdown: &Shutdown,
-        starting: impl Fn() -> Starting,
+        starting: impl Fn() -> Result<Starting, E>,
     ) -> Result<Member, NotJoined<E>> {
         for _ in 0..TRIES {
-            let Some(room) = self.far_room(path, connection, shutdown, &starting) else { return Err(NotJoined::Down) };
+            let opened = self.far_room(path, connection, shutdown, &starting).map_err(NotJoined::Launch)?;
+            let Some(room) = opened else { return Err(NotJoined::Down) };
             let Some(line) = InLine::new(Arc::clone(&room)) else {
                 // It is about to be forgotten.
                 sleep(crate::limits::BUS_RETRY / 10).await;
@@ -78,10 +83,10 @@ impl Rooms {
             };
             let Some(far) = room.far.as_deref() else { return Err(NotJoined::Down) };
             match timeout(BUS_JOIN, far.ready()).await {
-                Ok(Readiness::Ready) => {}
-                Ok(Readiness::Over) => continue,
-                Ok(Readiness::Unstarted) => return Err(NotJoined::Unstarted),
-                Ok(Readiness::Away | Readiness::Opening) | Err(_) => return Err(NotJoined::Away),
+                Ok(RoomReadiness::Ready) => {}
+                Ok(RoomReadiness::Over) => continue,
+                Ok(RoomReadiness::Unstarted) => return Err(NotJoined::Unstarted),
+                Ok(RoomReadiness::Away | RoomReadiness::Opening) | Err(_) => return Err(NotJoined::Away),
             }
             match Member::join(&room, client.clone(), connection.id, variables.clone()) {
                 Ok(member) => return Ok(member),
@@ -93,22 +98,24 @@ impl Rooms {
     }
 
     /// Returns the room of a path, and opens it if there is none. `None` if only a task opens it (`--eager`).
-    fn far_room(
+    fn far_room<E>(
         self: &Arc<Self>,
         path: &[u8],
         connection: &Connection,
         shutdown: &Shutdown,
-        starting: &impl Fn() -> Starting,
-    ) -> Option<Arc<Room>> {
-        let key = self.key(path)?;
+        starting: &impl Fn() -> Result<Starting, E>,
+    ) -> Result<Option<Arc<Room>>, E> {
+        let (Some(key), Some(bus)) = (self.key(path), self.bus()) else { return Ok(None) };
         let mut open = lock(&self.open);
         if let Some(room) = open.get(&key) {
-            return Some(Arc::clone(room));
+            return Ok(Some(Arc::clone(room)));
         }
-        self.options.linger?;
-        let Starting { kept, admission, route } = starting();
+        if self.options.linger.is_none() {
+            return Ok(None);
+        }
+        let Starting { kept, admission, route, slot } = starting()?;
         let known = if *key == *path { Arc::clone(&key) } else { path.into() };
-        let far = Far::new(RoomKeys::new(self.bus()?.clone(), &route, &key));
+        let far = Far::new(RoomKeys::new(bus.clone(), &route, &key));
         let room = Room::new(self.options.clone(), known, None, Some(far));
         open.insert(Arc::clone(&key), Arc::clone(&room));
         drop(open);
@@ -117,8 +124,9 @@ impl Rooms {
         shutdown.spawn(async move {
             Keeper { room: Arc::clone(&kept_room), kept, admission, connection, shutdown: end }.run().await;
             rooms.forget(&key, &kept_room);
+            drop(slot);
         });
-        Some(room)
+        Ok(Some(room))
     }
 
     /// Keeps the room that all clients share open, on this node or another (`--eager`).
@@ -132,7 +140,7 @@ impl Rooms {
             let is_over = || rooms.is_retired.load(Ordering::Relaxed) || end.has_begun();
             let mut pause = None;
             while !is_over() {
-                let Starting { kept, admission, route } = &starting;
+                let Starting { kept, admission, route, .. } = &starting;
                 let far = Far::new(RoomKeys::new(bus.clone(), route, b""));
                 let room = Room::new(rooms.options.clone(), Arc::clone(&path), None, Some(far));
                 lock(&rooms.open).insert(Arc::default(), Arc::clone(&room));

@@ -13,7 +13,13 @@ use std::{
 use futures_util::task::AtomicWaker;
 
 use super::{lock::lock, options::Slow};
-use crate::{budget::Share, limits::SEAT_BYTES_MAX, message::Batch, partner::Verdict};
+use crate::{
+    budget::Share,
+    limits::SEAT_BYTES_MAX,
+    message::Batch,
+    metrics::{counts::COUNTS, labels::RouteName, live::Traffic},
+    partner::Verdict,
+};
 
 /// Places for batches that an empty seat keeps: a client that keeps up needs no more.
 const PLACES_KEPT: usize = 64;
@@ -23,7 +29,7 @@ const PLACES_KEPT: usize = 64;
 pub(super) const BATCH_BYTES: usize = 512;
 
 /// Bytes that a session takes from its seat at a time.
-const TAKEN_BYTES: usize = 128 << 10;
+const TAKEN_BYTES: u64 = 128 << 10;
 
 /// The backpressure of the seats on their room's worker.
 ///
@@ -36,12 +42,14 @@ pub(super) struct Pressure {
     seats: AtomicUsize,
     /// The task of the worker. A seat wakes it when the worker need not wait for any seat.
     pub(super) host: AtomicWaker,
+    /// The route, for the metrics.
+    route: RouteName,
 }
 
 impl Pressure {
     /// Returns the state without seats.
-    pub(super) fn new(slow: Slow) -> Self {
-        Self { slow, seats: AtomicUsize::new(0), host: AtomicWaker::new() }
+    pub(super) fn new(slow: Slow, route: RouteName) -> Self {
+        Self { slow, seats: AtomicUsize::new(0), host: AtomicWaker::new(), route }
     }
 
     /// Ready when the worker need not wait for any seat.
@@ -149,16 +157,16 @@ impl Seat {
         lock(&self.queue).is_waited_for
     }
 
-    /// Hands over all messages, since the session ends. Returns their number.
-    pub(super) fn take_rest(&self, mut on: impl FnMut(&Arc<Batch>)) -> u64 {
+    /// Hands over all messages, since the session ends. Returns them as counted.
+    pub(super) fn take_rest(&self, mut on: impl FnMut(&Arc<Batch>)) -> Traffic {
         self.change(|queue| {
-            let mut messages = 0;
+            let mut taken = Traffic::default();
             while let Some(batch) = queue.next() {
-                messages += batch.count() as u64;
+                taken.add(batch.count(), batch.len());
                 on(&batch);
             }
             queue.has_left = true;
-            messages
+            taken
         })
     }
 
@@ -173,26 +181,25 @@ impl Seat {
         lock(&self.queue).lost
     }
 
-    /// Hands over the next messages, up to [`TAKEN_BYTES`] and one batch more. Ready with their number if there were any, and
+    /// Hands over the next messages, up to [`TAKEN_BYTES`] and one batch more. Ready with their count if there were any, and
     /// with the reason for the end of the session once the seat is empty.
     pub(super) fn poll_take(
         &self,
         cx: &mut Context<'_>,
         on: &mut impl FnMut(&Arc<Batch>),
-    ) -> Poll<Result<u64, Verdict>> {
+    ) -> Poll<Result<Traffic, Verdict>> {
         self.session.register(cx.waker());
         self.change(|queue| {
             queue.is_blocked = false;
-            let (mut bytes, mut messages) = (0, 0);
-            while bytes < TAKEN_BYTES
+            let mut taken = Traffic::default();
+            while taken.bytes < TAKEN_BYTES
                 && let Some(batch) = queue.next()
             {
-                bytes += batch.len();
-                messages += batch.count() as u64;
+                taken.add(batch.count(), batch.len());
                 on(&batch);
             }
             match queue.verdict.clone() {
-                _ if messages > 0 => Poll::Ready(Ok(messages)),
+                _ if taken.messages > 0 => Poll::Ready(Ok(taken)),
                 Some(verdict) => Poll::Ready(Err(verdict)),
                 None => Poll::Pending,
             }
@@ -211,6 +218,9 @@ impl Seat {
         }
         if is_waited_for {
             self.pressure.seats.fetch_add(1, Ordering::SeqCst);
+            if self.pressure.slow == Slow::Wait {
+                COUNTS.slow_client(&self.pressure.route, "wait");
+            }
         } else if self.pressure.seats.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.pressure.host.wake();
         }

@@ -78,7 +78,8 @@ pub(crate) fn bind(options: &ListenOptions) -> Result<Listeners, BindError> {
     Ok(Listeners { main, redirect, file })
 }
 
-fn bind_tcp(addresses: &Addresses, mut port: u16) -> Result<Vec<Listener>, BindError> {
+/// Listens on these addresses at a common port; 0 picks a free one.
+pub(super) fn bind_tcp(addresses: &Addresses, mut port: u16) -> Result<Vec<Listener>, BindError> {
     let mut bound = Vec::new();
     match addresses {
         Addresses::Loopback => return bind_loopback(port),

@@ -58,7 +58,11 @@ impl BindError {
             io::ErrorKind::AddrInUse => {
                 format!("stop the program that listens there, or name another port with `{}`", self.flag).into()
             }
-            io::ErrorKind::AddrNotAvailable => "name an address of this machine with `--address`".into(),
+            io::ErrorKind::AddrNotAvailable => format!(
+                "name an address of this machine with `{}`",
+                if self.flag == PORT_FLAG { "--address" } else { self.flag }
+            )
+            .into(),
             _ => advice::for_error(&self.cause)?,
         })
     }

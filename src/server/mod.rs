@@ -9,8 +9,14 @@ mod subject;
 pub(crate) mod systemd;
 pub(crate) mod tls;
 pub(crate) mod unix;
+pub(crate) mod watch;
 
-use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
+use std::{
+    io,
+    os::fd::AsFd,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use rustix::{io::Errno, net::RecvFlags};
 use tokio::{
@@ -63,6 +69,11 @@ impl Acceptor {
     /// Sets descriptors aside for the programs of `routes`: connections share the others.
     pub(crate) fn set_aside(&self, routes: &Routes) {
         self.shares.set_aside(routes, &self.shutdown);
+    }
+
+    /// Returns the number of accepted connections that wait for a descriptor.
+    pub(crate) fn waiting(&self) -> Arc<AtomicUsize> {
+        self.shares.waiting()
     }
 
     /// Starts to accept from `listeners`. `service` answers the requests, over TLS if there are certificates.
@@ -127,7 +138,7 @@ async fn secure(
         if first.is_ascii_uppercase() {
             stream.write_all(tls::PLAIN_HTTP).await?;
             stream.shutdown().await?;
-            return Err(io::Error::other("plain HTTP on a port of TLS"));
+            return Err(io::Error::other(PLAIN));
         }
         let config = Arc::clone(&certificates.borrow());
         TlsAcceptor::from(config).accept(Followed::new(stream)).await
@@ -143,11 +154,16 @@ async fn secure(
             Some((Stream::Right(Box::new(stream)), Some(tls)))
         }
         Err(cause) => {
-            Event::ConnectionRefused { peer: source.peer, why: "tls", cause: &cause }.emit();
+            let is_plain = cause.get_ref().is_some_and(|cause| cause.to_string() == PLAIN);
+            let hint = is_plain.then_some("connect with https:// or wss://; --redirport=80 redirects plain HTTP");
+            Event::ConnectionRefused { peer: source.peer, why: "tls", cause: &cause, hint }.emit();
             None
         }
     }
 }
+
+/// The cause of a client without TLS.
+const PLAIN: &str = "plain HTTP on a port of TLS";
 
 /// Peeks at the first byte of a connection; the next read still returns it.
 async fn first_byte(stream: &Plain) -> io::Result<u8> {

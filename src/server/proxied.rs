@@ -26,7 +26,7 @@ pub(super) async fn source(stream: &mut Plain, peer: Peer, proxies: &Proxies, sh
         return Some(Accepted { peer, is_proxy });
     }
     if !is_proxy {
-        Event::ConnectionRefused { peer, why: WHY, cause: &"--trust-proxy does not have this peer" }.emit();
+        Event::ConnectionRefused { peer, why: WHY, cause: &"--trust-proxy does not have this peer", hint: None }.emit();
         return None;
     }
     // In a box, so that other connections do not hold the room for a header.
@@ -43,7 +43,7 @@ pub(super) async fn source(stream: &mut Plain, peer: Peer, proxies: &Proxies, sh
         // The proxy does not tell for whom it connects, so the headers of the request may be of anybody.
         Ok(None) => Some(Accepted { peer, is_proxy: false }),
         Err(cause) => {
-            Event::ConnectionRefused { peer, why: WHY, cause: &cause }.emit();
+            Event::ConnectionRefused { peer, why: WHY, cause: &cause, hint: None }.emit();
             None
         }
     }

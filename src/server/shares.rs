@@ -1,6 +1,9 @@
 //! Shares the limit of open files between programs and connections.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
@@ -22,12 +25,19 @@ pub(super) struct Shares {
     free: Arc<Semaphore>,
     /// The connections that may be open at a time.
     size: Mutex<u32>,
+    /// The connections that wait for a share.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Shares {
     /// Counts the descriptors that wsd itself has. No connection has a share before [`Shares::set_aside`].
     pub(super) fn new() -> Self {
-        Self { descriptors: Descriptors::count(), free: Arc::new(Semaphore::new(0)), size: Mutex::default() }
+        Self {
+            descriptors: Descriptors::count(),
+            free: Arc::new(Semaphore::new(0)),
+            size: Mutex::default(),
+            waiting: Arc::default(),
+        }
     }
 
     /// Sets descriptors aside for the programs of `routes`. Warns if there are too few for `--maxforks`.
@@ -64,6 +74,14 @@ impl Shares {
             let hint = Some("raise the limit of open files: ulimit -n");
             Event::ConnectionsWait { cause: &"the other descriptors are for programs", hint }.emit();
         }
-        Arc::clone(&self.free).acquire_owned().await
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let taken = Arc::clone(&self.free).acquire_owned().await;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        taken
+    }
+
+    /// Returns the number of connections that wait for a share.
+    pub(super) fn waiting(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.waiting)
     }
 }

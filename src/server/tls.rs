@@ -24,7 +24,7 @@ use x509_parser::{
 };
 
 use super::subject::{client_name, distinguished_name};
-use crate::{event::Event, peer::Tls, worker::advice};
+use crate::{event::Event, metrics::counts::COUNTS, peer::Tls, worker::advice};
 
 /// The files of `--sslcert`, `--sslkey` and `--sslca`, all PEM.
 #[derive(Clone, Debug)]
@@ -140,9 +140,14 @@ fn load(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
             builder.with_client_cert_verifier(verifier)
         }
     };
+    let expiry =
+        certs.iter().filter_map(|cert| Some(parse_x509_certificate(cert).ok()?.1.validity().not_after.timestamp()));
     let mut config =
         builder.with_single_cert(certs.clone(), key).map_err(|cause| unfit_pair(options, &x509, &cause))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    if let Some(first) = expiry.min() {
+        COUNTS.set_cert_expiry(first);
+    }
     Ok(Arc::new(config))
 }
 

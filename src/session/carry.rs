@@ -5,6 +5,7 @@
 
 use std::{
     mem,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -16,6 +17,7 @@ use crate::{
     event::Event,
     framing::{Heard, Rejected},
     limits::{CLOSED_STALL_MAX, READS_PER_TURN},
+    metrics::live::{LiveSession, Stopwatch, Traffic},
     partner::{Delivery, Partner, Verdict},
     stall::StallWatch,
     turn,
@@ -28,16 +30,12 @@ const GONE_STALL_MAX: Duration = Duration::from_millis(490);
 /// A session that carries messages both ways.
 #[derive(Debug)]
 pub(super) struct Session<C, P> {
-    /// The id of its connection, for the log.
-    conn: u64,
+    /// Its counts, and the facts of its client.
+    pub(super) live: Arc<LiveSession>,
     /// The end to which output goes.
     pub(super) client: C,
     /// The end to which input goes.
     pub(super) partner: P,
-    /// The number of messages from the client.
-    pub(super) input: u64,
-    /// The number of messages to the client.
-    pub(super) output: u64,
     /// The bytes that wait on either side.
     pub(super) share: Share,
     /// Whether the session has stopped waiting for the client, which took nothing for too long.
@@ -56,14 +54,12 @@ pub(super) struct Session<C, P> {
 
 impl<C: Client, P: Partner> Session<C, P> {
     /// Returns a session without messages so far.
-    pub(super) fn new(conn: u64, client: C, partner: P, terms: Option<Box<Terms>>) -> Self {
+    pub(super) fn new(live: Arc<LiveSession>, client: C, partner: P, terms: Option<Box<Terms>>) -> Self {
         Self {
-            conn,
+            live,
             share: partner.owner().share(),
             client,
             partner,
-            input: 0,
-            output: 0,
             has_given_up: false,
             has_ignored: false,
             departure: None,
@@ -82,6 +78,7 @@ impl<C: Client, P: Partner> Session<C, P> {
         let ((client, client_shared), (partner, partner_shared)) = (self.client.held(), self.partner.held());
         let rationed = self.inflow().map_or(0, Inflow::held);
         self.share.set(client + partner + rationed, client_shared + partner_shared);
+        self.live.set_replay(self.client.replay_bytes());
         polled
     }
 
@@ -102,11 +99,11 @@ impl<C: Client, P: Partner> Session<C, P> {
                 self.client_watch.get_or_insert_with(StallWatch::new);
                 ready!(self.partner.poll_blocked(cx, &mut self.client))
             } else {
-                self.client_watch = None;
+                end_wait(&mut self.client_watch, &self.live.client_wait);
                 ready!(self.partner.poll_read(cx, &mut self.client))
             };
-            let (Delivery::Messages(messages) | Delivery::FullRead(messages) | Delivery::Ended(messages, _)) = said;
-            self.output += messages;
+            let (Delivery::Messages(taken) | Delivery::FullRead(taken) | Delivery::Ended(taken, _)) = said;
+            self.live.output.add(taken);
             match said {
                 Delivery::Messages(_) => {}
                 Delivery::FullRead(_) => break,
@@ -129,7 +126,7 @@ impl<C: Client, P: Partner> Session<C, P> {
                 }
                 return Poll::Pending;
             }
-            self.partner_watch = None;
+            end_wait(&mut self.partner_watch, &self.live.partner_wait);
             if self.terms.is_some() {
                 match self.poll_rationed(cx) {
                     Poll::Ready(false) => {}
@@ -144,16 +141,21 @@ impl<C: Client, P: Partner> Session<C, P> {
             if let Some(departure) = self.departure.take() {
                 return Poll::Ready(End::Client(departure));
             }
-            let Self { client, partner, input, has_ignored, conn, terms, .. } = self;
+            let Self { client, partner, live, has_ignored, terms, .. } = self;
             let mut inflow = terms.as_mut().and_then(|terms| terms.inflow.as_mut());
-            let mut rejected = None;
-            let departure = ready!(client.poll_read(cx, &mut |kind, payload| {
+            let (mut rejected, mut read) = (None, Traffic::default());
+            let polled = client.poll_read(cx, &mut |kind, payload| {
                 if rejected.is_none() && inflow.as_mut().is_none_or(|inflow| inflow.pass(kind, payload)) {
-                    *input += 1;
-                    rejected = hear(partner.write(kind, payload), has_ignored, *conn);
+                    read.add(1, payload.len());
+                    rejected = hear(partner.write(kind, payload), has_ignored, live.facts.conn);
                 }
                 rejected.is_none()
-            }));
+            });
+            live.input.add(read);
+            if let Some(inflow) = &mut inflow {
+                inflow.count(client.take_control_bytes(), 0);
+            }
+            let departure = ready!(polled);
             if let Some(departure) = rejected.or(departure) {
                 self.depart(departure, cx);
             }
@@ -167,7 +169,7 @@ impl<C: Client, P: Partner> Session<C, P> {
     ///
     /// When the client has closed or has left, its last messages pass at once: they are those of one read.
     fn poll_rationed(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let Self { partner, input, has_ignored, conn, terms, departure, .. } = self;
+        let Self { partner, live, has_ignored, terms, departure, .. } = self;
         let Some(inflow) = terms.as_mut().and_then(|terms| terms.inflow.as_mut()) else { return Poll::Ready(false) };
         let (mut rejected, mut has_waited) = (None, false);
         loop {
@@ -175,8 +177,8 @@ impl<C: Client, P: Partner> Session<C, P> {
                 ready!(inflow.poll_open(cx));
             }
             let has_more = inflow.pop(|kind, payload| {
-                *input += 1;
-                rejected = hear(partner.write(kind, payload), has_ignored, *conn);
+                live.input.add(Traffic { messages: 1, bytes: payload.len() as u64 });
+                rejected = hear(partner.write(kind, payload), has_ignored, live.facts.conn);
             });
             if let Some(rejected) = rejected {
                 inflow.forget();
@@ -188,6 +190,12 @@ impl<C: Client, P: Partner> Session<C, P> {
             }
             has_waited = true;
         }
+    }
+
+    /// Counts the waits that go on, since the session ends.
+    pub(super) fn end_waits(&mut self) {
+        end_wait(&mut self.client_watch, &self.live.client_wait);
+        end_wait(&mut self.partner_watch, &self.live.partner_wait);
     }
 
     /// Notes why the client will send nothing more, and answers it at once if the partner does not mind.
@@ -205,7 +213,8 @@ impl<C: Client, P: Partner> Session<C, P> {
 
     fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         if let Some(terms) = &mut self.terms
-            && let Poll::Ready(deadline) = terms.poll(cx, self.input + self.output)
+            && let Poll::Ready(deadline) =
+                terms.poll(cx, self.live.input.sum().messages + self.live.output.sum().messages)
         {
             return Poll::Ready(End::Deadline(deadline.close, deadline.word));
         }
@@ -236,6 +245,13 @@ impl<C: Client, P: Partner> Session<C, P> {
             }
         }
         Poll::Pending
+    }
+}
+
+/// Ends a wait for a side, if there is one, and counts its time.
+fn end_wait(watch: &mut Option<StallWatch>, waited: &Stopwatch) {
+    if let Some(watch) = watch.take() {
+        waited.add(watch.time());
     }
 }
 

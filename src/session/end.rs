@@ -18,6 +18,8 @@ pub(super) enum End {
     Silent,
     /// A deadline of the session's terms has come; its word is for the log.
     Deadline(Close, &'static str),
+    /// The administrator ends it.
+    Admin,
     /// wsd itself ends.
     Shutdown,
 }
@@ -47,6 +49,7 @@ impl End {
             Self::Client(Departure::Fault(Fault::Invalid(why))) => ("invalid", close(Close::INVALID, *why)),
             Self::Silent => ("silent", None),
             Self::Deadline(close, word) => (word, Some(close.clone())),
+            Self::Admin => ("admin", close(Close::POLICY, "ended by the administrator")),
             Self::Shutdown => ("shutdown", close(Close::GOING_AWAY, "server is stopping")),
         }
     }

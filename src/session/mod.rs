@@ -3,23 +3,23 @@
 mod carry;
 mod end;
 pub(crate) mod inflow;
+mod telling;
 pub(crate) mod terms;
 #[cfg(test)]
 mod tests;
 pub(crate) mod traffic;
 
-use std::{future::poll_fn, task::Poll, time::Instant};
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use futures_util::future::Either;
 
 use crate::{
     client::Client,
     close::Close,
-    event::{self, Event},
+    event::Event,
+    metrics::live::{LiveSession, SessionFacts},
     partner::Partner,
-    peer::Connection,
     shutdown::Shutdown,
-    status::Status,
 };
 use carry::Session;
 use end::End;
@@ -28,7 +28,7 @@ use traffic::Shown;
 
 /// Begins a session and returns its run to the end, for any kind of client and partner; `terms` may end it. `path` is for the log.
 pub(crate) fn run<'a>(
-    connection: &'a Connection,
+    facts: SessionFacts,
     path: String,
     client: impl Client + Send + 'a,
     partner: impl Partner + Send + 'a,
@@ -37,16 +37,10 @@ pub(crate) fn run<'a>(
 ) -> impl Future<Output = ()> + Send + 'a {
     if traffic::is_shown() {
         // In a box, so that the usual future does not become larger.
-        Either::Left(Box::pin(run_to_end(
-            connection,
-            path,
-            Shown::new(client, connection.id),
-            partner,
-            terms,
-            shutdown,
-        )))
+        let client = Shown::new(client, facts.conn);
+        Either::Left(Box::pin(run_to_end(facts, path, client, partner, terms, shutdown)))
     } else {
-        Either::Right(run_to_end(connection, path, client, partner, terms, shutdown))
+        Either::Right(run_to_end(facts, path, client, partner, terms, shutdown))
     }
 }
 
@@ -54,31 +48,35 @@ pub(crate) fn run<'a>(
 ///
 /// No `async fn`: its future would hold the client and the partner twice, as arguments and in the session.
 fn run_to_end(
-    connection: &Connection,
+    facts: SessionFacts,
     path: String,
     client: impl Client + Send,
     partner: impl Partner + Send,
     terms: Option<Box<Terms>>,
     shutdown: &Shutdown,
 ) -> impl Future<Output = ()> + Send {
-    let (conn, began) = (connection.id, Instant::now());
-    Event::SessionStarted { conn, peer: connection.peer, pid: partner.pid(), path: &path }.emit();
+    let live = LiveSession::new(facts, partner.pid(), partner.room());
+    let SessionFacts { conn, peer, .. } = live.facts;
+    Event::SessionStarted { conn, peer, pid: live.pid, path: &path, session: &live }.emit();
     // A path may have 32 KiB, and an idle session must not keep them.
     drop(path);
-    let mut session = Session::new(conn, client, partner, terms);
+    let mut session = Session::new(Arc::clone(&live), client, partner, terms);
     async move {
         let end = tokio::select! {
             end = poll_fn(|cx| session.poll(cx)) => end,
+            () = live.dismissed() => End::Admin,
             () = shutdown.begun() => End::Shutdown,
         };
+        session.end_waits();
+        drop(live);
         // This future is large; in a box it adds nothing to the memory of an idle session.
-        Box::pin(close(session, &end, conn, began, shutdown)).await;
+        Box::pin(close(session, &end, shutdown)).await;
     }
 }
 
 /// Ends the partner, sends the client a close, and does the closing handshake.
-async fn close(session: Session<impl Client, impl Partner>, end: &End, conn: u64, began: Instant, shutdown: &Shutdown) {
-    let Session { mut client, mut partner, input, output, share, has_given_up, .. } = session;
+async fn close(session: Session<impl Client, impl Partner>, end: &End, shutdown: &Shutdown) {
+    let Session { live, mut client, mut partner, share, has_given_up, .. } = session;
     drop(share);
     client.begin_close(!has_given_up && *end != End::Silent);
     if end.is_cut() {
@@ -95,13 +93,13 @@ async fn close(session: Session<impl Client, impl Partner>, end: &End, conn: u64
         never = poll_fn(|cx| client.poll_closing(cx)) => match never {},
     };
     let status = status.or(end.status());
-    let (word, close) = end.report(status);
+    let (end, close) = end.report(status);
     send_close(&mut client, close.as_ref()).await;
+    let usage = partner.usage();
     // Drops the partner before the client's handshake, which may take long.
     drop(partner);
-    let (code, limit) = (code(close.as_ref()), status.and_then(Status::limit));
-    let (status, secs) = (status.map(Status::shell), event::seconds(began.elapsed()));
-    Event::SessionEnded { conn, end: word, status, limit, code, secs, input, output }.emit();
+    telling::ended(&live, end, code(close.as_ref()), status, usage, client.traffic());
+    drop(live);
     client.finish(shutdown).await;
 }
 

@@ -16,12 +16,16 @@ use crate::{
     budget::{Budget, Owner, OwnerKind},
     client::{Departure, Fault},
     close::Close,
+    metrics::live::{SessionFacts, Traffic, Transport},
     partner::Verdict,
-    peer::Connection,
+    peer::Peer,
     shutdown::Shutdown,
     status::Status,
 };
 use ends::{ScriptedClient, ScriptedEnd, ScriptedLine, ScriptedPartner};
+
+/// The count of one message without bytes.
+const ONE: Traffic = Traffic { messages: 1, bytes: 0 };
 
 /// A running session, whose client and partner the test controls.
 struct Stage {
@@ -50,7 +54,7 @@ impl Stage {
         let (own, other) = (client.clone(), ScriptedPartner::new(&partner, status, &budget));
         let end = shutdown.clone();
         let task = tokio::spawn(async move {
-            super::run(&Connection::none(), "/".to_owned(), own, other, terms, &end).await;
+            super::run(facts(), "/".to_owned(), own, other, terms, &end).await;
         });
         Self { client, partner, budget, shutdown, task }
     }
@@ -61,6 +65,12 @@ impl Stage {
         self.task.await.expect("the session does not panic");
         (self.client.taken(), began.elapsed())
     }
+}
+
+/// Returns the facts of a client of which the test tells nothing.
+fn facts() -> SessionFacts {
+    let (route, transport) = ("/".into(), Transport::WebSocket);
+    SessionFacts { conn: 0, peer: Peer::Unix, user: "".into(), route, transport }
 }
 
 /// Lets the session do all that it can while the clock stands still.

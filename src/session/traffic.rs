@@ -87,6 +87,10 @@ impl<C: Client + Send> Client for Shown<C> {
         self.client.poll_ahead(cx)
     }
 
+    fn take_control_bytes(&mut self) -> usize {
+        self.client.take_control_bytes()
+    }
+
     fn append(&mut self, piece: Piece<'_>) {
         if piece.first && piece.last {
             show(self.conn, Direction::Out, piece.kind, piece.payload);

@@ -1,9 +1,11 @@
 //! A client over a WebSocket (RFC 6455), on any byte stream: reads frames, sends frames, and follows the protocol.
 
 mod closing;
+mod duties;
 pub(crate) mod framed;
 mod header;
 mod outgoing;
+mod packing;
 pub(crate) mod reader;
 mod records;
 pub(crate) mod stream;
@@ -11,9 +13,7 @@ mod upkeep;
 mod writer;
 
 use std::{
-    convert::Infallible,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -22,17 +22,15 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::{
     budget::{Owner, Share},
-    buffers,
-    client::{Client, Departure},
     close::Close,
+    deflate::{options::AgreedCompression, packer::Packer},
     limits::READ_BYTES_WHEN_FULL,
-    message::{Batch, Kind, Piece},
-    shutdown::Shutdown,
+    message::Piece,
 };
 use outgoing::Outgoing;
-use reader::{Reader, SocketEvent};
-use stream::{Stream, is_gone};
-use upkeep::{Tick, Upkeep};
+use reader::Reader;
+use stream::Stream;
+use upkeep::Upkeep;
 
 /// The settings of a WebSocket.
 #[derive(Clone, Debug)]
@@ -78,30 +76,42 @@ pub(crate) struct Socket {
     /// Bytes that came with the handshake; the socket reads them first.
     early: Vec<u8>,
     outgoing: Outgoing,
+    /// Compresses messages, if the client agreed.
+    packer: Option<Box<Packer>>,
     /// Whether frames were left after the last attempt to send.
     is_blocked: bool,
     /// The number of attempts at which the client took some of the frames that were left.
     progress: u64,
     sending: Sending,
     peer: ClientState,
+    /// The bytes of control frames since the session last took their number.
+    control_bytes: usize,
     upkeep: Upkeep,
     /// The bytes that wait for the client while it closes. Before that, the session counts them.
     share: Share,
 }
 
 impl Socket {
-    /// Returns a socket over `stream`. `early` are bytes that the client sent before the answer to its handshake. The budget
-    /// of `owner` limits the bytes of a read.
-    pub(crate) fn new(stream: Stream, early: Vec<u8>, options: &SocketOptions, owner: &Owner) -> Self {
+    /// Returns a socket over `stream`, with compression if the client has agreed. `early` are bytes that the client sent before the answer
+    /// to its handshake. The budget of `owner` limits the bytes of a read.
+    pub(crate) fn new(
+        stream: Stream,
+        early: Vec<u8>,
+        (options, agreed): (&SocketOptions, Option<AgreedCompression>),
+        owner: &Owner,
+    ) -> Self {
+        let packer = agreed.map(|agreed| Box::new(Packer::new(agreed)));
         Self {
             stream,
-            reader: Reader::new(options.message_bytes_max),
+            reader: Reader::new(options.message_bytes_max, packer.is_some()),
             early,
             outgoing: Outgoing::default(),
+            packer,
             is_blocked: false,
             progress: 0,
             sending: Sending::Open,
             peer: ClientState::Open,
+            control_bytes: 0,
             upkeep: Upkeep::new(options.ping_interval),
             share: owner.share(),
         }
@@ -147,142 +157,16 @@ impl Socket {
             self.sending = Sending::Closed;
         }
     }
-}
 
-impl Client for Socket {
-    fn poll_read(&mut self, cx: &mut Context<'_>, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
-        buffers::with_read(|buffer| {
-            let count = ready!(self.poll_fill(cx, buffer));
-            self.upkeep.hear();
-            if count == 0 {
-                self.peer = ClientState::Gone;
-                return Poll::Ready(Some(Departure::Left));
-            }
-            let must_wait = self.sending != Sending::Open || !self.outgoing.is_empty();
-            let mut closed = None;
-            let Self { reader, upkeep, outgoing, .. } = self;
-            let mut on = |event: SocketEvent<'_>| match event {
-                SocketEvent::Message(kind, payload) => {
-                    on(kind, payload);
-                }
-                SocketEvent::Ping(payload) if must_wait => upkeep.delay_pong(payload),
-                SocketEvent::Ping(payload) => writer::pong(payload, outgoing.buffer()),
-                SocketEvent::Pong => {}
-                SocketEvent::Close(code, reason) => closed = Some((code, reason.to_owned())),
-            };
-            let read = reader.read(&mut buffer[..count], &mut on);
-            let departure = match (closed, read) {
-                (Some((code, reason)), _) => {
-                    self.peer = ClientState::Closed;
-                    Some(Departure::Closed(code, reason))
-                }
-                (None, Err(fault)) => {
-                    self.peer = ClientState::Faulty;
-                    Some(Departure::Fault(fault))
-                }
-                (None, Ok(())) => None,
-            };
-            if self.outgoing.has_own() {
-                self.send(cx);
-            }
-            Poll::Ready(departure)
-        })
+    /// Whether messages may be compressed.
+    pub(crate) fn may_compress(&self) -> bool {
+        self.packer.is_some()
     }
 
-    fn append(&mut self, piece: Piece<'_>) {
+    /// Appends a piece of a message that is not compressed in any case.
+    pub(crate) fn append_plain(&mut self, piece: Piece<'_>) {
         if self.sending == Sending::Open {
             self.outgoing.append(|frames| writer::piece(piece, frames));
         }
-    }
-
-    fn append_batch(&mut self, batch: &Arc<Batch>) {
-        if self.sending == Sending::Open {
-            self.outgoing.append_shared(batch.frames(writer::batch));
-        }
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.send(cx);
-        if self.sending != Sending::Open {
-            return Poll::Ready(());
-        }
-        if self.outgoing.is_empty() && self.upkeep.is_late() {
-            self.upkeep.append_late(self.outgoing.buffer());
-            self.send(cx);
-        }
-        if self.outgoing.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    }
-
-    fn progress(&self) -> u64 {
-        self.progress
-    }
-
-    fn poll_upkeep(&mut self, cx: &mut Context<'_>, is_read: bool) -> Poll<()> {
-        loop {
-            if !is_read {
-                self.upkeep.hear();
-            }
-            match ready!(self.upkeep.poll_tick(cx)) {
-                Tick::Gone => return Poll::Ready(()),
-                Tick::Ping if self.sending != Sending::Open => {}
-                Tick::Ping if !self.outgoing.is_empty() => self.upkeep.delay_ping(),
-                Tick::Ping => {
-                    writer::ping(self.outgoing.buffer());
-                    self.send(cx);
-                }
-            }
-        }
-    }
-
-    /// The end of a client may stay hidden: its FIN waits behind its bytes that wsd does not read. So wsd sends a Pong
-    /// without a Ping (RFC 6455, section 5.5.3): a client that is there ignores it, and the kernel of one that is gone answers
-    /// it with a reset.
-    fn probe(&mut self, cx: &mut Context<'_>) -> bool {
-        if is_gone(&self.stream) {
-            return true;
-        }
-        if self.sending == Sending::Open && self.outgoing.is_empty() {
-            writer::pong(b"wsd", self.outgoing.buffer());
-            self.send(cx);
-        }
-        false
-    }
-
-    fn held(&self) -> (usize, usize) {
-        let (own, shared) = self.outgoing.held();
-        (self.reader.held() + self.early.capacity() + own + stream::held(&self.stream), shared)
-    }
-
-    fn forget_messages(&mut self) {
-        self.reader.forget_messages();
-    }
-
-    fn begin_close(&mut self, is_reachable: bool) {
-        self.reader.forget_messages();
-        self.share.owner().settle();
-        if !is_reachable {
-            self.give_up();
-        }
-    }
-
-    fn send_close(&mut self, cx: &mut Context<'_>, close: Option<&Close>) {
-        if let Some(close) = close {
-            self.append_close(close);
-        }
-        self.send(cx);
-    }
-
-    fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Infallible> {
-        self.send_on(cx);
-        let _ = self.poll_peer(cx);
-        Poll::Pending
-    }
-
-    fn discard(&mut self) {
-        self.outgoing.discard();
-    }
-
-    async fn finish(self, shutdown: &Shutdown) {
-        self.close_in_order(shutdown).await;
     }
 }

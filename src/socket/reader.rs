@@ -3,13 +3,20 @@
 //! tungstenite parses the headers. wsd does not use its messages: each would take an allocation, and each session would
 //! keep a buffer. Here a message that one read brings whole stays in the buffer of that read.
 
+mod inflation;
+mod message;
+#[cfg(test)]
+mod tests;
+
 use tokio_tungstenite::tungstenite::protocol::frame::{
     FrameHeader,
     coding::{Control, Data, OpCode},
 };
 
 use super::header::{HEADER_BYTES_MAX, parse, unmask};
-use crate::{client::Fault, close::Close, limits::MESSAGE_BYTES_MAX, message::Kind};
+use crate::{client::Fault, close::Close, deflate::PackedTraffic, limits::MESSAGE_BYTES_MAX, message::Kind};
+use inflation::Inflation;
+use message::Message;
 
 /// A message or a control frame of a client.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,7 +26,7 @@ pub(crate) enum SocketEvent<'a> {
     /// A Ping frame; the answer must have the same payload (RFC 6455, section 5.5.3).
     Ping(&'a [u8]),
     /// A Pong frame.
-    Pong,
+    Pong(&'a [u8]),
     /// A Close frame with its code, if it has one, and its reason. The reader ignores all bytes after it.
     Close(Option<u16>, &'a str),
 }
@@ -34,6 +41,8 @@ pub(crate) struct Reader {
     frame: Option<Frame>,
     /// The unfinished data message.
     message: Option<Message>,
+    /// The state of compression, if the client may compress messages.
+    inflation: Option<Box<Inflation>>,
     /// The payload so far of an unfinished control frame.
     control: Vec<u8>,
     is_closed: bool,
@@ -50,22 +59,15 @@ struct Frame {
     left: usize,
 }
 
-#[derive(Debug)]
-struct Message {
-    kind: Kind,
-    payload: Vec<u8>,
-    /// Bytes of the payload known to be UTF-8.
-    checked: usize,
-}
-
 impl Reader {
-    /// Returns a reader for messages of up to `message_bytes_max` bytes.
-    pub(crate) fn new(message_bytes_max: usize) -> Self {
+    /// Returns a reader for messages of up to `message_bytes_max` bytes, of a client that may compress them or not.
+    pub(crate) fn new(message_bytes_max: usize, inflates: bool) -> Self {
         Self {
             message_bytes_max,
             header: Vec::new(),
             frame: None,
             message: None,
+            inflation: inflates.then(Box::default),
             control: Vec::new(),
             is_closed: false,
             is_forgetting: false,
@@ -76,14 +78,22 @@ impl Reader {
     pub(crate) fn forget_messages(&mut self) {
         self.is_forgetting = true;
         if let Some(message) = &mut self.message {
-            message.payload = Vec::new();
-            message.checked = 0;
+            message.forget();
         }
+        if let Some(inflation) = &mut self.inflation {
+            inflation.forget();
+        }
+    }
+
+    /// Returns the bytes of the messages so far, before and after inflation.
+    pub(crate) fn traffic(&self) -> PackedTraffic {
+        self.inflation.as_ref().map_or(PackedTraffic::default(), |inflation| inflation.traffic)
     }
 
     /// Returns the bytes of memory of an unfinished message, including those reserved for the rest of its frame.
     pub(crate) fn held(&self) -> usize {
-        self.message.as_ref().map_or(0, |message| message.payload.capacity())
+        let inflater = self.inflation.as_ref().map_or(0, |inflation| inflation.held());
+        self.message.as_ref().map_or(0, |message| message.payload.capacity()) + inflater
     }
 
     /// Takes the next bytes and calls `on` with each event that they complete, in order. Unmasks payloads in place.
@@ -133,9 +143,14 @@ impl Reader {
         Ok(Some((frame, &mut bytes[size - before..])))
     }
 
+    /// Whether a frame with RSV1 may come: the first of a message, if the client may compress (RFC 7692, section 6).
+    fn may_be_packed(&self, opcode: OpCode) -> bool {
+        self.inflation.is_some() && matches!(opcode, OpCode::Data(Data::Text | Data::Binary))
+    }
+
     /// Checks a header (RFC 6455, sections 5.1, 5.2, 5.4, 5.5).
     fn check(&mut self, header: &FrameHeader, length: u64) -> Result<Frame, Fault> {
-        if header.rsv1 || header.rsv2 || header.rsv3 {
+        if header.rsv2 || header.rsv3 || header.rsv1 && !self.may_be_packed(header.opcode) {
             return Err(Fault::Protocol("reserved bit set"));
         }
         if length > i64::MAX as u64 {
@@ -152,6 +167,12 @@ impl Reader {
             OpCode::Data(Data::Text | Data::Binary) if self.message.is_some() => {
                 return Err(Fault::Protocol("new message within a message"));
             }
+            OpCode::Data(_) if header.rsv1 => {
+                if let Some(inflation) = &mut self.inflation {
+                    inflation.begin(!self.is_forgetting);
+                }
+            }
+            OpCode::Data(_) if self.inflation.as_ref().is_some_and(|inflation| inflation.is_within()) => {}
             OpCode::Data(_) => {
                 let before = self.message.as_ref().map_or(0, |message| message.payload.len());
                 if length > (self.message_bytes_max - before) as u64 {
@@ -202,7 +223,7 @@ impl Reader {
     ) -> Result<(), Fault> {
         match control {
             Control::Ping => on(SocketEvent::Ping(payload)),
-            Control::Pong => on(SocketEvent::Pong),
+            Control::Pong => on(SocketEvent::Pong(payload)),
             Control::Close => {
                 let (code, reason) = close_body(payload)?;
                 self.is_closed = true;
@@ -224,8 +245,17 @@ impl Reader {
     ) -> Result<(), Fault> {
         let kind = if data == Data::Text { Kind::Text } else { Kind::Binary };
         if self.is_forgetting {
-            self.message = (!ends).then(|| Message { kind, payload: Vec::new(), checked: 0 });
+            self.message = (!ends).then(|| Message::new(kind));
             return Ok(());
+        }
+        if let Some(inflation) = &mut self.inflation {
+            if inflation.is_within() {
+                let (unfinished, bytes_max) = (&mut self.message, self.message_bytes_max);
+                let part = (kind, payload, ends);
+                return inflation
+                    .take(part, unfinished, bytes_max, |kind, message| on(SocketEvent::Message(kind, message)));
+            }
+            inflation.traffic.add(payload.len(), payload.len());
         }
         if self.message.is_none() && begins && ends {
             if kind == Kind::Text && !is_ascii && str::from_utf8(payload).is_err() {
@@ -234,7 +264,7 @@ impl Reader {
             on(SocketEvent::Message(kind, payload));
             return Ok(());
         }
-        let message = self.message.get_or_insert_with(|| Message { kind, payload: Vec::new(), checked: 0 });
+        let message = self.message.get_or_insert_with(|| Message::new(kind));
         if begins && let Some(frame) = &self.frame {
             // Reserves the frame at once, up to a limit: a claimed length may be a lie. Unwritten pages cost no memory.
             message.payload.reserve_exact((payload.len() + frame.left).min(MESSAGE_BYTES_MAX));
@@ -246,29 +276,6 @@ impl Reader {
             on(SocketEvent::Message(message.kind, &message.payload));
         }
         Ok(())
-    }
-}
-
-impl Message {
-    /// Appends the next bytes, and checks text as far as it has come.
-    fn extend(&mut self, payload: &[u8], is_ascii: bool) -> Result<(), Fault> {
-        let is_at_character = self.checked == self.payload.len();
-        self.payload.extend_from_slice(payload);
-        if is_ascii && is_at_character {
-            self.checked = self.payload.len();
-        } else if self.kind == Kind::Text {
-            match str::from_utf8(&self.payload[self.checked..]) {
-                Ok(text) => self.checked += text.len(),
-                Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
-                Err(_) => return Err(Fault::NotText),
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks that text does not end inside a character.
-    fn finish(&self) -> Result<(), Fault> {
-        if self.kind == Kind::Text && self.checked < self.payload.len() { Err(Fault::NotText) } else { Ok(()) }
     }
 }
 
@@ -286,6 +293,3 @@ fn close_body(payload: &[u8]) -> Result<(Option<u16>, &str), Fault> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

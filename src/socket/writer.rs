@@ -11,6 +11,9 @@ use crate::{
     message::{Batch, Kind, Piece},
 };
 
+/// The bit of a frame's first byte that marks a compressed message.
+const RSV1: u8 = 0x40;
+
 /// Appends a piece of a message as data frames of at most [`FRAME_BYTES_MAX`].
 pub(super) fn piece(piece: Piece<'_>, frames: &mut Vec<u8>) {
     let Piece { kind, mut first, last, mut payload } = piece;
@@ -20,6 +23,23 @@ pub(super) fn piece(piece: Piece<'_>, frames: &mut Vec<u8>) {
         (first, payload) = (false, rest);
     }
     frame(opcode(kind, first), last, payload, frames);
+}
+
+/// Appends a piece of a compressed message as [`piece`] does. Its first frame has RSV1 (RFC 7692, section 6).
+pub(super) fn packed(packed: Piece<'_>, frames: &mut Vec<u8>) {
+    let start = frames.len();
+    // Compressed bytes have no characters.
+    let Piece { kind, first, last, mut payload } = packed;
+    let mut is_first = first;
+    while payload.len() > FRAME_BYTES_MAX {
+        let (front, rest) = payload.split_at(FRAME_BYTES_MAX);
+        frame(opcode(kind, is_first), false, front, frames);
+        (is_first, payload) = (false, rest);
+    }
+    frame(opcode(kind, is_first), last, payload, frames);
+    if first {
+        frames[start] |= RSV1;
+    }
 }
 
 /// Returns the length of the first frame of a longer payload. A frame of text ends between characters, for clients that check

@@ -19,7 +19,8 @@ use rustix::{
 #[cfg(target_os = "linux")]
 use rustix::{
     io::write,
-    process::{setpriority_process, setrlimit},
+    process::{chdir, ioctl_tiocsctty, setpgid, setpriority_process, setrlimit, setsid},
+    stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
     thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
 
@@ -67,6 +68,28 @@ pub(crate) struct Identity {
     pub(crate) gid: Gid,
     /// All groups (`initgroups(3)`).
     pub(crate) groups: Vec<Gid>,
+}
+
+#[cfg(target_os = "linux")]
+impl Image<'_> {
+    /// Makes the calling process the leader of a group, or of a session with the controlling terminal.
+    pub(super) fn lead(&self) -> Result<(), Errno> {
+        match self.terminal {
+            None => setpgid(None, None),
+            Some(terminal) => setsid().and_then(|_| ioctl_tiocsctty(terminal)),
+        }
+    }
+
+    /// Enters the working folder, and takes the standard streams.
+    pub(super) fn connect(&self) -> Result<(), Errno> {
+        if let Some(folder) = self.folder {
+            chdir(folder)?;
+        }
+        let [stdin, stdout, stderr] = self.standard;
+        dup2_stdin(stdin)?;
+        dup2_stdout(stdout)?;
+        dup2_stderr(stderr)
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -8,8 +8,10 @@ use rustix::{
 };
 use tokio::time::{sleep, timeout};
 
-use super::{confinement::Confined, descendants::Descendants, reaper::leave, records::WorkerRecord};
-use crate::{limits::GROUP_LOOK, status::Status};
+use super::{
+    confinement::Confined, descendants::Descendants, reaper::leave, records::WorkerRecord, tally::ProgramTally,
+};
+use crate::{limits::GROUP_LOOK, metrics::labels::RouteName, status::Status, sys};
 
 /// A process that leads a process group.
 ///
@@ -26,6 +28,8 @@ pub(crate) struct Child {
     confined: Option<Box<Confined>>,
     /// Whether it has ended and its group has been killed.
     is_swept: bool,
+    /// Counts it for its route; `None` for a program of no route.
+    tally: Option<ProgramTally>,
 }
 
 /// The id of a [`Child`]. It must not outlive it.
@@ -36,7 +40,7 @@ impl Child {
     /// Wraps the process `pid`, which leads a process group and is not reaped.
     pub(super) fn new(pid: Pid, record: WorkerRecord, confined: Option<Box<Confined>>) -> Self {
         record.set_process(pid);
-        Self { leader: Leader(pid), record: Some(record), descendants: None, confined, is_swept: false }
+        Self { leader: Leader(pid), record: Some(record), descendants: None, confined, is_swept: false, tally: None }
     }
 
     /// Returns the id of the process and of its group.
@@ -47,6 +51,23 @@ impl Child {
     /// Returns the process, for others that wait for its end.
     pub(crate) fn leader(&self) -> Leader {
         self.leader
+    }
+
+    /// Counts it for the metrics of its route from now on. It took this time to start.
+    pub(crate) fn count_for(&mut self, route: &RouteName, took: Duration) {
+        self.tally = Some(ProgramTally::begin(route, took));
+    }
+
+    /// Returns the resources that it has used, once it has ended.
+    pub(crate) fn usage(&self) -> Option<sys::ResourceUsage> {
+        sys::usage(self.pid())
+    }
+
+    /// Counts a signal that wsd sends, since the program has not ended.
+    pub(super) fn count_signal(&self, signal: &'static str) {
+        if let Some(tally) = &self.tally {
+            tally.count_signal(signal);
+        }
     }
 
     /// Looks for the processes that it has started, for [`stop`](super::stop::stop). To be called before its input ends: it
@@ -108,13 +129,16 @@ impl Drop for Child {
         if self.is_swept {
             // Once the process is reaped, its id may come again.
             self.record = None;
+            if let (Some(tally), Some(status)) = (&self.tally, self.leader.status()) {
+                tally.count_end(self.pid(), self.explain(status));
+            }
             let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
             return;
         }
         self.signal(Signal::KILL);
         // A killed process ends at once, but one stuck in the kernel must not block the thread that drops it.
         if let Some(record) = self.record.take() {
-            leave(pid, record);
+            leave(pid, record, self.tally.take());
         }
     }
 }

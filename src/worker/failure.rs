@@ -59,7 +59,10 @@ impl LaunchError {
         if self.is(Errno::AGAIN) && confinement.limits.processes.is_some() {
             return Some("raise `processes` of --limit: it counts all processes of the user".to_owned());
         }
-        let account = confinement.account.as_ref().filter(|_| self.is(Errno::ACCESS) && line_fault(path).is_none())?;
+        let account = confinement
+            .account
+            .as_ref()
+            .filter(|_| self.is(Errno::ACCESS) && matches!(line_fault(path), None | Some(LineFault::NoMark)))?;
         let (file, user) = (path.display(), &account.name);
         Some(format!("check owner and mode of {file} and of the folders above it: it runs as the user {user}"))
     }

@@ -31,6 +31,7 @@ mod starter;
 pub(crate) mod stdio;
 pub(crate) mod stop;
 mod streams;
+mod tally;
 mod terminal;
 mod unique_id;
 pub(crate) mod variable;
@@ -39,6 +40,8 @@ use child::Child;
 use input::Input;
 use output::{Output, Stderr};
 use silence::Silence;
+
+use crate::record::tape::Tape;
 
 /// A running program and wsd's ends of its standard streams.
 #[derive(Debug)]
@@ -53,4 +56,14 @@ pub(crate) struct Worker {
     pub(crate) stderr: Stderr,
     /// The watch for its first output, if it may hold that back.
     pub(crate) silence: Option<Silence>,
+    /// Its recording, if there is one.
+    pub(crate) tape: Option<Box<Tape>>,
+}
+
+impl Worker {
+    /// Records the worker, which has just started.
+    pub(crate) fn record(&mut self, tape: Tape) {
+        self.stderr.record(tape.track());
+        self.tape = Some(Box::new(tape));
+    }
 }

@@ -5,6 +5,7 @@ use std::{
     io, mem,
     os::fd::OwnedFd,
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 
@@ -22,6 +23,7 @@ use crate::{
     framing::lines::undecided,
     limits::{PIPE_BYTES, READS_PER_TURN, STDERR_LINE_BYTES_MAX, STDERR_REST, STDERR_REST_MAX},
     peer::Connection,
+    record::track::Track,
     turn,
 };
 
@@ -127,17 +129,24 @@ pub(crate) struct Stderr {
     is_over: bool,
     /// The front of an unfinished line.
     held: Vec<u8>,
+    /// The recording of the worker, if there is one.
+    track: Option<Arc<Track>>,
 }
 
 impl Stderr {
     /// Wraps wsd's end of the pipe, and makes it non-blocking.
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self { pipe: Some(receiver(pipe)?), is_over: false, held: Vec::new() })
+        Ok(Self { pipe: Some(receiver(pipe)?), is_over: false, held: Vec::new(), track: None })
     }
 
     /// Returns a stream that has ended: the program's errors go to its terminal.
     pub(super) fn none() -> Self {
-        Self { pipe: None, is_over: true, held: Vec::new() }
+        Self { pipe: None, is_over: true, held: Vec::new(), track: None }
+    }
+
+    /// Records the lines, too.
+    pub(super) fn record(&mut self, track: Arc<Track>) {
+        self.track = Some(track);
     }
 
     /// Reads once into `buffer` and logs each line. Ready with the number of bytes, 0 at the end.
@@ -197,7 +206,8 @@ impl Stderr {
 
     fn log_rest(&mut self, connection: &Connection) {
         if !self.held.is_empty() {
-            log_line(&mem::take(&mut self.held), connection);
+            let line = mem::take(&mut self.held);
+            self.log_line(&line, connection);
         }
     }
 
@@ -214,15 +224,19 @@ impl Stderr {
             let kept_bytes = if end.is_some() { 0 } else { undecided(&self.held) };
             let line = mem::take(&mut self.held);
             let (line, kept) = line.split_at(line.len() - kept_bytes);
-            log_line(line, connection);
+            self.log_line(line, connection);
             self.held.extend_from_slice(kept);
             bytes = if end.is_some() { &rest[1..] } else { rest };
         }
     }
-}
 
-fn log_line(line: &[u8], connection: &Connection) {
-    Event::WorkerStderr { conn: connection.id, line: &String::from_utf8_lossy(without_end(line)) }.emit();
+    fn log_line(&self, line: &[u8], connection: &Connection) {
+        let line = &String::from_utf8_lossy(without_end(line));
+        Event::WorkerStderr { conn: connection.id, line }.emit();
+        if let Some(track) = &self.track {
+            track.stderr(line);
+        }
+    }
 }
 
 /// Logs a line of standard output that is no message. A line longer than [`STDERR_LINE_BYTES_MAX`] becomes several lines of

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     limits::{GROUP_LOOK, OUTPUT_END},
     peer::Connection,
+    record::tape::Tape,
 };
 
 /// The most reads of a terminal whose program has ended. The kernel holds some 16 KiB, and a read may have 4 KiB only.
@@ -59,6 +60,17 @@ pub(crate) enum Source {
     Output,
     /// Standard error.
     Stderr,
+}
+
+impl Source {
+    /// Records the next bytes of the stream, as far as clients get it.
+    pub(crate) fn record(self, tape: &mut Option<Box<Tape>>, bytes: &[u8]) {
+        match (tape, self) {
+            (None, _) => {}
+            (Some(tape), Self::Output) => tape.output(bytes),
+            (Some(tape), Self::Stderr) => tape.errors(bytes),
+        }
+    }
 }
 
 impl Outputs {

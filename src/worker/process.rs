@@ -26,9 +26,12 @@ use crate::{
     framing::{Decoded, Decoder, Encoder, Framing, Garbled, Heard, Rejected},
     limits::{LAST_OUTPUT_STALL, PIPE_BYTES, READ_BYTES_WHEN_FULL},
     message::Kind,
+    metrics::{labels::RouteName, live::Traffic},
     partner::{Delivery, Partner, Verdict},
     peer::Connection,
+    record::tape::Tape,
     status::Status,
+    sys::ResourceUsage,
 };
 
 /// The settings of such processes.
@@ -42,6 +45,8 @@ pub(crate) struct ProcessOptions {
     pub(crate) is_readonly: bool,
     /// The budget for all bytes that wait (`--maxbuffer`).
     pub(crate) budget: Budget,
+    /// The route, for the metrics.
+    pub(crate) route: RouteName,
 }
 
 /// A process, its streams, and its fork slot.
@@ -59,6 +64,8 @@ pub(crate) struct Process {
     /// The fork slot, given back once the process has ended and its standard error is logged.
     permit: Option<Permit>,
     owner: Owner,
+    /// Its recording, if there is one.
+    tape: Option<Box<Tape>>,
 }
 
 impl Process {
@@ -70,8 +77,8 @@ impl Process {
         framing: Framing,
         options: &ProcessOptions,
     ) -> Self {
-        let Worker { child, input, output, stderr, silence } = worker;
-        let &ProcessOptions { message_bytes_max, patience, is_readonly, ref budget } = options;
+        let Worker { child, input, output, stderr, silence, tape } = worker;
+        let &ProcessOptions { message_bytes_max, patience, is_readonly, ref budget, .. } = options;
         Self {
             connection,
             outputs: Outputs::new(&child, output, stderr, silence, framing.wants_stderr()),
@@ -84,21 +91,29 @@ impl Process {
             patience,
             permit: Some(permit),
             owner: Owner::new(budget, OwnerKind::Client),
+            tape,
         }
     }
 
     /// Hands the client the messages that the end of the output completes.
     fn finish_output(&mut self, client: &mut impl Client) -> Delivery {
-        let mut messages = 0;
+        if let Some(tape) = &mut self.tape {
+            tape.finish();
+        }
+        let mut taken = Traffic::default();
         let Self { decoder, connection, .. } = self;
-        let finished = decoder.finish(&mut |decoded| take(decoded, client, &mut messages, connection));
-        Delivery::Ended(messages, finished.err().map_or(Verdict::Exit(None), |Garbled(why)| Verdict::Garbled(why)))
+        let finished = decoder.finish(&mut |decoded| take(decoded, client, &mut taken, connection));
+        Delivery::Ended(taken, finished.err().map_or(Verdict::Exit(None), |Garbled(why)| Verdict::Garbled(why)))
     }
 }
 
 impl Partner for Process {
     fn pid(&self) -> Option<i32> {
         Some(self.child.pid())
+    }
+
+    fn usage(&self) -> Option<ResourceUsage> {
+        self.child.usage()
     }
 
     fn owner(&self) -> &Owner {
@@ -123,12 +138,18 @@ impl Partner for Process {
                         garbled => garbled,
                     });
                 }
-                Read::Over => return Poll::Ready(self.finish_output(client)),
+                Read::Over => {
+                    if let Some(tape) = &mut self.tape {
+                        tape.over();
+                    }
+                    return Poll::Ready(self.finish_output(client));
+                }
             };
-            let mut messages = 0;
+            let mut taken = Traffic::default();
+            source.record(&mut self.tape, &buffer[..count]);
             let had_hint = self.decoder.utf8_hint().is_some();
             let Self { decoder, connection, .. } = self;
-            let mut emit = |decoded: Decoded<'_>| take(decoded, client, &mut messages, connection);
+            let mut emit = |decoded: Decoded<'_>| take(decoded, client, &mut taken, connection);
             let decoded = match source {
                 Source::Output => decoder.decode(&buffer[..count], &mut emit),
                 Source::Stderr => {
@@ -140,9 +161,9 @@ impl Partner for Process {
                 Event::WorkerNotText { conn: self.connection.id, hint }.emit();
             }
             Poll::Ready(match decoded {
-                Err(Garbled(why)) => Delivery::Ended(messages, Verdict::Garbled(why)),
-                Ok(()) if count >= PIPE_BYTES => Delivery::FullRead(messages),
-                Ok(()) => Delivery::Messages(messages),
+                Err(Garbled(why)) => Delivery::Ended(taken, Verdict::Garbled(why)),
+                Ok(()) if count >= PIPE_BYTES => Delivery::FullRead(taken),
+                Ok(()) => Delivery::Messages(taken),
             })
         })
     }
@@ -174,6 +195,16 @@ impl Partner for Process {
             Heard::Resize(size) => self.input.resize(size),
             Heard::Pause => self.pause.begin(self.child.leader()),
             Heard::Resume => self.pause.end(),
+        }
+        if let Some(tape) = &mut self.tape {
+            match heard {
+                Heard::Message => tape.input(kind, payload),
+                Heard::Stream => {
+                    tape.input(kind, payload);
+                    tape.begin_stream();
+                }
+                Heard::Ignored(_) | Heard::Resize(_) | Heard::Pause | Heard::Resume => {}
+            }
         }
         Ok(heard)
     }
@@ -216,16 +247,19 @@ impl Partner for Process {
             never = drain => match never {},
         };
         self.outputs.log_to_the_end(&self.connection).await;
+        if let Some(tape) = &mut self.tape {
+            tape.end(status);
+        }
         self.permit = None;
         Some(status)
     }
 }
 
 /// Hands a piece to the client, and logs junk.
-fn take(decoded: Decoded<'_>, client: &mut impl Client, messages: &mut u64, connection: &Connection) {
+fn take(decoded: Decoded<'_>, client: &mut impl Client, taken: &mut Traffic, connection: &Connection) {
     match decoded {
         Decoded::Piece(piece) => {
-            *messages += u64::from(piece.last);
+            taken.add_piece(piece.payload.len(), piece.last);
             client.append(piece);
         }
         Decoded::Junk(line) => log_junk(line, connection),

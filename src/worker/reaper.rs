@@ -8,15 +8,15 @@ use std::{
 use rustix::process::Pid;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{cgroup::tree::remove_left, descendants::Descendants, orphans, records::WorkerRecord};
-use crate::limits::REAP_INTERVAL;
+use super::{cgroup::tree::remove_left, descendants::Descendants, orphans, records::WorkerRecord, tally::ProgramTally};
+use crate::{limits::REAP_INTERVAL, status::Status};
 
 /// The workers that wsd has stopped waiting for.
-static LEFT: Mutex<Vec<(Pid, WorkerRecord)>> = Mutex::new(Vec::new());
+static LEFT: Mutex<Vec<(Pid, WorkerRecord, Option<ProgramTally>)>> = Mutex::new(Vec::new());
 
-/// Kills and reaps a worker as soon as that is possible.
-pub(super) fn leave(pid: Pid, record: WorkerRecord) {
-    LEFT.lock().unwrap_or_else(PoisonError::into_inner).push((pid, record));
+/// Kills and reaps a worker as soon as that is possible, and counts its end.
+pub(super) fn leave(pid: Pid, record: WorkerRecord, tally: Option<ProgramTally>) {
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner).push((pid, record, tally));
 }
 
 /// Reaps at intervals: an orphan that has ended does no harm for a while, and a signal for each end of a worker takes time.
@@ -33,8 +33,12 @@ pub(crate) fn watch() -> impl Future<Output = Infallible> {
             orphans::living();
             orphans::reap_unlisted();
             remove_left();
-            LEFT.lock().unwrap_or_else(PoisonError::into_inner).retain(|(pid, record)| {
+            LEFT.lock().unwrap_or_else(PoisonError::into_inner).retain(|(pid, record, tally)| {
                 Descendants::of(*pid, record.id(), false).kill();
+                if let Some(tally) = tally {
+                    // wsd has killed it.
+                    tally.count_end(pid.as_raw_nonzero().get(), Status::Signal(9));
+                }
                 !orphans::reap(*pid)
             });
         }

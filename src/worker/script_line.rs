@@ -20,6 +20,8 @@ pub(crate) enum LineFault {
     CarriageReturn,
     /// A byte order mark is before it, so that the kernel does not see it.
     ByteOrderMark,
+    /// It is a line of a text, without the `#!` that names an interpreter; or the file is empty.
+    NoMark,
     /// There is no such executable file.
     NoInterpreter(OsString),
 }
@@ -33,7 +35,8 @@ pub(crate) fn line_fault(path: &Path) -> Option<LineFault> {
     if front.starts_with("\u{feff}#!".as_bytes()) {
         return Some(LineFault::ByteOrderMark);
     }
-    let line = front.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let Some(rest) = front.strip_prefix(b"#!") else { return is_text(&front).then_some(LineFault::NoMark) };
+    let line = rest.split(|byte| *byte == b'\n').next()?;
     let mut words =
         line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty()).map(OsStr::from_bytes);
     let (interpreter, argument, is_last) = (words.next()?, words.next(), words.next().is_none());
@@ -48,6 +51,12 @@ pub(crate) fn line_fault(path: &Path) -> Option<LineFault> {
         return Some(LineFault::CarriageReturn);
     }
     Some(LineFault::NoInterpreter(missing.to_owned()))
+}
+
+/// Whether the front of a file is text, which may end within a character. Formats of programs have a zero byte.
+fn is_text(front: &[u8]) -> bool {
+    let is_utf8 = str::from_utf8(front).map_or_else(|error| error.error_len().is_none(), |_| true);
+    is_utf8 && !front.contains(&0)
 }
 
 /// Whether an argument of `env` is not the name of a program.
@@ -79,10 +88,11 @@ mod tests {
             ("#!/usr/bin/env -S no-such-program\n", None),
             ("#!/usr/bin/env A=b\n", None),
             ("\u{feff}#!/bin/sh\n", Some(LineFault::ByteOrderMark)),
-            ("\u{feff}echo\n", None),
+            ("\u{feff}echo\n", Some(LineFault::NoMark)),
             ("#!\n", None),
-            ("echo\r\n", None),
-            ("", None),
+            ("echo\r\n", Some(LineFault::NoMark)),
+            ("", Some(LineFault::NoMark)),
+            ("\x7fELF\x02\x01\x01\0", None),
         ];
         let tree = tempfile::tempdir().expect("a folder");
         let path = tree.path().join("script");

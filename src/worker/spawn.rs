@@ -105,7 +105,7 @@ fn start(
     let folder = confinement.and_then(|confinement| confinement.folder.as_deref()).or(program.folder.as_deref());
     let pid = execute(program, environment, folder, bounds.as_ref(), &standard)?;
     let child = Child::new(pid, record, confined.map(Box::new));
-    Ok(Worker { child, input, output, stderr, silence: Silence::watch(program) })
+    Ok(Worker { child, input, output, stderr, silence: Silence::watch(program), tape: None })
 }
 
 #[cfg(target_os = "linux")]

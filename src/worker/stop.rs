@@ -69,15 +69,18 @@ async fn end(
             && let Some(hang_up) = hang_up
         {
             hang_up.store(true, Ordering::Relaxed);
+            child.count_signal("HUP");
             continue;
         }
         child.signal(signal);
+        child.count_signal(if signal == Signal::INT { "INT" } else { "TERM" });
         descendants.signal(signal);
     }
     if let Some(status) = leader.ended_within(UNTIL_SIGKILL + patience).await {
         return Some(status);
     }
     let killed = child.kill();
+    child.count_signal("KILL");
     descendants.kill();
     let mut is_logged = false;
     loop {

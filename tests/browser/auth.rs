@@ -7,6 +7,10 @@ use crate::harness::tree::Tree;
 
 /// Starts a server of a page and of a program that tells its user, with a user `ada` and a token of `ci`.
 fn serve(tree: &Tree) -> Server {
+    serve_with(tree, &[])
+}
+
+fn serve_with(tree: &Tree, flags: &[&str]) -> Server {
     tree.file("www/page.html", "<!doctype html><link rel=icon href=data:,><title>page</title>");
     // The password is `correct horse`.
     tree.file("users", "ada:$2y$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2\n")
@@ -15,7 +19,8 @@ fn serve(tree: &Tree) -> Server {
         (format!("--auth=basic:{}", tree.path("users")), format!("--auth=bearer:{}", tree.path("tokens")));
     let folder = format!("--staticdir={}", tree.path("www"));
     let script = "echo \"$REMOTE_USER $AUTH_TYPE\"; cat";
-    Server::command(&[&users, &tokens, &folder, "--devconsole", "--resume=10"], &["sh", "-c", script])
+    let own = [&*users, &tokens, &folder, "--devconsole", "--resume=10"];
+    Server::command(&[&own, flags].concat(), &["sh", "-c", script])
 }
 
 #[test]
@@ -71,6 +76,51 @@ fn the_client_shows_a_token_for_each_try_and_the_console_too() {
     browser.expect_text("#messages", "ci Bearer");
     let shown = browser.evaluate("document.body.textContent.includes('base64url.bearer')");
     assert_eq!(shown, false, "the carrier is no subprotocol of the session");
+}
+
+#[test]
+fn a_token_that_the_server_does_not_know_ends_the_coming_back_and_locks_nobody_out() {
+    let Some(mut browser) = Browser::start() else { return };
+    for flags in [&[][..], &["--auth-for=ws"]] {
+        let tree = Tree::new();
+        let server = serve_with(&tree, flags);
+        browser.open(&format!("http://ada:correct%20horse@localhost:{}/page.html", server.address.port()));
+
+        browser.evaluate(
+            "import('/.wsd/client.js').then(({ WsdSocket }) => {
+                window.ends = [];
+                window.wrong = new WsdSocket('./', [], { token: 'wrong' });
+                wrong.onclose = ({ code, reason }) => ends.push(`${code} ${reason}`);
+            })",
+        );
+
+        browser.expect("window.ends?.length === 1");
+        assert_eq!(browser.evaluate("ends[0]"), "3000 the server does not know the token", "{flags:?}");
+        assert!(server.try_connect("/", "Authorization: Bearer t0ken\r\n").is_ok(), "{flags:?}");
+    }
+}
+
+#[test]
+fn a_ticket_that_cannot_be_got_is_asked_for_seldom() {
+    let Some(mut browser) = Browser::start() else { return };
+    let tree = Tree::new();
+    let server = serve(&tree);
+    browser.open(&format!("http://ada:correct%20horse@localhost:{}/page.html", server.address.port()));
+
+    browser.evaluate(
+        "import('/.wsd/client.js').then(({ WsdSocket }) => {
+            window.asked = 0;
+            const headers = { Authorization: 'Basic Ym9iOndyb25n' };
+            const token = async () => {
+                asked += 1;
+                return (await (await fetch(`${location.origin}/.wsd/ticket`, { method: 'POST', headers })).json()).ticket;
+            };
+            window.socket = new WsdSocket('./', [], { token });
+        })",
+    );
+
+    browser.expect("window.socket?.state.name === 'waiting'");
+    assert_eq!(browser.evaluate("asked === 1 && socket.state.retryAt - Date.now() > 8000"), true);
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub mod places;
 pub mod process;
 pub mod redis;
 pub mod returning;
+pub mod scrape;
 pub mod server;
 pub mod skip;
 pub mod stream;

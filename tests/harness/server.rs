@@ -290,7 +290,7 @@ impl Server {
     fn workers(&self) -> Vec<Pid> {
         let started = self.log().into_iter();
         let is_start = |line: &String| {
-            ["session started", "post started", "room started"].iter().any(|start| line.contains(start))
+            ["session started", "post started", "room started", "mcp started"].iter().any(|start| line.contains(start))
         };
         let started = started.filter(is_start);
         started.filter_map(|line| field(&line, "pid")).map(|number| pid(&number)).collect()

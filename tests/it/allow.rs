@@ -18,7 +18,7 @@ fn session(server: &Server, address: &str) -> u16 {
 
 #[test]
 fn deny_comes_first_and_then_allow_names_all_that_may_connect() {
-    let table: [(&[&str], &[&str], &[&str]); 6] = [
+    let table: [(&[&str], &[&str], &[&str]); 5] = [
         (&["--deny=203.0.113.1,10.0.0.0/8"], &["203.0.113.2", "11.0.0.1", "::1"], &["203.0.113.1", "10.9.8.7"]),
         (
             &["--allow=203.0.113.0/24"],
@@ -28,7 +28,6 @@ fn deny_comes_first_and_then_allow_names_all_that_may_connect() {
         (&["--allow=10.0.0.0/8", "--deny=10.1.0.0/16"], &["10.2.0.1"], &["10.1.0.1", "11.0.0.1"]),
         (&["--deny=10.0.0.0/8", "--allow=10.1.0.0/16"], &[], &["10.1.0.1", "10.2.0.1"]),
         (&["--allow=2001:db8::/32, ::1"], &["2001:db8:9::1", "::1"], &["2001:db9::1", "127.0.0.1"]),
-        (&["--allow=", "--deny="], &["203.0.113.1"], &[]),
     ];
     for (flags, allowed, denied) in table {
         let server = Server::command(&[&[TRUST], flags].concat(), &["cat"]);
@@ -138,7 +137,7 @@ fn a_change_of_the_lists_keeps_rooms_as_they_are() {
 fn a_route_has_lists_of_its_own() {
     let tree = Tree::new();
     let route = |path, own| format!("[[route]]\npath = \"{path}\"\ncommand = [\"cat\"]\n{own}\n");
-    let routes = [route("/", ""), route("/admin", "allow = \"10.0.0.0/8\"\ndeny = \"\"")];
+    let routes = [route("/", ""), route("/admin", "allow = \"10.0.0.0/8\"\ndeny = []")];
     tree.file("wsd.toml", format!("deny = \"10.9.0.0/16\"\n{}", routes.concat()));
     let server = Server::serve(&["--config", &tree.path("wsd.toml"), TRUST]);
     let status = |path, address: &str| {

@@ -130,8 +130,8 @@ fn a_program_sees_the_header_only_with_passauth_and_a_client_cannot_claim_to_be_
     let tree = Tree::new();
     let flag = kit::users(&tree);
     let header = format!("Authorization: Basic {}\r\n", base64(&format!("ada:{PASSWORD}")));
-    let claims =
-        "Remote-User: eve\r\nRemote_User: eve\r\nX-Forwarded-User: eve\r\nWsd-Env-A: b\r\nX-Auth-Request-User: eve\r\n";
+    let claims = "Remote-User: eve\r\nRemote_User: eve\r\nX-Forwarded-User: eve\r\nWsd-Env-A: b\r\nX-Auth-Request-User: eve\r\n\
+         X-Authentik-Username: eve\r\nX-Forwarded-Access-Token: eve\r\nAuth-Type: eve\r\nProxy-Authorization: eve\r\n";
     for (more, is_passed) in [(None, false), (Some("--passauth"), true)] {
         let flags: Vec<_> = [&*flag].into_iter().chain(more).collect();
         let server = start(&tree, &flags);

@@ -11,10 +11,10 @@ use crate::harness::server::{Server, run, wsd};
 use crate::harness::skip::has;
 use crate::harness::websocket::{Client, Frame, TEXT};
 
-/// The flags as `--help` of the server and of the client has them: rows of a table.
+/// The flags as `--help` of the server, of the client and of replays has them: rows of a table.
 fn flags() -> Vec<String> {
     let mut rows: Vec<String> = Vec::new();
-    let help = [run(&["--help"]).stdout, run(&["connect", "--help"]).stdout].concat();
+    let help = [&["--help"][..], &["connect", "--help"], &["replay", "--help"]].map(|words| run(words).stdout).concat();
     for line in help.lines() {
         if let Some(flag) = line.strip_prefix("      --") {
             let (flag, text) = flag.split_once("  ").unwrap_or((flag, ""));
@@ -105,6 +105,7 @@ fn the_pages_wsd_commands_serve() {
         ("docs/framings.md", 5),
         ("docs/proxies.md", 1),
         ("docs/http.md", 2),
+        ("docs/mcp.md", 1),
     ] {
         let count = commands(&text(page)).iter().filter(|command| served(command)).count();
         assert!(count >= least, "{page} shows {count} commands");
@@ -170,7 +171,10 @@ fn the_pages_programs_are_those_of_the_examples() {
 fn the_pages_settings_are_good() {
     let blocks: Vec<_> = book().iter().flat_map(|page| blocks(&text(page), "toml")).collect();
     assert!(!blocks.is_empty());
+    let examples = format!("{}/", root().join("examples").display());
     for settings in blocks {
+        // Where a recipe copies the examples.
+        let settings = settings.replace("/srv/wsd/", &examples);
         let file = tempfile::NamedTempFile::new().expect("a file");
         fs::write(file.path(), &settings).expect("it is written");
         let mut check = wsd(&[&format!("--config={}", file.path().display()), "--check"]);
@@ -254,7 +258,7 @@ fn the_pages_close_codes_are_those_that_come() {
         echo '{\"close\":\"'$client'\",\"code\":4567}'; cat";
     const BREAK: &str = "printf '\\377\\377\\377\\377'; cat";
     // The first cell, a program, what its client does, the code that comes, and the ` n` in the reason. `shutdown.rs`,
-    // `laggards.rs`, `resume.rs`, `auth/jwt.rs` and `idle.rs` bring about the others.
+    // `status.rs`, `laggards.rs`, `resume.rs`, `auth/jwt.rs` and `idle.rs` bring about the others.
     type Case = (&'static str, &'static str, fn(&mut Client), u16, &'static str);
     let cases: [Case; 9] = [
         ("1000", "exit 0", |_| {}, 1000, ""),
@@ -289,8 +293,11 @@ fn the_pages_close_codes_are_those_that_come() {
             assert_eq!(close.reason, reason, "{first}");
         }
     }
-    let tested: BTreeSet<_> =
-        cases.iter().map(|(first, ..)| *first).chain(["1001", "1013", "3000", "4408", "4409", "4410"]).collect();
+    let tested: BTreeSet<_> = cases
+        .iter()
+        .map(|(first, ..)| *first)
+        .chain(["1001", "1008", "1013", "3000", "4408", "4409", "4410"])
+        .collect();
     assert_eq!(rows.iter().map(|row| &*row[0]).collect::<BTreeSet<_>>(), tested);
 }
 

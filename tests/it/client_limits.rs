@@ -221,3 +221,22 @@ fn many_sources_at_their_limit_do_not_keep_out_another() {
     let again = within(crate::harness::DEADLINE, || session_of(&server, "10.0.0.0", "/").ok());
     assert!(again.is_some(), "its place is free again");
 }
+
+#[test]
+fn rooms_that_a_source_has_started_count_while_nobody_is_there() {
+    let flags = ["--http", "--shared=path", "--linger=600", "--maxforks-per-client=2", TRUST];
+    let server = Server::command(&flags, &["cat"]);
+    let post = |address, path| server.post(path, &format!("X-Forwarded-For: {address}\r\n"), "hello\n");
+    assert_eq!((post("203.0.113.1", "/1").status, post("203.0.113.1", "/2").status), (202, 202));
+
+    let refusal = post("203.0.113.1", "/3");
+
+    assert_over(&server, &refusal, "maxforks-per-client");
+    let session = session_of(&server, "203.0.113.1", "/4").err().expect("a refusal");
+    assert_over(&server, &session, "maxforks-per-client");
+    assert_eq!(post("203.0.113.1", "/1").status, 202, "it runs already");
+    assert_eq!(post("203.0.113.2", "/3").status, 202, "another source");
+    let mut clients =
+        [session_of(&server, "203.0.113.1", "/1").unwrap(), session_of(&server, "203.0.113.1", "/3").unwrap()];
+    clients[1].close(1000);
+}

@@ -133,6 +133,22 @@ fn the_worker_stays_while_any_node_has_a_client() {
 }
 
 #[test]
+fn a_client_that_comes_while_the_last_leaves_is_heard() {
+    let Some(cluster) = Nodes::start(2, &["--shared=path", "--linger=0"], &["cat"]) else { return };
+    for round in 0..20 {
+        let path = format!("/{round}");
+        let mut first = cluster.nodes[0].connect(&path);
+        let mut second = cluster.nodes[1].connect(&path);
+
+        first.close(1000);
+        second.text("still here");
+
+        assert_eq!(second.line(), "still here", "round {round}");
+        first.close_at_last();
+    }
+}
+
+#[test]
 fn a_path_has_a_room_of_its_own_in_the_whole_cluster() {
     let Some(cluster) = Nodes::start(2, &["--shared=path"], &["cat"]) else { return };
     let mut clients: Vec<_> =

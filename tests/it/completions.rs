@@ -13,9 +13,9 @@ fn generated(what: &str) -> String {
     outcome.stdout
 }
 
-/// The flags of `--help` of the server and of the client, without their dashes.
+/// The flags of `--help` of the server, of the client and of replays, without their dashes.
 fn flags() -> Vec<String> {
-    let help = [run(&["--help"]).stdout, run(&["connect", "--help"]).stdout].concat();
+    let help = [&["--help"][..], &["connect", "--help"], &["replay", "--help"]].map(|words| run(words).stdout).concat();
     let flags = help.lines().filter_map(|line| line.strip_prefix("      --"));
     flags.map(|flag| flag.split([' ', '[']).next().unwrap().to_owned()).collect()
 }
@@ -86,7 +86,7 @@ fn bash_completes_flags_and_their_words() {
         lines.sort();
         lines
     };
-    let table: [(&[&str], &[&str]); 7] = [
+    let table: [(&[&str], &[&str]); 8] = [
         (&["--check", "--port", "1", "--unix"], &["--unixsocket"]),
         (&["--check", "--loglevel", "a"], &["access"]),
         (&["--check", "--framing", ""], &["chunks", "json", "jsonrpc", "length", "lines", "lsp", "nul"]),
@@ -94,6 +94,7 @@ fn bash_completes_flags_and_their_words() {
         (&["--check", "--config", "some-fi"], &["some-file"]),
         (&["connect", "--w"], &["--wait"]),
         (&["connect", "--sslca", "some-fi"], &["some-file"]),
+        (&["replay", "--speed", ""], &["full", "recorded"]),
     ];
     for (words, want) in table {
         assert_eq!(complete(words), want, "{words:?}");

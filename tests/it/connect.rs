@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use rustix::process::{Signal, kill_process};
 
 use crate::harness::caller::Caller;
@@ -81,7 +82,12 @@ fn a_connection_without_a_close_is_exit_1() {
     server.signal(Signal::KILL);
     server.wait();
 
-    assert_is(&caller.finish(b""), 1, "", "wsd: the connection ended without a close\n");
+    assert_is(
+        &caller.finish(b""),
+        1,
+        "",
+        "wsd: the connection ended without a close\nhint: --resume returns to the session, if the server keeps it with wsd --resume=60\n",
+    );
 }
 
 #[test]
@@ -144,13 +150,19 @@ fn a_refused_handshake_tells_the_status_the_text_and_what_to_do() {
     let plain = url(&server, "/");
     let busy = server.connect("/a");
     let closed_port = format!("ws://127.0.0.1:{}/", free_port());
-    let table: [(&[&str], &[&str]); 8] = [
-        (&[&url(&server, "/b")], &["404 Not Found", "hint: check the path"]),
+    let denies = Server::command(&["--deny=127.0.0.0/8"], &["cat"]);
+    let table: [(&[&str], &[&str]); 10] = [
+        (&[&url(&server, "/b")], &["404 Not Found", "hint: check the path", "a proxy in between drops Upgrade"]),
         (
             &["--origin=http://evil", &url(&server, "/a")],
             &["403 Forbidden: Pages of this origin", "hint: set --origin"],
         ),
-        (&[&url(&server, "/a")], &["429 Too Many Requests"]),
+        (&[&url(&server, "/a")], &["429 Too Many Requests", "(Retry-After: 1 s)"]),
+        (&[&url(&denies, "/")], &["403 Forbidden: This address may not connect.", "see its --allow and --deny"]),
+        (
+            &["--origin=http://evil.example", "--header=Host: evil.example", &url(&server, "/a")],
+            &["403 Forbidden: ", "hint: connect by a name"],
+        ),
         (&[&closed_port], &["cannot connect to 127.0.0.1:", "Connection refused", "hint: start the server"]),
         (&[&plain.replace("ws:", "wss:")], &["the server does not speak TLS", "hint: use ws://"]),
         (&["--subprotocol=x", &url(&server, "/a")], &["429"]),
@@ -268,6 +280,8 @@ fn tls_trusts_the_authorities_of_sslca_and_no_other() {
     assert_refused(&other_name, &["for another name"]);
     let plain = call(&[&by_address.replace("wss:", "ws:")], "");
     assert_refused(&plain, &["400 Bad Request: This port speaks TLS: use https:// or wss://"]);
+    let line = server.expect_log("plain HTTP on a port of TLS").text;
+    assert!(line.contains("why=tls") && line.contains("hint=\"connect with https:// or wss://"), "{line}");
 }
 
 #[test]
@@ -589,4 +603,20 @@ fn flags_may_stand_behind_the_url() {
 
     assert_is(&outcome, 0, "a\nb\0\n", "");
     assert_eq!(field(&server.expect_log("session ended").text, "in").as_deref(), Some("1"));
+}
+
+#[test]
+fn a_certificate_of_an_authority_is_told_as_that() {
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let (tree, certificate) = (Tree::new(), params.self_signed(&key).unwrap().pem());
+    tree.file("cert.pem", &certificate).file("key.pem", key.serialize_pem());
+    let (cert, key) = (format!("--sslcert={}", tree.path("cert.pem")), format!("--sslkey={}", tree.path("key.pem")));
+    let server = Server::command(&["--ssl", &cert, &key], &["cat"]);
+    let url = format!("wss://localhost:{}/", server.address.port());
+
+    let outcome = call(&[&format!("--sslca={}", tree.path("cert.pem")), &url], "");
+
+    assert_refused(&outcome, &["the server's certificate is that of an authority", "hint: make one with -addext"]);
 }

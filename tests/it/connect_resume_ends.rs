@@ -254,6 +254,29 @@ fn the_end_of_a_session_tells_how_many_messages_may_be_lost() {
 }
 
 #[test]
+fn a_server_that_stops_leaves_no_doubt_how_many_messages_may_be_lost() {
+    for code in [CloseCode::Away, CloseCode::Restart] {
+        let (url, _offers) = scripted(move |_, socket| {
+            greet(socket, "\"got\":0,\"resumed\":false");
+            // It acknowledges none of them.
+            let _ = (socket.read(), socket.read());
+            let _ = socket.close(Some(CloseFrame { code, reason: "server is stopping".into() }));
+            while socket.read().is_ok() {}
+        });
+        let mut caller = Caller::start(&["--resume", &url]);
+        caller.types("a\nb\n");
+
+        assert_eq!(ended(&mut caller), Some(1));
+
+        let want = format!(
+            "wsd: the server closed with code {}: server is stopping; the last 2 messages sent may be lost\n",
+            u16::from(code)
+        );
+        assert_eq!(caller.errors.wait_for_end(), want);
+    }
+}
+
+#[test]
 fn ctrl_c_ends_the_session_of_the_server_for_good() {
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let server = Server::command(&["--resume=60"], &["cat"]);

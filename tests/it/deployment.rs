@@ -43,9 +43,21 @@ fn setting(unit: &str, name: &str) -> String {
 /// The token of the file that the unit names.
 const TOKEN: &str = "t0p-secret";
 
-/// Returns the command of the unit in this folder, which has the settings of the page.
+/// The programs of the settings: each the first word of a command.
+fn programs(settings: &str) -> Vec<String> {
+    let words = settings.lines().filter_map(|line| line.strip_prefix("command = [\"")?.split('"').next());
+    let programs: Vec<_> = words.map(str::to_owned).collect();
+    assert!(programs.len() >= 2, "{programs:?}");
+    programs
+}
+
+/// Where the recipes have the programs.
+const FOLDER: &str = "/srv/wsd/";
+
+/// Returns the command of the unit in this folder, which has the settings of the page, in the folder where systemd starts it.
 fn command(tree: &Tree, flags: &[&str]) -> Command {
-    tree.file("wsd.toml", block("toml")).file("tokens", format!("ci:{TOKEN}\n"));
+    let examples = format!("{}/", root().join("examples").display());
+    tree.file("wsd.toml", block("toml").replace(FOLDER, &examples)).file("tokens", format!("ci:{TOKEN}\n"));
     // The proxy may run as another user.
     for (name, mode) in [("tokens", 0o600), ("", 0o755)] {
         set_permissions(tree.path(name), Permissions::from_mode(mode)).unwrap();
@@ -61,8 +73,41 @@ fn command(tree: &Tree, flags: &[&str]) -> Command {
         line.replace(from, to)
     });
     let mut command = wsd(&[flags, &line.split(' ').skip(1).collect::<Vec<_>>()].concat());
-    command.current_dir(root());
+    command.current_dir("/");
     command
+}
+
+#[test]
+fn each_program_of_the_settings_is_where_the_recipes_put_it() {
+    let (unit, recipe, page) = (block("ini"), block("dockerfile"), text("docs/security.md"));
+    let installs = blocks(&page, "console").concat();
+    let install = installs.lines().find(|line| line.starts_with("# install ")).expect("how the programs come there");
+    let copies: Vec<_> = recipe.lines().filter_map(|line| line.strip_prefix("COPY ")).collect();
+    assert!(!unit.contains("WorkingDirectory=") && !recipe.contains("WORKDIR"), "both start wsd in /");
+
+    for program in programs(&block("toml")) {
+        let name = program.strip_prefix(FOLDER).unwrap_or_else(|| panic!("{program} is not in {FOLDER}"));
+        let from = format!("examples/{name}");
+        let is_copied = |copy: &&str| copy.ends_with(&format!(" {FOLDER}")) && copy.split(' ').any(|word| word == from);
+        assert!(copies.iter().any(is_copied), "{program}: {copies:?}");
+        assert!(install.contains("=/srv/wsd ") && install.split(' ').any(|word| word == from), "{program}: {install}");
+        assert!(root().join(&from).exists(), "{from}");
+    }
+    assert!(unit.contains("ProtectHome=true") && !FOLDER.starts_with("/home"), "programs in the folders of users");
+}
+
+#[test]
+fn the_image_that_runs_is_one_that_a_line_before_it_builds() {
+    let lines = blocks(&text("docs/security.md"), "console").concat();
+    let run = lines.lines().position(|line| line.starts_with("$ podman run ")).expect("a line that runs it");
+    let image = lines.lines().nth(run).unwrap().split(' ').next_back().unwrap();
+
+    let builds = format!(" -t {image} .");
+
+    let build = lines.lines().take(run).find(|line| line.starts_with("$ podman build ") && line.ends_with(&builds));
+    let file = build.and_then(|line| line.split("--file=").nth(1)?.split(' ').next());
+    let named = format!("in a file `{}`", file.expect("a line that builds it"));
+    assert!(text("docs/security.md").contains(&named), "{named}");
 }
 
 #[test]
@@ -102,14 +147,19 @@ fn the_container_is_made_of_instructions_and_run_with_flags_that_engines_know() 
         let (instruction, rest) = line.split_once(' ').unwrap();
         assert!(known.contains(&instruction) && !rest.is_empty(), "{line}");
         if instruction == "COPY" {
-            assert!(root().join(rest.split(' ').next().unwrap()).exists(), "{line}");
+            let (sources, _) = rest.rsplit_once(' ').unwrap();
+            assert!(sources.split(' ').all(|source| root().join(source).exists()), "{line}");
+            assert!(sources.split(' ').all(|source| source.starts_with("examples/")), "{line}");
+            assert!(text(".containerignore").lines().any(|line| line == "!examples"), "{line}");
         }
     }
     assert!(recipe.starts_with("FROM ") && recipe.trim_end().ends_with("USER nobody"), "{recipe}");
-    let run = blocks(&text("docs/security.md"), "console").into_iter().find(|text| text.starts_with("$ podman run "));
+    let run = blocks(&text("docs/security.md"), "console").into_iter().find(|text| text.contains("$ podman run "));
     let run = run.expect("the command that runs it");
     let flags: Vec<_> = run
-        .split_whitespace()
+        .lines()
+        .filter(|line| line.starts_with("$ podman run "))
+        .flat_map(str::split_whitespace)
         .filter(|word| word.starts_with("--"))
         .map(|word| word.split('=').next().unwrap())
         .collect();

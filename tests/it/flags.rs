@@ -98,7 +98,6 @@ fn an_unknown_flag_gets_the_hint_of_a_listed_one() {
         ("--listen=x", "did you mean `--address`?"),
         ("-p", "did you mean `--port`?"),
         ("--histori=1", "did you mean `--history`?"),
-        ("--mcp", "did you mean `--framing=jsonrpc --subprotocol=mcp`?"),
         ("--lsp", "did you mean `--framing=lsp`?"),
         ("--json", "did you mean `--framing=json`?"),
         ("--jsonrpc", "did you mean `--framing=jsonrpc`?"),

@@ -242,8 +242,6 @@ fn an_entry_that_names_no_network_is_refused_with_what_it_may_mean() {
         assert!(outcome.stderr.contains(&format!("invalid proxy `{entry}` in --trust-proxy: ")), "{outcome:?}");
         assert!(outcome.stderr.contains(want), "{entry}: {outcome:?}");
     }
-    let outcome = run(&["--trust-proxy=", "--check", "cat"]);
-    assert_eq!(outcome.status, Some(0), "{outcome:?}");
 }
 
 #[test]
@@ -267,4 +265,18 @@ fn a_list_that_trusts_everybody_is_warned_of() {
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
         assert!(outcome.stderr.contains("every client can choose its own address"), "{outcome:?}");
     }
+}
+
+#[test]
+fn a_malformed_header_beside_another_one_is_refused() {
+    let server = trusting(&["--deny=203.0.113.9"]);
+
+    for headers in [
+        "X-Forwarded-For: 203.0.113.9\r\nForwarded: junk\r\n",
+        "X-Forwarded-For: junk\r\nForwarded: for=203.0.113.9\r\n",
+        "X-Forwarded-For: junk\r\nForwarded: junk\r\n",
+    ] {
+        assert_eq!(server.refusal("/", headers).status, 400, "{headers}");
+    }
+    server.expect_log("why=forwarded");
 }

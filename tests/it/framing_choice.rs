@@ -224,7 +224,7 @@ fn a_word_that_is_nearly_a_framing_gets_the_flags_that_are_meant() {
         ("binary", "--framing=chunks"),
         ("acp", "--acp"),
         ("pty", "--pty"),
-        ("mcp", "--framing=jsonrpc --subprotocol=mcp"),
+        ("mcp", "--mcp"),
         ("Lines", "--framing=lines"),
     ];
     for (word, own) in table {

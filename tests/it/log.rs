@@ -34,7 +34,11 @@ fn a_session_is_one_line_at_its_start_and_one_at_its_end() {
     assert_eq!(field(started, "peer"), Some(peer), "{started}");
     assert_eq!(field(started, "path").as_deref(), Some("/some/path"), "{started}");
     assert!(ended.contains(" INFO session ended conn="), "{ended}");
-    assert_eq!(keys(ended), ["conn", "end", "status", "code", "secs", "in", "out"], "{ended}");
+    let mut wanted = vec!["conn", "end", "status", "code", "secs", "in", "out", "in_bytes", "out_bytes"];
+    if cfg!(target_os = "linux") {
+        wanted.extend(["cpu", "memory"]);
+    }
+    assert_eq!(keys(ended), wanted, "{ended}");
     assert_eq!(field(ended, "conn"), field(started, "conn"));
 }
 
@@ -345,4 +349,30 @@ fn a_log_that_nobody_reads_takes_up_no_more_than_a_megabyte() {
 
     let grown = peak_memory(server.pid()) - before;
     assert!(grown < 6 << 10, "{grown} KiB more");
+}
+
+#[test]
+fn a_request_that_has_lost_its_upgrade_is_told_once_for_each_route() {
+    let server = Server::serve(&["--route=/a=cat", "--route=/b=cat"]);
+    let get = |path: &str| server.get(path, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nConnection: close\r\n");
+    for path in ["/a?token=geheim", "/a", "/a", "/b"] {
+        get(path);
+    }
+
+    let last = server.expect_nth_log("upgrade dropped", 2).text;
+
+    assert!(last.contains("path=/b hint=\"a proxy has dropped Upgrade: see docs/proxies.md\""), "{last}");
+    let log = server.log();
+    let told: Vec<_> = log.iter().filter(|line| line.contains("upgrade dropped")).collect();
+    assert!(told.len() == 2 && told[0].contains("path=/a hint="), "{told:?}");
+}
+
+#[test]
+fn a_refusal_tells_the_path_and_never_the_query() {
+    let server = Server::command(&[], &["cat"]);
+    server.refusal("/chat?token=geheim", "Origin: http://evil.example\r\n");
+
+    let line = server.expect_log("session refused").text;
+
+    assert!(line.contains(" path=/chat why=origin ") && !line.contains("geheim"), "{line}");
 }

@@ -1,15 +1,22 @@
 //! `--logformat=json`: an object for each line, whatever programs and clients say; and the priorities of the journal.
 
 use std::fs;
-use std::process::Command;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
+use crate::harness::eventually;
 use crate::harness::http::Connection;
+use crate::harness::lines::Lines;
+use crate::harness::pages::{blocks, text};
+use crate::harness::places::free_port;
 use crate::harness::server::{Server, run, wsd};
 use crate::harness::skip::has;
+use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
-use crate::harness::websocket::{Frame, TEXT, upgrade_request};
+use crate::harness::websocket::{Client, Close, Frame, TEXT, upgrade_request};
 
 const JSON: &str = "--logformat=json";
 
@@ -168,6 +175,36 @@ fn a_warning_of_the_banner_is_an_event() {
     let doubtful = of(&lines, "settings doubtful");
     assert!(doubtful.iter().any(|line| line["why"].as_str().unwrap().contains("--trust-proxy")), "{lines:?}");
     assert!(run(&[JSON, "--port=0", "--logformat=xml", "cat"]).stderr.contains("use text or json"));
+}
+
+#[test]
+fn the_command_with_jq_of_the_page_shows_the_end_of_each_session() {
+    if !has("jq") {
+        return;
+    }
+    let blocks = blocks(&text("docs/log.md"), "sh");
+    let [block] = &blocks[..] else { panic!("{blocks:?}") };
+    let (tree, port) = (Tree::new(), free_port());
+    let line = block.replace("--port 8080", &format!("--port {port}"));
+    assert_ne!(&line, block);
+    tree.program("program", "#!/bin/sh\necho one; exit 3\n").link("wsd", wsd(&[]).get_program());
+    let path = format!("{}:{}", tree.path(""), std::env::var("PATH").unwrap());
+    let mut command = Command::new("sh");
+    command.args(["-c", &line]).current_dir(tree.path("")).env("PATH", path).stdin(Stdio::null());
+    let mut shell = command.stdout(Stdio::piped()).process_group(0).spawn().unwrap();
+    let shown = Lines::of(shell.stdout.take().unwrap());
+    let address = ([127, 0, 0, 1], port).into();
+    eventually("wsd listens", || Stream::tcp(address).ok());
+
+    let request = upgrade_request(&format!("localhost:{port}"), "/", "");
+    assert_eq!(Client::open(address, &request).unwrap().rest().1, Close::new(4003, "exit 3"));
+
+    let first = eventually("a line of jq", || shown.so_far().first().cloned());
+    kill_process_group(Pid::from_child(&shell), Signal::TERM).unwrap();
+    shell.wait().unwrap();
+    let first: Value = serde_json::from_str(&first).unwrap_or_else(|error| panic!("{error}: {first}"));
+    assert!(first["conn"].is_u64() && first["secs"].is_number() && first["end"] == "exit", "{first}");
+    assert_eq!(first.as_object().unwrap().len(), 3, "{first}");
 }
 
 /// Starts wsd with `JOURNAL_STREAM` as the journal would be: `$1` is the file that it names.

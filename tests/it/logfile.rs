@@ -88,7 +88,7 @@ fn logrotate_rotates_with_the_file_of_the_package() {
     server.connect("/before").close(1000);
     expect_in(&tree, "logs/wsd.log", "session ended");
     let rules = fs::read_to_string(root().join("packaging/logrotate/wsd")).unwrap();
-    let signal = "systemctl kill --signal=USR1 --kill-whom=main wsd.service";
+    let signal = "systemctl kill --signal=USR1 --kill-who=main wsd.service";
     assert!(rules.contains("\n/var/log/wsd/*.log {") && rules.contains(signal), "{rules}");
     let kill = format!("kill -USR1 {}", server.pid());
     tree.file("rules", rules.replace("/var/log/wsd", &logs).replace(signal, &kill));
@@ -132,15 +132,13 @@ fn a_file_that_cannot_be_opened_is_named_at_the_start_and_by_check() {
 }
 
 #[test]
-fn check_makes_no_log_file_and_an_empty_name_is_no_file() {
+fn check_makes_no_log_file() {
     let tree = Tree::new();
     let flag = format!("--logfile={}", tree.path("log"));
 
     let outcome = run(&["--check", &flag, "cat"]);
 
     assert_eq!((outcome.status, tree.holds("log")), (Some(0), false), "{outcome:?}");
-    assert_eq!(run(&["--check", "--logfile=", "cat"]).status, Some(0));
-    Server::command(&["--logfile="], &["cat"]).expect_log("server ready");
 }
 
 #[test]

@@ -196,10 +196,8 @@ fn every_socket_has_the_protocol() {
 
 #[test]
 fn the_protocol_without_trusted_proxies_is_refused() {
-    for flags in [&["--proxy-protocol"][..], &["--proxy-protocol", "--trust-proxy="]] {
-        let outcome = run(&[flags, &["cat"]].concat());
+    let outcome = run(&["--proxy-protocol", "cat"]);
 
-        assert_eq!(outcome.status, Some(1), "{outcome:?}");
-        assert!(outcome.stderr.contains("cannot use --proxy-protocol without --trust-proxy"), "{outcome:?}");
-    }
+    assert_eq!(outcome.status, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("cannot use --proxy-protocol without --trust-proxy"), "{outcome:?}");
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::server::Server;
 use crate::harness::tree::Tree;
-use crate::harness::websocket::{Frame, TEXT};
+use crate::harness::websocket::{Frame, PONG, TEXT};
 use crate::harness::{assert_in_time, eventually};
 
 /// The frames of so many messages: their numbers.
@@ -90,4 +90,17 @@ fn in_a_room_others_do_not_wait_for_the_one_beyond_its_rate() {
     while other.line() != "mine" {}
 
     assert_in_time(start, Duration::ZERO);
+}
+
+#[test]
+fn control_frames_count_as_bytes() {
+    for flags in [&[][..], &["--resume=30"]] {
+        let server = Server::command(&[&["--rate-in=1000/s,5/s"], flags].concat(), &["cat"]);
+        let mut client = server.connect("/");
+        let flood = Frame::new(PONG, "x".repeat(125)).masked();
+
+        let sent = client.connection().send_until_blocked(&flood.repeat(400_000), Duration::from_secs(2));
+
+        assert!(sent < 32 << 20, "{flags:?}: the connection took {sent} bytes");
+    }
 }

@@ -10,7 +10,10 @@ use crate::harness::tree::Tree;
 const LINE_ONLY: [&str; 6] = ["config", "check", "route", "help", "version", "license"];
 
 /// Flags for the whole server.
-const SERVER_ONLY: [&str; 17] = [
+const SERVER_ONLY: [&str; 22] = [
+    "bus",
+    "bus-prefix",
+    "node",
     "trust-proxy",
     "proxy-protocol",
     "base",
@@ -24,10 +27,12 @@ const SERVER_ONLY: [&str; 17] = [
     "sslkey",
     "sslca",
     "maxbuffer",
+    "compress-memory",
     "threads",
     "loglevel",
     "logformat",
     "logfile",
+    "metrics",
 ];
 
 const ROUTE: &str = "[[route]]\npath = \"/a\"\ncommand = [\"cat\"]\n";
@@ -86,7 +91,7 @@ fn the_words_of_a_flag_are_the_same_everywhere() {
         ("shared", &["all", "true", "path", "false"]),
         ("slow", &["close", "drop", "wait"]),
         ("logformat", &["text", "json"]),
-        ("loglevel", &["debug", "trace", "access", "info", "warn", "error", "fatal", "none"]),
+        ("loglevel", &["trace", "debug", "access", "info", "warn", "error", "fatal", "none"]),
     ] {
         let listed = format!("[possible values: {}]", words.join(", "));
         let (last, others) = words.split_last().unwrap();

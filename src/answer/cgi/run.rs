@@ -39,7 +39,7 @@ async fn talk_with(
     permit: Permit,
     body: Option<Incoming>,
 ) -> HttpAnswer {
-    let Worker { mut child, mut input, mut output, mut stderr, silence: _ } = worker;
+    let Worker { mut child, mut input, mut output, mut stderr, silence: _, tape: _ } = worker;
     let is_head = ask.request.method == Method::HEAD;
     let time_max = ask.site.cgi.as_ref().map_or(Duration::MAX, |cgi| cgi.time_max);
     let patience = ask.site.launcher.process.patience;

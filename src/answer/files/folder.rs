@@ -6,7 +6,7 @@
 use std::{
     fs, io,
     os::unix::fs::FileExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
@@ -46,23 +46,23 @@ impl Folder {
         if self.sources.has_no_folder()
             && let Some(opened) = beneath::open_cached(&self.root, &path)
         {
-            return opened.and_then(|file| self.check(file));
+            return opened.and_then(|file| self.check(file, &self.root.path().join(&path)));
         }
         spawn_blocking(move || {
             let opened = beneath::open(&self.root, &path, FileUse::Read)?;
             if self.sources.folder_of(&opened.path).is_some() {
                 return Err(io::ErrorKind::NotFound.into());
             }
-            self.check(opened.file)
+            self.check(opened.file, &opened.path)
         })
         .await?
     }
 
-    /// Refuses a guarded file, and all but files and folders: a FIFO would block, a device might do anything.
-    fn check(&self, file: fs::File) -> io::Result<OpenFile> {
+    /// Refuses a guarded file at `path`, and all but files and folders: a FIFO would block, a device might do anything.
+    fn check(&self, file: fs::File, path: &Path) -> io::Result<OpenFile> {
         let metadata = file.metadata()?;
         let is_fit = metadata.is_file() || metadata.is_dir();
-        if is_fit && !self.sources.is_guarded(&metadata) {
+        if is_fit && !self.sources.is_guarded(&metadata, path) {
             Ok((Arc::new(file), metadata))
         } else {
             Err(io::ErrorKind::NotFound.into())

@@ -15,6 +15,9 @@ use super::{
 /// `AUTH_TYPE`, and the kind in cookies.
 pub(super) const KIND: &str = "Bearer";
 
+/// The fronts of the hashes of passwords that tools such as htpasswd write.
+const HASHES: [&str; 8] = ["$2y$", "$2b$", "$2a$", "$6$", "$5$", "$apr1$", "$argon2", "{SHA}"];
+
 /// A file of tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Bearer(pub(super) Arc<Watched<Tokens>>);
@@ -26,7 +29,8 @@ pub(super) struct Tokens(Vec<(String, [u8; 32])>);
 impl Bearer {
     /// Opens a file of tokens.
     pub(crate) fn open(path: &Path) -> Result<Self, FileFault> {
-        Watched::open(path, parse).map(Self)
+        let file = Watched::open(path, parse)?;
+        if file.last().0.is_empty() { Err(FileFault::new("it has no token", HINT)) } else { Ok(Self(file)) }
     }
 
     /// Checks a token.
@@ -59,8 +63,10 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     digest::digest(&digest::SHA256, bytes).as_ref().try_into().expect("32 bytes of SHA-256")
 }
 
+const HINT: &str = "write lines such as ci:sha256:HEX, where HEX is from `printf %s TOKEN | sha256sum`";
+
+/// Reads lines `name:token`. Without one the file admits nobody.
 fn parse(text: &str) -> Result<Tokens, FileFault> {
-    const HINT: &str = "write lines such as ci:sha256:HEX, where HEX is from `printf %s TOKEN | sha256sum`";
     let read = |(number, line): (usize, &str)| {
         let fault = |cause| FileFault::at(number, cause, HINT);
         let (name, token) = line.split_once(':').ok_or_else(|| fault("it is not `name:token`"))?;
@@ -72,6 +78,10 @@ fn parse(text: &str) -> Result<Tokens, FileFault> {
                 let bytes = HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
                 bytes.ok_or_else(|| fault("sha256 has 64 hexadecimal digits"))?
             }
+            None if HASHES.iter().any(|front| token.starts_with(front)) => {
+                let hint = "name a file of htpasswd with --auth=basic:FILE";
+                return Err(FileFault::at(number, "the token is the hash of a password", hint));
+            }
             None if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
                 return Err(fault("the token is empty, or has a blank or a character that is not ASCII"));
             }
@@ -79,8 +89,7 @@ fn parse(text: &str) -> Result<Tokens, FileFault> {
         };
         Ok((name.to_owned(), digest))
     };
-    let tokens = lines(text).map(read).collect::<Result<Vec<_>, _>>()?;
-    if tokens.is_empty() { Err(FileFault::new("it has no token", HINT)) } else { Ok(Tokens(tokens)) }
+    lines(text).map(read).collect::<Result<_, _>>().map(Tokens)
 }
 
 #[cfg(test)]
@@ -90,10 +99,11 @@ mod tests {
     #[test]
     fn errors_name_the_line_and_no_secret() {
         let table = [
-            ("", "it has no token"),
             ("geheim", "line 1: it is not `name:token`"),
             ("#\nci:sha256:geheim", "line 2: sha256 has 64 hexadecimal digits"),
             ("ci:geheim geheim", "line 1: the token is empty, or has a blank or a character that is not ASCII"),
+            ("ada:$2y$10$geheim", "line 1: the token is the hash of a password"),
+            ("ci:t\nada:{SHA}geheim", "line 2: the token is the hash of a password"),
             (":geheim", "line 1: the name is empty, or has a control character"),
         ];
         for (text, cause) in table {

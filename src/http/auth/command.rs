@@ -1,4 +1,5 @@
-//! `--auth=command:PROG` asks a CGI script before a request is answered. A 2xx admits the client; any other answer goes to it.
+//! `--auth=command:PROG` asks a CGI script before a request is answered. A `Status: 2xx` admits the client; any other answer goes to
+//! it. A script that fails admits nobody.
 
 use std::{future::pending, future::poll_fn, path::Path, task::Poll};
 
@@ -27,6 +28,7 @@ use crate::{
         auth::{AUTH_BODY_BYTES_MAX, AUTH_HEAD_BYTES_MAX, AUTH_SCRIPT_TIME_MAX},
     },
     peer::Connection,
+    status::Status,
     worker::{
         Worker,
         environ::{CgiFacts, EnvironOptions, Facts, unique_id, variables},
@@ -36,6 +38,9 @@ use crate::{
         variable::Variable,
     },
 };
+
+/// Bytes of a whole answer.
+const ANSWER_BYTES_MAX: usize = AUTH_HEAD_BYTES_MAX + AUTH_BODY_BYTES_MAX;
 
 /// A script that decides who may connect.
 #[derive(Debug)]
@@ -108,17 +113,21 @@ impl AuthScript {
 
 /// Reads the whole answer of a script, and logs its standard error.
 async fn read_answer(worker: Worker, connection: &Connection) -> Result<(StatusCode, HeaderMap, Bytes), &'static str> {
-    let Worker { child, mut input, mut output, mut stderr, silence: _ } = worker;
+    let Worker { child, mut input, mut output, mut stderr, silence: _, tape: _ } = worker;
     input.close();
-    let answer = tokio::select! {
-        answer = read(&mut output) => answer,
+    let whole = async {
+        let answer = read(&mut output).await;
+        // It may have something left to do. One that says too much may wait until wsd reads more.
+        let wait = if answer.len() > ANSWER_BYTES_MAX { UNTIL_SIGINT } else { AUTH_SCRIPT_TIME_MAX };
+        (answer, child.leader().ended_within(wait).await)
+    };
+    let (answer, status) = tokio::select! {
+        whole = whole => whole,
         () = async {
             poll_fn(|cx| buffers::with_read(|buffer| stderr.poll_log(cx, buffer, connection))).await;
             pending::<()>().await;
-        } => Vec::new(),
+        } => (Vec::new(), None),
     };
-    // It may have something left to do.
-    child.leader().ended_within(UNTIL_SIGINT).await;
     drop(child);
     stderr.log_to_the_end(connection).await;
     if answer.is_empty() {
@@ -129,7 +138,17 @@ async fn read_answer(worker: Worker, connection: &Connection) -> Result<(StatusC
     if length > AUTH_HEAD_BYTES_MAX || body.len() > AUTH_BODY_BYTES_MAX {
         return Err("its answer is too long");
     }
+    // It may have decided something else after it had begun its answer.
+    match status {
+        Some(Status::Exit(0)) => {}
+        Some(_) => return Err("it failed: its exit status is not 0, or a signal ended it"),
+        None => return Err("it closed its output and did not end"),
+    }
     Ok(match head {
+        // For CGI this is a 200, but a page for the login looks like this, too.
+        Head::Document(status, _) if status.is_success() && !names_status(&answer[..length]) => {
+            return Err("its answer has no Status: to admit a client, print `Status: 204`");
+        }
         Head::Document(status, headers) => (status, headers, Bytes::copy_from_slice(body)),
         // To a client this is a redirect like any other.
         Head::LocalRedirect(target) => {
@@ -139,10 +158,17 @@ async fn read_answer(worker: Worker, connection: &Connection) -> Result<(StatusC
     })
 }
 
+/// Whether the head of an answer has the header `Status`.
+fn names_status(head: &[u8]) -> bool {
+    const NAME: &[u8] = b"status:";
+    let mut lines = head.split(|byte| *byte == b'\n');
+    lines.any(|line| line.get(..NAME.len()).is_some_and(|front| front.eq_ignore_ascii_case(NAME)))
+}
+
 /// Reads the output to its end, or until it is too long.
 async fn read(output: &mut Output) -> Vec<u8> {
     let mut answer = Vec::new();
-    while answer.len() <= AUTH_HEAD_BYTES_MAX + AUTH_BODY_BYTES_MAX {
+    while answer.len() <= ANSWER_BYTES_MAX {
         let before = answer.len();
         poll_fn(|cx| {
             buffers::with_read(|buffer| {

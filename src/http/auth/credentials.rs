@@ -23,12 +23,15 @@ const CARRIERS: [(&str, bool); 4] = [
 ];
 
 /// Headers by which a proxy or wsd says who the client is. A client that sends them itself may lie.
-const CLAIMS: [&str; 11] = [
+const CLAIMS: [&str; 14] = [
+    "auth-type",
+    "proxy-authorization",
     "remote-user",
     "remote-groups",
     "remote-name",
     "remote-email",
     "x-remote-user",
+    "x-forwarded-access-token",
     "x-forwarded-user",
     "x-forwarded-groups",
     "x-forwarded-email",
@@ -38,7 +41,7 @@ const CLAIMS: [&str; 11] = [
 ];
 
 /// The front of such headers, of which there are more.
-const CLAIM_FRONTS: [&str; 2] = ["x-auth-request-", "wsd-env-"];
+const CLAIM_FRONTS: [&str; 3] = ["x-auth-request-", "x-authentik-", "wsd-env-"];
 
 /// The credentials of a request.
 #[derive(Clone, Default)]

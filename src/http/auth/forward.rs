@@ -35,8 +35,8 @@ use crate::{
 };
 
 /// Headers of a request that are not for the server: about its body, about a part or an earlier version of the answer, or by which a
-/// client could name another address as its own.
-const LEFT_OUT: [HeaderName; 17] = [
+/// client could name another address, path or method as its own.
+const LEFT_OUT: [HeaderName; 24] = [
     ACCEPT_ENCODING,
     CONTENT_ENCODING,
     CONTENT_TYPE,
@@ -50,14 +50,21 @@ const LEFT_OUT: [HeaderName; 17] = [
     RANGE,
     HeaderName::from_static("cf-connecting-ip"),
     HeaderName::from_static("client-ip"),
+    HeaderName::from_static("fly-client-ip"),
+    HeaderName::from_static("forwarded-for"),
     HeaderName::from_static("fastly-client-ip"),
     HeaderName::from_static("true-client-ip"),
+    HeaderName::from_static("x-azure-clientip"),
     HeaderName::from_static("x-client-ip"),
     HeaderName::from_static("x-cluster-client-ip"),
+    HeaderName::from_static("x-envoy-external-address"),
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-originating-ip"),
+    HeaderName::from_static("x-rewrite-url"),
 ];
 
 /// The front of headers that wsd sets, and of those about a WebSocket.
-const LEFT_OUT_FRONTS: [&str; 4] = ["x-forwarded-", "x-original-", "x-real-", "sec-websocket-"];
+const LEFT_OUT_FRONTS: [&str; 5] = ["x-forwarded-", "x-original-", "x-real-", "x-remote-", "sec-websocket-"];
 
 /// An authentication server.
 #[derive(Debug)]
@@ -161,6 +168,8 @@ fn question(
     let is_left_out = |name: &HeaderName| {
         is_of_connection(name, &request.headers)
             || LEFT_OUT.contains(name)
+            // A server of WSGI, CGI or PHP would take it for the header with hyphens.
+            || name.as_str().contains('_')
             || LEFT_OUT_FRONTS.iter().any(|front| name.as_str().starts_with(front))
     };
     for (name, value) in request.headers.iter().filter(|(name, _)| !is_left_out(name)) {

@@ -58,9 +58,33 @@ impl std::fmt::Debug for SigningKey {
 /// The claims of a token that wsd reads; `decode` checks them.
 #[derive(Deserialize)]
 struct Claims {
-    sub: String,
+    sub: Option<String>,
     exp: f64,
 }
+
+/// The cause for a token whose keys are others.
+const NO_KEY_FITS: &str = "no key of --auth=jwt has its kid and its alg";
+
+/// Returns the cause for a wrong token, for the log; `None` if it is hardly a token.
+fn cause(error: &ErrorKind) -> Option<&'static str> {
+    Some(match error {
+        ErrorKind::InvalidSignature => "its signature is wrong",
+        ErrorKind::InvalidAudience => "its aud is not in --jwt-aud",
+        ErrorKind::InvalidIssuer => "its iss is not in --jwt-iss",
+        ErrorKind::ImmatureSignature => "its token is not valid yet: see its nbf, and the clock",
+        ErrorKind::MissingRequiredClaim(name) => match &**name {
+            "sub" => NO_SUB,
+            "aud" => "its token has no aud, which --jwt-aud asks for",
+            "iss" => "its token has no iss, which --jwt-iss asks for",
+            _ => "its token has no exp",
+        },
+        ErrorKind::Json(_) => "its token has no exp, or a claim of a wrong type",
+        _ => return None,
+    })
+}
+
+/// The cause for a token without a user.
+const NO_SUB: &str = "its token has no sub that may be a user";
 
 impl Jwt {
     /// Opens a file of keys. A token must have one of the audiences and one of the issuers; `None` requires none.
@@ -69,7 +93,12 @@ impl Jwt {
         audiences: Option<Vec<String>>,
         issuers: Option<Vec<String>>,
     ) -> Result<Self, FileFault> {
-        Ok(Self { file: Watched::open(path, parse)?, audiences, issuers })
+        let file = Watched::open(path, parse)?;
+        if file.last().keys.is_empty() {
+            Err(FileFault::new(NO_KEY, HINT))
+        } else {
+            Ok(Self { file, audiences, issuers })
+        }
     }
 
     /// Whether the file has a secret, and not only public keys.
@@ -85,13 +114,16 @@ impl Jwt {
         let Some(header) = header else { return AuthOutcome::Wrong };
         let keys = self.file.current().await;
         let is_meant = |key: &&SigningKey| header.kid.is_none() || key.id.is_none() || key.id == header.kid;
-        let mut outcome = AuthOutcome::Wrong;
+        let mut outcome = AuthOutcome::WrongToken(NO_KEY_FITS);
         // A key is tried only with its own algorithms, whatever the token says: a public key is no secret of HMAC.
-        for key in keys.keys.iter().filter(is_meant).filter(|key| key.algorithms.contains(&header.alg)) {
+        let is_of_algorithm = |key: &&SigningKey| key.algorithms.contains(&header.alg);
+        for (tried, key) in keys.keys.iter().filter(is_meant).filter(is_of_algorithm).enumerate() {
             match decode::<Claims>(token, &key.key, &self.validation(key)) {
                 Ok(token) => return proof(&token.claims),
                 Err(error) if *error.kind() == ErrorKind::ExpiredSignature => outcome = AuthOutcome::Expired,
-                Err(_) => {}
+                // Another key may have signed it.
+                Err(error) if *error.kind() == ErrorKind::InvalidSignature && tried > 0 => {}
+                Err(error) => outcome = cause(error.kind()).map_or(AuthOutcome::Wrong, AuthOutcome::WrongToken),
             }
         }
         outcome
@@ -120,26 +152,27 @@ impl Jwt {
 }
 
 fn proof(claims: &Claims) -> AuthOutcome {
-    if claims.sub.is_empty() || claims.sub.chars().any(char::is_control) {
-        return AuthOutcome::Wrong;
-    }
+    let is_user = |sub: &&str| !sub.is_empty() && !sub.chars().any(char::is_control);
+    let Some(sub) = claims.sub.as_deref().filter(is_user) else { return AuthOutcome::WrongToken(NO_SUB) };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let end = Duration::try_from_secs_f64(claims.exp).unwrap_or(Duration::ZERO) + JWT_LEEWAY;
     // A time beyond all clocks is none.
     let expiry = Instant::now().checked_add(end.saturating_sub(now));
-    AuthOutcome::Proved(Proof { expiry, ..Proof::new(&claims.sub, KIND) })
+    AuthOutcome::Proved(Proof { expiry, ..Proof::new(sub, KIND) })
 }
 
 const HINT: &str = "name a file with public keys (PEM), a set of keys (JWKS), or a line secret:TEXT";
+const NO_KEY: &str = "it has no key for signatures";
 
+/// Reads keys. An empty file and an empty set of keys admit nobody.
 fn parse(text: &str) -> Result<SigningKeys, FileFault> {
     let text = text.trim();
     if let Some(secret) = text.strip_prefix("secret:") {
         return of_secret(secret);
     }
     let keys = if text.starts_with('{') { of_set(text)? } else { of_pem(text)? };
-    if keys.is_empty() {
-        return Err(FileFault::new("it has no key for signatures", HINT));
+    if keys.is_empty() && !text.is_empty() && !text.starts_with('{') {
+        return Err(FileFault::new(NO_KEY, HINT));
     }
     if keys.len() > KEYS_MAX {
         return Err(FileFault::new(format!("it has more than {KEYS_MAX} keys"), "remove keys that are not in use"));
@@ -214,10 +247,8 @@ mod tests {
     #[test]
     fn errors_say_what_is_wrong_and_show_no_secret() {
         let table = [
-            ("", "it has no key for signatures"),
             ("geheim", "it has no key for signatures"),
             ("secret:geheim", "line 1: a secret is one line of 32 characters or more (RFC 7518, section 3.2)"),
-            ("{\"keys\":[]}", "it has no key for signatures"),
             ("{\"geheim\":1}", "it has a key of an unknown kind"),
             ("{geheim", "it is no set of keys in JSON (RFC 7517)"),
             ("{\"keys\":[{\"kty\":\"oct\",\"k\":\"geheim\"}]}", "it has a secret key (`oct`) among public keys"),
@@ -235,6 +266,9 @@ mod tests {
             let fault = parse(text).expect_err("it is refused");
             assert_eq!(fault.cause, cause, "{text}");
             assert!(!format!("{fault:?}").contains("geheim"), "{fault:?}");
+        }
+        for nobody in ["", "\n", "{\"keys\":[]}"] {
+            assert!(parse(nobody).expect("no keys").keys.is_empty(), "{nobody}");
         }
         let keys = parse(&format!("secret:{}", "x".repeat(32))).expect("a key");
         assert!(keys.is_secret && !format!("{keys:?}").contains("xxx"), "{keys:?}");

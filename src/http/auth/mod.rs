@@ -41,7 +41,7 @@ use self::{
     ticket::Ticket,
 };
 use super::{origin::Aim, refusal::Refusal};
-use crate::peer::Connection;
+use crate::peer::{ClientSource, Connection};
 
 /// The options of a site.
 #[derive(Clone, Debug)]
@@ -78,7 +78,9 @@ impl Auth {
         remove_claims(&mut request.headers);
         // A browser shows no credentials when it asks whether a page of another origin may send a request.
         let is_preflight = aim == Aim::Transfer && request.method == Method::OPTIONS;
-        let is_open = aim == Aim::Redirect || is_preflight || self.options.is_for_sessions && !aim.is_session();
+        let is_open = matches!(aim, Aim::Redirect | Aim::Metadata)
+            || is_preflight
+            || self.options.is_for_sessions && !aim.is_session();
         if is_open {
             return Ok(Proof::default());
         }
@@ -129,12 +131,12 @@ impl Auth {
     }
 
     /// Issues a ticket for a client that was admitted at `path`; `None` if a ticket has admitted it.
-    pub(crate) fn issue_ticket(&self, path: &str, proof: Proof) -> Option<String> {
+    pub(crate) fn issue_ticket(&self, path: &str, proof: Proof, source: ClientSource) -> Option<String> {
         if proof.is_of_ticket {
             return None;
         }
         let depends = self.checks.iter().any(|check| check.depends_on_path());
-        Some(self.state.shared().tickets.issue(self.options.list, depends.then(|| path.to_owned()), proof))
+        Some(self.state.shared().tickets.issue(self.options.list, depends.then(|| path.to_owned()), proof, source))
     }
 
     /// Lists the secret files of the list, each with the flag that names it.

@@ -38,6 +38,8 @@ pub(super) enum AuthOutcome {
     NotMine,
     /// The client has shown something wrong.
     Wrong,
+    /// The client has shown a wrong token; why it is wrong, for the log.
+    WrongToken(&'static str),
     /// The client has shown a token that was right until it expired.
     Expired,
     /// It refuses the client, whatever other kinds know.

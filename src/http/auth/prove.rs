@@ -56,6 +56,7 @@ impl Auth {
         mut attempt: Attempt<'_>,
     ) -> Result<Proof, Refusal> {
         let hashing = &self.state.shared().hashing;
+        let mut cause = None;
         for check in &self.checks {
             match &**check {
                 Check::Basic(_) if credentials.basic.is_some() => attempt.begin().await.map_err(too_many)?,
@@ -86,12 +87,17 @@ impl Auth {
                     }
                     return Err(*refusal);
                 }
-                AuthOutcome::NotMine | AuthOutcome::Expired => {}
+                AuthOutcome::NotMine => {}
+                AuthOutcome::Expired => cause = Some("its token has expired"),
                 AuthOutcome::Wrong => attempt.is_wrong = true,
+                AuthOutcome::WrongToken(why) => {
+                    attempt.is_wrong = true;
+                    cause.get_or_insert(why);
+                }
             }
         }
         attempt.settle();
-        Err(unauthorized(self.schemes(), &request.headers, credentials, aim))
+        Err(unauthorized(self.schemes(), &request.headers, credentials, (aim, cause)))
     }
 
     /// Returns the proof of a password that was right a little while ago.

@@ -19,12 +19,19 @@ pub(super) struct Schemes {
     pub(super) has_bearer: bool,
 }
 
-/// Returns the refusal of a client that is not known, with a challenge for each scheme (RFC 9110, section 11.6.1).
-pub(super) fn unauthorized(schemes: Schemes, headers: &HeaderMap, credentials: &Credentials, aim: Aim) -> Refusal {
+/// Returns the refusal of a client that is not known, with a challenge for each scheme (RFC 9110, section 11.6.1). Only the log
+/// tells the cause.
+pub(super) fn unauthorized(
+    schemes: Schemes,
+    headers: &HeaderMap,
+    credentials: &Credentials,
+    (aim, cause): (Aim, Option<&'static str>),
+) -> Refusal {
     let text = "The server does not know you. Show a password, a token or a certificate that this server knows.";
     let mut refusal = Refusal::unlogged(StatusCode::UNAUTHORIZED, text);
     if credentials.are_shown() || aim.is_session() {
-        let hint = if credentials.are_shown() { "its credentials are wrong" } else { "it has shown no credentials" };
+        let of_shown = cause.unwrap_or("its credentials are wrong");
+        let hint = if credentials.are_shown() { of_shown } else { "it has shown no credentials" };
         refusal = Refusal { why: Some("auth"), ..refusal }.with_hint(hint);
     }
     let challenge = |refusal: Refusal, text| refusal.with_header(WWW_AUTHENTICATE, HeaderValue::from_static(text));

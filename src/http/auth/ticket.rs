@@ -1,6 +1,7 @@
 //! Tickets: single-use tokens for clients that cannot send their credentials with the request for a WebSocket.
 
 use std::{
+    collections::VecDeque,
     sync::{Mutex, PoisonError},
     time::Instant,
 };
@@ -10,8 +11,11 @@ use hyper::{Uri, http::uri::PathAndQuery};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::{cookie::random, expiring::Expiring, proof::Proof};
-use crate::http::path::decode;
-use crate::limits::auth::{TICKET_TIME, TICKETS_MAX};
+use crate::{
+    http::path::decode,
+    limits::auth::{TICKET_TIME, TICKETS_MAX, TICKETS_OF_USER_MAX},
+    peer::ClientSource,
+};
 
 /// The path at which wsd issues tickets.
 const PATH: &str = "/.wsd/ticket";
@@ -34,7 +38,23 @@ const FRONT: &str = "wsd-ticket-";
 
 /// The tickets that nobody has used.
 #[derive(Debug)]
-pub(super) struct Tickets(Mutex<Expiring<[u8; 32], Ticket>>);
+pub(super) struct Tickets(Mutex<TicketTable>);
+
+/// The tickets, and those of each owner, the oldest first: no owner can let wsd forget the tickets of another.
+#[derive(Debug)]
+struct TicketTable {
+    tickets: Expiring<[u8; 32], Ticket>,
+    of_owners: Expiring<TicketOwner, VecDeque<[u8; 32]>>,
+}
+
+/// A client that asks for tickets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum TicketOwner {
+    /// A user of a list.
+    User(u64, String),
+    /// A source, if the list does not name its users.
+    Source(ClientSource),
+}
 
 /// The content of a ticket: the proof of the client that asked for it, and the list that checked it.
 #[derive(Clone, Debug)]
@@ -61,24 +81,68 @@ impl Ticket {
 impl Tickets {
     /// Returns a table without tickets.
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Expiring::new(TICKETS_MAX, TICKET_TIME)))
+        let (tickets, of_owners) = (Expiring::new(TICKETS_MAX, TICKET_TIME), Expiring::new(TICKETS_MAX, TICKET_TIME));
+        Self(Mutex::new(TicketTable { tickets, of_owners }))
     }
 
     /// Issues a ticket for a client with this proof, for sites with the same list, and for this path if there is one. It buys
     /// neither a cookie nor another ticket.
-    pub(super) fn issue(&self, list: u64, path: Option<String>, proof: Proof) -> String {
+    pub(super) fn issue(&self, list: u64, path: Option<String>, proof: Proof, source: ClientSource) -> String {
         let (bits, proof) = (random(), Proof { cookie: None, is_of_ticket: true, ..proof });
-        self.lock().insert(bits, Ticket { list, path, proof }, Instant::now());
+        let owner = match &*proof.user {
+            "" => TicketOwner::Source(source),
+            user => TicketOwner::User(list, user.to_owned()),
+        };
+        self.lock().insert(owner, bits, Ticket { list, path, proof }, Instant::now());
         format!("{FRONT}{}", BASE64URL_NOPAD.encode(&bits))
     }
 
     /// Uses a ticket up; `None` if the token is none, or one of another list or path.
     pub(super) fn redeem(&self, list: u64, path: &str, token: &str) -> Option<Ticket> {
         let bits = BASE64URL_NOPAD.decode(token.strip_prefix(FRONT)?.as_bytes()).ok()?.try_into().ok()?;
-        self.lock().remove(&bits, Instant::now()).filter(|ticket| ticket.proof(list, path).is_some())
+        self.lock().tickets.remove(&bits, Instant::now()).filter(|ticket| ticket.proof(list, path).is_some())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Expiring<[u8; 32], Ticket>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, TicketTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TicketTable {
+    /// Adds a ticket. An owner of too many loses its oldest.
+    fn insert(&mut self, owner: TicketOwner, bits: [u8; 32], ticket: Ticket, now: Instant) {
+        let mut own = self.of_owners.remove(&owner, now).unwrap_or_default();
+        while let Some(oldest) = own.front()
+            && (own.len() >= TICKETS_OF_USER_MAX || self.tickets.get(oldest, now).is_none())
+        {
+            self.tickets.remove(oldest, now);
+            own.pop_front();
+        }
+        own.push_back(bits);
+        self.tickets.insert(bits, ticket, now);
+        self.of_owners.insert(owner, own, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::Peer;
+
+    #[test]
+    fn a_client_that_asks_for_many_tickets_voids_only_its_own() {
+        let tickets = Tickets::new();
+        let source = |last| Peer::Portless(std::net::Ipv4Addr::new(192, 0, 2, last).into()).source();
+        let issue = |user: &str, last| tickets.issue(1, None, Proof::new(user, "Basic"), source(last));
+        let redeem = |ticket: &str| tickets.redeem(1, "/", ticket).is_some();
+        for user in ["eve", ""] {
+            let of_others = [issue("ada", 1), issue("", 1)];
+            let first = issue(user, 2);
+
+            let flood: Vec<_> = (0..TICKETS_MAX).map(|_| issue(user, 2)).collect();
+
+            assert!(of_others.iter().all(|ticket| redeem(ticket)), "{user}");
+            assert!(!redeem(&first) && redeem(&flood[TICKETS_MAX - 1]), "{user}");
+        }
     }
 }

@@ -85,7 +85,8 @@ impl<T: Send + Sync + 'static> Watched<T> {
         Arc::clone(&self.state().content)
     }
 
-    /// Reads the file again if it has changed. If it is invalid, wsd logs that once and keeps the old content.
+    /// Reads the file again if it has changed. If it is invalid, wsd logs that once and keeps the old content: a file that is being
+    /// written must not lock all clients out.
     fn look(&self) {
         let now = stamp(&self.path);
         if self.state().seen != now {

@@ -23,7 +23,7 @@ fn client(doors: &Doors) -> (Resumable, UnixStream) {
     let (own, other) = UnixStream::pair().expect("a pair of sockets");
     let socket = SocketOptions { message_bytes_max: 1000, ping_interval: None };
     let owner = Owner::new(&Budget::new(None), OwnerKind::Client);
-    let link = Link::Socket(Socket::new(Stream::Left(Plain::Right(own)), Vec::new(), &socket, &owner));
+    let link = Link::Socket(Socket::new(Stream::Left(Plain::Right(own)), Vec::new(), (&socket, None), &owner));
     let options =
         ResumeOptions { keep: KEEP, replay_bytes_max: 1000, message_bytes_max: 1000, socket, doors: doors.clone() };
     let (options, shutdown) = (Arc::new(options), Shutdown::default());

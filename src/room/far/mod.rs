@@ -43,12 +43,12 @@ pub(super) struct Far {
     /// Wakes the keeper when the last client has left.
     pub(super) emptied: Notify,
     state: Mutex<State>,
-    ready: watch::Sender<Readiness>,
+    ready: watch::Sender<RoomReadiness>,
 }
 
 /// Whether clients can join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Readiness {
+pub(super) enum RoomReadiness {
     /// Not yet.
     Opening,
     /// They can.
@@ -66,6 +66,8 @@ struct State {
     lease: Option<Lease>,
     /// The clients here, with their variables in JSON.
     members: HashMap<String, Vec<u8>>,
+    /// Whether the program has ended for the clients that there are.
+    has_ended: bool,
 }
 
 /// The lease of this node.
@@ -89,19 +91,19 @@ impl Far {
             marks: Marks::default(),
             emptied: Notify::new(),
             state: Mutex::default(),
-            ready: watch::Sender::new(Readiness::Opening),
+            ready: watch::Sender::new(RoomReadiness::Opening),
         }
     }
 
     /// Notes whether clients can join.
-    pub(super) fn set_ready(&self, ready: Readiness) {
+    pub(super) fn set_ready(&self, ready: RoomReadiness) {
         self.ready.send_replace(ready);
     }
 
     /// Resolves when clients can join, or when they never will.
-    pub(super) async fn ready(&self) -> Readiness {
+    pub(super) async fn ready(&self) -> RoomReadiness {
         let mut ready = self.ready.subscribe();
-        ready.wait_for(|ready| *ready != Readiness::Opening).await.map_or(Readiness::Over, |ready| *ready)
+        ready.wait_for(|ready| *ready != RoomReadiness::Opening).await.map_or(RoomReadiness::Over, |ready| *ready)
     }
 
     /// Notes a new client. Returns whether the worker is here, so that the caller tells it.
@@ -175,7 +177,13 @@ impl Far {
 
     /// Tells the other nodes that the room has ended; `None` if it had no clients.
     pub(super) fn end(&self, verdict: Option<&Verdict>) {
+        lock(&self.state).has_ended = verdict.is_some();
         self.outlet.push(&RecordKind::End { close: verdict.map(record::close_of) }, &[], false);
+    }
+
+    /// Whether the program has ended for the clients that there are, so that what they have said is for nobody.
+    pub(super) fn has_ended(&self) -> bool {
+        lock(&self.state).has_ended
     }
 
     /// Begins to own the room.

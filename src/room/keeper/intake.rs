@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 
 use crate::{
     bus::{
@@ -16,8 +19,10 @@ use crate::{
         records::{InRecord, RecordId},
     },
     close::Close,
-    framing::{events, presence},
+    framing::presence,
     limits::BUS_RETRY,
+    message::Draft,
+    metrics::live::Traffic,
     room::{
         Room,
         far::{
@@ -103,7 +108,7 @@ impl<'r> FarInput<'r> {
             // A new record is in the stream before its news is here.
             while self.notes.try_recv().is_ok() {}
             if self.read().await.is_err() {
-                tokio::time::sleep(BUS_RETRY).await;
+                sleep(BUS_RETRY).await;
             }
         } else {
             let patience = if self.is_direct { POS_INTERVAL } else { SETTLE };
@@ -140,13 +145,12 @@ impl<'r> FarInput<'r> {
         }
         for record in records {
             poll_fn(|cx| lock(&self.room.inbox).poll_room(cx)).await;
-            self.take(record);
+            self.take(record).await;
         }
         Ok(())
     }
 
-    fn take(&mut self, record: InRecord) {
-        self.at = record.id;
+    async fn take(&mut self, record: InRecord) {
         match &*record.kind {
             record::OPEN => self.open(record.client, record.node, &record.payload),
             record::CLOSE => {
@@ -155,20 +159,38 @@ impl<'r> FarInput<'r> {
             }
             _ => {
                 let said = decode(&record.payload);
-                if self.room.options.framing.names_clients() {
-                    if !self.known.contains_key(&record.client) {
-                        // It has left meanwhile: its close follows.
-                        self.open(record.client.clone(), record.node, b"{}");
-                    }
-                    lock(&self.room.inbox).post_events(&record.client, &said);
-                } else {
-                    lock(&self.room.inbox).post(&said);
+                if self.room.options.framing.names_clients() && !self.known.contains_key(&record.client) {
+                    // It has left meanwhile: its close follows.
+                    self.open(record.client.clone(), record.node, b"{}");
+                }
+                while !self.post(&record.client, &said) {
+                    sleep(BUS_RETRY).await;
                 }
             }
         }
+        self.at = record.id;
         let taken = lock(&self.room.inbox).taken;
         self.far.marks.add(record.id, taken);
         self.room.pressure.host.wake();
+    }
+
+    /// Adds messages to the inbox. Returns false, and adds nothing, if the budget has no room for them.
+    fn post(&self, client: &str, said: &Draft) -> bool {
+        let framing = self.room.options.framing;
+        let mut inbox = lock(&self.room.inbox);
+        if framing.names_clients() {
+            if inbox.post_events(client, said).is_none() {
+                return false;
+            }
+        } else {
+            inbox.record_encoded(client, said, framing);
+            inbox.post(said);
+        }
+        let mut heard = Traffic::default();
+        heard.add(said.count(), said.len());
+        // Under the lock, so one at a time.
+        self.room.live.input.add(heard);
+        true
     }
 
     fn open(&mut self, client: String, node: String, variables: &[u8]) {
@@ -177,7 +199,9 @@ impl<'r> FarInput<'r> {
         }
         if self.room.options.framing.names_clients() {
             let name = node.rsplit_once('~').map_or(&*node, |(name, _)| name);
-            lock(&self.room.inbox).add_presence(|input| presence::open_far(&client, name, variables, input));
+            let variables = presence::parse(variables);
+            let variables = variables.iter().map(|(name, value)| (&**name, &**value));
+            lock(&self.room.inbox).add_open(&client, Some(name), variables);
         }
         if node != self.far.place.id() {
             lock(&self.room.hub).add_other();
@@ -188,7 +212,7 @@ impl<'r> FarInput<'r> {
     fn close(&mut self, client: &str, code: u16, reason: &str) {
         let Some(node) = self.known.remove(client) else { return };
         if self.room.options.framing.names_clients() {
-            lock(&self.room.inbox).add_presence(|input| events::close(client, code, reason, input));
+            lock(&self.room.inbox).add_close(client, code, reason);
         }
         if node != self.far.place.id() {
             lock(&self.room.hub).remove_others(1);
@@ -223,7 +247,7 @@ impl<'r> FarInput<'r> {
         Ok(())
     }
 
-    /// Notes in Redis what the worker has taken, at its end. When the room has ended, the rest is for nobody.
+    /// Notes in Redis what the worker has taken, at its end. When the program has ended for all, the rest is for nobody.
     pub(super) async fn finish(&mut self, has_ended: bool) -> Result<(), BusError> {
         let pos = if has_ended { self.far.place.look().await?.last_in } else { self.room.written(self.far) };
         self.far.place.set_pos(pos).await

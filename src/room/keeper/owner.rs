@@ -19,7 +19,7 @@ use crate::{
     limits::{BUS_ANSWER, BUS_RETRY, LEASE_DOUBT, LEASE_RENEWAL, OUT_RECORDS},
     partner::Verdict,
     room::{
-        far::{Far, Readiness},
+        far::{Far, RoomReadiness},
         host,
         lock::lock,
     },
@@ -44,10 +44,10 @@ pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: 
             return Next::Acquire;
         }
     }
-    let Some((worker, permit)) = keeper.kept.start_aside(&keeper.admission).await else {
+    let Some((worker, permit)) = keeper.kept.start_aside(&keeper.admission, &room.options.route).await else {
         intake.end();
         give_back(far, epoch).await;
-        far.set_ready(Readiness::Unstarted);
+        far.set_ready(RoomReadiness::Unstarted);
         let close = Close::new(Close::SERVER_ERROR, "the program cannot be started");
         lock(&room.hub).dismiss_all(&Verdict::Dismissed(close));
         return Next::Over;
@@ -55,6 +55,7 @@ pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: 
     Event::RoomTaken { path: &path, epoch }.emit();
     far.outlet.begin();
     lock(&room.hub).set_slot(permit);
+    room.begin(worker.child.pid(), worker.tape.as_ref().map(|tape| tape.track()));
     work(keeper, far, &mut intake, worker, epoch).await;
     view.set_last(RecordId(epoch, far.outlet.sent()));
     if far.is_fenced() {
@@ -63,7 +64,7 @@ pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: 
         far.give_up();
         return Next::Acquire;
     }
-    let _ = timeout(BUS_ANSWER, intake.finish(!keeper.shutdown.has_begun())).await;
+    let _ = timeout(BUS_ANSWER, intake.finish(far.has_ended())).await;
     intake.end();
     give_back(far, epoch).await;
     Next::Over
@@ -89,7 +90,7 @@ async fn work(keeper: &Keeper, far: &Far, intake: &mut FarInput<'_>, worker: Wor
         host::run(hosted, worker, &connection, &end).await;
         let _ = tell.send(());
     });
-    far.set_ready(Readiness::Ready);
+    far.set_ready(RoomReadiness::Ready);
     let kept = OUT_RECORDS.max(room.options.history);
     let mut sending = pin!(async {
         let written = || room.written(far);

@@ -15,7 +15,7 @@ use crate::{
     limits::{BUS_ANSWER, BUS_PATIENCE, BUS_RETRY},
     partner::Verdict,
     room::{
-        far::{Far, Readiness},
+        far::{Far, RoomReadiness},
         lock::lock,
     },
 };
@@ -33,7 +33,7 @@ impl Keeper {
         let mut view = View::new(&self.room, far);
         while self.step(far, &mut view).await == Next::Acquire {}
         lock(&self.room.hub).close();
-        far.set_ready(Readiness::Over);
+        far.set_ready(RoomReadiness::Over);
         if self.shutdown.has_begun() {
             self.wait_for_clients().await;
         }
@@ -65,7 +65,7 @@ impl Keeper {
         error.log();
         let lost = far.place.bus().lost();
         if !view.is_shown() || lost.is_some_and(|lost| lost.elapsed() >= BUS_PATIENCE) {
-            far.set_ready(Readiness::Away);
+            far.set_ready(RoomReadiness::Away);
             lock(&self.room.hub).dismiss_all(&away());
             return Next::Over;
         }

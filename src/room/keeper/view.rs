@@ -23,7 +23,7 @@ use crate::{
     partner::Verdict,
     room::{
         Room,
-        far::{Far, Readiness, record::RecordKind, record::decode},
+        far::{Far, RoomReadiness, record::RecordKind, record::decode},
         lock::lock,
     },
 };
@@ -72,12 +72,12 @@ impl<'r> View<'r> {
         match self.catch_up(far).await {
             Ok(Some(end)) => return self.end(end),
             Err(_) if self.last.is_none() => {
-                far.set_ready(Readiness::Away);
+                far.set_ready(RoomReadiness::Away);
                 return Next::Over;
             }
             Ok(None) | Err(_) => {}
         }
-        far.set_ready(Readiness::Ready);
+        far.set_ready(RoomReadiness::Ready);
         self.forgotten.mark_unchanged();
         loop {
             if keeper.room.options.linger.is_some() && lock(&self.room.hub).close_if_empty() {

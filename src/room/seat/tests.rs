@@ -28,7 +28,7 @@ fn take_all(seat: &Seat) -> (Vec<u8>, Option<Verdict>) {
 
 fn seat(slow: Slow, welcome: impl Iterator<Item = Arc<Batch>>) -> Seat {
     let owner = Owner::new(&Budget::new(None), OwnerKind::Client);
-    Seat::new(welcome, Arc::new(Pressure::new(slow)), owner.share())
+    Seat::new(welcome, Arc::new(Pressure::new(slow, "/".into())), owner.share())
 }
 
 #[test]

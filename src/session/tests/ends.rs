@@ -14,6 +14,7 @@ use crate::{
     close::Close,
     framing::{Heard, Rejected},
     message::{Batch, Kind, Piece},
+    metrics::live::Traffic,
     partner::{Delivery, Partner, Verdict},
     shutdown::Shutdown,
     status::Status,
@@ -259,9 +260,9 @@ impl Partner for ScriptedPartner {
             client.append(Piece::whole(Kind::Text, text.as_bytes()));
         }
         Poll::Ready(match line {
-            ScriptedLine::Message(_) => Delivery::Messages(1),
-            ScriptedLine::MessageAndEnd(_, verdict) => Delivery::Ended(1, verdict),
-            ScriptedLine::End(verdict) => Delivery::Ended(0, verdict),
+            ScriptedLine::Message(_) => Delivery::Messages(super::ONE),
+            ScriptedLine::MessageAndEnd(_, verdict) => Delivery::Ended(super::ONE, verdict),
+            ScriptedLine::End(verdict) => Delivery::Ended(Traffic::default(), verdict),
         })
     }
 

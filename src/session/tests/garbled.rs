@@ -11,6 +11,7 @@ use tracing::subscriber::DefaultGuard;
 use super::{
     super::run,
     ends::{ScriptedClient, ScriptedLine},
+    facts,
 };
 use crate::{
     admission::Admission,
@@ -84,6 +85,7 @@ fn process(script: &str) -> Process {
         patience: Duration::ZERO,
         is_readonly: false,
         budget: Budget::new(None),
+        route: "/".into(),
     };
     Process::new(Connection::none(), worker(script), permit, Framing::Picky, &options)
 }
@@ -100,6 +102,7 @@ async fn member(script: &str, shutdown: &Shutdown) -> Member {
         patience: Duration::ZERO,
         slow_wait: Duration::ZERO,
         budget: Budget::new(None),
+        route: "/".into(),
     };
     let rooms = Rooms::new(Sharing::All, options, None);
     let launch = async {
@@ -116,7 +119,7 @@ async fn output_that_breaks_its_framing_ends_the_session_of_its_process_as_garbl
     let client = ScriptedClient::default();
 
     let process = process("printf 'ab!c'");
-    run(&Connection::none(), "/".to_owned(), client.clone(), process, None, &Shutdown::default()).await;
+    run(facts(), "/".to_owned(), client.clone(), process, None, &Shutdown::default()).await;
 
     assert_eq!(client.taken().join("+"), "a+b+close 1011 a byte that is not allowed");
     assert_eq!(log.end(), "garbled");
@@ -130,7 +133,7 @@ async fn output_that_breaks_its_framing_ends_the_sessions_of_its_room_as_garbled
     let client = ScriptedClient::default();
     client.say(ScriptedLine::Message("go\n"));
 
-    run(&Connection::none(), "/".to_owned(), client.clone(), member, None, &shutdown).await;
+    run(facts(), "/".to_owned(), client.clone(), member, None, &shutdown).await;
 
     assert_eq!(client.taken().join("+"), "a+b+close 1011 a byte that is not allowed");
     assert_eq!(log.end(), "garbled");
@@ -150,9 +153,9 @@ async fn a_message_that_its_framing_cannot_take_ends_the_session_with_1007_after
 
         if is_shared {
             let member = member(&script, &shutdown).await;
-            run(&Connection::none(), "/".to_owned(), client.clone(), member, None, &shutdown).await;
+            run(facts(), "/".to_owned(), client.clone(), member, None, &shutdown).await;
         } else {
-            run(&Connection::none(), "/".to_owned(), client.clone(), process(&script), None, &shutdown).await;
+            run(facts(), "/".to_owned(), client.clone(), process(&script), None, &shutdown).await;
         }
 
         let closes: Vec<_> = client.taken().into_iter().filter(|text| text.starts_with("close")).collect();
@@ -173,7 +176,7 @@ async fn the_first_message_that_its_framing_drops_is_logged() {
     }
 
     let process = process("cat");
-    run(&Connection::none(), "/".to_owned(), client.clone(), process, None, &Shutdown::default()).await;
+    run(facts(), "/".to_owned(), client.clone(), process, None, &Shutdown::default()).await;
 
     let lines = log.lines("message ignored");
     assert!(lines.len() == 1 && lines[0].contains("why=\"a question\""), "{lines:?}");
@@ -190,9 +193,9 @@ async fn output_that_is_no_message_is_logged_and_not_sent() {
 
         if is_shared {
             let member = member(script, &shutdown).await;
-            run(&Connection::none(), "/".to_owned(), client.clone(), member, None, &shutdown).await;
+            run(facts(), "/".to_owned(), client.clone(), member, None, &shutdown).await;
         } else {
-            run(&Connection::none(), "/".to_owned(), client.clone(), process(script), None, &shutdown).await;
+            run(facts(), "/".to_owned(), client.clone(), process(script), None, &shutdown).await;
         }
 
         assert_eq!(client.taken().join("+"), "a+b+close 1011 a byte that is not allowed");

@@ -20,7 +20,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// Returns the events that a reader finds in portions, each as a text, and the fault at the end.
 fn read<'a>(limit: usize, portions: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
-    let mut reader = Reader::new(limit);
+    let mut reader = Reader::new(limit, false);
     let mut said = Vec::new();
     for portion in portions {
         let result = reader.read(&mut portion.to_vec(), &mut |event| {
@@ -28,7 +28,7 @@ fn read<'a>(limit: usize, portions: impl IntoIterator<Item = &'a [u8]>) -> Vec<S
                 SocketEvent::Message(kind, payload) if payload.len() > 40 => format!("{kind:?} of {}", payload.len()),
                 SocketEvent::Message(kind, payload) => format!("{kind:?} {}", String::from_utf8_lossy(payload)),
                 SocketEvent::Ping(payload) => format!("Ping {}", String::from_utf8_lossy(payload)),
-                SocketEvent::Pong => "Pong".to_owned(),
+                SocketEvent::Pong(_) => "Pong".to_owned(),
                 SocketEvent::Close(code, reason) => format!("Close {code:?} {reason}"),
             });
         });

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs, io, iter,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
@@ -71,8 +71,9 @@ pub(crate) fn check(limits: &CgroupLimits) -> Result<(), NoCgroup> {
         return Err(NoCgroup::OldKernel);
     }
     let must_enable = !missing(&base, limits).is_empty();
-    let files = [Some("."), Some("cgroup.procs"), must_enable.then_some("cgroup.subtree_control")];
-    for file in files.into_iter().flatten().map(|name| base.join(name)) {
+    let names = [Some("cgroup.procs"), must_enable.then_some("cgroup.subtree_control")];
+    let files = names.into_iter().flatten().map(|name| base.join(name));
+    for file in iter::once(base.clone()).chain(files) {
         access(&file, Access::WRITE_OK).map_err(|_| NoCgroup::Denied(file))?;
     }
     Ok(())

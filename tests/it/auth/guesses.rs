@@ -158,7 +158,7 @@ fn echo_p99(client: &mut Client, count: usize) -> Duration {
 fn a_flood_of_guesses_leaves_the_echo_of_another_source_under_5_ms() {
     let tree = Tree::new();
     let users = format!("--auth=basic:{}", secret(&tree, "users", &format!("ada:{BCRYPT}\n")));
-    let server = Server::command(&[&users, "--loglevel=error"], &["cat"]);
+    let server = Server::command(&[&users, "--loglevel=error", "--pingms=0"], &["cat"]);
     let mut client = server.connect_with("/", &Credential::Basic(format!("ada:{PASSWORD}")).header());
     let mut seen = Vec::new();
     // A busy machine may delay any echo: then the next flood decides, from a source that has not guessed yet.

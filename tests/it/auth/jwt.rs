@@ -234,3 +234,36 @@ fn audience_and_issuer_must_be_named() {
     bare.as_object_mut().unwrap().retain(|name, _| name == "sub" || name == "exp");
     assert_eq!(status(&server, &signed(&bare)), 200);
 }
+
+#[test]
+fn the_log_tells_why_a_token_is_wrong_and_the_client_does_not_learn_it() {
+    let changes: [(&str, Option<Value>, &str); 7] = [
+        ("exp", Some(json!(1)), "its token has expired"),
+        ("aud", Some(json!("another")), "its aud is not in --jwt-aud"),
+        ("aud", None, "its token has no aud, which --jwt-aud asks for"),
+        ("iss", Some(json!("https://evil.example")), "its iss is not in --jwt-iss"),
+        ("sub", None, "its token has no sub that may be a user"),
+        ("exp", None, "its token has no exp, or a claim of a wrong type"),
+        ("nbf", Some(json!(4_000_000_000_u64)), "its token is not valid yet: see its nbf, and the clock"),
+    ];
+    let refused = |token: &str, hint: &str| {
+        // A new server, since a source may guess only a few times a minute.
+        let tree = Tree::new();
+        let server = serve(&tree, &format!("secret:{SECRET}\n"), &[]);
+        let refusal = server.refusal("/", &Credential::Token(token.to_owned()).header());
+        let line = server.expect_log("session refused").text;
+        assert_eq!((refusal.status, field(&line, "hint").as_deref()), (401, Some(hint)), "{line}");
+        assert!(!refusal.to_string().contains(hint) && !line.contains(token), "{refusal}");
+    };
+    for (name, value, hint) in changes {
+        let mut claims = claims(60);
+        match value {
+            None => drop(claims.as_object_mut().unwrap().remove(name)),
+            Some(value) => claims[name] = value,
+        }
+        refused(&signed(&claims), hint);
+    }
+    let of_other = EncodingKey::from_secret(b"ANOTHER-SECRET-0123456789abcdef0");
+    refused(&encode(&Header::new(Algorithm::HS256), &claims(60), &of_other).unwrap(), "its signature is wrong");
+    refused("a.b.c", "its credentials are wrong");
+}

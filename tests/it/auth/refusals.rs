@@ -1,5 +1,7 @@
 //! Settings that wsd refuses, the answers to clients that it does not know, and files that change.
 
+use std::fs;
+
 use crate::harness::server::{Server, run};
 use crate::harness::tree::Tree;
 use crate::harness::{eventually, pages};
@@ -67,7 +69,7 @@ fn settings_without_sense_are_refused_at_the_start() {
         ),
         (&["--auth=basic:/nowhere"], "cannot use `/nowhere` of --auth: No such file"),
         (&["--auth=basic"], "cannot use --auth=basic without a file"),
-        (&["--auth=geheim"], "unknown kind of credentials `VALUE`"),
+        (&["--auth=geheim"], "a kind and a colon are missing"),
         (&["--auth=baisc:/x"], "did you mean `basic`?"),
         (&[&users, "--auth=none"], "cannot combine --auth=none"),
         (&["--auth-query"], "cannot use --auth-query without --auth"),
@@ -129,22 +131,16 @@ fn a_route_inherits_authentication_or_switches_it_off() {
     let kind = |flag: &str| flag.trim_start_matches("--auth=").to_owned();
     let route = |path: &str, more: &str| format!("[[route]]\npath = \"{path}\"\ncommand = [\"env\"]\n{more}\n");
     let text = format!(
-        "port = 0\nauth = [\"{}\"]\npassauth = true\n{}{}{}{}",
+        "port = 0\nauth = [\"{}\"]\npassauth = true\n{}{}{}",
         kind(&users),
         route("/inherits", ""),
         route("/open", "auth = \"none\""),
-        route("/empty", "auth = []"),
         route("/token", &format!("auth = [\"{}\"]", kind(&tokens))),
     );
     tree.file("wsd.toml", text);
     let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
     let (user, token) = (Credential::Basic(format!("ada:{PASSWORD}")), Credential::Token(TOKEN.to_owned()));
-    let table = [
-        ("/inherits", [401, 200, 401]),
-        ("/open", [200, 200, 200]),
-        ("/empty", [200, 200, 200]),
-        ("/token", [401, 401, 200]),
-    ];
+    let table = [("/inherits", [401, 200, 401]), ("/open", [200, 200, 200]), ("/token", [401, 401, 200])];
     for (path, want) in table {
         let headers = [String::new(), user.header(), token.header()];
         let got =
@@ -183,6 +179,34 @@ fn files_load_again_when_they_change_and_a_broken_one_changes_nothing() {
 }
 
 #[test]
+fn an_emptied_file_admits_nobody_and_a_removed_one_changes_nothing() {
+    let credentials = [format!("ada:{PASSWORD}"), TOKEN.to_owned()];
+    let [password, token] = [Credential::Basic(credentials[0].clone()), Credential::Token(credentials[1].clone())];
+    for (kind, name, credential) in [("basic", "users", password), ("bearer", "tokens", token)] {
+        for emptied in ["", "# nobody\n"] {
+            let tree = Tree::new();
+            let _ = (kit::users(&tree), kit::tokens(&tree));
+            let server = Server::command(&[&format!("--auth={kind}:{}", tree.path(name))], &["cat"]);
+            let status = || {
+                let tried = server.try_connect("/", &credential.header());
+                tried.map_or_else(|refusal| refusal.status, |_| 200)
+            };
+            assert_eq!(status(), 200, "{kind}");
+
+            fs::remove_file(tree.path(name)).unwrap();
+            server.signal(Signal::HUP);
+            server.expect_log("auth file not loaded, the old one stays");
+            assert_eq!(status(), 200, "{kind}: removed");
+
+            tree.file(name, emptied);
+            server.signal(Signal::HUP);
+            server.expect_log("auth file loaded");
+            assert_eq!(status(), 401, "{kind}: {emptied}");
+        }
+    }
+}
+
+#[test]
 fn files_of_secrets_are_never_served() {
     let tree = Tree::new();
     let users = format!("--auth=basic:{}", secret(&tree, "www/users.txt", &format!("ada:{BCRYPT}\n")));
@@ -192,6 +216,25 @@ fn files_of_secrets_are_never_served() {
 
     assert!(!response.text().contains("$2y$"), "{response}");
     server.expect_log("file not served");
+}
+
+#[test]
+fn copies_beside_a_file_of_secrets_are_not_served() {
+    let tree = Tree::new();
+    let users = format!("--auth=basic:{}", secret(&tree, "www/users", &format!("ada:{BCRYPT}\n")));
+    let copies = ["users~", "users.new", "users.txt"];
+    for name in copies.into_iter().chain(["deep/users~", "other~"]) {
+        tree.file(&format!("www/{name}"), "geheim");
+    }
+    let server = kit::start(&tree, &[&users]);
+    let header = Credential::Basic(format!("ada:{PASSWORD}")).header();
+
+    for name in copies {
+        assert!(!server.get(&format!("/{name}"), &header).text().contains("geheim"), "{name}");
+    }
+    for name in ["deep/users~", "other~"] {
+        assert_eq!(server.get(&format!("/{name}"), &header).text(), "geheim", "{name}");
+    }
 }
 
 #[test]

@@ -46,6 +46,31 @@ fn the_server_gets_the_request_and_the_facts_of_its_client() {
 }
 
 #[test]
+fn no_header_of_a_client_names_another_user_address_path_or_method_to_the_server() {
+    let backend = Backend::start(|_| Some(OK.into()));
+    let server = Server::command(&[&backend.flag()], &["env"]);
+    for name in [
+        "X_Forwarded_Uri",
+        "X_Forwarded-For",
+        "X-Forwarded_User",
+        "Remote_User",
+        "X_Original_URI",
+        "Fly-Client-Ip",
+        "Forwarded-For",
+        "X-Azure-Clientip",
+        "X-Envoy-External-Address",
+        "X-Http-Method-Override",
+        "X-Original-Forwarded-For",
+        "X-Originating-Ip",
+        "X-Remote-Addr",
+        "X-Rewrite-Url",
+    ] {
+        server.connect_with("/public", &format!("{name}: /eve\r\n"));
+        assert!(!backend.last().contains("/eve"), "{name}: {}", backend.last());
+    }
+}
+
+#[test]
 fn any_other_answer_is_the_clients() {
     let table = [
         ("302 Found\r\nLocation: /login\r\nSet-Cookie: a=b\r\n", 302, "Location: /login"),
@@ -149,7 +174,10 @@ fn scripted(tree: &Tree, script: &str) -> Server {
 fn a_script_admits_by_its_status_and_any_other_answer_is_the_clients() {
     let table = [
         ("printf 'Status: 204\\nRemote-User: ada\\nWsd-Env-Team: red\\n\\n'", 200, "REMOTE_USER=ada\n"),
-        ("printf 'Content-Type: text/plain\\n\\n'", 200, "REMOTE_USER=\n"),
+        ("printf 'status: 200 OK\\nContent-Type: text/plain\\n\\n'", 200, "REMOTE_USER=\n"),
+        ("printf 'Content-Type: text/html\\n\\nplease log in, Status: 200'", 503, "cannot be checked"),
+        ("printf 'Status: 200\\nRemote-User: ada\\n\\n'; exit 1", 503, "cannot be checked"),
+        ("printf 'Status: 200\\nRemote-User: ada\\n\\n'; kill -9 $$", 503, "cannot be checked"),
         ("printf 'Status: 403\\nContent-Type: text/plain\\n\\nnot you\\n'", 403, "not you"),
         ("printf 'Location: /login\\n\\n'", 302, "Location: /login"),
         ("printf 'Status: 401\\nWWW-Authenticate: Basic realm=x\\n\\n'", 401, "Basic realm=x"),

@@ -3,7 +3,7 @@
 use crate::harness::server::Server;
 use crate::harness::tree::Tree;
 
-use super::kit::{self, BCRYPT, Credential, PASSWORD, base64url, secret, start};
+use super::kit::{self, BCRYPT, Credential, PASSWORD, TOKEN, base64url, secret, start};
 
 fn ticket(server: &Server, query: &str, headers: &str) -> Result<String, u16> {
     let host = server.host();
@@ -136,4 +136,32 @@ fn a_ticket_buys_neither_a_cookie_nor_another_ticket() {
 
     assert_eq!((page.status, page.header("set-cookie")), (200, None), "{page}");
     assert_eq!(ticket(&server, "", &buy()), Err(403));
+}
+
+#[test]
+fn a_ticket_without_a_path_of_a_session_tells_how_to_ask() {
+    let tree = Tree::new();
+    let tokens = secret(&tree, "tokens", &format!("ci:{TOKEN}\n"));
+    let settings = format!("[[route]]\npath = \"/chat\"\ncommand = [\"cat\"]\nauth = [\"bearer:{tokens}\"]\n");
+    for more in ["", "[[route]]\npath = \"/*\"\ncommand = [\"cat\"]\n"] {
+        tree.file("wsd.toml", format!("{settings}{more}"));
+        let server = Server::serve(&[&format!("--config={}", tree.path("wsd.toml"))]);
+        let header = Credential::Token(TOKEN.to_owned()).header();
+        let ask = |method: &str, query: &str| {
+            let host = server.host();
+            server.request(&format!(
+                "{method} /.wsd/ticket{query} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n{header}\r\n"
+            ))
+        };
+
+        let missing = ask("POST", "");
+        assert_eq!(missing.status, 404, "{missing}");
+        assert!(missing.to_string().contains("/.wsd/ticket?path=/chat"), "{missing}");
+        for query in ["", "?path=/chat"] {
+            let got = ask("GET", query);
+            assert_eq!((got.status, got.header("allow")), (405, Some("POST")), "{got}");
+            assert!(got.to_string().contains("use POST"), "{got}");
+        }
+        assert_eq!(ask("POST", "?path=/chat").status, 200);
+    }
 }

@@ -1,4 +1,4 @@
-//! What a room does with each message or command of its worker.
+//! Carries out what a room's worker says: collects messages for clients, and closes clients.
 
 use std::mem;
 

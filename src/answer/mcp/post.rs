@@ -1,0 +1,222 @@
+//! Answers a POST to the gateway: a message of a client. The order of the checks is that of the specification.
+
+use std::sync::Arc;
+
+use http_body_util::BodyExt;
+use hyper::{Response, body::Body as _, header::HeaderValue};
+use tokio::time::timeout;
+
+use super::{
+    super::ask::Ask,
+    launch::{ProgramSharing, launching, program, shared_environment},
+    reply::{McpReply, failed, first, json, refused, streaming, taken},
+    requests::{SESSION, check_version, is_json, is_modern, is_modern_version, session_id, takes_both, version},
+};
+use crate::{
+    budget::{Owner, Share},
+    http::{gate::Visitor, page::Body, refusal::Refusal},
+    limits::mcp::MCP_BODY_STALL_MAX,
+    mcp::{
+        fault::{McpFault, code},
+        gateway::Gateway,
+        headers,
+        load::LoadSlot,
+        message::{Form, MessageParts, NoMessage},
+        session::{self, McpSession, OpenStream, Posted},
+        shared::LISTEN,
+        stream::McpAnswerKind,
+        terms::{Launching, McpEras, Trouble},
+    },
+    worker::environ::{CgiFacts, unique_id},
+};
+
+/// An answer that is not one, and the text of the id of its request.
+type Failed = (Trouble<Refusal>, Option<Vec<u8>>);
+
+/// Answers a message.
+pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor, gateway: &Gateway) -> Result<Response<Body>, Refusal> {
+    Ok(match try_answer(ask, visitor, gateway).await {
+        Ok(response) => response,
+        Err((Trouble::Fault(fault), id)) => failed(&fault, id.as_deref()),
+        Err((Trouble::Refused(refusal), id)) => refused(ask, visitor, refusal, id.as_deref()),
+    })
+}
+
+async fn try_answer(ask: &mut Ask, visitor: &Visitor, gateway: &Gateway) -> Result<Response<Body>, Failed> {
+    let nameless = |fault: McpFault| (Trouble::Fault(fault), None);
+    if !is_json(&ask.request.headers) {
+        return Err(nameless(McpFault::new(415, code::REFUSED, "the body must be application/json")));
+    }
+    if !takes_both(&ask.request.headers) {
+        let text = "the client must accept application/json and text/event-stream";
+        return Err(nameless(McpFault::new(406, code::REFUSED, text)));
+    }
+    ask.site.launcher.check_budget().map_err(|refusal| (Trouble::Refused(refusal), None))?;
+    if gateway.options.process.budget.is_full() {
+        gateway.sessions.relieve();
+    }
+    // The share counts the body while the program starts.
+    let (text, _share) = read(ask, gateway.options.body_bytes_max).await.map_err(nameless)?;
+    let parts = MessageParts::of(&text).map_err(|why| {
+        nameless(match why {
+            NoMessage::NotJson => McpFault::new(400, code::PARSE, "the body is not JSON"),
+            NoMessage::NotOne(why) => McpFault::new(400, code::INVALID_REQUEST, why),
+        })
+    })?;
+    // The id of a response is the server's.
+    let id = parts.id_text(&text).filter(|_| parts.form == Form::Request).map(<[u8]>::to_vec);
+    let is_new = claims_modern(ask, &parts).map_err(|fault| (fault.into(), id.clone()))?;
+    let answered = if is_new {
+        modern(ask, visitor, gateway, (&text, &parts)).await
+    } else {
+        legacy(ask, visitor, gateway, (&text, &parts)).await
+    };
+    answered.map_err(|trouble| (trouble, id))
+}
+
+/// Whether the message is a modern one.
+fn claims_modern(ask: &Ask, parts: &MessageParts) -> Result<bool, McpFault> {
+    match &parts.claim {
+        Some(claim) if is_modern_version(claim) => return Ok(true),
+        Some(claim) => return Err(headers::unsupported(claim)),
+        None => {}
+    }
+    if parts.method == "initialize" || !is_modern(&ask.request.headers) {
+        return Ok(false);
+    }
+    match parts.form {
+        Form::Notification => Ok(true),
+        Form::Request => {
+            let text = "`_meta` must have `io.modelcontextprotocol/protocolVersion`";
+            Err(McpFault::new(400, code::INVALID_PARAMS, text))
+        }
+        Form::Response => Err(McpFault::new(400, code::INVALID_REQUEST, "a client of this version sends no responses")),
+    }
+}
+
+async fn modern(
+    ask: &Ask,
+    visitor: &Visitor,
+    gateway: &Gateway,
+    (text, parts): (&[u8], &MessageParts),
+) -> Result<Response<Body>, Trouble<Refusal>> {
+    let headers = &ask.request.headers;
+    let get = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    gateway.shared.check(text, parts, &get)?;
+    let slot = gateway.load.enter(visitor.connection.peer, parts.method == LISTEN)?;
+    let script = program(ask).map_err(Trouble::Refused)?;
+    let environment = shared_environment(ask, &script);
+    let launching = launching(ask, visitor, script, environment, ProgramSharing::All);
+    if parts.form != Form::Request {
+        gateway.shared.tell((text, parts), launching).await?;
+        return Ok(taken());
+    }
+    let reader = gateway.shared.ask((text, parts), slot, launching).await?;
+    Ok(match first(reader).await {
+        McpReply::Json(message, kind) => json(message, kind, true),
+        McpReply::Events(reader, message) => streaming(reader, None, message),
+        McpReply::Ended(_) => {
+            failed(&McpFault::new(503, code::INTERNAL, "the client read too slowly"), parts.id_text(text))
+        }
+    })
+}
+
+async fn legacy(
+    ask: &Ask,
+    visitor: &Visitor,
+    gateway: &Gateway,
+    (text, parts): (&[u8], &MessageParts),
+) -> Result<Response<Body>, Trouble<Refusal>> {
+    let headers = &ask.request.headers;
+    if gateway.options.eras == McpEras::Shared {
+        let requested = parts.version.clone().or_else(|| version(headers)).unwrap_or_default();
+        return Err(headers::unsupported(&requested).into());
+    }
+    let is_first = parts.form == Form::Request && parts.method == "initialize";
+    if !is_first {
+        check_version(headers)?;
+    }
+    let slot = gateway.load.enter(visitor.connection.peer, false)?;
+    let Some(id) = session_id(headers) else {
+        if !is_first {
+            let text = "Mcp-Session-Id is missing: send initialize first";
+            return Err(McpFault::new(400, code::REFUSED, text).into());
+        }
+        let (session, open) = begin(ask, visitor, gateway, (text, parts), slot).await?;
+        return Ok(reply(&session, open, true).await);
+    };
+    let session = gateway.sessions.find(&id, &visitor.user).ok_or_else(session::unknown)?;
+    let script = program(ask).map_err(Trouble::Refused)?;
+    let launching = launching(ask, visitor, script, session.environment.clone(), ProgramSharing::Alone);
+    match session.post((text, parts), slot, launching).await? {
+        Posted::Taken => Ok(taken()),
+        Posted::Stream(open) => Ok(reply(&session, open, false).await),
+    }
+}
+
+/// Starts a program for a new session.
+async fn begin(
+    ask: &Ask,
+    visitor: &Visitor,
+    gateway: &Gateway,
+    message: (&[u8], &MessageParts),
+    slot: LoadSlot,
+) -> Result<(Arc<McpSession>, OpenStream), Trouble<Refusal>> {
+    let script = program(ask).map_err(Trouble::Refused)?;
+    let environment = ask.environment(visitor, &script, &unique_id(), CgiFacts::default(), None).await;
+    let Launching { start, connection, path, shutdown } =
+        launching(ask, visitor, script, environment.clone(), ProgramSharing::Alone);
+    let started = start.await.map_err(Trouble::Refused)?;
+    let launched = Launching { start: (), connection, path, shutdown };
+    Ok(gateway.open((visitor.user.clone(), environment), message, slot, started, launched))
+}
+
+/// Answers with the messages of a session's stream. The first answer names the session.
+async fn reply(session: &McpSession, open: OpenStream, is_first: bool) -> Response<Body> {
+    let OpenStream { reader, stream, is_primed } = open;
+    let mut has_begun = is_first;
+    let mut response = match first(reader).await {
+        McpReply::Json(message, kind) => {
+            has_begun &= kind == McpAnswerKind::Result;
+            json(message, kind, false)
+        }
+        McpReply::Events(reader, message) => {
+            if is_primed {
+                session.set_known(stream);
+            }
+            streaming(reader, is_primed.then_some(stream), message)
+        }
+        McpReply::Ended(reader) => streaming(reader, None, None),
+    };
+    if has_begun && let Ok(name) = HeaderValue::try_from(&*session.id) {
+        response.headers_mut().insert(SESSION, name);
+    }
+    response
+}
+
+/// Reads the whole body, and counts it.
+async fn read(ask: &mut Ask, bytes_max: usize) -> Result<(Vec<u8>, Option<Share>), McpFault> {
+    let too_long =
+        || McpFault::new(413, code::REFUSED, "the body is too long: the server's --maxbody tells how long it may be");
+    let mut share = ask.request.extensions.get::<Owner>().map(Owner::share);
+    let Some(mut body) = ask.body.take() else { return Ok((Vec::new(), share)) };
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(too_long());
+    }
+    let mut bytes = Vec::new();
+    loop {
+        let late = |_| McpFault::new(408, code::REFUSED, "the body did not come in time");
+        let Some(frame) = timeout(MCP_BODY_STALL_MAX, body.frame()).await.map_err(late)? else {
+            return Ok((bytes, share));
+        };
+        let frame = frame.map_err(|_| McpFault::new(400, code::REFUSED, "the body is broken"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > bytes_max {
+            return Err(too_long());
+        }
+        bytes.extend_from_slice(&data);
+        if let Some(share) = &mut share {
+            share.set(bytes.capacity(), 0);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The requests that a program has not answered. Pure.
+//!
+//! The program sees numbers of wsd's own as ids and progress tokens: so clients may use equal ones, and each gets its own back,
+//! byte for byte. One number stands for both.
+
+use std::collections::HashMap;
+
+use super::message::{Form, MessageParts, TextPlace, splice};
+
+/// A request in flight, and the owner's facts about it.
+#[derive(Debug)]
+pub(super) struct PendingCall<T> {
+    /// The client's id, as JSON.
+    pub(super) id: Box<[u8]>,
+    /// The client's progress token, as JSON.
+    token: Option<Box<[u8]>>,
+    /// The facts.
+    pub(super) facts: T,
+}
+
+/// The requests in flight, by number.
+#[derive(Debug)]
+pub(super) struct Calls<T> {
+    last: u64,
+    known: HashMap<u64, PendingCall<T>>,
+}
+
+impl<T> Default for Calls<T> {
+    fn default() -> Self {
+        Self { last: 0, known: HashMap::new() }
+    }
+}
+
+impl<T> Calls<T> {
+    /// Notes a request, and appends its line for the program. Returns its number.
+    pub(super) fn begin(&mut self, text: &[u8], parts: &MessageParts, facts: T, line: &mut Vec<u8>) -> u64 {
+        self.last += 1;
+        let number = self.last.to_string();
+        let places = parts.id.iter().chain(&parts.asked_progress);
+        splice(text, places.map(|place| (place.clone(), number.as_bytes())).collect(), line);
+        line.push(b'\n');
+        let id = parts.id_text(text).unwrap_or_default().into();
+        let token = parts.asked_progress.clone().map(|place| text[place].into());
+        self.known.insert(self.last, PendingCall { id, token, facts });
+        self.last
+    }
+
+    /// Returns the number of the next request.
+    pub(super) fn next(&self) -> u64 {
+        self.last + 1
+    }
+
+    /// Returns the next number, for a request of wsd's own.
+    pub(super) fn reserve(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// Removes a request.
+    pub(super) fn end(&mut self, number: u64) -> Option<PendingCall<T>> {
+        self.known.remove(&number)
+    }
+
+    /// Removes all requests.
+    pub(super) fn end_all(&mut self) -> Vec<PendingCall<T>> {
+        self.known.drain().map(|(_, call)| call).collect()
+    }
+
+    /// Gives memory back.
+    pub(super) fn shrink(&mut self) {
+        self.known.shrink_to_fit();
+    }
+
+    /// Returns a request.
+    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut PendingCall<T>> {
+        self.known.get_mut(&number)
+    }
+
+    /// Lists all requests.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &PendingCall<T>)> {
+        self.known.iter().map(|(number, call)| (*number, call))
+    }
+
+    /// Returns the number of the latest request with this id, which is a client's.
+    pub(super) fn find(&self, id: &[u8]) -> Option<u64> {
+        self.iter().filter(|(_, call)| *call.id == *id).map(|(number, _)| number).max()
+    }
+
+    /// Returns the number of requests.
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+}
+
+impl<T> PendingCall<T> {
+    /// Returns the program's answer with the client's id.
+    pub(super) fn answer(&self, text: &[u8], parts: &MessageParts) -> Vec<u8> {
+        let id = parts.id.iter().map(|place| (place.clone(), &*self.id));
+        // A subscription has the id of its request.
+        let subscription = parts.subscription.iter().map(|place| (place.clone(), &*self.id));
+        restored(text, id.chain(subscription).collect())
+    }
+
+    /// Returns a notification about progress with the client's token; `None` if the client asked for none.
+    pub(super) fn progress(&self, text: &[u8], parts: &MessageParts) -> Option<Vec<u8>> {
+        let (place, token) = (parts.told_progress.clone()?, self.token.as_deref()?);
+        Some(restored(text, vec![(place, token)]))
+    }
+
+    /// Returns a notification of a subscription with the client's id.
+    pub(super) fn of_subscription(&self, text: &[u8], parts: &MessageParts) -> Vec<u8> {
+        restored(text, parts.subscription.iter().map(|place| (place.clone(), &*self.id)).collect())
+    }
+}
+
+/// Returns the number that a program says, as a number or in a string.
+pub(super) fn number(text: &[u8], place: Option<&TextPlace>) -> Option<u64> {
+    let said = str::from_utf8(text.get(place?.clone())?).ok()?;
+    said.trim_matches('"').parse().ok()
+}
+
+/// Whether a message tells of the progress of a request.
+pub(super) fn is_progress(parts: &MessageParts) -> bool {
+    parts.form == Form::Notification && parts.method == "notifications/progress"
+}
+
+fn restored(text: &[u8], changes: Vec<(TextPlace, &[u8])>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    splice(text, changes, &mut out);
+    out
+}

@@ -1,0 +1,57 @@
+//! The gateway of a route: its sessions, and its shared process.
+
+use std::sync::Arc;
+
+use super::{
+    load::{Load, LoadSlot},
+    message::MessageParts,
+    session::{McpSession, OpenStream},
+    shared::SharedServer,
+    table::Table,
+    terms::{Launching, McpOptions},
+};
+use crate::{
+    admission::Permit,
+    worker::{Worker, variable::Variable},
+};
+
+/// The gateway of a route.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    /// The settings.
+    pub(crate) options: Arc<McpOptions>,
+    /// The sessions of legacy clients.
+    pub(crate) sessions: Table,
+    /// The process for modern clients.
+    pub(crate) shared: Arc<SharedServer>,
+    /// The requests in flight.
+    pub(crate) load: Arc<Load>,
+}
+
+impl Gateway {
+    /// Returns a gateway without processes.
+    pub(crate) fn new(options: McpOptions) -> Self {
+        let options = Arc::new(options);
+        Self {
+            sessions: Table::default(),
+            shared: Arc::new(SharedServer::new(Arc::clone(&options))),
+            load: Arc::default(),
+            options,
+        }
+    }
+
+    /// Begins a session of a user with the client's `initialize`: its program has started.
+    pub(crate) fn open(
+        &self,
+        (user, environment): (String, Vec<Variable>),
+        message: (&[u8], &MessageParts),
+        slot: LoadSlot,
+        started: (Worker, Permit),
+        launching: Launching<()>,
+    ) -> (Arc<McpSession>, OpenStream) {
+        let session = McpSession::new(user, environment, Arc::clone(&self.options));
+        self.sessions.add(&session);
+        let stream = session.open(message, slot, started, launching);
+        (session, stream)
+    }
+}

@@ -1,0 +1,221 @@
+//! The headers of a modern request, which repeat parts of its body so that proxies can read them. Pure.
+//!
+//! Source: MCP 2026-07-28, Streamable HTTP.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use data_encoding::BASE64;
+use serde_json::{Number, Value, json};
+
+use super::{
+    fault::{McpFault, code},
+    message::{Form, MessageParts},
+};
+
+/// The first version without sessions.
+pub(crate) const MODERN: &str = "2026-07-28";
+
+/// The versions with sessions.
+pub(crate) const LEGACY: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+
+/// A marker around a value in base64, whose text would be no value of a header.
+const SENTINEL: (&str, &str) = ("=?base64?", "?=");
+
+/// The headers that tools have asked for, by tool: the name of each header, and the way to the argument.
+#[derive(Debug, Default)]
+pub(crate) struct ToolHeaders(HashMap<String, Vec<(String, Vec<String>)>>);
+
+/// Finds the values of a header.
+pub(crate) type HeaderLookup<'a> = dyn Fn(&str) -> Vec<&'a [u8]> + Sync + 'a;
+
+impl ToolHeaders {
+    /// Learns from the result of `tools/list`.
+    pub(crate) fn learn(&mut self, result: &[u8]) {
+        let Ok(result) = serde_json::from_slice::<Value>(result) else { return };
+        for tool in result["tools"].as_array().into_iter().flatten() {
+            let Some(name) = tool["name"].as_str() else { continue };
+            let mut found = Vec::new();
+            collect(&tool["inputSchema"], &mut Vec::new(), &mut found);
+            if found.is_empty() {
+                self.0.remove(name);
+            } else {
+                self.0.insert(name.to_owned(), found);
+            }
+        }
+    }
+}
+
+/// Collects the properties of a schema that have a header.
+fn collect(schema: &Value, way: &mut Vec<String>, found: &mut Vec<(String, Vec<String>)>) {
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        way.push(name.clone());
+        if let Some(header) = property["x-mcp-header"].as_str() {
+            found.push((format!("mcp-param-{}", header.to_ascii_lowercase()), way.clone()));
+        }
+        collect(property, way, found);
+        way.pop();
+    }
+}
+
+/// Checks the headers of a modern message against its body.
+pub(crate) fn check(
+    text: &[u8],
+    parts: &MessageParts,
+    get: &HeaderLookup<'_>,
+    tools: &ToolHeaders,
+) -> Result<(), McpFault> {
+    if parts.form == Form::Notification {
+        return same("MCP-Protocol-Version", get, parts.claim.as_deref(), false)
+            .and_then(|()| same("Mcp-Method", get, Some(&parts.method), false));
+    }
+    same("MCP-Protocol-Version", get, parts.claim.as_deref(), true)?;
+    same("Mcp-Method", get, Some(&parts.method), true)?;
+    if !parts.has_capabilities {
+        let text = "`_meta` must have `io.modelcontextprotocol/clientCapabilities`, an object";
+        return Err(McpFault::new(400, code::INVALID_PARAMS, text));
+    }
+    match &*parts.method {
+        "tools/call" | "prompts/get" => same("Mcp-Name", get, parts.name.as_deref(), true)?,
+        "resources/read" => same("Mcp-Name", get, parts.uri.as_deref(), true)?,
+        _ => {}
+    }
+    if parts.method == "tools/call"
+        && let Some(headers) = parts.name.as_ref().and_then(|name| tools.0.get(name))
+    {
+        let arguments = parts.arguments.clone().and_then(|at| serde_json::from_slice(&text[at]).ok());
+        check_arguments(headers, &arguments.unwrap_or(Value::Null), get)?;
+    }
+    Ok(())
+}
+
+/// Returns the fault of a version that is not modern.
+pub(crate) fn unsupported(requested: &str) -> McpFault {
+    let fault = McpFault::new(400, code::UNSUPPORTED_VERSION, "this version of MCP is not supported here");
+    fault.with_data(json!({ "supported": [MODERN], "requested": requested }))
+}
+
+fn check_arguments(
+    headers: &[(String, Vec<String>)],
+    arguments: &Value,
+    get: &HeaderLookup<'_>,
+) -> Result<(), McpFault> {
+    for (name, way) in headers {
+        let argument = way.iter().fold(arguments, |value, name| &value[&**name]);
+        let said = only(name, get)?;
+        let is_same = match (&said, argument) {
+            (None, Value::Null) => true,
+            (None, _) | (Some(_), Value::Null) => false,
+            (Some(said), Value::String(text)) => **said == **text,
+            (Some(said), Value::Number(number)) => serde_json::from_str(said).is_ok_and(|said| is_equal(&said, number)),
+            (Some(said), other) => **said == *other.to_string(),
+        };
+        if !is_same {
+            return Err(mismatch(name));
+        }
+    }
+    Ok(())
+}
+
+fn is_equal(said: &Number, number: &Number) -> bool {
+    let whole = (said.as_i128(), number.as_i128());
+    if let (Some(said), Some(number)) = whole { said == number } else { said.as_f64() == number.as_f64() }
+}
+
+/// Demands that a header has the value of the body.
+fn same(name: &str, get: &HeaderLookup<'_>, want: Option<&str>, is_required: bool) -> Result<(), McpFault> {
+    let said = only(name, get)?;
+    let is_same = match (&said, want) {
+        (Some(said), Some(want)) => **said == *want,
+        (Some(_), None) | (None, _) => !is_required,
+    };
+    if is_same { Ok(()) } else { Err(mismatch(name)) }
+}
+
+/// Returns the decoded value of a header; `None` without one.
+fn only<'a>(name: &str, get: &HeaderLookup<'a>) -> Result<Option<Cow<'a, str>>, McpFault> {
+    let values = get(name);
+    match *values {
+        [] => Ok(None),
+        [value] => decoded(value).map(Some).ok_or_else(|| mismatch(name)),
+        _ => Err(mismatch(name)),
+    }
+}
+
+/// Decodes the value of a header.
+fn decoded(value: &[u8]) -> Option<Cow<'_, str>> {
+    let text = str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
+    let coded = text.strip_prefix(SENTINEL.0).and_then(|text| text.strip_suffix(SENTINEL.1));
+    match coded {
+        Some(coded) => String::from_utf8(BASE64.decode(coded.as_bytes()).ok()?).ok().map(Cow::Owned),
+        None => text.bytes().all(|byte| matches!(byte, b' '..=b'~')).then_some(Cow::Borrowed(text)),
+    }
+}
+
+fn mismatch(name: &str) -> McpFault {
+    let text = format!("the header `{name}` must be there once, and equal to the body");
+    McpFault::new(400, code::HEADER_MISMATCH, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"region":"eu","n":42,"o":{"é":"ü"}},
+        "_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+
+    fn checked(headers: &[(&str, &str)]) -> Result<(), i64> {
+        let mut tools = ToolHeaders::default();
+        tools.learn(
+            r#"{"tools":[{"name":"t","inputSchema":{"properties":{"region":{"x-mcp-header":"Region"},"n":{"x-mcp-header":"N"},
+                "none":{"x-mcp-header":"None"},"o":{"properties":{"é":{"x-mcp-header":"Deep"}}}}}}]}"#
+                .as_bytes(),
+        );
+        let parts = MessageParts::of(BODY.as_bytes()).expect("a message");
+        let get = |name: &str| {
+            let named = headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+            named.map(|(_, value)| value.as_bytes()).collect()
+        };
+        check(BODY.as_bytes(), &parts, &get, &tools).map_err(|fault| fault.code)
+    }
+
+    #[test]
+    fn each_header_must_be_equal_to_the_body() {
+        let good = [
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", "tools/call"),
+            ("mcp-name", "t"),
+            ("mcp-param-region", "eu"),
+            ("mcp-param-n", "42"),
+            ("mcp-param-deep", "=?base64?w7w=?="),
+        ];
+        assert_eq!(checked(&good), Ok(()));
+        let with = |at: usize, value| {
+            let mut headers = good;
+            headers[at].1 = value;
+            checked(&headers)
+        };
+        for (at, value, want) in [
+            (0, "2025-11-25", Err(-32020)),
+            (1, "Tools/Call", Err(-32020)),
+            (2, "=?base64?dA==?=", Ok(())),
+            (2, "=?base64?d?=", Err(-32020)),
+            (2, "u", Err(-32020)),
+            (3, "us", Err(-32020)),
+            (4, "42.0", Ok(())),
+            (4, "43", Err(-32020)),
+            (5, "ü", Err(-32020)),
+        ] {
+            assert_eq!(with(at, value), want, "{at} {value}");
+        }
+        for at in 0..good.len() {
+            let mut headers = good.to_vec();
+            headers.push(good[at]);
+            assert_eq!(checked(&headers), Err(-32020), "{} twice", good[at].0);
+            headers.truncate(good.len());
+            headers.remove(at);
+            assert_eq!(checked(&headers), Err(-32020), "no {}", good[at].0);
+        }
+        let more = [&good[..], &[("mcp-param-none", "x")]].concat();
+        assert_eq!(checked(&more), Err(-32020), "a header of an absent argument");
+    }
+}

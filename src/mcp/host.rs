@@ -1,0 +1,269 @@
+//! Runs a program of the gateway: carries lines to it and from it, and stops it.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{
+    part::{PartLine, SKIPPED_CHARS},
+    wire::ProgramWire,
+};
+use crate::{
+    admission::Permit,
+    budget::{Owner, OwnerKind, Share},
+    buffers,
+    event::{self, Event},
+    framing::{Decoded, Decoder, Framing},
+    limits::{
+        PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN,
+        mcp::{MCP_LOOK_MAX, MCP_STOP_WAIT},
+    },
+    peer::Connection,
+    shutdown::Shutdown,
+    status::Status,
+    turn,
+    worker::{
+        Worker,
+        input::Input,
+        outputs::{Outputs, Read, Source},
+        process::ProcessOptions,
+        stop::stop,
+    },
+};
+
+/// The owner of a program: a session, or the one for all modern clients.
+pub(super) trait ProgramHub: Send + Sync {
+    /// Returns the program's input.
+    fn wire(&self) -> &ProgramWire;
+
+    /// Takes a line of the program that begins as JSON. Returns false if it is no message.
+    fn take(&self, line: &[u8]) -> bool;
+
+    /// Whether a client has too much before it, so that the program waits.
+    fn is_blocked(&self) -> bool;
+
+    /// Does all that is due. Returns the time of the next look, or why the program ends.
+    fn look(&self, now: Instant) -> Result<Instant, HostEnd>;
+
+    /// Notes that wsd stops: no request comes any more. Returns whether requests are in flight.
+    fn wind_up(&self) -> bool;
+
+    /// Notes that the program ends: no line is taken any more.
+    fn ending(&self, end: HostEnd);
+
+    /// Notes the end of the program.
+    fn ended(&self, end: HostEnd, status: Status);
+}
+
+/// Why a program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HostEnd {
+    /// It has ended by itself.
+    Exit,
+    /// Nobody has used it for long enough.
+    Idle,
+    /// Its client has left, or it is of no use.
+    Left,
+    /// It or its client held too much of `--maxbuffer`.
+    Overload,
+    /// wsd itself ends.
+    Shutdown,
+}
+
+impl HostEnd {
+    /// Returns the word for the log.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Exit => "exit",
+            Self::Idle => "idle",
+            Self::Left => "left",
+            Self::Overload => "overload",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// The facts for the log, and the way to stop.
+pub(super) struct HostTerms {
+    /// The connection that stands for the program in the log.
+    pub(super) connection: Connection,
+    /// The path of the route.
+    pub(super) path: String,
+    /// `session` or `shared`.
+    pub(super) kind: &'static str,
+    /// The settings of the process.
+    pub(super) process: ProcessOptions,
+    /// The end of wsd.
+    pub(super) shutdown: Shutdown,
+}
+
+/// Runs the program to its end.
+pub(super) async fn run(hub: Arc<impl ProgramHub>, worker: Worker, permit: Permit, terms: HostTerms) {
+    let HostTerms { connection, path, kind, process, shutdown } = terms;
+    let Worker { mut child, input, output, stderr, silence, tape: _ } = worker;
+    let (conn, pid, began) = (connection.id, child.pid(), Instant::now());
+    Event::McpStarted { conn, peer: connection.peer, pid, path: &path, kind }.emit();
+    let owner = Owner::new(&process.budget, OwnerKind::Client);
+    let mut host = ProgramHost {
+        hub: &*hub,
+        connection: connection.for_log(),
+        input,
+        outputs: Outputs::new(&child, output, stderr, silence, false),
+        decoder: Framing::JsonRpc.decoder(usize::MAX),
+        part: PartLine::default(),
+        share: owner.share(),
+        owner,
+        lines: 0,
+        has_hinted: false,
+    };
+    let end = host.carry(&shutdown).await;
+    hub.ending(end);
+    hub.wire().clear();
+    child.remember();
+    let ProgramHost { input, mut outputs, connection, share, lines, .. } = host;
+    drop((input, share));
+    let drain = poll_fn(|cx| {
+        buffers::with_read(|buffer| outputs.drain(cx, buffer, &connection));
+        Poll::<Infallible>::Pending
+    });
+    let status = tokio::select! {
+        biased;
+        status = stop(&mut child, process.patience, &connection, None) => status,
+        never = drain => match never {},
+    };
+    drop(child);
+    outputs.log_to_the_end(&connection).await;
+    drop(permit);
+    let (end_word, secs) = (end.word(), event::seconds(began.elapsed()));
+    let (status_told, limit) = (status.shell(), status.limit());
+    Event::McpEnded { conn, pid, end: end_word, status: status_told, limit, secs, lines }.emit();
+    hub.ended(end, status);
+}
+
+struct ProgramHost<'a, H> {
+    hub: &'a H,
+    connection: Connection,
+    input: Input,
+    outputs: Outputs,
+    decoder: Decoder,
+    part: PartLine,
+    /// The bytes that wait for the program, and those of an unfinished line.
+    share: Share,
+    owner: Owner,
+    /// The messages of the program.
+    lines: u64,
+    has_hinted: bool,
+}
+
+impl<H: ProgramHub> ProgramHost<'_, H> {
+    /// Carries lines until the program ends, or must end.
+    async fn carry(&mut self, shutdown: &Shutdown) -> HostEnd {
+        loop {
+            let look = match self.hub.look(Instant::now()) {
+                Ok(look) => look,
+                Err(end) => return end,
+            };
+            tokio::select! {
+                biased;
+                end = poll_fn(|cx| self.poll(cx, look)) => if let Some(end) = end { return end },
+                () = sleep_until(look.min(Instant::now() + MCP_LOOK_MAX)) => {}
+                () = shutdown.begun() => return self.wind_up().await,
+            }
+        }
+    }
+
+    /// Lets the program answer the requests in flight while wsd ends, for a short time.
+    async fn wind_up(&mut self) -> HostEnd {
+        let until = Instant::now() + MCP_STOP_WAIT;
+        let answers = poll_fn(|cx| {
+            let polled = self.poll(cx, until);
+            if self.hub.wind_up() && !matches!(polled, Poll::Ready(Some(_))) { Poll::Pending } else { Poll::Ready(()) }
+        });
+        tokio::select! { () = answers => {}, () = sleep_until(until) => {} }
+        HostEnd::Shutdown
+    }
+
+    /// Ready with the reason when the program ends; ready with `None` when something is due before `look`.
+    fn poll(&mut self, cx: &mut Context<'_>, look: Instant) -> Poll<Option<HostEnd>> {
+        if self.owner.is_asked(cx) {
+            return Poll::Ready(Some(HostEnd::Overload));
+        }
+        buffers::with_read(|buffer| self.outputs.log(cx, buffer, &self.connection));
+        self.poll_input(cx);
+        let polled = self.poll_output(cx);
+        self.outputs.tidy();
+        self.share.set(self.input.held() + self.decoder.held() + self.part.held(), 0);
+        if polled.is_ready() {
+            return Poll::Ready(Some(HostEnd::Exit));
+        }
+        match self.hub.look(Instant::now()) {
+            Err(end) => Poll::Ready(Some(end)),
+            Ok(next) if next < look => Poll::Ready(None),
+            Ok(_) => Poll::Pending,
+        }
+    }
+
+    fn poll_input(&mut self, cx: &mut Context<'_>) {
+        let more = self.hub.wire().take(cx.waker());
+        if !more.is_empty() {
+            self.outputs.expect_output();
+            self.input.buffer().extend_from_slice(&more);
+        }
+        self.input.send(cx);
+        self.outputs.watch_silence(cx, &self.connection);
+    }
+
+    /// Ready at the end of the program, or of its output: a server without output answers nobody.
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..READS_PER_TURN {
+            if self.hub.is_blocked() {
+                return Poll::Pending;
+            }
+            match ready!(buffers::with_read(|buffer| self.poll_output_once(cx, buffer))) {
+                0 => return Poll::Ready(()),
+                PIPE_BYTES.. => break,
+                _ => {}
+            }
+        }
+        turn::yield_turn(cx)
+    }
+
+    fn poll_output_once(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
+        let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { PIPE_BYTES };
+        let read = ready!(self.outputs.poll_read(cx, &mut buffer[..portion], &self.connection));
+        let Self { hub, connection, decoder, part, lines, has_hinted, .. } = self;
+        let mut emit = |decoded: Decoded<'_>| match decoded {
+            Decoded::Piece(piece) => {
+                let skip = |line: &[u8], why| skipped(connection, line, why, has_hinted);
+                *lines += u64::from(part.take(piece, |line| hub.take(line), skip));
+            }
+            Decoded::Junk(line) => skipped(connection, line, "it is not JSON", has_hinted),
+        };
+        // This framing takes any bytes.
+        let _ = match read {
+            Read::Bytes(Source::Output, count) => decoder.decode(&buffer[..count], &mut emit),
+            Read::Bytes(Source::Stderr, _) => Ok(()),
+            Read::Closed | Read::Over => decoder.finish(&mut emit),
+        };
+        Poll::Ready(if let Read::Bytes(_, count) = read { count } else { 0 })
+    }
+}
+
+/// Logs a line that wsd skips.
+fn skipped(connection: &Connection, line: &[u8], why: &str, has_hinted: &mut bool) {
+    let line = line.trim_ascii();
+    if line.is_empty() {
+        return;
+    }
+    let text: String = String::from_utf8_lossy(line).chars().take(SKIPPED_CHARS).collect();
+    Event::LineSkipped { conn: connection.id, line: &text, why }.emit();
+    if !std::mem::replace(has_hinted, true) {
+        let hint = "an MCP server writes one message of JSON a line to stdout, and all other text to stderr";
+        Event::McpOutputUnclean { conn: connection.id, hint }.emit();
+    }
+}

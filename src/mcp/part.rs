@@ -1,0 +1,54 @@
+//! The unfinished line of a program. Pure.
+
+use std::mem;
+
+use crate::{limits::mcp::MCP_LINE_BYTES_MAX, message::Piece};
+
+/// The first characters of a skipped line in the log.
+pub(super) const SKIPPED_CHARS: usize = 100;
+
+/// An unfinished line.
+#[derive(Debug, Default)]
+pub(super) struct PartLine {
+    bytes: Vec<u8>,
+    is_too_long: bool,
+}
+
+impl PartLine {
+    /// Joins the pieces of a line, and hands a whole one to `take`. Returns whether it was a message.
+    pub(super) fn take(
+        &mut self,
+        piece: Piece<'_>,
+        take: impl Fn(&[u8]) -> bool,
+        skip: impl FnOnce(&[u8], &'static str),
+    ) -> bool {
+        const NO_MESSAGE: &str = "it is no message of JSON-RPC";
+        if piece.first && piece.last {
+            let is_message = take(piece.payload);
+            if !is_message {
+                skip(piece.payload, NO_MESSAGE);
+            }
+            return is_message;
+        }
+        if self.bytes.len() + piece.payload.len() > MCP_LINE_BYTES_MAX {
+            self.is_too_long = true;
+            self.bytes.truncate(SKIPPED_CHARS);
+        } else if !self.is_too_long {
+            self.bytes.extend_from_slice(piece.payload);
+        }
+        if !piece.last {
+            return false;
+        }
+        let Self { bytes, is_too_long } = mem::take(self);
+        let is_message = !is_too_long && take(&bytes);
+        if !is_message {
+            skip(&bytes, if is_too_long { "it has more than 4 MiB" } else { NO_MESSAGE });
+        }
+        is_message
+    }
+
+    /// Returns the bytes of memory that it takes up.
+    pub(super) fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+}

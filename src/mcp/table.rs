@@ -1,0 +1,68 @@
+//! The sessions of legacy clients, by id.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use tokio::time::Instant;
+
+use super::{lock::lock, session::McpSession};
+use crate::limits::mcp::{MCP_RECORD_TIME_MAX, MCP_SESSIONS_MAX};
+
+/// The sessions of a route.
+#[derive(Debug, Default)]
+pub(crate) struct Table(Mutex<HashMap<String, Arc<McpSession>>>);
+
+impl Table {
+    /// Adds a session. Forgets those that are over, those that have slept for too long, and beyond the limit the one that has
+    /// slept longest.
+    pub(super) fn add(&self, session: &Arc<McpSession>) {
+        let mut known = lock(&self.0);
+        if known.len() >= MCP_SESSIONS_MAX || known.len().is_power_of_two() {
+            let now = Instant::now();
+            known.retain(|_, session| {
+                let slept = session.asleep_since().map(|since| now.duration_since(since));
+                !session.is_over() && slept.is_none_or(|slept| slept < MCP_RECORD_TIME_MAX)
+            });
+        }
+        if known.len() >= MCP_SESSIONS_MAX {
+            forget_sleeper(&mut known);
+        }
+        known.insert(session.id.clone(), Arc::clone(session));
+    }
+
+    /// Finds the session of a user.
+    pub(crate) fn find(&self, id: &str, user: &str) -> Option<Arc<McpSession>> {
+        let mut known = lock(&self.0);
+        let session = known.get(id).filter(|session| session.user == user)?;
+        let is_kept = session.asleep_since().is_none_or(|since| since.elapsed() < MCP_RECORD_TIME_MAX);
+        if session.is_over() || !is_kept {
+            known.remove(id);
+            return None;
+        }
+        Some(Arc::clone(session))
+    }
+
+    /// Forgets a session.
+    pub(crate) fn remove(&self, id: &str) {
+        lock(&self.0).remove(id);
+    }
+
+    /// Whether there is no session.
+    pub(crate) fn is_empty(&self) -> bool {
+        lock(&self.0).is_empty()
+    }
+
+    /// Forgets the session that has slept longest, since the bytes of their records count.
+    pub(crate) fn relieve(&self) {
+        forget_sleeper(&mut lock(&self.0));
+    }
+}
+
+fn forget_sleeper(known: &mut HashMap<String, Arc<McpSession>>) {
+    let sleepers = known.values().filter_map(|session| Some((session.asleep_since()?, session.id.clone())));
+    if let Some((_, id)) = sleepers.min() {
+        known.remove(&id);
+    }
+}

@@ -1,0 +1,59 @@
+//! The limits of requests in flight, and the stop of wsd.
+
+use rustix::process::Signal;
+
+use super::client::{Session, called, calling, fault, start, state, text, value};
+use crate::harness::eventually;
+
+#[test]
+fn an_address_has_64_requests_in_flight() {
+    let server = start(&[], "modern", &[]);
+    let held: Vec<_> = (0..63).map(|id| calling(&server, &id.to_string(), "hold", "{}")).collect();
+    eventually("they are held", || (state(&server)["held"] == 63).then_some(()));
+    let last = calling(&server, "64", "hold", "{}");
+    let refused =
+        eventually("one more is refused", || Some(called(&server, "echo", "{}")).filter(|answer| answer.status != 200));
+    assert_eq!((fault(&refused), refused.header("Retry-After")), ((429, -32000), Some("1")));
+
+    last.reset();
+
+    eventually("there is room again", || (called(&server, "release", "{}").status == 200).then_some(()));
+    for mut connection in held {
+        assert_eq!(text(&value(&connection.response("POST"))), "held");
+    }
+}
+
+#[test]
+fn the_limit_of_programs_of_a_source_counts_sessions() {
+    let server = start(&["--maxforks-per-client=1"], "legacy", &[]);
+    let session = Session::begin(&server);
+
+    let refused = server.post("/", super::client::BOTH, super::client::initialize("2025-11-25"));
+
+    assert_eq!(fault(&refused), (429, -32603));
+    assert!(refused.header("Retry-After").is_some());
+    assert_eq!(session.text("echo", r#"{"text":"x"}"#), "x", "requests of a session start nothing");
+}
+
+#[test]
+fn a_request_in_flight_gets_its_answer_or_an_error_when_wsd_stops() {
+    for era in ["legacy", "modern"] {
+        let mut server = start(&[], era, &[]);
+        let mut held = if era == "legacy" {
+            let session = Session::begin(&server);
+            let held = session.calling("5", "hold", "{}");
+            eventually("it is held", || (session.state()["held"] == 1).then_some(()));
+            held
+        } else {
+            let held = calling(&server, "5", "hold", "{}");
+            eventually("it is held", || (state(&server)["held"] == 1).then_some(()));
+            held
+        };
+
+        server.signal(Signal::TERM);
+
+        let response = held.response("POST");
+        assert_eq!((fault(&response), &value(&response)["id"]), ((503, -32603), &5.into()), "{era}");
+        server.wait();
+    }
+}
