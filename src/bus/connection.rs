@@ -1,7 +1,10 @@
 //! The connection for commands, and whether Redis answers.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Instant,
 };
 
@@ -18,6 +21,7 @@ use super::{error::BusError, target::BusTarget};
 use crate::{
     event::Event,
     limits::{BUS_ANSWER, BUS_CONNECT},
+    metrics::bus::BUS,
 };
 
 /// A connection for commands. Clones share it.
@@ -86,8 +90,17 @@ impl Question<'_> {
 /// How to open connections.
 enum Opener {
     One(Client),
-    Cluster(Box<(redis::cluster::ClusterClient, Client)>),
+    Cluster(Box<ClusterOpener>),
     Sentinels(tokio::sync::Mutex<SentinelClient>),
+}
+
+/// How to open connections to a cluster.
+struct ClusterOpener {
+    client: redis::cluster::ClusterClient,
+    /// A node each. News of all nodes are at any.
+    nodes: Vec<Client>,
+    /// The number of connections for news so far: after a node that fails comes the next.
+    news: AtomicUsize,
 }
 
 /// The connection for commands, which all users share.
@@ -110,11 +123,12 @@ impl Connections {
         let opener = match target.clone() {
             BusTarget::One(info) => Opener::One(Client::open(info)?),
             BusTarget::Cluster(infos) => {
-                let cluster = ClusterClientBuilder::new(infos.clone())
+                let client = ClusterClientBuilder::new(infos.clone())
                     .connection_timeout(BUS_CONNECT)
                     .response_timeout(BUS_ANSWER)
                     .build()?;
-                Opener::Cluster(Box::new((cluster, Client::open(infos[0].clone())?)))
+                let nodes = infos.into_iter().map(Client::open).collect::<RedisResult<_>>()?;
+                Opener::Cluster(Box::new(ClusterOpener { client, nodes, news: AtomicUsize::new(0) }))
             }
             BusTarget::Sentinels(infos, name) => {
                 let of_node = redis::sentinel::SentinelNodeConnectionInfo::default()
@@ -136,7 +150,7 @@ impl Connections {
                 Opener::One(client) => {
                     BusLink::One(client.get_multiplexed_async_connection_with_config(&config).await?)
                 }
-                Opener::Cluster(clients) => BusLink::Cluster(clients.0.get_async_connection().await?),
+                Opener::Cluster(cluster) => BusLink::Cluster(cluster.client.get_async_connection().await?),
                 Opener::Sentinels(client) => {
                     BusLink::One(client.lock().await.get_async_connection_with_config(&config).await?)
                 }
@@ -152,7 +166,10 @@ impl Connections {
         let open = async {
             Ok(match &self.opener {
                 Opener::One(client) => client.get_async_pubsub().await?,
-                Opener::Cluster(clients) => clients.1.get_async_pubsub().await?,
+                Opener::Cluster(cluster) => {
+                    let next = cluster.news.fetch_add(1, Ordering::Relaxed) % cluster.nodes.len();
+                    cluster.nodes[next].get_async_pubsub().await?
+                }
                 Opener::Sentinels(client) => {
                     let client = client.lock().await.async_get_client().await?;
                     client.get_async_pubsub().await?
@@ -170,7 +187,9 @@ impl Connections {
 
     /// Sends the command that tells whether Redis is there and takes what wsd writes.
     pub(super) async fn beat<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, BusError> {
+        let began = Instant::now();
         let answer = self.answer(&Question::Command(command)).await?;
+        BUS.set_round_trip(began.elapsed());
         self.is_back();
         T::from_redis_value(answer).map_err(|error| BusError::Redis(error.into()))
     }

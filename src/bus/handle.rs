@@ -17,6 +17,11 @@ use crate::{
     limits::{BUS_RETRY, LEASE, LEASE_RENEWAL},
 };
 
+/// Returns the name of the node in the name of a run of it, or of a user of keys.
+pub(crate) fn name_of(id: &str) -> &str {
+    id.split_once('~').map_or(id, |(name, _)| name)
+}
+
 /// The settings of the bus.
 #[derive(Clone, Debug)]
 pub(crate) struct BusOptions {

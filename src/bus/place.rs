@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{
     error::BusError,
-    handle::Bus,
+    handle::{Bus, name_of},
     news::Note,
     records::{InRecord, OutRecord, RecordId, StreamEntry, id, in_record, out_record},
     scripts::{ACQUIRE, LOOK, POST, PUBLISH, RELEASE, RENEW, millis, run},
@@ -54,6 +54,8 @@ pub(crate) enum Acquired {
 /// The result of [`RoomKeys::look`].
 #[derive(Debug)]
 pub(crate) struct Look {
+    /// The name of the node that has the lease; empty if nobody has it.
+    pub(crate) node: String,
     /// The time until the lease runs out; `None` if nobody has it.
     pub(crate) leased: Option<Duration>,
     /// The last record of the output.
@@ -133,7 +135,8 @@ impl RoomKeys {
         let (own, time, out, input): (String, i64, String, String) =
             run(self.bus.connections(), &LOOK, &keys, &[]).await?;
         let leased = (!own.is_empty()).then(|| Duration::from_millis(u64::try_from(time).unwrap_or_default()));
-        Ok(Look { leased, last_out: id(&out)?, last_in: id(&input)? })
+        let node = name_of(&own).to_owned();
+        Ok(Look { node, leased, last_out: id(&out)?, last_in: id(&input)? })
     }
 
     /// Adds records to the output, the first with this number, and notes the last record of the input that the worker took.

@@ -95,7 +95,11 @@ impl Room {
             inbox: Mutex::new(Inbox::new(&owner)),
             owner,
             pressure: Arc::new(Pressure::new(options.slow, Arc::clone(&options.route))),
-            live: LiveRoom::new(Arc::clone(&options.route), Arc::clone(&path)),
+            live: LiveRoom::new(
+                Arc::clone(&options.route),
+                Arc::clone(&path),
+                far.as_ref().map(|far| Arc::clone(&far.live)),
+            ),
             options,
             path,
             ended: CancellationToken::new(),
@@ -105,7 +109,7 @@ impl Room {
 
     /// Notes the process of the worker, and its recording if there is one.
     fn begin(&self, pid: i32, track: Option<Arc<Track>>) {
-        self.live.set_pid(pid);
+        self.live.set_pid(Some(pid));
         lock(&self.inbox).set_track(track);
     }
 

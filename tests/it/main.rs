@@ -23,6 +23,7 @@ mod client_limits;
 mod cluster;
 mod cluster_faults;
 mod cluster_start;
+mod cluster_watch;
 mod completions;
 mod config;
 mod connect;

@@ -11,7 +11,7 @@ pub(super) mod record;
 
 use std::{
     collections::HashMap,
-    sync::Mutex,
+    sync::{Arc, Mutex},
     task::{Context, Poll},
     time::Instant,
 };
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::lock::lock;
 use crate::{
     bus::place::RoomKeys, close::Close, framing::events::Receivers, limits::LEASE_DOUBT, message::Draft,
-    partner::Verdict,
+    metrics::bus::LiveCluster, partner::Verdict,
 };
 use marks::Marks;
 use outlet::FarOutput;
@@ -34,6 +34,8 @@ use record::RecordKind;
 pub(super) struct Far {
     /// Its keys in Redis.
     pub(super) place: RoomKeys,
+    /// The facts for the status and the metrics.
+    pub(super) live: Arc<LiveCluster>,
     /// The output on its way to other nodes.
     pub(super) outlet: FarOutput,
     /// The input on its way to the node that has the worker.
@@ -84,10 +86,12 @@ struct Lease {
 impl Far {
     /// Returns a room without clients.
     pub(super) fn new(place: RoomKeys) -> Self {
+        let live = Arc::<LiveCluster>::default();
         Self {
             place,
-            outlet: FarOutput::default(),
-            poster: Poster::default(),
+            outlet: FarOutput::new(Arc::clone(&live)),
+            poster: Poster::new(Arc::clone(&live)),
+            live,
             marks: Marks::default(),
             emptied: Notify::new(),
             state: Mutex::default(),

@@ -1,6 +1,10 @@
 //! The output of a room on its way to the other nodes.
 
-use std::{collections::VecDeque, mem, sync::Mutex};
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
+};
 
 use futures_util::task::AtomicWaker;
 use tokio::{sync::Notify, time::sleep};
@@ -9,6 +13,7 @@ use super::record::RecordKind;
 use crate::{
     bus::{error::BusError, place::RoomKeys, records::RecordId},
     limits::{BUS_BYTES_MAX, BUS_RETRY, RECORD_BYTES},
+    metrics::bus::LiveCluster,
     room::lock::lock,
 };
 
@@ -19,10 +24,11 @@ const RECORDS_AT_ONCE: usize = 64;
 const BYTES_AT_ONCE: usize = 512 << 10;
 
 /// Records that wait for Redis.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FarOutput {
     queue: Mutex<OutQueue>,
     wake: Notify,
+    live: Arc<LiveCluster>,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +46,11 @@ struct OutQueue {
 }
 
 impl FarOutput {
+    /// Returns an empty queue. It tells `live` of the bytes that wait.
+    pub(super) fn new(live: Arc<LiveCluster>) -> Self {
+        Self { queue: Mutex::default(), wake: Notify::new(), live }
+    }
+
     /// Begins with an empty queue.
     pub(crate) fn begin(&self) {
         *lock(&self.queue) = OutQueue::default();
@@ -71,6 +82,7 @@ impl FarOutput {
             queue.bytes -= kind.len() + payload.len();
             queue.dropped += 1;
         }
+        self.live.output.store(queue.bytes, Relaxed);
         drop(queue);
         self.wake.notify_one();
     }
@@ -125,6 +137,7 @@ impl FarOutput {
             let mut queue = lock(&self.queue);
             queue.sent += records.len() as u64;
             queue.bytes -= bytes;
+            self.live.output.store(queue.bytes, Relaxed);
             drop(queue);
             host.wake();
         }

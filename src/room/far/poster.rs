@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Mutex,
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
     task::{Context, Poll, Waker},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     bus::place::{Post, RoomKeys},
     limits::{BUS_BYTES_MAX, BUS_RETRY},
     message::Draft,
+    metrics::bus::LiveCluster,
     room::lock::lock,
 };
 
@@ -20,10 +21,11 @@ use crate::{
 const RECORDS_AT_ONCE: usize = 64;
 
 /// Records that wait for Redis.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Poster {
     queue: Mutex<PostQueue>,
     wake: Notify,
+    live: Arc<LiveCluster>,
 }
 
 #[derive(Debug, Default)]
@@ -42,10 +44,16 @@ struct PostQueue {
 }
 
 impl Poster {
+    /// Returns an empty queue. It tells `live` of the bytes that wait.
+    pub(super) fn new(live: Arc<LiveCluster>) -> Self {
+        Self { queue: Mutex::default(), wake: Notify::new(), live }
+    }
+
     /// Adds a record.
     pub(super) fn push(&self, post: Post) {
         let mut queue = lock(&self.queue);
         queue.push(post);
+        self.live.input.store(queue.bytes, Relaxed);
         drop(queue);
         self.wake.notify_one();
     }
@@ -63,6 +71,7 @@ impl Poster {
                 queue.push((record::MESSAGE, client.to_owned(), record::encode(said.messages())));
                 let number = queue.pushed;
                 queue.waits.insert(client.to_owned(), number);
+                self.live.input.store(queue.bytes, Relaxed);
                 self.wake.notify_one();
             }
         }
@@ -133,6 +142,7 @@ impl Poster {
                 queue.bytes -= client.len() + data.len();
             }
             queue.acked += posts.len() as u64;
+            self.live.input.store(queue.bytes, Relaxed);
             queue.wake_all();
         }
     }

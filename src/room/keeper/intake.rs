@@ -15,6 +15,7 @@ use tokio::{
 use crate::{
     bus::{
         error::BusError,
+        handle::name_of,
         news::Note,
         records::{InRecord, RecordId},
     },
@@ -198,13 +199,14 @@ impl<'r> FarInput<'r> {
             return;
         }
         if self.room.options.framing.names_clients() {
-            let name = node.rsplit_once('~').map_or(&*node, |(name, _)| name);
+            let name = name_of(&node);
             let variables = presence::parse(variables);
             let variables = variables.iter().map(|(name, value)| (&**name, &**value));
             lock(&self.room.inbox).add_open(&client, Some(name), variables);
         }
         if node != self.far.place.id() {
             lock(&self.room.hub).add_other();
+            self.far.live.add(&client, name_of(&node));
         }
         self.known.insert(client, node);
     }
@@ -216,6 +218,7 @@ impl<'r> FarInput<'r> {
         }
         if node != self.far.place.id() {
             lock(&self.room.hub).remove_others(1);
+            self.far.live.remove(client);
         }
         self.room.pressure.host.wake();
     }
@@ -258,6 +261,7 @@ impl<'r> FarInput<'r> {
         let me = self.far.place.id();
         let others = self.known.values().filter(|node| *node != me).count();
         self.known.clear();
+        self.far.live.forget();
         lock(&self.room.hub).remove_others(others);
     }
 }

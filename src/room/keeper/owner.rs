@@ -53,10 +53,12 @@ pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: 
         return Next::Over;
     };
     Event::RoomTaken { path: &path, epoch }.emit();
+    far.live.set_node(far.place.bus().node());
     far.outlet.begin();
     lock(&room.hub).set_slot(permit);
     room.begin(worker.child.pid(), worker.tape.as_ref().map(|tape| tape.track()));
     work(keeper, far, &mut intake, worker, epoch).await;
+    room.live.set_pid(None);
     view.set_last(RecordId(epoch, far.outlet.sent()));
     if far.is_fenced() {
         Event::RoomFenced { path: &path, epoch }.emit();

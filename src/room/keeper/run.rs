@@ -13,6 +13,7 @@ use crate::{
     bus::{error::BusError, place::Acquired},
     close::Close,
     limits::{BUS_ANSWER, BUS_PATIENCE, BUS_RETRY},
+    metrics::present::PRESENT,
     partner::Verdict,
     room::{
         far::{Far, RoomReadiness},
@@ -31,7 +32,13 @@ impl Keeper {
             }
         });
         let mut view = View::new(&self.room, far);
-        while self.step(far, &mut view).await == Next::Acquire {}
+        loop {
+            PRESENT.add_room(&self.room.live);
+            if self.step(far, &mut view).await == Next::Over {
+                break;
+            }
+        }
+        PRESENT.end_room(&self.room.live);
         lock(&self.room.hub).close();
         far.set_ready(RoomReadiness::Over);
         if self.shutdown.has_begun() {

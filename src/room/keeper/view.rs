@@ -111,6 +111,7 @@ impl<'r> View<'r> {
                 () = sleep_until(look_at) => {
                     if let Ok(look) = far.place.look().await {
                         let Some(leased) = look.leased else { return Next::Acquire };
+                        far.live.set_node(&look.node);
                         look_at = Instant::now() + LEASE_RENEWAL.min(leased + Duration::from_millis(20));
                         if Some(look.last_out) > self.last { self.catch_up(far).await } else { Ok(None) }
                     } else {
@@ -164,9 +165,6 @@ impl<'r> View<'r> {
                 return Ok(None);
             }
             for record in records {
-                if record.before > last {
-                    Event::RoomGap { path: &self.path(), cause: &"records were trimmed" }.emit();
-                }
                 last = record.id;
                 if let Some(end) = self.apply(record).await {
                     return Ok(Some(end));
@@ -191,7 +189,12 @@ impl<'r> View<'r> {
 
     /// Hands a record to the clients here, once they have room.
     async fn apply(&mut self, record: OutRecord) -> Option<RoomEnd> {
-        self.last = Some(record.id);
+        let last = self.last.replace(record.id).unwrap_or_default();
+        if record.before > last {
+            Event::RoomGap { path: &self.path(), cause: &"records were trimmed" }.emit();
+        } else if record.id.0 == last.0 && record.id.1 > last.1 + 1 {
+            Event::RoomGap { path: &self.path(), cause: &"Redis has lost records" }.emit();
+        }
         let room = poll_fn(|cx| self.room.pressure.poll_none(cx));
         // With `--slow=wait` that may take long; wsd closes the slowest then.
         let mut room = std::pin::pin!(room);
