@@ -22,6 +22,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::worker::guard::GuardProcess;
 use crate::{
     answer::{health::Readiness, redirect::Target, service::Service},
+    bus::error::BusError,
     cli::{self, Answer},
     config::{self, Settings},
     connect,
@@ -158,12 +159,15 @@ fn runtime(threads: Option<NonZero<usize>>) -> io::Result<Runtime> {
 
 /// Opens certificates and listeners, then serves clients until a signal ends it. Returns the exit status.
 async fn serve(settings: Settings, log: &Log) -> Result<ExitCode, String> {
-    let Settings { listen, watch: watched, tls, proxies, routes, loader, log: options, banner, announces, .. } =
+    let Settings { listen, watch: watched, tls, proxies, routes, bus, loader, log: options, banner, announces, .. } =
         settings;
     metrics::text::begin();
     let reaping = reaper::watch();
     let signals = Signals::listen().map_err(|error| failure("listen to signals", &error))?;
     let (certificates, reloader) = tls.map(tls::open).transpose().map_err(|error| error.to_string())?.unzip();
+    if let Some(bus) = &bus {
+        bus.check().await.map_err(|error| bus_failure(&error))?;
+    }
     // Dropping the file of the Unix socket removes it.
     let Listeners { main, redirect, file: _file } = listen::bind(&listen).map_err(|error| error.to_string())?;
     let watched = watched.as_ref().map(crate::server::watch::bind).transpose().map_err(|error| error.to_string())?;
@@ -186,6 +190,9 @@ async fn serve(settings: Settings, log: &Log) -> Result<ExitCode, String> {
 
     let shutdown = Shutdown::default();
     let acceptor = Acceptor::new(&routes, proxies, &shutdown);
+    if let Some(bus) = &bus {
+        bus.start();
+    }
     let port = main.iter().find_map(Listener::port);
     routes.warn_of_secrets();
     routes.start_eager(&shutdown);
@@ -262,6 +269,12 @@ async fn until_signalled(
 fn failure(doing: &str, cause: &io::Error) -> String {
     let hint = advice::for_error(cause).map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
     format!("cannot {doing}: {cause}{hint}")
+}
+
+/// Describes a bus that cannot be used, with advice if wsd has any.
+fn bus_failure(error: &BusError) -> String {
+    let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    format!("cannot use the bus of --bus: {error}{hint}")
 }
 
 fn log_failure(error: &LogFileError) -> String {

@@ -136,6 +136,20 @@ events! {
     } => room: &'a Arc<LiveRoom>
     /// A slow client of a room missed messages.
     warn MessagesLost = "messages lost" { conn: u64, lost: u64, hint: &'a str }
+    /// The bus of the rooms is there.
+    info BusReady = "bus ready" { node: &'a str }
+    /// Redis does not answer.
+    warn BusLost = "bus lost" { cause: &'a dyn Display, hint: Option<&'a str> }
+    /// Redis refuses a step of a room; wsd tries again.
+    warn BusRefused = "bus refuses" { cause: &'a dyn Display, hint: Option<&'a str> }
+    /// Redis answers again.
+    info BusBack = "bus back" { secs: f64 }
+    /// This node has taken a room: it runs its program.
+    info RoomTaken = "room taken" { path: &'a str, epoch: u64 }
+    /// Another node has taken a room of this node.
+    warn RoomFenced = "room fenced" { path: &'a str, epoch: u64 }
+    /// Records of a room were trimmed or dropped before this node had them.
+    warn RoomGap = "room gap" { path: &'a str, cause: &'a dyn Display }
 
     /// wsd started a server of MCP; `kind` is `session` or `shared`.
     info McpStarted = "mcp started" { conn: u64, peer: Peer, pid: i32, path: &'a str, kind: &'a str }

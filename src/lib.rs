@@ -16,6 +16,9 @@
 //! A client that may return (`--resume`, `--http`) is a `resume::client` around a link, or around none while it is away: a
 //! socket, or an event stream (`events`), whose client sends by POST (`resume::mailbox`).
 //!
+//! A room of several machines (`--bus`) has its worker on one of them: `room::keeper` owns it there and shows it elsewhere, by
+//! streams and channels of Redis (`bus`).
+//!
 //! A client of MCP (`--mcp`) has no session in this sense: `answer::mcp` hands its messages to `mcp`, see there.
 //!
 //! Between the two nothing is queued: see `backlog`. Only rooms and clients that may return have queues, and all that waits is bounded: see `budget`.
@@ -38,7 +41,7 @@
 //! | 8 | `room`, `resume`, `mcp` |
 //! | 7 | `worker`, `socket`, `events` |
 //! | 6 | `partner`: one end of a session |
-//! | 5 | `client`: the other end; `record`: what a program gets and gives |
+//! | 5 | `client`: the other end; `record`: what a program gets and gives; `bus`: the rooms of other machines |
 //! | 4 | `framing`, `admission`, `cli`, `backlog`, `stall`, `turn` |
 //! | 3 | `message`, `buffers` |
 //! | 2 | `budget`, `sources`, `deflate` |
@@ -69,7 +72,7 @@
 //! | a fact that a trusted proxy tells | `http::forwarded` reads it | `http::proxies` decides whether it counts; the `Connection` of each request has it |
 //! | limits by source | `sources`, the table of all sources | `http::source_limits` asks it for the gate, with the `peer` of the client's connection |
 //! | limits of a session | `session::terms` | `SessionLimits`, which `config::limits` fills |
-//! | a bus between rooms of several machines | a file in `room` | `Room::publish` in `room`, a setting in `room::options` |
+//! | a bus between rooms of several machines | `bus::scripts`, `bus::place` | `room::far`, which is both sides of a room, `room::keeper`, which runs it |
 //! | how a program's streams are connected | `worker::stdio`, `worker::streams` | `config::terminal` chooses it |
 //! | a bound for programs | `cli::confine` | `config::confine` checks it, `worker::confinement` makes it, `sys::image` applies it in the child |
 //! | what a recording has | `record::format` | its use in `replay`, which reads it |
@@ -92,6 +95,7 @@ mod answer;
 mod backlog;
 mod budget;
 mod buffers;
+mod bus;
 mod cli;
 mod client;
 mod close;

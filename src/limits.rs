@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 pub(crate) mod auth;
+mod bus;
 mod connect;
 mod deflate;
 mod http;
@@ -14,6 +15,10 @@ mod resume;
 mod sources;
 mod streams;
 
+pub(crate) use bus::{
+    BUS_ANSWER, BUS_BYTES_MAX, BUS_CONNECT, BUS_JOIN, BUS_PATIENCE, BUS_RETRY, IN_RECORDS, LEASE, LEASE_DOUBT,
+    LEASE_RENEWAL, OUT_RECORDS, RECORD_BYTES,
+};
 pub(crate) use connect::{
     ACKED_WITHIN, CONNECT_KEEP_MAX, CONNECT_KEPT_BYTES, CONNECT_MCP_CALLS_MAX, CONNECT_MCP_ERROR_BYTES_MAX,
     CONNECT_MCP_IDLE, CONNECT_MCP_TRIES_MAX, CONNECT_MCP_WAIT, CONNECT_MCP_WAITING_MAX, CONNECT_MESSAGE_BYTES_MAX,

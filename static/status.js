@@ -22,7 +22,6 @@ const column = (id, title, value, text, number = false) => ({ id, title, value, 
 const inColumn = column('in', 'In', (row) => row.in.bytes, (row) => traffic(row.in), true);
 const outColumn = column('out', 'Out', (row) => row.out.bytes, (row) => traffic(row.out), true);
 const ageColumn = column('age', 'Age', (row) => row.age, (row) => age(row.age), true);
-const processColumn = column('pid', 'Process', (row) => row.pid, (row) => (row.pid === null ? '' : String(row.pid)), true);
 const memoryColumn = column('memory', 'Memory', (row) => row.memory, memory, true);
 
 /** A column with a chart of the last minutes. */
@@ -109,9 +108,11 @@ const sessions = new Table(find('#sessions'), {
   columns: mayEnd ? [...sessionColumns, endColumn] : sessionColumns,
 });
 
+/** The process of a room, or its path if the process is on another node. */
+const roomKey = (row) => row.pid ?? `${row.route} ${row.path}`;
 const rooms = new Table(find('#rooms'), {
-  key: (row) => row.pid,
-  words: (row) => `${row.route} ${row.path} room-${row.pid} ${row.members.join(' ')}`,
+  key: roomKey,
+  words: (row) => `${row.route} ${row.path} room-${row.pid} ${row.members.join(' ')} ${row.node ?? ''}`,
   sort: { id: 'path', down: false },
   empty: 'No rooms now.',
   columns: [
@@ -123,7 +124,7 @@ const rooms = new Table(find('#rooms'), {
       number: true,
       value: (row) => row.members.length,
       ...button(
-        (row) => counted(row.members.length, 'member'),
+        (row) => counted(row.members.length, 'member') + (row.others?.length ? ` and ${row.others.length} elsewhere` : ''),
         (row) => `${counted(row.members.length, 'member')} of the room ${plain(row.path)}: show them among the sessions`,
         (row) => {
           setFilter(`room-${row.pid}`);
@@ -135,8 +136,8 @@ const rooms = new Table(find('#rooms'), {
     ageColumn,
     inColumn,
     outColumn,
-    chart(rates.rooms, (row) => row.pid),
-    processColumn,
+    chart(rates.rooms, roomKey),
+    column('pid', 'Process', (row) => row.pid ?? 0, (row) => [row.pid, row.node && `on ${row.node}`].filter(Boolean).join(' '), true),
     memoryColumn,
   ],
 });
@@ -182,7 +183,7 @@ let toldUntil = 0;
 /** Shows a snapshot. */
 export function show(snapshot) {
   rates.sessions.update(snapshot.sessions, (row) => row.conn);
-  rates.rooms.update(snapshot.rooms, (row) => row.pid);
+  rates.rooms.update(snapshot.rooms, roomKey);
   routes.update(snapshot.routes);
   sessions.update(snapshot.sessions);
   rooms.update(snapshot.rooms);

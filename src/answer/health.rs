@@ -21,7 +21,7 @@ use crate::{
         connection::AnswerKind,
         page::{Body, not_found, page, text_body},
     },
-    metrics::text::Exposition,
+    metrics::{bus::BUS, text::Exposition},
     shutdown::Shutdown,
 };
 
@@ -51,13 +51,13 @@ impl Readiness {
 
     /// Answers at the paths of health, relative to `--base`; `None` at any other path.
     pub(super) fn answer(&self, path: &str, method: &Method, routes: &Routes) -> Option<Response<Body>> {
-        let fault = match path {
-            "/.wsd/live" => None,
-            "/.wsd/ready" => self.fault(routes),
+        let (fault, bus) = match path {
+            "/.wsd/live" => (None, None),
+            "/.wsd/ready" => (self.fault(routes), BUS.word()),
             _ => return None,
         };
         let mut response = match method {
-            &Method::GET | &Method::HEAD => status(fault),
+            &Method::GET | &Method::HEAD => status(fault, bus),
             _ => not_allowed(),
         };
         response.extensions_mut().insert(AnswerKind::Watched);
@@ -100,9 +100,11 @@ fn scrape(method: &Method, headers: &HeaderMap) -> Response<Body> {
     response
 }
 
-/// Returns the status of wsd, as JSON.
-fn status(fault: Option<&'static str>) -> Response<Body> {
-    let mut response = Response::new(text_body(format!("{{\"status\":\"{}\"}}\n", fault.unwrap_or("ok"))));
+/// Returns the status of wsd, and that of its bus if it has one, as JSON.
+fn status(fault: Option<&'static str>, bus: Option<&'static str>) -> Response<Body> {
+    // A bus that is lost is no fault: all nodes would be out of service, whose rooms go on.
+    let bus = bus.map(|word| format!(",\"bus\":\"{word}\"")).unwrap_or_default();
+    let mut response = Response::new(text_body(format!("{{\"status\":\"{}\"{bus}}}\n", fault.unwrap_or("ok"))));
     if fault.is_some() {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }

@@ -21,8 +21,10 @@ use crate::{
     record::tape::Tape,
     resume::Overflow,
     room::{
+        kept::Kept,
         member::Member,
         registry::{NotJoined, Rooms, Sharing},
+        remote::Starting,
     },
     session::{self, terms::Terms},
     shutdown::Shutdown,
@@ -216,11 +218,34 @@ async fn join(
     };
     // A room for all has the path of the route, not that of its first client.
     let path = if rooms.sharing == Sharing::All { &script.name } else { &ask.path };
-    let joined = rooms.join(path, id, variables, connection, &ask.shutdown, launch).await;
+    let joined = if rooms.bus().is_some() {
+        let starting = || {
+            let path_info = if rooms.sharing == Sharing::Path { &*script.path_info } else { b"" };
+            Ok(Starting {
+                kept: Kept {
+                    program: script.program.clone(),
+                    confining: launcher.confining.clone(),
+                    environment: room_variables(&launcher.environ, &script.name, path_info),
+                    recorded: launcher.recorded(&script.program, &script.name, ask.site.framings.default()),
+                },
+                admission: launcher.admission.clone(),
+                route: script.name.clone(),
+                slot: launcher.sources.start_room(connection.peer)?.slot(),
+            })
+        };
+        rooms.join_far(path, id, variables, connection, &ask.shutdown, starting).await
+    } else {
+        rooms.join(path, id, variables, connection, &ask.shutdown, launch).await
+    };
     let unavailable = |why, text| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why, text).with_retry();
     joined.map_err(|refused| match refused {
         NotJoined::Launch(refusal) => refusal,
         NotJoined::Full => unavailable("full", "The room is full. Try again later."),
+        NotJoined::Unstarted => {
+            let text = "The program cannot be started. The server's log tells why.";
+            Refusal::unlogged(StatusCode::INTERNAL_SERVER_ERROR, text)
+        }
+        NotJoined::Away => unavailable("bus", "The rooms of the cluster are away. Try again soon."),
         NotJoined::Down => unavailable("down", "The program is being started again. Try again soon."),
     })
 }

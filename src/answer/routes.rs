@@ -4,7 +4,7 @@ use std::{fmt, io, sync::Arc};
 
 use super::{launch::Launcher, scripts::Scripts, site::Site, sources::Sources};
 use crate::{
-    room::{eager::Kept, registry::Sharing},
+    room::{kept::Kept, registry::Sharing, remote::Starting},
     shutdown::Shutdown,
     worker::{cgroup::base::open, environ::room_variables},
 };
@@ -119,7 +119,13 @@ impl Routes {
                 let Launcher { admission, confining, .. } = &site.launcher;
                 let recorded = site.launcher.recorded(program, name.as_bytes(), site.framings.default());
                 let kept = Kept { program: program.clone(), confining: confining.clone(), environment, recorded };
-                rooms.keep(kept, name, admission.clone(), shutdown);
+                let admission = admission.clone();
+                if rooms.bus().is_some() {
+                    let starting = Starting { kept, admission, route: name.as_bytes().to_vec(), slot: None };
+                    rooms.keep_far(starting, name, shutdown);
+                } else {
+                    rooms.keep(kept, name, admission, shutdown);
+                }
             }
         }
     }

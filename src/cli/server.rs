@@ -29,6 +29,9 @@ pub(crate) struct Flags {
     /// Memory and threads.
     #[command(flatten)]
     pub(crate) resources: ResourceFlags,
+    /// Rooms across machines.
+    #[command(flatten)]
+    pub(crate) bus: BusFlags,
     /// The log.
     #[command(flatten)]
     pub(crate) log: LogFlags,
@@ -107,6 +110,22 @@ pub(crate) struct ResourceFlags {
     /// Serve with this many threads, 1 to 512 [default: one for every two cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<Flag<NonZero<usize>>>,
+}
+
+/// Rooms across machines.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[command(next_help_heading = "Rooms across machines")]
+pub(crate) struct BusFlags {
+    /// Share the programs of --shared with other nodes over Redis or Valkey: redis://HOST:6379, rediss://HOST, unix:/PATH, nodes of a
+    /// cluster separated by commas, or sentinel://HOST:26379/NAME
+    #[arg(long, value_name = "URLS")]
+    pub(crate) bus: Option<Flag<Items>>,
+    /// Begin all keys in Redis with this word [default: wsd]
+    #[arg(long, value_name = "WORD")]
+    pub(crate) bus_prefix: Option<Flag<String>>,
+    /// Call this node so in events and in the log [default: random]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<Flag<String>>,
 }
 
 /// The log.

@@ -15,6 +15,7 @@ const FLAGS: [(&str, &str, &str); 11] = [
         "everybody would be admitted",
         "write --auth=basic:FILE or another kind, or --auth=none to admit everybody",
     ),
+    ("bus", "each node would have rooms of its own", "name a server: --bus=redis://HOST, or remove --bus"),
     ("cgroup", "programs would have no control group", "write --cgroup=memory=64M, or --cgroup=false for none"),
     ("chdir", "programs would start in the folder of wsd", "name a folder: --chdir=DIR, or remove --chdir"),
     ("deny", "no address would be refused", "name addresses: --deny=10.0.0.0/8, or remove --deny"),

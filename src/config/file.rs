@@ -91,15 +91,8 @@ impl ConfigFile {
             self.top = Table::deserialize(Deserializer::from(table.clone()))?;
             let site = SiteFlags::read(top, top)?;
             let (listen, tls, proxies) = (subject(top)?, subject(top)?, subject(top)?);
-            Ok(Flags {
-                listen,
-                tls,
-                proxies,
-                site,
-                resources: subject(top)?,
-                log: subject(top)?,
-                metrics: subject(top)?,
-            })
+            let (resources, bus, log, metrics) = (subject(top)?, subject(top)?, subject(top)?, subject(top)?);
+            Ok(Flags { listen, tls, proxies, site, resources, bus, log, metrics })
         };
         self.flags = read().map_err(|error| invalid(top, &error))?;
         let Some(routes) = top.get("route") else { return Ok(()) };

@@ -2,6 +2,7 @@
 
 mod auth;
 pub(crate) mod banner;
+mod bus;
 mod command;
 mod confine;
 mod empty;
@@ -39,6 +40,7 @@ use toml::Table;
 
 use crate::{
     answer::routes::Routes,
+    bus::handle::Bus,
     cli::{
         self, CommandLine, RunFlags,
         server::Flags,
@@ -69,6 +71,8 @@ pub(crate) struct Settings {
     pub(crate) proxies: Proxies,
     /// The routes to serve.
     pub(crate) routes: Routes,
+    /// The bus to the rooms of other nodes (`--bus`).
+    pub(crate) bus: Option<Bus>,
     /// Builds new routes when the file has changed.
     pub(crate) loader: Loader,
     /// The number of threads that serve (`--threads`); `None` is one for every two cores.
@@ -125,13 +129,13 @@ impl Loader {
 pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
     empty::check_line(&line)?;
     let file = file::read(&line)?;
-    let ServerSettings { log, tls, listen, proxies, metrics } = server(&line, &file)?;
+    let ServerSettings { log, tls, listen, proxies, metrics, bus } = server(&line, &file)?;
     let (metrics, watch) = match metrics {
         Some(MetricsPlace::Path(path)) => (Some(path), None),
         Some(MetricsPlace::Own(place)) => (None, Some(place)),
         None => (None, None),
     };
-    let mut plan = Plan::default();
+    let mut plan = Plan::new(bus.clone());
     let routes = Routes { metrics: metrics.clone(), ..plan.build(&line, &file)? };
     logging::check_place(&line.over(file.flags.log.clone()), &routes).map_err(|error| file.locate(error, 0))?;
     let mut exposure = Exposure::of(&routes, tls.is_some(), &listen);
@@ -147,6 +151,7 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
         proxies,
         routes,
         log,
+        bus,
         threads: line.over(file.flags.resources).threads.map(|threads| threads.value),
         announces: !line.is_websocketd,
         is_check: is_on(&line.run.check),
@@ -161,15 +166,17 @@ struct ServerSettings {
     listen: ListenOptions,
     proxies: Proxies,
     metrics: Option<MetricsPlace>,
+    bus: Option<Bus>,
 }
 
 fn server(line: &CommandLine, file: &ConfigFile) -> Result<ServerSettings, Error> {
-    let Flags { listen, tls, proxies, log, metrics, .. } = line.over(file.flags.clone());
+    let Flags { listen, tls, proxies, log, metrics, bus, .. } = line.over(file.flags.clone());
     let build = || {
         let (proxies, listen) = (proxies::proxies(&proxies)?, places::listen(&listen, &tls, line)?);
         let log = logging::options(&log, line.is_websocketd);
         let metrics = metrics::place(metrics.metrics.as_ref())?;
-        Ok(ServerSettings { log, tls: places::tls(&tls, line)?, listen, proxies, metrics })
+        let bus = bus::bus(&bus)?;
+        Ok(ServerSettings { log, tls: places::tls(&tls, line)?, listen, proxies, metrics, bus })
     };
     build().map_err(|error| file.locate(error, 0))
 }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::error::Error;
 use crate::{
     answer::scripts::Scripts,
+    bus::handle::Bus,
     cli::{
         site::{RoomFlags, SharingWord, SiteFlags, SlowWord},
         value::is_on,
@@ -24,6 +25,7 @@ pub(super) fn rooms(
     scripts: Option<&Scripts>,
     framing: Framing,
     process: &ProcessOptions,
+    bus: Option<&Bus>,
 ) -> Result<Option<Arc<Rooms>>, Error> {
     let RoomFlags { shared, eager, history, linger, slow, slow_wait } = &flags.rooms;
     let sharing = match flags.rooms.sharing() {
@@ -60,5 +62,5 @@ pub(super) fn rooms(
         budget: process.budget.clone(),
         route: Arc::clone(&process.route),
     };
-    Ok(Some(Rooms::new(sharing, options)))
+    Ok(Some(Rooms::new(sharing, options, bus.filter(|_| is_shared).cloned())))
 }

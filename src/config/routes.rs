@@ -22,6 +22,7 @@ use crate::{
         sources::Sources,
     },
     budget::Budget,
+    bus::handle::Bus,
     cli::{
         CommandLine, RunFlags,
         auth::AuthFlags,
@@ -54,6 +55,8 @@ pub(crate) struct Plan {
     /// The table of sources, which stays, too, and the routes that may have counters of their own in it.
     sources: SourceTable,
     numbered: Vec<Pattern>,
+    /// The bus, which stays, too.
+    bus: Option<Bus>,
     sites: Vec<Built>,
     /// The files that wsd never serves.
     guards: Vec<Arc<Guard>>,
@@ -78,17 +81,23 @@ impl Default for Plan {
             (Budget::new(None), Doors::default(), AuthState::default(), SourceTable::default());
         let (numbered, sites, guards, gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let compressors = Pool::new(COMPRESS_MEMORY);
-        Self { admission, budget, compressors, doors, auth, sources, numbered, sites, guards, gone }
+        let bus = None;
+        Self { admission, budget, compressors, doors, auth, sources, numbered, bus, sites, guards, gone }
     }
 }
 
 impl Plan {
+    /// Returns a plan without sites, whose rooms use this bus.
+    pub(super) fn new(bus: Option<Bus>) -> Self {
+        Self { bus, ..Self::default() }
+    }
+
     /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms.
     pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile) -> Result<Routes, Error> {
         let (admission, budget, doors) = (self.admission.clone(), self.budget.clone(), self.doors.clone());
         let (auth, sources, numbered) = (self.auth.clone(), self.sources.clone(), self.numbered.clone());
-        let compressors = self.compressors.clone();
-        let mut next = Self { admission, budget, compressors, doors, auth, sources, numbered, ..Self::default() };
+        let (compressors, bus) = (self.compressors.clone(), self.bus.clone());
+        let mut next = Self { admission, budget, compressors, doors, auth, sources, numbered, bus, ..Self::default() };
         let routes = routes(line, file);
         for route in &routes {
             next.add_route(self, line, &routes, route).map_err(|error| match route.start {
@@ -211,7 +220,7 @@ impl Plan {
             Arc::clone(&built.site)
         } else {
             let route = PRESENT.route(&pattern.as_ref().map_or_else(|| OTHER_PATHS.to_owned(), Pattern::to_string));
-            let stores = (&self.budget, &self.compressors);
+            let stores = (&self.budget, &self.compressors, self.bus.as_ref());
             let mut site = site(&recipe, admission, stores, &self.doors, &self.auth, &self.sources, route)?;
             let before = old.sites.iter().find(|built| built.pattern == pattern);
             if let (Some(new), Some(old)) = (&mut site.mcp, before.and_then(|built| built.site.mcp.as_ref())) {

@@ -28,6 +28,7 @@ use crate::{
     admission::Admission,
     answer::{cgi::folder::Cgi, launch::Launcher, lookup::Lookup, scripts::Scripts, site::Site},
     budget::Budget,
+    bus::handle::Bus,
     cli::site::SiteFlags,
     cli::{types::CommandWords, types::CompressWord, types::Items, value::Flag, value::is_on},
     deflate::{options::CompressOptions, pool::Pool},
@@ -80,7 +81,7 @@ pub(super) fn has_program(Recipe { command, flags, .. }: &Recipe) -> bool {
 pub(super) fn site(
     recipe: &Recipe,
     admission: Admission,
-    (budget, compressors): (&Budget, &Pool),
+    (budget, compressors, bus): (&Budget, &Pool, Option<&Bus>),
     doors: &Doors,
     state: &AuthState,
     table: &SourceTable,
@@ -106,7 +107,7 @@ pub(super) fn site(
     if has_program(recipe) {
         check_subprotocols(flags, &subprotocols, &framings)?;
     }
-    let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process)?;
+    let rooms = rooms(flags, scripts.as_ref(), framings.default(), &process, bus)?;
     let sources = limits::sources(&flags.limits, recipe.scopes, table);
     let environ = EnvironOptions { software: software(recipe.is_websocketd), inherited };
     let (auth, list) = auth(&flags.auth, &environ, state)?.unzip();

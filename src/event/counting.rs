@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::Event;
-use crate::metrics::{counts::COUNTS, labels::RouteName, live::LiveSession, present::PRESENT, recent::RECENT};
+use crate::metrics::{
+    bus::BUS, counts::COUNTS, labels::RouteName, live::LiveSession, present::PRESENT, recent::RECENT,
+};
 
 impl Event<'_> {
     /// Counts the event, and keeps the list of sessions and rooms.
@@ -31,6 +33,9 @@ impl Event<'_> {
             }
             Self::RoomStarted { room, .. } => PRESENT.add_room(room),
             Self::RoomEnded { room, .. } => PRESENT.end_room(room),
+            Self::BusReady { .. } | Self::BusBack { .. } => BUS.up(),
+            Self::BusLost { .. } => BUS.lost(),
+            Self::RoomGap { .. } => BUS.gap(),
             Self::HttpRequest { kind, status, .. } => COUNTS.answered(kind, status),
             Self::SettingsLoaded {} => COUNTS.reloaded("loaded"),
             Self::SettingsNotLoaded { .. } => COUNTS.reloaded("failed"),

@@ -1,6 +1,5 @@
-//! `--framing=json`: an object of JSON on every line, for programs that distinguish their clients.
-//!
-//! To the program, in this order of keys:
+//! `--framing=json`: an object of JSON on every line, for programs that distinguish their clients. To the
+//! program, in this order of keys:
 //!
 //! ```json
 //! {"event":"open","client":"ID","env":{"REMOTE_ADDR":"127.0.0.1"}}
@@ -23,6 +22,8 @@ use crate::{limits::COMMAND_BYTES_MAX, message::Kind};
 enum ClientEvent<'a> {
     Open {
         client: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node: Option<&'a str>,
         env: serde_json::Map<String, serde_json::Value>,
     },
     Message {
@@ -44,10 +45,15 @@ enum MessageContent<'a> {
     Binary(String),
 }
 
-/// Appends an `open` event for a new client; `variables` are those of CGI.
-pub(crate) fn open<'a>(client: &str, variables: impl Iterator<Item = (&'a str, &'a str)>, input: &mut Vec<u8>) {
+/// Appends an `open` event for a new client; `node` is that of the client in a cluster, `variables` are those of CGI.
+pub(crate) fn open<'a>(
+    client: &str,
+    node: Option<&str>,
+    variables: impl Iterator<Item = (&'a str, &'a str)>,
+    input: &mut Vec<u8>,
+) {
     let env = variables.map(|(name, value)| (name.to_owned(), value.into())).collect();
-    append(&ClientEvent::Open { client, env }, input);
+    append(&ClientEvent::Open { client, node, env }, input);
 }
 
 /// Appends a `message` event with a client's message; text is UTF-8.

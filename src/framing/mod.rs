@@ -7,6 +7,7 @@ mod length;
 pub(crate) mod lines;
 mod lsp;
 mod nul;
+pub(crate) mod presence;
 mod results;
 mod streams;
 mod tty;

@@ -98,6 +98,12 @@ pub(super) struct OfKind {
     pub(super) kind: &'static str,
 }
 
+/// The place of a room's program: `here` or `elsewhere`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfPlace {
+    pub(super) program: &'static str,
+}
+
 /// The version of wsd.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OfVersion {

@@ -5,14 +5,14 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
 
-use super::labels::RouteName;
+use super::{bus::LiveCluster, labels::RouteName};
 use crate::peer::Peer;
 
 /// Messages, and the bytes in them.
@@ -206,21 +206,36 @@ pub(crate) struct LiveRoom {
     pub(crate) route: RouteName,
     /// The path, as in the log.
     pub(crate) path: Arc<[u8]>,
-    /// Its process.
-    pub(crate) pid: i32,
+    /// Its number, which no other room has.
+    pub(super) id: u64,
+    pid: AtomicI32,
     /// When it began.
     pub(crate) began: Instant,
     /// The messages of its clients to the process.
     pub(crate) input: TrafficMeter,
     /// The messages of the process, each once, however many clients get it.
     pub(crate) output: TrafficMeter,
+    /// Its part in a cluster (`--bus`).
+    pub(crate) cluster: Option<Arc<LiveCluster>>,
 }
 
 impl LiveRoom {
     /// Returns a room that begins now.
-    pub(crate) fn new(route: RouteName, path: Arc<[u8]>, pid: i32) -> Arc<Self> {
+    pub(crate) fn new(route: RouteName, path: Arc<[u8]>, cluster: Option<Arc<LiveCluster>>) -> Arc<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let (id, pid, began) = (COUNT.fetch_add(1, Relaxed), AtomicI32::new(0), Instant::now());
         let (input, output) = (TrafficMeter::default(), TrafficMeter::default());
-        Arc::new(Self { route, path, pid, began: Instant::now(), input, output })
+        Arc::new(Self { route, path, id, pid, began, input, output, cluster })
+    }
+
+    /// Notes its process; `None` when it has ended.
+    pub(crate) fn set_pid(&self, pid: Option<i32>) {
+        self.pid.store(pid.unwrap_or_default(), Relaxed);
+    }
+
+    /// Returns its process; `None` if another node has it, or before it has begun.
+    pub(crate) fn pid(&self) -> Option<i32> {
+        Some(self.pid.load(Relaxed)).filter(|pid| *pid != 0)
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`TrafficMeter`](live::TrafficMeter): the data path locks nothing, and shares no line of the cache. A scrape adds up the sessions that
 //! there are, and those that have ended.
 
+pub(crate) mod bus;
 pub(crate) mod counts;
 pub(crate) mod labels;
 pub(crate) mod live;

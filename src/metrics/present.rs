@@ -31,8 +31,8 @@ pub(crate) struct Present(Mutex<Lists>);
 struct Lists {
     /// The sessions, by their numbers in the log.
     sessions: HashMap<u64, Arc<LiveSession>>,
-    /// The rooms, by their processes.
-    rooms: HashMap<i32, Arc<LiveRoom>>,
+    /// The rooms, by their numbers.
+    rooms: HashMap<u64, Arc<LiveRoom>>,
     /// The ended sessions, by route.
     ended: BTreeMap<RouteName, EndedSessions>,
     /// The routes of the current settings.
@@ -104,15 +104,12 @@ impl Present {
 
     /// Lists a room that begins.
     pub(crate) fn add_room(&self, room: &Arc<LiveRoom>) {
-        self.lock().rooms.insert(room.pid, Arc::clone(room));
+        self.lock().rooms.insert(room.id, Arc::clone(room));
     }
 
-    /// Drops a room that has ended. Its process is reaped by now, and another room's may have the id.
-    pub(crate) fn end_room(&self, room: &Arc<LiveRoom>) {
-        let mut lists = self.lock();
-        if lists.rooms.get(&room.pid).is_some_and(|listed| Arc::ptr_eq(listed, room)) {
-            lists.rooms.remove(&room.pid);
-        }
+    /// Drops a room that has ended.
+    pub(crate) fn end_room(&self, room: &LiveRoom) {
+        self.lock().rooms.remove(&room.id);
     }
 
     /// Notes the routes of new settings.
@@ -228,7 +225,8 @@ pub(super) fn gauge<N: EncodeGaugeValue>(
     ConstGauge::new(value).encode(encoder.encode_descriptor(name, &sentence(help), None, MetricType::Gauge)?)
 }
 
-fn gauges<L: EncodeLabelSet>(
+/// Encodes a gauge with labels.
+pub(super) fn gauges<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
@@ -236,6 +234,11 @@ fn gauges<L: EncodeLabelSet>(
 ) -> fmt::Result {
     let mut encoder = encoder.encode_descriptor(name, &sentence(help), None, MetricType::Gauge)?;
     values.into_iter().try_for_each(|(labels, value)| ConstGauge::new(value).encode(encoder.encode_family(&labels)?))
+}
+
+/// Encodes one counter.
+pub(super) fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    ConstCounter::new(value).encode(encoder.encode_descriptor(name, &sentence(help), None, MetricType::Counter)?)
 }
 
 fn counters<L: EncodeLabelSet>(

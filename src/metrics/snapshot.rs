@@ -1,6 +1,6 @@
 //! The status: the routes, the sessions and the rooms at one moment, and the last ends and refusals, as JSON.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
@@ -69,14 +69,27 @@ struct ShownSession<'a> {
 struct ShownRoom<'a> {
     route: &'a str,
     path: String,
-    pid: i32,
+    /// The process, unless another node has it (`--bus`).
+    pid: Option<i32>,
     age: f64,
     memory: Option<u64>,
     members: Vec<u64>,
+    /// The node that runs the program (`--bus`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
+    /// The clients on other nodes, if the program runs here (`--bus`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    others: Option<Vec<OtherMember>>,
     #[serde(rename = "in")]
     input: ShownTraffic,
     #[serde(rename = "out")]
     output: ShownTraffic,
+}
+
+#[derive(Serialize)]
+struct OtherMember {
+    client: String,
+    node: String,
 }
 
 /// Returns the status as JSON. Reads a file of `/proc` for each process: blocks.
@@ -84,13 +97,13 @@ pub(crate) fn json() -> String {
     let listed = PRESENT.listed();
     let recent = RECENT.lists();
     let sessions = listed.sessions.iter().map(|session| shown_session(session)).collect();
-    let mut members: BTreeMap<i32, Vec<u64>> = BTreeMap::new();
+    let mut members: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for session in &listed.sessions {
         if let Some(room) = &session.room {
-            members.entry(room.pid).or_default().push(session.facts.conn);
+            members.entry(room.id).or_default().push(session.facts.conn);
         }
     }
-    let rooms = listed.rooms.iter().map(|room| shown_room(room, members.remove(&room.pid).unwrap_or_default()));
+    let rooms = listed.rooms.iter().map(|room| shown_room(room, members.remove(&room.id).unwrap_or_default()));
     let snapshot = Snapshot {
         routes: shown_routes(&listed, &recent),
         sessions,
@@ -115,18 +128,22 @@ fn shown_session(session: &LiveSession) -> ShownSession<'_> {
         output: session.output.sum().into(),
         pid: session.pid,
         memory: session.pid.and_then(memory_of),
-        room: session.room.as_ref().map(|room| room.pid),
+        room: session.room.as_ref().and_then(|room| room.pid()),
     }
 }
 
 fn shown_room(room: &LiveRoom, members: Vec<u64>) -> ShownRoom<'_> {
+    let shown_other = |(client, node): (String, Arc<str>)| OtherMember { client, node: node.to_string() };
+    let others = room.cluster.as_ref().map(|cluster| cluster.others().into_iter().map(shown_other).collect());
     ShownRoom {
         route: &room.route,
         path: String::from_utf8_lossy(&room.path).into_owned(),
-        pid: room.pid,
+        pid: room.pid(),
         age: seconds(room.began.elapsed()),
-        memory: memory_of(room.pid),
+        memory: room.pid().and_then(memory_of),
         members,
+        node: room.cluster.as_ref().and_then(|cluster| Some(cluster.node()?.to_string())),
+        others,
         input: room.input.sum().into(),
         output: room.output.sum().into(),
     }

@@ -1,40 +1,20 @@
 //! The worker that runs before any client comes, and again whenever it has ended (`--eager`).
 
 use std::{
-    fmt,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use tokio::time::sleep;
 
-use super::{host, registry::Rooms};
+use super::{host, kept::Kept, registry::Rooms};
 use crate::{
     admission::Admission,
     event::Event,
     limits::{RESTART_MAX, RESTART_MIN},
     peer::Connection,
-    record::{options::Recorded, tape::Tape},
     shutdown::Shutdown,
-    worker::{
-        program::Program,
-        spawn::{Confining, spawn},
-        variable::Variable,
-    },
 };
-
-/// A worker that wsd starts before any client (`--eager`).
-#[derive(Debug)]
-pub(crate) struct Kept {
-    /// The program.
-    pub(crate) program: Program,
-    /// The limits of its worker.
-    pub(crate) confining: Confining,
-    /// Its variables.
-    pub(crate) environment: Vec<Variable>,
-    /// Its recording, if there is to be one.
-    pub(crate) recorded: Option<Recorded>,
-}
 
 impl Rooms {
     /// Starts the worker that all clients share, and again whenever it has ended (`--eager`). `path` is for the log.
@@ -43,28 +23,13 @@ impl Rooms {
             return;
         }
         let (rooms, path, end) = (Arc::clone(self), Arc::<[u8]>::from(path.as_bytes()), shutdown.clone());
-        let Kept { program, confining, environment, recorded } = kept;
-        let name = program.path.display().to_string();
+        let name = kept.program.path.display().to_string();
         let opener = Arc::clone(self);
         let launch = move || {
-            let began = Instant::now();
-            let launched = admission.admit().map(|permit| (permit, spawn(&program, &confining, environment.clone())));
-            match launched {
-                Some((permit, Ok(mut worker))) => {
-                    worker.child.count_for(&opener.options.route, began.elapsed());
-                    if let Some(recorded) = &recorded {
-                        worker.record(Tape::begin(recorded, 0));
-                    }
-                    let track = worker.tape.as_ref().map(|tape| tape.track());
-                    let pid = worker.child.pid();
-                    return Some((worker, opener.open_shared(&path, pid, permit, track)));
-                }
-                Some((_, Err(cause))) => {
-                    not_started(&program, &cause, cause.hint(&program.path, confining.as_deref()).as_deref());
-                }
-                None => not_started(&program, &"the limit of programs is reached", Some("raise --maxforks")),
-            }
-            None
+            let (worker, permit) = kept.start(&admission, &opener.options.route)?;
+            let track = worker.tape.as_ref().map(|tape| tape.track());
+            let pid = worker.child.pid();
+            Some((worker, opener.open_shared(&path, pid, permit, track)))
         };
         // The first worker starts before wsd accepts clients.
         let mut first = launch();
@@ -96,12 +61,8 @@ impl Rooms {
     }
 }
 
-fn not_started(program: &Program, cause: &dyn fmt::Display, hint: Option<&str>) {
-    Event::WorkerNotStarted { peer: None, program: &program.path.display(), cause, hint }.emit();
-}
-
 /// Returns the pause after a worker that ran for `ran`; `before` is the pause before it, if it was not the first.
-fn pause_after(ran: Duration, before: Option<Duration>) -> Duration {
+pub(super) fn pause_after(ran: Duration, before: Option<Duration>) -> Duration {
     match before {
         Some(before) if ran <= RESTART_MAX => (before * 2).min(RESTART_MAX),
         _ => RESTART_MIN,

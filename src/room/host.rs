@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tokio::time::{Instant, sleep_until};
@@ -70,19 +71,22 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
     let verdict = tokio::select! {
         verdict = poll_fn(|cx| host.poll(cx)) => verdict,
         () = shutdown.begun() => None,
+        () = room.fenced() => None,
     };
-    lock(&room.hub).close();
+    let is_fenced = room.is_fenced();
+    room.close();
     let Host { input, mut outputs, connection, parser, share, mut tape, .. } = host;
     child.remember();
     drop((input, parser, share));
     lock(&room.inbox).take();
     room.owner.settle();
+    let patience = if is_fenced { Duration::ZERO } else { room.options.patience };
     let drain = poll_fn(|cx| {
         buffers::with_read(|buffer| outputs.drain(cx, buffer, &connection));
         Poll::<Infallible>::Pending
     });
     let status = tokio::select! {
-        status = stop(&mut child, room.options.patience, &connection, None) => status,
+        status = stop(&mut child, patience, &connection, None) => status,
         never = drain => match never {},
     };
     let usage = child.usage();
@@ -92,7 +96,17 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
         tape.end(status);
     }
     telling::ended(&room.live, status, usage);
-    room.end(&verdict.unwrap_or(Verdict::Exit(Some(status))));
+    if room.is_fenced() {
+        // Another node has the room: its clients here stay.
+        lock(&room.hub).free_slot();
+        return status;
+    }
+    let has_ended = verdict.is_some() || !room.is_idle();
+    let verdict = verdict.unwrap_or(Verdict::Exit(Some(status)));
+    if let (Some(far), false) = (&room.far, shutdown.has_begun()) {
+        far.end(has_ended.then_some(&verdict));
+    }
+    room.end(&verdict);
     status
 }
 
@@ -179,6 +193,7 @@ impl Host {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Garbled>> {
         for _ in 0..READS_PER_TURN {
             ready!(self.room.pressure.poll_none(cx));
+            ready!(self.room.poll_open());
             match ready!(buffers::with_read(|buffer| self.poll_output_once(cx, buffer)))? {
                 0 => return Poll::Ready(self.finish()),
                 PIPE_BYTES.. => break,
@@ -258,6 +273,7 @@ impl Host {
             }
             let is_over = self.room.is_over();
             let mut inbox = lock(&self.room.inbox);
+            inbox.written = inbox.taken;
             let (has_messages, said) = (inbox.has_messages(), inbox.take());
             drop(inbox);
             if said.is_empty() {

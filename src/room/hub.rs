@@ -12,6 +12,8 @@ use crate::{admission::Permit, framing::events::Receivers, message::Batch, partn
 #[derive(Debug)]
 pub(super) struct Hub {
     seats: HashMap<String, Arc<Seat>>,
+    /// The clients on other nodes, and those that are about to come (`--bus`).
+    others: usize,
     /// The messages for new clients.
     pub(super) history: History,
     /// The worker's fork slot. The hub offers it to other programs while there is no client.
@@ -35,19 +37,15 @@ pub(super) struct Idle {
 
 impl Hub {
     /// Returns a hub without seats.
-    pub(super) fn new(history: History, linger: Option<Duration>, permit: Permit) -> Self {
-        Self { seats: HashMap::new(), history, permit: Some(permit), linger, idle: None, is_over: false }
+    pub(super) fn new(history: History, linger: Option<Duration>, permit: Option<Permit>) -> Self {
+        Self { seats: HashMap::new(), others: 0, history, permit, linger, idle: None, is_over: false }
     }
 
     /// Adds a seat, which `make` makes from the history.
     pub(super) fn add(&mut self, client: &str, make: impl FnOnce(&History) -> Seat) -> Arc<Seat> {
         let seat = Arc::new(make(&self.history));
         self.seats.insert(client.to_owned(), Arc::clone(&seat));
-        if self.idle.take().is_some()
-            && let Some(permit) = &mut self.permit
-        {
-            permit.withdraw();
-        }
+        self.become_busy();
         seat
     }
 
@@ -63,8 +61,48 @@ impl Hub {
         self.become_idle();
     }
 
+    /// Counts a client that has no seat here.
+    pub(super) fn add_other(&mut self) {
+        self.others += 1;
+        self.become_busy();
+    }
+
+    /// Counts clients less that have no seat here. Without clients, the worker ends when its time is over.
+    pub(super) fn remove_others(&mut self, count: usize) {
+        self.others -= count;
+        self.become_idle();
+    }
+
+    /// Accepts no more clients, unless there is one.
+    pub(super) fn close_if_empty(&mut self) -> bool {
+        self.is_over |= self.seats.is_empty() && self.others == 0;
+        self.is_over
+    }
+
+    /// Whether no client has a seat here.
+    pub(super) fn has_no_seats(&self) -> bool {
+        self.seats.is_empty()
+    }
+
+    /// Keeps the fork slot of a new worker.
+    pub(super) fn set_slot(&mut self, permit: Permit) {
+        self.permit = Some(permit);
+        self.become_idle();
+    }
+
+    fn become_busy(&mut self) {
+        // Too late for a room that ends without clients: it stays idle, and a client on another node gets a new room.
+        if !self.is_over
+            && self.idle.take().is_some()
+            && let Some(permit) = &mut self.permit
+        {
+            permit.withdraw();
+        }
+    }
+
     fn become_idle(&mut self) {
         if self.seats.is_empty()
+            && self.others == 0
             && let (Some(permit), Some(linger)) = (&mut self.permit, self.linger)
         {
             self.idle = Some(Idle { until: Instant::now() + linger, wanted: permit.offer() });
@@ -80,6 +118,7 @@ impl Hub {
     /// Frees the fork slot, since the worker has ended.
     pub(super) fn free_slot(&mut self) {
         self.permit = None;
+        self.idle = None;
     }
 
     /// Returns the number of seats.

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     budget::{Owner, Share},
-    framing::events,
+    framing::{Decoded, Framing, events},
     limits::{INBOX_BYTES_MAX, PRESENCE_BYTES_MAX},
     message::{Draft, Kind},
     record::track::Track,
@@ -24,6 +24,8 @@ pub(super) struct Inbox {
     presence_bytes: usize,
     /// How often the host has taken the bytes.
     pub(super) taken: u64,
+    /// The part of `taken` that the worker has.
+    pub(super) written: u64,
     /// The tasks of sessions that wait for room.
     waiting: Vec<Waker>,
     /// The recording of the worker, if there is one.
@@ -32,22 +34,29 @@ pub(super) struct Inbox {
 
 impl Inbox {
     /// Returns an empty inbox.
-    pub(super) fn new(owner: &Owner, track: Option<Arc<Track>>) -> Self {
-        Self { bytes: Vec::new(), share: owner.share(), presence_bytes: 0, taken: 0, waiting: Vec::new(), track }
+    pub(super) fn new(owner: &Owner) -> Self {
+        let (bytes, waiting) = (Vec::new(), Vec::new());
+        Self { bytes, share: owner.share(), presence_bytes: 0, taken: 0, written: 0, waiting, track: None }
     }
 
     /// Adds an `open` event. Never refuses it, so every client has exactly one, and one `close` event.
-    pub(super) fn add_open<'a>(&mut self, client: &str, variables: impl Iterator<Item = (&'a str, &'a str)> + Clone) {
+    /// `node` is that of the client in a cluster.
+    pub(super) fn add_open<'a>(
+        &mut self,
+        client: &str,
+        node: Option<&str>,
+        variables: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) {
         if let Some(track) = &self.track {
             // A recording has no values of headers: they may be secret.
             let is_of_header = |name: &str| name.starts_with("HTTP_") || trace::VARIABLES.contains(&name);
             let safe = variables.clone().map(|(name, value)| (name, if is_of_header(name) { "" } else { value }));
             let mut line = Vec::new();
-            events::open(client, safe, &mut line);
+            events::open(client, node, safe, &mut line);
             record_event(track, client, &line);
         }
         let before = self.bytes.len();
-        events::open(client, variables, &mut self.bytes);
+        events::open(client, node, variables, &mut self.bytes);
         self.count_presence(before);
     }
 
@@ -66,6 +75,11 @@ impl Inbox {
         self.share.set(self.bytes.capacity(), 0);
     }
 
+    /// Sets the recording of the worker.
+    pub(super) fn set_track(&mut self, track: Option<Arc<Track>>) {
+        self.track = track;
+    }
+
     /// Whether the worker is recorded.
     pub(super) fn is_recorded(&self) -> bool {
         self.track.is_some()
@@ -75,6 +89,19 @@ impl Inbox {
     pub(super) fn record(&self, client: &str, heard: &Draft) {
         if let Some(track) = &self.track {
             heard.messages().for_each(|(kind, payload)| track.input(Some(client), kind, payload));
+        }
+    }
+
+    /// Records a client's messages, which are in the worker's framing.
+    pub(super) fn record_encoded(&self, client: &str, said: &Draft, framing: Framing) {
+        if let Some(track) = &self.track {
+            let mut decoder = framing.decoder(usize::MAX);
+            let mut record = |decoded: Decoded<'_>| {
+                if let Decoded::Piece(piece) = decoded {
+                    track.input(Some(client), piece.kind, piece.payload);
+                }
+            };
+            let _ = decoder.decode(said.payloads(), &mut record).and_then(|()| decoder.finish(&mut record));
         }
     }
 

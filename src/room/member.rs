@@ -15,7 +15,7 @@ use crate::{
     budget::{Owner, OwnerKind},
     client::Client,
     close::Close,
-    framing::{Encoder, Heard, Rejected},
+    framing::{Encoder, Heard, Rejected, presence},
     limits::SEATS_MAX,
     message::{Draft, Kind},
     metrics::live::{LiveRoom, Traffic},
@@ -65,8 +65,11 @@ impl Member {
         if hub.count() >= SEATS_MAX || inbox.is_over_presence_limit() {
             return Err(NoSeat::Full);
         }
-        if room.options.framing.names_clients() {
-            inbox.add_open(&client, variables);
+        let is_told_here =
+            room.far.as_ref().is_none_or(|far| far.joined(&client, presence::variables(variables.clone())));
+        if is_told_here && room.options.framing.names_clients() {
+            let node = room.far.as_ref().map(|far| far.place.bus().node());
+            inbox.add_open(&client, node, variables);
         }
         let is_recorded = inbox.is_recorded();
         drop(inbox);
@@ -76,7 +79,8 @@ impl Member {
         room.pressure.host.wake();
         let framing = room.options.framing;
         let encoder = (!framing.names_clients()).then(|| framing.encoder());
-        let heard = (is_recorded && encoder.is_some()).then(Box::default);
+        // In a cluster, another node may have the worker when they are sent.
+        let heard = (is_recorded && encoder.is_some() && room.far.is_none()).then(Box::default);
         Ok(Self {
             room: Arc::clone(room),
             client,
@@ -144,6 +148,17 @@ impl Member {
 
     /// Hands the client's messages to the inbox. Ready once the inbox has all of them. Drops them if the session must end.
     fn poll_post(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.seat.verdict().is_some() {
+            self.said = Draft::default();
+            return Poll::Ready(());
+        }
+        if let Some(far) = &self.room.far
+            && let Some(posted) = far.poll_post(cx, &self.client, &mut self.said)
+        {
+            // The node of the worker counts them.
+            self.unposted = Traffic::default();
+            return posted;
+        }
         let mut inbox = lock(&self.room.inbox);
         if self.seat.verdict().is_some() {
             self.said = Draft::default();
@@ -155,6 +170,8 @@ impl Member {
             Some(_) => {
                 if let Some(heard) = &mut self.heard {
                     inbox.record(&self.client, &mem::take(heard));
+                } else {
+                    inbox.record_encoded(&self.client, &said, self.room.options.framing);
                 }
                 Some(inbox.post(&said))
             }
@@ -238,7 +255,8 @@ impl Partner for Member {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.said.is_empty() { Poll::Ready(()) } else { self.poll_post(cx) }
+        let has_posted = self.room.far.as_ref().is_none_or(|far| far.has_posted(&self.client));
+        if self.said.is_empty() && has_posted { Poll::Ready(()) } else { self.poll_post(cx) }
     }
 
     fn progress(&self) -> u64 {

@@ -6,24 +6,30 @@
 //! Lock order: the registry's rooms, a room's hub, its inbox, a seat's queue. A thread may take each lock while it holds
 //! earlier ones, and never while it holds a later one.
 
-pub(crate) mod eager;
+mod eager;
+mod far;
 mod history;
 pub(crate) mod host;
 mod hub;
 mod inbox;
 mod invalid;
+mod keeper;
+pub(crate) mod kept;
 mod lock;
 mod lost;
 pub(crate) mod member;
 pub(crate) mod options;
 pub(crate) mod registry;
+pub(crate) mod remote;
 mod seat;
 mod spoken;
 mod telling;
 
 use std::{
+    future::pending,
     mem,
     sync::{Arc, Mutex},
+    task::Poll,
     time::Duration,
 };
 
@@ -32,12 +38,15 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admission::Permit,
     budget::{Owner, OwnerKind},
+    bus::records::RecordId,
+    close::Close,
     framing::events::Receivers,
-    message::Draft,
+    message::{Batch, Draft},
     metrics::live::{LiveRoom, Traffic},
     partner::Verdict,
     record::track::Track,
 };
+use far::Far;
 use history::History;
 use hub::Hub;
 use inbox::Inbox;
@@ -61,6 +70,8 @@ pub(crate) struct Room {
     pressure: Arc<Pressure>,
     /// Cancelled when the worker has been reaped.
     ended: CancellationToken,
+    /// Its part in a cluster (`--bus`).
+    far: Option<Box<Far>>,
     /// Its counts.
     live: Arc<LiveRoom>,
 }
@@ -75,27 +86,39 @@ pub(crate) enum NoSeat {
 }
 
 impl Room {
-    fn new(options: RoomOptions, path: Arc<[u8]>, pid: i32, permit: Permit, track: Option<Arc<Track>>) -> Arc<Self> {
+    fn new(options: RoomOptions, path: Arc<[u8]>, permit: Option<Permit>, far: Option<Far>) -> Arc<Self> {
         let history = History::new(options.history, &options.budget);
         let owner = Owner::new(&options.budget, OwnerKind::Room);
         Arc::new(Self {
             history: history.owner().clone(),
             hub: Mutex::new(Hub::new(history, options.linger, permit)),
-            inbox: Mutex::new(Inbox::new(&owner, track)),
+            inbox: Mutex::new(Inbox::new(&owner)),
             owner,
             pressure: Arc::new(Pressure::new(options.slow, Arc::clone(&options.route))),
-            live: LiveRoom::new(Arc::clone(&options.route), Arc::clone(&path), pid),
+            live: LiveRoom::new(
+                Arc::clone(&options.route),
+                Arc::clone(&path),
+                far.as_ref().map(|far| Arc::clone(&far.live)),
+            ),
             options,
             path,
             ended: CancellationToken::new(),
+            far: far.map(Box::new),
         })
+    }
+
+    /// Notes the process of the worker, and its recording if there is one.
+    fn begin(&self, pid: i32, track: Option<Arc<Track>>) {
+        self.live.set_pid(Some(pid));
+        lock(&self.inbox).set_track(track);
     }
 
     /// Removes the seat of a client that was closed with this code and reason.
     fn leave(&self, client: &str, code: u16, reason: &str) {
         let mut hub = lock(&self.hub);
+        let is_told_here = self.far.as_ref().is_none_or(|far| far.left(client, code, reason));
         hub.remove(client);
-        if self.options.framing.names_clients() {
+        if is_told_here && self.options.framing.names_clients() {
             lock(&self.inbox).add_close(client, code, reason);
         }
         drop(hub);
@@ -110,7 +133,54 @@ impl Room {
             said.add(draft.count(), draft.len());
             self.live.output.add(said);
             let batch = Arc::new(draft.share(&self.options.budget));
-            lock(&self.hub).publish(&batch, to);
+            self.deliver(&batch, to);
+            if let Some(far) = &self.far {
+                far.publish(&batch, to);
+            }
+        }
+    }
+
+    /// Delivers messages to the clients here.
+    fn deliver(&self, batch: &Arc<Batch>, to: &Receivers) {
+        lock(&self.hub).publish(batch, to);
+    }
+
+    /// Closes one client, after the messages on its seat.
+    fn dismiss(&self, client: &str, close: Close) {
+        if let Some(far) = &self.far {
+            far.dismiss(client, &close);
+        }
+        lock(&self.hub).dismiss(client, Verdict::Dismissed(close));
+    }
+
+    /// Ready when the worker's output may go out. A room in a cluster wakes the task of the worker.
+    fn poll_open(&self) -> Poll<()> {
+        self.far.as_ref().map_or(Poll::Ready(()), |far| far.poll_open())
+    }
+
+    /// Resolves when another node has the room.
+    async fn fenced(&self) {
+        match &self.far {
+            Some(far) => far.fenced().await,
+            None => pending().await,
+        }
+    }
+
+    /// Returns the last record of the bus that the worker has.
+    fn written(&self, far: &Far) -> RecordId {
+        let written = lock(&self.inbox).written;
+        far.marks.written(written)
+    }
+
+    /// Whether another node has the room.
+    fn is_fenced(&self) -> bool {
+        self.far.as_ref().is_some_and(|far| far.is_fenced())
+    }
+
+    /// Refuses new clients, since the worker ends; not if another node has the room.
+    fn close(&self) {
+        if !self.is_fenced() {
+            lock(&self.hub).close();
         }
     }
 
@@ -118,6 +188,11 @@ impl Room {
     fn release(&self) {
         lock(&self.hub).set_linger(Duration::ZERO);
         self.pressure.host.wake();
+    }
+
+    /// Whether it ends since no client has been there for long enough.
+    fn is_idle(&self) -> bool {
+        lock(&self.hub).idle.is_some()
     }
 
     /// Frees the fork slot and ends all sessions, since the worker has ended.

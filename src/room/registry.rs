@@ -9,7 +9,9 @@ use std::{
 };
 
 use super::{NoSeat, Room, host, lock::lock, member::Member, options::RoomOptions};
-use crate::{admission::Permit, peer::Connection, record::track::Track, shutdown::Shutdown, worker::Worker};
+use crate::{
+    admission::Permit, bus::handle::Bus, peer::Connection, record::track::Track, shutdown::Shutdown, worker::Worker,
+};
 
 /// The clients that share a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,13 +30,15 @@ pub(crate) struct Rooms {
     /// The clients that share a worker.
     pub(crate) sharing: Sharing,
     pub(super) options: RoomOptions,
-    open: Mutex<HashMap<Arc<[u8]>, Arc<Room>>>,
+    pub(super) open: Mutex<HashMap<Arc<[u8]>, Arc<Room>>>,
     /// For each room that is being started, the lock of the client that starts it.
     starts: Mutex<HashMap<Arc<[u8]>, Weak<StartLock>>>,
     /// Whether a task keeps an `--eager` worker running.
     pub(super) is_kept: AtomicBool,
     /// Whether the settings have changed, so that no new client comes.
     pub(super) is_retired: AtomicBool,
+    /// The bus to the rooms of other nodes (`--bus`).
+    bus: Option<Bus>,
 }
 
 type StartLock = tokio::sync::Mutex<()>;
@@ -48,14 +52,23 @@ pub(crate) enum NotJoined<E> {
     Down,
     /// wsd cannot start the worker.
     Launch(E),
+    /// wsd could not start the worker; the log tells why.
+    Unstarted,
+    /// The bus of the rooms is away.
+    Away,
 }
 
 impl Rooms {
     /// Returns a registry without rooms.
-    pub(crate) fn new(sharing: Sharing, options: RoomOptions) -> Arc<Self> {
+    pub(crate) fn new(sharing: Sharing, options: RoomOptions, bus: Option<Bus>) -> Arc<Self> {
         let (is_kept, is_retired) = (AtomicBool::new(false), AtomicBool::new(false));
         let (open, starts) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { sharing, options, open, starts, is_kept, is_retired })
+        Arc::new(Self { sharing, options, open, starts, is_kept, is_retired, bus })
+    }
+
+    /// Returns the bus to the rooms of other nodes, if clients share the program.
+    pub(crate) fn bus(&self) -> Option<&Bus> {
+        self.bus.as_ref()
     }
 
     /// Joins a client to the room of `path`. If there is none, `launch` starts its worker.
@@ -88,8 +101,8 @@ impl Rooms {
         let (worker, permit) = launch.await.map_err(NotJoined::Launch)?;
         let known = key.clone().filter(|key| **key == *path);
         let track = worker.tape.as_ref().map(|tape| tape.track());
-        let path = known.unwrap_or_else(|| path.into());
-        let room = Room::new(self.options.clone(), path, worker.child.pid(), permit, track);
+        let room = Room::new(self.options.clone(), known.unwrap_or_else(|| path.into()), Some(permit), None);
+        room.begin(worker.child.pid(), track);
         let member = Member::join(&room, client, connection.id, variables).map_err(|_| NotJoined::Full)?;
         if let Some(key) = &key {
             lock(&self.open).insert(Arc::clone(key), Arc::clone(&room));
@@ -135,7 +148,7 @@ impl Rooms {
     }
 
     /// Returns the key of the room that the clients of a path share; `None` if each has its own.
-    fn key(&self, path: &[u8]) -> Option<Arc<[u8]>> {
+    pub(super) fn key(&self, path: &[u8]) -> Option<Arc<[u8]>> {
         match self.sharing {
             Sharing::Alone => None,
             Sharing::All => Some(Arc::default()),
@@ -151,7 +164,8 @@ impl Rooms {
         permit: Permit,
         track: Option<Arc<Track>>,
     ) -> Arc<Room> {
-        let room = Room::new(self.options.clone(), Arc::clone(path), pid, permit, track);
+        let room = Room::new(self.options.clone(), Arc::clone(path), Some(permit), None);
+        room.begin(pid, track);
         let mut open = lock(&self.open);
         open.insert(Arc::default(), Arc::clone(&room));
         // Under the lock: either this sees `is_retired`, or `retire` sees the room.
@@ -191,7 +205,7 @@ mod tests {
             budget: Budget::new(None),
             route: "/".into(),
         };
-        let rooms = Rooms::new(Sharing::All, options);
+        let rooms = Rooms::new(Sharing::All, options, None);
         let permit = || Admission::new(None).admit().expect("a slot");
         assert!(!rooms.open_shared(&Arc::default(), 0, permit(), None).is_over());
 

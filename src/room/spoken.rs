@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Room, invalid::InvalidLines, lock::lock};
+use super::{Room, invalid::InvalidLines};
 use crate::{
     close::Close,
     framing::{
@@ -11,7 +11,6 @@ use crate::{
     },
     limits::ROOM_MESSAGE_BYTES_MAX,
     message::Draft,
-    partner::Verdict,
     peer::Connection,
     worker::output::log_junk,
 };
@@ -48,7 +47,7 @@ pub(super) fn dispatch(
         }
         ParsedLine::Command(Command::Close { client, code, reason }) => {
             room.publish(draft, &Receivers::All);
-            lock(&room.hub).dismiss(&client, Verdict::Dismissed(Close::new(code, reason)));
+            room.dismiss(&client, Close::new(code, reason));
         }
         ParsedLine::Invalid(beginning, why) => invalid.add(connection, beginning, &why),
     }

@@ -11,14 +11,14 @@ use crate::{
 
 /// Logs that a room begins, and lists it.
 pub(super) fn started(room: &Arc<LiveRoom>) {
-    Event::RoomStarted { pid: room.pid, path: &String::from_utf8_lossy(&room.path), room }.emit();
+    Event::RoomStarted { pid: room.pid().unwrap_or_default(), path: &String::from_utf8_lossy(&room.path), room }.emit();
 }
 
 /// Logs how a room has ended, with the resources that its program has used.
 pub(super) fn ended(room: &Arc<LiveRoom>, status: Status, usage: Option<ResourceUsage>) {
     let (input, output) = (room.input.sum(), room.output.sum());
     Event::RoomEnded {
-        pid: room.pid,
+        pid: room.pid().unwrap_or_default(),
         path: &String::from_utf8_lossy(&room.path),
         status: status.shell(),
         limit: status.limit(),

@@ -22,7 +22,7 @@ const LAYERS: [&[&str]; 18] = [
     &["room", "resume", "mcp"],
     &["worker", "socket", "events"],
     &["partner"],
-    &["client", "record"],
+    &["client", "record", "bus"],
     &["framing", "admission", "cli", "backlog", "stall", "turn"],
     &["message", "buffers"],
     &["budget", "sources", "deflate"],

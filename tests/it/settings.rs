@@ -10,7 +10,10 @@ use crate::harness::tree::Tree;
 const LINE_ONLY: [&str; 7] = ["config", "mcp-config", "check", "route", "help", "version", "license"];
 
 /// Flags for the whole server.
-const SERVER_ONLY: [&str; 19] = [
+const SERVER_ONLY: [&str; 22] = [
+    "bus",
+    "bus-prefix",
+    "node",
     "trust-proxy",
     "proxy-protocol",
     "base",

@@ -10,7 +10,7 @@ fn told(tell: impl FnOnce(&mut Vec<u8>)) -> String {
 fn events_are_lines() {
     let env = [("REMOTE_ADDR", "::1"), ("QUERY_STRING", "a\"b")];
     assert_eq!(
-        told(|input| open("7", env.into_iter(), input)),
+        told(|input| open("7", None, env.into_iter(), input)),
         "{\"event\":\"open\",\"client\":\"7\",\"env\":{\"QUERY_STRING\":\"a\\\"b\",\"REMOTE_ADDR\":\"::1\"}}\n"
     );
     assert_eq!(

@@ -104,7 +104,7 @@ async fn member(script: &str, shutdown: &Shutdown) -> Member {
         budget: Budget::new(None),
         route: "/".into(),
     };
-    let rooms = Rooms::new(Sharing::All, options);
+    let rooms = Rooms::new(Sharing::All, options, None);
     let launch = async {
         let permit = Admission::new(None).admit().expect("a slot");
         Ok::<_, LaunchError>((worker(script), permit))

@@ -1,0 +1,87 @@
+//! Errors of the bus, with advice.
+
+use std::{fmt, io};
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use crate::event::Event;
+
+/// Why Redis did not do what wsd asked for.
+#[derive(Clone, Debug)]
+pub(crate) enum BusError {
+    /// It does not answer, or it refuses all.
+    Redis(RedisError),
+    /// Another node owns the room.
+    Fenced,
+    /// It has been away for a while.
+    Away,
+    /// It cannot do what rooms need.
+    Unfit(&'static str),
+}
+
+impl From<RedisError> for BusError {
+    fn from(error: RedisError) -> Self {
+        if error.code() == Some("FENCED") { Self::Fenced } else { Self::Redis(error) }
+    }
+}
+
+impl BusError {
+    /// Whether the connection is of no use any more.
+    pub(super) fn is_of_connection(&self) -> bool {
+        let Self::Redis(error) = self else { return false };
+        let server = matches!(
+            error.kind(),
+            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown)
+        );
+        server || error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
+    }
+
+    /// Logs it, unless the log has it as a loss of the bus.
+    pub(crate) fn log(&self) {
+        if matches!(self, Self::Unfit(_)) || matches!(self, Self::Redis(_)) && !self.is_of_connection() {
+            Event::BusRefused { cause: self, hint: self.hint() }.emit();
+        }
+    }
+
+    /// Returns advice, if wsd has any.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        let Self::Redis(error) = self else {
+            return matches!(self, Self::Unfit(_)).then_some("rooms need Redis 6.2 or Valkey");
+        };
+        let text = error.to_string();
+        let has = |word: &str| text.contains(word);
+        Some(match error.kind() {
+            ErrorKind::AuthenticationFailed => "write the password into --bus: redis://:PASSWORD@HOST",
+            ErrorKind::Server(ServerErrorKind::ReadOnly) => "this is a replica: name the primary, or the sentinels",
+            ErrorKind::Server(ServerErrorKind::NoPerm) => {
+                "allow the user of --bus the keys and channels of --bus-prefix, and scripts"
+            }
+            _ if has("NOAUTH") || has("WRONGPASS") || has("AUTH") => {
+                "write the password into --bus: redis://:PASSWORD@HOST"
+            }
+            _ if has("READONLY") => "this is a replica: name the primary, or the sentinels",
+            _ if has("OOM") => "raise maxmemory of Redis, or set another maxmemory-policy",
+            _ if has("MISCONF") => "Redis cannot write its snapshots: see its log",
+            _ if has("WRONGTYPE") => "another program uses these keys: set another --bus-prefix",
+            _ if has("unknown command") || has("Unknown Redis command") => "rooms need Redis 6.2 or Valkey",
+            _ if error.is_io_error() || error.is_timeout() => "is Redis running there? try: redis-cli -u URL ping",
+            _ => return None,
+        })
+    }
+
+    /// Returns an error for an address that takes too long.
+    pub(super) fn late() -> Self {
+        Self::Redis(io::Error::new(io::ErrorKind::TimedOut, "no answer in time").into())
+    }
+}
+
+impl fmt::Display for BusError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Redis(error) => error.fmt(f),
+            Self::Fenced => f.write_str("another node owns the room"),
+            Self::Away => f.write_str("no answer"),
+            Self::Unfit(why) => f.write_str(why),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The handle on the bus, and the heartbeat of this node.
+
+use std::{sync::Arc, time::Instant};
+
+use data_encoding::HEXLOWER;
+use tokio::{sync::watch, time::sleep};
+
+use super::{
+    connection::Connections,
+    error::BusError,
+    news::{News, Note},
+    scripts::{self, millis},
+    target::BusTarget,
+};
+use crate::{
+    event::Event,
+    limits::{BUS_RETRY, LEASE, LEASE_RENEWAL},
+};
+
+/// Returns the name of the node in the name of a run of it, or of a user of keys.
+pub(crate) fn name_of(id: &str) -> &str {
+    id.split_once('~').map_or(id, |(name, _)| name)
+}
+
+/// The settings of the bus.
+#[derive(Clone, Debug)]
+pub(crate) struct BusOptions {
+    /// The servers (`--bus`).
+    pub(crate) target: BusTarget,
+    /// The front of all keys (`--bus-prefix`).
+    pub(crate) prefix: String,
+    /// The name of this node (`--node`).
+    pub(crate) node: String,
+}
+
+/// A handle on the bus. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Bus(Arc<BusParts>);
+
+#[derive(Debug)]
+struct BusParts {
+    prefix: String,
+    name: String,
+    /// The name of this run of the node, which no other has.
+    id: String,
+    connections: Connections,
+    news: News,
+    /// How often this node was given up by the others, since its heartbeat came too late.
+    forgotten: watch::Sender<u64>,
+}
+
+impl Bus {
+    /// Returns the bus. It connects to nothing yet.
+    pub(crate) fn new(options: BusOptions) -> Result<Self, BusError> {
+        let mut random = [0; 4];
+        getrandom::fill(&mut random).expect("the system has random numbers");
+        let BusOptions { target, prefix, node } = options;
+        let id = format!("{node}~{}", HEXLOWER.encode(&random));
+        let (connections, news) = (Connections::new(&target)?, News::default());
+        Ok(Self(Arc::new(BusParts { prefix, name: node, id, connections, news, forgotten: watch::Sender::new(0) })))
+    }
+
+    /// Checks that the server is there, and that it can do what rooms need.
+    pub(crate) async fn check(&self) -> Result<(), BusError> {
+        self.connections().connect().await?;
+        scripts::check(self.connections(), &format!("{}:check:{}", self.0.prefix, self.0.id)).await?;
+        self.beat().await.map(drop)
+    }
+
+    /// Starts the heartbeat of this node and the reader of news.
+    pub(crate) fn start(&self) {
+        Event::BusReady { node: &self.0.name }.emit();
+        let bus = self.clone();
+        // Both go on during the end of wsd: the end of a room needs them.
+        tokio::spawn(async move { bus.keep_alive().await });
+        let bus = self.clone();
+        tokio::spawn(async move { bus.0.news.read(&bus.0.connections).await });
+    }
+
+    /// Returns the name of this node.
+    pub(crate) fn node(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Returns the name of this run of the node.
+    pub(crate) fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// Returns the front of all keys.
+    pub(super) fn prefix(&self) -> &str {
+        &self.0.prefix
+    }
+
+    /// Returns the time since which Redis does not answer; `None` while it does.
+    pub(crate) fn lost(&self) -> Option<Instant> {
+        self.0.connections.lost()
+    }
+
+    /// Resolves when Redis answers. Cancel safe.
+    pub(crate) async fn up(&self) {
+        self.0.connections.up().await;
+    }
+
+    /// Returns a receiver of changes between away and back.
+    pub(crate) fn changes(&self) -> watch::Receiver<Option<Instant>> {
+        self.0.connections.changes()
+    }
+
+    /// Returns a receiver of the number of times that the others gave this node up.
+    pub(crate) fn forgotten(&self) -> watch::Receiver<u64> {
+        self.0.forgotten.subscribe()
+    }
+
+    /// Subscribes to a channel. Dropping the receiver ends that.
+    pub(crate) fn subscribe(&self, channel: &str) -> tokio::sync::mpsc::Receiver<Note> {
+        self.0.news.subscribe(channel)
+    }
+
+    /// Returns the connection for commands.
+    pub(super) fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
+    fn node_key(&self, id: &str) -> String {
+        format!("{}:node:{id}", self.0.prefix)
+    }
+
+    /// Tells the others that this node is alive. Returns whether they still thought so.
+    async fn beat(&self) -> Result<bool, BusError> {
+        let mut command = redis::cmd("SET");
+        command.arg(self.node_key(&self.0.id)).arg(&self.0.name);
+        command.arg("PX").arg(millis(LEASE)).arg("GET");
+        let before: Option<String> = self.connections().beat(&command).await?;
+        Ok(before.is_some())
+    }
+
+    async fn keep_alive(&self) {
+        loop {
+            match self.beat().await {
+                Ok(was_known) => {
+                    if !was_known {
+                        self.0.forgotten.send_modify(|count| *count += 1);
+                    }
+                    sleep(LEASE_RENEWAL).await;
+                }
+                Err(error) => {
+                    self.connections().reconnect(&error).await;
+                    sleep(BUS_RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Tells which of these users of a room's keys have a node that is alive.
+    pub(crate) async fn alive(&self, ids: &[String]) -> Result<Vec<bool>, BusError> {
+        let mut alive = Vec::with_capacity(ids.len());
+        for id in ids {
+            let run = id.rsplit_once('.').map_or(&**id, |(run, _)| run);
+            alive.push(self.connections().query::<u64>(redis::cmd("EXISTS").arg(self.node_key(run))).await? > 0);
+        }
+        Ok(alive)
+    }
+}

@@ -1,0 +1,13 @@
+//! The bus between the rooms of several machines, on Redis or Valkey: leases, ordered streams, and quick news of them. It
+//! knows no rooms.
+//!
+//! The streams are the truth; a channel carries the same records at once. A reader that misses one finds it in the stream.
+
+mod connection;
+pub(crate) mod error;
+pub(crate) mod handle;
+pub(crate) mod news;
+pub(crate) mod place;
+pub(crate) mod records;
+mod scripts;
+pub(crate) mod target;

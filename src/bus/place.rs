@@ -1,0 +1,242 @@
+//! The keys of one room in Redis, and each step with them.
+
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::HEXLOWER;
+use tokio::sync::mpsc;
+
+use super::{
+    error::BusError,
+    handle::{Bus, name_of},
+    news::Note,
+    records::{InRecord, OutRecord, RecordId, StreamEntry, id, in_record, out_record},
+    scripts::{ACQUIRE, LOOK, POST, PUBLISH, RELEASE, RENEW, millis, run},
+};
+use crate::limits::{IN_RECORDS, LEASE};
+
+/// Records that one read takes.
+const READ_RECORDS: usize = 100;
+
+/// The number of users of keys so far.
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// The keys of a room. In a cluster they are in one slot.
+#[derive(Clone, Debug)]
+pub(crate) struct RoomKeys {
+    bus: Bus,
+    /// The name of this user of the keys, which no other has: that of the run of this node, and a number.
+    id: String,
+    own: String,
+    epoch: String,
+    out: String,
+    input: String,
+    seq: String,
+    pos: String,
+    who: String,
+    out_channel: String,
+    in_channel: String,
+}
+
+/// The result of [`RoomKeys::acquire`].
+#[derive(Debug)]
+pub(crate) enum Acquired {
+    /// This node owns the room, with this epoch.
+    Mine(u64),
+    /// Another node does.
+    Other,
+}
+
+/// The result of [`RoomKeys::look`].
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// The name of the node that has the lease; empty if nobody has it.
+    pub(crate) node: String,
+    /// The time until the lease runs out; `None` if nobody has it.
+    pub(crate) leased: Option<Duration>,
+    /// The last record of the output.
+    pub(crate) last_out: RecordId,
+    /// The last record of the input.
+    pub(crate) last_in: RecordId,
+}
+
+/// A record that a node sends: kind, client, payload.
+pub(crate) type Post = (&'static str, String, Vec<u8>);
+
+impl RoomKeys {
+    /// Returns the keys of the room at `path` of `route`.
+    pub(crate) fn new(bus: Bus, route: &[u8], path: &[u8]) -> Self {
+        let hash = digest(&SHA256, &[route, b"\0", path].concat());
+        let front = format!("{}:{{{}}}", bus.prefix(), HEXLOWER.encode(&hash.as_ref()[..8]));
+        let key = |name: &str| format!("{front}:{name}");
+        let id = format!("{}.{}", bus.id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        Self {
+            bus,
+            id,
+            own: key("own"),
+            epoch: key("epoch"),
+            out: key("out"),
+            input: key("in"),
+            seq: key("seq"),
+            pos: key("pos"),
+            who: key("who"),
+            out_channel: key("o"),
+            in_channel: key("i"),
+        }
+    }
+
+    /// Listens to the output.
+    pub(crate) fn listen_out(&self) -> mpsc::Receiver<Note> {
+        self.bus.subscribe(&self.out_channel)
+    }
+
+    /// Listens to the input.
+    pub(crate) fn listen_in(&self) -> mpsc::Receiver<Note> {
+        self.bus.subscribe(&self.in_channel)
+    }
+
+    /// Takes the lease if nobody has it.
+    pub(crate) async fn acquire(&self) -> Result<Acquired, BusError> {
+        let (node, time) = (self.id.as_bytes(), millis(LEASE).to_string());
+        let keys = [&*self.own, &self.epoch, &self.out];
+        let (epoch, owner, _): (u64, String, i64) =
+            run(self.bus.connections(), &ACQUIRE, &keys, &[node, time.as_bytes()]).await?;
+        // An answer that was lost may have been for this node.
+        let again = owner.strip_prefix(&*self.id).and_then(|rest| rest.trim().parse().ok());
+        Ok(match again {
+            Some(epoch) => Acquired::Mine(epoch),
+            None if epoch > 0 => Acquired::Mine(epoch),
+            None => Acquired::Other,
+        })
+    }
+
+    /// Renews the lease. Returns false if another node has it.
+    pub(crate) async fn renew(&self, epoch: u64) -> Result<bool, BusError> {
+        let (epoch, time) = (epoch.to_string(), millis(LEASE).to_string());
+        let args = [self.id.as_bytes(), epoch.as_bytes(), time.as_bytes()];
+        run(self.bus.connections(), &RENEW, &[&self.own, &self.epoch], &args).await
+    }
+
+    /// Gives the lease back, so that another node can take it at once.
+    pub(crate) async fn release(&self, epoch: u64) -> Result<(), BusError> {
+        let epoch = epoch.to_string();
+        let args = [self.id.as_bytes(), epoch.as_bytes(), self.out_channel.as_bytes()];
+        run::<u64>(self.bus.connections(), &RELEASE, &[&self.own], &args).await.map(drop)
+    }
+
+    /// Looks at the lease and at the ends of the streams, and keeps the keys of this node.
+    pub(crate) async fn look(&self) -> Result<Look, BusError> {
+        let who = self.who_of(&self.id);
+        let keys = [&*self.own, &self.out, &self.input, &who];
+        let (own, time, out, input): (String, i64, String, String) =
+            run(self.bus.connections(), &LOOK, &keys, &[]).await?;
+        let leased = (!own.is_empty()).then(|| Duration::from_millis(u64::try_from(time).unwrap_or_default()));
+        let node = name_of(&own).to_owned();
+        Ok(Look { node, leased, last_out: id(&out)?, last_in: id(&input)? })
+    }
+
+    /// Adds records to the output, the first with this number, and notes the last record of the input that the worker took.
+    pub(crate) async fn publish(
+        &self,
+        epoch: u64,
+        number: u64,
+        kept: usize,
+        written: RecordId,
+        records: &[(String, Vec<u8>)],
+    ) -> Result<(), BusError> {
+        let (epoch, number) = (epoch.to_string(), number.to_string());
+        let (kept, written) = (kept.to_string(), written.to_string());
+        let mut args =
+            vec![self.out_channel.as_bytes(), epoch.as_bytes(), number.as_bytes(), kept.as_bytes(), written.as_bytes()];
+        args.extend(records.iter().flat_map(|(kind, payload)| [kind.as_bytes(), payload]));
+        run::<String>(self.bus.connections(), &PUBLISH, &[&self.epoch, &self.out, &self.pos], &args).await.map(drop)
+    }
+
+    /// Adds records to the input, the first with this number of this node.
+    pub(crate) async fn post(&self, number: u64, posts: &[Post]) -> Result<(), BusError> {
+        let (number, kept, who) = (number.to_string(), IN_RECORDS.to_string(), self.who_of(&self.id));
+        let mut args = vec![self.in_channel.as_bytes(), self.id.as_bytes(), number.as_bytes(), kept.as_bytes()];
+        args.extend(posts.iter().flat_map(|(kind, client, data)| [kind.as_bytes(), client.as_bytes(), data]));
+        run::<String>(self.bus.connections(), &POST, &[&self.input, &self.seq, &who], &args).await.map(drop)
+    }
+
+    /// Reads the output behind a record, some records at a time.
+    pub(crate) async fn read_out(&self, after: RecordId) -> Result<Vec<OutRecord>, BusError> {
+        self.range(&self.out, after).await?.into_iter().map(out_record).collect()
+    }
+
+    /// Reads the last `count` records of the output, the oldest first.
+    pub(crate) async fn last_out(&self, count: usize) -> Result<Vec<OutRecord>, BusError> {
+        let mut command = redis::cmd("XREVRANGE");
+        command.arg(&self.out).arg("+").arg("-").arg("COUNT").arg(count);
+        let records: Vec<StreamEntry> = self.bus.connections().query(&command).await?;
+        records.into_iter().rev().map(out_record).collect()
+    }
+
+    /// Reads the input behind a record, some records at a time.
+    pub(crate) async fn read_in(&self, after: RecordId) -> Result<Vec<InRecord>, BusError> {
+        let records = self.range(&self.input, after).await?;
+        records.into_iter().map(in_record).collect()
+    }
+
+    /// Returns the last record of the input that a worker took.
+    pub(crate) async fn pos(&self) -> Result<RecordId, BusError> {
+        let pos: Option<String> = self.bus.connections().query(redis::cmd("GET").arg(&self.pos)).await?;
+        pos.map_or(Ok(RecordId::default()), |pos| id(&pos))
+    }
+
+    /// Notes the last record of the input that the worker took.
+    pub(crate) async fn set_pos(&self, pos: RecordId) -> Result<(), BusError> {
+        let mut command = redis::cmd("SET");
+        command.arg(&self.pos).arg(pos.to_string()).arg("EX").arg(3600);
+        self.bus.connections().query::<()>(&command).await
+    }
+
+    /// Returns the clients of each run of a node, with their variables.
+    pub(crate) async fn who(&self, ids: &[String]) -> Result<Vec<(String, HashMap<String, Vec<u8>>)>, BusError> {
+        let mut all = Vec::with_capacity(ids.len());
+        for id in ids {
+            let mut command = redis::cmd("HGETALL");
+            command.arg(self.who_of(id));
+            all.push((id.clone(), self.bus.connections().query(&command).await?));
+        }
+        Ok(all)
+    }
+
+    /// Lists the runs of nodes that have had clients here.
+    pub(crate) async fn nodes(&self) -> Result<Vec<String>, BusError> {
+        self.bus.connections().query(redis::cmd("HKEYS").arg(&self.seq)).await
+    }
+
+    /// Forgets a run of a node, which has gone or has no clients.
+    pub(crate) async fn forget(&self, id: &str) -> Result<(), BusError> {
+        let mut command = redis::cmd("DEL");
+        command.arg(self.who_of(id));
+        self.bus.connections().query::<u64>(&command).await?;
+        self.bus.connections().query::<u64>(redis::cmd("HDEL").arg(&self.seq).arg(id)).await.map(drop)
+    }
+
+    /// Returns the name of this user of the keys.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns the bus.
+    pub(crate) fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    fn who_of(&self, id: &str) -> String {
+        format!("{}:{id}", self.who)
+    }
+
+    async fn range(&self, key: &str, after: RecordId) -> Result<Vec<StreamEntry>, BusError> {
+        let mut command = redis::cmd("XRANGE");
+        command.arg(key).arg(format!("({after}")).arg("+").arg("COUNT").arg(READ_RECORDS);
+        self.bus.connections().query(&command).await
+    }
+}

@@ -1,0 +1,171 @@
+//! The messages of the clients here on their way to the node that has the room's worker.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
+    task::{Context, Poll, Waker},
+};
+
+use tokio::{sync::Notify, time::sleep};
+
+use super::record;
+use crate::{
+    bus::place::{Post, RoomKeys},
+    limits::{BUS_BYTES_MAX, BUS_RETRY},
+    message::Draft,
+    metrics::bus::LiveCluster,
+    room::lock::lock,
+};
+
+/// Records that one call sends at most.
+const RECORDS_AT_ONCE: usize = 64;
+
+/// Records that wait for Redis.
+#[derive(Debug)]
+pub(crate) struct Poster {
+    queue: Mutex<PostQueue>,
+    wake: Notify,
+    live: Arc<LiveCluster>,
+}
+
+#[derive(Debug, Default)]
+struct PostQueue {
+    posts: VecDeque<Post>,
+    bytes: usize,
+    /// The number of records so far.
+    pushed: u64,
+    /// The number of those that Redis has.
+    acked: u64,
+    /// The number of the last record of each client that waits for it.
+    waits: HashMap<String, u64>,
+    waiting: Vec<Waker>,
+    /// Whether the room is over, so that nobody need wait.
+    is_over: bool,
+}
+
+impl Poster {
+    /// Returns an empty queue. It tells `live` of the bytes that wait.
+    pub(super) fn new(live: Arc<LiveCluster>) -> Self {
+        Self { queue: Mutex::default(), wake: Notify::new(), live }
+    }
+
+    /// Adds a record.
+    pub(super) fn push(&self, post: Post) {
+        let mut queue = lock(&self.queue);
+        queue.push(post);
+        self.live.input.store(queue.bytes, Relaxed);
+        drop(queue);
+        self.wake.notify_one();
+    }
+
+    /// Adds the messages of a client. Ready once Redis has them.
+    pub(super) fn poll_post(&self, cx: &mut Context<'_>, client: &str, said: &mut Draft) -> Poll<()> {
+        let mut queue = lock(&self.queue);
+        if queue.has_posted(client) {
+            queue.waits.remove(client);
+            if said.is_empty() {
+                return Poll::Ready(());
+            }
+            if queue.bytes <= BUS_BYTES_MAX {
+                let said = std::mem::take(said);
+                queue.push((record::MESSAGE, client.to_owned(), record::encode(said.messages())));
+                let number = queue.pushed;
+                queue.waits.insert(client.to_owned(), number);
+                self.live.input.store(queue.bytes, Relaxed);
+                self.wake.notify_one();
+            }
+        }
+        queue.wait(cx);
+        Poll::Pending
+    }
+
+    /// Whether Redis has all messages of a client, or the room is over.
+    pub(super) fn has_posted(&self, client: &str) -> bool {
+        lock(&self.queue).has_posted(client)
+    }
+
+    /// Wakes the task of `cx` when something has changed.
+    pub(super) fn wait(&self, cx: &mut Context<'_>) {
+        lock(&self.queue).wait(cx);
+    }
+
+    /// Wakes the tasks that wait.
+    pub(crate) fn wake_all(&self) {
+        lock(&self.queue).wake_all();
+    }
+
+    /// Forgets a client.
+    pub(super) fn forget(&self, client: &str) {
+        lock(&self.queue).waits.remove(client);
+    }
+
+    /// Returns the number of records so far if Redis has all of them.
+    pub(crate) fn idle(&self) -> Option<u64> {
+        let queue = lock(&self.queue);
+        (queue.pushed == queue.acked).then_some(queue.pushed)
+    }
+
+    /// Notes that the room is over. [`Poster::run`] then ends after the last record.
+    pub(crate) fn close(&self) {
+        let mut queue = lock(&self.queue);
+        queue.is_over = true;
+        queue.wake_all();
+        drop(queue);
+        self.wake.notify_one();
+    }
+
+    /// Sends records, each exactly once, until the room is over.
+    pub(crate) async fn run(&self, place: &RoomKeys) {
+        loop {
+            let (number, posts, is_over) = {
+                let queue = lock(&self.queue);
+                let posts: Vec<_> = queue.posts.iter().take(RECORDS_AT_ONCE).cloned().collect();
+                (queue.acked + 1, posts, queue.is_over)
+            };
+            if posts.is_empty() {
+                if is_over {
+                    return;
+                }
+                self.wake.notified().await;
+                continue;
+            }
+            if let Err(error) = place.post(number, &posts).await {
+                error.log();
+                sleep(BUS_RETRY).await;
+                if is_over {
+                    return;
+                }
+                continue;
+            }
+            let mut queue = lock(&self.queue);
+            for (_, client, data) in queue.posts.drain(..posts.len()).collect::<Vec<_>>() {
+                queue.bytes -= client.len() + data.len();
+            }
+            queue.acked += posts.len() as u64;
+            self.live.input.store(queue.bytes, Relaxed);
+            queue.wake_all();
+        }
+    }
+}
+
+impl PostQueue {
+    fn push(&mut self, post: Post) {
+        self.bytes += post.1.len() + post.2.len();
+        self.pushed += 1;
+        self.posts.push_back(post);
+    }
+
+    fn has_posted(&self, client: &str) -> bool {
+        self.is_over || self.waits.get(client).is_none_or(|number| *number <= self.acked)
+    }
+
+    fn wait(&mut self, cx: &mut Context<'_>) {
+        if !self.waiting.iter().any(|waiting| waiting.will_wake(cx.waker())) {
+            self.waiting.push(cx.waker().clone());
+        }
+    }
+
+    fn wake_all(&mut self) {
+        self.waiting.drain(..).for_each(Waker::wake);
+    }
+}
