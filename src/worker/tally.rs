@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     metrics::{counts::COUNTS, labels::RouteName},
     status::Status,
-    sys,
+    sys::ResourceUsage,
 };
 
 /// A program that is counted as running until this is dropped.
@@ -24,11 +24,9 @@ impl ProgramTally {
         COUNTS.program_killed(&self.0, signal);
     }
 
-    /// Counts the end of the process, which is not reaped yet.
-    pub(super) fn count_end(&self, pid: i32, status: Status) {
-        if let Some(sys::ResourceUsage { cpu, memory }) = sys::usage(pid) {
-            COUNTS.program_ended(&self.0, status.shell(), cpu, memory);
-        }
+    /// Counts the end of the process, with the resources that it has used.
+    pub(super) fn count_end(&self, status: Status, ResourceUsage { cpu, memory }: ResourceUsage) {
+        COUNTS.program_ended(&self.0, status.shell(), cpu, memory);
     }
 }
 
