@@ -27,14 +27,14 @@ pub(crate) struct Child {
     /// Its limits, if it has any.
     confined: Option<Box<Confined>>,
     /// How it has ended, once its group has been killed.
-    ended: Option<Ended>,
+    ended: Option<ChildEnd>,
     /// Counts it for its route; `None` for a program of no route.
     tally: Option<ProgramTally>,
 }
 
 /// The status of a process that has ended, and the resources that it has used.
 #[derive(Clone, Copy, Debug)]
-struct Ended {
+struct ChildEnd {
     status: Status,
     usage: Option<sys::ResourceUsage>,
 }
@@ -117,7 +117,7 @@ impl Child {
         let _ = kill_process_group(pid, Signal::KILL);
         self.kill_cgroup();
         let status = self.confined.as_ref().map_or(status, |confined| confined.explain(pid, status));
-        self.ended = Some(Ended { status, usage: sys::usage(self.pid()) });
+        self.ended = Some(ChildEnd { status, usage: sys::usage(self.pid()) });
         status
     }
 
@@ -131,7 +131,7 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         let pid = self.leader.0;
-        if let Some(Ended { status, usage }) = self.ended {
+        if let Some(ChildEnd { status, usage }) = self.ended {
             // Once the process is reaped, its id may come again.
             self.record = None;
             if let (Some(tally), Some(usage)) = (&self.tally, usage) {
