@@ -7,6 +7,7 @@
 pub(crate) mod counts;
 pub(crate) mod labels;
 pub(crate) mod live;
+pub(crate) mod mcp;
 pub(crate) mod present;
 mod process;
 pub(crate) mod recent;

@@ -228,7 +228,8 @@ pub(super) fn gauge<N: EncodeGaugeValue>(
     ConstGauge::new(value).encode(encoder.encode_descriptor(name, &sentence(help), None, MetricType::Gauge)?)
 }
 
-fn gauges<L: EncodeLabelSet>(
+/// Encodes gauges with labels.
+pub(super) fn gauges<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
@@ -238,7 +239,8 @@ fn gauges<L: EncodeLabelSet>(
     values.into_iter().try_for_each(|(labels, value)| ConstGauge::new(value).encode(encoder.encode_family(&labels)?))
 }
 
-fn counters<L: EncodeLabelSet>(
+/// Encodes counters with labels.
+pub(super) fn counters<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
@@ -249,6 +251,6 @@ fn counters<L: EncodeLabelSet>(
 }
 
 /// Ends a text as the crate ends those of registered metrics.
-fn sentence(help: &str) -> String {
+pub(super) fn sentence(help: &str) -> String {
     format!("{help}.")
 }

@@ -11,7 +11,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{counts::COUNTS, labels::OfVersion, present::PresentCollector, process::ProcessCollector};
+use super::{
+    counts::COUNTS, labels::OfVersion, mcp::encode::McpCollector, present::PresentCollector, process::ProcessCollector,
+};
 
 /// All metrics.
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
@@ -22,6 +24,7 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     registry.register("wsd_start_time_seconds", "When wsd started, in seconds since 1970", ConstGauge::new(began));
     COUNTS.register(&mut registry);
     registry.register_collector(Box::new(PresentCollector));
+    registry.register_collector(Box::new(McpCollector));
     registry.register_collector(Box::new(ProcessCollector));
     registry
 });
