@@ -18,7 +18,6 @@ mod link;
 mod local;
 mod mcp;
 mod proxy;
-mod recorder;
 mod resumable;
 mod returning;
 mod say;
