@@ -161,7 +161,9 @@ const recent = new Table(find('#recent'), {
 });
 const countColumn = (id, title) => column(id, title, (row) => row[id], (row) => grouped(row[id]), true);
 const timeColumn = (id, title) => column(id, title, (row) => row[id] ?? -1, (row) => duration(row[id]), true);
-const mcp = new Table(find('#mcp'), {
+/** The table of the requests of MCP: it is made once a route has some. */
+let mcp = null;
+const makeMcp = () => new Table(find('#mcp'), {
   key: (row) => `${row.route} ${row.name}`,
   words: (row) => `${row.route} ${row.name}`,
   sort: { id: 'route', down: false },
@@ -177,10 +179,20 @@ const mcp = new Table(find('#mcp'), {
     timeColumn('slowest', 'Slowest'),
   ],
 });
-const tables = [routes, sessions, rooms, mcp, recent];
+const tables = [routes, sessions, rooms, recent];
 
-/** The requests of all routes as rows of one table. */
-const mcpRows = (all) => all.flatMap(({ path, mcp: told }) => (told?.requests ?? []).map((row) => ({ ...row, route: path })));
+/** Shows the requests of all routes in one table. */
+function showMcp(all) {
+  const has = all.some((row) => row.mcp);
+  find('#mcp').hidden = !has;
+  if (!has && !mcp) return;
+  if (!mcp) {
+    mcp = makeMcp();
+    mcp.filter(words());
+    tables.push(mcp);
+  }
+  mcp.update(all.flatMap(({ path, mcp: told }) => (told?.requests ?? []).map((row) => ({ ...row, route: path }))));
+}
 
 /** The ends and the refusals as rows of one table. Refusals of one moment are numbered. */
 function recentRows({ ends, refusals }) {
@@ -207,8 +219,7 @@ export function show(snapshot) {
   routes.update(snapshot.routes);
   sessions.update(snapshot.sessions);
   rooms.update(snapshot.rooms);
-  find('#mcp').hidden = !snapshot.routes.some((row) => row.mcp);
-  mcp.update(mcpRows(snapshot.routes));
+  showMcp(snapshot.routes);
   recent.update(recentRows(snapshot));
   const traffics = snapshot.sessions.reduce((all, row) => all + rates.sessions.latest(row.conn), 0);
   if (performance.now() >= toldUntil) tell('open', 'Live', `${counted(snapshot.sessions.length, 'session')}, ${bytes(traffics)} a second`);
@@ -241,10 +252,12 @@ function watch() {
   });
 }
 
+/** The words of the filter. */
+const words = () => filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+
 function setFilter(text) {
   filter.value = text;
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  for (const table of tables) table.filter(words);
+  for (const table of tables) table.filter(words());
 }
 
 let asked = null;
