@@ -138,11 +138,14 @@ events! {
     warn MessagesLost = "messages lost" { conn: u64, lost: u64, hint: &'a str }
 
     /// wsd started a server of MCP; `kind` is `session` or `shared`.
-    info McpStarted = "mcp started" { conn: u64, peer: Peer, pid: i32, path: &'a str, kind: &'a str }
-    /// A server of MCP has ended, after so many messages.
+    info McpStarted = "mcp started" {
+        conn: u64, peer: Peer, pid: i32, path: &'a str, kind: &'a str
+    } => session: &'a Arc<LiveSession>
+    /// A server of MCP has ended.
     info McpEnded = "mcp ended" {
-        conn: u64, pid: i32, end: &'a str, status: u16, limit: Option<&'a str>, secs: f64, lines as "out": u64
-    }
+        conn: u64, pid: i32, end: &'static str, status: u16, limit: Option<&'a str>, secs: f64, input as "in": u64,
+        output as "out": u64, in_bytes: u64, out_bytes: u64, cpu: Option<f64>, memory: Option<u64>
+    } => session: &'a LiveSession
     /// A server of MCP wrote a line that is no message; once for each server.
     warn McpOutputUnclean = "mcp output unclean" { conn: u64, hint: &'a str }
     /// A server of MCP answered a request that nobody waits for.

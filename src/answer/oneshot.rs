@@ -9,6 +9,7 @@ use hyper::{
     header::{CONNECTION, HeaderValue, UPGRADE},
 };
 use tokio::{sync::oneshot, time::timeout};
+use tracing::Span;
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
@@ -54,7 +55,7 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     let connection = visitor.connection.renumbered();
     // The body and the answer are bytes, whatever the framing of the program's sessions is.
     if let Some(recorded) = ask.site.launcher.recorded(&script.program, &script.name, Framing::Chunks) {
-        worker.record(Tape::begin(&recorded, connection.id));
+        worker.record(Tape::begin(&recorded, connection.id, Span::current()));
     }
     let terms = visitor.terms(&ask.site.session);
     Ok(Some(HttpAnswer::Page(run(ask, visitor, connection, (worker, permit), terms).await)))

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::Span;
+
 use super::{
     format::{Dir, Ender, Step},
     options::Recorded,
@@ -26,10 +28,11 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
-    /// Begins the recording of a program that has just started for the connection of this number.
-    pub(crate) fn begin(recorded: &Recorded, conn: u64) -> Self {
+    /// Begins the recording of a program that has just started for the connection of this number. Its lines in the log are in
+    /// `span`.
+    pub(crate) fn begin(recorded: &Recorded, conn: u64, span: Span) -> Self {
         let decoder = recorded.framing.decoder(recorded.options.message_bytes_max);
-        Self { track: Track::begin(recorded, conn), decoder, has_ended: false }
+        Self { track: Track::begin(recorded, conn, span), decoder, has_ended: false }
     }
 
     /// Returns the track, for others that hear the program.

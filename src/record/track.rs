@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde::Serialize;
+use tracing::Span;
 
 use super::{
     file::{create, hint, name, open},
@@ -32,12 +33,14 @@ pub(crate) struct Track {
     file: PathBuf,
     began: Instant,
     bytes_max: u64,
+    /// The span of the session: it has the trace.
+    span: Span,
     lines: Mutex<TrackLines>,
 }
 
 impl Track {
-    /// Begins a recording: the head is its first line.
-    pub(super) fn begin(recorded: &Recorded, conn: u64) -> Arc<Self> {
+    /// Begins a recording: the head is its first line. `span` is for its lines in the log.
+    pub(super) fn begin(recorded: &Recorded, conn: u64, span: Span) -> Arc<Self> {
         let (began, options) = (now(), &recorded.options);
         let head = RecordHead {
             recording: VERSION,
@@ -55,6 +58,7 @@ impl Track {
             file: options.folder.join(name(&head.began, conn, &recorded.route)),
             began: Instant::now(),
             bytes_max: options.bytes_max.unwrap_or(u64::MAX),
+            span,
             lines: Mutex::default(),
         });
         let mut lines = track.lock();
@@ -134,7 +138,7 @@ impl Track {
     fn store(&self, bytes: &[u8], is_first: bool) -> io::Result<()> {
         let mut file = if is_first { create(&self.file) } else { open(&self.file) }?;
         if is_first {
-            Event::RecordingStarted { conn: self.conn, file: &self.file.display() }.emit();
+            self.log(Event::RecordingStarted { conn: self.conn, file: &self.file.display() });
         }
         let written = file.write_all(bytes);
         if written.is_err() && is_first && file.metadata().is_ok_and(|about| about.len() == 0) {
@@ -180,7 +184,11 @@ impl Track {
     }
 
     fn log_cut(&self, cause: &str, hint: &str) {
-        Event::RecordingCut { conn: self.conn, file: &self.file.display(), cause, hint }.emit();
+        self.log(Event::RecordingCut { conn: self.conn, file: &self.file.display(), cause, hint });
+    }
+
+    fn log(&self, event: Event<'_>) {
+        self.span.in_scope(|| event.emit());
     }
 
     /// Tells the writer, unless it knows.
@@ -212,7 +220,7 @@ impl WaitingLines for Track {
         match (self.store(&bytes, is_first), total) {
             (Err(cause), _) => self.fail(&cause.to_string(), hint(&cause)),
             (Ok(()), Some(bytes)) => {
-                Event::RecordingEnded { conn: self.conn, file: &self.file.display(), bytes }.emit();
+                self.log(Event::RecordingEnded { conn: self.conn, file: &self.file.display(), bytes });
             }
             (Ok(()), None) => {}
         }
@@ -240,7 +248,7 @@ mod tests {
         let recorded = Recorded { options, route, program, framing: Framing::Nul, is_unbuffered: false };
         WAITING.fetch_add(RECORDS_WAITING_BYTES_MAX + 1, Ordering::Relaxed);
 
-        let track = Track::begin(&recorded, 1);
+        let track = Track::begin(&recorded, 1, Span::none());
 
         WAITING.fetch_sub(RECORDS_WAITING_BYTES_MAX + 1, Ordering::Relaxed);
         let lines = track.lock();
@@ -259,6 +267,7 @@ mod tests {
             file: PathBuf::new(),
             began: Instant::now(),
             bytes_max: u64::MAX,
+            span: Span::none(),
             lines: Mutex::new(lines),
         });
 

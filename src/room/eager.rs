@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::time::sleep;
+use tracing::Span;
 
 use super::{host, registry::Rooms};
 use crate::{
@@ -53,7 +54,7 @@ impl Rooms {
                 Some((permit, Ok(mut worker))) => {
                     worker.child.count_for(&opener.options.route, began.elapsed());
                     if let Some(recorded) = &recorded {
-                        worker.record(Tape::begin(recorded, 0));
+                        worker.record(Tape::begin(recorded, 0, Span::none()));
                     }
                     let track = worker.tape.as_ref().map(|tape| tape.track());
                     let pid = worker.child.pid();

@@ -25,7 +25,8 @@ impl Watch {
     /// The address of this server, from its log.
     pub fn of(server: &Server) -> Self {
         let line = server.expect_log("metrics ready").text;
-        Self(address_of(&field(&line, "url").expect("a field url")))
+        let url = field(&line, "url").expect("a field url");
+        Self(address_of(url.strip_suffix("metrics").expect("the URL of the metrics")))
     }
 
     /// Gets a path, with more header lines; each ends with `\r\n`.

@@ -12,6 +12,7 @@ mod programs;
 mod returns;
 mod revival;
 mod routing;
+mod seen;
 mod settings;
 mod subscriptions;
 #[cfg(target_os = "linux")]

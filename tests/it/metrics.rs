@@ -369,6 +369,32 @@ fn a_place_that_is_none_is_exit_1_and_one_in_use_is_exit_3() {
 }
 
 #[test]
+fn a_socket_for_the_metrics_that_cannot_be_made_is_told_with_advice_for_sockets() {
+    let tree = Tree::new();
+    let used = tree.path("used.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&used).unwrap();
+    let table = [
+        (tree.path("nothing/x.sock"), "make its folder first, or name an existing one with `--metrics`"),
+        (used, "stop the server that uses it, or name another path with `--metrics`"),
+    ];
+    for (path, hint) in table {
+        let outcome = run(&["--port=0", &format!("--metrics=unix:{path}"), "cat"]);
+
+        assert_eq!(outcome.status, Some(3), "{outcome:?}");
+        assert!(outcome.stderr.contains(&format!("\nhint: {hint}")), "{outcome:?}");
+    }
+}
+
+#[test]
+fn metrics_in_the_folder_of_wsd_itself_are_refused() {
+    // Health is there in any case: the metrics would be nowhere.
+    let outcome = run(&["--metrics=/.wsd/live", "--check", "cat"]);
+
+    assert_eq!(outcome.status, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("`/.wsd/` is wsd's own folder\nhint: "), "{outcome:?}");
+}
+
+#[test]
 fn metrics_are_served_at_a_unix_socket_too() {
     let tree = Tree::new();
     let path = tree.path("metrics.sock");

@@ -95,7 +95,7 @@ impl ProgramHub for McpSession {
         state.status = Some(status);
         let can_return = state.record.is_complete();
         state.fail(end);
-        if end == HostEnd::Shutdown || !can_return {
+        if matches!(end, HostEnd::Admin | HostEnd::Shutdown) || !can_return {
             state.finish();
         } else if let SessionPhase::Busy(token) = &state.phase {
             token.cancel();

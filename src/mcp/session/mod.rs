@@ -287,6 +287,7 @@ pub(super) fn ended(status: Option<Status>, end: HostEnd) -> McpFault {
     match (end, status) {
         (HostEnd::Shutdown, _) => McpFault::new(503, code::INTERNAL, "the server is stopping"),
         (HostEnd::Overload, _) => McpFault::new(503, code::INTERNAL, "the server is out of buffers"),
+        (HostEnd::Admin, _) => McpFault::new(503, code::INTERNAL, "the administrator has ended the server"),
         (_, Some(status)) => McpFault::new(502, code::INTERNAL, format!("the server ended: {status}")),
         (_, None) => McpFault::new(502, code::INTERNAL, "the server ended"),
     }

@@ -13,9 +13,10 @@ use super::super::terms::McpOptions;
 use super::{
     super::{
         fault::McpFault,
-        host::{self, HostEnd, HostTerms},
+        host::{self, HostEnd},
         lock::lock,
         message::MessageParts,
+        telling::HostTerms,
         terms::{Launching, Trouble},
     },
     McpSession, ReplayAnswer, SessionCall, SessionPhase, SessionState, ended, unknown,
@@ -110,8 +111,8 @@ impl McpSession {
         let Launching { connection, path, shutdown, .. } = launching;
         let connection = connection.renumbered();
         self.wire.set_conn(connection.id);
-        let process = self.options.process.clone();
-        let terms = HostTerms { connection, path, kind: "session", process, shutdown: shutdown.clone() };
+        let (user, process) = (self.user.clone(), self.options.process.clone());
+        let terms = HostTerms { connection, path, user, kind: "session", process, shutdown: shutdown.clone() };
         shutdown.spawn(host::run(Arc::clone(self), worker, permit, terms));
     }
 
