@@ -78,9 +78,9 @@
 //! | what a recording has | `record::format` | its use in `replay`, which reads it |
 //! | a rule of MCP for messages of clients | `answer::mcp::post`, in the order of the checks | `mcp::headers` for the headers of modern requests |
 //! | a way for messages of MCP servers | `mcp::session::answers` (legacy), `mcp::shared::answers` (modern) | a row of `docs/mcp.md` |
-//! | metrics of MCP | `answer::mcp::post`: method and tool of each request (`MessageParts`), its status and time | bound the names; `mcp::host` counts processes |
-//! | `mcpServers` of other clients | `config`: routes `/NAME/mcp` with `mcp = true`, as `config::routes` has them | `command`, `args` and `env` are keys of a route |
-//! | a list of MCP routes for pages | `answer::paths`, of sites whose `mcp` is there | a part of `answer::console` |
+//! | metrics of MCP | `metrics::mcp`, by which `mcp::meter` counts each request | no client may add a name; rows in `docs/metrics.md` and `docs/status.md` |
+//! | `mcpServers` of other clients | `config::mcp_servers`: each entry as the text of a route | `docs/configuration.md` |
+//! | the lines to paste into clients of MCP | `answer::servers` lists the servers | the table of clients in `docs/mcp.md` |
 //! | a limit | `limits` | count bytes with a `Share` of `budget` |
 //!
 //! # The vocabulary

@@ -5,7 +5,7 @@ import { closeInWords } from './console-close.js';
 import { LineHistory } from './console-history.js';
 import { Log } from './console-log.js';
 import { Message } from './console-message.js';
-import { isProgram, pathOf, programPaths } from './console-paths.js';
+import { hasMcpServer, isProgram, pathOf, programPaths } from './console-paths.js';
 import { Session, socketUrl } from './console-session.js';
 import { grouped, visible } from './console-text.js';
 
@@ -32,6 +32,7 @@ url.value = socketUrl('');
 showState('idle', 'Not connected', '', 'Connect starts a session');
 lineHistory.open(url.value);
 const offered = programPaths().then(offer);
+hasMcpServer().then((has) => { find('mcp').hidden = !has; });
 
 /** Offers the programs of this server. Where this path has none, the URL becomes that of the first one. */
 function offer(patterns) {

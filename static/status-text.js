@@ -27,6 +27,14 @@ export function age(seconds) {
   return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
 }
 
+/** Seconds as `2.5 ms`, `340 ms` or `1.2 s`; nothing without a time. */
+export function duration(seconds) {
+  if (seconds === null) return '';
+  if (seconds >= 1) return seconds < 60 ? `${seconds.toFixed(1)} s` : age(seconds);
+  const millis = seconds * 1000;
+  return `${millis < 10 ? millis.toFixed(1) : Math.round(millis)} ms`;
+}
+
 /** Messages and bytes, as `12 · 3.4 KiB`. */
 export const traffic = ({ messages, bytes: count }) => `${grouped(messages)} · ${bytes(count)}`;
 

@@ -2,7 +2,7 @@
 
 import { Rates } from './status-rates.js';
 import { Table } from './status-table.js';
-import { age, bytes, counted, grouped, plain, time, traffic } from './status-text.js';
+import { age, bytes, counted, duration, grouped, plain, time, traffic } from './status-text.js';
 
 /** The pause before a new try, in milliseconds, when the server has refused the stream. */
 const AGAIN = 5000;
@@ -160,7 +160,40 @@ const recent = new Table(find('#recent'), {
     column('out', 'Out', (row) => row.out?.bytes ?? 0, (row) => (row.out ? traffic(row.out) : ''), true),
   ],
 });
+const countColumn = (id, title) => column(id, title, (row) => row[id], (row) => grouped(row[id]), true);
+const timeColumn = (id, title) => column(id, title, (row) => row[id] ?? -1, (row) => duration(row[id]), true);
+/** The table of the requests of MCP: it is made once a route has some. */
+let mcp = null;
+const makeMcp = () => new Table(find('#mcp'), {
+  key: (row) => `${row.route} ${row.name}`,
+  words: (row) => `${row.route} ${row.name}`,
+  sort: { id: 'route', down: false },
+  empty: 'No request of MCP is over yet.',
+  columns: [
+    column('route', 'Route', (row) => row.route, (row) => row.route),
+    column('name', 'Request', (row) => row.name, (row) => row.name),
+    countColumn('result', 'Results'),
+    countColumn('error', 'Errors'),
+    countColumn('failed', 'Failed'),
+    countColumn('cancelled', 'Cancelled'),
+    timeColumn('mean', 'Mean'),
+    timeColumn('slowest', 'Slowest'),
+  ],
+});
 const tables = [routes, sessions, rooms, recent];
+
+/** Shows the requests of all routes in one table. */
+function showMcp(all) {
+  const has = all.some((row) => row.mcp);
+  find('#mcp').hidden = !has;
+  if (!has && !mcp) return;
+  if (!mcp) {
+    mcp = makeMcp();
+    mcp.filter(words());
+    tables.push(mcp);
+  }
+  mcp.update(all.flatMap(({ path, mcp: told }) => (told?.requests ?? []).map((row) => ({ ...row, route: path }))));
+}
 
 /** The ends and the refusals as rows of one table. Refusals of one moment are numbered. */
 function recentRows({ ends, refusals }) {
@@ -187,6 +220,7 @@ export function show(snapshot) {
   routes.update(snapshot.routes);
   sessions.update(snapshot.sessions);
   rooms.update(snapshot.rooms);
+  showMcp(snapshot.routes);
   recent.update(recentRows(snapshot));
   const traffics = snapshot.sessions.reduce((all, row) => all + rates.sessions.latest(row.conn), 0);
   if (performance.now() >= toldUntil) tell('open', 'Live', `${counted(snapshot.sessions.length, 'session')}, ${bytes(traffics)} a second`);
@@ -219,10 +253,12 @@ function watch() {
   });
 }
 
+/** The words of the filter. */
+const words = () => filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+
 function setFilter(text) {
   filter.value = text;
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  for (const table of tables) table.filter(words);
+  for (const table of tables) table.filter(words());
 }
 
 let asked = null;

@@ -5,12 +5,12 @@ use hyper::{HeaderMap, Response, header::ACCEPT};
 use super::{
     ask::{Answered, Ask, HttpAnswer},
     builtin::{BuiltinFile, SCRIPT, STYLESHEET, respond},
-    paths,
+    paths, servers,
 };
 use crate::http::{gate::Visitor, page::Body};
 
 /// The parts of the console's page.
-const CONSOLE_PARTS: [BuiltinFile; 10] = [
+const CONSOLE_PARTS: [BuiltinFile; 14] = [
     ("/.wsd/console.css", STYLESHEET, include_str!("../../static/console.css")),
     ("/.wsd/console.js", SCRIPT, include_str!("../../static/console.js")),
     ("/.wsd/console-close.js", SCRIPT, include_str!("../../static/console-close.js")),
@@ -21,6 +21,10 @@ const CONSOLE_PARTS: [BuiltinFile; 10] = [
     ("/.wsd/console-paths.js", SCRIPT, include_str!("../../static/console-paths.js")),
     ("/.wsd/console-session.js", SCRIPT, include_str!("../../static/console-session.js")),
     ("/.wsd/console-text.js", SCRIPT, include_str!("../../static/console-text.js")),
+    ("/.wsd/mcp", "text/html; charset=utf-8", include_str!("../../static/mcp.html")),
+    ("/.wsd/mcp.css", STYLESHEET, include_str!("../../static/mcp.css")),
+    ("/.wsd/mcp.js", SCRIPT, include_str!("../../static/mcp.js")),
+    ("/.wsd/mcp-lines.js", SCRIPT, include_str!("../../static/mcp-lines.js")),
 ];
 
 /// The console's page; wsd serves it at every path that has nothing else.
@@ -28,6 +32,9 @@ const CONSOLE: BuiltinFile = ("", "text/html; charset=utf-8", include_str!("../.
 
 /// The list of the paths that the console offers.
 const PATHS: &str = "/.wsd/paths.json";
+
+/// The list of the servers of MCP.
+const SERVERS: &str = "/.wsd/mcp.json";
 
 /// Answers with a part of the console, if any site has one.
 pub(super) async fn answer(ask: &Ask, visitor: &Visitor) -> Answered {
@@ -37,6 +44,10 @@ pub(super) async fn answer(ask: &Ask, visitor: &Visitor) -> Answered {
     }
     if path == PATHS {
         let response = respond(&ask.request, "application/json", paths::json(ask, visitor).await);
+        return Ok(Some(HttpAnswer::Page(response)));
+    }
+    if path == SERVERS {
+        let response = respond(&ask.request, "application/json", servers::json(ask, visitor));
         return Ok(Some(HttpAnswer::Page(response)));
     }
     let part = CONSOLE_PARTS.into_iter().find(|(part, ..)| *part == path);

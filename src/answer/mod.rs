@@ -28,6 +28,7 @@ pub(crate) mod redirect;
 mod reply;
 pub(crate) mod routes;
 pub(crate) mod scripts;
+mod servers;
 pub(crate) mod service;
 pub(crate) mod site;
 pub(crate) mod sources;

@@ -111,7 +111,7 @@ fn sites(routes: &Routes) -> impl Iterator<Item = (Pattern, &Arc<Site>)> {
 }
 
 /// Returns the path of a pattern as a part of a URL.
-fn shown(path: &str) -> String {
+pub(super) fn shown(path: &str) -> String {
     if path.is_empty() { "/".to_owned() } else { percent_encode(path.as_bytes(), ESCAPED).to_string() }
 }
 

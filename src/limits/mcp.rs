@@ -71,3 +71,8 @@ pub(crate) const MCP_STOP_WAIT: Duration = Duration::from_millis(700);
 
 /// The longest time between two looks of a server's task at its clock.
 pub(crate) const MCP_LOOK_MAX: Duration = Duration::from_hours(1);
+
+/// Tools of a route that the metrics count by name, of those that its server lists; all others are one.
+pub(crate) const MCP_TOOLS_COUNTED_MAX: usize = 200;
+/// Bytes of the name of such a tool; see [`MCP_TOOLS_COUNTED_MAX`].
+pub(crate) const MCP_TOOL_BYTES_MAX: usize = 128;

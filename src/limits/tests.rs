@@ -257,6 +257,11 @@ fn check_mcp() {
         ("sessions of a route", &[number(MCP_SESSIONS_MAX), seconds(MCP_RECORD_TIME_MAX)], &[]),
         ("a message that wsd keeps for the next server of a session", &[bytes(MCP_RECORD_BYTES_MAX)], &[]),
         ("subscriptions to resources that wsd restores", &[number(MCP_SUBSCRIPTIONS_MAX)], &[]),
+        (
+            "tools of a route that the metrics name",
+            &[number(MCP_TOOLS_COUNTED_MAX), format!("{MCP_TOOL_BYTES_MAX} bytes")],
+            &[],
+        ),
     ];
     let mut rows = rows(2).into_iter();
     check(&mut rows, table);

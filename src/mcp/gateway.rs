@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     admission::Permit,
+    metrics::mcp::MCP,
     worker::{Worker, variable::Variable},
 };
 
@@ -31,6 +32,7 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Returns a gateway without processes.
     pub(crate) fn new(options: McpOptions) -> Self {
+        MCP.begin(&options.process.route);
         let options = Arc::new(options);
         Self {
             sessions: Arc::default(),

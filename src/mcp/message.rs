@@ -58,6 +58,8 @@ pub(crate) struct MessageParts {
     pub(crate) version: Option<String>,
     /// `result`.
     pub(crate) result: Option<TextPlace>,
+    /// Whether `result` is that of a tool that has failed.
+    pub(crate) is_error: bool,
     /// `error.code`.
     pub(crate) error: Option<i64>,
 }
@@ -124,6 +126,8 @@ struct MetaPart<'a> {
 struct ResultPart<'a> {
     #[serde(borrow, default, deserialize_with = "present", rename = "_meta")]
     meta: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present", rename = "isError")]
+    is_error: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -169,6 +173,7 @@ impl MessageParts {
             parts.form = Form::Response;
             parts.result = envelope.result.map(|result| place(json, result));
             let result: ResultPart<'_> = object(envelope.result)?;
+            parts.is_error = result.is_error.is_some_and(|part| part.get() == "true");
             parts.subscription = object::<MetaPart<'_>>(result.meta)?.subscription.map(|id| place(json, id));
             parts.error = object::<ErrorPart>(envelope.error)?.code;
         } else {

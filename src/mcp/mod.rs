@@ -16,6 +16,7 @@ mod host;
 pub(crate) mod load;
 mod lock;
 pub(crate) mod message;
+pub(crate) mod meter;
 mod part;
 pub(crate) mod session;
 pub(crate) mod shared;

@@ -64,6 +64,29 @@ pub(super) struct OfDirection {
     pub(super) direction: &'static str,
 }
 
+/// The method of requests of MCP.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfMethod {
+    pub(super) route: RouteName,
+    pub(super) method: &'static str,
+}
+
+/// The method of requests of MCP, and the end of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfRequest {
+    pub(super) route: RouteName,
+    pub(super) method: &'static str,
+    pub(super) end: &'static str,
+}
+
+/// A tool of MCP, and the end of its calls.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfTool {
+    pub(super) route: RouteName,
+    pub(super) tool: Arc<str>,
+    pub(super) end: &'static str,
+}
+
 /// Whether the clients of sessions are there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OfState {

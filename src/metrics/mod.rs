@@ -8,6 +8,7 @@ pub(crate) mod bus;
 pub(crate) mod counts;
 pub(crate) mod labels;
 pub(crate) mod live;
+pub(crate) mod mcp;
 pub(crate) mod present;
 mod process;
 pub(crate) mod recent;

@@ -225,7 +225,7 @@ pub(super) fn gauge<N: EncodeGaugeValue>(
     ConstGauge::new(value).encode(encoder.encode_descriptor(name, &sentence(help), None, MetricType::Gauge)?)
 }
 
-/// Encodes a gauge with labels.
+/// Encodes gauges with labels.
 pub(super) fn gauges<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
@@ -241,7 +241,8 @@ pub(super) fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &st
     ConstCounter::new(value).encode(encoder.encode_descriptor(name, &sentence(help), None, MetricType::Counter)?)
 }
 
-fn counters<L: EncodeLabelSet>(
+/// Encodes counters with labels.
+pub(super) fn counters<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
@@ -252,6 +253,6 @@ fn counters<L: EncodeLabelSet>(
 }
 
 /// Ends a text as the crate ends those of registered metrics.
-fn sentence(help: &str) -> String {
+pub(super) fn sentence(help: &str) -> String {
     format!("{help}.")
 }

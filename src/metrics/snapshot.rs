@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     labels::RouteName,
     live::{LiveRoom, LiveSession, Traffic},
+    mcp::{MCP, McpRoute, shown::ShownMcp},
     present::{Listed, PRESENT},
     process::memory_of,
     recent::{RECENT, RecentEnd, RecentLists, RecentRefusal},
@@ -32,6 +33,9 @@ struct ShownRoute<'a> {
     sessions: u64,
     rooms: u64,
     total: Totals,
+    /// The requests of MCP; `None` for a route without `--mcp`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mcp: Option<ShownMcp>,
 }
 
 /// The sums of a route since the start of wsd.
@@ -162,6 +166,7 @@ fn shown_routes<'a>(listed: &'a Listed, recent: &RecentLists) -> Vec<ShownRoute<
     for room in &listed.rooms {
         *rooms.entry(&room.route).or_default() += 1;
     }
+    let requests = MCP.routes();
     let rooms_of = |route: &RouteName| rooms.get(route).copied().unwrap_or_default();
     let shown = |route: &'a RouteName, program: Option<&'a str>, state| {
         let (sessions, mut input, mut output) = sums.get(route).copied().unwrap_or_default();
@@ -170,7 +175,8 @@ fn shown_routes<'a>(listed: &'a Listed, recent: &RecentLists) -> Vec<ShownRoute<
         output.merge(ended.output);
         let refused = recent.refused.get(route).copied().unwrap_or_default();
         let total = Totals { sessions: ended.count + sessions, refused, input: input.into(), output: output.into() };
-        ShownRoute { path: route, program, state, sessions, rooms: rooms_of(route), total }
+        let mcp = requests.get(route).map(McpRoute::shown);
+        ShownRoute { path: route, program, state, sessions, rooms: rooms_of(route), total, mcp }
     };
     let current = listed.routes.iter().map(|facts| {
         let is_down = facts.is_eager && rooms_of(&facts.route) == 0;

@@ -12,7 +12,8 @@ use prometheus_client::{
 };
 
 use super::{
-    bus::BusCollector, counts::COUNTS, labels::OfVersion, present::PresentCollector, process::ProcessCollector,
+    bus::BusCollector, counts::COUNTS, labels::OfVersion, mcp::encode::McpCollector, present::PresentCollector,
+    process::ProcessCollector,
 };
 
 /// All metrics.
@@ -25,6 +26,7 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     COUNTS.register(&mut registry);
     registry.register_collector(Box::new(PresentCollector));
     registry.register_collector(Box::new(BusCollector));
+    registry.register_collector(Box::new(McpCollector));
     registry.register_collector(Box::new(ProcessCollector));
     registry
 });

@@ -18,6 +18,7 @@ mod page;
 mod picture;
 mod polls;
 mod resume;
+mod servers;
 mod status;
 mod subprotocol;
 mod terminal;

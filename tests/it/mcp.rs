@@ -1,11 +1,12 @@
 //! `--mcp`: a server on standard input and output, behind Streamable HTTP in both of its forms.
 
 mod auth;
-mod client;
+pub(crate) mod client;
 mod gate;
 mod headers;
 mod legacy;
 mod limits;
+mod metrics;
 mod modern;
 mod programs;
 mod returns;
@@ -14,3 +15,5 @@ mod routing;
 mod seen;
 mod settings;
 mod subscriptions;
+#[cfg(target_os = "linux")]
+mod visits;

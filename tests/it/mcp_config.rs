@@ -87,3 +87,40 @@ fn a_file_without_servers_is_refused() {
         assert!(outcome.stderr.starts_with(&format!("wsd: {path}{words}")), "{outcome:?}");
     }
 }
+
+#[test]
+fn the_page_with_the_lines_to_paste_lists_the_servers_that_its_reader_may_know() {
+    let tree = Tree::new();
+    let entry = json!({ "command": "cat" });
+    tree.file("servers.json", json!({ "mcpServers": { "words": entry, "b/c": entry } }).to_string());
+    tree.file("tokens", format!("somebody:sha256:{}\n", "0".repeat(64)));
+    tree.file(
+        "wsd.toml",
+        format!(
+            "devconsole = true\n[[route]]\npath = '/hidden'\ncommand = ['cat']\nmcp = true\nauth = ['bearer:{}']\n\
+             [[route]]\npath = '/plain'\ncommand = ['cat']\n",
+            tree.path("tokens")
+        ),
+    );
+    let server = Server::serve(&["--config", &tree.path("wsd.toml"), "--mcp-config", &tree.path("servers.json")]);
+
+    let list: Value = serde_json::from_slice(&server.get("/.wsd/mcp.json", "").body).unwrap();
+
+    let open = |path: &str| json!({ "path": path, "has_auth": false });
+    assert_eq!(list, json!([open("/b/c/mcp"), open("/words/mcp")]));
+    let page = server.get("/.wsd/mcp", "");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    for part in ["mcp.js", "mcp.css", "mcp-lines.js"] {
+        assert_eq!(server.get(&format!("/.wsd/{part}"), "").status, 200, "{part}");
+    }
+}
+
+#[test]
+fn a_server_at_all_paths_is_listed_at_the_usual_one_and_nowhere_without_the_console() {
+    let server = Server::command(&["--mcp", "--devconsole"], &["cat"]);
+    let list: Value = serde_json::from_slice(&server.get("/.wsd/mcp.json", "").body).unwrap();
+    assert_eq!(list, json!([{ "path": "/mcp", "has_auth": false }]));
+
+    let without = Server::command(&["--mcp"], &["cat"]);
+    assert!(!without.get("/.wsd/mcp.json", "").text().contains("has_auth"));
+}

@@ -18,6 +18,7 @@ use crate::harness::server::Server;
 use crate::harness::skip::{has, skip};
 use crate::harness::tree::Tree;
 use crate::harness::{SetOnDrop, eventually};
+use crate::mcp::client as mcp;
 
 /// The header that asks for the format of `OpenMetrics`.
 const OPEN: &str = "Accept: application/openmetrics-text;version=1.0.0\r\n";
@@ -128,7 +129,7 @@ fn metrics_in(text: &str) -> BTreeSet<String> {
     of_metrics.map(str::to_owned).collect()
 }
 
-/// Returns the names of all series that wsd has: those of one server under load, and of one with TLS.
+/// Returns the names of all series that wsd has: those of one server under load, of one with TLS, and of one for MCP.
 fn all_names() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     under_load(|watch| names.extend(watch.scrape().names().map(str::to_owned)));
@@ -141,6 +142,11 @@ fn all_names() -> BTreeSet<String> {
     let [expiry, began] = ["wsd_cert_expiry_seconds", "wsd_start_time_seconds"].map(|name| scrape.decimal(name));
     assert!(expiry > began, "{expiry}");
     names.extend(scrape.names().map(str::to_owned));
+    let server = mcp::start(&[METRICS], "legacy", &[]);
+    let session = mcp::Session::begin(&server);
+    session.post(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#);
+    session.call("echo", "{}");
+    names.extend(Watch::of(&server).scrape().names().map(str::to_owned));
     names
 }
 

@@ -93,6 +93,8 @@ def call(id, params):
             tell('notifications/cancelled', requestId=listen)
         listens.clear()
         text(id, 'finished')
+    elif name == 'broken':
+        result(id, isError=True, content=[])
     elif name == 'bad':
         fail(id, -32602, 'bad arguments')
     else:

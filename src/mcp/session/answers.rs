@@ -144,7 +144,7 @@ impl McpSession {
             Event::McpAnswerUnmatched { conn: self.wire.conn() }.emit();
             return;
         };
-        let result = parts.result.clone().map(|place| &line[place]);
+        let (result, data) = (parts.result.clone().map(|place| &line[place]), call.answer(line, parts));
         state.idle_since = Instant::now();
         match call.facts {
             SessionCall::Replay(tell) => {
@@ -153,12 +153,13 @@ impl McpSession {
                     let _ = tell.send(result.ok_or(parts.error.unwrap_or_default()));
                 }
             }
-            SessionCall::Client { stream, begins, .. } => {
+            SessionCall::Client { stream, begins, mut meter, .. } => {
+                meter.answered(line, parts);
                 let answer = McpAnswerKind::of(parts);
                 if begins && let Some(result) = result {
                     state.record.note_identity(result);
                 }
-                let data = self.bytes(call.answer(line, parts));
+                let data = self.bytes(data);
                 state.streams.push(stream, data, Some(answer));
                 if begins && result.is_none() {
                     state.finish();

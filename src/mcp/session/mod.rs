@@ -24,6 +24,7 @@ use super::{
     load::LoadSlot,
     lock::lock,
     message::{Form, MessageParts, splice},
+    meter::RequestMeter,
     stream::{McpAnswerKind, StreamReader},
     terms::{Launching, McpOptions, Trouble},
     wire::ProgramWire,
@@ -31,6 +32,7 @@ use super::{
 use crate::{
     admission::Permit,
     budget::payload::Counted,
+    metrics::mcp::McpSessionCount,
     status::Status,
     worker::{Worker, variable::Variable},
 };
@@ -47,8 +49,8 @@ pub(crate) struct McpSession {
     pub(super) user: String,
     /// The environment of its processes: that of the request which began it.
     pub(crate) environment: Vec<Variable>,
-    /// Counts the bytes of the environment, which stay as long as the record.
-    _counted: Counted,
+    /// Counts the bytes of the environment, which stay as long as the record, and the session.
+    _counted: (Counted, McpSessionCount),
     options: Arc<McpOptions>,
     wire: ProgramWire,
     state: Mutex<SessionState>,
@@ -89,7 +91,7 @@ type ReplayAnswer = Result<Bytes, i64>;
 #[derive(Debug)]
 enum SessionCall {
     /// The client's.
-    Client { stream: u64, begins: bool, is_cancelled: bool, _slot: LoadSlot },
+    Client { stream: u64, begins: bool, is_cancelled: bool, meter: RequestMeter },
     /// wsd's own, to a new process.
     Replay(Option<oneshot::Sender<ReplayAnswer>>),
 }
@@ -125,7 +127,7 @@ impl McpSession {
             id: BASE64URL_NOPAD.encode(&id),
             user,
             environment,
-            _counted: options.process.budget.hold(bytes),
+            _counted: (options.process.budget.hold(bytes), McpSessionCount::of(&options.process.route)),
             options,
             wire: ProgramWire::default(),
             state: Mutex::new(SessionState {
@@ -243,7 +245,8 @@ impl McpSession {
         let (sender, reader) = self.pair(attachment);
         state.streams.open(sender);
         let (stream, begins) = (attachment.stream, parts.method == "initialize");
-        let facts = SessionCall::Client { stream, begins, is_cancelled: false, _slot: slot };
+        let meter = RequestMeter::new(&self.options.process.route, parts, slot);
+        let facts = SessionCall::Client { stream, begins, is_cancelled: false, meter };
         self.wire.write(&state.calls.begin(text, parts, facts));
         OpenStream { reader, stream, is_primed: state.record.is_primed() }
     }
@@ -269,7 +272,9 @@ impl SessionState {
     fn fail(&mut self, end: HostEnd) {
         let fault = ended(self.status, end);
         for call in self.calls.end_all() {
-            if let SessionCall::Client { stream, .. } = call.facts {
+            if let SessionCall::Client { stream, is_cancelled, mut meter, .. } = call.facts {
+                // Nobody waits for the answer after the end of the session.
+                meter.failed(end != HostEnd::Left && !is_cancelled);
                 let data = fault.message(Some(&call.id)).into();
                 self.streams.push(stream, data, Some(McpAnswerKind::Fault(fault.status)));
             }

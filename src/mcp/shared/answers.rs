@@ -91,7 +91,8 @@ impl ProgramHub for SharedServer {
     fn ended(&self, end: HostEnd, status: Status) {
         let mut state = lock(&self.state);
         let fault = ended(Some(status), end);
-        for call in state.calls.end_all() {
+        for mut call in state.calls.end_all() {
+            call.facts.meter.failed(true);
             self.send(&call, fault.message(Some(&call.id)), Some(McpAnswerKind::Fault(fault.status)));
         }
         state.has_process = false;
@@ -126,7 +127,7 @@ impl SharedServer {
             }
             return;
         }
-        let Some(call) = number.and_then(|number| state.calls.end(number)) else {
+        let Some(mut call) = number.and_then(|number| state.calls.end(number)) else {
             Event::McpAnswerUnmatched { conn: self.wire.conn() }.emit();
             return;
         };
@@ -134,6 +135,7 @@ impl SharedServer {
         if let (SharedCallKind::Tools, Some(result)) = (call.facts.kind, parts.result.clone()) {
             state.tools.learn(&line[result]);
         }
+        call.facts.meter.answered(line, parts);
         self.send(&call, call.answer(line, parts), Some(McpAnswerKind::of(parts)));
     }
 
@@ -180,7 +182,8 @@ impl SharedServer {
     fn complete(&self, state: &mut SharedState, number: u64) {
         let is_listen =
             state.calls.get_mut(number).is_some_and(|call| matches!(call.facts.kind, SharedCallKind::Listen { .. }));
-        let Some(call) = is_listen.then(|| state.calls.end(number)).flatten() else { return };
+        let Some(mut call) = is_listen.then(|| state.calls.end(number)).flatten() else { return };
+        call.facts.meter.completed();
         state.idle_since = Instant::now();
         let id = String::from_utf8_lossy(&call.id);
         let result =

@@ -22,15 +22,13 @@ use super::{
     load::LoadSlot,
     lock::lock,
     message::{Form, MessageParts, splice},
+    meter::{LISTEN, RequestMeter},
     session::ended,
     stream::{self, StreamReader, StreamSender},
     terms::{Launching, McpEras, McpOptions, Trouble},
     wire::ProgramWire,
 };
 use crate::{admission::Permit, limits::RESTART_MIN, status::Status, worker::Worker};
-
-/// The method of a subscription.
-pub(crate) const LISTEN: &str = "subscriptions/listen";
 
 /// The shared process, if it runs.
 #[derive(Debug)]
@@ -98,7 +96,7 @@ struct SharedCall {
     sender: StreamSender,
     kind: SharedCallKind,
     has_log_level: bool,
-    _slot: LoadSlot,
+    meter: RequestMeter,
 }
 
 /// A kind of request.
@@ -249,7 +247,8 @@ impl SharedServer {
             "tools/list" => SharedCallKind::Tools,
             _ => SharedCallKind::Other,
         };
-        let call = SharedCall { sender, kind, has_log_level: parts.has_log_level, _slot: slot };
+        let meter = RequestMeter::new(&self.options.process.route, parts, slot);
+        let call = SharedCall { sender, kind, has_log_level: parts.has_log_level, meter };
         self.wire.write(&state.calls.begin(text, parts, call));
         reader
     }
