@@ -2,6 +2,7 @@
 
 mod conformance;
 mod editor;
+mod npx;
 mod sdk;
 
 use std::env::consts::ARCH;
