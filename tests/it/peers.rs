@@ -2,8 +2,11 @@
 
 mod conformance;
 mod editor;
+mod npx;
+mod sdk;
 
-use std::path::PathBuf;
+use std::env::consts::ARCH;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -25,6 +28,17 @@ fn packages() -> Option<PathBuf> {
         return None;
     }
     has("node").then_some(folder)
+}
+
+/// Returns the Node.js that some packages need, newer than those of distributions; without it, skips the test.
+fn modern_node(folder: &Path) -> Option<PathBuf> {
+    let arch = if ARCH == "aarch64" { "arm64" } else { "x64" };
+    let node = folder.join(format!("node_modules/node-linux-{arch}/bin/node"));
+    if !node.exists() {
+        skip("the Node.js of .ci/peers");
+        return None;
+    }
+    Some(node)
 }
 
 /// The command line of a script of `tests/peers`, which takes its imports from the current folder.

@@ -1,28 +1,14 @@
 //! The conformance suite of MCP against `wsd --mcp`, in front of a server with all that its scenarios ask for.
 
-use std::env::consts::ARCH;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::pages::text;
 use crate::harness::server::{Server, run_to_end};
-use crate::harness::skip::skip;
-
-/// Returns the Node.js that the suite needs, newer than those of distributions; without it, skips the test.
-fn node(folder: &Path) -> Option<PathBuf> {
-    let arch = if ARCH == "aarch64" { "arm64" } else { "x64" };
-    let node = folder.join(format!("node_modules/node-linux-{arch}/bin/node"));
-    if !node.exists() {
-        skip("the Node.js of .ci/peers");
-        return None;
-    }
-    Some(node)
-}
 
 /// Runs a suite, of which all that a server of MCP must have passes. Returns these scenarios.
 fn scenarios(package: &str, arguments: &[&str]) -> Option<Vec<String>> {
     let folder = super::packages()?;
-    let node = node(&folder)?;
+    let node = super::modern_node(&folder)?;
     let program = text("tests/peers/conformance.mjs");
     let modules = folder.to_str().unwrap();
     // The imports of the program begin at the folder that it is started in.
