@@ -8,7 +8,7 @@ use super::error::Error;
 use crate::cli::CommandLine;
 
 /// The flags, the effect that an empty value would have, and advice.
-const FLAGS: [(&str, &str, &str); 11] = [
+const FLAGS: [(&str, &str, &str); 12] = [
     ("allow", "every address would be admitted", "name addresses: --allow=10.0.0.0/8, or remove --allow"),
     (
         "auth",
