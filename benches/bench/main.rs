@@ -1,9 +1,10 @@
-//! wsd beside websocketd, socat, nginx and ws, where they are installed: `cargo bench`, Linux only.
+//! wsd beside websocketd, socat, nginx, ws and gateways of MCP, where they are installed: `cargo bench`, Linux only.
 //!
 //! One server runs at a time, each gets the same work on 127.0.0.1, and the turns go round, so that whatever else the
-//! machine does hits all alike. The way: `scenarios` is the table; `flows`, `rooms`, `sessions`, `resume`, `streams` and `files` do the work with
-//! `client` (built on `text` and `count`) against a `server`, as the `settings` say; `measure` puts clocks around it; `report` and `chart` show
-//! medians. `worker` is the other side: this binary again, behind the server.
+//! machine does hits all alike. The way: `scenarios` is the table; `flows`, `rooms`, `sessions`, `resume`, `streams`, `mcp`
+//! and `files` do the work with `client` (built on `text` and `count`) against a `server`, which may be one of `gateways`, as
+//! the `settings` say; `measure` puts clocks around it; `report` and `chart` show medians. `worker` is the other side: this
+//! binary again, behind the server.
 
 mod chart;
 mod client;
@@ -11,7 +12,9 @@ mod count;
 mod files;
 mod flows;
 mod framing;
+mod gateways;
 mod herald;
+mod mcp;
 mod measure;
 mod packed;
 mod report;
@@ -121,6 +124,7 @@ fn settings(quick: bool, seconds: f64, threads: Option<usize>) -> Result<Setting
         threads,
         idle_sessions: if quick { 100 } else { 1000 },
         crowd_sessions: if quick { 500 } else { 10_000 },
+        mcp_visits: if quick { 12 } else { 50 },
         own_binary: env::current_exe()?.to_str().ok_or("the path of the benchmark is not UTF-8")?.to_owned(),
         scratch: tempfile::Builder::new().prefix("wsd-bench-").tempdir()?,
     })

@@ -23,6 +23,8 @@ pub(crate) enum Figure {
     Rate,
     /// Payload bytes in a second, one way.
     Throughput,
+    /// The time that half of the messages do not exceed, to the worker and back.
+    P50,
     /// The 99th percentile of the time one message takes to the worker and back.
     P99,
     /// Processor time of the server process alone for one message, session or request.
@@ -33,6 +35,12 @@ pub(crate) enum Figure {
     MemoryAlone,
     /// Resident memory that one more idle session costs.
     MemoryPerSession,
+    /// Memory of a server and all processes under it; what several share counts once.
+    MemoryOfTree,
+    /// Processes under a server that nobody uses any more.
+    ProcessesLeft,
+    /// From connecting to the end of the handshake of a session.
+    Connect,
     /// From starting the server to the first line at a client.
     Start,
     /// From closing all sessions at once until the server has given back all their descriptors.
@@ -162,10 +170,19 @@ impl Times {
         self.0.len() as u64
     }
 
+    pub(crate) fn append(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
+    }
+
     /// The time that 99 of a hundred do not exceed, in seconds.
     pub(crate) fn p99(mut self) -> Result<f64> {
+        self.percentile(99)
+    }
+
+    /// The time that so many of a hundred do not exceed, in seconds.
+    pub(crate) fn percentile(&mut self, hundredths: usize) -> Result<f64> {
         self.0.sort_unstable();
-        let place = self.0.len() * 99 / 100;
+        let place = self.0.len() * hundredths / 100;
         Ok(self.0.get(place).ok_or("nothing was timed")?.as_secs_f64())
     }
 }

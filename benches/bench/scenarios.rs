@@ -5,7 +5,7 @@ use crate::measure::{Figure, Sample};
 use crate::result::Result;
 use crate::server::Contender;
 use crate::settings::Settings;
-use crate::{files, flows, resume, rooms, sessions, streams};
+use crate::{files, flows, mcp, resume, rooms, sessions, streams};
 
 /// Something to do, and what it shows.
 pub(crate) struct Scenario {
@@ -41,6 +41,8 @@ pub(crate) enum Goal {
     TimesAtMost(f64),
     AtLeast(f64),
     AtMost(f64),
+    /// No other contender has a better figure.
+    Ahead,
 }
 
 const BRIDGES: &[Contender] = &[Contender::Websocketd, Contender::Wsd];
@@ -49,6 +51,9 @@ const BRIDGES_AND_SOCAT: &[Contender] = &[Contender::Websocketd, Contender::Wsd,
 const ONLY_WSD: &[Contender] = &[Contender::Wsd];
 /// websocketd does not compress.
 const COMPRESSORS: &[Contender] = &[Contender::Wsd, Contender::Ws];
+/// The gateways of MCP.
+const GATEWAYS: &[Contender] =
+    &[Contender::Wsd, Contender::Supergateway, Contender::McpProxy, Contender::PythonMcpProxy];
 const FILE_SERVERS: &[Contender] = &[Contender::Websocketd, Contender::Wsd, Contender::Nginx];
 
 const KIB: f64 = 1024.0;
@@ -355,6 +360,41 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         rows: &[
             row("compressed lines out, 110 bytes of JSON", Figure::Rate, None),
             row("the same: how much they shrink", Figure::Shrinking, None),
+        ],
+    },
+    Scenario {
+        name: "mcp: calls",
+        contenders: GATEWAYS,
+        repeat: Repeat::Rounds,
+        run: mcp::calls,
+        rows: &[
+            row("MCP: calls of a tool, one at a time", Figure::Rate, Some(Goal::Ahead)),
+            row("MCP: half of the calls take", Figure::P50, Some(Goal::Ahead)),
+            row("MCP: p99 of calls", Figure::P99, Some(Goal::Ahead)),
+            row("MCP: CPU a call", Figure::Cpu, Some(Goal::Ahead)),
+        ],
+    },
+    Scenario {
+        name: "mcp: calls of 8 clients",
+        contenders: GATEWAYS,
+        repeat: Repeat::Rounds,
+        run: mcp::calls_of_eight,
+        rows: &[
+            row("MCP: calls of 8 clients at once", Figure::Rate, Some(Goal::Ahead)),
+            row("MCP: half of those take", Figure::P50, Some(Goal::Ahead)),
+            row("MCP: p99 of those", Figure::P99, Some(Goal::Ahead)),
+            row("MCP: CPU of one of those", Figure::Cpu, Some(Goal::Ahead)),
+        ],
+    },
+    Scenario {
+        name: "mcp: sessions",
+        contenders: GATEWAYS,
+        repeat: Repeat::Rounds,
+        run: mcp::sessions,
+        rows: &[
+            row("MCP: connect and begin a session", Figure::Connect, Some(Goal::Ahead)),
+            row("MCP: memory with 10 sessions, servers included", Figure::MemoryOfTree, Some(Goal::Ahead)),
+            row("MCP: processes left after the visits", Figure::ProcessesLeft, Some(Goal::Ahead)),
         ],
     },
     Scenario {

@@ -17,6 +17,7 @@ use rustix::fs::{Advice, fadvise};
 use serde::Serialize;
 
 use crate::framing::Framing;
+use crate::gateways;
 use crate::result::Result;
 use crate::settings::{PATIENCE, Settings};
 use crate::text::LINES;
@@ -37,6 +38,12 @@ pub(crate) enum Contender {
     Nginx,
     /// The library ws for node, which compresses messages: a program of its own takes the place of server and worker.
     Ws,
+    /// A gateway of MCP from npm, with a server for each session.
+    Supergateway,
+    /// One with a server for all sessions.
+    McpProxy,
+    /// One of the same name from `PyPI`, likewise.
+    PythonMcpProxy,
 }
 
 /// The purpose of a server.
@@ -62,12 +69,23 @@ pub(crate) enum Job<'j> {
     Packed(&'j [&'j str]),
     /// Likewise, one for all clients.
     PackedShared(&'j [&'j str]),
+    /// A server of MCP.
+    Mcp(&'j [&'j str]),
     /// The files of a directory.
     Files(&'j Path),
 }
 
 impl Contender {
-    pub(crate) const ALL: [Self; 5] = [Self::Websocketd, Self::Wsd, Self::Socat, Self::Nginx, Self::Ws];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Websocketd,
+        Self::Wsd,
+        Self::Socat,
+        Self::Nginx,
+        Self::Ws,
+        Self::Supergateway,
+        Self::McpProxy,
+        Self::PythonMcpProxy,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -76,6 +94,9 @@ impl Contender {
             Self::Socat => "socat",
             Self::Nginx => "nginx",
             Self::Ws => "ws",
+            Self::Supergateway => "supergateway",
+            Self::McpProxy => "mcp-proxy",
+            Self::PythonMcpProxy => "mcp-proxy (Python)",
         }
     }
 
@@ -101,6 +122,8 @@ impl Contender {
             Self::Socat => "-V",
             Self::Nginx => "-v",
             Self::Ws => return ws_version(),
+            Self::Supergateway | Self::McpProxy => return gateways::npm_version(self.name()),
+            Self::PythonMcpProxy => return gateways::python_version(),
         };
         let output = Command::new(self.program()).arg(flag).output().ok()?;
         let text = [output.stdout, output.stderr].concat();
@@ -134,6 +157,7 @@ impl Contender {
             Self::Socat => return socat(command, job, port),
             Self::Nginx => return nginx(command, job, port, settings.scratch()),
             Self::Ws => return ws(command, job, port),
+            Self::Supergateway | Self::McpProxy | Self::PythonMcpProxy => return self.gateway(job, port),
         };
         command.arg(format!("--port={port}")).arg("--address=127.0.0.1");
         match job {
@@ -151,9 +175,22 @@ impl Contender {
             Job::Shared(program) => command.args(["--shared", "--slow=wait"]).args(program),
             Job::Packed(program) => command.arg("--compress").args(program),
             Job::PackedShared(program) => command.args(["--compress", "--shared", "--slow=wait"]).args(program),
+            Job::Mcp(program) => {
+                command.args(["--mcp", &format!("--mcp-idle={}", gateways::IDLE.as_secs())]).args(program)
+            }
             Job::Files(folder) => command.arg(format!("--staticdir={}", folder.display())),
         };
         Ok(command)
+    }
+
+    /// The command line of another gateway of MCP.
+    fn gateway(self, job: Job, port: u16) -> Result<Command> {
+        let Job::Mcp(program) = job else { return Err("a gateway only serves MCP".into()) };
+        Ok(match self {
+            Self::Supergateway => gateways::supergateway(program, port),
+            Self::McpProxy => gateways::mcp_proxy(program, port),
+            _ => gateways::python_mcp_proxy(program, port),
+        })
     }
 
     /// Where the program's standard error of the last start is kept.
@@ -197,22 +234,17 @@ fn nginx(mut command: Command, job: Job, port: u16, scratch: &Path) -> Result<Co
     Ok(command)
 }
 
-/// The folder in which `.ci/peers` installs ws.
-fn ws_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/peers")
-}
-
 /// The versions of ws and node, or `None` if they are not installed.
 fn ws_version() -> Option<String> {
     let script = "`ws ${require('ws/package.json').version}, node ${process.version}`";
-    let output = Command::new("node").args(["--print", script]).current_dir(ws_folder()).output().ok()?;
+    let output = Command::new("node").args(["--print", script]).current_dir(gateways::peers()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn ws(mut command: Command, job: Job, port: u16) -> Result<Command> {
     let Job::Packed(_) = job else { return Err("ws only compresses lines".into()) };
     command.args(["--input-type=module", "--eval", include_str!("ws.mjs"), "--"]);
-    command.args([port.to_string(), LINES.to_string()]).current_dir(ws_folder());
+    command.args([port.to_string(), LINES.to_string()]).current_dir(gateways::peers());
     Ok(command)
 }
 
@@ -292,6 +324,36 @@ impl Server {
         let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid()))?;
         let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).ok_or("no Rss in smaps_rollup")?;
         Ok(line.trim_end_matches("kB").trim().parse::<u64>()? << 10)
+    }
+
+    /// The process and all under it.
+    pub(crate) fn tree(&self) -> Result<Vec<i32>> {
+        let mut parents = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+            let Ok(stat) = fs::read_to_string(format!("/proc/{process}/stat")) else { continue };
+            // The name, in parentheses, may hold anything.
+            let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
+            parents.extend(parent.map(|parent: i32| (process, parent)));
+        }
+        let mut tree = vec![self.pid().as_raw()];
+        let mut at = 0;
+        while let Some(&process) = tree.get(at) {
+            tree.extend(parents.iter().filter(|(_, parent)| *parent == process).map(|(child, _)| child));
+            at += 1;
+        }
+        Ok(tree)
+    }
+
+    /// Bytes of memory of the process and all under it; a page that several share counts once (`Pss`).
+    pub(crate) fn tree_memory_bytes(&self) -> Result<u64> {
+        let mut all = 0;
+        for process in self.tree()? {
+            let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+            let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss in smaps_rollup")?;
+            all += line.trim_end_matches("kB").trim().parse::<u64>()? << 10;
+        }
+        Ok(all)
     }
 
     /// Descriptors that are open in the server.

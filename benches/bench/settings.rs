@@ -22,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) threads: Option<usize>,
     pub(crate) idle_sessions: usize,
     pub(crate) crowd_sessions: usize,
+    pub(crate) mcp_visits: usize,
     /// The benchmark's own binary, which is its workers too.
     pub(crate) own_binary: String,
     pub(crate) scratch: TempDir,

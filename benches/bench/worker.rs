@@ -1,9 +1,11 @@
 //! The workers of the benchmark, cheaper than any server: the benchmark's own binary, started again as `worker NAME`.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
+
+use serde_json::{Value, json};
 
 use crate::framing::Framing;
 use crate::result::Result;
@@ -19,6 +21,8 @@ pub(crate) const BROADCAST: &str = "broadcast";
 pub(crate) const PROGRESS: &str = "progress";
 /// Like [`FLOOD`], with messages of ten such lines.
 pub(crate) const REPORTS: &str = "reports";
+/// A server of MCP with a tool that returns its argument.
+pub(crate) const TOOLS: &str = "tools";
 /// Swallows messages; answers `end BYTES` (see [`sink_end`]) with one message, if so many bytes came before it.
 pub(crate) const SINK: &str = "sink";
 /// Like [`SINK`], and compares every byte.
@@ -55,6 +59,7 @@ fn work(name: &str) -> Result<()> {
         BROADCAST => flood(framing, &Text::broadcast()),
         PROGRESS => flood(framing, &Text::progress()),
         REPORTS => flood(framing, &Text::reports()),
+        TOOLS => tools(),
         SINK => sink(framing, &text),
         SINK_CHECKED => sink_checked(framing, &text),
         _ => Err(format!("no worker is called `{name}`").into()),
@@ -71,6 +76,37 @@ fn flood(framing: Framing, text: &Text) -> Result<()> {
             output.write_all(&text.bytes()[..length])?;
             bytes -= length;
         }
+    }
+    Ok(())
+}
+
+fn tools() -> Result<()> {
+    let mut output = io::stdout().lock();
+    for line in io::stdin().lock().lines() {
+        let request: Value = serde_json::from_str(&line?)?;
+        let (id, params) = (&request["id"], &request["params"]);
+        if id.is_null() {
+            continue;
+        }
+        let result = match request["method"].as_str().unwrap_or_default() {
+            "initialize" => {
+                let info = json!({ "name": "bench", "version": "1" });
+                let version = &params["protocolVersion"];
+                json!({ "protocolVersion": version, "capabilities": { "tools": {} }, "serverInfo": info })
+            }
+            "tools/list" => {
+                let schema = json!({ "type": "object", "properties": { "text": { "type": "string" } } });
+                json!({ "tools": [{ "name": "echo", "inputSchema": schema }] })
+            }
+            "tools/call" => json!({ "content": [{ "type": "text", "text": params["arguments"]["text"] }] }),
+            "ping" => json!({}),
+            _ => {
+                let error = json!({ "code": -32601, "message": "no such method" });
+                writeln!(output, "{}", json!({ "jsonrpc": "2.0", "id": id, "error": error }))?;
+                continue;
+            }
+        };
+        writeln!(output, "{}", json!({ "jsonrpc": "2.0", "id": id, "result": result }))?;
     }
     Ok(())
 }
