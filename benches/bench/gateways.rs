@@ -1,50 +1,64 @@
 //! Other gateways of MCP: the packages that `.ci/peers` installs.
 
 use std::env::consts::ARCH;
+use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::result::Result;
-use crate::server::{Contender, Job, MCP_IDLE, peers};
+/// The time after which a gateway may end a session that nobody uses, where it has a setting for it.
+pub(crate) const IDLE: Duration = Duration::from_secs(5);
 
-/// The command line of a gateway.
-pub(crate) fn command(contender: Contender, job: Job, port: u16) -> Result<Command> {
-    let Job::Mcp(program) = job else { return Err("a gateway only serves MCP".into()) };
-    let (port, idle) = (port.to_string(), MCP_IDLE.as_millis().to_string());
-    if contender == Contender::PythonMcpProxy {
-        let mut command = Command::new(python_mcp_proxy());
-        command.args(["--port", &port, "--log-level", "ERROR", "--"]).args(program);
-        return Ok(command);
-    }
-    let mut command = Command::new(node());
-    if contender == Contender::Supergateway {
-        command.arg(peers().join("node_modules/supergateway/dist/index.js"));
-        command.args(["--stdio", &program.join(" "), "--outputTransport", "streamableHttp", "--stateful"]);
-        command.args(["--sessionTimeout", &idle, "--port", &port, "--logLevel", "none"]);
-    } else {
-        command.arg(peers().join("node_modules/mcp-proxy/dist/bin/mcp-proxy.mjs"));
-        command.args(["--server", "stream", "--sessionIdleTimeout", &idle, "--host", "127.0.0.1"]);
-        command.args(["--port", &port, "--"]).args(program);
-    }
-    Ok(command)
+/// The folder in which `.ci/peers` installs packages.
+pub(crate) fn peers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/peers")
 }
 
-/// The version of a gateway, or `None` if it is not installed.
-pub(crate) fn version(contender: Contender) -> Option<String> {
-    let output = |mut command: Command| {
-        let output = command.arg("--version").output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    if contender == Contender::PythonMcpProxy {
-        return Some(format!("{} of PyPI", output(Command::new(python_mcp_proxy()))?));
-    }
-    let package = contender.name();
+pub(crate) fn supergateway(program: &[&str], port: u16) -> Command {
+    let mut command = package("supergateway/dist/index.js");
+    command.args(["--stdio", &program.join(" "), "--outputTransport", "streamableHttp", "--stateful"]);
+    command.args(["--sessionTimeout", &IDLE.as_millis().to_string()]);
+    command.args(["--port", &port.to_string(), "--logLevel", "none"]);
+    command
+}
+
+pub(crate) fn mcp_proxy(program: &[&str], port: u16) -> Command {
+    let mut command = package("mcp-proxy/dist/bin/mcp-proxy.mjs");
+    command.args(["--server", "stream", "--sessionIdleTimeout", &IDLE.as_millis().to_string()]);
+    command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--"]).args(program);
+    command
+}
+
+pub(crate) fn python_mcp_proxy(program: &[&str], port: u16) -> Command {
+    let mut command = Command::new(python());
+    command.args(["--port", &port.to_string(), "--log-level", "ERROR", "--"]).args(program);
+    command
+}
+
+/// The version of a package from npm, or `None` if it is not installed.
+pub(crate) fn npm_version(package: &str) -> Option<String> {
     let description = fs::read(peers().join("node_modules").join(package).join("package.json")).ok()?;
     let description: Value = serde_json::from_slice(&description).ok()?;
-    Some(format!("{package} {} of npm, node {}", description["version"].as_str()?, output(Command::new(node()))?))
+    Some(format!("{package} {} of npm, node {}", description["version"].as_str()?, version(node())?))
+}
+
+/// The version of the package from `PyPI`, or `None` if it is not installed.
+pub(crate) fn python_version() -> Option<String> {
+    Some(format!("{} of PyPI", version(python())?))
+}
+
+fn version(program: impl AsRef<OsStr>) -> Option<String> {
+    let output = Command::new(program).arg("--version").output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn package(script: &str) -> Command {
+    let mut command = Command::new(node());
+    command.arg(peers().join("node_modules").join(script));
+    command
 }
 
 /// The Node.js that some packages need, newer than those of distributions.
@@ -53,6 +67,6 @@ fn node() -> PathBuf {
     peers().join(format!("node_modules/node-linux-{arch}/bin/node"))
 }
 
-fn python_mcp_proxy() -> PathBuf {
+fn python() -> PathBuf {
     peers().join("mcp1/bin/mcp-proxy")
 }

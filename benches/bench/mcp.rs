@@ -5,9 +5,10 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::gateways;
 use crate::measure::{Figure, Sample, Times, as_f64, measured, median};
 use crate::result::Result;
-use crate::server::{Contender, Job, MCP_IDLE, Server};
+use crate::server::{Contender, Job, Server};
 use crate::settings::{PATIENCE, Settings};
 use crate::worker;
 
@@ -175,7 +176,7 @@ pub(crate) fn sessions(settings: &Settings, contender: Contender) -> Result<Samp
     for _ in SESSIONS..settings.mcp_visits {
         visit()?;
     }
-    thread::sleep(MCP_IDLE + 4 * SETTLE);
+    thread::sleep(gateways::IDLE + 4 * SETTLE);
     Ok(vec![
         (Figure::Connect, median(&times).ok_or("nobody has connected")?),
         (Figure::MemoryOfTree, as_f64(memory)),

@@ -22,9 +22,6 @@ use crate::result::Result;
 use crate::settings::{PATIENCE, Settings};
 use crate::text::LINES;
 
-/// The time after which a gateway of MCP may end a session that nobody uses, where it has a setting for it.
-pub(crate) const MCP_IDLE: Duration = Duration::from_secs(5);
-
 /// The token of clients of a program behind `--auth=bearer`.
 pub(crate) const TOKEN: &str = "bench-token-0123456789";
 
@@ -125,7 +122,8 @@ impl Contender {
             Self::Socat => "-V",
             Self::Nginx => "-v",
             Self::Ws => return ws_version(),
-            Self::Supergateway | Self::McpProxy | Self::PythonMcpProxy => return gateways::version(self),
+            Self::Supergateway | Self::McpProxy => return gateways::npm_version(self.name()),
+            Self::PythonMcpProxy => return gateways::python_version(),
         };
         let output = Command::new(self.program()).arg(flag).output().ok()?;
         let text = [output.stdout, output.stderr].concat();
@@ -159,7 +157,7 @@ impl Contender {
             Self::Socat => return socat(command, job, port),
             Self::Nginx => return nginx(command, job, port, settings.scratch()),
             Self::Ws => return ws(command, job, port),
-            Self::Supergateway | Self::McpProxy | Self::PythonMcpProxy => return gateways::command(self, job, port),
+            Self::Supergateway | Self::McpProxy | Self::PythonMcpProxy => return self.gateway(job, port),
         };
         command.arg(format!("--port={port}")).arg("--address=127.0.0.1");
         match job {
@@ -177,10 +175,22 @@ impl Contender {
             Job::Shared(program) => command.args(["--shared", "--slow=wait"]).args(program),
             Job::Packed(program) => command.arg("--compress").args(program),
             Job::PackedShared(program) => command.args(["--compress", "--shared", "--slow=wait"]).args(program),
-            Job::Mcp(program) => command.args(["--mcp", &format!("--mcp-idle={}", MCP_IDLE.as_secs())]).args(program),
+            Job::Mcp(program) => {
+                command.args(["--mcp", &format!("--mcp-idle={}", gateways::IDLE.as_secs())]).args(program)
+            }
             Job::Files(folder) => command.arg(format!("--staticdir={}", folder.display())),
         };
         Ok(command)
+    }
+
+    /// The command line of another gateway of MCP.
+    fn gateway(self, job: Job, port: u16) -> Result<Command> {
+        let Job::Mcp(program) = job else { return Err("a gateway only serves MCP".into()) };
+        Ok(match self {
+            Self::Supergateway => gateways::supergateway(program, port),
+            Self::McpProxy => gateways::mcp_proxy(program, port),
+            _ => gateways::python_mcp_proxy(program, port),
+        })
     }
 
     /// Where the program's standard error of the last start is kept.
@@ -224,22 +234,17 @@ fn nginx(mut command: Command, job: Job, port: u16, scratch: &Path) -> Result<Co
     Ok(command)
 }
 
-/// The folder in which `.ci/peers` installs packages.
-pub(crate) fn peers() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/peers")
-}
-
 /// The versions of ws and node, or `None` if they are not installed.
 fn ws_version() -> Option<String> {
     let script = "`ws ${require('ws/package.json').version}, node ${process.version}`";
-    let output = Command::new("node").args(["--print", script]).current_dir(peers()).output().ok()?;
+    let output = Command::new("node").args(["--print", script]).current_dir(gateways::peers()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn ws(mut command: Command, job: Job, port: u16) -> Result<Command> {
     let Job::Packed(_) = job else { return Err("ws only compresses lines".into()) };
     command.args(["--input-type=module", "--eval", include_str!("ws.mjs"), "--"]);
-    command.args([port.to_string(), LINES.to_string()]).current_dir(peers());
+    command.args([port.to_string(), LINES.to_string()]).current_dir(gateways::peers());
     Ok(command)
 }
 
