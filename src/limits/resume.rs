@@ -12,6 +12,11 @@ pub(crate) const ACK_DELAY: Duration = Duration::from_secs(1);
 pub(crate) const ACK_BYTES: usize = 64 << 10;
 /// Messages that wsd acknowledges at once; see [`ACK_DELAY`].
 pub(crate) const ACK_MESSAGES: u32 = 256;
+/// Bytes of messages that wsd acknowledges while more of them come: a quarter of those that a client may have unacknowledged. Each
+/// acknowledgement wakes a client that waits for room to send.
+pub(crate) const FLOOD_ACK_BYTES: usize = AHEAD_BYTES_MAX / 4;
+/// Messages that wsd acknowledges so; see [`FLOOD_ACK_BYTES`].
+pub(crate) const FLOOD_ACK_MESSAGES: u32 = 2500;
 
 /// Bytes of messages that a client may send without an acknowledgement. As many wsd reads ahead while the program waits for an
 /// acknowledgement of the client, which may stand behind them. Beyond, wsd stops reading.

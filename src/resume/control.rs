@@ -50,14 +50,23 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D:
 
 /// Reads a message of a client or of a server.
 pub(crate) fn read(kind: Kind, payload: &[u8]) -> Incoming<'_> {
-    match payload {
-        [0, message @ ..] if kind == Kind::Text && message.first() == Some(&0) => Incoming::Message(message),
-        [0, control @ ..] if kind == Kind::Text => read_control(control),
-        _ => Incoming::Message(payload),
+    match split(kind, payload) {
+        Ok(message) => Incoming::Message(message),
+        Err(control) => read_control(control),
     }
 }
 
-fn read_control(json: &[u8]) -> Incoming<'static> {
+/// Returns a message of the application, or the JSON of a control message as an error.
+pub(super) fn split(kind: Kind, payload: &[u8]) -> Result<&[u8], &[u8]> {
+    match payload {
+        [0, message @ ..] if kind == Kind::Text && message.first() == Some(&0) => Ok(message),
+        [0, control @ ..] if kind == Kind::Text => Err(control),
+        _ => Ok(payload),
+    }
+}
+
+/// Reads the JSON of a control message.
+pub(super) fn read_control(json: &[u8]) -> Incoming<'static> {
     // The derived reader would take the values of an array, too.
     if json.trim_ascii_start().first() != Some(&b'{') {
         return Incoming::Unknown;

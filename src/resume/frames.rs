@@ -51,21 +51,29 @@ impl Deref for FrameBytes {
 }
 
 impl Frames {
-    /// Returns an empty list with room for as much as this one has, up to `bytes_max`.
-    pub(super) fn another(&self, bytes_max: usize) -> Self {
-        let bytes = FrameBytes::Growing(Vec::with_capacity(self.bytes.len().min(bytes_max)));
-        Self { bytes, ends: Vec::with_capacity(self.ends.len()) }
+    /// Returns an empty list with room for so many bytes, the notes of the ends among them, in messages such as those of this list.
+    pub(super) fn another(&self, bytes: usize) -> Self {
+        let ends = bytes * self.count() / (self.len() + size_of_val(self.ends.as_slice())).max(1);
+        Self { bytes: FrameBytes::Growing(Vec::with_capacity(bytes)), ends: Vec::with_capacity(ends) }
     }
 
-    /// Adds a message to a list that is not settled. A text that begins with U+0000 gets one more in front.
-    pub(super) fn push(&mut self, kind: Kind, payload: &[u8]) {
+    /// Adds a message to a list that is not settled. A text that begins with U+0000 gets one more in front. Returns the bytes of
+    /// its frames.
+    pub(super) fn push(&mut self, kind: Kind, payload: &[u8]) -> usize {
         let FrameBytes::Growing(bytes) = &mut self.bytes else { unreachable!("a settled list does not grow") };
-        let is_escaped = kind == Kind::Text && payload.first() == Some(&0);
-        if is_escaped {
-            bytes.extend_from_slice(ESCAPE);
+        let before = bytes.len();
+        if kind == Kind::Text && payload.first() == Some(&0) {
+            push_escaped(payload, bytes);
+        } else {
+            framed::encode(Piece::whole(kind, payload), bytes);
         }
-        framed::encode(Piece { kind, first: !is_escaped, last: true, payload }, bytes);
         self.ends.push(bytes.len());
+        bytes.len() - before
+    }
+
+    /// Whether the list may grow.
+    pub(super) fn is_growing(&self) -> bool {
+        matches!(self.bytes, FrameBytes::Growing(_))
     }
 
     /// Returns the number of messages.
@@ -135,6 +143,13 @@ impl Frames {
     fn start(&self, index: usize) -> usize {
         index.checked_sub(1).map_or(0, |last| self.ends[last])
     }
+}
+
+/// Appends the frames of a text that begins with U+0000.
+#[cold]
+fn push_escaped(text: &[u8], frames: &mut Vec<u8>) {
+    frames.extend_from_slice(ESCAPE);
+    framed::encode(Piece { kind: Kind::Text, first: false, last: true, payload: text }, frames);
 }
 
 /// Takes the first frame off, and returns its payload.

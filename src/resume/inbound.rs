@@ -5,7 +5,7 @@ use std::{pin::Pin, task::Context};
 use tokio::time::{Sleep, sleep};
 
 use super::control;
-use crate::limits::{ACK_BYTES, ACK_DELAY, ACK_MESSAGES};
+use crate::limits::{ACK_BYTES, ACK_DELAY, ACK_MESSAGES, FLOOD_ACK_BYTES, FLOOD_ACK_MESSAGES};
 
 /// The messages that one side has of the other.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(crate) struct Inbound {
     /// The number and the bytes of those that are not acknowledged.
     messages: u32,
     bytes: usize,
+    /// Whether more may have come already.
+    has_more: bool,
     /// Whether to acknowledge them now.
     is_due: bool,
     /// The time at which to acknowledge them.
@@ -32,6 +34,11 @@ impl Inbound {
         self.got += 1;
         self.messages += 1;
         self.bytes += bytes;
+    }
+
+    /// Notes whether more messages may have come already.
+    pub(super) fn note_more(&mut self, has_more: bool) {
+        self.has_more = has_more;
     }
 
     /// Counts a message that needs no acknowledgement here: the answer to its POST is one.
@@ -55,9 +62,11 @@ impl Inbound {
         if self.messages == 0 || self.is_due {
             return self.is_due;
         }
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(ACK_DELAY)));
-        let is_much = self.messages >= ACK_MESSAGES || self.bytes >= ACK_BYTES;
-        self.is_due = is_much || timer.as_mut().poll(cx).is_ready();
+        let (messages_max, bytes_max) =
+            if self.has_more { (FLOOD_ACK_MESSAGES, FLOOD_ACK_BYTES) } else { (ACK_MESSAGES, ACK_BYTES) };
+        let is_much = self.messages >= messages_max || self.bytes >= bytes_max;
+        let mut is_late = || self.timer.get_or_insert_with(|| Box::pin(sleep(ACK_DELAY))).as_mut().poll(cx).is_ready();
+        self.is_due = is_much || is_late();
         self.is_due
     }
 
@@ -67,5 +76,33 @@ impl Inbound {
             self.forget_debt();
             control::ack(self.got)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_are_acknowledged_in_larger_steps_while_more_come() {
+        let table = [
+            (false, ACK_MESSAGES - 1, 0, false),
+            (false, ACK_MESSAGES, 0, true),
+            (false, 1, ACK_BYTES, true),
+            (true, ACK_MESSAGES, ACK_BYTES, false),
+            (true, FLOOD_ACK_MESSAGES, 0, true),
+            (true, 1, FLOOD_ACK_BYTES, true),
+        ];
+        for (row, (has_more, messages, bytes, want)) in table.into_iter().enumerate() {
+            let mut inbound = Inbound::default();
+            inbound.take(bytes);
+            (1..messages).for_each(|_| inbound.take(0));
+            inbound.note_more(has_more);
+
+            assert_eq!(inbound.poll_due(&mut Context::from_waker(Waker::noop())), want, "row {row}");
+            assert_eq!(inbound.take_ack().is_some(), want, "row {row}");
+        }
     }
 }

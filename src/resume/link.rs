@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     carrier::Carrier,
-    control::{self, Greeting, Incoming},
+    control::{self, Greeting},
     frames::Frames,
 };
 use crate::{
@@ -76,10 +76,10 @@ impl Link {
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        mut on: impl FnMut(Kind, Incoming<'_>) -> bool,
+        mut on: impl FnMut(Kind, &[u8]) -> bool,
     ) -> Poll<Option<Departure>> {
         match self {
-            Self::Socket(socket) => socket.poll_read(cx, &mut |kind, payload| on(kind, control::read(kind, payload))),
+            Self::Socket(socket) => socket.poll_read(cx, &mut on),
             Self::Events(stream) => stream.poll_gone(cx).map(|()| Some(Departure::Left)),
         }
     }

@@ -15,7 +15,7 @@ impl Resumable {
     pub(super) fn poll_mail(
         &mut self,
         cx: &mut Context<'_>,
-        on: &mut impl FnMut(Kind, &[u8]) -> bool,
+        on: &mut dyn FnMut(Kind, &[u8]) -> bool,
     ) -> Poll<Option<Departure>> {
         // First: a letter that comes after the look wakes the session.
         self.door.register(cx);
@@ -40,7 +40,7 @@ impl Resumable {
         &mut self,
         letter: &Letter,
         tell: oneshot::Sender<Receipt>,
-        on: &mut impl FnMut(Kind, &[u8]) -> bool,
+        on: &mut dyn FnMut(Kind, &[u8]) -> bool,
     ) {
         let inbound = &mut self.inbound;
         let next = inbound.got() + 1;

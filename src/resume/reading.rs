@@ -53,7 +53,7 @@ impl Resumable {
     }
 
     /// Hands messages that wsd has read ahead to `on`. Ready if there are any, or a departure.
-    pub(super) fn give_ahead(&mut self, on: &mut impl FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
+    pub(super) fn give_ahead(&mut self, on: &mut dyn FnMut(Kind, &[u8]) -> bool) -> Poll<Option<Departure>> {
         let Self { ahead: Some(ahead), inbound, .. } = self else { return Poll::Pending };
         let is_empty = ahead.give(|kind, payload| {
             inbound.take(payload.len());
@@ -76,24 +76,29 @@ impl Resumable {
         let was_full = ring.is_full(self.options.replay_bytes_max);
         let bytes_max = self.options.message_bytes_max;
         let mut fault = None;
-        let read = link.poll_read(cx, |kind, incoming| {
-            match incoming {
+        let read = link.poll_read(cx, |kind, payload| {
+            match control::split(kind, payload) {
                 _ if fault.is_some() => {}
-                Incoming::Message(_) if *is_forgetting => {}
-                Incoming::Message(payload) if payload.len() > bytes_max => {
-                    fault = Some(Departure::Fault(Fault::TooBig));
-                }
-                Incoming::Message(payload) => return on(inbound, kind, payload),
-                Incoming::Ack(count) => {
-                    if count.and_then(|count| ring.acknowledge(count)).is_none() {
-                        fault = Some(Departure::Fault(Fault::Protocol("impossible acknowledgement")));
+                Ok(_) if *is_forgetting => {}
+                Ok(message) if message.len() > bytes_max => fault = Some(Departure::Fault(Fault::TooBig)),
+                Ok(message) => return on(inbound, kind, message),
+                Err(control) => match control::read_control(control) {
+                    Incoming::Ack(count) => {
+                        if count.and_then(|count| ring.acknowledge(count)).is_none() {
+                            fault = Some(Departure::Fault(Fault::Protocol("impossible acknowledgement")));
+                        }
                     }
-                }
-                Incoming::Ping(value) => *pong = Some(control::pong(&value).into()),
-                Incoming::Gap(_) | Incoming::Pong | Incoming::Greeting(_) | Incoming::Unknown => {}
+                    Incoming::Ping(value) => *pong = Some(control::pong(&value).into()),
+                    Incoming::Message(_)
+                    | Incoming::Gap(_)
+                    | Incoming::Pong
+                    | Incoming::Greeting(_)
+                    | Incoming::Unknown => {}
+                },
             }
             true
         });
+        inbound.note_more(read.is_ready());
         let departure = fault.or(ready!(read));
         self.note_acknowledged(was_full, cx);
         match departure {

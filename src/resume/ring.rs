@@ -1,5 +1,6 @@
 //! The messages that a client may not have: those that it has not acknowledged, and those that wsd has not sent.
 
+mod chunk;
 #[cfg(test)]
 mod tests;
 
@@ -7,15 +8,7 @@ use std::{collections::VecDeque, mem, sync::Arc};
 
 use super::{carrier::Carrier, frames::Frames};
 use crate::message::{Batch, Kind, Piece};
-
-/// Bytes that each message costs beside its own: the note of its end.
-const MESSAGE_BYTES: usize = size_of::<usize>();
-
-/// Bytes that a batch costs beside its messages.
-const BATCH_BYTES: usize = 256;
-
-/// Bytes of a chunk of the client's own messages. wsd frees a chunk when the client has all of it.
-const CHUNK_BYTES: usize = 16 << 10;
+use chunk::{BATCH_BYTES, Chunk, MESSAGE_BYTES, UNCOPIED_BYTES_MIN};
 
 /// The messages, in order, by the numbers of `wsd.resume.1`: the first of a session is 1.
 #[derive(Debug, Default)]
@@ -41,47 +34,19 @@ pub(crate) struct Ring {
     settled: usize,
 }
 
-/// Messages that are freed together.
-#[derive(Debug)]
-enum Chunk {
-    /// Messages of this client only.
-    Own(Frames),
-    /// Messages that it shares with other clients.
-    Shared(Arc<Batch>),
-}
-
-impl Chunk {
-    fn count(&self) -> usize {
-        match self {
-            Self::Own(frames) => frames.count(),
-            Self::Shared(batch) => batch.count(),
-        }
-    }
-
-    /// Returns the bytes of `count` messages from `index` on, with their notes.
-    fn bytes_of(&self, index: usize, count: usize) -> usize {
-        let bytes = match self {
-            Self::Own(frames) => frames.len_of(index, count),
-            Self::Shared(batch) => batch.len_of(index, count),
-        };
-        bytes + count * MESSAGE_BYTES
-    }
-
-    /// Returns the bytes of memory of the client's own messages.
-    fn settled(&self) -> usize {
-        match self {
-            Self::Own(frames) => frames.held(),
-            Self::Shared(_) => 0,
-        }
-    }
-}
-
 impl Ring {
     /// Adds a piece of a message. A message over `message_bytes_max` becomes several.
     pub(crate) fn append(&mut self, piece: Piece<'_>, message_bytes_max: usize) {
         if piece.last && self.unfinished.is_empty() {
-            return self.push(piece.kind, piece.payload);
+            self.push(piece.kind, piece.payload);
+        } else {
+            self.append_part(piece, message_bytes_max);
         }
+    }
+
+    /// Adds a piece of a message that has several.
+    #[cold]
+    fn append_part(&mut self, piece: Piece<'_>, message_bytes_max: usize) {
         if !self.unfinished.is_empty() && self.unfinished.len() + piece.payload.len() > message_bytes_max {
             let rest = if piece.kind == Kind::Text { split_character(&self.unfinished) } else { 0 };
             let rest = self.unfinished.split_off(self.unfinished.len() - rest);
@@ -95,12 +60,13 @@ impl Ring {
         }
     }
 
-    /// Adds a message.
+    /// Adds a message. Every message of a program passes here.
     fn push(&mut self, kind: Kind, payload: &[u8]) {
-        let frames = self.own();
-        let before = frames.len();
-        frames.push(kind, payload);
-        self.bytes += frames.len() - before + MESSAGE_BYTES;
+        let frames = match self.chunks.back_mut() {
+            Some(Chunk::Own(frames)) if Chunk::has_room(frames, payload.len()) => frames,
+            _ => self.begin_chunk(),
+        };
+        self.bytes += frames.push(kind, payload) + MESSAGE_BYTES;
     }
 
     /// Adds messages that it shares with other clients.
@@ -111,20 +77,13 @@ impl Ring {
         self.add(Chunk::Shared(Arc::clone(batch)));
     }
 
-    /// Returns the chunk for the next message.
-    fn own(&mut self) -> &mut Frames {
-        let next = match self.chunks.back() {
-            Some(Chunk::Own(frames)) if frames.len() + frames.count() * MESSAGE_BYTES < CHUNK_BYTES => None,
-            // A flood goes on as it was.
-            Some(Chunk::Own(frames)) => Some(frames.another(2 * CHUNK_BYTES)),
-            _ => Some(Frames::default()),
-        };
-        if let Some(frames) = next {
-            self.add(Chunk::Own(frames));
-        }
+    /// Adds an empty chunk of the client's own messages, and returns it.
+    #[cold]
+    fn begin_chunk(&mut self) -> &mut Frames {
+        self.add(Chunk::after(self.chunks.back()));
         match self.chunks.back_mut() {
             Some(Chunk::Own(frames)) => frames,
-            _ => unreachable!("one was put there"),
+            _ => unreachable!("it was put there"),
         }
     }
 
@@ -146,7 +105,7 @@ impl Ring {
         let mut fed = 0;
         let before = self.sent;
         while fed < bytes_max
-            && let Some(chunk) = self.chunks.get(self.cursor.0)
+            && let Some(chunk) = self.chunks.get_mut(self.cursor.0)
         {
             let (at, count) = (self.cursor.1, chunk.count());
             if at == count {
@@ -159,6 +118,9 @@ impl Ring {
             let until = match chunk {
                 Chunk::Own(frames) => {
                     let until = frames.until(at, bytes_max - fed);
+                    if frames.len_of(at, until - at) >= UNCOPIED_BYTES_MIN {
+                        frames.settle();
+                    }
                     carrier.frames(self.sent + 1, frames, at..until);
                     until
                 }

@@ -147,7 +147,10 @@ impl<C: Client, P: Partner> Session<C, P> {
             let polled = client.poll_read(cx, &mut |kind, payload| {
                 if rejected.is_none() && inflow.as_mut().is_none_or(|inflow| inflow.pass(kind, payload)) {
                     read.add(1, payload.len());
-                    rejected = hear(partner.write(kind, payload), has_ignored, live.facts.conn);
+                    match partner.write(kind, payload) {
+                        Ok(Heard::Message) => return true,
+                        heard => rejected = hear(heard, has_ignored, live.facts.conn),
+                    }
                 }
                 rejected.is_none()
             });
@@ -255,7 +258,9 @@ fn end_wait(watch: &mut Option<StallWatch>, waited: &Stopwatch) {
     }
 }
 
-/// Notes how the partner took a message. Returns the fault of a message that it cannot take; logs the first one that it ignored.
+/// Notes how the partner took a message that is not an ordinary one. Returns the fault of a message that it cannot take; logs the
+/// first one that it ignored.
+#[cold]
 fn hear(heard: Result<Heard, Rejected>, has_ignored: &mut bool, conn: u64) -> Option<Departure> {
     match heard {
         Ok(Heard::Message | Heard::Stream | Heard::Resize(_) | Heard::Pause | Heard::Resume) => None,

@@ -22,6 +22,7 @@ impl Socket {
 }
 
 /// Appends a piece of a message to frames for [`Socket::append_frames`].
+#[inline]
 pub(crate) fn encode(piece: Piece<'_>, frames: &mut Vec<u8>) {
     writer::piece(piece, frames);
 }

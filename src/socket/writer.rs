@@ -14,8 +14,25 @@ use crate::{
 /// The bit of a frame's first byte that marks a compressed message.
 const RSV1: u8 = 0x40;
 
+/// Bytes of the longest payload whose length is in the second byte of its frame (RFC 6455, section 5.2).
+const SHORT_BYTES_MAX: u8 = 125;
+
 /// Appends a piece of a message as data frames of at most [`FRAME_BYTES_MAX`].
+#[inline]
 pub(super) fn piece(piece: Piece<'_>, frames: &mut Vec<u8>) {
+    let Piece { kind, first, last, payload } = piece;
+    // Every line of a program passes here. The library writes a header field by field, which takes longer than all else.
+    match u8::try_from(payload.len()) {
+        Ok(length @ ..=SHORT_BYTES_MAX) => {
+            frames.extend_from_slice(&[u8::from(last) << 7 | u8::from(opcode(kind, first)), length]);
+            frames.extend_from_slice(payload);
+        }
+        _ => long_piece(piece, frames),
+    }
+}
+
+#[cold]
+fn long_piece(piece: Piece<'_>, frames: &mut Vec<u8>) {
     let Piece { kind, mut first, last, mut payload } = piece;
     while payload.len() > FRAME_BYTES_MAX {
         let (front, rest) = payload.split_at(border(kind, payload));

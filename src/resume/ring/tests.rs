@@ -1,4 +1,4 @@
-use super::*;
+use super::{chunk::CHUNK_BYTES, *};
 
 #[test]
 fn messages_without_bytes_are_freed_and_counted_too() {
