@@ -100,10 +100,10 @@ impl Loader {
     /// Returns the routes, and the changed keys that need a restart.
     pub(crate) fn load(&mut self) -> Result<(Routes, Vec<String>), Error> {
         let file = file::read(&self.command_line)?;
-        server(&self.command_line, &file)?;
-        let routes = Routes { metrics: self.metrics.clone(), ..self.plan.build(&self.command_line, &file)? };
-        let log = self.command_line.over(file.flags.log.clone());
-        logging::check_place(&log, &routes).map_err(|error| file.locate(error, 0))?;
+        let flags = self.command_line.over(file.flags.clone());
+        server(&self.command_line, &file, &flags)?;
+        let routes = Routes { metrics: self.metrics.clone(), ..self.plan.build(&self.command_line, &file, &flags)? };
+        logging::check_place(&flags.log, &routes).map_err(|error| file.locate(error, 0))?;
         // Changes to `maxbuffer`, `compress-memory` and `base`, and to the keys that a route may have, take effect at once.
         let at_once =
             [cli::names::<SiteFlags>(), ["route", "maxbuffer", "compress-memory", "base"].map(str::to_owned).to_vec()]
@@ -125,20 +125,21 @@ impl Loader {
 pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
     empty::check_line(&line)?;
     let file = file::read(&line)?;
-    let ServerSettings { log, tls, listen, proxies, metrics } = server(&line, &file)?;
+    let flags = line.over(file.flags.clone());
+    let ServerSettings { log, tls, listen, proxies, metrics } = server(&line, &file, &flags)?;
     let (metrics, watch) = match metrics {
         Some(MetricsPlace::Path(path)) => (Some(path), None),
         Some(MetricsPlace::Own(place)) => (None, Some(place)),
         None => (None, None),
     };
     let mut plan = Plan::default();
-    let routes = Routes { metrics: metrics.clone(), ..plan.build(&line, &file)? };
-    logging::check_place(&line.over(file.flags.log.clone()), &routes).map_err(|error| file.locate(error, 0))?;
+    let routes = Routes { metrics: metrics.clone(), ..plan.build(&line, &file, &flags)? };
+    logging::check_place(&flags.log, &routes).map_err(|error| file.locate(error, 0))?;
     let mut exposure = Exposure::of(&routes, tls.is_some(), &listen);
     if is_on(&line.run.check) && !exposure.errors.is_empty() {
         return Err(exposure.errors.remove(0));
     }
-    let banner = banner::banner(&line, &file, (&listen, &proxies), &routes, exposure.warnings());
+    let banner = banner::banner(&line, (&file, &flags), (&listen, &proxies), &routes, exposure.warnings());
     Ok(Settings {
         banner,
         listen,
@@ -147,7 +148,7 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
         proxies,
         routes,
         log,
-        threads: line.over(file.flags.resources).threads.map(|threads| threads.value),
+        threads: flags.resources.threads.as_deref().copied(),
         announces: !line.is_websocketd,
         is_check: is_on(&line.run.check),
         loader: Loader { command_line: line, plan, top: file.top, metrics },
@@ -163,13 +164,14 @@ struct ServerSettings {
     metrics: Option<MetricsPlace>,
 }
 
-fn server(line: &CommandLine, file: &ConfigFile) -> Result<ServerSettings, Error> {
-    let Flags { listen, tls, proxies, log, metrics, .. } = line.over(file.flags.clone());
+/// Builds the settings of the server. `flags` are those of the command line over those of the file.
+fn server(line: &CommandLine, file: &ConfigFile, flags: &Flags) -> Result<ServerSettings, Error> {
+    let Flags { listen, tls, proxies, log, metrics, .. } = flags;
     let build = || {
-        let (proxies, listen) = (proxies::proxies(&proxies)?, places::listen(&listen, &tls, line)?);
-        let log = logging::options(&log, line.is_websocketd);
+        let (proxies, listen) = (proxies::proxies(proxies)?, places::listen(listen, tls, line)?);
+        let log = logging::options(log, line.is_websocketd);
         let metrics = metrics::place(metrics.metrics.as_ref())?;
-        Ok(ServerSettings { log, tls: places::tls(&tls, line)?, listen, proxies, metrics })
+        Ok(ServerSettings { log, tls: places::tls(tls, line)?, listen, proxies, metrics })
     };
     build().map_err(|error| file.locate(error, 0))
 }

@@ -83,8 +83,9 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms.
-    pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile) -> Result<Routes, Error> {
+    /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms. `flags`
+    /// are those of the command line over those of the file.
+    pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile, flags: &Flags) -> Result<Routes, Error> {
         let (admission, budget, doors) = (self.admission.clone(), self.budget.clone(), self.doors.clone());
         let (auth, sources, numbered) = (self.auth.clone(), self.sources.clone(), self.numbered.clone());
         let compressors = self.compressors.clone();
@@ -96,9 +97,9 @@ impl Plan {
                 start => file.locate(error, start.unwrap_or_default()),
             })?;
         }
-        let limit = next.add_otherwise(self, line, file).map_err(|error| file.locate(error, 0))?;
-        let Flags { tls, resources, proxies, .. } = line.over(file.flags.clone());
-        next.check_certificates(&tls).map_err(|error| file.locate(error, 0))?;
+        let limit = next.add_otherwise(self, line, file, flags).map_err(|error| file.locate(error, 0))?;
+        let Flags { tls, resources, proxies, .. } = flags;
+        next.check_certificates(tls).map_err(|error| file.locate(error, 0))?;
         let base = proxies::base(proxies.base.as_ref()).map_err(|error| file.locate(error, 0))?;
         let key = tls.sslkey.as_deref().filter(|key| !key.is_empty()).map(Path::new);
         let RunFlags { config, mcp_config, .. } = &line.run;
@@ -109,9 +110,9 @@ impl Plan {
         record::check_secrecy(next.sites.iter().map(|built| &*built.site))?;
         // Nothing below can fail.
         next.admission.resize(limit);
-        let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.0);
+        let bytes_max = resources.maxbuffer.as_deref().map_or(BUFFER_BYTES_MAX, |bytes| bytes.0);
         next.budget.resize(Some(bytes_max).filter(|bytes| *bytes > 0));
-        next.compressors.resize(resources.compress_memory.map_or(COMPRESS_MEMORY, |bytes| bytes.value.0));
+        next.compressors.resize(resources.compress_memory.as_deref().map_or(COMPRESS_MEMORY, |bytes| bytes.0));
         for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
             let limit = built.recipe.flags.served.maxforks.as_deref();
             built.site.launcher.admission.resize(limit.and_then(Limit::count));
@@ -181,8 +182,14 @@ impl Plan {
     }
 
     /// Adds the site for paths without a route, and returns the limit of all programs.
-    fn add_otherwise(&mut self, old: &Self, line: &CommandLine, file: &ConfigFile) -> Result<Option<usize>, Error> {
-        let (command, flags) = (line.command.clone(), line.over(file.flags.site.clone()));
+    fn add_otherwise(
+        &mut self,
+        old: &Self,
+        line: &CommandLine,
+        file: &ConfigFile,
+        flags: &Flags,
+    ) -> Result<Option<usize>, Error> {
+        let (command, flags) = (line.command.clone(), flags.site.clone());
         let scopes = Scopes::default();
         let mut recipe = Recipe { command, flags, is_websocketd: line.is_websocketd, scopes };
         if !self.sites.is_empty() {
