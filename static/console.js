@@ -32,7 +32,14 @@ url.value = socketUrl('');
 showState('idle', 'Not connected', '', 'Connect starts a session');
 lineHistory.open(url.value);
 const offered = programPaths().then(offer);
-hasMcpServer().then((has) => { find('mcp').hidden = !has; });
+hasMcpServer().then((has) => { if (has) linkServers(); });
+
+/** Links the page of the servers of MCP. */
+function linkServers() {
+  const link = document.createElement('a');
+  Object.assign(link, { id: 'mcp', href: new URL('mcp', import.meta.url), title: 'Servers of MCP', textContent: 'MCP' });
+  find('keys').before(link);
+}
 
 /** Offers the programs of this server. Where this path has none, the URL becomes that of the first one. */
 function offer(patterns) {

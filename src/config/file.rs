@@ -67,10 +67,15 @@ impl ConfigFile {
         Error::new(format!("{}:{line}: {message}", self.name), hint)
     }
 
-    /// Says of a file that it has no route; `None` if there is no file.
-    pub(super) fn emptiness(&self) -> Option<String> {
+    /// Returns the error of settings without anything to serve.
+    pub(super) fn nothing_to_serve(&self) -> Error {
+        if self.name.is_empty() {
+            let message = "cannot serve anything: there is no COMMAND, --dir, --staticdir, --cgidir or route";
+            return Error::new(message, "try `wsd --port=8080 cat`; `wsd --help` lists the flags");
+        }
         let what = if self.text.trim().is_empty() { "is empty" } else { "has no route" };
-        (!self.name.is_empty()).then(|| format!("the file `{}` of --config {what}", self.name))
+        let message = format!("cannot serve anything: the file `{}` of --config {what}", self.name);
+        Error::new(message, "write a route into it: [[route]], path = \"/\", command = [\"cat\"], a line each")
     }
 
     fn fill(&mut self) -> Result<(), Error> {

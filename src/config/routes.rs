@@ -206,7 +206,7 @@ impl Plan {
             let has_program = has_program(&recipe);
             drop_inherited(&mut recipe.flags, has_program, |at| at.is_none() && has_program);
         } else if !serves(&recipe) {
-            return Err(nothing_to_serve(file));
+            return Err(file.nothing_to_serve());
         }
         // A new limit does not need a new site.
         let maxforks = recipe.flags.served.maxforks.take();
@@ -301,13 +301,4 @@ impl Plan {
         }
         Ok(sources)
     }
-}
-
-fn nothing_to_serve(file: &ConfigFile) -> Error {
-    if let Some(emptiness) = file.emptiness() {
-        let message = format!("cannot serve anything: {emptiness}");
-        return Error::new(message, "write a route into it: [[route]], path = \"/\", command = [\"cat\"], a line each");
-    }
-    let message = "cannot serve anything: there is no COMMAND, --dir, --staticdir, --cgidir or route";
-    Error::new(message, "try `wsd --port=8080 cat`; `wsd --help` lists the flags")
 }

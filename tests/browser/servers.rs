@@ -9,7 +9,7 @@ fn the_console_leads_to_the_servers_of_mcp_with_the_lines_to_paste() {
     let Some(mut browser) = Browser::start() else { return };
     let root = format!("http://localhost:{}", server.address.port());
     browser.open(&format!("{root}/other"));
-    browser.expect("document.querySelector('#mcp')?.hidden === false");
+    browser.expect_text("#mcp", "MCP");
 
     browser.click("#mcp");
 
