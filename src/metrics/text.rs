@@ -12,7 +12,7 @@ use prometheus_client::{
 };
 
 use super::{
-    bus::BusCollector, counts::COUNTS, labels::OfVersion, present::PresentCollector, process::ProcessCollector,
+    cluster::BusCollector, counts::COUNTS, labels::OfVersion, present::PresentCollector, process::ProcessCollector,
 };
 
 /// All metrics.
