@@ -119,13 +119,14 @@ return id",
     )
 });
 
-/// Checks that the server has streams, scripts and `SET … GET`, that it may be written to, and that the prefix is free.
+/// Checks that the server has streams, scripts and `SET … GET`, that it may be written to, and that the user has the channels.
 pub(super) async fn check(connections: &Connections, key: &str) -> Result<(), BusError> {
     let script = Script::new(
         r"
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', 10, '1-1', 'd', ARGV[1])
 local found = #redis.call('XRANGE', KEYS[1], '(0-0', '+')
 redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', KEYS[1], '')
 return found",
     );
     let found: u64 = run(connections, &script, &[key], &[b"check"]).await?;

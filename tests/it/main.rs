@@ -22,6 +22,7 @@ mod client;
 mod client_limits;
 mod cluster;
 mod cluster_faults;
+mod cluster_servers;
 mod cluster_start;
 mod cluster_watch;
 mod completions;
