@@ -302,3 +302,25 @@ fn a_node_that_missed_trimmed_records_says_so_and_goes_on() {
     clients[owner].text("the end");
     lines_to(&mut clients[late], "the end");
 }
+
+#[test]
+fn keys_of_another_program_are_told_and_left_alone() {
+    let Some(cluster) = Nodes::shell(1, &["--linger=0"], "exec cat") else { return };
+    let node = &cluster.nodes[0];
+    let mut client = node.connect("/");
+    client.text("hello");
+    assert_eq!(client.line(), "hello");
+    let key_of = |name: &str| {
+        let keys = cluster.redis.ask(&["KEYS", &format!("wsd:*:{name}")]);
+        keys.lines().find(|line| line.starts_with("wsd:")).map(str::to_owned)
+    };
+    let key = eventually("the output is in Redis", || key_of("out"));
+    client.close(1000);
+    eventually("the room is over", || key_of("own").is_none().then_some(()));
+
+    cluster.redis.ask(&["SET", &key, "theirs"]);
+
+    assert_eq!(node.refusal("/", "").status, 503);
+    node.expect_log("set another --bus-prefix");
+    assert!(cluster.redis.ask(&["GET", &key]).contains("theirs"));
+}
