@@ -23,6 +23,8 @@ mod client_limits;
 mod cluster;
 mod cluster_faults;
 mod cluster_servers;
+#[cfg(target_os = "linux")]
+mod cluster_soak;
 mod cluster_start;
 mod cluster_watch;
 mod completions;
