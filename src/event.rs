@@ -8,6 +8,9 @@ mod value;
 
 use std::{fmt::Display, sync::Arc};
 
+use tracing::Span;
+
+pub(crate) use crate::metrics::shown::seconds;
 use crate::{
     metrics::{
         labels::RouteName,
@@ -16,7 +19,7 @@ use crate::{
     peer::Peer,
 };
 use value::IntoValue;
-pub(crate) use value::{processor_seconds, seconds};
+pub(crate) use value::processor_seconds;
 
 /// Defines the events: variant, level, name in the log, and keys in order. The log leaves out a key that is `None`. The field
 /// after `=>` is for the counts only.
@@ -30,7 +33,7 @@ macro_rules! events {
         }
 
         impl Event<'_> {
-            /// Counts the event, and logs it.
+            /// Counts the event, then logs it: the reader of the line finds the event counted.
             pub(crate) fn emit(self) {
                 self.count();
                 match self {
@@ -47,6 +50,13 @@ macro_rules! events {
     };
     (@key $field:ident) => { stringify!($field) };
     (@key $field:ident $key:literal) => { $key };
+}
+
+/// Returns a span whose events have the key `trace` with this id; without an id it has no effect.
+///
+/// Its level is the highest one: the level of the log decides about events, and a span has no line.
+pub(crate) fn trace_span(id: Option<&str>) -> Span {
+    id.map_or_else(Span::none, |id| tracing::error_span!("trace", trace = %id))
 }
 
 events! {
@@ -123,7 +133,7 @@ events! {
     info RoomEnded = "room ended" {
         pid: i32, path: &'a str, status: u16, limit: Option<&'a str>, secs: f64, input as "in": u64, output as "out": u64,
         in_bytes: u64, out_bytes: u64, cpu: Option<f64>, memory: Option<u64>
-    } => room: &'a LiveRoom
+    } => room: &'a Arc<LiveRoom>
     /// A slow client of a room missed messages.
     warn MessagesLost = "messages lost" { conn: u64, lost: u64, hint: &'a str }
     /// The bus of the rooms is there.
@@ -142,11 +152,14 @@ events! {
     warn RoomGap = "room gap" { path: &'a str, cause: &'a dyn Display }
 
     /// wsd started a server of MCP; `kind` is `session` or `shared`.
-    info McpStarted = "mcp started" { conn: u64, peer: Peer, pid: i32, path: &'a str, kind: &'a str }
-    /// A server of MCP has ended, after so many messages.
+    info McpStarted = "mcp started" {
+        conn: u64, peer: Peer, pid: i32, path: &'a str, kind: &'a str
+    } => session: &'a Arc<LiveSession>
+    /// A server of MCP has ended.
     info McpEnded = "mcp ended" {
-        conn: u64, pid: i32, end: &'a str, status: u16, limit: Option<&'a str>, secs: f64, lines as "out": u64
-    }
+        conn: u64, pid: i32, end: &'static str, status: u16, limit: Option<&'a str>, secs: f64, input as "in": u64,
+        output as "out": u64, in_bytes: u64, out_bytes: u64, cpu: Option<f64>, memory: Option<u64>
+    } => session: &'a LiveSession
     /// A server of MCP wrote a line that is no message; once for each server.
     warn McpOutputUnclean = "mcp output unclean" { conn: u64, hint: &'a str }
     /// A server of MCP answered a request that nobody waits for.

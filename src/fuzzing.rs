@@ -1,12 +1,16 @@
 //! Properties that hold for any input: one function for each target in `fuzz/`, which panics if a property fails.
 
+mod frames;
 mod framings;
+mod offers;
 mod protocols;
 mod proxies;
 
 use std::sync::LazyLock;
 
+pub use frames::frames;
 pub use framings::{json, length, lines, nul, tty};
+pub use offers::offers;
 pub use protocols::{jsonrpc, lsp};
 pub use proxies::{forwarded_for, proxy_header};
 
@@ -17,51 +21,7 @@ use crate::{
         listed::ListedOrigin,
         origin::{Aim, Policy, RefusedHeader},
     },
-    message::Kind,
-    socket::reader::{Reader, SocketEvent},
 };
-
-/// Checks the reader of frames: borders of reads do not matter, and a frame yields the payload that was put into it.
-pub fn frames(data: &[u8]) {
-    let Some(([limit, cut], frames)) = data.split_first_chunk() else { return };
-    let limit = if *limit == 0 { usize::MAX } else { usize::from(*limit) * 16 };
-    let whole = events_of(limit, [frames]);
-    let (front, back) = frames.split_at(usize::from(*cut).min(frames.len()));
-    assert_eq!(events_of(limit, [front, back]), whole);
-    assert_eq!(events_of(limit, frames.chunks(usize::from(*cut) + 1)), whole);
-    assert_eq!(events_of(usize::MAX, [&*masked(frames)]), [format!("Message {frames:?}")]);
-}
-
-/// Returns a reader's events with their bytes, and the fault at the end.
-fn events_of<'a>(limit: usize, portions: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
-    let mut reader = Reader::new(limit, false);
-    let mut said = Vec::new();
-    for portion in portions {
-        let read = reader.read(&mut portion.to_vec(), &mut |event| match event {
-            SocketEvent::Message(kind, payload) => {
-                assert!(payload.len() <= limit, "a message over the limit");
-                assert!(kind == Kind::Binary || str::from_utf8(payload).is_ok(), "text is UTF-8");
-                said.push(format!("Message {payload:?}"));
-            }
-            event => said.push(format!("{event:?}")),
-        });
-        if let Err(fault) = read {
-            said.push(format!("{fault:?}"));
-            break;
-        }
-    }
-    said
-}
-
-/// Returns a binary message as a client sends it.
-fn masked(payload: &[u8]) -> Vec<u8> {
-    const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
-    let mut frame = vec![0x82, 0x80 | 127];
-    frame.extend((payload.len() as u64).to_be_bytes());
-    frame.extend(MASK);
-    frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-    frame
-}
 
 /// Checks the parser of the head of a CGI script's answer.
 pub fn cgi_head(data: &[u8]) {
@@ -134,7 +94,7 @@ mod tests {
     #[test]
     fn the_seeds_of_the_fuzz_targets_break_no_law() {
         type Named = (&'static str, fn(&[u8]));
-        const TARGETS: [Named; 14] = [
+        const TARGETS: [Named; 15] = [
             ("frames", super::frames),
             ("lines", super::lines),
             ("json", super::json),
@@ -148,6 +108,7 @@ mod tests {
             ("origin", super::origin),
             ("forwarded", super::forwarded_for),
             ("proxy_header", super::proxy_header),
+            ("offers", super::offers),
             ("config", super::config),
         ];
         for (name, target) in TARGETS {
@@ -171,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn random_headers_of_such_parts_break_no_law_of_proxies() {
+    fn random_headers_of_such_parts_break_no_law() {
         const OF_LISTS: &[&[u8]] = &[
             b",",
             b";",
@@ -192,8 +153,26 @@ mod tests {
         const OF_BLOCKS: &[&[u8]] =
             &[b"\r\n\r\n\0\r\nQUIT\n", b"\x21", b"\x20", b"\x11", b"\0\x0C", b"\0\x24", b"\0\0", b"abc"];
         type Parts = (fn(&[u8]), &'static [&'static [u8]]);
-        let laws: [Parts; 3] =
-            [(super::forwarded_for, OF_LISTS), (super::proxy_header, OF_LINES), (super::proxy_header, OF_BLOCKS)];
+        const OF_OFFERS: &[&[u8]] = &[
+            b"permessage-deflate",
+            b"; server_no_context_takeover",
+            b";client_no_context_takeover",
+            b"; server_max_window_bits=10",
+            b"; client_max_window_bits",
+            b"=\"12\"",
+            b"=16",
+            b",",
+            b";",
+            b"\"",
+            b" ",
+            b"\xFF",
+        ];
+        let laws: [Parts; 4] = [
+            (super::forwarded_for, OF_LISTS),
+            (super::proxy_header, OF_LINES),
+            (super::proxy_header, OF_BLOCKS),
+            (super::offers, OF_OFFERS),
+        ];
         for (law, parts) in laws {
             for seed in 1..=2000 {
                 let mut random = random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));

@@ -130,6 +130,16 @@ impl Peer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ClientSource(Option<IpAddr>);
 
+impl ClientSource {
+    /// Returns the /48 of a source of IPv6: a customer may have all sources of it. `None` for any other source.
+    pub(crate) fn network(self) -> Option<Self> {
+        match self.0 {
+            Some(IpAddr::V6(ip)) => Some(Self(Some(IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 80)))))),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self, self.ip()) {

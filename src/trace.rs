@@ -3,30 +3,28 @@
 //! Programs get it in their environment (OpenTelemetry, "Environment Variables as Context Propagation Carriers"). The log shows
 //! the id of the trace in each line of the request and its session.
 
-use tracing::Span;
-
 /// Bytes of `tracestate` (W3C Trace Context, section 3.3.1.5); wsd drops a longer one.
 const STATE_BYTES_MAX: usize = 512;
 
 /// Bytes of `baggage` (W3C Baggage, section 3.3.2); wsd drops a longer one.
 const BAGGAGE_BYTES_MAX: usize = 8 << 10;
 
+/// The variables of programs.
+pub(crate) const VARIABLES: [&str; 3] = ["TRACEPARENT", "TRACESTATE", "BAGGAGE"];
+
 /// Returns the variables of a request with these headers: none unless it has one valid `traceparent`.
 pub(crate) fn variables(headers: &[(&str, &[u8])]) -> Vec<(&'static str, Vec<u8>)> {
     let of = |name: &'static str| headers.iter().filter(move |(known, _)| *known == name).map(|(_, value)| *value);
     let Some(parent) = parent(of("traceparent")) else { return Vec::new() };
     let list = |name, bytes_max| Some(joined(of(name))).filter(|list| is_list(list, bytes_max));
-    let further =
-        [("TRACESTATE", list("tracestate", STATE_BYTES_MAX)), ("BAGGAGE", list("baggage", BAGGAGE_BYTES_MAX))];
-    let further = further.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    [("TRACEPARENT", parent.as_bytes().to_vec())].into_iter().chain(further).collect()
+    let values =
+        [Some(parent.as_bytes().to_vec()), list("tracestate", STATE_BYTES_MAX), list("baggage", BAGGAGE_BYTES_MAX)];
+    VARIABLES.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// Returns a span whose events have the id of the trace in the log; without a valid `traceparent` it has no effect.
-///
-/// Its level is the highest one: the level of the log decides about events, and a span has no line.
-pub(crate) fn span<'a>(parents: impl Iterator<Item = &'a [u8]>) -> Span {
-    parent(parents).map_or_else(Span::none, |parent| tracing::error_span!("trace", trace = %id(parent)))
+/// Returns the id of the trace of a request with these `traceparent` headers.
+pub(crate) fn id<'a>(parents: impl Iterator<Item = &'a [u8]>) -> Option<&'a str> {
+    parent(parents).map(|parent| &parent["00-".len()..][..32])
 }
 
 /// Returns the only `traceparent`, if it is valid: `VERSION-TRACE-PARENT-FLAGS` in lower-case hexadecimal, version not `ff`, and
@@ -40,11 +38,6 @@ fn parent<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<&'a str> {
         && parts.iter().all(|part| part.bytes().all(is_hexadecimal));
     let is_id = |part: &str| part.bytes().any(|byte| byte != b'0');
     (is_shaped && parts[0] != "ff" && is_id(parts[1]) && is_id(parts[2])).then_some(text)
-}
-
-/// Returns the id of the trace in a valid `traceparent`.
-fn id(parent: &str) -> &str {
-    &parent["00-".len()..][..32]
 }
 
 /// Joins the parts of a list that came in several headers (RFC 9110, section 5.3).
@@ -79,7 +72,7 @@ mod tests {
         let all = [("tracestate", "a=1"), ("traceparent", PARENT), ("tracestate", "b=2"), ("baggage", "k=v;p, l=w")];
         let others = [("TRACESTATE", "a=1,b=2".to_owned()), ("BAGGAGE", "k=v;p, l=w".to_owned())];
         assert_eq!(of(&all), [&[of_parent][..], &others].concat());
-        assert_eq!(id(PARENT), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(id([PARENT.as_bytes()].into_iter()), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
     }
 
     #[test]

@@ -18,12 +18,17 @@ async function ticket() {
   const path = new URL('./private', document.baseURI).pathname;
   const response = await fetch(`./.wsd/ticket?path=${path}`, { method: 'POST', headers: { Authorization: authorization } });
   if (response.ok) return (await response.json()).ticket;
-  // Another try with this password would be another guess.
-  socket?.close();
-  [login.hidden, send.hidden] = [false, true];
-  const isGuess = response.status === 429;
   const wait = response.headers.get('Retry-After');
-  throw new Error(isGuess ? `Too many tries: wait ${wait} seconds.` : 'wsd does not know this user and password.');
+  const text = {
+    401: 'wsd does not know this user and password.',
+    429: `Too many tries: wait ${wait} seconds.`,
+  }[response.status];
+  if (text) {
+    // Another try with this password would be another guess.
+    socket?.close();
+    [login.hidden, send.hidden] = [false, true];
+  }
+  throw new Error(text ?? 'wsd cannot check the password now. Try again later.');
 }
 
 function base64(text) {

@@ -193,9 +193,11 @@ export class Table {
   }
 }
 
+const texts = new Intl.Collator('en', { numeric: true });
+
 function compare(one, other) {
   if (one === other) return 0;
   if (one === null || one === undefined) return -1;
   if (other === null || other === undefined) return 1;
-  return typeof one === 'string' ? one.localeCompare(other, 'en', { numeric: true }) : one - other;
+  return typeof one === 'string' ? texts.compare(one, other) : one - other;
 }

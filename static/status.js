@@ -7,6 +7,9 @@ import { age, bytes, counted, grouped, plain, time, traffic } from './status-tex
 /** The pause before a new try, in milliseconds, when the server has refused the stream. */
 const AGAIN = 5000;
 
+/** The time for which a session that could not be ended is told, in milliseconds: snapshots come each second. */
+const TOLD = 10000;
+
 const find = (selector) => document.querySelector(selector);
 const [state, filter, confirm] = ['#state', '#filter', '#confirm'].map(find);
 const mayEnd = 'admin' in document.documentElement.dataset;
@@ -174,6 +177,9 @@ function recentRows({ ends, refusals }) {
   ];
 }
 
+/** When the state of the connection is told again. */
+let toldUntil = 0;
+
 /** Shows a snapshot. */
 export function show(snapshot) {
   rates.sessions.update(snapshot.sessions, (row) => row.conn);
@@ -183,7 +189,7 @@ export function show(snapshot) {
   rooms.update(snapshot.rooms);
   recent.update(recentRows(snapshot));
   const traffics = snapshot.sessions.reduce((all, row) => all + rates.sessions.latest(row.conn), 0);
-  tell('open', 'Live', `${counted(snapshot.sessions.length, 'session')}, ${bytes(traffics)} a second`);
+  if (performance.now() >= toldUntil) tell('open', 'Live', `${counted(snapshot.sessions.length, 'session')}, ${bytes(traffics)} a second`);
   if (performance.getEntriesByName('shown').length === 0) performance.mark('shown');
 }
 
@@ -234,7 +240,9 @@ confirm.addEventListener('close', async () => {
   const { conn } = asked;
   asked = null;
   const answer = await fetch(`end?conn=${conn}`, { method: 'POST' }).catch(() => null);
-  if (!answer?.ok) tell('failed', 'Not ended', `session ${conn}: ${answer ? `wsd answered ${answer.status}` : 'wsd did not answer'}`);
+  if (answer?.ok) return;
+  tell('failed', 'Not ended', `session ${conn}: ${answer ? `wsd answered ${answer.status}` : 'wsd did not answer'}`);
+  toldUntil = performance.now() + TOLD;
 });
 
 filter.addEventListener('input', () => setFilter(filter.value));

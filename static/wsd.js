@@ -478,8 +478,10 @@ export class WsdSocket extends EventTarget {
     const headers = { Authorization: `Bearer ${token}` };
     const answer = await fetch(place, { method: isOfServer ? 'POST' : 'HEAD', headers, redirect: 'manual' }).catch(() => null);
     if (phase !== this.#phase) return;
-    if (answer?.status === 401) this.#finish({ ...end, code: UNAUTHORIZED, reason: 'the server does not know the token' });
-    else if (answer?.status === 429) this.#delay(end, Number(answer.headers.get('Retry-After')) * 1000);
+    if (answer?.status === 401) return this.#finish({ ...end, code: UNAUTHORIZED, reason: 'the server does not know the token' });
+    // A proxy may send no seconds, or more than a timer takes.
+    const secs = Math.min(Number(answer?.headers.get('Retry-After')), 3600);
+    if (answer?.status === 429 && secs > 0) this.#delay(end, secs * 1000);
   }
 
   /** Waits longer, for as long as the server asks for. */

@@ -1,4 +1,4 @@
-//! wsd beside websocketd, socat and nginx, where they are installed: `cargo bench`, Linux only.
+//! wsd beside websocketd, socat, nginx and ws, where they are installed: `cargo bench`, Linux only.
 //!
 //! One server runs at a time, each gets the same work on 127.0.0.1, and the turns go round, so that whatever else the
 //! machine does hits all alike. The way: `scenarios` is the table; `flows`, `rooms`, `sessions`, `resume`, `streams` and `files` do the work with

@@ -188,10 +188,8 @@ impl Report {
 
     fn cells(&self) -> Vec<Vec<String>> {
         let mut heads = vec!["work", "websocketd", "wsd", "×", "must", "", "CPU a message", "calls a message"];
-        let besides =
-            [Contender::Socat, Contender::Nginx].map(|contender| (contender, self.versions.contains_key(&contender)));
-        let besides: Vec<Contender> =
-            besides.into_iter().filter_map(|(contender, is_there)| is_there.then_some(contender)).collect();
+        let mut besides = vec![Contender::Socat, Contender::Nginx, Contender::Ws];
+        besides.retain(|contender| self.versions.contains_key(contender));
         heads.extend(besides.iter().map(|contender| contender.name()));
 
         let mut cells = vec![heads.into_iter().map(str::to_owned).collect()];

@@ -47,6 +47,8 @@ const BRIDGES: &[Contender] = &[Contender::Websocketd, Contender::Wsd];
 const BRIDGES_AND_SOCAT: &[Contender] = &[Contender::Websocketd, Contender::Wsd, Contender::Socat];
 /// Nobody else has rooms, such framings or `--unbuffer`.
 const ONLY_WSD: &[Contender] = &[Contender::Wsd];
+/// websocketd does not compress.
+const COMPRESSORS: &[Contender] = &[Contender::Wsd, Contender::Ws];
 const FILE_SERVERS: &[Contender] = &[Contender::Websocketd, Contender::Wsd, Contender::Nginx];
 
 const KIB: f64 = 1024.0;
@@ -347,7 +349,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "compressed lines out",
-        contenders: ONLY_WSD,
+        contenders: COMPRESSORS,
         repeat: Repeat::Rounds,
         run: flows::packed_out,
         rows: &[

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::framing::Framing;
 use crate::result::Result;
 use crate::settings::{PATIENCE, Settings};
+use crate::text::LINES;
 
 /// The token of clients of a program behind `--auth=bearer`.
 pub(crate) const TOKEN: &str = "bench-token-0123456789";
@@ -34,6 +35,8 @@ pub(crate) enum Contender {
     Socat,
     /// Files only.
     Nginx,
+    /// The library ws for node, which compresses messages: a program of its own takes the place of server and worker.
+    Ws,
 }
 
 /// The purpose of a server.
@@ -64,7 +67,7 @@ pub(crate) enum Job<'j> {
 }
 
 impl Contender {
-    pub(crate) const ALL: [Self; 4] = [Self::Websocketd, Self::Wsd, Self::Socat, Self::Nginx];
+    pub(crate) const ALL: [Self; 5] = [Self::Websocketd, Self::Wsd, Self::Socat, Self::Nginx, Self::Ws];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -72,6 +75,7 @@ impl Contender {
             Self::Wsd => "wsd",
             Self::Socat => "socat",
             Self::Nginx => "nginx",
+            Self::Ws => "ws",
         }
     }
 
@@ -96,6 +100,7 @@ impl Contender {
             Self::Websocketd | Self::Wsd => "--version",
             Self::Socat => "-V",
             Self::Nginx => "-v",
+            Self::Ws => return ws_version(),
         };
         let output = Command::new(self.program()).arg(flag).output().ok()?;
         let text = [output.stdout, output.stderr].concat();
@@ -111,6 +116,7 @@ impl Contender {
             Self::Wsd => env!("CARGO_BIN_EXE_wsd"),
             // Debian keeps it where only root looks.
             Self::Nginx if Path::new("/usr/sbin/nginx").exists() => "/usr/sbin/nginx",
+            Self::Ws => "node",
             _ => self.name(),
         };
         OsStr::new(program)
@@ -127,6 +133,7 @@ impl Contender {
             Self::Websocketd => command.arg("--loglevel=fatal"),
             Self::Socat => return socat(command, job, port),
             Self::Nginx => return nginx(command, job, port, settings.scratch()),
+            Self::Ws => return ws(command, job, port),
         };
         command.arg(format!("--port={port}")).arg("--address=127.0.0.1");
         match job {
@@ -187,6 +194,25 @@ fn nginx(mut command: Command, job: Job, port: u16, scratch: &Path) -> Result<Co
     let path = format!("{scratch}/nginx.conf");
     fs::write(&path, config)?;
     command.args(["-c", &path, "-e", "stderr"]);
+    Ok(command)
+}
+
+/// The folder in which `.ci/peers` installs ws.
+fn ws_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/peers")
+}
+
+/// The versions of ws and node, or `None` if they are not installed.
+fn ws_version() -> Option<String> {
+    let script = "`ws ${require('ws/package.json').version}, node ${process.version}`";
+    let output = Command::new("node").args(["--print", script]).current_dir(ws_folder()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn ws(mut command: Command, job: Job, port: u16) -> Result<Command> {
+    let Job::Packed(_) = job else { return Err("ws only compresses lines".into()) };
+    command.args(["--input-type=module", "--eval", include_str!("ws.mjs"), "--"]);
+    command.args([port.to_string(), LINES.to_string()]).current_dir(ws_folder());
     Ok(command)
 }
 

@@ -17,7 +17,7 @@ pub(crate) const FRAMED_BYTES: usize = 200;
 pub(crate) const HALF_IN_FLIGHT: usize = 112;
 
 /// Different lines in a text; a whole number of halves, so that no write wraps around.
-const LINES: usize = 32 * HALF_IN_FLIGHT;
+pub(crate) const LINES: usize = 32 * HALF_IN_FLIGHT;
 
 /// The masking key of every frame: fixed, and not zero, so that a server has to unmask.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];

@@ -36,17 +36,21 @@ pub(super) type BuiltinFile = (&'static str, &'static str, &'static str);
 /// The content type of JavaScript.
 pub(super) const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// The JavaScript client for pages, and its part for event streams; wsd always serves them.
-const CLIENT: [BuiltinFile; 2] = [
+/// The content type of a stylesheet.
+pub(super) const STYLESHEET: &str = "text/css; charset=utf-8";
+
+/// The JavaScript client for pages, its part for event streams, and the look of wsd's own pages; wsd always serves them.
+const SHARED_PARTS: [BuiltinFile; 3] = [
     ("/.wsd/client.js", SCRIPT, include_str!("../../static/wsd.js")),
     ("/.wsd/wsd-stream.js", SCRIPT, include_str!("../../static/wsd-stream.js")),
+    ("/.wsd/look.css", STYLESHEET, include_str!("../../static/look.css")),
 ];
 
 impl OwnPages {
     /// Answers a request for a page at a path of its own within the server; `None` at any other path.
-    #[expect(clippy::unused_self, reason = "every site has the client")]
+    #[expect(clippy::unused_self, reason = "every site has these parts")]
     pub(super) fn answer(self, path: &str, request: &Parts) -> Option<Response<Body>> {
-        let part = CLIENT.into_iter().find(|(part, ..)| *part == path);
+        let part = SHARED_PARTS.into_iter().find(|(part, ..)| *part == path);
         part.map(|(_, kind, text)| respond(request, kind, text))
     }
 }

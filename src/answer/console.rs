@@ -4,14 +4,14 @@ use hyper::{HeaderMap, Response, header::ACCEPT};
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    builtin::{BuiltinFile, SCRIPT, respond},
+    builtin::{BuiltinFile, SCRIPT, STYLESHEET, respond},
     paths,
 };
 use crate::http::{gate::Visitor, page::Body};
 
 /// The parts of the console's page.
 const CONSOLE_PARTS: [BuiltinFile; 10] = [
-    ("/.wsd/console.css", "text/css; charset=utf-8", include_str!("../../static/console.css")),
+    ("/.wsd/console.css", STYLESHEET, include_str!("../../static/console.css")),
     ("/.wsd/console.js", SCRIPT, include_str!("../../static/console.js")),
     ("/.wsd/console-close.js", SCRIPT, include_str!("../../static/console-close.js")),
     ("/.wsd/console-export.js", SCRIPT, include_str!("../../static/console-export.js")),

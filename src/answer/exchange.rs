@@ -6,7 +6,7 @@ use std::{
     future::{pending, poll_fn},
     io,
     path::Path,
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     task::{Poll, ready},
     time::Duration,
 };
@@ -29,7 +29,9 @@ use crate::{
     budget::{Owner, Share},
     buffers,
     http::{cgi_head::text, gate::Visitor, page::Body, refusal::Refusal},
+    message::Kind,
     peer::Connection,
+    record::track::Track,
     worker::{
         Worker,
         environ::{CgiFacts, unique_id},
@@ -130,6 +132,8 @@ pub(super) struct Feed<B = Incoming> {
     own_bytes: usize,
     stall_max: Duration,
     ration: Ration,
+    /// The recording of the program, if there is one.
+    track: Option<Arc<Track>>,
 }
 
 /// Why no more of a body comes.
@@ -151,12 +155,17 @@ impl<B: hyper::body::Body<Data = Bytes, Error: Error> + Unpin> Feed<B> {
         if let Some(share) = &mut share {
             share.set(own_bytes, 0);
         }
-        Self { body, share, own_bytes, stall_max, ration: Ration::default() }
+        Self { body, share, own_bytes, stall_max, ration: Ration::default(), track: None }
     }
 
     /// Writes the body no faster than `ration` permits.
     pub(super) fn rationed(self, ration: Ration) -> Self {
         Self { ration, ..self }
+    }
+
+    /// Notes the body, and its end, in the recording of the program.
+    pub(super) fn recorded(self, track: Option<Arc<Track>>) -> Self {
+        Self { track, ..self }
     }
 
     /// Writes the body to the program, and the program's standard error to the log. Returns if the body breaks off; the input
@@ -224,9 +233,15 @@ impl<B: hyper::body::Body<Data = Bytes, Error: Error> + Unpin> Feed<B> {
                 count(data.len());
                 let part = self.ration.next(&mut data, carried).await;
                 carried.input.fetch_add(part.len() as u64, Ordering::Relaxed);
+                if let Some(track) = &self.track {
+                    track.input(None, Kind::Binary, &part);
+                }
                 let left = data.len();
                 input.write(part, |held| count(left + held)).await;
             }
+        }
+        if let Some(track) = &self.track {
+            track.input_end();
         }
         None
     }

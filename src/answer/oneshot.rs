@@ -9,6 +9,7 @@ use hyper::{
     header::{CONNECTION, HeaderValue, UPGRADE},
 };
 use tokio::{sync::oneshot, time::timeout};
+use tracing::Span;
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
@@ -23,15 +24,18 @@ use super::{
 use crate::{
     admission::Permit,
     buffers,
+    framing::Framing,
     http::{
         gate::Visitor,
         page::{self, Body},
         refusal::Refusal,
     },
     limits::{POST_BYTES, POST_HEAD_WAIT, POST_STALL_MAX},
+    peer::Connection,
+    record::tape::Tape,
     session::terms::{Deadline, Terms},
     status::Status,
-    worker::{Worker, child::Leader, output::Output, stop::stop},
+    worker::{Worker, child::Leader, output::Output, outputs::Source, stop::stop},
 };
 
 /// Answers a POST without a session. One to a room is a message to it.
@@ -47,9 +51,14 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
     if script.program.stdio.is_controlling() {
         return Err(needs_terminal());
     }
-    let (worker, permit) = start(ask, visitor, &script, None).await?;
+    let (mut worker, permit) = start(ask, visitor, &script, None).await?;
+    let connection = visitor.connection.renumbered();
+    // The body and the answer are bytes, whatever the framing of the program's sessions is.
+    if let Some(recorded) = ask.site.launcher.recorded(&script.program, &script.name, Framing::Chunks) {
+        worker.record(Tape::begin(&recorded, connection.id, Span::current()));
+    }
     let terms = visitor.terms(&ask.site.session);
-    Ok(Some(HttpAnswer::Page(run(ask, visitor, (worker, permit), terms).await)))
+    Ok(Some(HttpAnswer::Page(run(ask, visitor, connection, (worker, permit), terms).await)))
 }
 
 /// Returns the refusal of a program with a terminal (`--pty`).
@@ -107,15 +116,17 @@ enum Reply {
 async fn run(
     ask: &mut Ask,
     visitor: &Visitor,
+    connection: Connection,
     (worker, permit): (Worker, Permit),
     mut terms: Option<Box<Terms>>,
 ) -> Response<Body> {
-    let Worker { mut child, mut input, mut output, mut stderr, silence: _, tape: _ } = worker;
+    let Worker { mut child, mut input, mut output, mut stderr, silence: _, mut tape } = worker;
     let head = ReplyHead::new(ask);
     let ration = Ration::new(&mut terms, ask.site.framings.default().delimiter());
     let feed = Feed::new(ask.body.take(), ask.request.extensions.get(), POST_BYTES, POST_STALL_MAX).rationed(ration);
+    let feed = feed.recorded(tape.as_ref().map(|tape| tape.track()));
     let patience = ask.site.launcher.process.patience;
-    let (connection, shutdown) = (visitor.connection.renumbered(), ask.shutdown.clone());
+    let shutdown = ask.shutdown.clone();
     let session = telling::started(ask, visitor, &connection, child.pid());
     let (tell, told) = oneshot::channel();
     ask.spawn(async move {
@@ -124,7 +135,7 @@ async fn run(
         let end = tokio::select! {
             // In order: a program may end in the moment in which the body breaks off.
             biased;
-            end = talk(&mut output, child.leader(), &head, &mut reply, &carried) => end,
+            end = talk((&mut output, &mut tape), child.leader(), &head, &mut reply, &carried) => end,
             cut = feed.run(&mut input, &mut stderr, &connection, &carried) => match cut {
                 Cut::Left => PostEnd::Left,
                 Cut::Broken => PostEnd::Broken,
@@ -152,6 +163,12 @@ async fn run(
         let usage = child.usage();
         drop((child, input));
         stderr.log_to_the_end(&connection).await;
+        if let Some(tape) = &mut tape {
+            if end == PostEnd::Exit {
+                tape.over();
+            }
+            tape.end(status);
+        }
         // The client may come again as soon as it has the whole answer: then the fork slot is free.
         drop(permit);
         telling::ended(&session, end.word(), status, &carried, usage);
@@ -164,7 +181,7 @@ async fn run(
 
 /// Sends the output as the answer, as it comes, until the program has ended or the client has left.
 async fn talk(
-    output: &mut Output,
+    (output, tape): (&mut Output, &mut Option<Box<Tape>>),
     leader: Leader,
     head: &ReplyHead,
     reply: &mut Option<Reply>,
@@ -172,7 +189,7 @@ async fn talk(
 ) -> PostEnd {
     let Some(Reply::Head(tell)) = reply else { return PostEnd::Left };
     let first = tokio::select! {
-        first = timeout(POST_HEAD_WAIT, next(output, leader)) => first,
+        first = timeout(POST_HEAD_WAIT, next(output, tape, leader)) => first,
         () = tell.closed() => return PostEnd::Left,
     };
     if first == Ok(None) {
@@ -193,7 +210,7 @@ async fn talk(
                     return PostEnd::Left;
                 }
             }
-            data = next(output, leader).await;
+            data = next(output, tape, leader).await;
             if data.is_none() {
                 return PostEnd::Exit;
             }
@@ -208,12 +225,13 @@ async fn talk(
 }
 
 /// Reads a part of the output; `None` once the program has closed it and has ended. Cancel safe.
-async fn next(output: &mut Output, leader: Leader) -> Option<Vec<u8>> {
+async fn next(output: &mut Output, tape: &mut Option<Box<Tape>>, leader: Leader) -> Option<Vec<u8>> {
     let data = read(output).await;
     if data.is_empty() {
         leader.gone().await;
         return None;
     }
+    Source::Output.record(tape, &data);
     Some(data)
 }
 

@@ -3,6 +3,7 @@
 use std::{future::pending, pin::Pin, sync::Arc};
 
 use hyper::{HeaderMap, StatusCode};
+use tracing::Span;
 
 use super::{
     ask::Ask,
@@ -100,7 +101,7 @@ impl Start {
         let permit = launcher.admit(&pass).await?;
         let (mut worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
         if let Some(recorded) = launcher.recorded(&script.program, &script.name, framing) {
-            worker.record(Tape::begin(&recorded, connection.id));
+            worker.record(Tape::begin(&recorded, connection.id, Span::current()));
         }
         let process = Process::new(connection.clone(), worker, permit, framing, &launcher.process);
         let kind = PartnerKind::Process(Box::new(process));
@@ -212,7 +213,7 @@ async fn join(
         };
         let (mut worker, permit) = launcher.start(connection.peer, &script.program, environment, permit).await?;
         if let Some(recorded) = launcher.recorded(&script.program, &script.name, ask.site.framings.default()) {
-            worker.record(Tape::begin(&recorded, connection.id));
+            worker.record(Tape::begin(&recorded, connection.id, Span::none()));
         }
         Ok((worker, permit))
     };

@@ -223,3 +223,22 @@ fn refuse(ask: &Ask, connection: &Connection, refusal: Refusal) -> Response<Body
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_documented_kinds_of_answers_are_those_that_there_are() {
+        let row =
+            include_str!("../../docs/metrics.md").lines().find(|line| line.starts_with("| `wsd_http_requests_total"));
+        let (_, kinds) = row.and_then(|row| row.split_once("`kind` is")).expect("the row tells the kinds");
+        let documented: BTreeSet<_> = kinds.split('`').skip(1).step_by(2).collect();
+        let others = ["refusal", "none"];
+        let want: BTreeSet<_> = ANSWERERS.iter().map(|(kind, _)| *kind).chain(others).collect();
+
+        assert_eq!(documented, want);
+    }
+}

@@ -4,18 +4,19 @@
 //! it is on this machine.
 
 mod feed;
+mod turn;
 
 use hyper::{
-    HeaderMap, Method, Response, StatusCode,
+    Method, Response, StatusCode, Version,
     header::{
         ALLOW, CACHE_CONTROL, CONTENT_TYPE, FORWARDED, HOST, HeaderName, HeaderValue, VIA, X_CONTENT_TYPE_OPTIONS,
     },
+    http::request::Parts,
 };
-use tokio::task::spawn_blocking;
 
 use super::{
     ask::{Answered, Ask, HttpAnswer},
-    builtin::{BuiltinFile, SCRIPT, respond},
+    builtin::{BuiltinFile, SCRIPT, STYLESHEET, respond},
     status_places::{END, FACTS, PAGE, is_status_place},
     transfer::takes_events,
 };
@@ -23,28 +24,36 @@ use crate::{
     event::Event,
     http::{
         gate::Visitor,
+        handshake,
         origin::is_loopback_name,
         page::{Body, no_content, text_body},
         refusal::Refusal,
     },
-    metrics::{present::PRESENT, snapshot},
+    metrics::present::PRESENT,
     peer::Peer,
 };
+use turn::make_snapshot;
 
 /// The content type and the text of the page.
 const HTML: (&str, &str) = ("text/html; charset=utf-8", include_str!("../../static/status.html"));
 
 /// The parts of the page.
 const PARTS: [BuiltinFile; 5] = [
-    ("/.wsd/status.css", "text/css; charset=utf-8", include_str!("../../static/status.css")),
+    ("/.wsd/status.css", STYLESHEET, include_str!("../../static/status.css")),
     ("/.wsd/status.js", SCRIPT, include_str!("../../static/status.js")),
     ("/.wsd/status-table.js", SCRIPT, include_str!("../../static/status-table.js")),
     ("/.wsd/status-rates.js", SCRIPT, include_str!("../../static/status-rates.js")),
     ("/.wsd/status-text.js", SCRIPT, include_str!("../../static/status-text.js")),
 ];
 
-/// The headers by which a proxy tells that it passes a request on, beside `Forwarded` and `Via`.
-const OF_PROXIES: [HeaderName; 2] = [HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
+/// The headers by which a proxy tells that it passes a request on, beside `X-Forwarded-For` and its like.
+const OF_PROXIES: [HeaderName; 5] = [
+    FORWARDED,
+    VIA,
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("true-client-ip"),
+];
 
 /// The header in which a browser tells which page sent a request.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -72,7 +81,7 @@ pub(super) async fn answer(ask: &Ask, visitor: &Visitor) -> Answered {
 
 /// Refuses a client that may not see the status.
 fn check_reader(ask: &Ask, visitor: &Visitor) -> Result<(), Refusal> {
-    if ask.site.gate.auth.is_some() || is_local(visitor, &ask.request.headers) {
+    if ask.site.gate.auth.is_some() || is_local(visitor, &ask.request) {
         return Ok(());
     }
     let text =
@@ -83,18 +92,26 @@ fn check_reader(ask: &Ask, visitor: &Visitor) -> Result<(), Refusal> {
 
 /// Whether a client without credentials is on this machine: it came over the loopback interface, or a trusted proxy says so, and
 /// it asks for this machine by a name of its own. A name of another site may lead here, too (DNS rebinding).
-fn is_local(visitor: &Visitor, headers: &HeaderMap) -> bool {
+fn is_local(visitor: &Visitor, request: &Parts) -> bool {
     let connection = &visitor.connection;
     let is_client_local = if connection.is_proxy {
         // One that a proxy has named: with no name, it is the proxy itself, which has a port.
         matches!(connection.peer, Peer::Portless(_))
     } else {
         // A proxy that wsd does not trust hides its client.
-        let is_passed_on = |name| headers.contains_key(name);
-        !OF_PROXIES.iter().chain([&FORWARDED, &VIA]).any(is_passed_on)
+        !is_passed_on(request)
     };
-    let host = headers.get(HOST).map(|host| host.to_str().is_ok_and(is_loopback_name));
+    let host = request.headers.get(HOST).map(|host| host.to_str().is_ok_and(is_loopback_name));
     is_client_local && connection.peer.is_loopback() && host.unwrap_or(true)
+}
+
+/// Whether a proxy has passed a request on, as far as it shows. nginx tells so by no header unless it is told to; but it asks by
+/// HTTP/1.0, or with `Connection: upgrade` for all requests, as the usual settings for WebSockets say.
+fn is_passed_on(request: &Parts) -> bool {
+    let is_of_proxy = |name: &HeaderName| name.as_str().starts_with("x-forwarded-") || OF_PROXIES.contains(name);
+    request.version == Version::HTTP_10
+        || handshake::is_upgrade_to_nothing(&request.headers)
+        || request.headers.keys().any(is_of_proxy)
 }
 
 /// Refuses a request that a page of another origin has sent, whatever `--origin` and `--anyorigin` say.
@@ -127,8 +144,7 @@ async fn facts(ask: &Ask, visitor: &Visitor) -> Result<Response<Body>, Refusal> 
     if ask.request.method == Method::GET && takes_events(&ask.request.headers) {
         return feed::answer(ask, visitor);
     }
-    let json = spawn_blocking(snapshot::json).await.unwrap_or_default();
-    let mut response = Response::new(text_body(json + "\n"));
+    let mut response = Response::new(text_body(make_snapshot().await + "\n"));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, env, ffi::OsString, fmt::Write};
 
 use super::{
     file::{ConfigFile, routes},
-    who::{add_who, addresses_warning},
+    who::{add_who, addresses_warning, own_rules},
 };
 use crate::{
     answer::{
@@ -133,7 +133,8 @@ pub(super) fn banner<'a>(
             .iter()
             .filter_map(|(flag, path)| Some(format!("--{flag}={}", path.as_deref().filter(named)?.display())));
         let words: Vec<_> = route.command.as_deref().map(joined).into_iter().chain(folders).collect();
-        add("route", &format!("{}{} {}", sites.base, route.path.value, words.join(" ").escape_debug()));
+        let rules = own_rules(&line.over(route.flags.clone()), &flags.site);
+        add("route", &format!("{}{} {}{rules}", sites.base, route.path.value, words.join(" ").escape_debug()));
     }
     if is_on(&served.devconsole) {
         add("console", "where nothing else answers");

@@ -8,7 +8,7 @@ use super::error::Error;
 use crate::cli::CommandLine;
 
 /// The flags, the effect that an empty value would have, and advice.
-const FLAGS: [(&str, &str, &str); 11] = [
+const FLAGS: [(&str, &str, &str); 12] = [
     ("allow", "every address would be admitted", "name addresses: --allow=10.0.0.0/8, or remove --allow"),
     (
         "auth",
@@ -19,6 +19,7 @@ const FLAGS: [(&str, &str, &str); 11] = [
     ("cgroup", "programs would have no control group", "write --cgroup=memory=64M, or --cgroup=false for none"),
     ("chdir", "programs would start in the folder of wsd", "name a folder: --chdir=DIR, or remove --chdir"),
     ("deny", "no address would be refused", "name addresses: --deny=10.0.0.0/8, or remove --deny"),
+    ("limit", "programs would have no limits", "name limits: --limit=memory=512M, or remove --limit"),
     ("logfile", "the log would be on standard error", "name a file: --logfile=PATH, or remove --logfile"),
     ("metrics", "nothing would be measured", "name a place: --metrics=127.0.0.1:9100, or remove --metrics"),
     ("record", "nothing would be recorded", "name a folder: --record=DIR, or write --record=false"),
@@ -32,11 +33,12 @@ pub(super) fn check_line(line: &CommandLine) -> Result<(), Error> {
     found.map_or(Ok(()), |flag| Err(refused(flag)))
 }
 
-/// Refuses an empty value in a table of the file: an empty text, or a list without a text, except a list that denies nobody.
+/// Refuses an empty value in a table of the file: an empty text, or a list without a text. A route may replace what it inherits by
+/// no limits, and by a list that denies nobody.
 pub(super) fn check_table(table: &DeTable<'_>) -> Result<(), Error> {
     let is_empty = |name: &str, value: &DeValue<'_>| match value {
+        _ if name == "limit" => false,
         DeValue::String(text) => is_blank(text),
-        // An empty list denies nobody, where a route inherits another.
         DeValue::Array(all) if name == "deny" && all.is_empty() => false,
         DeValue::Array(all) => all.iter().all(|one| one.get_ref().as_str().is_some_and(is_blank)),
         _ => false,

@@ -24,6 +24,9 @@ pub(super) fn place(flag: Option<&Flag<String>>) -> Result<Option<MetricsPlace>,
     };
     let place = if flag.starts_with('/') {
         match Pattern::parse(flag) {
+            Ok(Pattern::Exact(path)) if path.starts_with("/.wsd/") => {
+                return Err(fault("`/.wsd/` is wsd's own folder"));
+            }
             Ok(Pattern::Exact(path)) => MetricsPlace::Path(path),
             Ok(Pattern::Below(_)) => return Err(fault("it is one path")),
             Err(why) => return Err(fault(why)),
@@ -55,6 +58,7 @@ mod tests {
             ("[::1]:0", "Ok(Some(Own(Tcp([::1], 0))))"),
             ("/a/*", "Err"),
             ("/a?b", "Err"),
+            ("/.wsd/live", "Err"),
             ("unix:", "Err"),
             ("9100", "Err"),
             ("127.0.0.1", "Err"),

@@ -74,30 +74,23 @@ struct Built {
     access: AccessLists,
 }
 
-impl Default for Plan {
-    fn default() -> Self {
+impl Plan {
+    /// Returns a plan without sites, whose rooms will use this bus.
+    pub(super) fn new(bus: Option<Bus>) -> Self {
         let admission = Admission::new(None);
         let (budget, doors, auth, sources) =
             (Budget::new(None), Doors::default(), AuthState::default(), SourceTable::default());
         let (numbered, sites, guards, gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let compressors = Pool::new(COMPRESS_MEMORY);
-        let bus = None;
         Self { admission, budget, compressors, doors, auth, sources, numbered, bus, sites, guards, gone }
-    }
-}
-
-impl Plan {
-    /// Returns a plan without sites, whose rooms use this bus.
-    pub(super) fn new(bus: Option<Bus>) -> Self {
-        Self { bus, ..Self::default() }
     }
 
     /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms.
     pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile) -> Result<Routes, Error> {
         let (admission, budget, doors) = (self.admission.clone(), self.budget.clone(), self.doors.clone());
         let (auth, sources, numbered) = (self.auth.clone(), self.sources.clone(), self.numbered.clone());
-        let (compressors, bus) = (self.compressors.clone(), self.bus.clone());
-        let mut next = Self { admission, budget, compressors, doors, auth, sources, numbered, bus, ..Self::default() };
+        let (compressors, empty) = (self.compressors.clone(), Self::new(self.bus.clone()));
+        let mut next = Self { admission, budget, compressors, doors, auth, sources, numbered, ..empty };
         let routes = routes(line, file);
         for route in &routes {
             next.add_route(self, line, &routes, route).map_err(|error| match route.start {
@@ -220,7 +213,12 @@ impl Plan {
         } else {
             let route = PRESENT.route(&pattern.as_ref().map_or_else(|| OTHER_PATHS.to_owned(), Pattern::to_string));
             let stores = (&self.budget, &self.compressors, self.bus.as_ref());
-            Arc::new(site(&recipe, admission, stores, &self.doors, &self.auth, &self.sources, route)?)
+            let mut site = site(&recipe, admission, stores, &self.doors, &self.auth, &self.sources, route)?;
+            let before = old.sites.iter().find(|built| built.pattern == pattern);
+            if let (Some(new), Some(old)) = (&mut site.mcp, before.and_then(|built| built.site.mcp.as_ref())) {
+                new.gateway.take_over(&old.gateway);
+            }
+            Arc::new(site)
         };
         self.sites.push(Built { pattern, recipe, site, access });
         Ok(())

@@ -1,10 +1,10 @@
-//! Lines of the banner: the clients that may connect, and the user of the programs.
+//! Parts of the banner: the clients that may connect, and the user of the programs.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::{
     answer::routes::Routes,
-    cli::{server::Flags, types::Items, value::Flag},
+    cli::{server::Flags, site::SiteFlags, types::Items, value::Flag},
     server::{
         listen::{Addresses, ListenOptions},
         systemd,
@@ -35,6 +35,22 @@ pub(super) fn add_who(add: &mut impl FnMut(&str, &str), flags: &Flags, listen: &
     if let Some(user) = &flags.site.confine.user {
         add("runs as", user);
     }
+}
+
+/// Names the rules of a route about its clients and its user that are not those of the main settings, which have lines of their own;
+/// empty if there is none.
+pub(super) fn own_rules(route: &SiteFlags, main: &SiteFlags) -> String {
+    let (own, pages) = (&route.pages, &main.pages);
+    let is_open = route.auth.kinds().next().is_none();
+    let rules = [
+        (if is_open { "--auth=none" } else { "--auth" }, !route.auth.kinds().eq(main.auth.kinds())),
+        ("--allow", own.allow != pages.allow),
+        ("--deny", own.deny != pages.deny),
+        ("--rate", route.limits.rate != main.limits.rate),
+        ("--user", route.confine.user != main.confine.user),
+    ];
+    let names: Vec<_> = rules.into_iter().filter_map(|(name, is_own)| is_own.then_some(name)).collect();
+    if names.is_empty() { String::new() } else { format!(", with its own {}", names.join(", ")) }
 }
 
 /// Names the clients that a kind of credentials admits. Shows files and programs, but no URL: it may have a password.

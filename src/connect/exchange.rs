@@ -20,6 +20,10 @@ use crate::{
 impl ResumableLink {
     /// Ready when the connection is lost, or has ended after a Close frame of the server.
     pub(super) fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.close.is_some() {
+            // Reading a flood can use up all that tokio allows a task in one turn, in each turn: the close would never leave.
+            let _ = self.poll_write(cx);
+        }
         if self.poll_read(cx).is_ready() {
             return Poll::Ready(());
         }
@@ -49,7 +53,7 @@ impl ResumableLink {
                 }
                 Some(Ok(message)) => {
                     if self.hearing == Hearing::Open {
-                        self.hear(message);
+                        self.hear(&message);
                     }
                 }
                 Some(Err(error)) => match Finish::of_error(error) {
@@ -66,8 +70,8 @@ impl ResumableLink {
     }
 
     /// Takes a message of the server.
-    fn hear(&mut self, message: Message) {
-        let (kind, payload) = match &message {
+    fn hear(&mut self, message: &Message) {
+        let (kind, payload) = match message {
             Message::Text(text) => (Kind::Text, text.as_bytes()),
             Message::Binary(payload) => (Kind::Binary, &**payload),
             Message::Close(frame) => {
@@ -78,14 +82,14 @@ impl ResumableLink {
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => return,
         };
         match control::read(kind, payload) {
-            Incoming::Message(rest) if rest.len() == payload.len() => {
+            Incoming::Message(payload) => {
                 self.has_progress = true;
-                self.intake.push(IntakeItem::Message(message));
-            }
-            Incoming::Message(rest) => {
-                self.has_progress = true;
-                let rest = str::from_utf8(rest).expect("it follows a NUL in a text").to_owned();
-                self.intake.push(IntakeItem::Message(Message::text(rest)));
+                // A copy: while a message holds a part of tungstenite's buffer, that takes a new one of 14 bytes for each read.
+                let copy = match kind {
+                    Kind::Text => Message::text(str::from_utf8(payload).expect("tungstenite checks texts")),
+                    Kind::Binary => Message::binary(payload.to_vec()),
+                };
+                self.intake.push(IntakeItem::Message(copy));
             }
             Incoming::Ack(count) => {
                 let before = self.ring.bounds().0;
@@ -168,5 +172,71 @@ impl ResumableLink {
         }
         deadline.as_mut().reset(end);
         deadline.as_mut().poll(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::poll_fn,
+        rc::Rc,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
+
+    use tokio::{
+        io::{AsyncWriteExt as _, duplex},
+        task::yield_now,
+    };
+    use tokio_tungstenite::{
+        WebSocketStream,
+        tungstenite::protocol::{Role, WebSocketConfig},
+    };
+    use tokio_util::io::InspectReader;
+
+    use super::{
+        super::{call::Call, socket::ClientSocket, unpacked::UnpackedStream, watched::WatchedStream},
+        *,
+    };
+    use crate::{
+        cli::connect::parse,
+        resume::{control::Greeting, door::Token},
+    };
+
+    #[tokio::test]
+    async fn messages_that_wait_do_not_make_reads_short() {
+        const MESSAGES: usize = 20_000;
+        let typed =
+            parse(&["wsd", "connect", "--resume", "ws://server/"].map(Into::into)).expect("a line of `wsd connect`");
+        let call = Rc::new(Call::new(&typed.expect("a valid line")).expect("a valid call"));
+        let session = Token::parse(&"A".repeat(43)).expect("a token");
+        let greeting = Greeting { session, got: 0, resumed: false, keep: 60.0, window: 1 << 20, lost: None };
+        let (wire, mut server) = duplex(1 << 20);
+        let reads = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&reads);
+        let wire = InspectReader::new(wire, move |_| _ = count.fetch_add(1, Ordering::Relaxed));
+        let config = WebSocketConfig::default().read_buffer_size(16 << 10);
+        let wire = UnpackedStream::plain(WatchedStream::new(Box::new(wire), b""));
+        let socket = WebSocketStream::from_partially_read(wire, Vec::new(), Role::Client, Some(config)).await;
+        let mut link = ResumableLink::new(&call, ClientSocket::new(socket, None), greeting);
+
+        server.write_all(&b"\x81\x04line".repeat(MESSAGES)).await.expect("it has room");
+        for _ in 0..10 {
+            poll_fn(|cx| {
+                link.drive(cx);
+                Poll::Ready(())
+            })
+            .await;
+            yield_now().await;
+        }
+
+        let mut messages = 0;
+        while link.intake.pop(&mut link.inbound).is_some() {
+            messages += 1;
+        }
+        let reads = reads.load(Ordering::Relaxed);
+        assert!(messages == MESSAGES && reads < 100, "{messages} messages in {reads} reads");
     }
 }

@@ -14,12 +14,12 @@ use tokio_tungstenite::{
         protocol::{Role, WebSocketConfig},
     },
 };
+use tokio_util::io::InspectReader;
 
 use super::{
     destination::Destination,
     dial::ByteStream,
     error::ConnectError,
-    recorder::Recorder,
     socket::{ClientSocket, agreed},
     tls::explained,
     unpacked::UnpackedStream,
@@ -75,6 +75,9 @@ fn unfit(flag: &str) -> ConnectError {
 
 /// Another reason for which a server takes a handshake for a plain request.
 const OR_PROXY: &str = "or a proxy in between drops Upgrade";
+
+/// The end of an answer's head.
+const HEAD_END: &[u8] = b"\r\n\r\n";
 
 /// Characters of the server's text in an error.
 const TEXT_CHARS_MAX: usize = 300;
@@ -143,26 +146,35 @@ pub(super) async fn open(
     if compress.is_some() {
         request.headers_mut().insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(negotiation::OFFER));
     }
-    let mut recorder = Recorder::new(wire);
+    // tungstenite gives up a connection whose server chooses none of the subprotocols, and the bytes behind the answer with it. A
+    // client that only offers to return goes on without.
+    let mut head = Vec::new();
+    let mut recorder = InspectReader::new(wire, |read| head.extend_from_slice(read));
     let chosen = match client_async_with_config(request, &mut recorder, Some(config)).await {
         Ok((_, response)) => response.headers().get(header::SEC_WEBSOCKET_PROTOCOL).cloned(),
         // A server that does not know the offer to return.
         Err(error) if is_no_choice(&error) && offer.names.is_empty() => None,
         Err(error) => return Err(refused(place, error, offer)),
     };
-    let (wire, head, rest) = recorder.end();
+    let wire = recorder.into_inner();
+    let rest = split_head(&mut head);
     let agreement = agreement(&head, compress.is_some())
         .map_err(|rule| not_websocket(&format!("cannot open a session at {place}"), &rule))?;
     let wire = WatchedStream::new(wire, &rest);
     let agreed = compress.zip(agreement).map(|(options, agreement)| agreed(options, agreement));
     let (wire, rest) = if agreed.is_some() {
-        let broken = |cause| not_websocket(&format!("cannot open a session at {place}"), &cause);
-        (UnpackedStream::inflating(wire, &rest).map_err(broken)?, Vec::new())
+        (UnpackedStream::inflating(wire, &rest), Vec::new())
     } else {
         (UnpackedStream::plain(wire), rest)
     };
     let socket = WebSocketStream::from_partially_read(wire, rest, Role::Client, Some(config)).await;
     Ok((ClientSocket::new(socket, agreed), chosen.and_then(|chosen| chosen.to_str().ok().map(str::to_owned))))
+}
+
+/// Splits the bytes behind the head of an answer off.
+fn split_head(head: &mut Vec<u8>) -> Vec<u8> {
+    let end = head.windows(HEAD_END.len()).position(|bytes| bytes == HEAD_END);
+    head.split_off(end.map_or(head.len(), |at| at + HEAD_END.len()))
 }
 
 /// Returns the agreement on compression in an answer; or the rule that it breaks, of those that tungstenite does not check.

@@ -16,7 +16,6 @@ mod keys;
 mod link;
 mod local;
 mod proxy;
-mod recorder;
 mod resumable;
 mod returning;
 mod say;

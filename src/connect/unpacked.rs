@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 };
 
 use super::watched::WatchedStream;
-use crate::deflate::inflater::Inflater;
+use crate::deflate::inflater::{Inflater, Unfit};
 
 /// Bytes of one read. Inflated, they are 4 MiB at most.
 const READ_BYTES: usize = 4 << 10;
@@ -31,10 +31,10 @@ impl UnpackedStream {
     }
 
     /// Returns a stream that inflates messages. `read` are the first bytes behind the handshake.
-    pub(super) fn inflating(wire: WatchedStream, read: &[u8]) -> io::Result<Self> {
+    pub(super) fn inflating(wire: WatchedStream, read: &[u8]) -> Self {
         let mut unpacker = Box::<Unpacker>::default();
-        unpacker.pass(read)?;
-        Ok(Self { wire, unpacker: Some(unpacker) })
+        unpacker.pass(read);
+        Self { wire, unpacker: Some(unpacker) }
     }
 
     /// Returns the stream with the server's own frames.
@@ -51,13 +51,17 @@ impl AsyncRead for UnpackedStream {
             if unpacker.give(buffer) {
                 return Poll::Ready(Ok(()));
             }
+            if unpacker.is_broken {
+                let fault = "a message that is not compressed by DEFLATE";
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, fault)));
+            }
             let mut bytes = [0; READ_BYTES];
             let mut read = ReadBuf::new(&mut bytes);
             ready!(Pin::new(&mut *wire).poll_read(cx, &mut read))?;
             if read.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            unpacker.pass(read.filled())?;
+            unpacker.pass(read.filled());
         }
     }
 }
@@ -88,6 +92,8 @@ struct Unpacker {
     /// The opcode for the next plain frame of the compressed message, if there is one.
     packed: Option<OpCode>,
     inflater: Inflater,
+    /// Whether a message cannot be inflated. The frames before it still count.
+    is_broken: bool,
     /// Plain frames, of which the first `given` bytes are gone.
     frames: Vec<u8>,
     given: usize,
@@ -102,6 +108,7 @@ impl Default for Unpacker {
             is_packed_frame: false,
             packed: None,
             inflater: Inflater::new(),
+            is_broken: false,
             frames: Vec::new(),
             given: 0,
         }
@@ -122,8 +129,8 @@ impl Unpacker {
     }
 
     /// Takes the next bytes of the server.
-    fn pass(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
+    fn pass(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && !self.is_broken {
             if self.payload_left == 0 {
                 self.header.push(bytes[0]);
                 bytes = &bytes[1..];
@@ -140,12 +147,11 @@ impl Unpacker {
             let (payload, rest) = bytes.split_at(count);
             (self.payload_left, bytes) = (self.payload_left - count as u64, rest);
             if self.is_packed_frame {
-                self.inflate(payload)?;
+                self.is_broken = self.inflate(payload).is_err();
             } else {
                 self.frames.extend_from_slice(payload);
             }
         }
-        Ok(())
     }
 
     fn begin(&mut self, header: &FrameHeader, length: u64) {
@@ -164,15 +170,12 @@ impl Unpacker {
     }
 
     /// Takes the next part of the compressed message, and ends it with its last frame.
-    fn inflate(&mut self, part: &[u8]) -> io::Result<()> {
+    fn inflate(&mut self, part: &[u8]) -> Result<(), Unfit> {
         let ends = self.is_final && self.payload_left == 0;
         let mut payload = Vec::new();
-        let mut inflated = self.inflater.inflate(part, usize::MAX, &mut payload);
+        self.inflater.inflate(part, usize::MAX, &mut payload)?;
         if ends {
-            inflated = inflated.and_then(|()| self.inflater.end(usize::MAX, &mut payload));
-        }
-        if inflated.is_err() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a message that is not compressed by DEFLATE"));
+            self.inflater.end(usize::MAX, &mut payload)?;
         }
         if let Some(opcode) = self.packed.filter(|_| ends || !payload.is_empty()) {
             let header = FrameHeader { is_final: ends, rsv1: false, rsv2: false, rsv3: false, opcode, mask: None };
@@ -193,7 +196,8 @@ mod tests {
         let mut unpacker = Unpacker::default();
         let mut frames = Vec::new();
         for part in bytes.chunks(size) {
-            unpacker.pass(part).expect("it is DEFLATE");
+            unpacker.pass(part);
+            assert!(!unpacker.is_broken, "it is DEFLATE");
             frames.append(&mut unpacker.frames);
         }
         frames

@@ -70,8 +70,12 @@ impl Pool {
         let bytes_max = self.0.bytes_max.load(Ordering::Relaxed);
         let more = |lent: usize| lent.checked_add(COMPRESSOR_BYTES).filter(|lent| *lent <= bytes_max);
         self.0.lent_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        let free = if window_bits < WINDOW_BITS { None } else { lock(&self.0.free).pop() };
-        let compressor = free.unwrap_or_else(|| Compressor::of_session(window_bits.min(WINDOW_BITS)));
+        let window_bits = window_bits.min(WINDOW_BITS);
+        let mut free = lock(&self.0.free);
+        let place = free.iter().rposition(|compressor| compressor.window_bits() == window_bits);
+        let reused = place.map(|place| free.remove(place));
+        drop(free);
+        let compressor = reused.unwrap_or_else(|| Compressor::of_session(window_bits));
         Some(Loan { compressor: Some(compressor), pool: self.clone() })
     }
 
@@ -104,12 +108,16 @@ impl Drop for Loan {
     fn drop(&mut self) {
         let Some(mut compressor) = self.compressor.take() else { return };
         self.pool.0.lent_bytes.fetch_sub(COMPRESSOR_BYTES, Ordering::Relaxed);
-        if compressor.window_bits() == WINDOW_BITS && lock(&self.pool.0.free).len() < FREE_MAX {
-            compressor.reset();
-            lock(&self.pool.0.free).push(compressor);
+        compressor.reset();
+        let mut free = lock(&self.pool.0.free);
+        free.push(compressor);
+        if free.len() <= FREE_MAX {
             return;
         }
-        drop(compressor);
+        // The one that was used the longest time ago, which may have a window that nobody asks for any more.
+        let oldest = free.remove(0);
+        drop(free);
+        drop(oldest);
         let dropped = &self.pool.0.dropped_bytes;
         if dropped.fetch_add(COMPRESSOR_BYTES, Ordering::Relaxed) >= DROPPED_BYTES_KEPT {
             dropped.store(0, Ordering::Relaxed);
@@ -135,6 +143,19 @@ mod tests {
         assert!(pool.lend(15).is_some());
         pool.resize(0);
         assert!(pool.lend(15).is_none());
+    }
+
+    #[test]
+    fn a_compressor_of_a_small_window_is_lent_again() {
+        let pool = Pool::new(usize::MAX);
+        drop((0..FREE_MAX).map(|_| pool.lend(15)).collect::<Vec<_>>());
+
+        for _ in 0..10 {
+            drop(pool.lend(9));
+        }
+
+        // The first one of 9 bits took the place of the oldest.
+        assert_eq!(pool.0.dropped_bytes.load(Ordering::Relaxed), COMPRESSOR_BYTES);
     }
 
     #[test]

@@ -11,12 +11,14 @@ impl Event<'_> {
     /// Counts the event, and keeps the list of sessions and rooms.
     pub(super) fn count(self) {
         match self {
-            Self::SessionStarted { session, .. } | Self::PostStarted { session, .. } => {
+            Self::SessionStarted { session, .. }
+            | Self::PostStarted { session, .. }
+            | Self::McpStarted { session, .. } => {
                 COUNTS.session_started(&session.facts.route, session.facts.transport.word());
                 PRESENT.add_session(session);
             }
             Self::SessionEnded { session, end, code, .. } => ended(session, end, code),
-            Self::PostEnded { session, end, status, .. } => {
+            Self::PostEnded { session, end, status, .. } | Self::McpEnded { session, end, status, .. } => {
                 // As for a session whose program has ended with this status.
                 ended(session, end, if status == 0 { 1000 } else { 4000 + status });
             }

@@ -57,8 +57,3 @@ impl<T: IntoValue> IntoValue for Option<T> {
 pub(crate) fn processor_seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
-
-/// Returns a time as the log shows it: seconds, rounded to one decimal.
-pub(crate) fn seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 10.0).round() / 10.0
-}

@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     budget::{Budget, Owner, OwnerKind, Share},
-    event::Event,
+    event::{Event, trace_span},
     limits::{HEAD_BYTES_MAX, HTTP_BUFFER_BYTES_MAX, SHUTDOWN_ANSWER},
     metrics::counts::HttpConnection,
     peer::{Connection, Peer},
@@ -144,7 +144,7 @@ const CLIENT_LEFT: u16 = 499;
 impl Record {
     fn new(peer: Peer, request: &Request<Incoming>) -> Self {
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let span = trace::span(request.headers().get_all("traceparent").iter().map(HeaderValue::as_bytes));
+        let span = trace_span(trace::id(request.headers().get_all("traceparent").iter().map(HeaderValue::as_bytes)));
         Self {
             peer,
             method,

@@ -23,6 +23,12 @@ pub(crate) fn has_lost_upgrade(request: &Parts) -> bool {
     request.method == Method::GET && headers.contains_key(SEC_WEBSOCKET_KEY) && !is_wanted(headers)
 }
 
+/// Whether a request has `Connection: upgrade` and no `Upgrade`: so a proxy passes all requests on that is set up for
+/// WebSockets only.
+pub(crate) fn is_upgrade_to_nothing(headers: &HeaderMap) -> bool {
+    has_token(headers, &CONNECTION, "upgrade") && !headers.contains_key(UPGRADE)
+}
+
 /// Checks a request for a WebSocket.
 pub(crate) fn check(request: &Parts) -> Result<(), Refusal> {
     if request.method != Method::GET {

@@ -43,7 +43,7 @@ impl PeerSet {
         Self { nets, has_unix: list.contains(&PeerNet::Unix) }
     }
 
-    /// Whether a peer is in the list.
+    /// Whether it has no peer.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -21,6 +21,8 @@ pub(crate) const AUTH_LANE_MAX: usize = 16;
 pub(crate) const AUTH_HASHES_MAX: usize = 2;
 /// Passwords of all sources that wait for that; wsd answers the next one with 503.
 pub(crate) const AUTH_HASHES_WAIT_MAX: usize = 64;
+/// The passwords of these that come from one /48 of IPv6, which has 65,536 sources; wsd answers the next one with 429.
+pub(crate) const AUTH_HASHES_OF_NETWORK_MAX: usize = 16;
 
 /// Bytes of a password; a longer one is wrong. The figure of crypt(3).
 pub(crate) const PASSWORD_BYTES_MAX: usize = 512;

@@ -104,7 +104,15 @@ fn check_auth(rows: &mut RowsLeft) {
             &[],
         ),
         ("sources whose failed attempts wsd knows", &[number(AUTH_SOURCES_MAX)], &[]),
-        ("passwords that wait to be checked", &[AUTH_HASHES_WAIT_MAX.to_string(), AUTH_LANE_MAX.to_string()], &[]),
+        (
+            "passwords that wait to be checked",
+            &[
+                AUTH_HASHES_WAIT_MAX.to_string(),
+                AUTH_LANE_MAX.to_string(),
+                format!("/48 of IPv6 {AUTH_HASHES_OF_NETWORK_MAX}"),
+            ],
+            &[],
+        ),
         ("a password", &[PASSWORD_BYTES_MAX.to_string()], &[]),
         ("the time for which wsd remembers a right password", &[seconds(AUTH_KNOWN_TIME), number(AUTH_KNOWN_MAX)], &[]),
         ("a file of `--auth`", &[bytes(AUTH_FILE_BYTES_MAX)], &[]),

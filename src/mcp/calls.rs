@@ -32,17 +32,17 @@ impl<T> Default for Calls<T> {
 }
 
 impl<T> Calls<T> {
-    /// Notes a request, and appends its line for the program. Returns its number.
-    pub(super) fn begin(&mut self, text: &[u8], parts: &MessageParts, facts: T, line: &mut Vec<u8>) -> u64 {
+    /// Notes a request. Returns its line for the program.
+    pub(super) fn begin(&mut self, text: &[u8], parts: &MessageParts, facts: T) -> Vec<u8> {
         self.last += 1;
         let number = self.last.to_string();
         let places = parts.id.iter().chain(&parts.asked_progress);
-        splice(text, places.map(|place| (place.clone(), number.as_bytes())).collect(), line);
+        let mut line = splice(text, places.map(|place| (place.clone(), number.as_bytes())).collect());
         line.push(b'\n');
         let id = parts.id_text(text).unwrap_or_default().into();
         let token = parts.asked_progress.clone().map(|place| text[place].into());
         self.known.insert(self.last, PendingCall { id, token, facts });
-        self.last
+        line
     }
 
     /// Returns the number of the next request.
@@ -98,18 +98,18 @@ impl<T> PendingCall<T> {
         let id = parts.id.iter().map(|place| (place.clone(), &*self.id));
         // A subscription has the id of its request.
         let subscription = parts.subscription.iter().map(|place| (place.clone(), &*self.id));
-        restored(text, id.chain(subscription).collect())
+        splice(text, id.chain(subscription).collect())
     }
 
     /// Returns a notification about progress with the client's token; `None` if the client asked for none.
     pub(super) fn progress(&self, text: &[u8], parts: &MessageParts) -> Option<Vec<u8>> {
         let (place, token) = (parts.told_progress.clone()?, self.token.as_deref()?);
-        Some(restored(text, vec![(place, token)]))
+        Some(splice(text, vec![(place, token)]))
     }
 
     /// Returns a notification of a subscription with the client's id.
     pub(super) fn of_subscription(&self, text: &[u8], parts: &MessageParts) -> Vec<u8> {
-        restored(text, parts.subscription.iter().map(|place| (place.clone(), &*self.id)).collect())
+        splice(text, parts.subscription.iter().map(|place| (place.clone(), &*self.id)).collect())
     }
 }
 
@@ -122,10 +122,4 @@ pub(super) fn number(text: &[u8], place: Option<&TextPlace>) -> Option<u64> {
 /// Whether a message tells of the progress of a request.
 pub(super) fn is_progress(parts: &MessageParts) -> bool {
     parts.form == Form::Notification && parts.method == "notifications/progress"
-}
-
-fn restored(text: &[u8], changes: Vec<(TextPlace, &[u8])>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    splice(text, changes, &mut out);
-    out
 }

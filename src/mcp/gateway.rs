@@ -21,7 +21,7 @@ pub(crate) struct Gateway {
     /// The settings.
     pub(crate) options: Arc<McpOptions>,
     /// The sessions of legacy clients.
-    pub(crate) sessions: Table,
+    pub(crate) sessions: Arc<Table>,
     /// The process for modern clients.
     pub(crate) shared: Arc<SharedServer>,
     /// The requests in flight.
@@ -33,11 +33,17 @@ impl Gateway {
     pub(crate) fn new(options: McpOptions) -> Self {
         let options = Arc::new(options);
         Self {
-            sessions: Table::default(),
+            sessions: Arc::default(),
             shared: Arc::new(SharedServer::new(Arc::clone(&options))),
             load: Arc::default(),
             options,
         }
+    }
+
+    /// Takes over the sessions of the gateway that the route had before its settings changed, and its count of requests: clients
+    /// do not begin anew after a 404. The next process of a session runs the new command; its limits stay as they were.
+    pub(crate) fn take_over(&mut self, before: &Self) {
+        (self.sessions, self.load) = (Arc::clone(&before.sessions), Arc::clone(&before.load));
     }
 
     /// Begins a session of a user with the client's `initialize`: its program has started.

@@ -57,19 +57,28 @@ fn collect(schema: &Value, way: &mut Vec<String>, found: &mut Vec<(String, Vec<S
     }
 }
 
-/// Checks the headers of a modern message against its body.
+/// Whether a version is a modern one. Versions are dates.
+pub(crate) fn is_modern_version(version: &str) -> bool {
+    version.len() == MODERN.len() && version.starts_with(|first: char| first.is_ascii_digit()) && version >= MODERN
+}
+
+/// Checks the headers of a modern message against its body, and then its version: a header that differs from the body is a
+/// mismatch, whether wsd knows the version of the body or not.
 pub(crate) fn check(
     text: &[u8],
     parts: &MessageParts,
     get: &HeaderLookup<'_>,
     tools: &ToolHeaders,
 ) -> Result<(), McpFault> {
-    if parts.form == Form::Notification {
-        return same("MCP-Protocol-Version", get, parts.claim.as_deref(), false)
-            .and_then(|()| same("Mcp-Method", get, Some(&parts.method), false));
+    let is_request = parts.form == Form::Request;
+    same("MCP-Protocol-Version", get, parts.claim.as_deref(), is_request)?;
+    if let Some(claim) = parts.claim.as_deref().filter(|claim| !is_modern_version(claim)) {
+        return Err(unsupported(claim));
     }
-    same("MCP-Protocol-Version", get, parts.claim.as_deref(), true)?;
-    same("Mcp-Method", get, Some(&parts.method), true)?;
+    same("Mcp-Method", get, Some(&parts.method), is_request)?;
+    if !is_request {
+        return Ok(());
+    }
     if !parts.has_capabilities {
         let text = "`_meta` must have `io.modelcontextprotocol/clientCapabilities`, an object";
         return Err(McpFault::new(400, code::INVALID_PARAMS, text));

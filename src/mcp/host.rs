@@ -7,22 +7,26 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use memchr::memchr_iter;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
+    message::MessageParts,
     part::{PartLine, SKIPPED_CHARS},
+    telling::{self, HostTerms},
     wire::ProgramWire,
 };
 use crate::{
     admission::Permit,
     budget::{Owner, OwnerKind, Share},
     buffers,
-    event::{self, Event},
+    event::Event,
     framing::{Decoded, Decoder, Framing},
     limits::{
         PIPE_BYTES, READ_BYTES_WHEN_FULL, READS_PER_TURN,
         mcp::{MCP_LOOK_MAX, MCP_STOP_WAIT},
     },
+    metrics::live::{LiveSession, Traffic},
     peer::Connection,
     shutdown::Shutdown,
     status::Status,
@@ -31,7 +35,6 @@ use crate::{
         Worker,
         input::Input,
         outputs::{Outputs, Read, Source},
-        process::ProcessOptions,
         stop::stop,
     },
 };
@@ -41,11 +44,14 @@ pub(super) trait ProgramHub: Send + Sync {
     /// Returns the program's input.
     fn wire(&self) -> &ProgramWire;
 
-    /// Takes a line of the program that begins as JSON. Returns false if it is no message.
-    fn take(&self, line: &[u8]) -> bool;
+    /// Takes a message of the program.
+    fn take(&self, line: &[u8], parts: &MessageParts);
 
     /// Whether a client has too much before it, so that the program waits.
     fn is_blocked(&self) -> bool;
+
+    /// Returns the bytes for clients, which count elsewhere, that the end of the program gives back.
+    fn held(&self) -> usize;
 
     /// Does all that is due. Returns the time of the next look, or why the program ends.
     fn look(&self, now: Instant) -> Result<Instant, HostEnd>;
@@ -71,6 +77,8 @@ pub(super) enum HostEnd {
     Left,
     /// It or its client held too much of `--maxbuffer`.
     Overload,
+    /// The administrator ends it.
+    Admin,
     /// wsd itself ends.
     Shutdown,
 }
@@ -83,31 +91,17 @@ impl HostEnd {
             Self::Idle => "idle",
             Self::Left => "left",
             Self::Overload => "overload",
+            Self::Admin => "admin",
             Self::Shutdown => "shutdown",
         }
     }
 }
 
-/// The facts for the log, and the way to stop.
-pub(super) struct HostTerms {
-    /// The connection that stands for the program in the log.
-    pub(super) connection: Connection,
-    /// The path of the route.
-    pub(super) path: String,
-    /// `session` or `shared`.
-    pub(super) kind: &'static str,
-    /// The settings of the process.
-    pub(super) process: ProcessOptions,
-    /// The end of wsd.
-    pub(super) shutdown: Shutdown,
-}
-
 /// Runs the program to its end.
 pub(super) async fn run(hub: Arc<impl ProgramHub>, worker: Worker, permit: Permit, terms: HostTerms) {
-    let HostTerms { connection, path, kind, process, shutdown } = terms;
     let Worker { mut child, input, output, stderr, silence, tape: _ } = worker;
-    let (conn, pid, began) = (connection.id, child.pid(), Instant::now());
-    Event::McpStarted { conn, peer: connection.peer, pid, path: &path, kind }.emit();
+    let session = telling::started(&terms, child.pid());
+    let HostTerms { connection, process, shutdown, .. } = terms;
     let owner = Owner::new(&process.budget, OwnerKind::Client);
     let mut host = ProgramHost {
         hub: &*hub,
@@ -118,14 +112,14 @@ pub(super) async fn run(hub: Arc<impl ProgramHub>, worker: Worker, permit: Permi
         part: PartLine::default(),
         share: owner.share(),
         owner,
-        lines: 0,
+        session: &session,
         has_hinted: false,
     };
     let end = host.carry(&shutdown).await;
     hub.ending(end);
     hub.wire().clear();
     child.remember();
-    let ProgramHost { input, mut outputs, connection, share, lines, .. } = host;
+    let ProgramHost { input, mut outputs, connection, share, .. } = host;
     drop((input, share));
     let drain = poll_fn(|cx| {
         buffers::with_read(|buffer| outputs.drain(cx, buffer, &connection));
@@ -136,12 +130,11 @@ pub(super) async fn run(hub: Arc<impl ProgramHub>, worker: Worker, permit: Permi
         status = stop(&mut child, process.patience, &connection, None) => status,
         never = drain => match never {},
     };
+    let usage = child.usage();
     drop(child);
     outputs.log_to_the_end(&connection).await;
     drop(permit);
-    let (end_word, secs) = (end.word(), event::seconds(began.elapsed()));
-    let (status_told, limit) = (status.shell(), status.limit());
-    Event::McpEnded { conn, pid, end: end_word, status: status_told, limit, secs, lines }.emit();
+    telling::ended(&session, end.word(), status, usage);
     hub.ended(end, status);
 }
 
@@ -155,14 +148,15 @@ struct ProgramHost<'a, H> {
     /// The bytes that wait for the program, and those of an unfinished line.
     share: Share,
     owner: Owner,
-    /// The messages of the program.
-    lines: u64,
+    /// Counts the messages.
+    session: &'a LiveSession,
     has_hinted: bool,
 }
 
 impl<H: ProgramHub> ProgramHost<'_, H> {
     /// Carries lines until the program ends, or must end.
     async fn carry(&mut self, shutdown: &Shutdown) -> HostEnd {
+        let session = self.session;
         loop {
             let look = match self.hub.look(Instant::now()) {
                 Ok(look) => look,
@@ -172,6 +166,7 @@ impl<H: ProgramHub> ProgramHost<'_, H> {
                 biased;
                 end = poll_fn(|cx| self.poll(cx, look)) => if let Some(end) = end { return end },
                 () = sleep_until(look.min(Instant::now() + MCP_LOOK_MAX)) => {}
+                () = session.dismissed() => return HostEnd::Admin,
                 () = shutdown.begun() => return self.wind_up().await,
             }
         }
@@ -197,7 +192,7 @@ impl<H: ProgramHub> ProgramHost<'_, H> {
         self.poll_input(cx);
         let polled = self.poll_output(cx);
         self.outputs.tidy();
-        self.share.set(self.input.held() + self.decoder.held() + self.part.held(), 0);
+        self.share.set(self.input.held() + self.decoder.held() + self.part.held(), self.hub.held());
         if polled.is_ready() {
             return Poll::Ready(Some(HostEnd::Exit));
         }
@@ -212,6 +207,8 @@ impl<H: ProgramHub> ProgramHost<'_, H> {
         let more = self.hub.wire().take(cx.waker());
         if !more.is_empty() {
             self.outputs.expect_output();
+            let lines = memchr_iter(b'\n', &more).count() as u64;
+            self.session.input.add(Traffic { messages: lines, bytes: more.len() as u64 - lines });
             self.input.buffer().extend_from_slice(&more);
         }
         self.input.send(cx);
@@ -236,11 +233,19 @@ impl<H: ProgramHub> ProgramHost<'_, H> {
     fn poll_output_once(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
         let portion = if self.owner.budget().is_full() { READ_BYTES_WHEN_FULL } else { PIPE_BYTES };
         let read = ready!(self.outputs.poll_read(cx, &mut buffer[..portion], &self.connection));
-        let Self { hub, connection, decoder, part, lines, has_hinted, .. } = self;
+        let Self { hub, connection, decoder, part, session, has_hinted, .. } = self;
+        let take = |line: &[u8]| match MessageParts::of(line) {
+            Ok(parts) => {
+                hub.take(line, &parts);
+                session.output.add(Traffic { messages: 1, bytes: line.len() as u64 });
+                true
+            }
+            Err(_) => false,
+        };
         let mut emit = |decoded: Decoded<'_>| match decoded {
             Decoded::Piece(piece) => {
                 let skip = |line: &[u8], why| skipped(connection, line, why, has_hinted);
-                *lines += u64::from(part.take(piece, |line| hub.take(line), skip));
+                part.take(piece, take, skip);
             }
             Decoded::Junk(line) => skipped(connection, line, "it is not JSON", has_hinted),
         };

@@ -71,3 +71,30 @@ impl Drop for LoadSlot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+
+    #[test]
+    fn a_route_has_1024_requests_in_flight_whatever_their_addresses() {
+        let load = Arc::<Load>::default();
+        let peer = |number: usize| {
+            let number = u32::try_from(number / MCP_CALLS_OF_CLIENT_MAX).expect("it is small");
+            Peer::Portless(IpAddr::V4(Ipv4Addr::from_bits(number)))
+        };
+        let mut held: Vec<_> = (0..MCP_CALLS_MAX).map(|at| load.enter(peer(at), false).expect("a slot")).collect();
+
+        let refused = load.enter(peer(MCP_CALLS_MAX), false).expect_err("one more");
+        assert_eq!((refused.status, refused.retry), (429, Some(Duration::from_secs(1))));
+        assert_eq!(load.enter(Peer::Unix, true).expect_err("a subscription").status, 429);
+
+        held.pop();
+        assert!(load.enter(Peer::Unix, false).is_ok());
+        held.clear();
+        let counts = lock(&load.0);
+        assert!(counts.all == 0 && counts.of_clients.is_empty(), "{counts:?}");
+    }
+}

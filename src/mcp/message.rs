@@ -201,15 +201,17 @@ impl MessageParts {
     }
 }
 
-/// Appends a message to `out` on one line, with other parts in these places.
-pub(crate) fn splice(text: &[u8], mut changes: Vec<(TextPlace, &[u8])>, out: &mut Vec<u8>) {
+/// Returns a message on one line, with other parts in these places.
+pub(crate) fn splice(text: &[u8], mut changes: Vec<(TextPlace, &[u8])>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + 1);
     changes.sort_unstable_by_key(|(place, _)| place.start);
     let mut from = 0;
     for (place, part) in changes {
-        copy(&text[mem::replace(&mut from, place.end)..place.start], out);
+        copy(&text[mem::replace(&mut from, place.end)..place.start], &mut out);
         out.extend_from_slice(part);
     }
-    copy(text[from..].trim_ascii_end(), out);
+    copy(text[from..].trim_ascii_end(), &mut out);
+    out
 }
 
 /// Appends JSON without line ends and tabs, which in JSON only stand between its tokens.

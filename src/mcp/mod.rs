@@ -21,5 +21,6 @@ pub(crate) mod session;
 pub(crate) mod shared;
 pub(crate) mod stream;
 mod table;
+mod telling;
 pub(crate) mod terms;
 mod wire;

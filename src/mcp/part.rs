@@ -15,20 +15,19 @@ pub(super) struct PartLine {
 }
 
 impl PartLine {
-    /// Joins the pieces of a line, and hands a whole one to `take`. Returns whether it was a message.
+    /// Joins the pieces of a line, and hands a whole one to `take`, which tells whether it is a message; if not, to `skip`.
     pub(super) fn take(
         &mut self,
         piece: Piece<'_>,
         take: impl Fn(&[u8]) -> bool,
         skip: impl FnOnce(&[u8], &'static str),
-    ) -> bool {
+    ) {
         const NO_MESSAGE: &str = "it is no message of JSON-RPC";
         if piece.first && piece.last {
-            let is_message = take(piece.payload);
-            if !is_message {
+            if !take(piece.payload) {
                 skip(piece.payload, NO_MESSAGE);
             }
-            return is_message;
+            return;
         }
         if self.bytes.len() + piece.payload.len() > MCP_LINE_BYTES_MAX {
             self.is_too_long = true;
@@ -37,14 +36,14 @@ impl PartLine {
             self.bytes.extend_from_slice(piece.payload);
         }
         if !piece.last {
-            return false;
+            return;
         }
         let Self { bytes, is_too_long } = mem::take(self);
-        let is_message = !is_too_long && take(&bytes);
-        if !is_message {
-            skip(&bytes, if is_too_long { "it has more than 4 MiB" } else { NO_MESSAGE });
+        if is_too_long {
+            skip(&bytes, "it has more than 4 MiB");
+        } else if !take(&bytes) {
+            skip(&bytes, NO_MESSAGE);
         }
-        is_message
     }
 
     /// Returns the bytes of memory that it takes up.

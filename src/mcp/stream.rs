@@ -12,6 +12,8 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::message::MessageParts;
+
 /// A message for a client.
 #[derive(Clone, Debug)]
 pub(crate) struct StreamMessage {
@@ -32,6 +34,13 @@ pub(crate) enum McpAnswerKind {
     Error(Option<i64>),
     /// An error of the gateway, with its status.
     Fault(u16),
+}
+
+impl McpAnswerKind {
+    /// Returns the kind of a program's answer.
+    pub(super) fn of(parts: &MessageParts) -> Self {
+        if parts.result.is_some() { Self::Result } else { Self::Error(parts.error) }
+    }
 }
 
 /// The end of the program's task.

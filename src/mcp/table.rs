@@ -66,3 +66,64 @@ fn forget_sleeper(known: &mut HashMap<String, Arc<McpSession>>) {
         known.remove(&id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::advance;
+
+    use super::{
+        super::terms::{McpEras, McpOptions},
+        *,
+    };
+    use crate::{budget::Budget, worker::process::ProcessOptions};
+
+    fn options() -> Arc<McpOptions> {
+        let process = ProcessOptions {
+            message_bytes_max: 0,
+            patience: Duration::ZERO,
+            is_readonly: false,
+            budget: Budget::new(None),
+            route: "/".into(),
+        };
+        let eras = McpEras::Both;
+        Arc::new(McpOptions { eras, idle: Duration::ZERO, body_bytes_max: 0, replay_bytes_max: 0, process })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn beyond_10_000_sessions_the_one_that_has_slept_longest_is_forgotten() {
+        let (table, options) = (Table::default(), options());
+        let awake = McpSession::new(String::new(), Vec::new(), Arc::clone(&options));
+        table.add(&awake);
+        let mut sleepers = Vec::new();
+        for _ in 0..MCP_SESSIONS_MAX {
+            sleepers.push(McpSession::asleep(&options));
+            advance(Duration::from_secs(1)).await;
+        }
+
+        for sleeper in &sleepers {
+            table.add(sleeper);
+        }
+
+        let is_known = |session: &McpSession| table.find(&session.id, "").is_some();
+        assert!(is_known(&awake) && !is_known(&sleepers[0]));
+        assert!(sleepers[1..].iter().all(|sleeper| is_known(sleeper)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_has_slept_for_24_hours_is_forgotten() {
+        let (table, options) = (Table::default(), options());
+        let (awake, sleeper) =
+            (McpSession::new(String::new(), Vec::new(), Arc::clone(&options)), McpSession::asleep(&options));
+        table.add(&awake);
+        table.add(&sleeper);
+
+        let second = Duration::from_secs(1);
+        advance(MCP_RECORD_TIME_MAX.saturating_sub(second)).await;
+        assert!(table.find(&sleeper.id, "").is_some());
+        advance(second).await;
+
+        assert!(table.find(&sleeper.id, "").is_none() && table.find(&awake.id, "").is_some());
+    }
+}

@@ -183,13 +183,17 @@ impl Counts {
         self.programs.get_or_create(&OfRoute { route: Arc::clone(route) }).dec();
     }
 
-    /// Counts the exit status of a program, the time of the processor that it has used, and its memory at most.
-    pub(crate) fn program_ended(&self, route: &RouteName, status: u16, cpu: Duration, memory: u64) {
+    /// Counts the exit status of a program.
+    pub(crate) fn program_ended(&self, route: &RouteName, status: u16) {
+        self.program_exits.get_or_create(&OfStatus { route: Arc::clone(route), status }).inc();
+    }
+
+    /// Counts the processor time of an ended program, and its peak memory.
+    pub(crate) fn program_used(&self, route: &RouteName, cpu: Duration, memory: u64) {
         let label = OfRoute { route: Arc::clone(route) };
         self.program_cpu.get_or_create(&label).inc_by(cpu.as_secs_f64());
         let memory = i64::try_from(memory).unwrap_or(i64::MAX);
         self.program_memory.get_or_create(&label).inner().fetch_max(memory, Relaxed);
-        self.program_exits.get_or_create(&OfStatus { route: Arc::clone(route), status }).inc();
     }
 
     /// Counts a load of the settings.

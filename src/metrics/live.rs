@@ -73,11 +73,13 @@ pub(crate) enum Transport {
     Events,
     /// One POST, without a session.
     OneShot,
+    /// Requests to a server of MCP, which is one session or one for all clients without.
+    Mcp,
 }
 
 impl Transport {
     /// All words.
-    pub(super) const WORDS: [&'static str; 3] = ["ws", "sse", "oneshot"];
+    pub(super) const WORDS: [&'static str; 4] = ["ws", "sse", "oneshot", "mcp"];
 
     /// Returns its word in the metrics.
     pub(crate) fn word(self) -> &'static str {
@@ -85,6 +87,7 @@ impl Transport {
             Self::WebSocket => "ws",
             Self::Events => "sse",
             Self::OneShot => "oneshot",
+            Self::Mcp => "mcp",
         }
     }
 }

@@ -12,6 +12,6 @@ pub(crate) mod live;
 pub(crate) mod present;
 mod process;
 pub(crate) mod recent;
-mod shown;
+pub(crate) mod shown;
 pub(crate) mod snapshot;
 pub(crate) mod text;

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use super::{
     labels::RouteName,
     live::LiveSession,
-    shown::{ShownTraffic, shown_user, tenths},
+    shown::{ShownTraffic, seconds, shown_user},
 };
 use crate::{limits::RECENT_MAX, peer::Peer};
 
@@ -90,7 +90,7 @@ impl Recent {
             transport: facts.transport.word(),
             end,
             code,
-            secs: tenths(session.began.elapsed()),
+            secs: seconds(session.began.elapsed()),
             input: session.input.sum().into(),
             output: session.output.sum().into(),
         };

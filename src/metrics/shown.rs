@@ -1,4 +1,4 @@
-//! How the status shows users, times and traffic.
+//! How the status shows users, times and traffic; the log shows times like this, too.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(super) fn shown_user(user: &str) -> Option<String> {
     (!user.is_empty()).then(|| user.chars().take(USER_CHARS_MAX).collect())
 }
 
-/// Returns seconds, rounded to one decimal.
-pub(super) fn tenths(time: Duration) -> f64 {
+/// Returns a time as the log and the status show it: seconds, rounded to one decimal.
+pub(crate) fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 10.0).round() / 10.0
 }

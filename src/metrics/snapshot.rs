@@ -10,7 +10,7 @@ use super::{
     present::{Listed, PRESENT},
     process::memory_of,
     recent::{RECENT, RecentEnd, RecentLists, RecentRefusal},
-    shown::{ShownTraffic, shown_user, tenths},
+    shown::{ShownTraffic, seconds, shown_user},
 };
 
 #[derive(Serialize)]
@@ -123,7 +123,7 @@ fn shown_session(session: &LiveSession) -> ShownSession<'_> {
         route: &facts.route,
         transport: facts.transport.word(),
         state: session.state(),
-        age: tenths(session.began.elapsed()),
+        age: seconds(session.began.elapsed()),
         input: session.input.sum().into(),
         output: session.output.sum().into(),
         pid: session.pid,
@@ -139,7 +139,7 @@ fn shown_room(room: &LiveRoom, members: Vec<u64>) -> ShownRoom<'_> {
         route: &room.route,
         path: String::from_utf8_lossy(&room.path).into_owned(),
         pid: room.pid(),
-        age: tenths(room.began.elapsed()),
+        age: seconds(room.began.elapsed()),
         memory: room.pid().and_then(memory_of),
         members,
         node: room.cluster.as_ref().and_then(|cluster| Some(cluster.node()?.to_string())),
@@ -152,13 +152,17 @@ fn shown_room(room: &LiveRoom, members: Vec<u64>) -> ShownRoom<'_> {
 /// Adds up the routes: those of the settings, and removed ones that still have sessions.
 fn shown_routes<'a>(listed: &'a Listed, recent: &RecentLists) -> Vec<ShownRoute<'a>> {
     let mut sums: BTreeMap<&RouteName, (u64, Traffic, Traffic)> = BTreeMap::new();
+    let mut rooms: BTreeMap<&RouteName, u64> = BTreeMap::new();
     for session in &listed.sessions {
         let (count, input, output) = sums.entry(&session.facts.route).or_default();
         *count += 1;
         input.merge(session.input.sum());
         output.merge(session.output.sum());
     }
-    let rooms_of = |route: &RouteName| listed.rooms.iter().filter(|room| room.route == *route).count() as u64;
+    for room in &listed.rooms {
+        *rooms.entry(&room.route).or_default() += 1;
+    }
+    let rooms_of = |route: &RouteName| rooms.get(route).copied().unwrap_or_default();
     let shown = |route: &'a RouteName, program: Option<&'a str>, state| {
         let (sessions, mut input, mut output) = sums.get(route).copied().unwrap_or_default();
         let ended = listed.ended.get(route).copied().unwrap_or_default();

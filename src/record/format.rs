@@ -42,7 +42,7 @@ pub(crate) struct RecordHead {
 pub(crate) struct Step<'a> {
     /// Microseconds since the beginning.
     pub(crate) us: u64,
-    /// What the step is.
+    /// The kind of the step.
     pub(crate) dir: Dir,
     /// The type of a message.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
@@ -59,13 +59,13 @@ pub(crate) struct Step<'a> {
     /// Whether the message goes on in the next step of this direction.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) more: bool,
-    /// Who ended the session, at its end.
+    /// In the step of the end: whether the program or wsd ended the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) by: Option<Ender>,
-    /// The exit status of the program as a shell shows it, at its end.
+    /// In the step of the end: the exit status of the program, as a shell shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
-    /// Why the recording breaks off, if it does.
+    /// In the step of a cut: the reason why the recording breaks off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) why: Option<Cow<'a, str>>,
 }
@@ -78,6 +78,8 @@ pub(crate) enum Dir {
     In,
     /// A message from the program.
     Out,
+    /// The end of the program's input, before the end of its output.
+    Eof,
     /// A line of standard error.
     Err,
     /// The end of the program.
@@ -96,7 +98,7 @@ pub(crate) enum KindWord {
     Binary,
 }
 
-/// The two who may end a session.
+/// The side that ends a session.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Ender {

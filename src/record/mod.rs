@@ -7,6 +7,7 @@
 
 mod file;
 pub(crate) mod format;
+mod lines;
 pub(crate) mod options;
 pub(crate) mod tape;
 pub(crate) mod track;

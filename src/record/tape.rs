@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::Span;
+
 use super::{
     format::{Dir, Ender, Step},
     options::Recorded,
@@ -26,15 +28,21 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
-    /// Begins the recording of a program that has just started for the connection of this number.
-    pub(crate) fn begin(recorded: &Recorded, conn: u64) -> Self {
+    /// Begins the recording of a program that has just started for the connection of this number. Its lines in the log are in
+    /// `span`.
+    pub(crate) fn begin(recorded: &Recorded, conn: u64, span: Span) -> Self {
         let decoder = recorded.framing.decoder(recorded.options.message_bytes_max);
-        Self { track: Track::begin(recorded, conn), decoder, has_ended: false }
+        Self { track: Track::begin(recorded, conn, span), decoder, has_ended: false }
     }
 
     /// Returns the track, for others that hear the program.
     pub(crate) fn track(&self) -> Arc<Track> {
         Arc::clone(&self.track)
+    }
+
+    /// Returns the bytes of messages that have not ended.
+    pub(crate) fn held(&self) -> usize {
+        self.decoder.held()
     }
 
     /// Notes a message that the program gets.
@@ -50,6 +58,10 @@ impl Tape {
     /// Notes the messages that the next bytes of standard output complete.
     pub(crate) fn output(&mut self, bytes: &[u8]) {
         let track = &self.track;
+        if track.is_over() {
+            // It has broken off. The program may print for days.
+            return;
+        }
         // The session ends when the output breaks its framing.
         let _ = self.decoder.decode(bytes, &mut |decoded| note(track, decoded));
     }

@@ -2,33 +2,29 @@
 
 use std::{
     borrow::Cow,
+    fs,
     io::{self, Write as _},
     mem,
     path::PathBuf,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
 use serde::Serialize;
+use tracing::Span;
 
 use super::{
-    file::{create, hint, open},
+    file::{create, hint, name, open},
     format::{Dir, RecordHead, Step, VERSION, now},
+    lines::TrackLines,
     options::Recorded,
     writer::{self, WaitingLines},
 };
-use crate::{
-    event::Event,
-    framing::Framing,
-    limits::record::{RECORD_END_BYTES, RECORD_NAME_BYTES_MAX, RECORD_WAITING_BYTES_MAX, RECORDS_WAITING_BYTES_MAX},
-    message::Kind,
-};
+use crate::{event::Event, framing::Framing, limits::record::RECORD_END_BYTES, message::Kind};
 
-/// The bytes that wait in all tracks.
-static WAITING: AtomicUsize = AtomicUsize::new(0);
+/// The cause of a cut when too many bytes wait.
+const SLOW: &str = "the disk is too slow";
+const SLOW_HINT: &str = "record to a faster disk, or fewer routes";
 
 /// The lines of one recording. The partner and its streams add lines; the writer takes them.
 #[derive(Debug)]
@@ -37,26 +33,14 @@ pub(crate) struct Track {
     file: PathBuf,
     began: Instant,
     bytes_max: u64,
+    /// The span of the session: it has the trace.
+    span: Span,
     lines: Mutex<TrackLines>,
 }
 
-#[derive(Debug, Default)]
-struct TrackLines {
-    /// Whole lines that the writer has not taken.
-    waiting: Vec<u8>,
-    /// The bytes of all lines so far.
-    total: u64,
-    /// Whether the writer knows that lines wait.
-    is_queued: bool,
-    /// Whether no further line comes.
-    is_over: bool,
-    /// Whether the recording has broken off.
-    is_cut: bool,
-}
-
 impl Track {
-    /// Begins a recording: the head is its first line.
-    pub(super) fn begin(recorded: &Recorded, conn: u64) -> Arc<Self> {
+    /// Begins a recording: the head is its first line. `span` is for its lines in the log.
+    pub(super) fn begin(recorded: &Recorded, conn: u64, span: Span) -> Arc<Self> {
         let (began, options) = (now(), &recorded.options);
         let head = RecordHead {
             recording: VERSION,
@@ -74,11 +58,19 @@ impl Track {
             file: options.folder.join(name(&head.began, conn, &recorded.route)),
             began: Instant::now(),
             bytes_max: options.bytes_max.unwrap_or(u64::MAX),
+            span,
             lines: Mutex::default(),
         });
         let mut lines = track.lock();
-        lines.push(&head);
-        track.pass_on(lines);
+        if lines.are_too_many() {
+            // Not even the head may wait: a disk that hangs could have any number of recordings.
+            (lines.is_over, lines.is_cut) = (true, true);
+            drop(lines);
+            track.log_cut(SLOW, SLOW_HINT);
+        } else {
+            lines.push(&head);
+            track.pass_on(lines);
+        }
         track
     }
 
@@ -87,9 +79,19 @@ impl Track {
         self.add(&mut Step { client: client.map(Cow::Borrowed), ..Step::message(Dir::In, kind, payload) });
     }
 
+    /// Notes that the program gets no more, while wsd waits for its output: the body of a POST has ended.
+    pub(crate) fn input_end(self: &Arc<Self>) {
+        self.add(&mut Step::new(Dir::Eof));
+    }
+
     /// Notes a line of standard error.
     pub(crate) fn stderr(self: &Arc<Self>, line: &str) {
         self.add(&mut Step { text: Some(line.into()), ..Step::new(Dir::Err) });
+    }
+
+    /// Whether no further step comes.
+    pub(super) fn is_over(&self) -> bool {
+        self.lock().is_over
     }
 
     /// Adds a step with the present time. Never waits for the file.
@@ -126,8 +128,7 @@ impl Track {
     fn take(&self) -> (Vec<u8>, bool, Option<u64>) {
         let mut lines = self.lock();
         lines.is_queued = false;
-        let bytes = mem::take(&mut lines.waiting);
-        WAITING.fetch_sub(bytes.len(), Ordering::Relaxed);
+        let bytes = lines.take_waiting();
         let is_first = lines.total == bytes.len() as u64;
         let total = (lines.is_over && !lines.is_cut).then_some(lines.total);
         (bytes, is_first, total)
@@ -137,16 +138,21 @@ impl Track {
     fn store(&self, bytes: &[u8], is_first: bool) -> io::Result<()> {
         let mut file = if is_first { create(&self.file) } else { open(&self.file) }?;
         if is_first {
-            Event::RecordingStarted { conn: self.conn, file: &self.file.display() }.emit();
+            self.log(Event::RecordingStarted { conn: self.conn, file: &self.file.display() });
         }
-        file.write_all(bytes)
+        let written = file.write_all(bytes);
+        if written.is_err() && is_first && file.metadata().is_ok_and(|about| about.len() == 0) {
+            // It tells nothing, and clients decide how many there are.
+            let _ = fs::remove_file(&self.file);
+        }
+        written
     }
 
     /// Breaks the recording off because of its file. Logs the first such cause.
     fn fail(&self, cause: &str, hint: &str) {
         let mut lines = self.lock();
         lines.is_over = true;
-        WAITING.fetch_sub(mem::take(&mut lines.waiting).len(), Ordering::Relaxed);
+        lines.take_waiting();
         let was_cut = mem::replace(&mut lines.is_cut, true);
         drop(lines);
         if !was_cut {
@@ -156,18 +162,13 @@ impl Track {
 
     /// Adds a line, unless the file or the lines that wait would get too long.
     fn append(self: &Arc<Self>, mut lines: MutexGuard<'_, TrackLines>, line: &impl Serialize) {
-        let is_slow = lines.waiting.len() > RECORD_WAITING_BYTES_MAX
-            || WAITING.load(Ordering::Relaxed) > RECORDS_WAITING_BYTES_MAX;
-        if is_slow {
-            return self.cut(lines, "the disk is too slow", "record to a faster disk, or fewer routes");
+        if lines.are_too_many() {
+            return self.cut(lines, SLOW, SLOW_HINT);
         }
-        let before = lines.waiting.len();
+        let before = lines.waiting_bytes();
         lines.push(line);
         if lines.total > self.bytes_max.saturating_sub(RECORD_END_BYTES) {
-            let length = lines.waiting.len() - before;
-            lines.waiting.truncate(before);
-            lines.total -= length as u64;
-            WAITING.fetch_sub(length, Ordering::Relaxed);
+            lines.take_back(before);
             return self.cut(lines, "it has reached --record-bytes", "raise --record-bytes");
         }
         self.pass_on(lines);
@@ -183,7 +184,11 @@ impl Track {
     }
 
     fn log_cut(&self, cause: &str, hint: &str) {
-        Event::RecordingCut { conn: self.conn, file: &self.file.display(), cause, hint }.emit();
+        self.log(Event::RecordingCut { conn: self.conn, file: &self.file.display(), cause, hint });
+    }
+
+    fn log(&self, event: Event<'_>) {
+        self.span.in_scope(|| event.emit());
     }
 
     /// Tells the writer, unless it knows.
@@ -215,74 +220,66 @@ impl WaitingLines for Track {
         match (self.store(&bytes, is_first), total) {
             (Err(cause), _) => self.fail(&cause.to_string(), hint(&cause)),
             (Ok(()), Some(bytes)) => {
-                Event::RecordingEnded { conn: self.conn, file: &self.file.display(), bytes }.emit();
+                self.log(Event::RecordingEnded { conn: self.conn, file: &self.file.display(), bytes });
             }
             (Ok(()), None) => {}
         }
     }
 }
 
-impl TrackLines {
-    /// Appends a line, and counts it.
-    fn push(&mut self, line: &impl Serialize) {
-        let before = self.waiting.len();
-        serde_json::to_writer(&mut self.waiting, line).expect("a vector takes all");
-        let _ = self.waiting.write_all(b"\n");
-        let length = self.waiting.len() - before;
-        self.total += length as u64;
-        WAITING.fetch_add(length, Ordering::Relaxed);
-    }
-}
-
-/// Returns the name of a file: names sort by the time of the beginning, which has microseconds.
-fn name(began: &str, conn: u64, route: &str) -> String {
-    let time: String = began.chars().filter(|character| !matches!(character, '-' | ':')).collect();
-    let safe = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-');
-    let route = route.trim_matches('/').chars().map(|character| if safe(character) { character } else { '_' });
-    let route: String = route.take(RECORD_NAME_BYTES_MAX).collect();
-    let separator = if route.is_empty() { "" } else { "-" };
-    format!("{time}-c{conn}{separator}{route}.jsonl")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
+    use crate::{
+        limits::record::{RECORD_WAITING_BYTES_MAX, RECORDS_WAITING_BYTES_MAX},
+        record::{lines::WAITING, options::RecordOptions},
+    };
+
+    /// Held by a test that changes [`WAITING`].
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+    #[test]
+    fn a_disk_that_takes_nothing_has_a_bounded_number_of_recordings() {
+        let _one = ONE_AT_A_TIME.lock();
+        let options = RecordOptions { folder: "none".into(), bytes_max: None, message_bytes_max: usize::MAX };
+        let (route, program) = ("/".to_owned(), "cat".to_owned());
+        let recorded = Recorded { options, route, program, framing: Framing::Nul, is_unbuffered: false };
+        WAITING.fetch_add(RECORDS_WAITING_BYTES_MAX + 1, Ordering::Relaxed);
+
+        let track = Track::begin(&recorded, 1, Span::none());
+
+        WAITING.fetch_sub(RECORDS_WAITING_BYTES_MAX + 1, Ordering::Relaxed);
+        let lines = track.lock();
+        assert_eq!((lines.is_over, lines.is_queued, lines.waiting_bytes()), (true, false, 0));
+    }
 
     #[test]
     fn a_disk_that_takes_nothing_cuts_the_recording_and_keeps_nobody_waiting() {
         const LINE: &[u8] = &[b'x'; 64 << 10];
+        let _one = ONE_AT_A_TIME.lock();
+        let mut lines = TrackLines::default();
         // The writer has no turn: it does not know of the track.
+        lines.is_queued = true;
         let track = Arc::new(Track {
             conn: 1,
             file: PathBuf::new(),
             began: Instant::now(),
             bytes_max: u64::MAX,
-            lines: Mutex::new(TrackLines { is_queued: true, ..TrackLines::default() }),
+            span: Span::none(),
+            lines: Mutex::new(lines),
         });
 
         for _ in 0..2 * RECORD_WAITING_BYTES_MAX / LINE.len() {
             track.input(None, Kind::Text, LINE);
         }
 
-        let waiting = track.lock().waiting.len();
+        let waiting = track.lock().waiting_bytes();
         assert!((RECORD_WAITING_BYTES_MAX..RECORD_WAITING_BYTES_MAX + 2 * LINE.len()).contains(&waiting), "{waiting}");
         let (bytes, _, total) = track.take();
         let last = bytes.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()).unwrap_or_default();
         assert!(last.ends_with(br#""dir":"cut","why":"the disk is too slow"}"#), "{}", last.escape_ascii());
         assert_eq!((total, track.lock().is_over), (None, true));
-    }
-
-    #[test]
-    fn the_name_of_a_file_has_safe_characters_only() {
-        let table = [
-            ("/", "20261127T200000.000001Z-c7.jsonl"),
-            ("/chat", "20261127T200000.000001Z-c7-chat.jsonl"),
-            ("/a/../b c\n", "20261127T200000.000001Z-c7-a_.._b_c_.jsonl"),
-            ("/\u{e9}", "20261127T200000.000001Z-c7-_.jsonl"),
-        ];
-        for (route, want) in table {
-            assert_eq!(name("2026-11-27T20:00:00.000001Z", 7, route), want);
-        }
-        assert!(name("2026-11-27T20:00:00.000001Z", 7, &"x".repeat(5000)).len() < 120);
     }
 }

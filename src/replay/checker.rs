@@ -123,7 +123,8 @@ impl Client for Checker<'_> {
             return self.take_bytes(piece.kind, piece.payload);
         }
         self.part.extend_from_slice(piece.payload);
-        let want = self.next().map_or(0, |at| self.recording.messages[at].payload.len());
+        let expected = self.expected.iter().filter_map(VecDeque::front);
+        let want = expected.map(|at| self.recording.messages[*at].payload.len()).max().unwrap_or(0);
         if piece.last || self.part.len() > want + LONGER_MAX {
             let got = mem::take(&mut self.part);
             self.take_message(piece.kind, got);

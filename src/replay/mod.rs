@@ -55,7 +55,10 @@ pub(crate) fn run(line: &ReplayLine) -> ExitCode {
     let file = line.file.display();
     let recording = match Recording::read(&line.file) {
         Ok(recording) => recording,
-        Err(why) => return fail(&format!("cannot replay `{file}`: {why}"), "name a file of wsd --record"),
+        Err(why) => {
+            let why = shown::escaped(&why);
+            return fail(&format!("cannot replay `{file}`: {why}"), "name a file of wsd --record");
+        }
     };
     let Some(path) = line.command.first().and_then(|name| locate(name)) else {
         let name = line.command.first().map_or(OsStr::new(""), |name| name).display();

@@ -131,8 +131,12 @@ impl<'a> Player<'a> {
         if is_late || self.input_time().is_some_and(|time| time > Instant::now()) {
             return Ok(false);
         }
-        let written = self.process.write(message.kind, &message.payload);
-        written.map_err(|Rejected(why)| Difference::Garbled { at: Some(at), why })?;
+        if message.way == Way::Eof {
+            self.process.close_input();
+        } else {
+            let written = self.process.write(message.kind, &message.payload);
+            written.map_err(|Rejected(why)| Difference::Garbled { at: Some(at), why })?;
+        }
         self.next = self.input_from(at + 1);
         self.last = Instant::now();
         let _ = self.process.poll_flush(cx);
@@ -198,6 +202,6 @@ impl<'a> Player<'a> {
     /// Returns the first message for the program from `at` on.
     fn input_from(&self, at: usize) -> usize {
         let rest = &self.recording.messages[at..];
-        at + rest.iter().position(|message| message.way == Way::In).unwrap_or(rest.len())
+        at + rest.iter().position(|message| message.way != Way::Out).unwrap_or(rest.len())
     }
 }

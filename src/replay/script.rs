@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead as _, BufReader},
+    io::{BufRead, BufReader, Read as _},
     path::Path,
 };
 
@@ -11,6 +11,9 @@ use crate::{
     message::Kind,
     record::format::{Dir, Ender, RecordHead, Step, VERSION},
 };
+
+/// Bytes of the first line at most, which has a path and the name of a file. A file that is no recording may have no lines.
+const HEAD_BYTES_MAX: u64 = 64 << 10;
 
 /// A recording, read whole: its file is limited (`--record-bytes`).
 #[derive(Debug)]
@@ -36,7 +39,7 @@ pub(super) struct RecordedMessage {
     pub(super) line: usize,
     /// Microseconds since the beginning.
     pub(super) us: u64,
-    /// Whether it is for the program, or of it.
+    /// Its direction.
     pub(super) way: Way,
     /// Its type.
     pub(super) kind: Kind,
@@ -51,6 +54,8 @@ pub(super) enum Way {
     In,
     /// Of the program.
     Out,
+    /// The end of the program's input. It has no content.
+    Eof,
 }
 
 /// The end of a recording.
@@ -78,7 +83,7 @@ impl Recording {
     /// Reads the file. The error says what is wrong with it.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let mut lines = BufReader::new(File::open(path).map_err(|cause| cause.to_string())?);
-        let first = next(&mut lines)?.ok_or("it is empty")?;
+        let first = next(&mut lines.by_ref().take(HEAD_BYTES_MAX))?.ok_or("it is empty")?;
         let head: RecordHead = serde_json::from_slice(&first).map_err(|_| "it is not a recording".to_owned())?;
         if head.recording != VERSION {
             return Err(format!("its format has version {}, this wsd reads version {VERSION}", head.recording));
@@ -104,6 +109,11 @@ impl Recording {
         let way = match step.dir {
             Dir::In => Way::In,
             Dir::Out => Way::Out,
+            Dir::Eof => {
+                let (way, kind, payload) = (Way::Eof, Kind::Binary, Vec::new());
+                self.messages.push(RecordedMessage { line, us, way, kind, payload });
+                return Ok(());
+            }
             Dir::Err => return Ok(()),
             Dir::Cut => {
                 self.why = step.why.as_ref().map(|why| why.clone().into_owned());
@@ -132,7 +142,7 @@ impl Recording {
 }
 
 /// Reads the next line, with its end if it has one.
-fn next(lines: &mut BufReader<File>) -> Result<Option<Vec<u8>>, String> {
+fn next(lines: &mut impl BufRead) -> Result<Option<Vec<u8>>, String> {
     let mut line = Vec::new();
     lines.read_until(b'\n', &mut line).map_err(|cause| cause.to_string())?;
     Ok((!line.is_empty()).then_some(line))

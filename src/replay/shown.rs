@@ -27,7 +27,7 @@ pub(super) fn sameness(recording: &Recording) -> String {
         }
         (Some(end), _) => format!("identical: in={input} out={output} status={}\n", end.status),
         (None, why) => {
-            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            let why = why.as_ref().map(|why| format!(": {}", escaped(why))).unwrap_or_default();
             format!("identical: in={input} out={output}, as far as the recording goes, which breaks off{why}\n")
         }
     }
@@ -42,7 +42,7 @@ pub(super) fn difference(file: &Path, recording: &Recording, difference: &Differ
         Difference::Message { at, .. } => (at, format!("different at {}", place(at))),
         Difference::Extra { .. } => (messages.len(), "different: a message more than the recording has".to_owned()),
         Difference::Silent { at, waited } => {
-            let did = if messages[at].way == Way::In { "not take" } else { "not send" };
+            let did = if messages[at].way == Way::Out { "not send" } else { "not take" };
             (at, format!("different: the program did {did} {} within {}", place(at), secs(waited)))
         }
         Difference::Ended { at, status } => {
@@ -92,14 +92,17 @@ fn add(text: &mut String, mark: char, number: usize, message: &RecordedMessage, 
 
 /// Adds a line with a message, which shows the bytes around `from`.
 fn add_line(text: &mut String, mark: char, number: usize, way: Way, kind: Kind, payload: &[u8], from: usize) {
-    let way = if way == Way::In { "in" } else { "out" };
-    let _ = writeln!(
-        text,
-        "{mark} {:>5} {way:<3} {:<6} {}",
-        number + 1,
-        KindWord::from(kind).to_string(),
-        excerpt(payload, from)
-    );
+    let number = number + 1;
+    let way = match way {
+        Way::In => "in",
+        Way::Out => "out",
+        Way::Eof => {
+            let _ = writeln!(text, "{mark} {number:>5} eof");
+            return;
+        }
+    };
+    let kind = KindWord::from(kind).to_string();
+    let _ = writeln!(text, "{mark} {number:>5} {way:<3} {kind:<6} {}", excerpt(payload, from));
 }
 
 /// Returns the part of a message around its byte `from`, escaped, so that it cannot control a terminal.
@@ -109,17 +112,26 @@ fn excerpt(payload: &[u8], from: usize) -> String {
     let start = if at > SHOWN_MAX - LEAD { at - LEAD } else { 0 };
     let mut shown = if start > 0 { "… ".to_owned() } else { String::new() };
     let mut characters = text.chars().skip(start);
-    for character in characters.by_ref().take(SHOWN_MAX) {
-        match character {
-            '\u{fffd}' => shown.push(character),
-            character if character.is_control() || !is_plain(character) => shown.extend(character.escape_default()),
-            character => shown.push(character),
-        }
-    }
+    characters.by_ref().take(SHOWN_MAX).for_each(|character| push(&mut shown, character));
     if characters.next().is_some() {
         let _ = write!(shown, " … ({} bytes)", payload.len());
     }
     shown
+}
+
+/// Returns a text of a recording, escaped, so that it cannot control a terminal.
+pub(super) fn escaped(text: &str) -> String {
+    let mut shown = String::new();
+    text.chars().for_each(|character| push(&mut shown, character));
+    shown
+}
+
+fn push(shown: &mut String, character: char) {
+    if character.is_control() || !is_plain(character) {
+        shown.extend(character.escape_default());
+    } else {
+        shown.push(character);
+    }
 }
 
 /// Whether a character is shown as it is. Format characters, which turn the direction of text, are not.

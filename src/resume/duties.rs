@@ -103,6 +103,9 @@ impl Client for Resumable {
 
     fn held(&self) -> (usize, usize) {
         let (own, shared) = self.link.as_ref().map_or((0, 0), Link::held);
+        // A room counts the messages that its clients share. Those of a program of its own are frames of the ring that the
+        // connection has without a copy. A client may acknowledge them before it takes them; then they are here only.
+        let (own, shared) = if self.overflow == Overflow::Block { (own + shared, 0) } else { (own, shared) };
         let (kept, kept_shared) = self.ring.held();
         let inbound =
             self.pong.as_ref().map_or(0, |pong| pong.len()) + self.ahead.as_ref().map_or(0, |ahead| ahead.held());

@@ -27,9 +27,9 @@ pub(crate) struct Frames {
 /// The frames of a list.
 #[derive(Debug)]
 enum FrameBytes {
-    /// Those of a list that may grow.
+    /// The frames of a list that may grow.
     Growing(Vec<u8>),
-    /// Those of a list that does not grow any more: a socket may send them from here.
+    /// The frames of a list that no longer grows. A socket may send them without a copy.
     Settled(Bytes),
 }
 

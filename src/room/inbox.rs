@@ -12,6 +12,7 @@ use crate::{
     limits::{INBOX_BYTES_MAX, PRESENCE_BYTES_MAX},
     message::{Draft, Kind},
     record::track::Track,
+    trace,
 };
 
 /// Whole messages and events that wait for the worker's standard input, in order of arrival.
@@ -48,8 +49,8 @@ impl Inbox {
     ) {
         if let Some(track) = &self.track {
             // A recording has no values of headers: they may be secret.
-            let safe =
-                variables.clone().map(|(name, value)| (name, if name.starts_with("HTTP_") { "" } else { value }));
+            let is_of_header = |name: &str| name.starts_with("HTTP_") || trace::VARIABLES.contains(&name);
+            let safe = variables.clone().map(|(name, value)| (name, if is_of_header(name) { "" } else { value }));
             let mut line = Vec::new();
             events::open(client, node, safe, &mut line);
             record_event(track, client, &line);

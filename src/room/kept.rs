@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Instant};
 
+use tracing::Span;
+
 use crate::{
     admission::{Admission, Permit},
     event::Event,
@@ -64,7 +66,7 @@ impl Kept {
     fn started(&self, mut worker: Worker, route: &RouteName, began: Instant) -> Worker {
         worker.child.count_for(route, began.elapsed());
         if let Some(recorded) = &self.recorded {
-            worker.record(Tape::begin(recorded, 0));
+            worker.record(Tape::begin(recorded, 0, Span::none()));
         }
         worker
     }

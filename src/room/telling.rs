@@ -15,7 +15,7 @@ pub(super) fn started(room: &Arc<LiveRoom>) {
 }
 
 /// Logs how a room has ended, with the resources that its program has used.
-pub(super) fn ended(room: &LiveRoom, status: Status, usage: Option<ResourceUsage>) {
+pub(super) fn ended(room: &Arc<LiveRoom>, status: Status, usage: Option<ResourceUsage>) {
     let (input, output) = (room.input.sum(), room.output.sum());
     Event::RoomEnded {
         pid: room.pid().unwrap_or_default(),

@@ -67,13 +67,19 @@ pub(crate) fn bind(options: &ListenOptions) -> Result<Listeners, BindError> {
     if let Some(unix) = &options.unix {
         let bound = unix::bind(unix);
         let place = || unix.path.to_string_lossy().into_owned();
-        let (listener, its_file) = bound.map_err(|cause| BindError { place: place(), flag: UNIX_FLAG, cause })?;
+        let (listener, its_file) =
+            bound.map_err(|cause| BindError { place: place(), flag: UNIX_FLAG, is_file: true, cause })?;
         main.push(Listener::Unix(listener));
         file = its_file;
     }
     if !redirect.is_empty() && main.iter().all(|listener| listener.port().is_none()) {
         let cause = io::Error::other("there is no TCP socket to redirect to");
-        return Err(BindError { place: format!("{} of LISTEN_FDS", systemd::REDIRECT), flag: "", cause });
+        return Err(BindError {
+            place: format!("{} of LISTEN_FDS", systemd::REDIRECT),
+            flag: "",
+            is_file: false,
+            cause,
+        });
     }
     Ok(Listeners { main, redirect, file })
 }
@@ -141,5 +147,10 @@ fn bind_one(address: SocketAddr) -> Result<Listener, BindError> {
         socket.bind(address)?;
         socket.listen(LISTEN_QUEUE)
     };
-    bind().map(Listener::Tcp).map_err(|cause| BindError { place: address.to_string(), flag: PORT_FLAG, cause })
+    bind().map(Listener::Tcp).map_err(|cause| BindError {
+        place: address.to_string(),
+        flag: PORT_FLAG,
+        is_file: false,
+        cause,
+    })
 }

@@ -34,6 +34,8 @@ pub(crate) struct BindError {
     pub(super) place: String,
     /// The flag that names it.
     pub(super) flag: &'static str,
+    /// Whether it is a Unix socket.
+    pub(super) is_file: bool,
     /// The system's error.
     pub(super) cause: io::Error,
 }
@@ -41,16 +43,18 @@ pub(crate) struct BindError {
 impl BindError {
     /// Returns advice for the user, if wsd has any.
     fn hint(&self) -> Option<Cow<'static, str>> {
-        let is_file = self.flag == UNIX_FLAG;
+        let is_file = self.is_file;
         Some(match self.cause.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if is_file => {
-                "make its folder first, or name an existing one".into()
+                format!("make its folder first, or name an existing one with `{}`", self.flag).into()
             }
-            io::ErrorKind::AddrInUse if is_file => "stop the server that uses it, or name another path".into(),
+            io::ErrorKind::AddrInUse if is_file => {
+                format!("stop the server that uses it, or name another path with `{}`", self.flag).into()
+            }
             io::ErrorKind::AlreadyExists => "remove the file if nobody needs it, or name another path".into(),
             io::ErrorKind::InvalidFilename => "name a shorter path: the system allows about 100 bytes".into(),
             io::ErrorKind::PermissionDenied if !is_file => {
-                format!("ports below 1024 need a privilege; try `{}=8080`", self.flag).into()
+                format!("ports below 1024 need a privilege: name another one with `{}`", self.flag).into()
             }
             io::ErrorKind::AddrInUse if self.flag == PORT_FLAG => {
                 "stop the program that listens there, or listen elsewhere; `--port=0` picks a free port".into()

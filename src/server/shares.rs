@@ -70,11 +70,13 @@ impl Shares {
 
     /// Takes the share of a connection that was accepted. Waits while all are taken, and logs it.
     pub(super) async fn take(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
-        if self.free.available_permits() == 0 {
-            let hint = Some("raise the limit of open files: ulimit -n");
-            Event::ConnectionsWait { cause: &"the other descriptors are for programs", hint }.emit();
+        if let Ok(taken) = Arc::clone(&self.free).try_acquire_owned() {
+            return Ok(taken);
         }
+        // Before the line in the log: its reader finds wsd not ready.
         self.waiting.fetch_add(1, Ordering::Relaxed);
+        let hint = Some("raise the limit of open files: ulimit -n");
+        Event::ConnectionsWait { cause: &"the other descriptors are for programs", hint }.emit();
         let taken = Arc::clone(&self.free).acquire_owned().await;
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         taken

@@ -37,6 +37,7 @@ pub(super) fn listeners() -> Result<(Vec<Listener>, Vec<Listener>), BindError> {
         let listener = take(&mut handed, index).map_err(|cause| BindError {
             place: format!("socket {index} of LISTEN_FDS"),
             flag: "",
+            is_file: false,
             cause,
         })?;
         let list = if names.get(index) == Some(&REDIRECT) { &mut redirect } else { &mut main };

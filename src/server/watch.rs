@@ -48,7 +48,8 @@ pub(crate) fn bind(place: &WatchPlace) -> Result<WatchListeners, BindError> {
             Ok(WatchListeners(bound.map_err(|error| BindError { flag: FLAG, ..error })?, None))
         }
         WatchPlace::Unix(path) => {
-            let failed = |cause| BindError { place: path.to_string_lossy().into_owned(), flag: FLAG, cause };
+            let failed =
+                |cause| BindError { place: path.to_string_lossy().into_owned(), flag: FLAG, is_file: true, cause };
             let (listener, file) = unix::bind(&UnixOptions { path: path.clone(), mode: None }).map_err(failed)?;
             Ok(WatchListeners(vec![Listener::Unix(listener)], file))
         }
@@ -60,7 +61,8 @@ impl WatchListeners {
     pub(crate) fn open(self, readiness: &Readiness, routes: &watch::Receiver<Arc<Routes>>) -> Option<SocketFile> {
         let slots = Arc::new(Semaphore::new(WATCHERS_MAX));
         for listener in self.0 {
-            Event::MetricsReady { url: &listener.url("http", "") }.emit();
+            let url = listener.url("http", "/metrics");
+            Event::MetricsReady { url: url.trim_end_matches('/') }.emit();
             // No task of the shutdown: that would wait for it.
             tokio::spawn(accept(listener, readiness.clone(), routes.clone(), Arc::clone(&slots)));
         }

@@ -96,7 +96,8 @@ async fn close(session: Session<impl Client, impl Partner>, end: &End, shutdown:
     let (end, close) = end.report(status);
     send_close(&mut client, close.as_ref()).await;
     let usage = partner.usage();
-    // Drops the partner before the client's handshake, which may take long.
+    // Drops the partner before the client's handshake, which may take long, and before the line in the log: this counts the exit of
+    // its program.
     drop(partner);
     telling::ended(&live, end, code(close.as_ref()), status, usage, client.traffic());
     drop(live);

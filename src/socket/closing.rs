@@ -100,7 +100,7 @@ impl Socket {
             match (count, self.reader.read(&mut buffer[..count], &mut on)) {
                 (0, _) => self.peer = ClientState::Gone,
                 (_, Err(_)) => self.peer = ClientState::Faulty,
-                (_, Ok(())) => {}
+                (_, Ok(left)) => self.put_back(&buffer[count - left..count]),
             }
             if let Some(code) = closed {
                 self.peer = ClientState::Closed;

@@ -61,7 +61,10 @@ impl Client for Socket {
                     self.peer = ClientState::Faulty;
                     Some(Departure::Fault(fault))
                 }
-                (None, Ok(())) => None,
+                (None, Ok(left)) => {
+                    self.put_back(&buffer[count - left..count]);
+                    None
+                }
             };
             if self.outgoing.has_own() {
                 self.send(cx);

@@ -73,7 +73,7 @@ enum ClientState {
 pub(crate) struct Socket {
     stream: Stream,
     reader: Reader,
-    /// Bytes that came with the handshake; the socket reads them first.
+    /// Bytes that came with the handshake, or that the reader has left; the socket reads them first.
     early: Vec<u8>,
     outgoing: Outgoing,
     /// Compresses messages, if the client agreed.
@@ -133,6 +133,13 @@ impl Socket {
         let mut buffer = ReadBuf::new(buffer);
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
         Poll::Ready(if read.is_err() { 0 } else { buffer.filled().len() })
+    }
+
+    /// Keeps the end of a read for the next one.
+    fn put_back(&mut self, left: &[u8]) {
+        if !left.is_empty() {
+            self.early.splice(..0, left.iter().copied());
+        }
     }
 
     /// Sends what waits, as far as the kernel takes it. If the connection is broken, drops what waits.

@@ -3,6 +3,7 @@
 //! tungstenite parses the headers. wsd does not use its messages: each would take an allocation, and each session would
 //! keep a buffer. Here a message that one read brings whole stays in the buffer of that read.
 
+mod control;
 mod inflation;
 mod message;
 #[cfg(test)]
@@ -14,8 +15,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 };
 
 use super::header::{HEADER_BYTES_MAX, parse, unmask};
-use crate::{client::Fault, close::Close, deflate::PackedTraffic, limits::MESSAGE_BYTES_MAX, message::Kind};
-use inflation::Inflation;
+use crate::{client::Fault, deflate::PackedTraffic, limits::MESSAGE_BYTES_MAX, message::Kind};
+use control::close_body;
+use inflation::{INFLATED_BYTES_ENOUGH, Inflation};
 use message::Message;
 
 /// A message or a control frame of a client.
@@ -97,8 +99,10 @@ impl Reader {
     }
 
     /// Takes the next bytes and calls `on` with each event that they complete, in order. Unmasks payloads in place.
-    pub(crate) fn read(&mut self, bytes: &mut [u8], on: &mut impl FnMut(SocketEvent<'_>)) -> Result<(), Fault> {
-        let mut rest = bytes;
+    ///
+    /// Returns the number of bytes at the end that it leaves for the next call, because those before have inflated to enough.
+    pub(crate) fn read(&mut self, bytes: &mut [u8], on: &mut impl FnMut(SocketEvent<'_>)) -> Result<usize, Fault> {
+        let (mut rest, enough) = (bytes, self.traffic().bytes + INFLATED_BYTES_ENOUGH);
         while !self.is_closed {
             let (frame, begins) = match self.frame.take() {
                 Some(frame) => (frame, false),
@@ -117,8 +121,11 @@ impl Reader {
             if self.frame.is_some() {
                 break;
             }
+            if self.traffic().bytes >= enough {
+                return Ok(rest.len());
+            }
         }
-        Ok(())
+        Ok(0)
     }
 
     /// Parses a header at the front of `bytes`, and returns the bytes after it. Keeps an unfinished header, for `None`.
@@ -276,20 +283,5 @@ impl Reader {
             on(SocketEvent::Message(message.kind, &message.payload));
         }
         Ok(())
-    }
-}
-
-/// Reads code and reason from a Close frame's payload (RFC 6455, section 5.5.1).
-fn close_body(payload: &[u8]) -> Result<(Option<u16>, &str), Fault> {
-    match payload {
-        [] => Ok((None, "")),
-        [_] => Err(Fault::Protocol("close code of one byte")),
-        [high, low, reason @ ..] => {
-            let code = u16::from_be_bytes([*high, *low]);
-            if !Close::is_allowed(code) {
-                return Err(Fault::Protocol("close code not allowed"));
-            }
-            Ok((Some(code), str::from_utf8(reason).map_err(|_| Fault::NotText)?))
-        }
     }
 }

@@ -130,7 +130,7 @@ impl Drop for Child {
             // Once the process is reaped, its id may come again.
             self.record = None;
             if let (Some(tally), Some(status)) = (&self.tally, self.leader.status()) {
-                tally.count_end(self.pid(), self.explain(status));
+                tally.count_end(self.explain(status), self.usage());
             }
             let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
             return;

@@ -95,6 +95,11 @@ impl Process {
         }
     }
 
+    /// Closes the program's standard input, and goes on with its output.
+    pub(crate) fn close_input(&mut self) {
+        self.input.close();
+    }
+
     /// Hands the client the messages that the end of the output completes.
     fn finish_output(&mut self, client: &mut impl Client) -> Delivery {
         if let Some(tape) = &mut self.tape {
@@ -221,7 +226,8 @@ impl Partner for Process {
     }
 
     fn held(&mut self) -> (usize, usize) {
-        (self.input.held() + self.decoder.held(), 0)
+        let of_tape = self.tape.as_ref().map_or(0, |tape| tape.held());
+        (self.input.held() + self.decoder.held() + of_tape, 0)
     }
 
     fn tidy(&mut self) {

@@ -9,7 +9,7 @@ use rustix::process::Pid;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{cgroup::tree::remove_left, descendants::Descendants, orphans, records::WorkerRecord, tally::ProgramTally};
-use crate::{limits::REAP_INTERVAL, status::Status};
+use crate::{limits::REAP_INTERVAL, status::Status, sys};
 
 /// The workers that wsd has stopped waiting for.
 static LEFT: Mutex<Vec<(Pid, WorkerRecord, Option<ProgramTally>)>> = Mutex::new(Vec::new());
@@ -35,11 +35,15 @@ pub(crate) fn watch() -> impl Future<Output = Infallible> {
             remove_left();
             LEFT.lock().unwrap_or_else(PoisonError::into_inner).retain(|(pid, record, tally)| {
                 Descendants::of(*pid, record.id(), false).kill();
-                if let Some(tally) = tally {
+                let usage = sys::usage(pid.as_raw_nonzero().get());
+                let is_gone = orphans::reap(*pid);
+                if let Some(tally) = tally
+                    && is_gone
+                {
                     // wsd has killed it.
-                    tally.count_end(pid.as_raw_nonzero().get(), Status::Signal(9));
+                    tally.count_end(Status::Signal(9), usage);
                 }
-                !orphans::reap(*pid)
+                !is_gone
             });
         }
     }

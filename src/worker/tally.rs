@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     metrics::{counts::COUNTS, labels::RouteName},
     status::Status,
-    sys,
+    sys::ResourceUsage,
 };
 
 /// A program that is counted as running until this is dropped.
@@ -24,10 +24,11 @@ impl ProgramTally {
         COUNTS.program_killed(&self.0, signal);
     }
 
-    /// Counts the end of the process, which is not reaped yet.
-    pub(super) fn count_end(&self, pid: i32, status: Status) {
-        if let Some(sys::ResourceUsage { cpu, memory }) = sys::usage(pid) {
-            COUNTS.program_ended(&self.0, status.shell(), cpu, memory);
+    /// Counts the end of the process, with the resources that it has used where the system tells them.
+    pub(super) fn count_end(&self, status: Status, usage: Option<ResourceUsage>) {
+        COUNTS.program_ended(&self.0, status.shell());
+        if let Some(ResourceUsage { cpu, memory }) = usage {
+            COUNTS.program_used(&self.0, cpu, memory);
         }
     }
 }

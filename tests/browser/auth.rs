@@ -23,12 +23,17 @@ fn serve_with(tree: &Tree, flags: &[&str]) -> Server {
     Server::command(&[&own, flags].concat(), &["sh", "-c", script])
 }
 
+/// Opens the page of a server as `ada`.
+fn open_page(browser: &mut Browser, server: &Server) {
+    browser.open(&format!("http://ada:correct%20horse@localhost:{}/page.html", server.address.port()));
+}
+
 #[test]
 fn the_password_of_a_page_opens_its_websocket() {
     let Some(mut browser) = Browser::start() else { return };
     let tree = Tree::new();
     let server = serve(&tree);
-    browser.open(&format!("http://ada:correct%20horse@localhost:{}/page.html", server.address.port()));
+    open_page(&mut browser, &server);
 
     browser.evaluate(
         "const url = `ws://${location.host}/`;
@@ -45,7 +50,7 @@ fn the_client_shows_a_token_for_each_try_and_the_console_too() {
     let Some(mut browser) = Browser::start() else { return };
     let tree = Tree::new();
     let server = serve(&tree);
-    browser.open(&format!("http://ada:correct%20horse@localhost:{}/page.html", server.address.port()));
+    open_page(&mut browser, &server);
 
     browser.evaluate(
         "import('/.wsd/client.js').then(({ WsdSocket }) => {
@@ -84,7 +89,7 @@ fn a_token_that_the_server_does_not_know_ends_the_coming_back_and_locks_nobody_o
     for flags in [&[][..], &["--auth-for=ws"]] {
         let tree = Tree::new();
         let server = serve_with(&tree, flags);
-        browser.open(&format!("http://ada:correct%20horse@localhost:{}/page.html", server.address.port()));
+        open_page(&mut browser, &server);
 
         browser.evaluate(
             "import('/.wsd/client.js').then(({ WsdSocket }) => {
@@ -101,11 +106,28 @@ fn a_token_that_the_server_does_not_know_ends_the_coming_back_and_locks_nobody_o
 }
 
 #[test]
+fn the_client_waits_for_as_long_as_a_server_that_has_seen_guesses_asks_for() {
+    let Some(mut browser) = Browser::start() else { return };
+    let tree = Tree::new();
+    let server = serve(&tree);
+    open_page(&mut browser, &server);
+    for guess in 0..5 {
+        assert_eq!(server.refusal("/", &format!("Authorization: Bearer guess{guess}\r\n")).status, 401);
+    }
+
+    browser.evaluate(
+        "import('/.wsd/client.js').then(({ WsdSocket }) => { window.socket = new WsdSocket('./', [], { token: 't0ken' }); })",
+    );
+
+    browser.expect("window.socket?.state.name === 'waiting' && socket.state.retryAt - Date.now() > 31_000");
+}
+
+#[test]
 fn a_ticket_that_cannot_be_got_is_asked_for_seldom() {
     let Some(mut browser) = Browser::start() else { return };
     let tree = Tree::new();
     let server = serve(&tree);
-    browser.open(&format!("http://ada:correct%20horse@localhost:{}/page.html", server.address.port()));
+    open_page(&mut browser, &server);
 
     browser.evaluate(
         "import('/.wsd/client.js').then(({ WsdSocket }) => {

@@ -14,7 +14,7 @@ use crate::harness::skip::has;
 /// A connection that lasts.
 const WHOLE: Cut = Cut { down: usize::MAX, up: usize::MAX, way: Way::Fin };
 
-/// What a page says when its session goes on.
+/// The words of a page whose session goes on.
 const BACK: &str = "back, nothing lost";
 
 /// The network of a page: a cable that can be pulled.

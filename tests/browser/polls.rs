@@ -18,15 +18,20 @@ fn withholding(server: &Server) -> Blocking {
     proxy
 }
 
+/// Opens a session in a page through a proxy.
+fn open(browser: &mut Browser, proxy: &Blocking) {
+    load(browser, proxy);
+    browser.evaluate("start()");
+    browser.expect("log[0] === 'open'");
+}
+
 #[test]
 fn a_page_whose_streams_are_withheld_polls() {
     let Some(mut browser) = Browser::start() else { return };
     let (server, _files) = serve(&["--resume=60"], &["cat"]);
     let proxy = withholding(&server);
-    load(&mut browser, &proxy);
+    open(&mut browser, &proxy);
 
-    browser.evaluate("start()");
-    browser.expect("log[0] === 'open'");
     browser.evaluate("for (const text of ['one', '', 'fo\\rur', 'ž😀']) socket.send(text)");
     browser.expect("log.length === 5");
 
@@ -44,9 +49,7 @@ fn a_page_that_polls_keeps_to_it_and_loses_and_doubles_nothing() {
     let Some(mut browser) = Browser::start() else { return };
     let (server, _files) = serve(&["--resume=60"], &["cat"]);
     let proxy = withholding(&server);
-    load(&mut browser, &proxy);
-    browser.evaluate("start()");
-    browser.expect("log[0] === 'open'");
+    open(&mut browser, &proxy);
 
     browser.evaluate(
         "window.sent = 0;
@@ -90,14 +93,12 @@ fn a_page_survives_a_proxy_that_cuts_every_connection_after_a_time() {
     let Some(mut browser) = Browser::start() else { return };
     let (server, _files) = serve(&["--resume=60"], &["cat"]);
     let proxy = Blocking::to(server.address, Upgrades::Close);
-    load(&mut browser, &proxy);
-    browser.evaluate("start()");
-    browser.expect("log[0] === 'open'");
+    open(&mut browser, &proxy);
 
     // The page would wait longer after each loss, since none of its connections lasts.
     browser.evaluate(
         "socket.onstate = ({ detail }) => {
-             if (detail.name === 'waiting') setTimeout(() => document.dispatchEvent(new Event('visibilitychange')));
+             if (detail.name === 'waiting') queueMicrotask(() => document.dispatchEvent(new Event('visibilitychange')));
          };
          window.sent = 0;
          window.timer = setInterval(() => { if (sent - log.length < 20) { socket.send(`${sent}`); sent += 1; } }, 5)",

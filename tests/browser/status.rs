@@ -30,7 +30,8 @@ fn open(server: &Server) -> Option<Browser> {
 fn busy(clients: usize) -> (Server, Crowd) {
     raise_descriptor_limit(4096);
     let routes = ["--route=/chat=cat", "--route=/tools/*=cat", "--route=/quiet=cat"];
-    let server = Server::serve(&[&["--shared=path", "--linger=0", "--admin"], &routes[..]].concat());
+    // The crowd answers no ping.
+    let server = Server::serve(&[&["--shared=path", "--linger=0", "--admin", "--pingms=0"], &routes[..]].concat());
     let mut crowd = Crowd::default();
     for _ in 0..clients {
         crowd.add(server.connect("/chat"));
@@ -179,6 +180,25 @@ fn a_session_is_ended_with_a_button_after_a_question() {
     browser.enter("#filter", "admin");
     browser.expect_text("#recent .body .row:not([hidden]) .reason", "admin (1008)");
     assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_session_that_could_not_be_ended_is_told_for_longer_than_a_snapshot() {
+    let server = Server::command(&["--admin"], &["cat"]);
+    let client = server.connect("/");
+    let Some(mut browser) = open(&server) else { return };
+    browser.expect(&format!("{CONNS}.length === 1"));
+    browser.click("#sessions .body .row:not([hidden]) .end button");
+    browser.expect("document.querySelector('#confirm').open");
+    drop(client);
+    server.expect_log("session ended");
+
+    browser.click("#confirm .danger");
+
+    browser.expect_text("#state strong", "Not ended");
+    let _other = [server.connect("/"), server.connect("/")];
+    browser.expect_text("#sessions .count", "2");
+    assert_eq!(browser.evaluate("document.querySelector('#state strong').textContent"), "Not ended");
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// What becomes of a request for a WebSocket.
+use crate::time::pace;
+
+/// The fate of a request for a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upgrades {
     /// It passes.
@@ -124,7 +126,7 @@ impl State {
         if let Some(life) = *self.life.lock().unwrap() {
             let (state, client, server) = (Arc::clone(self), client.try_clone().unwrap(), server.try_clone().unwrap());
             thread::spawn(move || {
-                thread::sleep(life);
+                pace(life);
                 let shut = [client, server].map(|stream| stream.shutdown(Shutdown::Both));
                 state.aged.fetch_add(usize::from(shut.iter().any(Result::is_ok)), Ordering::Relaxed);
             });

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use serde_json::Value;
 
 use crate::time::deadline;
@@ -56,7 +57,7 @@ pub struct EventSource {
     acked: u64,
 }
 
-/// What came next.
+/// The next thing that came.
 #[derive(Debug, PartialEq)]
 pub enum Next {
     /// A text.
@@ -226,8 +227,10 @@ impl EventSource {
                     }
                     return match name {
                         "" => Next::Text(String::from_utf8(event.data).unwrap()),
-                        "base64" if event.is_text => Next::Text(String::from_utf8(decode(&event.data)).unwrap()),
-                        "base64" => Next::Binary(decode(&event.data)),
+                        "base64" if event.is_text => {
+                            Next::Text(String::from_utf8(BASE64.decode(&event.data).unwrap()).unwrap())
+                        }
+                        "base64" => Next::Binary(BASE64.decode(&event.data).unwrap()),
                         other => panic!("an event `{other}`"),
                     };
                 }
@@ -422,24 +425,4 @@ pub fn status(head: &str) -> u16 {
 fn ack(head: &str) -> Option<u64> {
     let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with("wsd-ack:"))?;
     line.split_once(':')?.1.trim().parse().ok()
-}
-
-/// Decodes base64 with padding.
-fn decode(text: &[u8]) -> Vec<u8> {
-    let digit = |byte: u8| match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        other => panic!("a byte {other} in base64"),
-    };
-    let mut bytes = Vec::new();
-    for four in text.chunks(4) {
-        let padding = four.iter().rev().take_while(|byte| **byte == b'=').count();
-        let bits =
-            four.iter().fold(0, |bits, byte| bits << 6 | u32::from(if *byte == b'=' { 0 } else { digit(*byte) }));
-        bytes.extend_from_slice(&bits.to_be_bytes()[1..4 - padding]);
-    }
-    bytes
 }

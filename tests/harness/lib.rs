@@ -35,4 +35,4 @@ pub mod tree;
 pub mod turning;
 pub mod websocket;
 
-pub use time::{DEADLINE, SLACK, assert_in_time, at_latest, eventually, within};
+pub use time::{DEADLINE, SLACK, SetOnDrop, assert_in_time, at_latest, eventually, pace, within};

@@ -44,7 +44,7 @@ pub struct Returning {
     pub patience: Duration,
 }
 
-/// What came next.
+/// The next thing that came.
 #[derive(Debug, PartialEq)]
 pub enum Next {
     /// A message of the application.

@@ -25,7 +25,8 @@ impl Watch {
     /// The address of this server, from its log.
     pub fn of(server: &Server) -> Self {
         let line = server.expect_log("metrics ready").text;
-        Self(address_of(&field(&line, "url").expect("a field url")))
+        let url = field(&line, "url").expect("a field url");
+        Self(address_of(url.strip_suffix("metrics").expect("the URL of the metrics")))
     }
 
     /// Gets a path, with more header lines; each ends with `\r\n`.
@@ -50,6 +51,11 @@ impl Scrape {
             Some((series.to_owned(), value.to_owned()))
         });
         Self { series: series.collect(), text: text.to_owned() }
+    }
+
+    /// Whether there is this series, whose name and labels are written as in the scrape.
+    pub fn has(&self, series: &str) -> bool {
+        self.series.contains_key(series)
     }
 
     /// The whole number of a series, whose name and labels are written as in the scrape.

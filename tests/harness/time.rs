@@ -3,6 +3,7 @@
 
 use std::env;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,14 @@ pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     within(DEADLINE, look).unwrap_or_else(|| panic!("not within {:?}: {what}", deadline()))
 }
 
+/// Sleeps: the only place of the tests that does.
+///
+/// It sets the pace of something that goes on by the clock, such as clients that try again or a proxy that cuts old connections.
+/// A test that needs a fact waits for it with [`eventually`].
+pub fn pace(time: Duration) {
+    thread::sleep(time);
+}
+
 /// Looks until there is something to see, or until `time`, [`scaled`], has passed.
 pub fn within<T>(time: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + scaled(time);
@@ -60,7 +69,15 @@ pub fn within<T>(time: Duration, mut look: impl FnMut() -> Option<T>) -> Option<
         if Instant::now() > deadline {
             return None;
         }
-        // The pace of looking, not a wait for something to have happened.
-        thread::sleep(Duration::from_millis(2));
+        pace(Duration::from_millis(2));
+    }
+}
+
+/// Sets a flag when it is dropped, also by a failure: threads of a scope that look at the flag must end before the failure shows.
+pub struct SetOnDrop<'a>(pub &'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! What a session has cost: its end tells the traffic, and what its program has used and waited for, as the kernel tells.
+//! The cost of a session: its end tells the traffic, and what its program has used and waited for, as the kernel tells.
 #![cfg(target_os = "linux")]
 
 use std::time::{Duration, Instant};

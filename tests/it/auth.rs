@@ -13,6 +13,7 @@ mod pages;
 mod query;
 mod questions;
 mod refusals;
+mod returns;
 mod servers;
 mod tickets;
 

@@ -86,12 +86,12 @@ fn files_scripts_and_redirects_are_below_the_base() {
 fn the_pages_of_wsd_are_below_the_base() {
     let server = Server::command(&["--base=/app", "--devconsole"], &["cat"]);
 
-    for part in ["client.js", "console.js", "console.css", "paths.json"] {
+    for part in ["client.js", "look.css", "console.js", "console.css", "paths.json"] {
         assert_eq!(server.get(&format!("/app/.wsd/{part}"), "").status, 200, "{part}");
     }
     assert_eq!(server.get("/app/.wsd/paths.json", "").text(), r#"["/app/*"]"#);
     let console = server.get("/app/anything", "").text();
-    for part in ["console.js", "console.css"] {
+    for part in ["console.js", "look.css", "console.css"] {
         assert!(console.contains(&format!("=\"/app/.wsd/{part}\"")), "{part}");
     }
     assert!(!console.contains("=\"/.wsd/"), "{console}");

@@ -11,7 +11,7 @@ use crate::harness::process::gone_within;
 use crate::harness::server::program;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, Close};
-use crate::harness::{assert_in_time, eventually};
+use crate::harness::{assert_in_time, eventually, pace};
 
 /// The time until another node takes over the room of a node that has died.
 const TAKEOVER: Duration = Duration::from_secs(11);
@@ -55,7 +55,8 @@ fn settle(cluster: &Nodes, clients: &mut [Client]) -> usize {
 
 /// A room of three nodes with `cat` as its worker, and a client on each.
 fn echo() -> Option<(Nodes, Vec<Client>, usize)> {
-    let cluster = Nodes::shell(3, &[], "exec cat")?;
+    // No ping stands between the lines.
+    let cluster = Nodes::shell(3, &["--pingms=0"], "exec cat")?;
     let mut clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/")).collect();
     let owner = settle(&cluster, &mut clients);
     Some((cluster, clients, owner))
@@ -75,7 +76,7 @@ fn talk_through(clients: &mut [Client], count: usize, fault: impl FnOnce()) {
             lines
         };
         let talks: Vec<_> = clients.iter_mut().enumerate().map(|talker| scope.spawn(move || talk(talker))).collect();
-        thread::sleep(Duration::from_millis(100));
+        pace(Duration::from_millis(100));
         fault();
         talks.into_iter().map(|talk| talk.join().unwrap()).collect()
     });
@@ -208,7 +209,7 @@ fn nothing_is_lost_when_redis_is_paused() {
 
     talk_through(&mut clients, 300, || {
         cluster.redis.signal(Signal::STOP);
-        thread::sleep(Duration::from_secs(5));
+        pace(Duration::from_secs(5));
         cluster.redis.signal(Signal::CONT);
     });
 
@@ -277,7 +278,7 @@ fn nothing_is_lost_when_all_connections_to_redis_are_cut() {
             for kind in ["normal", "pubsub"] {
                 cluster.redis.ask(&["CLIENT", "KILL", "TYPE", kind]);
             }
-            thread::sleep(Duration::from_millis(50));
+            pace(Duration::from_millis(50));
         }
     });
 }

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::harness::eventually;
 use crate::harness::nodes::Nodes;
 use crate::harness::process::linux::peak_memory;
 use crate::harness::scrape::{METRICS, Watch};
 use crate::harness::websocket::Client;
+use crate::harness::{eventually, pace};
 
-const FLAGS: [&str; 3] = ["--shared=path", "--linger=1", METRICS];
+const FLAGS: [&str; 4] = ["--shared=path", "--linger=1", "--pingms=0", METRICS];
 
 /// Clients of a room at most.
 const CLIENTS_MAX: usize = 5;
@@ -84,7 +84,7 @@ fn live(room: usize, end: Instant, cluster: &RwLock<Cluster>) -> usize {
             left.client.close_at_last();
         }
         drop(cluster);
-        thread::sleep(Duration::from_millis(20 + dice.roll(200) as u64));
+        pace(Duration::from_millis(20 + dice.roll(200) as u64));
     }
     lines
 }
@@ -110,11 +110,11 @@ fn soak(rooms: usize, time: Duration, fault_every: Duration) {
             })
             .collect();
         while Instant::now() + fault_every < end {
-            thread::sleep(fault_every);
+            pace(fault_every);
             if faults % 2 == 0 {
                 let cluster = cluster.read().unwrap();
                 cluster.nodes.redis.signal(Signal::STOP);
-                thread::sleep(Duration::from_secs(2));
+                pace(Duration::from_secs(2));
                 cluster.nodes.redis.signal(Signal::CONT);
             } else {
                 // All lines so far were heard: from now on none may be lost.

@@ -1,5 +1,6 @@
 //! The ends of `wsd connect --resume`: of the session, of its programs, and by the user.
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -59,7 +60,7 @@ fn scripted(
             #[expect(clippy::result_large_err, reason = "the type is tungstenite's")]
             let answer = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
                 let offered = request.headers()["sec-websocket-protocol"].clone();
-                std::io::Write::write_all(&mut tell, &[offered.as_bytes(), b"\n"].concat()).unwrap();
+                tell.write_all(&[offered.as_bytes(), b"\n"].concat()).unwrap();
                 response.headers_mut().insert("sec-websocket-protocol", "wsd.resume.1".parse().unwrap());
                 Ok(response)
             };
@@ -304,6 +305,45 @@ fn a_reader_that_leaves_ends_the_session_of_the_server_for_good() {
 }
 
 #[test]
+fn a_close_leaves_while_the_server_floods() {
+    let (heard, hear) = channel();
+    let (flooded, flood) = channel();
+    let (url, _offers) = scripted(move |_, socket| {
+        greet(socket, "\"got\":0,\"resumed\":false");
+        let mut wire = socket.get_ref().try_clone().unwrap();
+        let flooded = flooded.clone();
+        thread::spawn(move || {
+            // More lines than a pipe takes, and then control messages of which the client cannot have enough: it ignores them.
+            let (lines, ignored) = (b"\x81\x04line".repeat(40_000), b"\x81\x08\0{\"x\":1}".repeat(10_000));
+            wire.write_all(&lines).unwrap();
+            for written in 0.. {
+                if wire.write_all(&ignored).is_err() {
+                    return;
+                }
+                if written == 40 {
+                    flooded.send(()).unwrap();
+                }
+            }
+        });
+        let end = loop {
+            match socket.read() {
+                Ok(Message::Text(_)) => {}
+                end => break end.map_err(|error| error.to_string()),
+            }
+        };
+        heard.send(end).unwrap();
+    });
+    let mut caller = Caller::start(&["--resume", &url]);
+    flood.recv().unwrap();
+
+    drop(caller.output.take());
+
+    assert_eq!((ended(&mut caller), &*caller.errors.wait_for_end()), (Some(141), ""));
+    let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+    assert_eq!(hear.recv().unwrap(), Ok(Message::Close(Some(close))));
+}
+
+#[test]
 fn an_end_waits_for_an_acknowledgement_and_for_nothing_else() {
     let server = Server::command(&["--resume=60"], &["cat"]);
     let url = format!("ws://{}/", server.address);
@@ -348,7 +388,6 @@ fn ctrl_c_while_away_ends_at_once() {
 #[test]
 fn memory_is_bounded_while_the_server_is_away_and_standard_input_floods() {
     use crate::harness::process::linux::peak_memory;
-    use std::io::Write as _;
     let mut server = Server::command(&["--resume=60"], &["cat"]);
     let mut caller = Caller::start(&["--resume", &format!("ws://{}/", server.address)]);
     caller.types("a\n");

@@ -129,6 +129,22 @@ fn an_answer_with_an_extension_or_two_keys_opens_no_session() {
 }
 
 #[test]
+fn messages_before_one_that_is_not_compressed_are_printed() {
+    let place = speaking(|stream| {
+        open(stream, "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+        // "Hello" (RFC 7692, section 7.2.3.1), and a block that no stream has.
+        let hello = frame(0x41, b"\xF2\x48\xCD\xC9\xC9\x07\x00");
+        stream.write_all(&[hello, frame(0x41, b"\x07\x00")].concat()).unwrap();
+        read_to_end(stream);
+    });
+
+    let outcome = call(&["--compress", &format!("ws://{place}/")], "");
+
+    let want = "wsd: the server broke the protocol: a message that is not compressed by DEFLATE\n";
+    assert_eq!((&*outcome.stdout, &*outcome.stderr, outcome.status), ("Hello\n", want, Some(1)));
+}
+
+#[test]
 fn the_head_of_a_proxy_has_an_end_within_32_kib() {
     let server = Server::command(&[], &["cat"]);
     let long = format!("HTTP/1.1 200 OK\r\n{}\r\n", "Via: x\r\n".repeat(5000));

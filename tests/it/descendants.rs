@@ -1,4 +1,4 @@
-//! What a program has started ends with its session, wherever it has gone.
+//! The processes that a program has started end with its session, wherever they have gone.
 #![cfg(target_os = "linux")]
 
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! Health: wsd lives, and is ready for clients or not. Probes need no credentials and leave no line in the log.
 
+use std::fs;
+
 use rustix::process::Signal;
 
 use crate::harness::eventually;
@@ -66,11 +68,13 @@ fn readiness_ends_before_the_first_close_1001() {
 #[test]
 fn a_server_whose_eager_program_is_down_is_not_ready() {
     let tree = Tree::new();
-    // It ends at the first message, and is started again after a second.
-    let server = Server::shell(&[METRICS, "--shared", "--eager"], "read line", &[]);
+    // It ends at the first message, and as long as the file is there it ends whenever it is started again.
+    let script = "test -e \"$1\" && exit; read line";
+    let server = Server::shell(&[METRICS, "--shared", "--eager"], script, &[&tree.path("broken")]);
     let watch = Watch::of(&server);
     assert_eq!(told(&watch.get("/.wsd/ready", "")), fine());
 
+    tree.file("broken", "");
     let mut client = server.connect("/");
     client.text("end");
     let down = eventually("it is down", || {
@@ -79,8 +83,8 @@ fn a_server_whose_eager_program_is_down_is_not_ready() {
     });
 
     assert_eq!(down, (503, r#"{"status":"program down"}"#.to_owned()));
+    fs::remove_file(tree.path("broken")).unwrap();
     eventually("it is up again", || (told(&watch.get("/.wsd/ready", "")) == fine()).then_some(()));
-    drop(tree);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::harness::crowd::{Crowd, raise_descriptor_limit};
 #[cfg(target_os = "linux")]
 use crate::harness::http::Connection;
+use crate::harness::scrape::{METRICS, Watch};
 use crate::harness::server::{Server, field, program};
 #[cfg(target_os = "linux")]
 use crate::harness::stream::Stream;
@@ -28,7 +29,7 @@ const LINE_BYTES: usize = 1000;
 fn rounds(slow: &str, answers: usize) -> Server {
     let sizes = [ROUNDS, LINES_PER_ROUND, LINE_BYTES, answers].map(|size| size.to_string());
     let [rounds, lines, bytes, answers] = sizes.each_ref().map(String::as_str);
-    let flags = ["--shared", "--pingms=0", &format!("--slow={slow}")];
+    let flags = [METRICS, "--shared", "--pingms=0", &format!("--slow={slow}")];
     Server::command(&flags, &["perl", &program("rounds.pl"), rounds, lines, bytes, answers])
 }
 
@@ -75,6 +76,7 @@ fn a_laggard_is_cut_off_with_1013_and_the_others_get_everything() {
     assert_eq!(close, Close::new(1013, "too slow"));
     laggard.close(1013);
     laggard.expect_end();
+    assert_eq!(Watch::of(&server).scrape().value(r#"wsd_slow_clients_total{route="/*",did="close"}"#), 1);
 }
 
 #[test]
@@ -161,6 +163,9 @@ fn a_laggard_that_may_lose_messages_loses_the_oldest_and_the_log_tells_how_many(
     let lost = log.iter().filter(|line| line.contains("messages lost"));
     let lost: usize = lost.map(|line| field(line, "lost").unwrap().parse::<usize>().unwrap()).sum();
     assert_eq!(lost, LINES - numbers.len());
+    let scrape = Watch::of(&server).scrape();
+    assert_eq!(scrape.value(r#"wsd_messages_lost_total{route="/*"}"#), lost as u64);
+    assert!(scrape.value(r#"wsd_slow_clients_total{route="/*",did="drop"}"#) >= 1);
 }
 
 #[cfg(target_os = "linux")]

@@ -78,6 +78,17 @@ fn one_place_calls_the_gate() {
 }
 
 #[test]
+fn one_place_calls_the_macros_of_the_log() {
+    let is_of_name = |character: char| character.is_alphanumeric() || matches!(character, '$' | '_');
+    let calls = |source: &Source| {
+        source.code.split("tracing::").skip(1).any(|rest| rest.trim_start_matches(is_of_name).starts_with('!'))
+    };
+    let callers: Vec<_> = sources("src").into_iter().filter(calls).map(|source| source.file).collect();
+
+    assert_eq!(callers, ["event.rs"]);
+}
+
+#[test]
 fn no_files_need_each_other() {
     for folder in ["src", "benches/bench", "tests/harness"] {
         let (circles, arrows) = circles(folder);

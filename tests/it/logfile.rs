@@ -3,8 +3,10 @@
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::sync::mpsc::{self, TryRecvError};
+use std::thread;
 
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use crate::harness::eventually;
@@ -64,6 +66,32 @@ fn after_sigusr1_the_lines_go_to_a_new_file() {
 }
 
 #[test]
+fn a_storm_of_sigusr1_loses_no_line() {
+    const SESSIONS: usize = 15;
+    let tree = Tree::new();
+    let mut server = logging(&tree, &[]);
+    let pid = server.pid();
+    let (stop, stopped) = mpsc::channel::<()>();
+    let storm = thread::spawn(move || {
+        while stopped.try_recv() == Err(TryRecvError::Empty) {
+            kill_process(pid, Signal::USR1).unwrap();
+        }
+    });
+
+    for session in 0..SESSIONS {
+        server.connect(&format!("/{session}")).close(1000);
+    }
+    let log = expect_in(&tree, "log", &format!("path=/{}", SESSIONS - 1));
+
+    drop(stop);
+    storm.join().unwrap();
+    server.stop();
+    assert!((0..SESSIONS).all(|session| log.contains(&format!("path=/{session}\n"))), "{log}");
+    let log = String::from_utf8(tree.read("log")).unwrap();
+    assert!(log.contains("server stopping") && !log.contains("lines lost"), "{log}");
+}
+
+#[test]
 fn sigusr1_ends_no_server_without_a_log_file() {
     let server = Server::command(&[], &["cat"]);
 
@@ -104,6 +132,26 @@ fn logrotate_rotates_with_the_file_of_the_package() {
     server.stop();
     assert!(expect_in(&tree, "logs/wsd.log", "path=/after").contains("server stopping"));
     assert!(expect_in(&tree, "logs/wsd.log.1", "path=/before").contains("server ready"));
+}
+
+#[test]
+fn logrotate_rotates_without_an_error_if_wsd_does_not_run() {
+    if !has("logrotate") {
+        return;
+    }
+    let tree = Tree::new();
+    let logs = tree.path("logs");
+    tree.file("logs/wsd.log", "old\n");
+    let rules = fs::read_to_string(root().join("packaging/logrotate/wsd")).unwrap();
+    tree.file("rules", rules.replace("/var/log/wsd", &logs).replace("systemctl kill ", "false "));
+    fs::set_permissions(tree.path("rules"), fs::Permissions::from_mode(0o644)).unwrap();
+
+    let rotate =
+        Command::new("logrotate").args(["--force", "--state", &tree.path("state"), &tree.path("rules")]).output();
+
+    let rotate = rotate.unwrap();
+    assert!(rotate.status.success() && rotate.stderr.is_empty(), "{}", String::from_utf8_lossy(&rotate.stderr));
+    assert_eq!(tree.read("logs/wsd.log.1"), b"old\n");
 }
 
 #[test]

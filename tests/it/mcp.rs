@@ -11,5 +11,6 @@ mod programs;
 mod returns;
 mod revival;
 mod routing;
+mod seen;
 mod settings;
 mod subscriptions;

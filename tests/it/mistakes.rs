@@ -13,12 +13,13 @@ fn assert_refused(words: &[&str], status: i32, said: &[&str]) {
     }
 }
 
-const PROTECTING: [(&str, &str); 10] = [
+const PROTECTING: [(&str, &str); 11] = [
     ("allow", "every address would be admitted"),
     ("auth", "everybody would be admitted"),
     ("cgroup", "no control group"),
     ("chdir", "in the folder of wsd"),
     ("deny", "no address would be refused"),
+    ("limit", "programs would have no limits"),
     ("logfile", "on standard error"),
     ("metrics", "nothing would be measured"),
     ("record", "nothing would be recorded"),
@@ -45,7 +46,7 @@ fn an_empty_value_of_a_flag_that_protects_is_refused() {
 fn an_empty_value_of_a_key_that_protects_is_refused_on_its_line() {
     let tree = Tree::new();
     let (path, route) = (tree.path("wsd.toml"), "[[route]]\npath = \"/\"\ncommand = [\"cat\"]\n");
-    for (key, _) in PROTECTING {
+    for (key, _) in PROTECTING.into_iter().filter(|(key, _)| *key != "limit") {
         for value in ["\"\"", "[]", "[\"\"]"].into_iter().filter(|value| (key, *value) != ("deny", "[]")) {
             let message = format!("cannot use an empty value for `{key}`: ");
             tree.file("wsd.toml", format!("port = 0\n{key} = {value}\n{route}"));
@@ -145,6 +146,26 @@ fn the_banner_tells_who_may_connect_and_as_whom_programs_run() {
         "  denied   10.0.0.0/8\n",
         "  rate     30/m, 5 at once, for each address of a client\n",
         "  clients  of this machine only, at 127.0.0.1\n",
+    ] {
+        assert!(banner.contains(line), "{line}: {banner}");
+    }
+}
+
+#[test]
+fn the_banner_names_the_rules_that_a_route_has_of_its_own() {
+    let tree = Tree::new();
+    tree.file("tokens", "ci:sesame\n");
+    let auth = format!("auth = \"bearer:{}\"\n", tree.path("tokens"));
+    let route = |path, own| format!("[[route]]\npath = \"{path}\"\ncommand = [\"cat\"]\n{own}\n");
+    let routes = [route("/same", ""), route("/open", "auth = \"none\""), route("/here", "deny = []\nrate = \"1/s\"")];
+    tree.file("wsd.toml", format!("{auth}deny = \"10.0.0.0/8\"\n{}", routes.concat()));
+
+    let banner = Server::serve(&["--config", &tree.path("wsd.toml")]).stop();
+
+    for line in [
+        "  route    /same cat\n",
+        "  route    /open cat, with its own --auth=none\n",
+        "  route    /here cat, with its own --deny, --rate\n",
     ] {
         assert!(banner.contains(line), "{line}: {banner}");
     }

@@ -40,7 +40,7 @@ fn run_as_nobody(tree: &Tree, arguments: &[&str]) -> Outcome {
 fn what_this_user_may_not_use_is_told_with_the_user() {
     let Some(tree) = locked() else { return };
     let tls = ["--ssl", "--sslcert=key.pem", "--sslkey=key.pem"];
-    let table: [(&[&str], i32, &str); 9] = [
+    let table: [(&[&str], i32, &str); 10] = [
         (&["./mine.sh"], 1, "cannot start COMMAND `./mine.sh`: this user may not execute it"),
         (&["mine.sh"], 1, "cannot find COMMAND `mine.sh`"),
         (&["./folder/ok.sh"], 1, "cannot start COMMAND `./folder/ok.sh`: Permission denied"),
@@ -50,6 +50,7 @@ fn what_this_user_may_not_use_is_told_with_the_user() {
         (&[tls[0], tls[1], tls[2], "cat"], 3, "cannot read `key.pem` of --sslcert: Permission denied"),
         (&["--config=key.pem"], 1, "cannot read `key.pem` of --config: Permission denied"),
         (&["--unixsocket=folder/socket", "cat"], 3, "cannot listen on `folder/socket`: Permission denied"),
+        (&["--metrics=unix:folder/socket", "cat"], 3, "cannot listen on `folder/socket`: Permission denied"),
     ];
     for (arguments, status, message) in table {
         let outcome = run_as_nobody(&tree, &[&["--port=0"], arguments].concat());

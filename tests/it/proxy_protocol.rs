@@ -36,7 +36,7 @@ fn open(address: SocketAddr, header: &[u8]) -> Connection {
     connection
 }
 
-/// What the program says of its client behind this header.
+/// Returns what the program says of its client behind this header.
 fn client(server: &Server, header: &[u8], headers: &str) -> (String, SocketAddr) {
     let connection = open(server.address, header);
     let own = connection.local_address();

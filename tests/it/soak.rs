@@ -27,7 +27,7 @@ use crate::harness::server::{Server, wsd};
 use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{BINARY, CONTINUATION, Client, Frame, PONG, TEXT, claim, upgrade_request};
-use crate::harness::{DEADLINE, eventually};
+use crate::harness::{DEADLINE, eventually, pace};
 
 /// Memory of wsd beside the bytes that wait: for its own work, and freed memory that the allocator keeps.
 const BESIDE: usize = 32 << 20;
@@ -265,7 +265,7 @@ fn soak(clients: usize, time: Duration, budget: usize, is_secure: bool, threads:
                         }
                     }
                     // The pace of a hundred clients who try again and again.
-                    thread::sleep(Duration::from_millis(5));
+                    pace(Duration::from_millis(5));
                 }
             });
         }
@@ -281,7 +281,7 @@ fn soak(clients: usize, time: Duration, budget: usize, is_secure: bool, threads:
             assert_eq!(honest.line(), format!("still here {answers}"));
             answers += 1;
             slowest = slowest.max(asked.elapsed());
-            thread::sleep(Duration::from_millis(20));
+            pace(Duration::from_millis(20));
         }
     });
     let peak = (usize::try_from(peak_memory(server.pid())).unwrap() << 10).saturating_sub(idle);

@@ -9,6 +9,7 @@ use crate::harness::scrape::{METRICS, Watch};
 use crate::harness::server::{Server, field, wsd};
 use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
+use crate::harness::websocket::Client;
 
 /// The facts that this server tells on its own machine.
 fn facts(server: &Server) -> Value {
@@ -17,6 +18,13 @@ fn facts(server: &Server) -> Value {
     assert_eq!(response.header("content-type"), Some("application/json"));
     assert_eq!(response.header("cache-control"), Some("no-store"));
     serde_json::from_slice(&response.body).unwrap()
+}
+
+/// Opens the first sessions of a server, and waits until they have begun: a client gets its 101 before.
+fn begin<const COUNT: usize>(server: &Server, paths: [&str; COUNT]) -> [Client; COUNT] {
+    let clients = paths.map(|path| server.connect(path));
+    server.expect_nth_log("session started", COUNT);
+    clients
 }
 
 /// The names of an object, in its order.
@@ -85,7 +93,8 @@ fn the_status_tells_of_each_route_and_each_session() {
 #[test]
 fn the_status_tells_of_rooms_and_their_members() {
     let server = Server::command(&["--shared=path"], &["cat"]);
-    let mut members = ["/a", "/a", "/b"].map(|path| server.connect(path));
+    let mut members = begin(&server, ["/a", "/a", "/b"]);
+    server.expect_nth_log("room started", 2);
     members[0].text("hello");
     for member in &mut members[..2] {
         assert_eq!(member.line(), "hello");
@@ -135,6 +144,8 @@ fn the_status_shows_no_query_no_header_and_no_token() {
     let server = Server::command(&[&auth, "--auth-query", "--http", "--resume=60", "--shared"], &["cat"]);
     let token = "Authorization: Bearer the-secret-token\r\nX-Secret: the-secret-header\r\n";
     let _client = server.connect_with("/?key=the-secret-query", token);
+    server.expect_log("room started");
+    server.expect_log("session started");
     assert_eq!(server.refusal("/?key=the-secret-query&access_token=the-secret-guess", "").status, 401);
     let origin = "Origin: http://the-secret-origin.example\r\n";
     assert_eq!(server.refusal("/?the-secret-query", &format!("{token}{origin}")).status, 403);
@@ -165,9 +176,14 @@ fn without_credentials_only_clients_of_this_machine_see_the_status() {
             "Forwarded: for=127.0.0.1\r\n",
             "Via: 1.1 proxy\r\n",
             "X-Real-IP: ::1\r\n",
+            "X-Forwarded-Proto: https\r\n",
+            "CF-Connecting-IP: 127.0.0.1\r\n",
+            "Connection: upgrade\r\n",
         ] {
             assert_eq!(server.get(path, headers).status, 404, "a proxy that wsd does not trust: {headers}");
         }
+        let old = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
+        assert_eq!(server.request(&old).status, 404, "the HTTP of nginx without settings");
         let rebound = format!("GET {path} HTTP/1.1\r\nHost: evil.example:{port}\r\nConnection: close\r\n\r\n");
         assert_eq!(server.request(&rebound).status, 404, "a name that leads here, but is of another site");
     }
@@ -209,7 +225,7 @@ fn with_authentication_the_gate_alone_decides() {
 #[test]
 fn a_page_of_another_origin_reads_nothing_and_ends_nothing() {
     let server = Server::command(&["--anyorigin", "--admin", "--http"], &["cat"]);
-    let _client = server.connect("/");
+    let _clients = begin(&server, ["/"]);
     let conn = facts(&server)["sessions"][0]["conn"].clone();
     for headers in [
         "Origin: http://evil.example\r\n",
@@ -252,7 +268,7 @@ fn a_session_is_ended_by_the_administrator_as_by_any_end() {
 #[test]
 fn without_admin_nobody_ends_a_session() {
     let server = Server::command(&["--http"], &["cat"]);
-    let mut client = server.connect("/");
+    let [mut client] = begin(&server, ["/"]);
     let conn = facts(&server)["sessions"][0]["conn"].clone();
 
     assert_eq!(end(&server, &conn, "").status, 403);
@@ -266,7 +282,7 @@ fn without_admin_nobody_ends_a_session() {
 #[test]
 fn a_client_in_a_room_one_that_is_away_and_a_post_are_ended_too() {
     let rooms = Server::command(&["--admin", "--shared"], &["cat"]);
-    let (mut one, mut other) = (rooms.connect("/"), rooms.connect("/"));
+    let [mut one, mut other] = begin(&rooms, ["/", "/"]);
     let conn = facts(&rooms)["sessions"][0]["conn"].clone();
     assert_eq!(end(&rooms, &conn, "").status, 204);
     assert_eq!(one.expect_close().code, Some(1008));
@@ -329,7 +345,8 @@ fn watchers_are_limited_share_their_events_and_end_with_wsd() {
 #[test]
 fn the_page_and_its_parts_are_below_the_base_and_only_there() {
     let server = Server::command(&["--base=/app", "--devconsole"], &["cat"]);
-    for path in ["/app/.wsd/", "/app/.wsd/status.js", "/app/.wsd/status.css", "/app/.wsd/status"] {
+    for path in ["/app/.wsd/", "/app/.wsd/status.js", "/app/.wsd/status.css", "/app/.wsd/look.css", "/app/.wsd/status"]
+    {
         assert_eq!(server.get(path, "").status, 200, "{path}");
     }
     let page = server.get("/app/.wsd/", "");

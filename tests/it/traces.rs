@@ -107,6 +107,29 @@ fn the_lines_of_a_session_have_its_trace() {
 }
 
 #[test]
+fn the_recording_of_a_session_has_its_trace_and_that_of_a_room_has_none() {
+    let tree = Tree::new();
+    let record = format!("--record={}", tree.path("rec"));
+    for (flags, want) in [
+        (&["--http"][..], ["INFO recording ended conn", "INFO recording started conn"].as_slice()),
+        (&["--shared", "--linger=0"], &[]),
+    ] {
+        let mut server = Server::command(&[&[&*record], flags].concat(), &["cat"]);
+        let mut client = server.connect_with("/", TRACE);
+        client.close(1000);
+        client.drain();
+        server.expect_log("recording ended");
+
+        server.stop();
+
+        let mut got = traced(&server, ID);
+        got.retain(|event| event.contains("recording"));
+        got.sort();
+        assert_eq!(got, want, "{flags:?}");
+    }
+}
+
+#[test]
 fn a_shared_program_gets_no_trace_and_open_tells_that_of_each_client() {
     let server = Server::shell(&["--shared", "--http"], &format!("{SAY} >&2; exec cat"), &[]);
     let mut client = server.connect_with("/", TRACE);

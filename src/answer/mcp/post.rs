@@ -10,7 +10,7 @@ use super::{
     super::ask::Ask,
     launch::{ProgramSharing, launching, program, shared_environment},
     reply::{McpReply, failed, first, json, refused, streaming, taken},
-    requests::{SESSION, check_version, is_json, is_modern, is_modern_version, session_id, takes_both, version},
+    requests::{SESSION, check_version, is_json, is_modern, session_id, takes_both, version},
 };
 use crate::{
     budget::{Owner, Share},
@@ -65,110 +65,109 @@ async fn try_answer(ask: &mut Ask, visitor: &Visitor, gateway: &Gateway) -> Resu
     })?;
     // The id of a response is the server's.
     let id = parts.id_text(&text).filter(|_| parts.form == Form::Request).map(<[u8]>::to_vec);
-    let is_new = claims_modern(ask, &parts).map_err(|fault| (fault.into(), id.clone()))?;
-    let answered = if is_new {
-        modern(ask, visitor, gateway, (&text, &parts)).await
-    } else {
-        legacy(ask, visitor, gateway, (&text, &parts)).await
+    let post = McpPost { ask, visitor, gateway, text: &text, parts: &parts };
+    let answered = match post.claims_modern() {
+        Ok(true) => post.modern().await,
+        Ok(false) => post.legacy().await,
+        Err(fault) => Err(fault.into()),
     };
     answered.map_err(|trouble| (trouble, id))
 }
 
-/// Whether the message is a modern one.
-fn claims_modern(ask: &Ask, parts: &MessageParts) -> Result<bool, McpFault> {
-    match &parts.claim {
-        Some(claim) if is_modern_version(claim) => return Ok(true),
-        Some(claim) => return Err(headers::unsupported(claim)),
-        None => {}
-    }
-    if parts.method == "initialize" || !is_modern(&ask.request.headers) {
-        return Ok(false);
-    }
-    match parts.form {
-        Form::Notification => Ok(true),
-        Form::Request => {
-            let text = "`_meta` must have `io.modelcontextprotocol/protocolVersion`";
-            Err(McpFault::new(400, code::INVALID_PARAMS, text))
-        }
-        Form::Response => Err(McpFault::new(400, code::INVALID_REQUEST, "a client of this version sends no responses")),
-    }
+/// A message of a client, and where it came from.
+struct McpPost<'a> {
+    ask: &'a Ask,
+    visitor: &'a Visitor,
+    gateway: &'a Gateway,
+    text: &'a [u8],
+    parts: &'a MessageParts,
 }
 
-async fn modern(
-    ask: &Ask,
-    visitor: &Visitor,
-    gateway: &Gateway,
-    (text, parts): (&[u8], &MessageParts),
-) -> Result<Response<Body>, Trouble<Refusal>> {
-    let headers = &ask.request.headers;
-    let get = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-    gateway.shared.check(text, parts, &get)?;
-    let slot = gateway.load.enter(visitor.connection.peer, parts.method == LISTEN)?;
-    let script = program(ask).map_err(Trouble::Refused)?;
-    let environment = shared_environment(ask, &script);
-    let launching = launching(ask, visitor, script, environment, ProgramSharing::All);
-    if parts.form != Form::Request {
-        gateway.shared.tell((text, parts), launching).await?;
-        return Ok(taken());
-    }
-    let reader = gateway.shared.ask((text, parts), slot, launching).await?;
-    Ok(match first(reader).await {
-        McpReply::Json(message, kind) => json(message, kind, true),
-        McpReply::Events(reader, message) => streaming(reader, None, message),
-        McpReply::Ended(_) => {
-            failed(&McpFault::new(503, code::INTERNAL, "the client read too slowly"), parts.id_text(text))
+impl McpPost<'_> {
+    /// Whether the message is a modern one: its body or its header tells its version as such messages do.
+    fn claims_modern(&self) -> Result<bool, McpFault> {
+        let parts = self.parts;
+        if parts.claim.is_some() {
+            return Ok(true);
         }
-    })
-}
+        if parts.method == "initialize" || !is_modern(&self.ask.request.headers) {
+            return Ok(false);
+        }
+        match parts.form {
+            Form::Notification => Ok(true),
+            Form::Request => {
+                let text = "`_meta` must have `io.modelcontextprotocol/protocolVersion`";
+                Err(McpFault::new(400, code::INVALID_PARAMS, text))
+            }
+            Form::Response => {
+                Err(McpFault::new(400, code::INVALID_REQUEST, "a client of this version sends no responses"))
+            }
+        }
+    }
 
-async fn legacy(
-    ask: &Ask,
-    visitor: &Visitor,
-    gateway: &Gateway,
-    (text, parts): (&[u8], &MessageParts),
-) -> Result<Response<Body>, Trouble<Refusal>> {
-    let headers = &ask.request.headers;
-    if gateway.options.eras == McpEras::Shared {
-        let requested = parts.version.clone().or_else(|| version(headers)).unwrap_or_default();
-        return Err(headers::unsupported(&requested).into());
+    async fn modern(&self) -> Result<Response<Body>, Trouble<Refusal>> {
+        let &Self { ask, visitor, gateway, text, parts } = self;
+        let headers = &ask.request.headers;
+        let get = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        gateway.shared.check(text, parts, &get)?;
+        let slot = gateway.load.enter(visitor.connection.peer, parts.method == LISTEN)?;
+        let script = program(ask).map_err(Trouble::Refused)?;
+        let environment = shared_environment(ask, &script);
+        let launching = launching(ask, visitor, script, environment, ProgramSharing::All);
+        if parts.form != Form::Request {
+            gateway.shared.tell((text, parts), launching).await?;
+            return Ok(taken());
+        }
+        let reader = gateway.shared.ask((text, parts), slot, launching).await?;
+        Ok(match first(reader).await {
+            McpReply::Json(message, kind) => json(message, kind, true),
+            McpReply::Events(reader, message) => streaming(reader, None, message),
+            McpReply::Ended(_) => {
+                failed(&McpFault::new(503, code::INTERNAL, "the client read too slowly"), parts.id_text(text))
+            }
+        })
     }
-    let is_first = parts.form == Form::Request && parts.method == "initialize";
-    if !is_first {
-        check_version(headers)?;
-    }
-    let slot = gateway.load.enter(visitor.connection.peer, false)?;
-    let Some(id) = session_id(headers) else {
+
+    async fn legacy(&self) -> Result<Response<Body>, Trouble<Refusal>> {
+        let &Self { ask, visitor, gateway, text, parts } = self;
+        let headers = &ask.request.headers;
+        if gateway.options.eras == McpEras::Shared {
+            let requested = parts.version.clone().or_else(|| version(headers)).unwrap_or_default();
+            return Err(headers::unsupported(&requested).into());
+        }
+        let is_first = parts.form == Form::Request && parts.method == "initialize";
         if !is_first {
-            let text = "Mcp-Session-Id is missing: send initialize first";
-            return Err(McpFault::new(400, code::REFUSED, text).into());
+            check_version(headers)?;
         }
-        let (session, open) = begin(ask, visitor, gateway, (text, parts), slot).await?;
-        return Ok(reply(&session, open, true).await);
-    };
-    let session = gateway.sessions.find(&id, &visitor.user).ok_or_else(session::unknown)?;
-    let script = program(ask).map_err(Trouble::Refused)?;
-    let launching = launching(ask, visitor, script, session.environment.clone(), ProgramSharing::Alone);
-    match session.post((text, parts), slot, launching).await? {
-        Posted::Taken => Ok(taken()),
-        Posted::Stream(open) => Ok(reply(&session, open, false).await),
+        let slot = gateway.load.enter(visitor.connection.peer, false)?;
+        let Some(id) = session_id(headers) else {
+            if !is_first {
+                let text = "Mcp-Session-Id is missing: send initialize first";
+                return Err(McpFault::new(400, code::REFUSED, text).into());
+            }
+            let (session, open) = self.begin(slot).await?;
+            return Ok(reply(&session, open, true).await);
+        };
+        let session = gateway.sessions.find(&id, &visitor.user).ok_or_else(session::unknown)?;
+        let script = program(ask).map_err(Trouble::Refused)?;
+        let launching = launching(ask, visitor, script, session.environment.clone(), ProgramSharing::Alone);
+        match session.post((text, parts), slot, launching).await? {
+            Posted::Taken => Ok(taken()),
+            Posted::Stream(open) => Ok(reply(&session, open, false).await),
+        }
     }
-}
 
-/// Starts a program for a new session.
-async fn begin(
-    ask: &Ask,
-    visitor: &Visitor,
-    gateway: &Gateway,
-    message: (&[u8], &MessageParts),
-    slot: LoadSlot,
-) -> Result<(Arc<McpSession>, OpenStream), Trouble<Refusal>> {
-    let script = program(ask).map_err(Trouble::Refused)?;
-    let environment = ask.environment(visitor, &script, &unique_id(), CgiFacts::default(), None).await;
-    let Launching { start, connection, path, shutdown } =
-        launching(ask, visitor, script, environment.clone(), ProgramSharing::Alone);
-    let started = start.await.map_err(Trouble::Refused)?;
-    let launched = Launching { start: (), connection, path, shutdown };
-    Ok(gateway.open((visitor.user.clone(), environment), message, slot, started, launched))
+    /// Starts a program for a new session.
+    async fn begin(&self, slot: LoadSlot) -> Result<(Arc<McpSession>, OpenStream), Trouble<Refusal>> {
+        let &Self { ask, visitor, gateway, text, parts } = self;
+        let script = program(ask).map_err(Trouble::Refused)?;
+        let environment = ask.environment(visitor, &script, &unique_id(), CgiFacts::default(), None).await;
+        let Launching { start, connection, path, shutdown } =
+            launching(ask, visitor, script, environment.clone(), ProgramSharing::Alone);
+        let started = start.await.map_err(Trouble::Refused)?;
+        let launched = Launching { start: (), connection, path, shutdown };
+        Ok(gateway.open((visitor.user.clone(), environment), (text, parts), slot, started, launched))
+    }
 }
 
 /// Answers with the messages of a session's stream. The first answer names the session.

@@ -7,7 +7,7 @@ use hyper::{
 
 use crate::mcp::{
     fault::{McpFault, code},
-    headers::{LEGACY, MODERN},
+    headers::{LEGACY, is_modern_version},
 };
 
 /// The header with the name of a session.
@@ -22,11 +22,6 @@ const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 /// Returns the name of the client's session.
 pub(super) fn session_id(headers: &HeaderMap) -> Option<String> {
     headers.get(SESSION).map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
-}
-
-/// Whether a version is a modern one. Versions are dates.
-pub(super) fn is_modern_version(version: &str) -> bool {
-    version.len() == MODERN.len() && version.starts_with(|first: char| first.is_ascii_digit()) && version >= MODERN
 }
 
 /// Whether the header names a modern version.

@@ -15,15 +15,13 @@ use hyper::{
 };
 use tokio::{
     sync::watch,
-    task::spawn_blocking,
     time::{MissedTickBehavior, interval, sleep_until},
 };
 
-use super::super::ask::Ask;
+use super::{super::ask::Ask, turn::make_snapshot};
 use crate::{
     http::{gate::Visitor, page::Body, refusal::Refusal},
     limits::{STATUS_INTERVAL, STATUS_WATCHERS_MAX},
-    metrics::snapshot,
     shutdown::Shutdown,
 };
 
@@ -95,7 +93,7 @@ async fn tell(sender: Arc<watch::Sender<Bytes>>, shutdown: Shutdown) {
             return;
         }
         drop(latest);
-        let json = spawn_blocking(snapshot::json).await.unwrap_or_default();
+        let json = make_snapshot().await;
         sender.send_replace(format!("data: {json}\n\n").into());
     }
 }

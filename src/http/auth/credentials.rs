@@ -117,9 +117,9 @@ impl Credentials {
         }
     }
 
-    /// Whether the client has shown something that may be wrong.
+    /// Whether the client has shown something that may be wrong. A token with a control character has no header.
     pub(super) fn are_shown(&self) -> bool {
-        self.header.is_some()
+        self.header.is_some() || self.token.is_some()
     }
 }
 
@@ -220,7 +220,7 @@ mod tests {
             Option<&'static str>,
             &'static [&'static str],
         );
-        let table: [Row; 11] = [
+        let table: [Row; 12] = [
             (&[("authorization", "Basic YWRhOnB3OjE=")], Some(("ada", "pw:1")), None, &[]),
             (&[("authorization", "basic  YWRhOnB3OjE")], Some(("ada", "pw:1")), None, &[]),
             (&[("authorization", "Basic !")], None, None, &[]),
@@ -235,12 +235,14 @@ mod tests {
                 &["v1.token.websocket.jupyter.org"],
             ),
             (&[(OFFER, "base64url.bearer.authorization.wsd.!")], None, None, &[]),
+            (&[(OFFER, "v1.token.websocket.jupyter.org.a%00b")], None, Some("a\0b"), &[]),
             (&[("cookie", "a=b; wsd-auth=c; d=e")], None, None, &["a=b; d=e"]),
             (&[("cookie", "wsd-auth=c")], None, None, &[]),
         ];
         for (headers, basic, token, left) in table {
             let mut request = request("/", headers);
             let found = Credentials::take(&mut request, Carriers::default(), false).expect("it is read");
+            assert!(found.are_shown() || token.is_none(), "{headers:?}");
             let found_basic = found.basic.map(|(user, password)| (user, String::from_utf8(password).expect("text")));
             assert_eq!(found_basic, basic.map(|(user, word)| (user.to_owned(), word.to_owned())), "{headers:?}");
             assert_eq!(found.token.as_deref(), token, "{headers:?}");

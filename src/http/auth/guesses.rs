@@ -5,7 +5,6 @@
 use std::{
     collections::{HashMap, VecDeque, hash_map::RandomState},
     hash::BuildHasher as _,
-    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -16,6 +15,7 @@ use super::expiring::Expiring;
 use crate::{
     limits::auth::{AUTH_FAILURES_A_MINUTE_MAX, AUTH_FAILURES_AN_HOUR_MAX, AUTH_LANE_MAX, AUTH_SOURCES_MAX},
     peer::{ClientSource, Peer},
+    sources::SourceTable,
 };
 
 /// A minute and an hour: the times in which failures count.
@@ -27,13 +27,15 @@ const HOUR: Duration = Duration::from_hours(1);
 pub(super) struct Guesses {
     failures: Mutex<Expiring<Guesser, VecDeque<Instant>>>,
     lanes: Arc<Mutex<HashMap<Guesser, Lane>>>,
+    /// The turns of each network of IPv6.
+    pub(super) networks: SourceTable,
     /// Hashes the names of users, which may be long.
     hasher: RandomState,
 }
 
 /// A client that may guess: a source, with the user whose password it shows if it comes over a Unix socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Guesser(ClientSource, Option<u64>);
+pub(super) struct Guesser(pub(super) ClientSource, Option<u64>);
 
 /// The turn of a source: its passwords are checked one after the other, so that a flood of guesses is counted in time.
 #[derive(Debug, Default)]
@@ -51,22 +53,11 @@ pub(super) struct Turn {
     lanes: Arc<Mutex<HashMap<Guesser, Lane>>>,
 }
 
-/// An attempt of a client to prove who it is. It counts as a failure at most once.
-#[derive(Debug)]
-pub(super) struct Attempt<'a> {
-    guesses: &'a Guesses,
-    guesser: Guesser,
-    turn: Option<Turn>,
-    /// Whether the client has shown something wrong.
-    pub(super) is_wrong: bool,
-    is_counted: bool,
-}
-
 impl Guesses {
     /// Returns a table without failures.
     pub(super) fn new() -> Self {
         let failures = Mutex::new(Expiring::new(AUTH_SOURCES_MAX, HOUR));
-        Self { failures, lanes: Arc::default(), hasher: RandomState::new() }
+        Self { failures, lanes: Arc::default(), networks: SourceTable::default(), hasher: RandomState::new() }
     }
 
     /// Returns the client as it counts here. `user` is the one whose password it shows.
@@ -113,31 +104,6 @@ impl Guesses {
         let mut turn = Turn { guard: None, guesser, lanes: Arc::clone(&self.lanes) };
         turn.guard = Some(wait.lock_owned().await);
         Some(turn)
-    }
-}
-
-impl<'a> Attempt<'a> {
-    /// Returns the attempt of a client, which has shown nothing wrong so far.
-    pub(super) fn new(guesses: &'a Guesses, client: Guesser) -> Self {
-        Self { guesses, guesser: client, turn: None, is_wrong: false, is_counted: false }
-    }
-
-    /// Waits for the turn of the client, unless it has it; an error is the time that the client has to wait.
-    pub(super) async fn begin(&mut self) -> Result<(), Duration> {
-        if self.turn.is_none() {
-            self.turn = Some(self.guesses.turn(self.guesser).await.ok_or(Duration::from_secs(1))?);
-            // The requests before this one may have been guesses.
-            return self.guesses.wait(self.guesser, Instant::now()).map_or(Ok(()), Err);
-        }
-        Ok(())
-    }
-
-    /// Counts what the client has shown if it was wrong, and gives the turn to the next request.
-    pub(super) fn settle(&mut self) {
-        if mem::take(&mut self.is_wrong) && !mem::replace(&mut self.is_counted, true) {
-            self.guesses.failed(self.guesser, Instant::now());
-        }
-        self.turn = None;
     }
 }
 

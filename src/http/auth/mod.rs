@@ -5,6 +5,7 @@
 
 mod asked;
 mod asks;
+mod attempt;
 pub(crate) mod basic;
 pub(crate) mod bearer;
 mod cert;

@@ -5,11 +5,12 @@ use std::time::Instant;
 use hyper::{StatusCode, http::request::Parts};
 
 use super::{
-    Auth, cert,
+    Auth,
+    attempt::Attempt,
+    cert,
     check::Check,
     cookie::{Cookie, Signer},
     credentials::Credentials,
-    guesses::Attempt,
     proof::{AuthOutcome, Proof},
     refusals::{too_many, unauthorized},
 };
@@ -76,6 +77,8 @@ impl Auth {
                     // A password or a token that one file has is no guess at another.
                     if matches!(**check, Check::Cert) {
                         attempt.settle();
+                    } else {
+                        attempt.succeed();
                     }
                     return Ok(proof);
                 }

@@ -51,6 +51,8 @@ pub(crate) struct Watched<T> {
 struct WatchedState<T> {
     content: Arc<T>,
     seen: Option<FileStamp>,
+    /// The version that wsd could not read, once it has logged that.
+    unread: Option<FileStamp>,
     looked: Instant,
 }
 
@@ -62,7 +64,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
     pub(super) fn open(path: &Path, parse: Parse<T>) -> Result<Arc<Self>, FileFault> {
         let seen = stamp(path);
         let content = Arc::new(parse(&read(path)?)?);
-        let state = Mutex::new(WatchedState { content, seen, looked: Instant::now() });
+        let state = Mutex::new(WatchedState { content, seen, unread: None, looked: Instant::now() });
         Ok(Arc::new(Self { path: path.to_owned(), parse, state }))
     }
 
@@ -90,22 +92,33 @@ impl<T: Send + Sync + 'static> Watched<T> {
     fn look(&self) {
         let now = stamp(&self.path);
         if self.state().seen != now {
-            self.reload();
+            self.load(now);
         }
     }
 
     /// Reads the file again.
     pub(super) fn reload(&self) {
-        let now = stamp(&self.path);
-        let loaded = read(&self.path).and_then(|text| (self.parse)(&text));
+        self.state().unread = None;
+        self.load(stamp(&self.path));
+    }
+
+    /// Reads the version `now` of the file.
+    fn load(&self, now: Option<FileStamp>) {
+        let text = read(&self.path);
+        // The next look tries again: without a free descriptor, for one, a password that is revoked must not stay valid.
+        let is_unread = text.is_err();
+        let loaded = text.and_then(|text| (self.parse)(&text));
         let mut state = self.state();
-        state.seen = now;
+        state.seen = now.filter(|_| !is_unread);
+        let is_told = is_unread && now.is_some() && state.unread == now;
+        state.unread = now.filter(|_| is_unread);
         let file = &self.path.display();
         match loaded {
             Ok(content) => {
                 state.content = Arc::new(content);
                 Event::AuthFileLoaded { file }.emit();
             }
+            Err(_) if is_told => {}
             Err(FileFault { cause, hint }) => Event::AuthFileNotLoaded { file, cause: &cause, hint: &hint }.emit(),
         }
     }

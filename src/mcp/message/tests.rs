@@ -22,12 +22,11 @@ fn only_the_replaced_bytes_change() {
     ];
     for (text, id) in table {
         let parts = MessageParts::of(text.as_bytes()).expect("a message");
-        let (mut there, mut back) = (Vec::new(), Vec::new());
         let at = parts.id.clone().expect("an id");
-        splice(text.as_bytes(), vec![(at.clone(), id.as_bytes())], &mut there);
+        let there = splice(text.as_bytes(), vec![(at.clone(), id.as_bytes())]);
         let changed = MessageParts::of(&there).expect("still a message");
         assert_eq!(changed.id_text(&there), Some(id.as_bytes()), "{text}");
-        splice(&there, vec![(changed.id.expect("an id"), &text.as_bytes()[at])], &mut back);
+        let back = splice(&there, vec![(changed.id.expect("an id"), &text.as_bytes()[at])]);
         assert_eq!(back, text.replace(['\r', '\n', '\t'], "").into_bytes(), "{text}");
     }
 }

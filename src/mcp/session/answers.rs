@@ -25,19 +25,15 @@ impl ProgramHub for McpSession {
         &self.wire
     }
 
-    fn take(&self, line: &[u8]) -> bool {
-        let Ok(parts) = MessageParts::of(line) else { return false };
+    fn take(&self, line: &[u8], parts: &MessageParts) {
         let mut state = lock(&self.state);
         match parts.form {
-            Form::Response => self.answer(&mut state, line, &parts),
-            _ if is_progress(&parts) && self.progress(&mut state, line, &parts) => {}
+            Form::Response => self.answer(&mut state, line, parts),
+            _ if is_progress(parts) && self.progress(&mut state, line, parts) => {}
             Form::Request | Form::Notification => {
-                let mut data = Vec::with_capacity(line.len());
-                splice(line, Vec::new(), &mut data);
-                state.loose(self.bytes(data), parts.id_text(line));
+                state.loose(self.bytes(splice(line, Vec::new())), parts.id_text(line));
             }
         }
-        true
     }
 
     fn is_blocked(&self) -> bool {
@@ -51,6 +47,10 @@ impl ProgramHub for McpSession {
             }
         }
         is_blocked
+    }
+
+    fn held(&self) -> usize {
+        lock(&self.state).streams.held()
     }
 
     fn look(&self, now: Instant) -> Result<Instant, HostEnd> {
@@ -95,7 +95,7 @@ impl ProgramHub for McpSession {
         state.status = Some(status);
         let can_return = state.record.is_complete();
         state.fail(end);
-        if end == HostEnd::Shutdown || !can_return {
+        if matches!(end, HostEnd::Admin | HostEnd::Shutdown) || !can_return {
             state.finish();
         } else if let SessionPhase::Busy(token) = &state.phase {
             token.cancel();
@@ -154,8 +154,7 @@ impl McpSession {
                 }
             }
             SessionCall::Client { stream, begins, .. } => {
-                let answer =
-                    if parts.result.is_some() { McpAnswerKind::Result } else { McpAnswerKind::Error(parts.error) };
+                let answer = McpAnswerKind::of(parts);
                 if begins && let Some(result) = result {
                     state.record.note_identity(result);
                 }

@@ -11,8 +11,9 @@ use super::{
         stream::{self, StreamReader, StreamSender},
         terms::{Launching, Trouble},
     },
-    McpSession, OpenStream, SessionCall,
+    McpSession, OpenStream, SessionCall, SessionPhase,
     streams::Attachment,
+    unknown,
 };
 use crate::{admission::Permit, worker::Worker};
 
@@ -53,6 +54,10 @@ impl McpSession {
     {
         self.wake(&mut Some(launching)).await?;
         let mut state = lock(&self.state);
+        if matches!(state.phase, SessionPhase::Over) {
+            // It has ended meanwhile, and nothing would close a stream.
+            return Err(unknown().into());
+        }
         let attachment = after.map_or_else(|| state.streams.next(), |(stream, _)| state.streams.again(stream));
         let (sender, reader) = self.pair(attachment);
         let stream = attachment.stream;

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     admission::Permit,
+    budget::payload::Counted,
     status::Status,
     worker::{Worker, variable::Variable},
 };
@@ -46,6 +47,8 @@ pub(crate) struct McpSession {
     pub(super) user: String,
     /// The environment of its processes: that of the request which began it.
     pub(crate) environment: Vec<Variable>,
+    /// Counts the bytes of the environment, which stay as long as the record.
+    _counted: Counted,
     options: Arc<McpOptions>,
     wire: ProgramWire,
     state: Mutex<SessionState>,
@@ -117,10 +120,12 @@ impl McpSession {
         let mut id = [0; 32];
         getrandom::fill(&mut id).expect("the system has random numbers");
         let streams = SessionStreams::new(options.replay_bytes_max);
+        let bytes = environment.iter().map(|variable| variable.name().len() + variable.value().len() + 2).sum();
         Arc::new(Self {
             id: BASE64URL_NOPAD.encode(&id),
             user,
             environment,
+            _counted: options.process.budget.hold(bytes),
             options,
             wire: ProgramWire::default(),
             state: Mutex::new(SessionState {
@@ -205,7 +210,6 @@ impl McpSession {
         if let (Form::Request, Some(slot)) = (parts.form, slot) {
             return Posted::Stream(self.begin(state, text, parts, slot));
         }
-        let mut line = Vec::with_capacity(text.len() + 1);
         let mut changes = Vec::new();
         let number;
         if parts.method == "notifications/cancelled"
@@ -221,7 +225,7 @@ impl McpSession {
             number = found.to_string();
             changes.push((place, number.as_bytes()));
         }
-        splice(text, changes, &mut line);
+        let mut line = splice(text, changes);
         line.push(b'\n');
         self.wire.write(&line);
         Posted::Taken
@@ -239,10 +243,8 @@ impl McpSession {
         let (sender, reader) = self.pair(attachment);
         state.streams.open(sender);
         let (stream, begins) = (attachment.stream, parts.method == "initialize");
-        let mut line = Vec::with_capacity(text.len() + 16);
         let facts = SessionCall::Client { stream, begins, is_cancelled: false, _slot: slot };
-        state.calls.begin(text, parts, facts, &mut line);
-        self.wire.write(&line);
+        self.wire.write(&state.calls.begin(text, parts, facts));
         OpenStream { reader, stream, is_primed: state.record.is_primed() }
     }
 
@@ -280,6 +282,7 @@ pub(super) fn ended(status: Option<Status>, end: HostEnd) -> McpFault {
     match (end, status) {
         (HostEnd::Shutdown, _) => McpFault::new(503, code::INTERNAL, "the server is stopping"),
         (HostEnd::Overload, _) => McpFault::new(503, code::INTERNAL, "the server is out of buffers"),
+        (HostEnd::Admin, _) => McpFault::new(503, code::INTERNAL, "the administrator has ended the server"),
         (_, Some(status)) => McpFault::new(502, code::INTERNAL, format!("the server ended: {status}")),
         (_, None) => McpFault::new(502, code::INTERNAL, "the server ended"),
     }

@@ -32,16 +32,16 @@ pub(super) struct SessionRecord {
 impl SessionRecord {
     /// Notes a message of the client. Its bytes count against `budget`; wsd keeps no long ones.
     pub(super) fn note(&mut self, text: &[u8], parts: &MessageParts, budget: &Budget) {
-        let kept = || budget.bytes(text.to_vec());
+        let kept = |more: usize| budget.count(text.to_vec(), text.len() + more);
         let is_short = text.len() <= MCP_RECORD_BYTES_MAX;
         match (parts.form, &*parts.method, &parts.uri) {
-            (Form::Request, "initialize", _) if is_short => self.initialize = kept(),
+            (Form::Request, "initialize", _) if is_short => self.initialize = kept(0),
             (Form::Notification, "notifications/initialized", _) => self.is_initialized = true,
-            (Form::Request, "logging/setLevel", _) if is_short => self.level = Some(kept()),
+            (Form::Request, "logging/setLevel", _) if is_short => self.level = Some(kept(0)),
             (Form::Request, "resources/subscribe", Some(uri))
                 if is_short && self.subscriptions.len() < MCP_SUBSCRIPTIONS_MAX =>
             {
-                self.subscriptions.insert(uri.clone(), kept());
+                self.subscriptions.insert(uri.clone(), kept(uri.len()));
             }
             (Form::Request, "resources/unsubscribe", Some(uri)) => {
                 self.subscriptions.remove(uri);

@@ -8,12 +8,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[cfg(test)]
+use super::super::terms::McpOptions;
 use super::{
     super::{
         fault::McpFault,
-        host::{self, HostEnd, HostTerms},
+        host::{self, HostEnd},
         lock::lock,
         message::MessageParts,
+        telling::HostTerms,
         terms::{Launching, Trouble},
     },
     McpSession, ReplayAnswer, SessionCall, SessionPhase, SessionState, ended, unknown,
@@ -108,8 +111,8 @@ impl McpSession {
         let Launching { connection, path, shutdown, .. } = launching;
         let connection = connection.renumbered();
         self.wire.set_conn(connection.id);
-        let process = self.options.process.clone();
-        let terms = HostTerms { connection, path, kind: "session", process, shutdown: shutdown.clone() };
+        let (user, process) = (self.user.clone(), self.options.process.clone());
+        let terms = HostTerms { connection, path, user, kind: "session", process, shutdown: shutdown.clone() };
         shutdown.spawn(host::run(Arc::clone(self), worker, permit, terms));
     }
 
@@ -152,12 +155,18 @@ impl McpSession {
         Ok(())
     }
 
+    /// Returns a session without a process, which somebody left now.
+    #[cfg(test)]
+    pub(in crate::mcp) fn asleep(options: &Arc<McpOptions>) -> Arc<Self> {
+        let session = Self::new(String::new(), Vec::new(), Arc::clone(options));
+        lock(&session.state).phase = SessionPhase::Asleep(Instant::now());
+        session
+    }
+
     /// Writes an earlier request of the client once more.
     fn ask_again(&self, state: &mut SessionState, text: &[u8], tell: Option<oneshot::Sender<ReplayAnswer>>) {
         if let Ok(parts) = MessageParts::of(text) {
-            let mut line = Vec::with_capacity(text.len() + 16);
-            state.calls.begin(text, &parts, SessionCall::Replay(tell), &mut line);
-            self.wire.write(&line);
+            self.wire.write(&state.calls.begin(text, &parts, SessionCall::Replay(tell)));
         }
     }
 }

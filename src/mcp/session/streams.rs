@@ -205,7 +205,17 @@ impl SessionStreams {
 
     /// Returns the most bytes that wait for the client in a stream.
     pub(super) fn waiting(&self) -> usize {
-        self.flows.values().filter_map(|flow| Some(flow.carrier.as_ref()?.1.waiting())).max().unwrap_or(0)
+        self.all_waiting().max().unwrap_or(0)
+    }
+
+    /// Returns the bytes that wait for the client in all streams, or those in the ring if they are more: mostly the ring has
+    /// these messages, too.
+    pub(super) fn held(&self) -> usize {
+        self.all_waiting().sum::<usize>().max(self.ring_bytes)
+    }
+
+    fn all_waiting(&self) -> impl Iterator<Item = usize> {
+        self.flows.values().filter_map(|flow| Some(flow.carrier.as_ref()?.1.waiting()))
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     event::Event,
     limits::{
-        RESTART_MAX, RESTART_MIN,
+        READ_BYTES_WHEN_FULL, RESTART_MAX, RESTART_MIN,
         mcp::{MCP_LOOK_MAX, MCP_WAITING_MAX},
     },
     status::Status,
@@ -30,24 +30,27 @@ impl ProgramHub for SharedServer {
         &self.wire
     }
 
-    fn take(&self, line: &[u8]) -> bool {
-        let Ok(parts) = MessageParts::of(line) else { return false };
+    fn take(&self, line: &[u8], parts: &MessageParts) {
         let mut state = lock(&self.state);
         match parts.form {
-            Form::Response => self.answer(&mut state, line, &parts),
+            Form::Response => self.answer(&mut state, line, parts),
             Form::Request => {
                 let fault = McpFault::new(0, code::INVALID_REQUEST, "a server of this version sends no requests");
                 self.wire.write(&[&*fault.message(parts.id_text(line)), b"\n"].concat());
-                self.dropped("it is a request", &parts);
+                self.dropped("it is a request", parts);
             }
-            Form::Notification => self.notification(&mut state, line, &parts),
+            Form::Notification => self.notification(&mut state, line, parts),
         }
-        true
     }
 
     fn is_blocked(&self) -> bool {
         // One client must not stop the others: a slow one loses its request.
         false
+    }
+
+    fn held(&self) -> usize {
+        // For the same reason it does not end because of one.
+        0
     }
 
     fn look(&self, now: Instant) -> Result<Instant, HostEnd> {
@@ -131,8 +134,7 @@ impl SharedServer {
         if let (SharedCallKind::Tools, Some(result)) = (call.facts.kind, parts.result.clone()) {
             state.tools.learn(&line[result]);
         }
-        let kind = if parts.result.is_some() { McpAnswerKind::Result } else { McpAnswerKind::Error(parts.error) };
-        self.send(&call, call.answer(line, parts), Some(kind));
+        self.send(&call, call.answer(line, parts), Some(McpAnswerKind::of(parts)));
     }
 
     fn notification(&self, state: &mut SharedState, line: &[u8], parts: &MessageParts) {
@@ -162,14 +164,13 @@ impl SharedServer {
                 is_acknowledged.then(|| call.of_subscription(line, parts))
             }
             _ if parts.subscription.is_some() => None,
-            _ => {
-                let mut data = Vec::with_capacity(line.len());
-                splice(line, Vec::new(), &mut data);
-                Some(data)
-            }
+            _ => Some(splice(line, Vec::new())),
         };
         let Some(data) = data else { return self.dropped("it belongs to no request", parts) };
-        if self.send(call, data, None) > MCP_WAITING_MAX && state.calls.end(number).is_some() {
+        // Many slow clients must not fill the memory together.
+        let is_full = self.options.process.budget.is_full();
+        let most = if is_full { READ_BYTES_WHEN_FULL } else { MCP_WAITING_MAX };
+        if self.send(call, data, None) > most && state.calls.end(number).is_some() {
             self.dropped("its client reads nothing", parts);
             self.cancel(number);
         }

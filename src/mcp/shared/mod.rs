@@ -171,8 +171,7 @@ impl SharedServer {
         if parts.form != Form::Notification || parts.method == "notifications/cancelled" {
             return Ok(());
         }
-        let mut line = Vec::with_capacity(text.len() + 1);
-        splice(text, Vec::new(), &mut line);
+        let mut line = splice(text, Vec::new());
         line.push(b'\n');
         self.wake(launching, |_| self.wire.write(&line)).await
     }
@@ -251,9 +250,7 @@ impl SharedServer {
             _ => SharedCallKind::Other,
         };
         let call = SharedCall { sender, kind, has_log_level: parts.has_log_level, _slot: slot };
-        let mut line = Vec::with_capacity(text.len() + 32);
-        state.calls.begin(text, parts, call, &mut line);
-        self.wire.write(&line);
+        self.wire.write(&state.calls.begin(text, parts, call));
         reader
     }
 

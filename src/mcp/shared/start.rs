@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::{
         headers::MODERN,
-        host::{self, HostEnd, HostTerms},
+        host::{self, HostEnd},
         lock::lock,
         session::ended,
+        telling::HostTerms,
         terms::{Launching, McpEras, Trouble},
     },
     Probe, SharedPhase, SharedServer,
@@ -69,8 +70,8 @@ impl SharedServer {
         self.wire.clear();
         self.wire.set_conn(connection.id);
         self.wire.write(discover(number).as_bytes());
-        let process = self.options.process.clone();
-        let terms = HostTerms { connection, path, kind: "shared", process, shutdown: shutdown.clone() };
+        let (user, process) = (String::new(), self.options.process.clone());
+        let terms = HostTerms { connection, path, user, kind: "shared", process, shutdown: shutdown.clone() };
         shutdown.spawn(host::run(Arc::clone(self), worker, permit, terms));
         let answer = timeout(MCP_PROBE_WAIT, told).await;
         self.settle(&answer)?;

@@ -1,4 +1,4 @@
-//! Tests how long a session waits for its client, with a paused clock.
+//! Tests how long a session waits for its client, with a paused clock, and which bytes it counts.
 
 use std::future::poll_fn;
 
@@ -7,8 +7,10 @@ use tokio::{net::UnixStream, time::timeout};
 use super::*;
 use crate::{
     budget::{Budget, OwnerKind},
+    client::Client,
     close::Close,
     limits::ANSWER_STALL_MAX,
+    message::{Kind, Piece},
     resume::door::Doors,
     socket::{
         SocketOptions,
@@ -68,4 +70,20 @@ async fn no_return_extends_the_time_of_a_session_that_has_ended() {
 
     assert!(first >= KEEP / 2 && first < KEEP / 2 + Duration::from_secs(1), "{first:?}");
     assert!(second < Duration::from_secs(1), "{second:?}");
+}
+
+#[tokio::test]
+async fn bytes_count_that_a_client_acknowledges_before_it_takes_them() {
+    const LARGE: usize = 1 << 20;
+    let (mut client, _other) = client(&Doors::default());
+    // The second message ends the chunk of the first one, so that the connection takes that without a copy.
+    for payload in [&vec![b'a'; LARGE][..], b"b"] {
+        client.append(Piece::whole(Kind::Text, payload));
+    }
+    poll_fn(|cx| Poll::Ready(client.poll_feed(cx).is_pending())).await;
+
+    client.ring.acknowledge(1).expect("it was sent");
+
+    // The system has the rest.
+    assert!(client.held().0 > LARGE / 2, "{:?}", client.held());
 }

@@ -7,8 +7,12 @@ use crate::{
         PackedTraffic,
         inflater::{LentInflater, Unfit},
     },
+    limits::PIPE_BYTES,
     message::Kind,
 };
+
+/// Bytes of messages after which the rest of a read waits: 64 KiB of short frames may inflate to 64 MiB.
+pub(super) const INFLATED_BYTES_ENOUGH: u64 = PIPE_BYTES as u64;
 
 /// The state of a connection whose client may compress messages.
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@ use crate::harness::server::Server;
 use crate::harness::stream::Stream;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::Client;
+use crate::harness::{eventually, pace};
 
 use super::jwt;
 use super::kit::{self, BCRYPT, BCRYPT_10, Credential, PASSWORD, TOKEN, secret, tokens};
@@ -58,6 +59,21 @@ fn many_guesses_at_once_are_counted_too() {
     let wrong = statuses.iter().filter(|status| **status == 401).count();
     assert_eq!(wrong, 5, "{statuses:?}");
     assert!(statuses.iter().all(|status| [401, 429].contains(status)), "{statuses:?}");
+}
+
+#[test]
+fn a_guess_whose_client_leaves_before_the_answer_is_counted() {
+    let tree = Tree::new();
+    // A guess at `slow` takes long enough to leave meanwhile.
+    let users = secret(&tree, "users", &format!("slow:{BCRYPT_10}\nada:{BCRYPT}\n"));
+    let server = Server::command(&[&format!("--auth=basic:{users}")], &["cat"]);
+    let guess = Credential::Basic("slow:wrong".to_owned()).header();
+    let right = Credential::Basic(format!("ada:{PASSWORD}")).header();
+
+    eventually("the guesses count", || {
+        server.http().send(format!("GET / HTTP/1.1\r\nHost: {}\r\n{guess}\r\n", server.host()));
+        (server.try_connect("/", &right).err()?.status == 429).then_some(())
+    });
 }
 
 #[test]
@@ -134,7 +150,7 @@ fn flood(server: SocketAddr, own: Ipv4Addr) -> u32 {
             connection = None;
         }
         guesses += 1;
-        thread::sleep((Duration::from_millis(1) * guesses).saturating_sub(begun.elapsed()));
+        pace((Duration::from_millis(1) * guesses).saturating_sub(begun.elapsed()));
     }
     guesses
 }
@@ -146,7 +162,7 @@ fn echo_p99(client: &mut Client, count: usize) -> Duration {
         client.text("x");
         assert_eq!(client.line(), "x");
         let took = start.elapsed();
-        thread::sleep(Duration::from_millis(2));
+        pace(Duration::from_millis(2));
         took
     };
     let mut times: Vec<_> = (0..count).map(echo).collect();

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+#[cfg(target_os = "linux")]
+use crate::harness::process::linux::{leave_descriptors, restore_descriptors};
 use crate::harness::server::{Server, run};
 use crate::harness::tree::Tree;
 use crate::harness::{eventually, pages};
@@ -175,6 +177,32 @@ fn files_load_again_when_they_change_and_a_broken_one_changes_nothing() {
     server.signal(Signal::HUP);
     server.expect_nth_log("auth file loaded", 2);
     assert_eq!(status(TOKEN), 200);
+    server.expect_events("auth file not loaded, the old one stays", 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_could_not_be_read_is_read_once_that_is_possible() {
+    let tree = Tree::new();
+    let server = Server::command(&[&kit::tokens(&tree)], &["cat"]);
+    let mut connection = server.http();
+    let header = Credential::Token(TOKEN.to_owned()).header();
+    let mut status = || {
+        connection.send(format!("GET / HTTP/1.1\r\nHost: {}\r\n{header}\r\n", server.host()));
+        connection.response("GET").status
+    };
+    assert_ne!(status(), 401);
+
+    leave_descriptors(server.pid(), 0);
+    tree.file("tokens", "ci:the-next-one\n");
+    eventually("the file is looked at", || {
+        let admitted = status() != 401;
+        assert!(admitted, "the old content stays");
+        server.log().iter().any(|line| line.contains("auth file not loaded")).then_some(())
+    });
+    restore_descriptors(server.pid());
+
+    eventually("the old token is no more", || (status() == 401).then_some(()));
     server.expect_events("auth file not loaded, the old one stays", 1);
 }
 

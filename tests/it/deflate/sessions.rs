@@ -1,13 +1,17 @@
 //! The memory of compression: that of sessions that are silent, and that of bombs.
 #![cfg(target_os = "linux")]
 
-use std::{env, fs};
+use std::{
+    env, fs,
+    time::{Duration, Instant},
+};
 
 use super::{
     BROWSER, line,
     peer::{Peer, RSV1, packed, packed_in_steps},
 };
 use crate::harness::{
+    assert_in_time,
     crowd::{Crowd, raise_descriptor_limit},
     eventually,
     process::linux::peak_memory,
@@ -45,12 +49,14 @@ fn a_silent_session_that_has_sent_a_compressed_message_takes_6_kib_at_most() {
         crowd.send(number, &message);
     }
     server.expect_events("session started", count as u64 + 20);
+    let sent = Instant::now();
 
     let mut taken = usize::MAX;
     eventually("6 KiB a session", || {
         taken = memory(&server).saturating_sub(before) / count;
         (taken <= 6 << 10).then_some(())
     });
+    assert_in_time(sent, Duration::from_secs(3));
 
     println!("{taken} bytes for each of {count} sessions");
 }
@@ -96,4 +102,27 @@ fn a_bomb_is_close_1009_before_its_memory_is_spent() {
 
     let more = peak_memory(server.pid()) - before;
     assert!(more < 2 << 10, "{more} KiB");
+}
+
+#[test]
+fn messages_that_come_in_one_read_are_inflated_as_the_program_takes_them() {
+    const MESSAGES: usize = 50;
+    let script = "$| = 1; print length, \"\\n\" while <>";
+    let server = Server::command(&["--compress", "--pingms=0"], &["perl", "-e", script]);
+    let messages = |count: usize| {
+        let mut peer = Peer::open(&server, BROWSER);
+        let message = |number: usize| packed(&vec![b'a'; 1_000_000 + number]);
+        let frames = (0..count).map(|number| Frame::new(TEXT, message(number)).with_reserved_bits(RSV1).masked());
+        peer.client.raw(frames.collect::<Vec<_>>().concat());
+        for number in 0..count {
+            assert_eq!(peer.client.line(), (1_000_001 + number).to_string());
+        }
+    };
+    messages(1);
+    let before = peak_memory(server.pid());
+
+    messages(MESSAGES);
+
+    let more = peak_memory(server.pid()) - before;
+    assert!(more < 8 << 10, "{more} KiB");
 }

@@ -57,3 +57,14 @@ fn a_request_in_flight_gets_its_answer_or_an_error_when_wsd_stops() {
         server.wait();
     }
 }
+
+#[test]
+fn a_session_whose_client_reads_nothing_ends_when_the_buffers_are_full() {
+    let server = start(&["--maxbuffer=1M", "--replay=64M"], "legacy", &[]);
+    let session = Session::begin(&server);
+
+    let _unread = session.calling("9", "progress", r#"{"count":400000}"#);
+
+    let ended = server.expect_log("mcp ended").text;
+    assert!(ended.contains("end=overload"), "{ended}");
+}

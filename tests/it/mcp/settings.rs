@@ -1,6 +1,8 @@
 //! The flags, and what cannot go with them.
 
-use super::client::{BOTH, fault, heads, initialize, modern, value};
+use rustix::process::Signal;
+
+use super::client::{BOTH, Session, fault, heads, initialize, modern, value};
 use crate::harness::server::{Server, program, run};
 use crate::harness::tree::Tree;
 
@@ -44,6 +46,29 @@ fn a_route_can_be_a_gateway_beside_others() {
     let mut client = server.connect("/echo");
     client.text("x");
     assert_eq!(client.line(), "x");
+}
+
+#[test]
+fn a_reload_that_changes_the_route_ends_no_session() {
+    let tree = Tree::new();
+    let settings = |era: &str, more: &str| {
+        let fixture = program("mcp.py");
+        let table = format!("[[route]]\npath = \"/\"\ncommand = [\"{fixture}\", \"{era}\"]\nmcp = true\n{more}\n");
+        tree.file("wsd.toml", &table);
+    };
+    settings("legacy", "mcp-idle = 60");
+    let server = Server::serve(&["--config", &tree.path("wsd.toml")]);
+    let session = Session::begin(&server);
+    let before = session.state();
+
+    settings("legacy", "mcp-idle = 90");
+    server.signal(Signal::HUP);
+    server.expect_log("settings loaded");
+
+    assert_eq!(session.state()["pid"], before["pid"], "the process goes on");
+    assert_eq!(session.call("exit", r#"{"status":0}"#).status, 502);
+    assert_ne!(session.state()["pid"], before["pid"], "the next one starts by the new route");
+    assert_eq!(session.delete().status, 200);
 }
 
 #[test]

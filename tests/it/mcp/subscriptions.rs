@@ -3,12 +3,17 @@
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::client::{Events, called, fault, heads, modern, start, state};
+use super::client::{Events, called, fault, heads, modern, state};
 use crate::harness::eventually;
 use crate::harness::process::pid;
-use crate::harness::server::{Server, field};
+use crate::harness::server::{Server, field, program};
 
 const ID: &str = "io.modelcontextprotocol/subscriptionId";
+
+/// Starts the fixture. Its form is set: a busy machine may need longer for its start than the 5 seconds of the probe.
+fn serve(own: &[&str]) -> Server {
+    Server::command(&["--mcp=shared"], &[&[&*program("mcp.py"), "modern"], own].concat())
+}
 
 fn listen(server: &Server, id: &str) -> Events {
     Events::of(server.posting("/", &heads("subscriptions/listen", ""), modern(id, "subscriptions/listen", "")))
@@ -16,7 +21,7 @@ fn listen(server: &Server, id: &str) -> Events {
 
 #[test]
 fn each_subscription_gets_its_own_messages_with_its_own_id() {
-    let server = start(&[], "modern", &[]);
+    let server = serve(&[]);
     let (mut one, mut other) = (listen(&server, "1"), listen(&server, "\"x\""));
     for (stream, id) in [(&mut one, json!(1)), (&mut other, json!("x"))] {
         let first = stream.message();
@@ -32,14 +37,14 @@ fn each_subscription_gets_its_own_messages_with_its_own_id() {
 
 #[test]
 fn nothing_comes_before_the_acknowledgement() {
-    let server = start(&[], "modern", &["early"]);
+    let server = serve(&["early"]);
 
     assert_eq!(listen(&server, "1").message()["method"], "notifications/subscriptions/acknowledged");
 }
 
 #[test]
 fn a_client_that_leaves_ends_its_subscription() {
-    let server = start(&[], "modern", &[]);
+    let server = serve(&[]);
     let mut stream = listen(&server, "1");
     stream.message();
 
@@ -50,7 +55,7 @@ fn a_client_that_leaves_ends_its_subscription() {
 
 #[test]
 fn a_server_that_ends_a_subscription_completes_it() {
-    let server = start(&[], "modern", &[]);
+    let server = serve(&[]);
     let mut stream = listen(&server, "\"x\"");
     stream.message();
 
@@ -66,7 +71,7 @@ fn a_server_that_ends_a_subscription_completes_it() {
 
 #[test]
 fn a_subscription_of_a_server_that_is_killed_ends_with_an_error() {
-    let server = start(&[], "modern", &[]);
+    let server = serve(&[]);
     let mut stream = listen(&server, "1");
     stream.message();
     let started = server.expect_log("mcp started").text;
@@ -80,7 +85,7 @@ fn a_subscription_of_a_server_that_is_killed_ends_with_an_error() {
 
 #[test]
 fn a_subscription_completes_when_wsd_stops() {
-    let server = start(&[], "modern", &[]);
+    let server = serve(&[]);
     let mut stream = listen(&server, "1");
     stream.message();
 
@@ -91,7 +96,7 @@ fn a_subscription_completes_when_wsd_stops() {
 
 #[test]
 fn an_address_has_16_subscriptions() {
-    let server = start(&[], "modern", &[]);
+    let server = serve(&[]);
     let mut open: Vec<_> = (0..16).map(|id| listen(&server, &id.to_string())).collect();
     for stream in &mut open {
         stream.message();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::kit::{assert_identical, flag, names, steps};
+use super::kit::{assert_identical, flag, names, recording, steps};
 use crate::harness::server::{Server, field, wsd};
 use crate::harness::skip::skip_without_kernel;
 use crate::harness::tree::Tree;
@@ -47,6 +47,17 @@ fn a_file_that_may_not_grow_ends_recording_with_one_line_and_no_session() {
     assert_cut(&mut server, "File too large");
     let name = names(&tree).remove(0);
     assert_identical(&[], &tree.path(&format!("rec/{name}")), &["cat"]);
+}
+
+#[test]
+fn a_disk_without_any_room_has_no_empty_recordings() {
+    let tree = Tree::new();
+    let mut server = Server::spawn(after("ulimit -f 0", &wsd(&["--port=0", &flag(&tree), "cat"])));
+
+    talk(&server, 1);
+
+    assert_cut(&mut server, "File too large");
+    assert_eq!(names(&tree), [""; 0]);
 }
 
 #[test]
@@ -101,6 +112,24 @@ fn a_recording_ends_before_its_file_is_longer_than_record_bytes() {
     assert!((6000..=8192).contains(&bytes), "{bytes}");
     assert_eq!(steps(&file).last().map(String::as_str), Some("cut it has reached --record-bytes"));
     assert_identical(&[], &file, &["cat"]);
+}
+
+#[test]
+fn clients_that_hold_all_descriptors_end_no_recording() {
+    let tree = Tree::new();
+    let server = Server::spawn(after("ulimit -n 64", &wsd(&["--port=0", &flag(&tree), "cat"])));
+    let mut client = server.connect("/");
+    let _idle: Vec<_> = (0..60).map(|_| server.http()).collect();
+    server.expect_log("connections wait");
+
+    for text in ["a", "b"] {
+        client.text(text);
+        assert_eq!(client.line(), text);
+    }
+    client.close(1000);
+
+    let file = recording(&server, 1);
+    assert_eq!(steps(&file)[..4], ["in text a", "out text a", "in text b", "out text b"]);
 }
 
 #[test]

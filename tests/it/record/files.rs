@@ -120,6 +120,31 @@ fn events_of_clients_are_recorded_without_the_values_of_headers() {
 }
 
 #[test]
+fn no_token_and_no_baggage_is_in_the_events_of_a_recording() {
+    const SECRET: &str = "0123456789abcdef-secret";
+    let tree = Tree::new();
+    tree.file("tokens", format!("ada:{SECRET}\n"));
+    fs::set_permissions(tree.path("tokens"), fs::Permissions::from_mode(0o600)).unwrap();
+    let auth = format!("--auth=bearer:{}", tree.path("tokens"));
+    let server =
+        Server::shell(&[&*flag(&tree), PATIENT, "--framing=json", &auth, "--auth-query"], "cat >/dev/null", &[]);
+    let trace = format!(
+        "traceparent: 00-{}-{}-01\r\ntracestate: a=secret\r\nbaggage: b=secret\r\n",
+        "1".repeat(32),
+        "2".repeat(16)
+    );
+    let target = format!("/?nick=Ada&access_token={SECRET}&access_token=other-secret&a=b");
+
+    let mut client = server.connect_with(&target, &trace);
+    client.close(1000);
+
+    let text = fs::read_to_string(recording(&server, 1)).unwrap();
+    assert!(text.contains(r#"\"QUERY_STRING\":\"nick=Ada&a=b\""#), "{text}");
+    assert!(text.contains(r#"\"BAGGAGE\":\"\""#) && text.contains(r#"\"TRACESTATE\":\"\""#), "{text}");
+    assert!(!text.contains("secret") && !text.contains("access_token"), "{text}");
+}
+
+#[test]
 fn a_room_is_one_file_that_names_its_clients() {
     let tree = Tree::new();
     let server = Server::command(&[&*flag(&tree), PATIENT, "--shared", "--linger=0"], &["cat"]);
@@ -173,7 +198,7 @@ fn a_session_whose_client_returns_is_one_file() {
 }
 
 #[test]
-fn event_streams_and_posts_to_rooms_are_recorded_and_a_post_with_its_own_program_is_not() {
+fn event_streams_and_posts_are_recorded() {
     let tree = Tree::new();
     let shared = "[[route]]\npath = \"/room\"\ncommand = [\"cat\"]\nshared = true\nlinger = 0\n";
     let own = "[[route]]\npath = \"/own\"\ncommand = [\"cat\"]\n";
@@ -181,17 +206,21 @@ fn event_streams_and_posts_to_rooms_are_recorded_and_a_post_with_its_own_program
     let server = Server::serve(&["--config", &tree.path("wsd.toml"), PATIENT]);
 
     assert_eq!(server.post("/own", "", "a\n").status, 200);
+    let of_post = recording(&server, 1);
     assert_eq!(server.post("/room", "", "b\nc\n").status, 202);
-    let of_room = recording(&server, 1);
+    let of_room = recording(&server, 2);
     let mut client = EventSource::new(server.address, "/own", "");
     client.connect().unwrap();
     client.post("", "d\n");
     assert_eq!(client.line(), "d");
     client.leave();
 
+    let of_post = steps(of_post);
+    assert_eq!((&*of_post[0], of_post.last().map(String::as_str)), ("in binary YQo=", Some("end program 0")));
+    assert!(of_post.iter().any(|step| step == "eof"), "{of_post:#?}");
     assert_eq!(steps(of_room)[..2], ["in text b", "in text c"]);
-    assert_eq!(steps(recording(&server, 2)), ["in text d", "out text d", "end wsd 0"]);
-    assert_eq!(names(&tree).len(), 2);
+    assert_eq!(steps(recording(&server, 3)), ["in text d", "out text d", "end wsd 0"]);
+    assert_eq!(names(&tree).len(), 3);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::kit::{PATIENT, assert_different, assert_identical, flag, recording, replay};
+use super::kit::{PATIENT, assert_different, assert_identical, flag, recording, replay, steps};
 use crate::harness::server::Server;
 use crate::harness::skip::has;
 use crate::harness::tree::Tree;
@@ -147,6 +147,26 @@ fn the_program_gets_the_same_bytes_whatever_the_framing() {
 }
 
 #[test]
+fn a_post_is_replayed_with_the_end_of_its_body() {
+    const PROGRAM: &str = "sort; exit 3";
+    let tree = Tree::new();
+    let server = Server::shell(&[&*flag(&tree), "--http", "--framing=nul"], PROGRAM, &[]);
+
+    assert_eq!(server.post("/", "", "b\na\n").text(), "a\nb\n");
+
+    let file = recording(&server, 1);
+    assert_eq!(steps(&file), ["in binary YgphCg==", "eof", "out binary YQpiCg==", "end program 3"]);
+    for speed in ["--speed=full", "--speed=recorded"] {
+        assert_identical(&[speed], &file, &["sh", "-c", PROGRAM]);
+    }
+    assert_different(
+        &replay(&[], &file, &["cat"]),
+        &["different at message 3 ", "    2 eof\n", "+     3 out binary b"],
+    );
+    assert_different(&replay(&[], &file, &["sort"]), &["the exit status is 0, in the recording 3"]);
+}
+
+#[test]
 fn the_two_streams_of_a_program_may_come_in_any_order() {
     let tree = Tree::new();
     let server = Server::shell(&[&*flag(&tree), "--passstderr"], "echo a; echo b >&2", &[]);
@@ -157,6 +177,18 @@ fn the_two_streams_of_a_program_may_come_in_any_order() {
         assert_identical(&[], &file, &["sh", "-c", script]);
     }
     assert_different(&replay(&[], &file, &["sh", "-c", "echo a >&2; echo b"]), &["different at message "]);
+}
+
+#[test]
+fn a_long_message_may_come_before_a_short_one_of_the_other_stream() {
+    let tree = Tree::new();
+    let long = "head -c 3000000 /dev/zero | tr '\\0' x; echo";
+    let script = |first: &str, second: &str| format!("{first}; sleep 0.1; {second}");
+    let server = Server::shell(&[&*flag(&tree), "--passstderr"], &script("echo b >&2", long), &[]);
+    server.connect("/").rest();
+    let file = recording(&server, 1);
+
+    assert_identical(&[], &file, &["sh", "-c", &script(long, "echo b >&2")]);
 }
 
 #[test]

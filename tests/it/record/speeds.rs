@@ -72,6 +72,22 @@ fn a_recording_that_breaks_off_is_replayed_as_far_as_it_goes() {
 }
 
 #[test]
+fn a_recording_does_not_control_the_terminal() {
+    let tree = Tree::new();
+    let cut = r#"{"us":2,"dir":"cut","why":"\u001b[31m"}"#;
+    let framing = HEAD.replace("lines", r"\u001b[31m");
+    for file in [format!("{HEAD}\n{cut}\n"), framing + "\n", format!("{HEAD}\n{{\"us\":1,\"dir\":\"\\u001b[31m\"}}\n")]
+    {
+        tree.file("control.jsonl", &file);
+
+        let outcome = replay(&[], &tree.path("control.jsonl"), &["true"]);
+
+        let told = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert!(told.contains(r"\u{1b}[31m") && !told.contains('\x1B'), "{file}: {outcome:?}");
+    }
+}
+
+#[test]
 fn the_status_of_a_program_that_wsd_had_to_stop_does_not_count() {
     let tree = Tree::new();
     for (by, status, is_same) in [("wsd", 130, true), ("wsd", 139, false), ("wsd", 1, false), ("program", 130, false)] {
@@ -92,12 +108,13 @@ fn nothing_to_compare_is_exit_2_with_a_hint() {
         .file("new", HEAD.replace(":1,", ":2,") + "\n")
         .file("bad", format!("{HEAD}\n{{}}\n"));
     let [other, new, bad] = ["other", "new", "bad"].map(|name| tree.path(name));
-    let table: [(&[&str], &str); 10] = [
+    let table: [(&[&str], &str); 11] = [
         (&[], "without a recording"),
         (&[&*good], "without COMMAND"),
         (&[&*good, "--"], "without COMMAND"),
         (&[&*none, "cat"], "No such file"),
         (&[&*other, "cat"], "it is not a recording"),
+        (&["/dev/zero", "cat"], "it is not a recording"),
         (&[&*new, "cat"], "version 2"),
         (&[&*bad, "cat"], "line 2: "),
         (&[&*good, "./no-such-program"], "cannot find COMMAND"),
