@@ -81,7 +81,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         return fail(CANNOT_START, &error);
     }
     #[cfg(target_os = "linux")]
-    sys::keep_statuses();
+    {
+        // Flags and settings are read.
+        sys::forget_code();
+        sys::keep_statuses();
+    }
     sys::keep_descriptors_from_programs();
     // Before the guard, which comes along.
     if let Err(error) = if settings.is_check { Ok(()) } else { settings.routes.prepare_cgroups() } {

@@ -75,8 +75,8 @@ pub(crate) struct Signals {
     sigusr1: Signal,
 }
 
-/// The signals without a meaning for wsd, whose default action would end it without a drain. wsd ignores them. After an ignored
-/// SIGXFSZ the write beyond the limit fails instead.
+/// The signals without a meaning for wsd, whose default action would end it without a drain. wsd does nothing about them. After
+/// SIGXFSZ the write beyond the limit fails.
 const UNUSED: [c_int; 5] = [libc::SIGUSR2, libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF, libc::SIGXFSZ];
 
 /// The numbers of these signals (POSIX, `kill`).
@@ -123,10 +123,10 @@ impl Signals {
     }
 }
 
-/// Ignores a signal. A program that wsd starts gets its default action back.
+/// Handles a signal that has no meaning.
 #[cfg(target_os = "linux")]
 fn outlive(signal: c_int) {
-    sys::ignore(signal);
+    sys::outlive(signal);
 }
 
 /// Handles a signal that has no meaning: a program that wsd starts would also ignore it. tokio's handler stays.

@@ -1,5 +1,4 @@
-//! All `unsafe` code: it starts a process in the cheapest way that the kernel has, asks what one has used, copies this one, and
-//! calls the allocator.
+//! All `unsafe` code: it starts a process in the cheapest way that the kernel has, copies this one, and calls the C library.
 #![expect(unsafe_code, reason = "the one place for it: each block says why it is sound")]
 
 #[cfg(target_os = "linux")]
@@ -30,14 +29,15 @@ mod execute {
     };
 
     use super::{
+        action,
         image::{Image, pointers},
-        set_action,
+        nothing, set_action,
     };
 
     /// Bytes of the child's stack until it executes its program: it makes a dozen calls, without buffers.
     const STACK_BYTES: usize = 32 << 10;
 
-    /// The signals without their default action in this process. Read once: wsd sets its handlers before it starts a program.
+    /// The signals that a child sets to their defaults. Read once: wsd sets its handlers before it starts a program.
     static SIGNALS: OnceLock<Vec<c_int>> = OnceLock::new();
 
     /// The child's data. The parent allocates it, since the child may not allocate.
@@ -73,7 +73,7 @@ mod execute {
         let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
         // SAFETY: the child has a stack of its own. This thread owns `plan` and waits until the child has executed its
         // program or ended (CLONE_VFORK). The child blocks all signals until they are at their defaults, so no handler of
-        // this process runs in it; the exceptions are two signals that libc sends to its own threads only.
+        // this process with an effect runs in it; the exceptions are two signals that libc sends to its own threads only.
         let pid = unsafe { libc::clone(child, top.cast(), flags, ptr::from_mut(&mut plan).cast()) };
         let failure = io::Error::last_os_error();
         mask.thread_set_mask().expect("it was this thread's mask before");
@@ -131,9 +131,9 @@ mod execute {
         set_action(libc::SIGCHLD, libc::SIG_DFL);
     }
 
-    /// Returns the signals that this process handles or ignores.
+    /// Returns the signals that this process ignores, or handles with an effect.
     fn signals() -> Vec<c_int> {
-        (1..=libc::SIGRTMAX()).filter(|&signal| super::action(signal) != libc::SIG_DFL).collect()
+        (1..=libc::SIGRTMAX()).filter(|&signal| ![libc::SIG_DFL, nothing()].contains(&action(signal))).collect()
     }
 }
 
@@ -197,8 +197,8 @@ mod copy {
         unsafe { libc::_exit(0) }
     }
 
-    /// Lets go of the pages of code that this process has touched: for one that will sleep, two thirds of its memory. The
-    /// kernel maps them again when they are needed.
+    /// Lets go of the pages of code that this process has touched: the code that runs once at the start is a third of wsd's
+    /// memory, and two thirds of that of a process that will sleep. The kernel maps them again when they are needed.
     pub(crate) fn forget_code() {
         for (start, bytes) in code_ranges() {
             // SAFETY: nobody can have written to these pages, so the kernel reads them again from their file as they were.
@@ -221,16 +221,23 @@ pub(crate) fn is_ignored(signal: libc::c_int) -> bool {
     action(signal) == libc::SIG_IGN
 }
 
-/// Ignores a signal. The programs that wsd starts get its default action back.
+/// Handles a signal without any effect. `execve(2)` resets it for a program; an ignored signal takes a system call.
 #[cfg(target_os = "linux")]
-pub(crate) fn ignore(signal: libc::c_int) {
-    set_action(signal, libc::SIG_IGN);
+pub(crate) fn outlive(signal: libc::c_int) {
+    set_action(signal, nothing());
 }
 
-/// Sets the action of a signal: `SIG_IGN` or `SIG_DFL`.
+/// Returns a handler without an effect.
+#[cfg(target_os = "linux")]
+fn nothing() -> libc::sighandler_t {
+    extern "C" fn handler(_: libc::c_int) {}
+    handler as *const () as libc::sighandler_t
+}
+
+/// Sets the action of a signal: `SIG_IGN`, `SIG_DFL` or [`nothing`].
 #[cfg(target_os = "linux")]
 fn set_action(signal: libc::c_int, action: libc::sighandler_t) {
-    // SAFETY: neither of the two actions is a function.
+    // SAFETY: `nothing` is the only function, and may run at any moment.
     unsafe { libc::signal(signal, action) };
 }
 

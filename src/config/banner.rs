@@ -13,6 +13,7 @@ use crate::{
     },
     cli::{
         self, CommandLine,
+        server::Flags,
         site::{SharingWord, SiteFlags},
         types::{CommandWords, Items},
         value::{FlagValue, is_on},
@@ -94,16 +95,16 @@ impl Banner {
     }
 }
 
-/// Returns the lines for the terminal. `exposed` has the warnings about secrets.
+/// Returns the lines for the terminal. `flags` are those of the command line over those of the file; `exposed` has the warnings
+/// about secrets.
 pub(super) fn banner<'a>(
     line: &CommandLine,
-    file: &ConfigFile,
+    (file, flags): (&ConfigFile, &Flags),
     (listen, proxies): (&ListenOptions, &Proxies),
     sites: &Routes,
     exposed: impl Iterator<Item = &'a str>,
 ) -> Banner {
     let origin = sites.otherwise.gate.origin.clone();
-    let flags = line.over(file.flags.clone());
     let (served, command) = (&flags.site.served, line.command.as_deref());
     let example = examples(sites).into_iter().next();
     let mut banner = format!("wsd {VERSION}\n");
@@ -140,7 +141,7 @@ pub(super) fn banner<'a>(
         add("console", "where nothing else answers");
     }
     let (pages, is_unasked) = pages(&origin, is_on(&flags.site.pages.anyorigin));
-    add_who(&mut add, &flags, listen);
+    add_who(&mut add, flags, listen);
     add_proxies(&mut add, proxies);
     add("pages", pages);
     if let Some(flag) = command.and_then(cli::misplaced) {

@@ -36,6 +36,7 @@ fn no_flags() -> CommandLine {
 fn load(plan: &mut Plan, line: &CommandLine, text: &str) -> Result<Routes, Error> {
     let mut file = file::parse("wsd.toml".to_owned(), text.to_owned())?;
     file.flags.listen.address = None;
-    server(line, &file)?;
-    plan.build(line, &file)
+    let flags = line.over(file.flags.clone());
+    server(line, &file, &flags)?;
+    plan.build(line, &file, &flags)
 }

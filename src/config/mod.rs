@@ -103,10 +103,10 @@ impl Loader {
     /// Returns the routes, and the changed keys that need a restart.
     pub(crate) fn load(&mut self) -> Result<(Routes, Vec<String>), Error> {
         let file = file::read(&self.command_line)?;
-        server(&self.command_line, &file)?;
-        let routes = Routes { metrics: self.metrics.clone(), ..self.plan.build(&self.command_line, &file)? };
-        let log = self.command_line.over(file.flags.log.clone());
-        logging::check_place(&log, &routes).map_err(|error| file.locate(error, 0))?;
+        let flags = self.command_line.over(file.flags.clone());
+        server(&self.command_line, &file, &flags)?;
+        let routes = Routes { metrics: self.metrics.clone(), ..self.plan.build(&self.command_line, &file, &flags)? };
+        logging::check_place(&flags.log, &routes).map_err(|error| file.locate(error, 0))?;
         // Changes to `maxbuffer`, `compress-memory` and `base`, and to the keys that a route may have, take effect at once.
         let at_once =
             [cli::names::<SiteFlags>(), ["route", "maxbuffer", "compress-memory", "base"].map(str::to_owned).to_vec()]
@@ -127,20 +127,21 @@ impl Loader {
 pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
     empty::check_line(&line)?;
     let file = file::read(&line)?;
-    let ServerSettings { log, tls, listen, proxies, metrics, bus } = server(&line, &file)?;
+    let flags = line.over(file.flags.clone());
+    let ServerSettings { log, tls, listen, proxies, metrics, bus } = server(&line, &file, &flags)?;
     let (metrics, watch) = match metrics {
         Some(MetricsPlace::Path(path)) => (Some(path), None),
         Some(MetricsPlace::Own(place)) => (None, Some(place)),
         None => (None, None),
     };
     let mut plan = Plan::new(bus.clone());
-    let routes = Routes { metrics: metrics.clone(), ..plan.build(&line, &file)? };
-    logging::check_place(&line.over(file.flags.log.clone()), &routes).map_err(|error| file.locate(error, 0))?;
+    let routes = Routes { metrics: metrics.clone(), ..plan.build(&line, &file, &flags)? };
+    logging::check_place(&flags.log, &routes).map_err(|error| file.locate(error, 0))?;
     let mut exposure = Exposure::of(&routes, tls.is_some(), &listen);
     if is_on(&line.run.check) && !exposure.errors.is_empty() {
         return Err(exposure.errors.remove(0));
     }
-    let banner = banner::banner(&line, &file, (&listen, &proxies), &routes, exposure.warnings());
+    let banner = banner::banner(&line, (&file, &flags), (&listen, &proxies), &routes, exposure.warnings());
     Ok(Settings {
         banner,
         listen,
@@ -150,7 +151,7 @@ pub(crate) fn settings(line: CommandLine) -> Result<Settings, Error> {
         routes,
         log,
         bus,
-        threads: line.over(file.flags.resources).threads.map(|threads| threads.value),
+        threads: flags.resources.threads.as_deref().copied(),
         announces: !line.is_websocketd,
         is_check: is_on(&line.run.check),
         loader: Loader { command_line: line, plan, top: file.top, metrics },
@@ -167,14 +168,15 @@ struct ServerSettings {
     bus: Option<Bus>,
 }
 
-fn server(line: &CommandLine, file: &ConfigFile) -> Result<ServerSettings, Error> {
-    let Flags { listen, tls, proxies, log, metrics, bus, .. } = line.over(file.flags.clone());
+/// Builds the settings of the server. `flags` are those of the command line over those of the file.
+fn server(line: &CommandLine, file: &ConfigFile, flags: &Flags) -> Result<ServerSettings, Error> {
+    let Flags { listen, tls, proxies, log, metrics, bus, .. } = flags;
     let build = || {
-        let (proxies, listen) = (proxies::proxies(&proxies)?, places::listen(&listen, &tls, line)?);
-        let log = logging::options(&log, line.is_websocketd);
+        let (proxies, listen) = (proxies::proxies(proxies)?, places::listen(listen, tls, line)?);
+        let log = logging::options(log, line.is_websocketd);
         let metrics = metrics::place(metrics.metrics.as_ref())?;
-        let bus = bus::bus(&bus)?;
-        Ok(ServerSettings { log, tls: places::tls(&tls, line)?, listen, proxies, metrics, bus })
+        let bus = bus::bus(bus)?;
+        Ok(ServerSettings { log, tls: places::tls(tls, line)?, listen, proxies, metrics, bus })
     };
     build().map_err(|error| file.locate(error, 0))
 }

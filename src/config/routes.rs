@@ -77,16 +77,16 @@ struct Built {
 impl Plan {
     /// Returns a plan without sites, whose rooms will use this bus.
     pub(super) fn new(bus: Option<Bus>) -> Self {
-        let admission = Admission::new(None);
+        let (admission, compressors) = (Admission::new(None), Pool::new(COMPRESS_MEMORY));
         let (budget, doors, auth, sources) =
             (Budget::new(None), Doors::default(), AuthState::default(), SourceTable::default());
         let (numbered, sites, guards, gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let compressors = Pool::new(COMPRESS_MEMORY);
         Self { admission, budget, compressors, doors, auth, sources, numbered, bus, sites, guards, gone }
     }
 
-    /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms.
-    pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile) -> Result<Routes, Error> {
+    /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms. `flags`
+    /// are those of the command line over those of the file.
+    pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile, flags: &Flags) -> Result<Routes, Error> {
         let (admission, budget, doors) = (self.admission.clone(), self.budget.clone(), self.doors.clone());
         let (auth, sources, numbered) = (self.auth.clone(), self.sources.clone(), self.numbered.clone());
         let (compressors, empty) = (self.compressors.clone(), Self::new(self.bus.clone()));
@@ -98,9 +98,9 @@ impl Plan {
                 start => file.locate(error, start.unwrap_or_default()),
             })?;
         }
-        let limit = next.add_otherwise(self, line, file).map_err(|error| file.locate(error, 0))?;
-        let Flags { tls, resources, proxies, .. } = line.over(file.flags.clone());
-        next.check_certificates(&tls).map_err(|error| file.locate(error, 0))?;
+        let limit = next.add_otherwise(self, line, file, flags).map_err(|error| file.locate(error, 0))?;
+        let Flags { tls, resources, proxies, .. } = flags;
+        next.check_certificates(tls).map_err(|error| file.locate(error, 0))?;
         let base = proxies::base(proxies.base.as_ref()).map_err(|error| file.locate(error, 0))?;
         let config = line.run.config.as_deref();
         let key = tls.sslkey.as_deref().filter(|key| !key.is_empty()).map(Path::new);
@@ -110,25 +110,20 @@ impl Plan {
         record::check_secrecy(next.sites.iter().map(|built| &*built.site))?;
         // Nothing below can fail.
         next.admission.resize(limit);
-        let bytes_max = resources.maxbuffer.map_or(BUFFER_BYTES_MAX, |bytes| bytes.0);
+        let bytes_max = resources.maxbuffer.as_deref().map_or(BUFFER_BYTES_MAX, |bytes| bytes.0);
         next.budget.resize(Some(bytes_max).filter(|bytes| *bytes > 0));
-        next.compressors.resize(resources.compress_memory.map_or(COMPRESS_MEMORY, |bytes| bytes.value.0));
+        next.compressors.resize(resources.compress_memory.as_deref().map_or(COMPRESS_MEMORY, |bytes| bytes.0));
         for built in next.sites.iter().filter(|built| built.pattern.is_some()) {
             let limit = built.recipe.flags.served.maxforks.as_deref();
             built.site.launcher.admission.resize(limit.and_then(Limit::count));
         }
         let mut auths = next.sites.iter().filter_map(|built| built.site.gate.auth.as_ref()).peekable();
         next.auth.set_use(auths.peek().is_some(), auths.any(Auth::takes_query));
-        for built in &next.sites {
-            built.site.gate.access.set(built.access.clone());
-        }
+        next.sites.iter().for_each(|built| built.site.gate.access.set(built.access.clone()));
         let of_old = self.admissions().filter(|(pattern, _)| next.admission_of(pattern).is_none());
         next.gone = of_old.filter(|(_, admission)| !admission.is_idle()).collect();
-        for gone in self.sites.iter().filter(|old| !next.sites.iter().any(|new| Arc::ptr_eq(&new.site, &old.site))) {
-            if let Some(rooms) = &gone.site.rooms {
-                rooms.retire();
-            }
-        }
+        let is_gone = |old: &&Built| !next.sites.iter().any(|new| Arc::ptr_eq(&new.site, &old.site));
+        self.sites.iter().filter(is_gone).filter_map(|gone| gone.site.rooms.as_ref()).for_each(|rooms| rooms.retire());
         *self = next;
         let table = self.sites.iter().filter_map(|built| {
             let pattern = built.pattern.as_ref()?.within(&base);
@@ -182,8 +177,14 @@ impl Plan {
     }
 
     /// Adds the site for paths without a route, and returns the limit of all programs.
-    fn add_otherwise(&mut self, old: &Self, line: &CommandLine, file: &ConfigFile) -> Result<Option<usize>, Error> {
-        let (command, flags) = (line.command.clone(), line.over(file.flags.site.clone()));
+    fn add_otherwise(
+        &mut self,
+        old: &Self,
+        line: &CommandLine,
+        file: &ConfigFile,
+        flags: &Flags,
+    ) -> Result<Option<usize>, Error> {
+        let (command, flags) = (line.command.clone(), flags.site.clone());
         let scopes = Scopes::default();
         let mut recipe = Recipe { command, flags, is_websocketd: line.is_websocketd, scopes };
         if !self.sites.is_empty() {

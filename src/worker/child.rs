@@ -26,10 +26,17 @@ pub(crate) struct Child {
     descendants: Option<Descendants>,
     /// Its limits, if it has any.
     confined: Option<Box<Confined>>,
-    /// Whether it has ended and its group has been killed.
-    is_swept: bool,
+    /// How it has ended, once its group has been killed.
+    ended: Option<ChildEnd>,
     /// Counts it for its route; `None` for a program of no route.
     tally: Option<ProgramTally>,
+}
+
+/// The status of a process that has ended, and the resources that it has used.
+#[derive(Clone, Copy, Debug)]
+struct ChildEnd {
+    status: Status,
+    usage: Option<sys::ResourceUsage>,
 }
 
 /// The id of a [`Child`]. It must not outlive it.
@@ -40,7 +47,7 @@ impl Child {
     /// Wraps the process `pid`, which leads a process group and is not reaped.
     pub(super) fn new(pid: Pid, record: WorkerRecord, confined: Option<Box<Confined>>) -> Self {
         record.set_process(pid);
-        Self { leader: Leader(pid), record: Some(record), descendants: None, confined, is_swept: false, tally: None }
+        Self { leader: Leader(pid), record: Some(record), descendants: None, confined, ended: None, tally: None }
     }
 
     /// Returns the id of the process and of its group.
@@ -58,9 +65,9 @@ impl Child {
         self.tally = Some(ProgramTally::begin(route, took));
     }
 
-    /// Returns the resources that it has used, once it has ended.
+    /// Returns the resources that it has used, once its group has been killed.
     pub(crate) fn usage(&self) -> Option<sys::ResourceUsage> {
-        sys::usage(self.pid())
+        self.ended?.usage
     }
 
     /// Counts a signal that wsd sends, since the program has not ended.
@@ -104,16 +111,14 @@ impl Child {
         kill_process(self.leader.0, Signal::KILL)
     }
 
-    /// Kills the rest of the groups of a process that has ended.
-    pub(super) fn sweep(&mut self) {
-        let _ = kill_process_group(self.leader.0, Signal::KILL);
+    /// Kills the rest of the groups of a process that has ended. Returns its status, with the limit that ended it.
+    pub(super) fn sweep(&mut self, status: Status) -> Status {
+        let pid = self.leader.0;
+        let _ = kill_process_group(pid, Signal::KILL);
         self.kill_cgroup();
-        self.is_swept = true;
-    }
-
-    /// Returns the status of the process, which has ended, with the limit that ended it.
-    pub(super) fn explain(&self, status: Status) -> Status {
-        self.confined.as_ref().map_or(status, |confined| confined.explain(self.leader.0, status))
+        let status = self.confined.as_ref().map_or(status, |confined| confined.explain(pid, status));
+        self.ended = Some(ChildEnd { status, usage: sys::usage(self.pid()) });
+        status
     }
 
     fn kill_cgroup(&self) {
@@ -126,11 +131,11 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         let pid = self.leader.0;
-        if self.is_swept {
+        if let Some(ChildEnd { status, usage }) = self.ended {
             // Once the process is reaped, its id may come again.
             self.record = None;
-            if let (Some(tally), Some(status)) = (&self.tally, self.leader.status()) {
-                tally.count_end(self.explain(status), self.usage());
+            if let Some(tally) = &self.tally {
+                tally.count_end(status, usage);
             }
             let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
             return;

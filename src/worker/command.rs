@@ -61,9 +61,9 @@ impl CommandProcess {
             descendants.kill();
             status = leader.ended_within(UNTIL_STUCK).await;
         }
-        if status.is_some() {
+        if let Some(status) = status {
             descendants.set_ended();
-            self.0.sweep();
+            self.0.sweep(status);
         }
         descendants.end().await;
         status.unwrap_or(Status::UNKNOWN)

@@ -19,6 +19,7 @@ use std::{
 
 use nix::sys::signal::SigSet;
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, Signal, chdir, getpid, kill_process_group, set_child_subreaper},
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
 };
@@ -34,6 +35,9 @@ use crate::{event::Event, limits::GUARD_TIME_MAX, sys};
 
 /// The name of the process. It does not contain `wsd`, so that `pkill wsd` does not reach it.
 const NAME: &std::ffi::CStr = c"ws-guard";
+
+/// The time that wsd takes to start, and more. Until then the guard leaves the processors to it.
+const START: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// The time between two looks for processes. A process that is being started shows its environment only after that.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -101,6 +105,8 @@ fn copy() -> io::Result<UnixStream> {
 fn watch(mut socket: UnixStream) {
     // Signals to all processes of a service, such as those of systemd, are for wsd.
     let _ = SigSet::all().thread_block();
+    // Also ready if wsd ends.
+    let _ = poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&START));
     if let Some(table) = records::table() {
         sys::keep_only([socket.as_fd(), table.as_fd()]);
     }

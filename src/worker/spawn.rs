@@ -8,10 +8,7 @@ use std::{
 use std::{io, os::fd::OwnedFd, path::Path, sync::Arc};
 
 use rustix::process::Pid;
-use tokio::{
-    runtime::Handle,
-    sync::{Semaphore, oneshot},
-};
+use tokio::sync::{Semaphore, oneshot};
 
 #[cfg(target_os = "linux")]
 use super::descriptors::limit_before;
@@ -24,7 +21,7 @@ use super::{
     records::WorkerRecord,
     silence::Silence,
     starter::{self, STARTS_MAX},
-    streams::{self, Streams},
+    streams::{self, Ends, Streams},
     unique_id::UniqueId,
     variable::Variable,
 };
@@ -36,6 +33,22 @@ static STARTS: Semaphore = Semaphore::const_new(STARTS_MAX);
 /// The bounds of a program; `None` is none beside those of wsd.
 pub(crate) type Confining = Option<Arc<Confinement>>;
 
+/// A program that has started, before the event loop watches its streams.
+struct Started {
+    child: Child,
+    ends: Ends,
+    silence: Option<Silence>,
+}
+
+impl Started {
+    /// Has the event loop watch the streams. Needs a tokio runtime.
+    fn watch(self) -> Result<Worker, LaunchError> {
+        let Self { child, ends, silence } = self;
+        let Streams { input, output, stderr } = ends.watch()?;
+        Ok(Worker { child, input, output, stderr, silence, tape: None })
+    }
+}
+
 /// Starts `program` in a process group of its own, with the variables in `environment` and no others.
 ///
 /// Blocks for the 0.1 to 0.3 ms of starting a process.
@@ -46,7 +59,7 @@ pub(crate) fn spawn(
 ) -> Result<Worker, LaunchError> {
     let (tell, told) = std::sync::mpsc::channel();
     submit(program, confining, environment, move |started| drop(tell.send(started)))?;
-    told.recv().unwrap_or_else(|_| Err(interrupted()))
+    told.recv().unwrap_or_else(|_| Err(interrupted()))?.watch()
 }
 
 /// Starts `program` as [`spawn`] does. Other tasks go on meanwhile; it costs two switches between threads.
@@ -63,9 +76,10 @@ pub(crate) async fn spawn_aside<P: Send + 'static>(
     submit(program, confining, environment, move |started| {
         let _turn = turn;
         // Nobody hears it if the caller has gone: then this kills the worker.
-        drop(tell.send(started.map(|worker| (worker, permit))));
+        drop(tell.send(started.map(|started| (started, permit))));
     })?;
-    told.await.unwrap_or_else(|_| Err(interrupted()))
+    let (started, permit) = told.await.unwrap_or_else(|_| Err(interrupted()))?;
+    Ok((started.watch()?, permit))
 }
 
 /// Starts `program` on a thread of the starter, and hands the result to `then` on that thread.
@@ -73,14 +87,10 @@ fn submit(
     program: &Program,
     confining: &Confining,
     environment: Vec<Variable>,
-    then: impl FnOnce(Result<Worker, LaunchError>) + Send + 'static,
+    then: impl FnOnce(Result<Started, LaunchError>) + Send + 'static,
 ) -> Result<(), LaunchError> {
-    let (program, confining, runtime) = (program.clone(), confining.clone(), Handle::current());
-    let job = move || {
-        let _context = runtime.enter();
-        then(start(&program, confining.as_deref(), environment));
-    };
-    Ok(starter::run(job)?)
+    let (program, confining) = (program.clone(), confining.clone());
+    Ok(starter::run(move || then(start(&program, confining.as_deref(), environment)))?)
 }
 
 /// Returns the error of a start that wsd's own end has interrupted.
@@ -92,10 +102,10 @@ fn start(
     program: &Program,
     confinement: Option<&Confinement>,
     mut environment: Vec<Variable>,
-) -> Result<Worker, LaunchError> {
+) -> Result<Started, LaunchError> {
     program.check_links()?;
     program.stdio.add_variables(&mut environment);
-    let (Streams { input, output, stderr }, standard) = streams::open(program.stdio)?;
+    let (ends, standard) = streams::open(program.stdio)?;
     // Before the process starts, so that the guard knows it even if wsd ends at this moment.
     let record = WorkerRecord::new(UniqueId::among(environment.iter().map(Variable::text)));
     let (bounds, confined) = confinement.map(Confinement::begin).transpose()?.unzip();
@@ -105,7 +115,7 @@ fn start(
     let folder = confinement.and_then(|confinement| confinement.folder.as_deref()).or(program.folder.as_deref());
     let pid = execute(program, environment, folder, bounds.as_ref(), &standard)?;
     let child = Child::new(pid, record, confined.map(Box::new));
-    Ok(Worker { child, input, output, stderr, silence: Silence::watch(program), tape: None })
+    Ok(Started { child, ends, silence: Silence::watch(program) })
 }
 
 #[cfg(target_os = "linux")]

@@ -42,8 +42,7 @@ pub(crate) async fn stop(
     let status = end(child, &mut descendants, patience, connection, hang_up).await;
     let status = status.map(|status| {
         descendants.set_ended();
-        child.sweep();
-        child.explain(status)
+        child.sweep(status)
     });
     if let (Some(refused), Some(_)) = (descendants.end().await, status) {
         outlives(connection, refused.as_raw_nonzero().get(), Some(Errno::PERM));

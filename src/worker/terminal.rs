@@ -24,23 +24,29 @@ pub(super) struct Master(Arc<AsyncFd<OwnedFd>>);
 /// Opens a terminal that changes no byte: it echoes nothing, and makes no signals and no CR-LF. Its window is 0 x 0.
 ///
 /// Returns wsd's end and the program's. Neither becomes the controlling terminal of any process.
-pub(super) fn open_raw() -> io::Result<(Master, OwnedFd)> {
+pub(super) fn open_raw() -> io::Result<(OwnedFd, OwnedFd)> {
     let (master, slave) = open()?;
     let mut modes = tcgetattr(&slave)?;
     modes.make_raw();
     tcsetattr(&slave, OptionalActions::Now, &modes)?;
-    Ok((Master::register(master)?, slave))
+    Ok((master, slave))
 }
 
 /// Opens a terminal for a person: it echoes, edits lines of UTF-8, and makes signals of keys.
-pub(super) fn open_for_person(size: WindowSize) -> io::Result<(Master, OwnedFd)> {
+pub(super) fn open_for_person(size: WindowSize) -> io::Result<(OwnedFd, OwnedFd)> {
     let (master, slave) = open()?;
     let mut modes = tcgetattr(&slave)?;
     modes.input_modes |= InputModes::IUTF8;
     tcsetattr(&slave, OptionalActions::Now, &modes)?;
-    let master = Master::register(master)?;
-    master.resize(size);
+    resize(&master, size);
     Ok((master, slave))
+}
+
+/// Tells a terminal its size. If that has changed, the kernel sends SIGWINCH to the foreground group.
+fn resize(master: &OwnedFd, WindowSize { columns, rows }: WindowSize) {
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    // Nothing can fail: the descriptor is a terminal.
+    let _ = tcsetwinsize(master, size);
 }
 
 /// Opens the slave without a look at `/dev/pts`, which another name space may have in its place.
@@ -72,9 +78,9 @@ fn open() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 impl Master {
-    /// Registers the descriptor with the runtime, and makes it non-blocking.
+    /// Wraps wsd's end of a terminal, registers it with the runtime, and makes it non-blocking.
     #[expect(deprecated, reason = "what an `OwnedFd` names stays open, which is all that the new, unsafe way asks for")]
-    fn register(master: OwnedFd) -> io::Result<Self> {
+    pub(super) fn register(master: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&master, true)?;
         Ok(Self(Arc::new(AsyncFd::new(master)?)))
     }
@@ -121,11 +127,9 @@ impl Master {
         matches!(ready, Poll::Ready(Ok(guard)) if guard.ready().is_read_closed())
     }
 
-    /// Tells the terminal its size. If that has changed, the kernel sends SIGWINCH to the foreground group.
-    pub(super) fn resize(&self, WindowSize { columns, rows }: WindowSize) {
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        // Nothing can fail: the descriptor is a terminal.
-        let _ = tcsetwinsize(&*self.0, size);
+    /// Tells the terminal its size.
+    pub(super) fn resize(&self, size: WindowSize) {
+        resize(self.0.get_ref(), size);
     }
 }
 
