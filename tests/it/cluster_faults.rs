@@ -325,3 +325,19 @@ fn keys_of_another_program_are_told_and_left_alone() {
     node.expect_log("set another --bus-prefix");
     assert!(cluster.redis.ask(&["GET", &key]).contains("theirs"));
 }
+
+#[test]
+fn members_hear_the_next_worker_also_when_redis_has_lost_its_data_meanwhile() {
+    let Some((cluster, mut clients, owner)) = echo() else { return };
+    let other = (owner + 1) % 3;
+    cluster.nodes[owner].signal(Signal::STOP);
+    cluster.redis.ask(&["FLUSHALL"]);
+    clients[other].text("for the next worker");
+    assert_eq!(clients[other].line(), "for the next worker");
+
+    cluster.nodes[owner].signal(Signal::CONT);
+
+    cluster.nodes[owner].expect_log("room fenced");
+    clients[other].text("for all");
+    assert_eq!(lines_to(&mut clients[owner], "for all").last().unwrap(), "for all");
+}
