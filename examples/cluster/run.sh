@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts a Redis, three nodes of wsd and a balancer (nginx or HAProxy) on this machine, without root. Ctrl-C stops all of it.
 #
-#   examples/cluster/run.sh [PORT]      then open http://localhost:8080/chat and http://localhost:8080/connect4
+#   examples/cluster/run.sh [PORT]      then open http://localhost:8080/chat.html and http://localhost:8080/connect4.html
 #
 # WSD, REDIS_PORT and NODE_PORT change the program of wsd, the port of Redis, and the first port of the nodes.
 set -eu
@@ -67,5 +67,5 @@ else
     haproxy -f "$dir/haproxy.cfg" &
 fi
 pids="$pids $!"
-echo "open http://localhost:$port/chat and http://localhost:$port/connect4 in two windows; kill one of the nodes:$pids"
+echo "open http://localhost:$port/chat.html and http://localhost:$port/connect4.html in two windows; kill one of the nodes:$pids"
 wait

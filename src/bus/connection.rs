@@ -218,17 +218,14 @@ impl Connections {
             return Err(failed);
         }
         // An idle connection may have ended while Redis was there all the time.
-        let again = match self.connect().await {
-            Ok(link) => ask.send(link).await.map_err(BusError::from),
-            Err(error) => Err(error),
-        };
-        match again {
-            Err(error) if error.is_of_connection() => {
+        let link = self.connect().await.inspect_err(|error| self.is_away(began, error))?;
+        ask.send(link).await.map_err(|error| {
+            let error = BusError::from(error);
+            if error.is_of_connection() {
                 self.is_away(began, &error);
-                Err(error)
             }
-            answered => answered,
-        }
+            error
+        })
     }
 
     /// Tries to reach Redis again after `error`.

@@ -1,10 +1,14 @@
 //! Errors of the bus, with advice.
 
-use std::{fmt, io};
+use std::{
+    fmt, io,
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use crate::event::Event;
+use crate::{event::Event, limits::BUS_PATIENCE};
 
 /// Why Redis did not do what wsd asked for.
 #[derive(Clone, Debug)]
@@ -36,9 +40,15 @@ impl BusError {
         server || error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
     }
 
-    /// Logs it, unless the log has it as a loss of the bus.
+    /// Logs it, unless the log has it as a loss of the bus, or has had such an error in the last seconds.
     pub(crate) fn log(&self) {
-        if matches!(self, Self::Unfit(_)) || matches!(self, Self::Redis(_)) && !self.is_of_connection() {
+        static LOGGED: Mutex<Option<Instant>> = Mutex::new(None);
+        if !matches!(self, Self::Unfit(_)) && (!matches!(self, Self::Redis(_)) || self.is_of_connection()) {
+            return;
+        }
+        let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.is_none_or(|logged| logged.elapsed() >= BUS_PATIENCE) {
+            *logged = Some(Instant::now());
             Event::BusRefused { cause: self, hint: self.hint() }.emit();
         }
     }
@@ -56,8 +66,14 @@ impl BusError {
             ErrorKind::Server(ServerErrorKind::NoPerm) => {
                 "allow the user of --bus the keys and channels of --bus-prefix, and scripts"
             }
+            _ if has("certificate") || has("Certificate") => {
+                "wsd trusts the authorities of the system; SSL_CERT_FILE names a file with others"
+            }
             _ if has("NOAUTH") || has("WRONGPASS") || has("AUTH") => {
                 "write the password into --bus: redis://:PASSWORD@HOST"
+            }
+            _ if ["NOPERM", "no permissions", "can't publish"].into_iter().any(has) => {
+                "allow the user of --bus the keys and channels of --bus-prefix, and scripts"
             }
             _ if has("READONLY") => "this is a replica: name the primary, or the sentinels",
             _ if has("OOM") => "raise maxmemory of Redis, or set another maxmemory-policy",

@@ -49,7 +49,9 @@ impl News {
     /// Reads news for ever, and connects again when that breaks.
     pub(super) async fn read(&self, connections: &Connections) {
         loop {
-            let _ = self.read_once(connections).await;
+            if let Err(error) = self.read_once(connections).await {
+                error.log();
+            }
             sleep(BUS_RETRY).await;
         }
     }

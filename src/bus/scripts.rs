@@ -10,7 +10,8 @@ use super::{
 };
 
 /// Takes the lease of a room that has none. `own epoch out`; node, milliseconds. Returns the epoch or 0, the owner, and the
-/// milliseconds that its lease lasts.
+/// milliseconds that its lease lasts. The epoch is the time in milliseconds, or one more than the last: also a Redis that has lost
+/// its data gives none that it gave before.
 pub(super) static ACQUIRE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -19,10 +20,12 @@ if own then return {0, own, redis.call('PTTL', KEYS[1])} end
 local epoch = tonumber(redis.call('GET', KEYS[2]) or '0')
 local last = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
 if last then epoch = math.max(epoch, tonumber(string.match(last[1], '^%d+'))) end
-epoch = epoch + 1
+local now = redis.call('TIME')
+epoch = math.max(epoch + 1, now[1] * 1000 + math.floor(now[2] / 1000))
+epoch = string.format('%.0f', epoch)
 redis.call('SET', KEYS[2], epoch, 'EX', 86400)
 redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. epoch, 'PX', ARGV[2])
-return {epoch, '', 0}",
+return {tonumber(epoch), '', 0}",
     )
 });
 
@@ -119,13 +122,15 @@ return id",
     )
 });
 
-/// Checks that the server has streams, scripts and `SET … GET`, that it may be written to, and that the prefix is free.
+/// Checks that the server has streams, scripts and `SET … GET`, that it may be written to, and that the user has the channels.
 pub(super) async fn check(connections: &Connections, key: &str) -> Result<(), BusError> {
     let script = Script::new(
         r"
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', 10, '1-1', 'd', ARGV[1])
 local found = #redis.call('XRANGE', KEYS[1], '(0-0', '+')
 redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', KEYS[1], '')
+redis.call('TIME')
 return found",
     );
     let found: u64 = run(connections, &script, &[key], &[b"check"]).await?;

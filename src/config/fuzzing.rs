@@ -10,12 +10,12 @@ use crate::{
 
 /// Returns the routes that a file with this text defines.
 pub(crate) fn routes(text: &str) -> Result<Routes, String> {
-    load(&mut Plan::default(), &no_flags(), text).map_err(|error| error.to_string())
+    load(&mut Plan::new(None), &no_flags(), text).map_err(|error| error.to_string())
 }
 
 /// Loads a file with this text. An invalid file gets an error with a hint; a valid file, loaded twice, keeps its routes.
 pub(crate) fn config(text: &str) {
-    let (mut plan, flags) = (Plan::default(), no_flags());
+    let (mut plan, flags) = (Plan::new(None), no_flags());
     match load(&mut plan, &flags, text) {
         Err(error) => assert!(!error.message.is_empty() && !error.hint.is_empty(), "{error:?}"),
         Ok(routes) => {

@@ -74,22 +74,14 @@ struct Built {
     access: AccessLists,
 }
 
-impl Default for Plan {
-    fn default() -> Self {
-        let admission = Admission::new(None);
+impl Plan {
+    /// Returns a plan without sites, whose rooms will use this bus.
+    pub(super) fn new(bus: Option<Bus>) -> Self {
+        let (admission, compressors) = (Admission::new(None), Pool::new(COMPRESS_MEMORY));
         let (budget, doors, auth, sources) =
             (Budget::new(None), Doors::default(), AuthState::default(), SourceTable::default());
         let (numbered, sites, guards, gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let compressors = Pool::new(COMPRESS_MEMORY);
-        let bus = None;
         Self { admission, budget, compressors, doors, auth, sources, numbered, bus, sites, guards, gone }
-    }
-}
-
-impl Plan {
-    /// Returns a plan without sites, whose rooms use this bus.
-    pub(super) fn new(bus: Option<Bus>) -> Self {
-        Self { bus, ..Self::default() }
     }
 
     /// Builds the routes of the command line and the file. Keeps each site whose recipe has not changed, with its rooms. `flags`
@@ -97,8 +89,8 @@ impl Plan {
     pub(super) fn build(&mut self, line: &CommandLine, file: &ConfigFile, flags: &Flags) -> Result<Routes, Error> {
         let (admission, budget, doors) = (self.admission.clone(), self.budget.clone(), self.doors.clone());
         let (auth, sources, numbered) = (self.auth.clone(), self.sources.clone(), self.numbered.clone());
-        let (compressors, bus) = (self.compressors.clone(), self.bus.clone());
-        let mut next = Self { admission, budget, compressors, doors, auth, sources, numbered, bus, ..Self::default() };
+        let (compressors, empty) = (self.compressors.clone(), Self::new(self.bus.clone()));
+        let mut next = Self { admission, budget, compressors, doors, auth, sources, numbered, ..empty };
         let routes = routes(line, file);
         for route in &routes {
             next.add_route(self, line, &routes, route).map_err(|error| match route.start {
@@ -128,16 +120,11 @@ impl Plan {
         }
         let mut auths = next.sites.iter().filter_map(|built| built.site.gate.auth.as_ref()).peekable();
         next.auth.set_use(auths.peek().is_some(), auths.any(Auth::takes_query));
-        for built in &next.sites {
-            built.site.gate.access.set(built.access.clone());
-        }
+        next.sites.iter().for_each(|built| built.site.gate.access.set(built.access.clone()));
         let of_old = self.admissions().filter(|(pattern, _)| next.admission_of(pattern).is_none());
         next.gone = of_old.filter(|(_, admission)| !admission.is_idle()).collect();
-        for gone in self.sites.iter().filter(|old| !next.sites.iter().any(|new| Arc::ptr_eq(&new.site, &old.site))) {
-            if let Some(rooms) = &gone.site.rooms {
-                rooms.retire();
-            }
-        }
+        let is_gone = |old: &&Built| !next.sites.iter().any(|new| Arc::ptr_eq(&new.site, &old.site));
+        self.sites.iter().filter(is_gone).filter_map(|gone| gone.site.rooms.as_ref()).for_each(|rooms| rooms.retire());
         *self = next;
         let table = self.sites.iter().filter_map(|built| {
             let pattern = built.pattern.as_ref()?.within(&base);

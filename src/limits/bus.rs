@@ -16,7 +16,7 @@ pub(crate) const LEASE_DOUBT: Duration = Duration::from_secs(7);
 pub(crate) const BUS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Time for a connection to Redis.
-pub(crate) const BUS_CONNECT: Duration = Duration::from_secs(1);
+pub(crate) const BUS_CONNECT: Duration = Duration::from_secs(2);
 
 /// Time for an answer of Redis; then wsd connects again.
 pub(crate) const BUS_ANSWER: Duration = Duration::from_secs(2);

@@ -2,19 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
-};
-
-use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
-
-use super::{
-    labels::OfPlace,
-    present::{PRESENT, counter, gauge, gauges},
 };
 
 /// The bus of this process.
@@ -65,6 +57,16 @@ impl LiveBus {
         self.round_trip.store(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Relaxed);
     }
 
+    /// Returns the facts for the metrics; `None` without `--bus`.
+    pub(super) fn counts(&self) -> Option<BusCounts> {
+        Some(BusCounts {
+            is_up: self.word()? == "ok",
+            losses: self.losses.load(Relaxed),
+            gaps: self.gaps.load(Relaxed),
+            round_trip: Duration::from_micros(self.round_trip.load(Relaxed)),
+        })
+    }
+
     /// Returns its state in a word; `None` without `--bus`.
     pub(crate) fn word(&self) -> Option<&'static str> {
         match self.state.load(Relaxed) {
@@ -73,6 +75,18 @@ impl LiveBus {
             _ => None,
         }
     }
+}
+
+/// The facts of the bus at one moment.
+pub(super) struct BusCounts {
+    /// Whether Redis answers.
+    pub(super) is_up: bool,
+    /// How often it answered no more.
+    pub(super) losses: u64,
+    /// How often clients have missed messages.
+    pub(super) gaps: u64,
+    /// The time of the last heartbeat.
+    pub(super) round_trip: Duration,
 }
 
 /// A room of several nodes, as this node sees it.
@@ -129,37 +143,5 @@ impl LiveCluster {
 
     fn lock(&self) -> MutexGuard<'_, ClusterFacts> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Encodes the bus at each scrape, if there is one.
-#[derive(Debug)]
-pub(super) struct BusCollector;
-
-impl Collector for BusCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let state = BUS.state.load(Relaxed);
-        if state == UNUSED {
-            return Ok(());
-        }
-        let encoder = &mut encoder;
-        gauge(encoder, "wsd_bus_up", "Whether Redis answers", u64::from(state == UP))?;
-        counter(encoder, "wsd_bus_losses", "Times that Redis answered no more", BUS.losses.load(Relaxed))?;
-        let help = "Times that clients here missed messages of a room of another node";
-        counter(encoder, "wsd_bus_gaps", help, BUS.gaps.load(Relaxed))?;
-        let round_trip = Duration::from_micros(BUS.round_trip.load(Relaxed)).as_secs_f64();
-        gauge(encoder, "wsd_bus_round_trip_seconds", "Time of the last heartbeat to Redis and back", round_trip)?;
-        let (mut here, mut elsewhere, mut clients, mut waiting) = (0, 0, 0, 0);
-        for room in PRESENT.listed().rooms {
-            let Some(cluster) = &room.cluster else { continue };
-            *(if room.pid().is_some() { &mut here } else { &mut elsewhere }) += 1;
-            clients += cluster.others().len() as u64;
-            waiting += (cluster.output.load(Relaxed) + cluster.input.load(Relaxed)) as u64;
-        }
-        let rooms = [(OfPlace { program: "here" }, here), (OfPlace { program: "elsewhere" }, elsewhere)];
-        gauges(encoder, "wsd_bus_rooms", "Rooms of the cluster with clients here, or with their program here", rooms)?;
-        let help = "Clients on other nodes, of programs that run here";
-        gauge(encoder, "wsd_bus_other_clients", help, clients)?;
-        gauge(encoder, "wsd_bus_waiting_bytes", "Bytes of rooms that wait for Redis", waiting)
     }
 }

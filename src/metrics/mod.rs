@@ -5,6 +5,7 @@
 //! there are, and those that have ended.
 
 pub(crate) mod bus;
+mod cluster;
 pub(crate) mod counts;
 pub(crate) mod labels;
 pub(crate) mod live;

@@ -12,7 +12,7 @@ use prometheus_client::{
 };
 
 use super::{
-    bus::BusCollector, counts::COUNTS, labels::OfVersion, mcp::encode::McpCollector, present::PresentCollector,
+    cluster::BusCollector, counts::COUNTS, labels::OfVersion, mcp::encode::McpCollector, present::PresentCollector,
     process::ProcessCollector,
 };
 

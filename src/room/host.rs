@@ -73,14 +73,13 @@ pub(super) async fn run(room: Arc<Room>, worker: Worker, connection: &Connection
         () = shutdown.begun() => None,
         () = room.fenced() => None,
     };
-    let is_fenced = room.is_fenced();
     room.close();
     let Host { input, mut outputs, connection, parser, share, mut tape, .. } = host;
     child.remember();
     drop((input, parser, share));
     lock(&room.inbox).take();
     room.owner.settle();
-    let patience = if is_fenced { Duration::ZERO } else { room.options.patience };
+    let patience = if room.is_fenced() { Duration::ZERO } else { room.options.patience };
     let drain = poll_fn(|cx| {
         buffers::with_read(|buffer| outputs.drain(cx, buffer, &connection));
         Poll::<Infallible>::Pending

@@ -65,9 +65,13 @@ impl Member {
         if hub.count() >= SEATS_MAX || inbox.is_over_presence_limit() {
             return Err(NoSeat::Full);
         }
-        let is_told_here =
-            room.far.as_ref().is_none_or(|far| far.joined(&client, presence::variables(variables.clone())));
-        if is_told_here && room.options.framing.names_clients() {
+        let names_clients = room.options.framing.names_clients();
+        let is_told_here = room.far.as_ref().is_none_or(|far| {
+            // Redis gets no variables that no program reads: they have cookies.
+            let told = names_clients.then(|| presence::variables(variables.clone()));
+            far.joined(&client, told.unwrap_or_default())
+        });
+        if is_told_here && names_clients {
             let node = room.far.as_ref().map(|far| far.place.bus().node());
             inbox.add_open(&client, node, variables);
         }

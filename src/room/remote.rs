@@ -50,7 +50,7 @@ impl Drop for InLine {
     }
 }
 
-/// What the worker of a room needs, should this node run it.
+/// The program and the limits of a room's worker, should this node run it.
 pub(crate) struct Starting {
     /// The program.
     pub(crate) kept: Kept,

@@ -6,6 +6,7 @@ use wsd_harness as harness;
 mod auth;
 mod away;
 mod client;
+mod cluster;
 mod compression;
 mod console;
 mod dead_link;

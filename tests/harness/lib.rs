@@ -10,6 +10,7 @@
     reason = "they are about libraries for others to use"
 )]
 
+pub mod balancer;
 pub mod blocking;
 pub mod browser;
 pub mod caller;

@@ -1,5 +1,7 @@
 //! Some nodes of `wsd` that share their rooms over a Redis.
 
+use rustix::process::Signal;
+
 use crate::redis::Redis;
 use crate::server::{Server, field, wsd};
 use crate::skip::skip;
@@ -27,6 +29,20 @@ impl Nodes {
         Some(cluster)
     }
 
+    /// Starts so many nodes on a Redis that runs, whose URL for them is `url`, with more variables.
+    pub fn on(redis: Redis, url: &str, variables: &[(&str, &str)], count: usize, flags: &[&str]) -> Self {
+        let bus = format!("--bus={url}");
+        let start = |number| {
+            let node = format!("--node=n{number}");
+            let mut command = wsd(&[&["--port=0", &bus, &node], flags, &["cat"]].concat());
+            Server::spawn({
+                command.envs(variables.iter().copied());
+                command
+            })
+        };
+        Self { nodes: (0..count).map(start).collect(), redis }
+    }
+
     /// Starts so many nodes whose COMMAND is a line of shell.
     pub fn shell(count: usize, flags: &[&str], script: &str) -> Option<Self> {
         Self::start(count, &[&["--shared"], flags].concat(), &["sh", "-c", script])
@@ -37,6 +53,14 @@ impl Nodes {
         let (bus, node) = (format!("--bus={}", self.redis.url()), format!("--node=n{}", self.nodes.len()));
         let own = ["--port=0", &bus, &node];
         self.nodes.push(Server::spawn(wsd(&[&own, flags, command].concat())));
+    }
+
+    /// Kills a node, and starts another in its place.
+    pub fn replace(&mut self, number: usize, flags: &[&str], command: &[&str]) {
+        self.nodes[number].signal(Signal::KILL);
+        self.nodes[number].wait();
+        self.add(flags, command);
+        self.nodes.swap_remove(number);
     }
 
     /// The number of the node whose log tells that it has taken the room last, after `count` takings in all.

@@ -1,8 +1,9 @@
 //! A Redis of a test's own on loopback: started, stopped, paused, and asked.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io::{Read, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,16 +14,25 @@ use crate::time::{DEADLINE, eventually};
 pub struct Redis {
     child: Option<Child>,
     port: u16,
-    arguments: Vec<String>,
+    /// Arguments before and behind those of every Redis.
+    arguments: [Vec<String>; 2],
+}
+
+/// A port of loopback that nobody uses now.
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 impl Redis {
     /// Starts it with these arguments. `None` if it is not installed.
     pub fn start(arguments: &[&str]) -> Option<Self> {
+        Self::run(&[], &[&["--save", "", "--appendonly", "no"], arguments].concat())
+    }
+
+    fn run(before: &[&str], behind: &[&str]) -> Option<Self> {
         Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().ok()?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let mut redis = Self { child: None, port, arguments };
+        let owned = |arguments: &[&str]| arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let mut redis = Self { child: None, port: free_port(), arguments: [owned(before), owned(behind)] };
         redis.start_again();
         Some(redis)
     }
@@ -31,11 +41,47 @@ impl Redis {
     pub fn start_again(&mut self) {
         let port = self.port.to_string();
         let mut command = Command::new("redis-server");
-        command
-            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .args(&self.arguments);
+        let [before, behind] = &self.arguments;
+        command.args(before).args(["--port", &port, "--bind", "127.0.0.1"]).args(behind);
         self.child = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         eventually("redis-server listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok());
+    }
+
+    /// Starts sentinels of one Redis: they watch the one at `port` as `mymaster`, and its replicas. Its file is `path`.
+    pub fn sentinel(port: u16, path: &str) -> Option<Self> {
+        let settings = format!(
+            "sentinel monitor mymaster 127.0.0.1 {port} 1\n\
+             sentinel down-after-milliseconds mymaster 500\n\
+             sentinel failover-timeout mymaster 2000\n"
+        );
+        fs::write(path, settings).unwrap();
+        Self::run(&[path], &["--sentinel"])
+    }
+
+    /// Starts `count` primaries of one cluster. `None` if Redis or its client is not installed.
+    pub fn cluster(count: usize, folder: &str) -> Option<Vec<Self>> {
+        Command::new("redis-cli").arg("--version").stdout(Stdio::null()).status().ok()?;
+        let start = |index| {
+            let (bus, file) = (free_port().to_string(), format!("nodes-{index}.conf"));
+            Self::start(&[
+                "--cluster-enabled",
+                "yes",
+                "--cluster-port",
+                &bus,
+                "--cluster-config-file",
+                &file,
+                "--dir",
+                folder,
+            ])
+        };
+        let all: Vec<_> = (0..count).map_while(start).collect();
+        let addresses = all.iter().map(|redis| format!("127.0.0.1:{}", redis.port));
+        let mut create = Command::new("redis-cli");
+        create.args(["--cluster", "create"]).args(addresses).arg("--cluster-yes").stdout(Stdio::null());
+        assert!(all.len() < count || create.status().unwrap().success(), "redis-cli makes no cluster");
+        let is_ready = || all.iter().all(|redis| redis.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
+        eventually("the cluster is ready", || is_ready().then_some(()));
+        (all.len() == count).then_some(all)
     }
 
     /// Kills it.
@@ -72,6 +118,8 @@ impl Redis {
         }
         command += "*1\r\n$4\r\nQUIT\r\n";
         stream.write_all(command.as_bytes()).unwrap();
+        // A sentinel knows no QUIT.
+        stream.shutdown(Shutdown::Write).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         String::from_utf8_lossy(&answer).trim_end_matches("+OK\r\n").to_owned()

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::eventually;
 use crate::harness::nodes::Nodes;
+use crate::harness::returning::Returning;
 use crate::harness::server::program;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, Close};
@@ -177,6 +178,25 @@ fn an_eager_program_runs_once_in_the_cluster_and_moves_when_its_node_stops() {
     assert_ne!(first, second);
     client.text("still here");
     assert_eq!(client.line(), "still here");
+}
+
+#[test]
+fn a_session_resumes_on_the_node_that_holds_it_and_another_knows_nothing_of_it() {
+    let Some(cluster) = Nodes::shell(2, &["--resume=60"], "exec cat") else { return };
+    let mut client = Returning::open(cluster.nodes[0].address);
+    let mut other = cluster.nodes[1].connect("/");
+    client.drop_connection();
+    cluster.nodes[0].expect_log("session detached");
+    other.text("meanwhile");
+    assert_eq!(other.line(), "meanwhile");
+
+    let mut stranger = Returning::new(cluster.nodes[1].address, "/", "wsd.resume.1", "");
+    stranger.token.clone_from(&client.token);
+    stranger.connect().unwrap();
+
+    assert_eq!(stranger.greetings[0]["lost"], "unknown");
+    client.connect().unwrap();
+    assert_eq!(client.line(), "meanwhile");
 }
 
 /// Nodes whose program says what the test makes it say, and keeps what it hears.

@@ -11,7 +11,7 @@ use crate::harness::process::gone_within;
 use crate::harness::server::program;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, Close};
-use crate::harness::{assert_in_time, eventually};
+use crate::harness::{assert_in_time, eventually, pace};
 
 /// The time until another node takes over the room of a node that has died.
 const TAKEOVER: Duration = Duration::from_secs(11);
@@ -55,7 +55,8 @@ fn settle(cluster: &Nodes, clients: &mut [Client]) -> usize {
 
 /// A room of three nodes with `cat` as its worker, and a client on each.
 fn echo() -> Option<(Nodes, Vec<Client>, usize)> {
-    let cluster = Nodes::shell(3, &[], "exec cat")?;
+    // No ping stands between the lines.
+    let cluster = Nodes::shell(3, &["--pingms=0"], "exec cat")?;
     let mut clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/")).collect();
     let owner = settle(&cluster, &mut clients);
     Some((cluster, clients, owner))
@@ -75,7 +76,7 @@ fn talk_through(clients: &mut [Client], count: usize, fault: impl FnOnce()) {
             lines
         };
         let talks: Vec<_> = clients.iter_mut().enumerate().map(|talker| scope.spawn(move || talk(talker))).collect();
-        thread::sleep(Duration::from_millis(100));
+        pace(Duration::from_millis(100));
         fault();
         talks.into_iter().map(|talk| talk.join().unwrap()).collect()
     });
@@ -208,7 +209,7 @@ fn nothing_is_lost_when_redis_is_paused() {
 
     talk_through(&mut clients, 300, || {
         cluster.redis.signal(Signal::STOP);
-        thread::sleep(Duration::from_secs(5));
+        pace(Duration::from_secs(5));
         cluster.redis.signal(Signal::CONT);
     });
 
@@ -277,7 +278,7 @@ fn nothing_is_lost_when_all_connections_to_redis_are_cut() {
             for kind in ["normal", "pubsub"] {
                 cluster.redis.ask(&["CLIENT", "KILL", "TYPE", kind]);
             }
-            thread::sleep(Duration::from_millis(50));
+            pace(Duration::from_millis(50));
         }
     });
 }
@@ -301,4 +302,42 @@ fn a_node_that_missed_trimmed_records_says_so_and_goes_on() {
     cluster.nodes[late].expect_log("room gap");
     clients[owner].text("the end");
     lines_to(&mut clients[late], "the end");
+}
+
+#[test]
+fn keys_of_another_program_are_told_and_left_alone() {
+    let Some(cluster) = Nodes::shell(1, &["--linger=0"], "exec cat") else { return };
+    let node = &cluster.nodes[0];
+    let mut client = node.connect("/");
+    client.text("hello");
+    assert_eq!(client.line(), "hello");
+    let key_of = |name: &str| {
+        let keys = cluster.redis.ask(&["KEYS", &format!("wsd:*:{name}")]);
+        keys.lines().find(|line| line.starts_with("wsd:")).map(str::to_owned)
+    };
+    let key = eventually("the output is in Redis", || key_of("out"));
+    client.close(1000);
+    eventually("the room is over", || key_of("own").is_none().then_some(()));
+
+    cluster.redis.ask(&["SET", &key, "theirs"]);
+
+    assert_eq!(node.refusal("/", "").status, 503);
+    node.expect_log("set another --bus-prefix");
+    assert!(cluster.redis.ask(&["GET", &key]).contains("theirs"));
+}
+
+#[test]
+fn members_hear_the_next_worker_also_when_redis_has_lost_its_data_meanwhile() {
+    let Some((cluster, mut clients, owner)) = echo() else { return };
+    let other = (owner + 1) % 3;
+    cluster.nodes[owner].signal(Signal::STOP);
+    cluster.redis.ask(&["FLUSHALL"]);
+    clients[other].text("for the next worker");
+    assert_eq!(clients[other].line(), "for the next worker");
+
+    cluster.nodes[owner].signal(Signal::CONT);
+
+    cluster.nodes[owner].expect_log("room fenced");
+    clients[other].text("for all");
+    assert_eq!(lines_to(&mut clients[owner], "for all").last().unwrap(), "for all");
 }

@@ -21,7 +21,11 @@ mod churn;
 mod client;
 mod client_limits;
 mod cluster;
+mod cluster_example;
 mod cluster_faults;
+mod cluster_servers;
+#[cfg(target_os = "linux")]
+mod cluster_soak;
 mod cluster_start;
 mod cluster_watch;
 mod completions;

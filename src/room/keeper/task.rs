@@ -25,7 +25,7 @@ pub(crate) struct Keeper {
     pub(crate) shutdown: Shutdown,
 }
 
-/// What a room does next.
+/// The next step of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// It tries to take the lease.
