@@ -22,9 +22,6 @@ use crate::{
     sources::SourceSlot,
 };
 
-/// How often a client looks for a room that is not over.
-const TRIES: usize = 5;
-
 /// A client in line for a room that may still be opened. The room counts it meanwhile.
 struct InLine(Arc<Room>);
 
@@ -73,11 +70,12 @@ impl Rooms {
         shutdown: &Shutdown,
         starting: impl Fn() -> Result<Starting, E>,
     ) -> Result<Member, NotJoined<E>> {
-        for _ in 0..TRIES {
+        // A room that ends is forgotten once Redis knows; the client waits for the next one.
+        let end = Instant::now() + BUS_JOIN;
+        while Instant::now() < end {
             let opened = self.far_room(path, connection, shutdown, &starting).map_err(NotJoined::Launch)?;
             let Some(room) = opened else { return Err(NotJoined::Down) };
             let Some(line) = InLine::new(Arc::clone(&room)) else {
-                // It is about to be forgotten.
                 sleep(crate::limits::BUS_RETRY / 10).await;
                 continue;
             };
