@@ -1,6 +1,6 @@
 //! Checks the documentation's table of limits against the values.
 
-use super::{auth::*, mcp::*, record::*, *};
+use super::{auth::*, bus::*, mcp::*, record::*, *};
 
 /// Returns the rows of one of the documentation's tables, each as its cells.
 fn rows(number: usize) -> Vec<Vec<&'static str>> {
@@ -44,6 +44,8 @@ fn check(rows: &mut RowsLeft, table: &[(&str, &[String], &[String])]) {
 fn the_documented_limits_are_these() {
     let mut rows = rows(0).into_iter();
     check_programs(&mut rows);
+    check_bus(&mut rows);
+    check_waiting(&mut rows);
     check_auth(&mut rows);
     check_connections(&mut rows);
     check_records(&mut rows);
@@ -52,7 +54,7 @@ fn the_documented_limits_are_these() {
     check_mcp();
 }
 
-/// Compares the rows about the programs, rooms and requests.
+/// Compares the rows about the programs and the clients of a room.
 fn check_programs(rows: &mut RowsLeft) {
     let table: &[(&str, &[String], &[String])] = &[
         ("programs at a time", &[number(FORKS_MAX)], &[]),
@@ -68,6 +70,25 @@ fn check_programs(rows: &mut RowsLeft) {
         ("a header with `--framing=lsp`", &[bytes(LSP_HEADER_BYTES_MAX)], &[]),
         ("a body with `--framing=lsp`", &[bytes(LSP_BODY_BYTES_MAX)], &[]),
         ("clients of a room", &[number(SEATS_MAX)], &[]),
+    ];
+    check(rows, table);
+}
+
+/// Compares the rows about `--bus`.
+fn check_bus(rows: &mut RowsLeft) {
+    let table: &[(&str, &[String], &[String])] = &[
+        ("a node that does not renew the lease of a room, with `--bus`", &[seconds(LEASE)], &[]),
+        ("Redis away, with `--bus`", &[seconds(BUS_PATIENCE)], &[]),
+        ("a client that waits for its room of the cluster", &[seconds(BUS_JOIN)], &[]),
+        ("bytes of a room that wait for Redis, each way", &[bytes(BUS_BYTES_MAX)], &[]),
+        ("records of a room in Redis", &[format!("{OUT_RECORDS} out"), format!("{} in", number(IN_RECORDS))], &[]),
+    ];
+    check(rows, table);
+}
+
+/// Compares the rows about what waits for clients and programs, and about requests.
+fn check_waiting(rows: &mut RowsLeft) {
+    let table: &[(&str, &[String], &[String])] = &[
         ("bytes that wait in wsd", &[bytes(BUFFER_BYTES_MAX)], &[]),
         ("compressors of sessions, with `--compress`", &[bytes(COMPRESS_MEMORY)], &[]),
         ("a compressor of a silent session", &[seconds(COMPRESSOR_SILENCE)], &[]),

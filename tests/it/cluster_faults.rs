@@ -306,7 +306,7 @@ fn a_node_that_missed_trimmed_records_says_so_and_goes_on() {
 
 #[test]
 fn keys_of_another_program_are_told_and_left_alone() {
-    let Some(cluster) = Nodes::shell(1, &["--linger=0"], "exec cat") else { return };
+    let Some(mut cluster) = Nodes::shell(1, &["--linger=0"], "exec cat") else { return };
     let node = &cluster.nodes[0];
     let mut client = node.connect("/");
     client.text("hello");
@@ -324,6 +324,12 @@ fn keys_of_another_program_are_told_and_left_alone() {
     assert_eq!(node.refusal("/", "").status, 503);
     node.expect_log("set another --bus-prefix");
     assert!(cluster.redis.ask(&["GET", &key]).contains("theirs"));
+
+    cluster.add(&["--shared", "--bus-prefix=ours"], &["cat"]);
+    let mut client = cluster.nodes[1].connect("/");
+    client.text("beside them");
+    assert_eq!(client.line(), "beside them");
+    assert!(cluster.redis.ask(&["KEYS", "*"]).lines().any(|line| line.starts_with("ours:")));
 }
 
 #[test]
