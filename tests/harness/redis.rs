@@ -9,10 +9,13 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::time::{DEADLINE, eventually};
+use crate::tree::Tree;
 
 /// A running `redis-server`. Dropping it stops it.
 pub struct Redis {
     child: Option<Child>,
+    /// Its working folder: a replica writes a file there, which every Redis that starts there loads.
+    folder: Tree,
     port: u16,
     /// Arguments before and behind those of every Redis.
     arguments: [Vec<String>; 2],
@@ -32,7 +35,8 @@ impl Redis {
     fn run(before: &[&str], behind: &[&str]) -> Option<Self> {
         Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().ok()?;
         let owned = |arguments: &[&str]| arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let mut redis = Self { child: None, port: free_port(), arguments: [owned(before), owned(behind)] };
+        let mut redis =
+            Self { child: None, folder: Tree::new(), port: free_port(), arguments: [owned(before), owned(behind)] };
         redis.start_again();
         Some(redis)
     }
@@ -40,7 +44,9 @@ impl Redis {
     /// Starts it again at the same port, without its data.
     pub fn start_again(&mut self) {
         let port = self.port.to_string();
+        self.folder = Tree::new();
         let mut command = Command::new("redis-server");
+        command.current_dir(self.folder.path(""));
         let [before, behind] = &self.arguments;
         command.args(before).args(["--port", &port, "--bind", "127.0.0.1"]).args(behind);
         self.child = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
