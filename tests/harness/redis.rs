@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::time::{DEADLINE, eventually};
+use crate::tree::Tree;
 
 /// A running `redis-server`. Dropping it stops it.
 pub struct Redis {
@@ -16,6 +17,8 @@ pub struct Redis {
     port: u16,
     /// Arguments before and behind those of every Redis.
     arguments: [Vec<String>; 2],
+    /// Its working directory: a replica writes the data of its primary there.
+    folder: Tree,
 }
 
 /// A port of loopback that nobody uses now.
@@ -32,7 +35,8 @@ impl Redis {
     fn run(before: &[&str], behind: &[&str]) -> Option<Self> {
         Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().ok()?;
         let owned = |arguments: &[&str]| arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let mut redis = Self { child: None, port: free_port(), arguments: [owned(before), owned(behind)] };
+        let arguments = [owned(before), owned(behind)];
+        let mut redis = Self { child: None, port: free_port(), arguments, folder: Tree::new() };
         redis.start_again();
         Some(redis)
     }
@@ -42,6 +46,7 @@ impl Redis {
         let port = self.port.to_string();
         let mut command = Command::new("redis-server");
         let [before, behind] = &self.arguments;
+        command.current_dir(self.folder.path(""));
         command.args(before).args(["--port", &port, "--bind", "127.0.0.1"]).args(behind);
         self.child = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         eventually("redis-server listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok());
