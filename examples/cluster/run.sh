@@ -10,6 +10,17 @@ port=${1:-8080}
 wsd=${WSD:-wsd}
 redis_port=${REDIS_PORT:-6390}
 node_port=${NODE_PORT:-8091}
+fail() {
+    echo "run.sh: $1" >&2
+    exit 1
+}
+# nginx and HAProxy are there, which is not in the PATH of all users.
+PATH=$PATH:/usr/sbin
+for program in redis-server redis-cli "$wsd"; do
+    command -v "$program" >/dev/null || fail "$program is not installed"
+done
+command -v nginx >/dev/null || command -v haproxy >/dev/null || fail "neither nginx nor haproxy is installed"
+if redis-cli -p "$redis_port" ping >/dev/null 2>&1; then fail "another Redis is at port $redis_port: set REDIS_PORT"; fi
 dir=$(mktemp -d)
 pids=
 stop() {
@@ -22,14 +33,20 @@ trap stop EXIT
 trap 'exit 0' INT TERM
 
 redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no --dir "$dir" >"$dir/redis.log" &
-pids="$pids $!"
-until redis-cli -p "$redis_port" ping >/dev/null 2>&1; do sleep 0.1; done
+redis=$!
+pids=$redis
+until redis-cli -p "$redis_port" ping >/dev/null 2>&1; do
+    kill -0 "$redis" 2>/dev/null || { cat "$dir/redis.log" >&2; fail "redis-server does not start"; }
+    sleep 0.1
+done
 
 servers=
+nodes=
 for node in a b c; do
     cd "$here/../.."
     "$wsd" --bus="redis://127.0.0.1:$redis_port" --node="$node" --port="$node_port" --config="$here/nodes.toml" &
     pids="$pids $!"
+    nodes="$nodes $!"
     servers="$servers $node:$node_port"
     node_port=$((node_port + 1))
 done
@@ -67,5 +84,5 @@ else
     haproxy -f "$dir/haproxy.cfg" &
 fi
 pids="$pids $!"
-echo "open http://localhost:$port/chat.html and http://localhost:$port/connect4.html in two windows; kill one of the nodes:$pids"
+echo "open http://localhost:$port/chat.html and http://localhost:$port/connect4.html in two windows; kill one of the nodes:$nodes"
 wait

@@ -1,6 +1,6 @@
 //! The status page, `/.wsd/`, in a real browser.
 //!
-//! `WSD_PICTURES=DIR cargo test --test browser status` writes pictures of it to look at.
+//! `WSD_PICTURES=1 cargo test --test browser status` writes pictures of it to `target/pictures`, for people.
 
 use std::env;
 use std::fs;
@@ -49,11 +49,15 @@ fn busy(clients: usize) -> (Server, Crowd) {
 
 /// Writes a picture of the window if somebody wants to look.
 fn picture(browser: &mut Browser, name: &str, (width, height): (u32, u32)) {
-    let Some(folder) = env::var_os("WSD_PICTURES") else { return };
+    if env::var_os("WSD_PICTURES").is_none() {
+        return;
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pictures");
+    fs::create_dir_all(&folder).unwrap();
     browser.resize(width, height);
     browser.expect(&format!("innerWidth === {width}"));
-    let whole = browser.picture_of("body");
-    fs::write(Path::new(&folder).join(format!("{name}.png.base64")), whole).unwrap();
+    let whole = data_encoding::BASE64.decode(browser.picture_of("body").as_bytes()).unwrap();
+    fs::write(folder.join(format!("{name}.png")), whole).unwrap();
 }
 
 fn count(browser: &mut Browser, selector: &str) -> i64 {
