@@ -2,7 +2,7 @@
 //!
 //! Source: MCP 2026-07-28, Streamable HTTP.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::borrow::Cow;
 
 use data_encoding::BASE64;
 use serde_json::{Number, Value, json};
@@ -10,6 +10,7 @@ use serde_json::{Number, Value, json};
 use super::{
     fault::{McpFault, code},
     message::{Form, MessageParts},
+    tool_headers::ToolHeaders,
 };
 
 /// The first version without sessions.
@@ -21,41 +22,8 @@ pub(crate) const LEGACY: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", 
 /// A marker around a value in base64, whose text would be no value of a header.
 const SENTINEL: (&str, &str) = ("=?base64?", "?=");
 
-/// The headers that tools have asked for, by tool: the name of each header, and the way to the argument.
-#[derive(Debug, Default)]
-pub(crate) struct ToolHeaders(HashMap<String, Vec<(String, Vec<String>)>>);
-
 /// Finds the values of a header.
 pub(crate) type HeaderLookup<'a> = dyn Fn(&str) -> Vec<&'a [u8]> + Sync + 'a;
-
-impl ToolHeaders {
-    /// Learns from the result of `tools/list`.
-    pub(crate) fn learn(&mut self, result: &[u8]) {
-        let Ok(result) = serde_json::from_slice::<Value>(result) else { return };
-        for tool in result["tools"].as_array().into_iter().flatten() {
-            let Some(name) = tool["name"].as_str() else { continue };
-            let mut found = Vec::new();
-            collect(&tool["inputSchema"], &mut Vec::new(), &mut found);
-            if found.is_empty() {
-                self.0.remove(name);
-            } else {
-                self.0.insert(name.to_owned(), found);
-            }
-        }
-    }
-}
-
-/// Collects the properties of a schema that have a header.
-fn collect(schema: &Value, way: &mut Vec<String>, found: &mut Vec<(String, Vec<String>)>) {
-    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        way.push(name.clone());
-        if let Some(header) = property["x-mcp-header"].as_str() {
-            found.push((format!("mcp-param-{}", header.to_ascii_lowercase()), way.clone()));
-        }
-        collect(property, way, found);
-        way.pop();
-    }
-}
 
 /// Whether a version is a modern one. Versions are dates.
 pub(crate) fn is_modern_version(version: &str) -> bool {
@@ -88,13 +56,7 @@ pub(crate) fn check(
         "resources/read" => same("Mcp-Name", get, parts.uri.as_deref(), true)?,
         _ => {}
     }
-    if parts.method == "tools/call"
-        && let Some(headers) = parts.name.as_ref().and_then(|name| tools.0.get(name))
-    {
-        let arguments = parts.arguments.clone().and_then(|at| serde_json::from_slice(&text[at]).ok());
-        check_arguments(headers, &arguments.unwrap_or(Value::Null), get)?;
-    }
-    Ok(())
+    tools.of(text, parts).into_iter().try_for_each(|(name, argument)| check_argument(name, &argument, get))
 }
 
 /// Returns the fault of a version that is not modern.
@@ -103,26 +65,17 @@ pub(crate) fn unsupported(requested: &str) -> McpFault {
     fault.with_data(json!({ "supported": [MODERN], "requested": requested }))
 }
 
-fn check_arguments(
-    headers: &[(String, Vec<String>)],
-    arguments: &Value,
-    get: &HeaderLookup<'_>,
-) -> Result<(), McpFault> {
-    for (name, way) in headers {
-        let argument = way.iter().fold(arguments, |value, name| &value[&**name]);
-        let said = only(name, get)?;
-        let is_same = match (&said, argument) {
-            (None, Value::Null) => true,
-            (None, _) | (Some(_), Value::Null) => false,
-            (Some(said), Value::String(text)) => **said == **text,
-            (Some(said), Value::Number(number)) => serde_json::from_str(said).is_ok_and(|said| is_equal(&said, number)),
-            (Some(said), other) => **said == *other.to_string(),
-        };
-        if !is_same {
-            return Err(mismatch(name));
-        }
-    }
-    Ok(())
+/// Demands that a header has the value of an argument; `null` has no header.
+fn check_argument(name: &str, argument: &Value, get: &HeaderLookup<'_>) -> Result<(), McpFault> {
+    let said = only(name, get)?;
+    let is_same = match (&said, argument) {
+        (None, Value::Null) => true,
+        (None, _) | (Some(_), Value::Null) => false,
+        (Some(said), Value::String(text)) => **said == **text,
+        (Some(said), Value::Number(number)) => serde_json::from_str(said).is_ok_and(|said| is_equal(&said, number)),
+        (Some(said), other) => **said == *other.to_string(),
+    };
+    if is_same { Ok(()) } else { Err(mismatch(name)) }
 }
 
 fn is_equal(said: &Number, number: &Number) -> bool {
@@ -156,8 +109,21 @@ fn decoded(value: &[u8]) -> Option<Cow<'_, str>> {
     let coded = text.strip_prefix(SENTINEL.0).and_then(|text| text.strip_suffix(SENTINEL.1));
     match coded {
         Some(coded) => String::from_utf8(BASE64.decode(coded.as_bytes()).ok()?).ok().map(Cow::Owned),
-        None => text.bytes().all(|byte| matches!(byte, b' '..=b'~')).then_some(Cow::Borrowed(text)),
+        None => is_plain(text).then_some(Cow::Borrowed(text)),
     }
+}
+
+/// Returns a text as the value of a header.
+pub(crate) fn encoded(text: &str) -> Cow<'_, str> {
+    let (front, back) = SENTINEL;
+    let is_itself =
+        is_plain(text) && !text.is_empty() && text.trim() == text && !(text.starts_with(front) && text.ends_with(back));
+    if is_itself { Cow::Borrowed(text) } else { format!("{front}{}{back}", BASE64.encode(text.as_bytes())).into() }
+}
+
+/// Whether a text has only bytes that the value of a header may have (RFC 9110, section 5.5).
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'))
 }
 
 fn mismatch(name: &str) -> McpFault {
@@ -169,14 +135,15 @@ fn mismatch(name: &str) -> McpFault {
 mod tests {
     use super::*;
 
-    const BODY: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"region":"eu","n":42,"o":{"é":"ü"}},
+    const BODY: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"region":"eu","n":42,"l":[1],"bad":1,"o":{"é":"ü"}},
         "_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
 
     fn checked(headers: &[(&str, &str)]) -> Result<(), i64> {
         let mut tools = ToolHeaders::default();
         tools.learn(
             r#"{"tools":[{"name":"t","inputSchema":{"properties":{"region":{"x-mcp-header":"Region"},"n":{"x-mcp-header":"N"},
-                "none":{"x-mcp-header":"None"},"o":{"properties":{"é":{"x-mcp-header":"Deep"}}}}}}]}"#
+                "none":{"x-mcp-header":"None"},"l":{"x-mcp-header":"List"},"bad":{"x-mcp-header":"no header"},
+                "o":{"properties":{"é":{"x-mcp-header":"Deep"}}}}}}]}"#
                 .as_bytes(),
         );
         let parts = MessageParts::of(BODY.as_bytes()).expect("a message");
@@ -224,7 +191,26 @@ mod tests {
             headers.remove(at);
             assert_eq!(checked(&headers), Err(-32020), "no {}", good[at].0);
         }
-        let more = [&good[..], &[("mcp-param-none", "x")]].concat();
-        assert_eq!(checked(&more), Err(-32020), "a header of an absent argument");
+        for name in ["mcp-param-none", "mcp-param-list"] {
+            let more = [&good[..], &[(name, "x")]].concat();
+            assert_eq!(checked(&more), Err(-32020), "a header of an argument without one: {name}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_no_header_may_have_is_in_base64() {
+        let table = [
+            ("plain text", "plain text"),
+            ("a\tb", "a\tb"),
+            ("", "=?base64??="),
+            (" a", "=?base64?IGE=?="),
+            ("a\nb", "=?base64?YQpi?="),
+            ("=?base64?YQ==?=", "=?base64?PT9iYXNlNjQ/WVE9PT89?="),
+            ("é", "=?base64?w6k=?="),
+        ];
+        for (text, want) in table {
+            assert_eq!(encoded(text), want);
+            assert_eq!(decoded(want.as_bytes()).as_deref(), Some(text));
+        }
     }
 }

@@ -24,4 +24,5 @@ pub(crate) mod stream;
 mod table;
 mod telling;
 pub(crate) mod terms;
+pub(crate) mod tool_headers;
 mod wire;

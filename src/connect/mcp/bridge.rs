@@ -11,13 +11,14 @@ use serde::Deserialize;
 use tokio::{sync::Semaphore, task::AbortHandle};
 
 use super::{
-    mirror::ToolMirrors,
+    mirror::mirror,
     output::McpOutput,
     wire::{HttpWay, lock},
 };
 use crate::mcp::{
     headers::MODERN,
     message::{Form, MessageParts, NoMessage},
+    tool_headers::ToolHeaders,
 };
 
 /// The header with the id of a session.
@@ -101,7 +102,7 @@ pub(super) struct McpBridge {
     initialize: Mutex<Option<McpMessage>>,
     /// The task that reads the stream of the session.
     listening: Mutex<Option<AbortHandle>>,
-    tools: Mutex<ToolMirrors>,
+    tools: Mutex<ToolHeaders>,
 }
 
 impl McpBridge {
@@ -146,7 +147,7 @@ impl McpBridge {
     /// Returns the headers of a message.
     pub(super) fn headers(&self, message: &McpMessage, session: &BridgedSession) -> HeaderMap {
         if message.is_modern() {
-            lock(&self.tools).of(&message.text, &message.parts)
+            mirror(&lock(&self.tools), &message.text, &message.parts)
         } else if message.is_initialize() {
             HeaderMap::new()
         } else {

@@ -19,6 +19,9 @@ use crate::{
 /// The notification behind the answer to `initialize`.
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
+/// The shortest pause before a return to a stream, however short a one the server asks for.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+
 /// Reads the stream of the session in a task of its own, from now on.
 pub(super) fn listen(bridge: &Arc<McpBridge>) {
     let task = tokio::spawn(read_stream(Arc::clone(bridge), bridge.session()));
@@ -50,9 +53,14 @@ async fn read_stream(bridge: Arc<McpBridge>, session: BridgedSession) {
             }
             Err(_) => {}
         }
-        sleep(cursor.retry.unwrap_or_else(|| part_of(pause))).await;
+        sleep(pause_of(cursor.retry, pause)).await;
         pause = (2 * pause).min(RESTART_MAX);
     }
+}
+
+/// Returns the pause before a return to a stream: the one that the server asks for, else a part of the client's `own`.
+fn pause_of(asked: Option<Duration>, own: Duration) -> Duration {
+    asked.unwrap_or_else(|| part_of(own)).max(PAUSE_MIN)
 }
 
 /// Whether a status is one that may pass.
@@ -75,7 +83,7 @@ pub(super) async fn follow(
             return Err(unanswered(bridge).into());
         }
         tries += 1;
-        sleep(cursor.retry.unwrap_or_else(|| part_of(RETURN_MIN * tries))).await;
+        sleep(pause_of(cursor.retry, RETURN_MIN * tries)).await;
         let seen = cursor.messages;
         outcome = match get(bridge, session, cursor.last_id.as_deref()).await {
             Ok(answer) if answer.head.status.is_success() && answer.is_stream() => {
@@ -167,5 +175,18 @@ pub(super) async fn notify(bridge: &Arc<McpBridge>, message: &McpMessage) {
             say(&format!("the server refused a message: {}", String::from_utf8_lossy(&fault.line(b"null"))));
         }
         Err(_) => say(&format!("the server has not taken a message in {} s", CONNECT_TIME_MAX.as_secs())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_asks_for_no_pause_gets_a_short_one() {
+        let own = Duration::from_secs(1);
+        assert_eq!(pause_of(Some(Duration::ZERO), own), PAUSE_MIN);
+        assert_eq!(pause_of(Some(Duration::from_secs(5)), own), Duration::from_secs(5));
+        assert!((own / 2..=own).contains(&pause_of(None, own)));
     }
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     calls::Calls,
     fault::{McpFault, code},
-    headers::{self, HeaderLookup, ToolHeaders},
+    headers::{self, HeaderLookup},
     host::HostEnd,
     load::LoadSlot,
     lock::lock,
@@ -26,6 +26,7 @@ use super::{
     session::ended,
     stream::{self, StreamReader, StreamSender},
     terms::{Launching, McpEras, McpOptions, Trouble},
+    tool_headers::ToolHeaders,
     wire::ProgramWire,
 };
 use crate::{admission::Permit, limits::RESTART_MIN, status::Status, worker::Worker};

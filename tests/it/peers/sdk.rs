@@ -44,7 +44,8 @@ impl Sdk {
             TypeScript1 | TypeScript2 => {
                 command.args(["--input-type=module", "--eval", &text(&format!("tests/peers/{name}")), "--"])
             }
-            Python1 | Python2 => command.arg(script),
+            // Without -B Python keeps its imports compiled, beside the script.
+            Python1 | Python2 => command.arg("-B").arg(script),
         };
         command.args([url, &plan.to_string()]).arg(root().join("tests/peers/sdk_steps.mjs")).current_dir(&peers.folder);
         let outcome = run_to_end(command);
