@@ -9,11 +9,14 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::time::{DEADLINE, eventually};
+use crate::tree::Tree;
 
 /// A running `redis-server`. Dropping it stops it.
 pub struct Redis {
     child: Option<Child>,
     port: u16,
+    /// A replica leaves the data of its primary here.
+    folder: Tree,
     /// Arguments before and behind those of every Redis.
     arguments: [Vec<String>; 2],
 }
@@ -32,17 +35,18 @@ impl Redis {
     fn run(before: &[&str], behind: &[&str]) -> Option<Self> {
         Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().ok()?;
         let owned = |arguments: &[&str]| arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let mut redis = Self { child: None, port: free_port(), arguments: [owned(before), owned(behind)] };
+        let mut redis =
+            Self { child: None, port: free_port(), folder: Tree::new(), arguments: [owned(before), owned(behind)] };
         redis.start_again();
         Some(redis)
     }
 
     /// Starts it again at the same port, without its data.
     pub fn start_again(&mut self) {
-        let port = self.port.to_string();
+        let (port, folder) = (self.port.to_string(), self.folder.path(""));
         let mut command = Command::new("redis-server");
         let [before, behind] = &self.arguments;
-        command.args(before).args(["--port", &port, "--bind", "127.0.0.1"]).args(behind);
+        command.args(before).args(["--port", &port, "--bind", "127.0.0.1", "--dir", &folder]).args(behind);
         self.child = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         eventually("redis-server listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok());
     }
