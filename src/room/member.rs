@@ -62,7 +62,8 @@ impl Member {
             return Err(NoSeat::Over);
         }
         let mut inbox = lock(&room.inbox);
-        if hub.count() >= SEATS_MAX || inbox.is_over_presence_limit() {
+        let is_bus_full = room.far.as_ref().is_some_and(|far| far.poster.is_full());
+        if hub.count() >= SEATS_MAX || inbox.is_over_presence_limit() || is_bus_full {
             return Err(NoSeat::Full);
         }
         let names_clients = room.options.framing.names_clients();

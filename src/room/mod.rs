@@ -81,7 +81,7 @@ pub(crate) struct Room {
 pub(crate) enum NoSeat {
     /// The worker ends; the client needs a new room.
     Over,
-    /// There are too many clients, or the worker has not read too many `open` and `close` events.
+    /// There are too many clients, or too many `open` and `close` events wait for the worker or for Redis.
     Full,
 }
 

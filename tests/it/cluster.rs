@@ -11,7 +11,7 @@ use crate::harness::nodes::Nodes;
 use crate::harness::returning::Returning;
 use crate::harness::server::program;
 use crate::harness::tree::Tree;
-use crate::harness::websocket::{Client, Close};
+use crate::harness::websocket::{Client, Close, Frame, TEXT, upgrade_request};
 
 /// A client on each node.
 fn one_each(cluster: &Nodes) -> Vec<Client> {
@@ -266,6 +266,44 @@ fn the_program_knows_the_members_of_all_nodes_and_addresses_each() {
     let of: BTreeSet<_> = closes.iter().map(|close| close["client"].as_str().unwrap()).collect();
     assert_eq!(of, names.iter().map(String::as_str).collect());
     assert!(closes.iter().all(|close| close["event"] == "close"), "{closes:?}");
+}
+
+#[test]
+fn a_message_that_does_not_fit_the_budget_of_the_programs_node_closes_only_its_client() {
+    let script = r#"while read -r line; do case $line in *hello*) echo '{"text":"heard"}' ;; esac; done"#;
+    let flags = ["--framing=json", "--maxframesize=0", "--pingms=0", "--maxbuffer=16777216"];
+    let Some(cluster) = Nodes::shell(2, &flags, script) else { return };
+    let mut honest = cluster.nodes[0].connect("/");
+    let mut hostile = cluster.nodes[1].connect("/");
+    let mut late = cluster.nodes[1].connect("/");
+
+    // Each byte becomes six.
+    hostile.send(&Frame::new(TEXT, vec![1; 6 << 20]));
+
+    assert_eq!(hostile.close_at_last(), Close::new(1013, "server is out of buffers"));
+    late.text("hello");
+    assert_eq!((honest.line(), late.line()), ("heard".to_owned(), "heard".to_owned()));
+}
+
+#[test]
+fn redis_gets_the_variables_of_clients_only_for_a_program_that_reads_them() {
+    for (framing, is_told) in [("lines", false), ("json", true)] {
+        let flag = format!("--framing={framing}");
+        let Some(cluster) = Nodes::shell(2, &[&flag], "cat > /dev/null") else { return };
+        let _owner = cluster.nodes[0].connect("/");
+        let address = cluster.nodes[1].address;
+        let request = upgrade_request(&address.to_string(), "/", "Cookie: id=a-secret\r\n");
+        let _client = Client::open(address, &request).unwrap();
+        let key = |name: &str| {
+            let keys = cluster.redis.ask(&["KEYS", &format!("wsd:*:{name}")]);
+            keys.lines().find(|line| line.starts_with("wsd:")).map(str::to_owned)
+        };
+        let opened = eventually("Redis knows the client", || {
+            let records = cluster.redis.ask(&["XRANGE", &key("in")?, "-", "+"]);
+            Some(records).filter(|records| records.matches("open").count() >= 2)
+        });
+        assert_eq!(opened.contains("a-secret"), is_told, "{framing}: {opened}");
+    }
 }
 
 #[test]

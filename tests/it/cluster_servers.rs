@@ -139,4 +139,10 @@ fn rooms_are_shared_over_the_nodes_of_a_redis_cluster() {
         |redis: &Redis| redis.ask(&["KEYS", "wsd:*:out"]).lines().filter(|line| line.starts_with("wsd:")).count();
     let counts: Vec<_> = slice::from_ref(&cluster.redis).iter().chain(&all).map(keys).collect();
     assert!(counts.iter().sum::<usize>() == 9 && counts.iter().all(|&count| count < 9), "{counts:?}");
+
+    let listeners = |redis: &Redis| redis.ask(&["CLIENT", "LIST", "TYPE", "pubsub"]).matches("addr=").count();
+    assert!(listeners(&cluster.redis) > 0, "the first node has the news");
+    cluster.redis.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    eventually("the news come from the next node", || (listeners(&all[0]) > 0).then_some(()));
+    assert_shared(&mut one_each(&cluster, "/news"), "with news of the next node");
 }

@@ -18,10 +18,10 @@ use crate::{
 };
 
 /// Records that one call sends at most.
-const RECORDS_AT_ONCE: usize = 64;
+pub(super) const RECORDS_AT_ONCE: usize = 64;
 
 /// Bytes of records that one call sends, more only for a longer record.
-const BYTES_AT_ONCE: usize = 512 << 10;
+pub(super) const BYTES_AT_ONCE: usize = 512 << 10;
 
 /// Records that wait for Redis.
 #[derive(Debug)]

@@ -8,7 +8,10 @@ use std::{
 
 use tokio::{sync::Notify, time::sleep};
 
-use super::record;
+use super::{
+    outlet::{BYTES_AT_ONCE, RECORDS_AT_ONCE},
+    record,
+};
 use crate::{
     bus::place::{Post, RoomKeys},
     limits::{BUS_BYTES_MAX, BUS_RETRY},
@@ -16,9 +19,6 @@ use crate::{
     metrics::bus::LiveCluster,
     room::lock::lock,
 };
-
-/// Records that one call sends at most.
-const RECORDS_AT_ONCE: usize = 64;
 
 /// Records that wait for Redis.
 #[derive(Debug)]
@@ -47,6 +47,11 @@ impl Poster {
     /// Returns an empty queue. It tells `live` of the bytes that wait.
     pub(super) fn new(live: Arc<LiveCluster>) -> Self {
         Self { queue: Mutex::default(), wake: Notify::new(), live }
+    }
+
+    /// Whether so much waits for Redis that no client may come.
+    pub(crate) fn is_full(&self) -> bool {
+        lock(&self.queue).bytes > BUS_BYTES_MAX
     }
 
     /// Adds a record.
@@ -119,8 +124,7 @@ impl Poster {
         loop {
             let (number, posts, is_over) = {
                 let queue = lock(&self.queue);
-                let posts: Vec<_> = queue.posts.iter().take(RECORDS_AT_ONCE).cloned().collect();
-                (queue.acked + 1, posts, queue.is_over)
+                (queue.acked + 1, queue.next(), queue.is_over)
             };
             if posts.is_empty() {
                 if is_over {
@@ -153,6 +157,17 @@ impl PostQueue {
         self.bytes += post.1.len() + post.2.len();
         self.pushed += 1;
         self.posts.push_back(post);
+    }
+
+    /// Returns the next records for one call.
+    fn next(&self) -> Vec<Post> {
+        let mut bytes = 0;
+        let fits = |post: &&Post| {
+            let has_room = bytes < BYTES_AT_ONCE;
+            bytes += post.1.len() + post.2.len();
+            has_room
+        };
+        self.posts.iter().take(RECORDS_AT_ONCE).take_while(fits).cloned().collect()
     }
 
     fn has_posted(&self, client: &str) -> bool {

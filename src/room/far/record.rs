@@ -73,7 +73,7 @@ impl RecordKind {
 }
 
 /// Returns the close for the clients of other nodes.
-pub(super) fn close_of(verdict: &Verdict) -> (u16, String) {
+pub(crate) fn close_of(verdict: &Verdict) -> (u16, String) {
     match verdict {
         Verdict::Exit(None | Some(Status::Exit(0))) => (Close::NORMAL, String::new()),
         Verdict::Exit(Some(status)) => (4000 + status.shell(), status.to_string()),

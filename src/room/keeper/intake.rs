@@ -1,7 +1,7 @@
 //! Takes the messages of other nodes' clients for the worker here, and knows who these clients are.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     future::poll_fn,
     sync::Arc,
     time::{Duration, Instant},
@@ -24,6 +24,7 @@ use crate::{
     limits::BUS_RETRY,
     message::Draft,
     metrics::live::Traffic,
+    partner::Verdict,
     room::{
         Room,
         far::{
@@ -56,6 +57,8 @@ pub(super) struct FarInput<'r> {
     looked_at: Instant,
     /// The clients of other nodes, and their nodes.
     known: HashMap<String, String>,
+    /// The clients that wsd closes since the budget had no room for a message of theirs.
+    refused: HashSet<String>,
     is_direct: bool,
     is_behind: bool,
 }
@@ -73,6 +76,7 @@ impl<'r> FarInput<'r> {
             noted_at: now,
             looked_at: now,
             known: HashMap::new(),
+            refused: HashSet::new(),
             is_direct: false,
             is_behind: true,
         }
@@ -89,16 +93,17 @@ impl<'r> FarInput<'r> {
         }
         self.noted = self.at;
         self.far.marks.begin(self.at);
+        // All questions come first: after an error, nobody is here yet.
         let nodes = place.nodes().await?;
         let alive = place.bus().alive(&nodes).await?;
         let (here, gone): (Vec<_>, Vec<_>) = nodes.into_iter().zip(alive).partition(|(_, is_alive)| *is_alive);
+        for (node, _) in gone {
+            place.forget(&node).await?;
+        }
         for (node, clients) in place.who(&here.into_iter().map(|(node, _)| node).collect::<Vec<_>>()).await? {
             for (client, variables) in clients {
                 self.open(client, node.clone(), &variables);
             }
-        }
-        for (node, _) in gone {
-            place.forget(&node).await?;
         }
         Ok(())
     }
@@ -146,12 +151,12 @@ impl<'r> FarInput<'r> {
         }
         for record in records {
             poll_fn(|cx| lock(&self.room.inbox).poll_room(cx)).await;
-            self.take(record).await;
+            self.take(record);
         }
         Ok(())
     }
 
-    async fn take(&mut self, record: InRecord) {
+    fn take(&mut self, record: InRecord) {
         match &*record.kind {
             record::OPEN => self.open(record.client, record.node, &record.payload),
             record::CLOSE => {
@@ -164,8 +169,11 @@ impl<'r> FarInput<'r> {
                     // It has left meanwhile: its close follows.
                     self.open(record.client.clone(), record.node, b"{}");
                 }
-                while !self.post(&record.client, &said) {
-                    sleep(BUS_RETRY).await;
+                if !self.refused.contains(&record.client) && !self.post(&record.client, &said) {
+                    // As for a client here. The messages of others must not wait behind one that may never fit.
+                    let (code, reason) = record::close_of(&Verdict::Overload);
+                    self.room.dismiss(&record.client, Close::new(code, reason));
+                    self.refused.insert(record.client);
                 }
             }
         }
@@ -212,6 +220,7 @@ impl<'r> FarInput<'r> {
     }
 
     fn close(&mut self, client: &str, code: u16, reason: &str) {
+        self.refused.remove(client);
         let Some(node) = self.known.remove(client) else { return };
         if self.room.options.framing.names_clients() {
             lock(&self.room.inbox).add_close(client, code, reason);
