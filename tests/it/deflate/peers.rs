@@ -34,7 +34,7 @@ const OF_WEBSOCKETS: [&str; 6] = [
 /// The command of a script in `tests/peers`; where its library is not installed, skips the test and returns `None`.
 fn peer(library: &str, words: &[&str]) -> Option<Command> {
     let folder = root().join("target/tools/peers");
-    let installed = if library == "ws" { "installed-from-npm" } else { "installed-from-pypi" };
+    let installed = if library == "ws" { "installed-from-npm" } else { "installed-python" };
     if !folder.join(installed).exists() {
         skip("the packages of .ci/peers");
         return None;
