@@ -185,13 +185,16 @@ impl Connections {
         link.ok_or(BusError::Away)
     }
 
-    /// Sends the command that tells whether Redis is there and takes what wsd writes.
-    pub(super) async fn beat<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, BusError> {
+    /// Sends the command that tells whether Redis is there and takes what wsd writes. `note` gets the answer before others can
+    /// send commands again.
+    pub(super) async fn beat<T: FromRedisValue>(&self, command: &Cmd, note: impl FnOnce(&T)) -> Result<T, BusError> {
         let began = Instant::now();
         let answer = self.answer(&Question::Command(command)).await?;
         BUS.set_round_trip(began.elapsed());
+        let answer = T::from_redis_value(answer).map_err(|error| BusError::Redis(error.into()))?;
+        note(&answer);
         self.is_back();
-        T::from_redis_value(answer).map_err(|error| BusError::Redis(error.into()))
+        Ok(answer)
     }
 
     /// Sends a command.

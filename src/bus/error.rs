@@ -10,6 +10,8 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::{event::Event, limits::BUS_PATIENCE};
 
+const OTHER_PREFIX: &str = "another program uses these keys: set another --bus-prefix";
+
 /// Why Redis did not do what wsd asked for.
 #[derive(Clone, Debug)]
 pub(crate) enum BusError {
@@ -21,11 +23,19 @@ pub(crate) enum BusError {
     Away,
     /// It cannot do what rooms need.
     Unfit(&'static str),
+    /// A key or a record of a room is not wsd's.
+    Strange,
+    /// The program of the room has not read too many messages.
+    Full,
 }
 
 impl From<RedisError> for BusError {
     fn from(error: RedisError) -> Self {
-        if error.code() == Some("FENCED") { Self::Fenced } else { Self::Redis(error) }
+        match error.code() {
+            Some("FENCED") => Self::Fenced,
+            Some("FULL") => Self::Full,
+            _ => Self::Redis(error),
+        }
     }
 }
 
@@ -43,7 +53,7 @@ impl BusError {
     /// Logs it, unless the log has it as a loss of the bus, or has had such an error in the last seconds.
     pub(crate) fn log(&self) {
         static LOGGED: Mutex<Option<Instant>> = Mutex::new(None);
-        if !matches!(self, Self::Unfit(_)) && (!matches!(self, Self::Redis(_)) || self.is_of_connection()) {
+        if matches!(self, Self::Fenced | Self::Away | Self::Full) || self.is_of_connection() {
             return;
         }
         let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,8 +65,11 @@ impl BusError {
 
     /// Returns advice, if wsd has any.
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        let Self::Redis(error) = self else {
-            return matches!(self, Self::Unfit(_)).then_some("rooms need Redis 6.2 or Valkey");
+        let error = match self {
+            Self::Redis(error) => error,
+            Self::Unfit(_) => return Some("rooms need Redis 6.2 or Valkey"),
+            Self::Strange => return Some(OTHER_PREFIX),
+            Self::Fenced | Self::Away | Self::Full => return None,
         };
         let text = error.to_string();
         let has = |word: &str| text.contains(word);
@@ -69,16 +82,16 @@ impl BusError {
             _ if has("certificate") || has("Certificate") => {
                 "wsd trusts the authorities of the system; SSL_CERT_FILE names a file with others"
             }
-            _ if has("NOAUTH") || has("WRONGPASS") || has("AUTH") => {
+            _ if ["NOAUTH", "WRONGPASS", "AUTH", "unauthenticated"].into_iter().any(has) => {
                 "write the password into --bus: redis://:PASSWORD@HOST"
             }
-            _ if ["NOPERM", "no permissions", "can't publish"].into_iter().any(has) => {
+            _ if ["NOPERM", "no permissions", "user executing the script"].into_iter().any(has) => {
                 "allow the user of --bus the keys and channels of --bus-prefix, and scripts"
             }
             _ if has("READONLY") => "this is a replica: name the primary, or the sentinels",
-            _ if has("OOM") => "raise maxmemory of Redis, or set another maxmemory-policy",
+            _ if has("OOM") => "raise maxmemory of Redis",
             _ if has("MISCONF") => "Redis cannot write its snapshots: see its log",
-            _ if has("WRONGTYPE") => "another program uses these keys: set another --bus-prefix",
+            _ if has("WRONGTYPE") => OTHER_PREFIX,
             _ if has("unknown command") || has("Unknown Redis command") => "rooms need Redis 6.2 or Valkey",
             _ if error.is_io_error() || error.is_timeout() => "is Redis running there? try: redis-cli -u URL ping",
             _ => return None,
@@ -98,6 +111,8 @@ impl fmt::Display for BusError {
             Self::Fenced => f.write_str("another node owns the room"),
             Self::Away => f.write_str("no answer"),
             Self::Unfit(why) => f.write_str(why),
+            Self::Strange => f.write_str("a key of the room has something that is not wsd's"),
+            Self::Full => f.write_str("the program does not read"),
         }
     }
 }

@@ -1,9 +1,15 @@
 //! The handle on the bus, and the heartbeat of this node.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use data_encoding::HEXLOWER;
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use super::{
     connection::Connections,
@@ -16,6 +22,9 @@ use crate::{
     event::Event,
     limits::{BUS_RETRY, LEASE, LEASE_RENEWAL},
 };
+
+/// Time after a loss of data in which no lease is taken: the owners of rooms renew theirs meanwhile.
+const DATA_GRACE: Duration = LEASE_RENEWAL.saturating_add(Duration::from_millis(500));
 
 /// Returns the name of the node in the name of a run of it, or of a user of keys.
 pub(crate) fn name_of(id: &str) -> &str {
@@ -47,6 +56,8 @@ struct BusParts {
     news: News,
     /// How often this node was given up by the others, since its heartbeat came too late.
     forgotten: watch::Sender<u64>,
+    /// The time when Redis was seen without the data that it had.
+    emptied: Mutex<Option<Instant>>,
 }
 
 impl Bus {
@@ -57,14 +68,18 @@ impl Bus {
         let BusOptions { target, prefix, node } = options;
         let id = format!("{node}~{}", HEXLOWER.encode(&random));
         let (connections, news) = (Connections::new(&target)?, News::default());
-        Ok(Self(Arc::new(BusParts { prefix, name: node, id, connections, news, forgotten: watch::Sender::new(0) })))
+        let (forgotten, emptied) = (watch::Sender::new(0), Mutex::default());
+        Ok(Self(Arc::new(BusParts { prefix, name: node, id, connections, news, forgotten, emptied })))
     }
 
     /// Checks that the server is there, and that it can do what rooms need.
     pub(crate) async fn check(&self) -> Result<(), BusError> {
         self.connections().connect().await?;
         scripts::check(self.connections(), &format!("{}:check:{}", self.0.prefix, self.0.id)).await?;
-        self.beat().await.map(drop)
+        self.beat().await?;
+        // It is the first: nobody had data of this node.
+        *self.0.emptied.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
     }
 
     /// Starts the heartbeat of this node and the reader of news.
@@ -131,18 +146,33 @@ impl Bus {
         let mut command = redis::cmd("SET");
         command.arg(self.node_key(&self.0.id)).arg(&self.0.name);
         command.arg("PX").arg(millis(LEASE)).arg("GET");
-        let before: Option<String> = self.connections().beat(&command).await?;
+        // No room may take a lease between the answer and this note.
+        let note = |before: &Option<String>| {
+            if before.is_none() {
+                *self.0.emptied.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
+        };
+        let before: Option<String> = self.connections().beat(&command, note).await?;
         Ok(before.is_some())
     }
 
+    /// Whether a lease that is not there is free. Once Redis has lost its data, the owners get some time to renew theirs.
+    pub(crate) async fn is_settled(&self) -> Result<bool, BusError> {
+        let is_known = self.connections().query::<u64>(redis::cmd("EXISTS").arg(self.node_key(&self.0.id))).await? > 0;
+        let emptied = *self.0.emptied.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(is_known && emptied.is_none_or(|emptied| emptied.elapsed() >= DATA_GRACE))
+    }
+
     async fn keep_alive(&self) {
+        let mut changes = self.changes();
         loop {
             match self.beat().await {
                 Ok(was_known) => {
                     if !was_known {
                         self.0.forgotten.send_modify(|count| *count += 1);
                     }
-                    sleep(LEASE_RENEWAL).await;
+                    // Any command may find that Redis is away: then this brings it back, at once.
+                    let _ = timeout(LEASE_RENEWAL, changes.wait_for(Option::is_some)).await;
                 }
                 Err(error) => {
                     self.connections().reconnect(&error).await;

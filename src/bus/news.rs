@@ -1,8 +1,8 @@
 //! Quick news of streams: a connection of its own that listens to channels.
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -29,21 +29,32 @@ pub(crate) enum Note {
     Missed,
 }
 
-/// The channels that this node listens to.
+/// The channels that this node listens to. Each may have several listeners: the rooms of a route before and after a reload.
 #[derive(Debug, Default)]
 pub(crate) struct News {
-    channels: Mutex<HashMap<String, mpsc::Sender<Note>>>,
+    channels: Mutex<HashMap<String, Vec<Listener>>>,
     /// Wakes the reader when the channels have changed.
     changed: Notify,
+}
+
+#[derive(Debug)]
+struct Listener {
+    tell: mpsc::Sender<Note>,
+    /// Whether it knows that it hears all from now on.
+    is_told: bool,
 }
 
 impl News {
     /// Listens to a channel.
     pub(super) fn subscribe(&self, channel: &str) -> mpsc::Receiver<Note> {
         let (tell, told) = mpsc::channel(NOTES_MAX);
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner).insert(channel.to_owned(), tell);
+        self.lock().entry(channel.to_owned()).or_default().push(Listener { tell, is_told: false });
         self.changed.notify_one();
         told
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Listener>>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads news for ever, and connects again when that breaks.
@@ -58,18 +69,18 @@ impl News {
 
     async fn read_once(&self, connections: &Connections) -> Result<(), BusError> {
         let (mut sink, mut stream) = connections.news().await?.split();
-        let mut known = HashMap::new();
+        let mut known = HashSet::new();
+        self.lock().values_mut().flatten().for_each(|listener| listener.is_told = false);
         self.follow(&mut sink, &mut known).await?;
         let mut pings = interval(LEASE_RENEWAL);
         loop {
             tokio::select! {
                 message = stream.next() => {
                     let Some(message) = message else { return Ok(()) };
-                    let note = Note::Message(Bytes::copy_from_slice(message.get_payload_bytes()));
-                    let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-                    if let Some(tell) = channels.get(message.get_channel_name()) {
+                    let bytes = Bytes::copy_from_slice(message.get_payload_bytes());
+                    for listener in self.lock().get(message.get_channel_name()).into_iter().flatten() {
                         // A room that is behind reads the stream.
-                        let _ = tell.try_send(note);
+                        let _ = listener.tell.try_send(Note::Message(bytes.clone()));
                     }
                 }
                 () = self.changed.notified() => self.follow(&mut sink, &mut known).await?,
@@ -78,33 +89,32 @@ impl News {
         }
     }
 
-    /// Brings the subscriptions up to date.
-    async fn follow(
-        &self,
-        sink: &mut PubSubSink,
-        known: &mut HashMap<String, mpsc::Sender<Note>>,
-    ) -> Result<(), BusError> {
+    /// Brings the subscriptions up to date. One command has all channels: a node with many rooms may be far from Redis.
+    async fn follow(&self, sink: &mut PubSubSink, known: &mut HashSet<String>) -> Result<(), BusError> {
         let (old, new) = {
-            let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-            channels.retain(|_, tell| !tell.is_closed());
-            let old: Vec<_> = known.keys().filter(|name| !channels.contains_key(*name)).cloned().collect();
-            let is_new = |(name, tell): &(&String, &mpsc::Sender<Note>)| {
-                known.get(*name).is_none_or(|known| !known.same_channel(tell))
-            };
-            let new: Vec<_> = channels.iter().filter(is_new).map(|(name, tell)| (name.clone(), tell.clone())).collect();
+            let mut channels = self.lock();
+            channels.retain(|_, listeners| {
+                listeners.retain(|listener| !listener.tell.is_closed());
+                !listeners.is_empty()
+            });
+            let old: Vec<_> = known.iter().filter(|name| !channels.contains_key(*name)).cloned().collect();
+            let new: Vec<_> = channels.keys().filter(|name| !known.contains(*name)).cloned().collect();
             (old, new)
         };
-        for name in old {
-            known.remove(&name);
-            in_time(sink.unsubscribe(name), BUS_ANSWER).await?;
+        if !old.is_empty() {
+            known.retain(|name| !old.contains(name));
+            in_time(sink.unsubscribe(old), BUS_ANSWER).await?;
         }
-        for (name, tell) in new {
-            if !known.contains_key(&name) {
-                in_time(sink.subscribe(&name), BUS_ANSWER).await?;
-            }
-            // What came before the subscription is in the stream.
-            let _ = tell.try_send(Note::Missed);
-            known.insert(name, tell);
+        if !new.is_empty() {
+            in_time(sink.subscribe(&new), BUS_ANSWER).await?;
+            known.extend(new);
+        }
+        let mut channels = self.lock();
+        let of_known = channels.iter_mut().filter(|(name, _)| known.contains(*name)).flat_map(|(_, of_name)| of_name);
+        for listener in of_known.filter(|listener| !listener.is_told) {
+            // What came before the subscription is in the stream. A full queue tells the room that by itself.
+            let _ = listener.tell.try_send(Note::Missed);
+            listener.is_told = true;
         }
         Ok(())
     }

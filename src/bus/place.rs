@@ -17,7 +17,7 @@ use super::{
     records::{InRecord, OutRecord, RecordId, StreamEntry, id, in_record, out_record},
     scripts::{ACQUIRE, LOOK, POST, PUBLISH, RELEASE, RENEW, millis, run},
 };
-use crate::limits::{IN_RECORDS, LEASE};
+use crate::limits::{BUS_BYTES_MAX, IN_RECORDS, LEASE};
 
 /// Records that one read takes.
 const READ_RECORDS: usize = 100;
@@ -56,6 +56,8 @@ pub(crate) enum Acquired {
 pub(crate) struct Look {
     /// The name of the node that has the lease; empty if nobody has it.
     pub(crate) node: String,
+    /// The epoch of that lease.
+    pub(crate) epoch: u64,
     /// The time until the lease runs out; `None` if nobody has it.
     pub(crate) leased: Option<Duration>,
     /// The last record of the output.
@@ -118,7 +120,8 @@ impl RoomKeys {
     pub(crate) async fn renew(&self, epoch: u64) -> Result<bool, BusError> {
         let (epoch, time) = (epoch.to_string(), millis(LEASE).to_string());
         let args = [self.id.as_bytes(), epoch.as_bytes(), time.as_bytes()];
-        run(self.bus.connections(), &RENEW, &[&self.own, &self.epoch], &args).await
+        let keys = [&*self.own, &self.epoch, &self.out, &self.input, &self.seq, &self.pos];
+        run(self.bus.connections(), &RENEW, &keys, &args).await
     }
 
     /// Gives the lease back, so that another node can take it at once.
@@ -136,7 +139,8 @@ impl RoomKeys {
             run(self.bus.connections(), &LOOK, &keys, &[]).await?;
         let leased = (!own.is_empty()).then(|| Duration::from_millis(u64::try_from(time).unwrap_or_default()));
         let node = name_of(&own).to_owned();
-        Ok(Look { node, leased, last_out: id(&out)?, last_in: id(&input)? })
+        let epoch = own.rsplit_once(' ').and_then(|(_, epoch)| epoch.parse().ok()).unwrap_or_default();
+        Ok(Look { node, epoch, leased, last_out: id(&out)?, last_in: id(&input)? })
     }
 
     /// Adds records to the output, the first with this number, and notes the last record of the input that the worker took.
@@ -158,10 +162,13 @@ impl RoomKeys {
 
     /// Adds records to the input, the first with this number of this node.
     pub(crate) async fn post(&self, number: u64, posts: &[Post]) -> Result<(), BusError> {
-        let (number, kept, who) = (number.to_string(), IN_RECORDS.to_string(), self.who_of(&self.id));
-        let mut args = vec![self.in_channel.as_bytes(), self.id.as_bytes(), number.as_bytes(), kept.as_bytes()];
+        let (number, who) = (number.to_string(), self.who_of(&self.id));
+        let (records, bytes) = (IN_RECORDS.to_string(), BUS_BYTES_MAX.to_string());
+        let mut args = vec![self.in_channel.as_bytes(), self.id.as_bytes(), number.as_bytes()];
+        args.extend([records.as_bytes(), bytes.as_bytes()]);
         args.extend(posts.iter().flat_map(|(kind, client, data)| [kind.as_bytes(), client.as_bytes(), data]));
-        run::<String>(self.bus.connections(), &POST, &[&self.input, &self.seq, &who], &args).await.map(drop)
+        let keys = [&*self.input, &self.seq, &who, &self.pos];
+        run::<String>(self.bus.connections(), &POST, &keys, &args).await.map(drop)
     }
 
     /// Reads the output behind a record, some records at a time.

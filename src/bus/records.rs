@@ -42,26 +42,26 @@ pub(crate) struct InRecord {
 /// A record of a stream: its id, and its fields.
 pub(super) type StreamEntry = (String, HashMap<String, Value>);
 
-fn field<T: FromRedisValue>(fields: &mut HashMap<String, Value>, name: &str) -> Result<T, BusError> {
-    let value = fields.remove(name).ok_or_else(strange)?;
-    T::from_redis_value(value).map_err(|_| strange())
+/// Returns a field, or an empty one: a record of another program must not stop those behind it.
+fn field<T: FromRedisValue + Default>(fields: &mut HashMap<String, Value>, name: &str) -> T {
+    fields.remove(name).and_then(|value| T::from_redis_value(value).ok()).unwrap_or_default()
 }
 
-/// Reads a record of the output.
+/// Reads a record of the output. One that is not wsd's has an empty kind.
 pub(super) fn out_record((own, mut fields): StreamEntry) -> Result<OutRecord, BusError> {
-    let before: String = field(&mut fields, "p")?;
-    let (kind, payload): (Vec<u8>, Vec<u8>) = (field(&mut fields, "t")?, field(&mut fields, "d")?);
-    Ok(OutRecord { before: id(&before)?, id: id(&own)?, kind: kind.into(), payload: payload.into() })
+    let before = field::<String>(&mut fields, "p").parse().unwrap_or_default();
+    let (kind, payload): (Vec<u8>, Vec<u8>) = (field(&mut fields, "t"), field(&mut fields, "d"));
+    Ok(OutRecord { before, id: id(&own)?, kind: kind.into(), payload: payload.into() })
 }
 
-/// Reads a record of the input.
+/// Reads a record of the input. One that is not wsd's has an empty kind.
 pub(super) fn in_record((own, mut fields): StreamEntry) -> Result<InRecord, BusError> {
-    let payload: Vec<u8> = field(&mut fields, "d")?;
+    let payload: Vec<u8> = field(&mut fields, "d");
     Ok(InRecord {
         id: id(&own)?,
-        node: field(&mut fields, "n")?,
-        kind: field(&mut fields, "k")?,
-        client: field(&mut fields, "c")?,
+        node: field(&mut fields, "n"),
+        kind: field(&mut fields, "k"),
+        client: field(&mut fields, "c"),
         payload: payload.into(),
     })
 }
@@ -96,9 +96,5 @@ impl fmt::Display for RecordId {
 
 /// Reads an id.
 pub(super) fn id(text: &str) -> Result<RecordId, BusError> {
-    text.parse().map_err(|()| strange())
-}
-
-fn strange() -> BusError {
-    BusError::Unfit("a key of the room is not wsd's: another program uses this prefix")
+    text.parse().map_err(|()| BusError::Strange)
 }

@@ -29,8 +29,8 @@ return {tonumber(epoch), '', 0}",
     )
 });
 
-/// Renews a lease, also one that has run out if nobody took it. `own epoch`; node, epoch, milliseconds. Returns 1, or 0 if
-/// another node has it.
+/// Renews a lease, also one that has run out if nobody took it, and keeps what the room has. `own epoch out in seq pos`; node,
+/// epoch, milliseconds. Returns 1, or 0 if another node has it.
 pub(super) static RENEW: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -40,6 +40,7 @@ local epoch = tonumber(redis.call('GET', KEYS[2]) or '0')
 if own and own ~= mine or epoch > tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[2], ARGV[2], 'EX', 86400)
 redis.call('SET', KEYS[1], mine, 'PX', ARGV[3])
+for at = 3, #KEYS do redis.call('EXPIRE', KEYS[at], 3600) end
 return 1",
     )
 });
@@ -96,20 +97,29 @@ return before",
     )
 });
 
-/// Adds records to the input of a room. `in seq who`; channel, node, first number, records kept, then triples of kind, client
-/// and payload. A record that is there already is not added again.
+/// Adds records to the input of a room. `in seq who pos`; channel, node, first number, the most records and bytes that may be
+/// there, then triples of kind, client and payload. A record that is there already is not added again. What the worker took
+/// makes room; without room, nothing is added.
 pub(super) static POST: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 local number = tonumber(ARGV[3])
+local function is_full()
+  local bytes = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0)
+  return redis.call('XLEN', KEYS[1]) > tonumber(ARGV[4]) or type(bytes) == 'number' and bytes > tonumber(ARGV[5])
+end
+if is_full() then
+  redis.call('XTRIM', KEYS[1], 'MINID', redis.call('GET', KEYS[4]) or '0-0')
+  if is_full() then return redis.error_reply('FULL the program does not read') end
+end
 local known = tonumber(redis.call('HGET', KEYS[2], ARGV[2]) or '0')
 local id = '0-0'
-for at = 5, #ARGV, 3 do
+for at = 6, #ARGV, 3 do
   if number > known then
     local kind, client, data = ARGV[at], ARGV[at + 1], ARGV[at + 2]
     if kind == 'open' then redis.call('HSET', KEYS[3], client, data) end
     if kind == 'close' then redis.call('HDEL', KEYS[3], client) end
-    id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], '*', 'n', ARGV[2], 'k', kind, 'c', client, 'd', data)
+    id = redis.call('XADD', KEYS[1], '*', 'n', ARGV[2], 'k', kind, 'c', client, 'd', data)
   end
   number = number + 1
 end

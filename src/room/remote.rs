@@ -152,6 +152,12 @@ impl Rooms {
                 if is_over() {
                     return;
                 }
+                if bus.lost().is_some() {
+                    // The program has not ended: the room is away with Redis, and comes back with it.
+                    tokio::select! { () = bus.up() => {}, () = end.begun() => return }
+                    pause = None;
+                    continue;
+                }
                 let next = pause_after(began.elapsed(), pause);
                 Event::WorkerRestarts { program: &name, secs: next.as_secs() }.emit();
                 tokio::select! { () = sleep(next) => {}, () = end.begun() => return }

@@ -21,6 +21,7 @@ mod churn;
 mod client;
 mod client_limits;
 mod cluster;
+mod cluster_edges;
 mod cluster_example;
 mod cluster_faults;
 mod cluster_servers;

@@ -234,9 +234,8 @@ impl Far {
     /// Tells the owner of the room who is here.
     pub(super) fn register(&self) {
         let state = lock(&self.state);
-        for (client, variables) in &state.members {
-            self.poster.push((record::OPEN, client.clone(), variables.clone()));
-        }
+        let opens = state.members.iter().map(|(client, variables)| (record::OPEN, client.clone(), variables.clone()));
+        self.poster.register(opens);
     }
 
     /// Lets messages go into the inbox, if the poster has sent nothing since it had sent `pushed`.

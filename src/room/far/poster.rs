@@ -13,12 +13,18 @@ use super::{
     record,
 };
 use crate::{
-    bus::place::{Post, RoomKeys},
+    bus::{
+        error::BusError,
+        place::{Post, RoomKeys},
+    },
     limits::{BUS_BYTES_MAX, BUS_RETRY},
     message::Draft,
     metrics::bus::LiveCluster,
     room::lock::lock,
 };
+
+/// Tries that Redis may refuse, though it is there, until a room that is over drops its last records.
+const REFUSALS_MAX: usize = 8;
 
 /// Records that wait for Redis.
 #[derive(Debug)]
@@ -36,6 +42,8 @@ struct PostQueue {
     pushed: u64,
     /// The number of those that Redis has.
     acked: u64,
+    /// The number of the last record that tells who is here.
+    registered: u64,
     /// The number of the last record of each client that waits for it.
     waits: HashMap<String, u64>,
     waiting: Vec<Waker>,
@@ -58,6 +66,19 @@ impl Poster {
     pub(super) fn push(&self, post: Post) {
         let mut queue = lock(&self.queue);
         queue.push(post);
+        self.live.input.store(queue.bytes, Relaxed);
+        drop(queue);
+        self.wake.notify_one();
+    }
+
+    /// Adds records that tell who is here, unless such records wait already.
+    pub(super) fn register(&self, posts: impl Iterator<Item = Post>) {
+        let mut queue = lock(&self.queue);
+        if queue.registered > queue.acked {
+            return;
+        }
+        posts.for_each(|post| queue.push(post));
+        queue.registered = queue.pushed;
         self.live.input.store(queue.bytes, Relaxed);
         drop(queue);
         self.wake.notify_one();
@@ -119,8 +140,9 @@ impl Poster {
         self.wake.notify_one();
     }
 
-    /// Sends records, each exactly once, until the room is over.
+    /// Sends records, each exactly once, until the room is over and Redis has all.
     pub(crate) async fn run(&self, place: &RoomKeys) {
+        let mut refusals = 0;
         loop {
             let (number, posts, is_over) = {
                 let queue = lock(&self.queue);
@@ -136,11 +158,17 @@ impl Poster {
             if let Err(error) = place.post(number, &posts).await {
                 error.log();
                 sleep(BUS_RETRY).await;
-                if is_over {
+                // A program that does not read may do so later.
+                if !matches!(error, BusError::Full) && place.bus().lost().is_none() {
+                    refusals += 1;
+                }
+                if is_over && refusals > REFUSALS_MAX {
                     return;
                 }
+                place.bus().up().await;
                 continue;
             }
+            refusals = 0;
             let mut queue = lock(&self.queue);
             for (_, client, data) in queue.posts.drain(..posts.len()).collect::<Vec<_>>() {
                 queue.bytes -= client.len() + data.len();

@@ -21,7 +21,7 @@ use crate::{
     },
     close::Close,
     framing::presence,
-    limits::BUS_RETRY,
+    limits::{BUS_BYTES_MAX, BUS_RETRY, IN_RECORDS},
     message::Draft,
     metrics::live::Traffic,
     partner::Verdict,
@@ -37,6 +37,9 @@ use crate::{
 
 /// Time between two notes of what the worker has taken, if there is something new.
 const POS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Bytes of the input after which it notes at once what the worker has taken: that makes room in Redis.
+const UNNOTED_BYTES_MAX: usize = BUS_BYTES_MAX / 8;
 
 /// Time between two looks whether all that went by Redis is with the worker, until it is.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -54,6 +57,8 @@ pub(super) struct FarInput<'r> {
     /// The last record that Redis has noted as taken.
     noted: RecordId,
     noted_at: Instant,
+    /// The bytes since then, and some for each record.
+    unnoted: usize,
     looked_at: Instant,
     /// The clients of other nodes, and their nodes.
     known: HashMap<String, String>,
@@ -74,6 +79,7 @@ impl<'r> FarInput<'r> {
             at: RecordId::default(),
             noted: RecordId::default(),
             noted_at: now,
+            unnoted: 0,
             looked_at: now,
             known: HashMap::new(),
             refused: HashSet::new(),
@@ -113,7 +119,8 @@ impl<'r> FarInput<'r> {
         if self.is_behind {
             // A new record is in the stream before its news is here.
             while self.notes.try_recv().is_ok() {}
-            if self.read().await.is_err() {
+            if let Err(error) = self.read().await {
+                error.log();
                 sleep(BUS_RETRY).await;
             }
         } else {
@@ -163,7 +170,7 @@ impl<'r> FarInput<'r> {
                 let (code, reason) = record::parse_close(&record.payload);
                 self.close(&record.client, code, &reason);
             }
-            _ => {
+            record::MESSAGE => {
                 let said = decode(&record.payload);
                 if self.room.options.framing.names_clients() && !self.known.contains_key(&record.client) {
                     // It has left meanwhile: its close follows.
@@ -176,7 +183,9 @@ impl<'r> FarInput<'r> {
                     self.refused.insert(record.client);
                 }
             }
+            _ => BusError::Strange.log(),
         }
+        self.unnoted += record.payload.len() + UNNOTED_BYTES_MAX / (IN_RECORDS / 10);
         self.at = record.id;
         let taken = lock(&self.room.inbox).taken;
         self.far.marks.add(record.id, taken);
@@ -236,10 +245,10 @@ impl<'r> FarInput<'r> {
     async fn note(&mut self) {
         let written = self.room.written(self.far);
         if written > self.noted
-            && self.noted_at.elapsed() >= POS_INTERVAL
+            && (self.noted_at.elapsed() >= POS_INTERVAL || self.unnoted >= UNNOTED_BYTES_MAX)
             && self.far.place.set_pos(written).await.is_ok()
         {
-            (self.noted, self.noted_at) = (written, Instant::now());
+            (self.noted, self.noted_at, self.unnoted) = (written, Instant::now(), 0);
         }
     }
 

@@ -4,5 +4,6 @@
 mod intake;
 mod owner;
 mod run;
+mod show;
 pub(super) mod task;
 mod view;

@@ -1,6 +1,11 @@
 //! Owns a room: runs its worker, renews the lease, and sends the output.
 
-use std::{pin::pin, sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Instant,
+};
 
 use tokio::{
     sync::oneshot,
@@ -16,7 +21,7 @@ use crate::{
     bus::{error::BusError, records::RecordId},
     close::Close,
     event::Event,
-    limits::{BUS_ANSWER, BUS_RETRY, LEASE_DOUBT, LEASE_RENEWAL, OUT_RECORDS},
+    limits::{BUS_ANSWER, BUS_PATIENCE, BUS_RETRY, LEASE_DOUBT, LEASE_RENEWAL, OUT_RECORDS},
     partner::Verdict,
     room::{
         far::{Far, RoomReadiness},
@@ -31,20 +36,25 @@ pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: 
     let room = &keeper.room;
     let path = String::from_utf8_lossy(&room.path).into_owned();
     let mut intake = FarInput::new(room, far);
-    match prepare(far, view, &mut intake).await {
+    // A program may start late, when another must end first.
+    let mut renewing = pin!(renew(far, epoch, room));
+    // The others may have given up this node and forgotten its clients.
+    far.register();
+    match beside(prepare(far, view, &mut intake), renewing.as_mut()).await {
         Ok(Next::Acquire) => {}
         Ok(Next::Over) => {
             give_back(far, epoch).await;
             return Next::Over;
         }
         Err(error) => {
-            error.log();
+            intake.end();
+            give_back(far, epoch).await;
             far.give_up();
-            sleep(BUS_RETRY).await;
-            return Next::Acquire;
+            return keeper.wait_for_bus(far, view, &error).await;
         }
     }
-    let Some((worker, permit)) = keeper.kept.start_aside(&keeper.admission, &room.options.route).await else {
+    let starting = keeper.kept.start_aside(&keeper.admission, &room.options.route);
+    let Some((worker, permit)) = beside(starting, renewing.as_mut()).await else {
         intake.end();
         give_back(far, epoch).await;
         far.set_ready(RoomReadiness::Unstarted);
@@ -57,12 +67,14 @@ pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: 
     far.outlet.begin();
     lock(&room.hub).set_slot(permit);
     room.begin(worker.child.pid(), worker.tape.as_ref().map(|tape| tape.track()));
-    work(keeper, far, &mut intake, worker, epoch).await;
+    work(keeper, far, &mut intake, worker, epoch, renewing.as_mut()).await;
     room.live.set_pid(None);
     view.set_last(RecordId(epoch, far.outlet.sent()));
     if far.is_fenced() {
         Event::RoomFenced { path: &path, epoch }.emit();
         intake.end();
+        // If nobody has the lease, a record that is not wsd's has taken the place of those of this epoch.
+        give_back(far, epoch).await;
         far.give_up();
         return Next::Acquire;
     }
@@ -84,7 +96,14 @@ async fn prepare(far: &Far, view: &mut View<'_>, intake: &mut FarInput<'_>) -> R
 }
 
 /// Runs the worker to its end, with all that it needs of the bus.
-async fn work(keeper: &Keeper, far: &Far, intake: &mut FarInput<'_>, worker: Worker, epoch: u64) {
+async fn work(
+    keeper: &Keeper,
+    far: &Far,
+    intake: &mut FarInput<'_>,
+    worker: Worker,
+    epoch: u64,
+    mut renewing: Pin<&mut impl Future<Output = Infallible>>,
+) {
     let room = &keeper.room;
     let (tell, ended) = oneshot::channel();
     let (hosted, connection, end) = (Arc::clone(room), keeper.connection.clone(), keeper.shutdown.clone());
@@ -100,20 +119,32 @@ async fn work(keeper: &Keeper, far: &Far, intake: &mut FarInput<'_>, worker: Wor
             far.fence();
         }
     });
-    let (mut renewing, mut ended, mut is_sending) = (pin!(renew(far, epoch, room)), pin!(ended), true);
+    let (mut ended, mut is_sending) = (pin!(ended), true);
     loop {
         tokio::select! {
             _ = &mut ended => break,
             () = &mut sending, if is_sending => is_sending = false,
-            () = &mut renewing => {}
+            never = &mut renewing => match never {},
             () = intake.run() => {}
         }
     }
-    if !far.is_fenced() {
-        far.outlet.close();
-        if is_sending {
-            let _ = timeout(BUS_ANSWER, sending).await;
+    far.outlet.close();
+    if is_sending {
+        // The clients of other nodes wait for the rest, and for the end, as long as for Redis.
+        let patience = if keeper.shutdown.has_begun() { BUS_ANSWER } else { BUS_PATIENCE };
+        tokio::select! {
+            _ = timeout(patience, sending) => {}
+            () = far.fenced() => {}
+            never = &mut renewing => match never {},
         }
+    }
+}
+
+/// Runs `main` to its end, while `side` goes on.
+async fn beside<T>(main: impl Future<Output = T>, side: Pin<&mut impl Future<Output = Infallible>>) -> T {
+    tokio::select! {
+        result = main => result,
+        never = side => match never {},
     }
 }
 
@@ -122,7 +153,7 @@ async fn give_back(far: &Far, epoch: u64) {
 }
 
 /// Renews the lease until another node has the room.
-async fn renew(far: &Far, epoch: u64, room: &crate::room::Room) {
+async fn renew(far: &Far, epoch: u64, room: &crate::room::Room) -> Infallible {
     let mut changes = far.place.bus().changes();
     let mut renewed = Instant::now();
     loop {

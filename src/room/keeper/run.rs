@@ -12,7 +12,7 @@ use super::{
 use crate::{
     bus::{error::BusError, place::Acquired},
     close::Close,
-    limits::{BUS_ANSWER, BUS_PATIENCE, BUS_RETRY},
+    limits::{BUS_ANSWER, BUS_RETRY},
     metrics::present::PRESENT,
     partner::Verdict,
     room::{
@@ -46,19 +46,31 @@ impl Keeper {
         }
         self.room.end(&Verdict::Dismissed(Close::new(Close::TRY_LATER, "the room has moved")));
         far.poster.close();
-        let _ = timeout(BUS_ANSWER, poster).await;
-        if far.place.bus().lost().is_none() {
-            let _ = timeout(BUS_ANSWER, far.place.forget(far.place.id())).await;
-        }
+        let room = Arc::clone(&self.room);
+        let leaving = tokio::spawn(async move {
+            let _ = poster.await;
+            if let Some(far) = room.far.as_deref() {
+                leave(far).await;
+            }
+        });
+        // While Redis is away it goes on: the owner would keep the clients that were here for ever.
+        let _ = timeout(BUS_ANSWER, leaving).await;
     }
 
     async fn step(&self, far: &Far, view: &mut View<'_>) -> Next {
         if self.shutdown.has_begun() {
             return Next::Over;
         }
+        match far.place.bus().is_settled().await {
+            Ok(true) => {}
+            Ok(false) if view.is_shown() => return view.show(self, far).await,
+            Ok(false) => return self.pause().await,
+            Err(error) => return self.wait_for_bus(far, view, &error).await,
+        }
         let sent = std::time::Instant::now();
         match far.place.acquire().await {
             Ok(Acquired::Mine(epoch)) => {
+                view.works();
                 far.take(sent);
                 owner::own(self, far, view, epoch).await
             }
@@ -68,14 +80,17 @@ impl Keeper {
     }
 
     /// Waits for Redis, as long as the clients may wait.
-    async fn wait_for_bus(&self, far: &Far, view: &View<'_>, error: &BusError) -> Next {
+    pub(super) async fn wait_for_bus(&self, far: &Far, view: &mut View<'_>, error: &BusError) -> Next {
         error.log();
-        let lost = far.place.bus().lost();
-        if !view.is_shown() || lost.is_some_and(|lost| lost.elapsed() >= BUS_PATIENCE) {
+        if !view.is_shown() || view.has_failed_long(far) {
             far.set_ready(RoomReadiness::Away);
             lock(&self.room.hub).dismiss_all(&away());
             return Next::Over;
         }
+        self.pause().await
+    }
+
+    async fn pause(&self) -> Next {
         tokio::select! { () = sleep(BUS_RETRY) => {}, () = self.shutdown.begun() => {} }
         Next::Acquire
     }
@@ -88,5 +103,15 @@ impl Keeper {
             }
         };
         let _ = timeout(BUS_ANSWER, gone).await;
+    }
+}
+
+/// Forgets this user of the room's keys, once Redis answers.
+async fn leave(far: &Far) {
+    while let Err(BusError::Away | BusError::Redis(_)) = far.place.forget(far.place.id()).await {
+        if far.place.bus().lost().is_none() {
+            return;
+        }
+        far.place.bus().up().await;
     }
 }

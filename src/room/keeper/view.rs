@@ -1,14 +1,18 @@
-//! Shows the room of another node: its output in order, from the channel and from the stream.
+//! The output of the room of another node, in order, from the channel and from the stream.
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, sleep_until, timeout},
+    time::timeout,
 };
 
-use super::task::{Keeper, Next, away};
+use super::task::Next;
 use crate::{
     bus::{
         error::BusError,
@@ -18,12 +22,12 @@ use crate::{
     close::Close,
     event::Event,
     framing::events::Receivers,
-    limits::{BUS_PATIENCE, BUS_RETRY, LEASE_RENEWAL},
+    limits::BUS_PATIENCE,
     message::Draft,
     partner::Verdict,
     room::{
         Room,
-        far::{Far, RoomReadiness, record::RecordKind, record::decode},
+        far::{Far, record::RecordKind, record::decode},
         lock::lock,
     },
 };
@@ -33,12 +37,16 @@ const SLOW_LOOK: Duration = Duration::from_secs(1);
 
 /// The output of a room as far as this node has it.
 pub(super) struct View<'r> {
-    room: &'r Arc<Room>,
-    notes: mpsc::Receiver<Note>,
-    lost: watch::Receiver<Option<std::time::Instant>>,
-    forgotten: watch::Receiver<u64>,
+    pub(super) room: &'r Arc<Room>,
+    pub(super) notes: mpsc::Receiver<Note>,
+    pub(super) lost: watch::Receiver<Option<Instant>>,
+    pub(super) forgotten: watch::Receiver<u64>,
     /// The last record that the clients here have; `None` before the first look.
-    last: Option<RecordId>,
+    pub(super) last: Option<RecordId>,
+    /// The epoch of a room whose end was the last record at the first look.
+    pub(super) ended: Option<u64>,
+    /// The time since which Redis answers nothing of use about this room.
+    failing: Option<Instant>,
 }
 
 /// The end of a room, from its record.
@@ -53,7 +61,26 @@ impl<'r> View<'r> {
     /// Begins to listen.
     pub(super) fn new(room: &'r Arc<Room>, far: &Far) -> Self {
         let bus = far.place.bus();
-        Self { room, notes: far.place.listen_out(), lost: bus.changes(), forgotten: bus.forgotten(), last: None }
+        Self {
+            room,
+            notes: far.place.listen_out(),
+            lost: bus.changes(),
+            forgotten: bus.forgotten(),
+            last: None,
+            ended: None,
+            failing: None,
+        }
+    }
+
+    /// Notes that Redis does what the room needs.
+    pub(super) fn works(&mut self) {
+        self.failing = None;
+    }
+
+    /// Notes an error. Whether there was nothing else for longer than clients may wait.
+    pub(super) fn has_failed_long(&mut self, far: &Far) -> bool {
+        let since = *self.failing.get_or_insert_with(Instant::now);
+        far.place.bus().lost().map_or(since, |lost| lost.min(since)).elapsed() >= BUS_PATIENCE
     }
 
     /// Whether the clients here have seen the room.
@@ -64,68 +91,6 @@ impl<'r> View<'r> {
     /// Notes the last record that the clients here have.
     pub(super) fn set_last(&mut self, last: RecordId) {
         self.last = self.last.max(Some(last));
-    }
-
-    /// Shows the room until it is over, or until its lease is free.
-    pub(super) async fn show(&mut self, keeper: &Keeper, far: &Far) -> Next {
-        let mut look_at = Instant::now();
-        match self.catch_up(far).await {
-            Ok(Some(end)) => return self.end(end),
-            Err(_) if self.last.is_none() => {
-                far.set_ready(RoomReadiness::Away);
-                return Next::Over;
-            }
-            Ok(None) | Err(_) => {}
-        }
-        far.set_ready(RoomReadiness::Ready);
-        self.forgotten.mark_unchanged();
-        loop {
-            if keeper.room.options.linger.is_some() && lock(&self.room.hub).close_if_empty() {
-                return Next::Over;
-            }
-            let patience = self.lost.borrow_and_update().map(|lost| Instant::from_std(lost) + BUS_PATIENCE);
-            let caught_up = tokio::select! {
-                () = keeper.shutdown.begun() => return Next::Over,
-                () = far.emptied.notified() => Ok(None),
-                _ = self.forgotten.changed() => {
-                    far.register();
-                    Ok(None)
-                }
-                _ = self.lost.changed() => {
-                    look_at = Instant::now();
-                    Ok(None)
-                }
-                () = sleep_until(patience.unwrap_or_else(far_future)), if patience.is_some() => {
-                    lock(&self.room.hub).dismiss_all(&away());
-                    return Next::Over;
-                }
-                note = self.notes.recv() => match note {
-                    Some(Note::Message(message)) if &*message == b"free" => return Next::Acquire,
-                    Some(Note::Message(message)) => self.hear(far, &message).await,
-                    Some(Note::Missed) => self.catch_up(far).await,
-                    None => {
-                        self.notes = far.place.listen_out();
-                        Ok(None)
-                    }
-                },
-                () = sleep_until(look_at) => {
-                    if let Ok(look) = far.place.look().await {
-                        let Some(leased) = look.leased else { return Next::Acquire };
-                        far.live.set_node(&look.node);
-                        look_at = Instant::now() + LEASE_RENEWAL.min(leased + Duration::from_millis(20));
-                        if Some(look.last_out) > self.last { self.catch_up(far).await } else { Ok(None) }
-                    } else {
-                        look_at = Instant::now() + BUS_RETRY;
-                        Ok(None)
-                    }
-                }
-            };
-            match caught_up {
-                Ok(None) => {}
-                Ok(Some(end)) => return self.end(end),
-                Err(_) => look_at = Instant::now() + BUS_RETRY,
-            }
-        }
     }
 
     /// Ends the room of the clients here, or begins a new one for those that the owner did not know of.
@@ -145,7 +110,7 @@ impl<'r> View<'r> {
     }
 
     /// Hands on a message of the channel, if it is the next.
-    async fn hear(&mut self, far: &Far, message: &Bytes) -> Result<Option<RoomEnd>, BusError> {
+    pub(super) async fn hear(&mut self, far: &Far, message: &Bytes) -> Result<Option<RoomEnd>, BusError> {
         match OutRecord::parse(message) {
             Some(record) if Some(record.id) <= self.last => Ok(None),
             Some(record) if Some(record.before) == self.last => Ok(self.apply(record).await),
@@ -156,7 +121,8 @@ impl<'r> View<'r> {
     /// Reads the stream to its end. The first time, only the history.
     pub(super) async fn catch_up(&mut self, far: &Far) -> Result<Option<RoomEnd>, BusError> {
         let Some(mut last) = self.last else {
-            self.last = Some(self.read_history(far).await?);
+            let last = self.read_history(far).await?;
+            self.last = Some(last);
             return Ok(None);
         };
         loop {
@@ -174,11 +140,12 @@ impl<'r> View<'r> {
     }
 
     /// Fills the history, and returns the last record.
-    async fn read_history(&self, far: &Far) -> Result<RecordId, BusError> {
+    async fn read_history(&mut self, far: &Far) -> Result<RecordId, BusError> {
         let records = far.place.last_out(self.room.options.history.max(1)).await?;
         let last = records.last().map(|record| record.id).unwrap_or_default();
         let of_room =
             records.iter().rposition(|record| matches!(RecordKind::parse(&record.kind), Some(RecordKind::End { .. })));
+        self.ended = of_room.filter(|at| at + 1 == records.len()).map(|_| last.0);
         for record in records.into_iter().skip(of_room.map_or(0, |at| at + 1)) {
             if let Some(RecordKind::All | RecordKind::Except(_)) = RecordKind::parse(&record.kind) {
                 self.deliver(decode(&record.payload), &Receivers::All);
@@ -218,7 +185,7 @@ impl<'r> View<'r> {
                 let cause = format!("the owner dropped {count} records while Redis was away");
                 Event::RoomGap { path: &self.path(), cause: &cause }.emit();
             }
-            None => Event::RoomGap { path: &self.path(), cause: &"a record is of another version of wsd" }.emit(),
+            None => Event::RoomGap { path: &self.path(), cause: &"a record is not of this version of wsd" }.emit(),
         }
         None
     }
@@ -232,8 +199,4 @@ impl<'r> View<'r> {
     fn path(&self) -> String {
         String::from_utf8_lossy(&self.room.path).into_owned()
     }
-}
-
-fn far_future() -> Instant {
-    Instant::now() + Duration::from_hours(24)
 }

@@ -1,0 +1,323 @@
+//! Rooms on several nodes where a fault meets a beginning or an end: a client that leaves, a program that ends, a room that opens,
+//! a program that does not read, and another program in the same Redis.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::harness::nodes::Nodes;
+use crate::harness::redis::Redis;
+use crate::harness::server::program;
+use crate::harness::skip::skip;
+use crate::harness::tree::Tree;
+use crate::harness::websocket::{Client, Close};
+use crate::harness::{eventually, pace};
+
+/// The messages of clients of other nodes that wait for a program: bytes in Redis, and some more of one call.
+const WAITING_MAX: u64 = 12 << 20;
+
+/// The front of the keys of the only room.
+fn front(redis: &Redis) -> String {
+    let key = eventually("the output is in Redis", || {
+        let keys = redis.ask(&["KEYS", "wsd:*:out"]);
+        keys.lines().find(|line| line.starts_with("wsd:")).map(str::to_owned)
+    });
+    key.trim_end_matches("out").to_owned()
+}
+
+/// The number that Redis answers.
+fn number(redis: &Redis, words: &[&str]) -> u64 {
+    redis.ask(words).trim_start_matches(':').lines().next().unwrap().trim().parse().unwrap_or(0)
+}
+
+/// Has each client say a line that all hear.
+fn talk(clients: &mut [Client], word: &str) {
+    for speaker in 0..clients.len() {
+        let said = format!("{word} {speaker}");
+        clients[speaker].text(&said);
+        for client in &mut *clients {
+            while client.line() != said {}
+        }
+    }
+}
+
+#[test]
+fn the_owner_hears_of_a_client_that_leaves_while_redis_stands_still() {
+    let Some(cluster) = Nodes::start(2, &["--shared", "--linger=0", "--pingms=0"], &["cat"]) else { return };
+    let mut clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/")).collect();
+    talk(&mut clients, "here");
+    let mut other = clients.pop().unwrap();
+
+    cluster.redis.signal(Signal::STOP);
+    other.text("last words");
+    other.close(1000);
+    cluster.nodes[1].expect_log("bus lost");
+    // Longer than the node waits for one answer.
+    pace(Duration::from_secs(5));
+    cluster.redis.signal(Signal::CONT);
+
+    assert_eq!(clients[0].line(), "last words");
+    clients[0].close(1000);
+    cluster.nodes[0].expect_log("room ended");
+}
+
+#[test]
+fn the_last_output_and_the_end_reach_other_nodes_when_redis_stands_still_meanwhile() {
+    let script = "while read -r line && [ \"$line\" != go ]; do echo $line; done; seq 3; exit 7";
+    let Some(cluster) = Nodes::shell(2, &["--pingms=0"], script) else { return };
+    let mut clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/")).collect();
+    talk(&mut clients, "before");
+    let rest = (["1", "2", "3"].map(str::to_owned).to_vec(), Close::new(4007, "exit 7"));
+
+    cluster.redis.signal(Signal::STOP);
+    clients[0].text("go");
+    assert_eq!(clients[0].rest(), rest);
+    pace(Duration::from_secs(5));
+    cluster.redis.signal(Signal::CONT);
+
+    assert_eq!(clients[1].rest(), rest);
+    assert_eq!(cluster.expect_owner(1), 0);
+}
+
+#[test]
+fn messages_wait_for_a_program_that_does_not_read_and_redis_does_not_grow() {
+    const MESSAGES: usize = 80;
+    const BYTES: usize = 500_000;
+    let tree = Tree::new();
+    let count = (MESSAGES * (BYTES + 1)).to_string();
+    let script = "while [ ! -e \"$0\" ]; do sleep 0.05; done; head -c \"$1\" | wc -c; exec cat";
+    let command = ["sh", "-c", script, &tree.path("go"), &count];
+    let Some(cluster) = Nodes::start(2, &["--shared", "--pingms=0"], &command) else { return };
+    let mut own = cluster.nodes[0].connect("/");
+    cluster.expect_owner(1);
+    let mut others: Vec<_> = (0..4).map(|_| cluster.nodes[1].connect("/")).collect();
+
+    let used = thread::scope(|scope| {
+        for client in &mut others {
+            scope.spawn(|| (0..MESSAGES / 4).for_each(|_| client.text(&"x".repeat(BYTES))));
+        }
+        let key = eventually("messages wait", || {
+            let keys = cluster.redis.ask(&["KEYS", "wsd:*:in"]);
+            let key = keys.lines().find(|line| line.starts_with("wsd:"))?.to_owned();
+            (number(&cluster.redis, &["MEMORY", "USAGE", &key]) > WAITING_MAX / 2).then_some(key)
+        });
+        pace(Duration::from_secs(2));
+        let used = number(&cluster.redis, &["MEMORY", "USAGE", &key, "SAMPLES", "0"]);
+        tree.file("go", "");
+        used
+    });
+
+    assert!(used < WAITING_MAX, "{used} bytes wait");
+    assert_eq!(own.line().trim(), count);
+}
+
+#[test]
+fn records_of_another_program_are_told_and_stop_nobody() {
+    let Some(cluster) = Nodes::shell(2, &["--pingms=0"], "exec cat") else { return };
+    let mut clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/")).collect();
+    talk(&mut clients, "before");
+    let front = front(&cluster.redis);
+
+    cluster.redis.ask(&["XADD", &format!("{front}in"), "*", "their", "record"]);
+    talk(&mut clients, "behind input");
+    cluster.nodes[0].expect_log("set another --bus-prefix");
+    // Its id is behind all of the epoch: the room begins another one.
+    cluster.redis.ask(&["XADD", &format!("{front}out"), "*", "their", "record"]);
+    clients[0].text("into the void");
+    let news = cluster.expect_owner(2);
+
+    talk(&mut clients, "behind output");
+    assert_eq!(cluster.expect_owner(2), news);
+}
+
+#[test]
+fn the_program_stays_where_it_is_when_redis_loses_its_data() {
+    let Some(mut cluster) = Nodes::shell(3, &["--pingms=0"], "exec cat") else { return };
+    let mut clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/")).collect();
+    talk(&mut clients, "before");
+
+    for round in 0..4 {
+        cluster.redis.kill();
+        cluster.redis.start_again();
+        talk(&mut clients, &format!("round {round}"));
+    }
+
+    let taken = cluster.nodes.iter().flat_map(|node| node.log()).filter(|line| line.contains("room taken"));
+    assert_eq!(taken.count(), 1);
+}
+
+#[test]
+fn rooms_before_and_after_a_reload_listen_side_by_side() {
+    let tree = Tree::new();
+    let settings = |history: u32| {
+        tree.file(
+            "wsd.toml",
+            format!("[[route]]\npath = \"/chat\"\ncommand = [\"cat\"]\nshared = true\nhistory = {history}\n"),
+        );
+    };
+    settings(1);
+    let Some(redis) = Redis::start(&[]) else { return skip("redis-server") };
+    let config = format!("--config={}", tree.path("wsd.toml"));
+    let mut cluster = Nodes { nodes: Vec::new(), redis };
+    for _ in 0..2 {
+        cluster.add(&[&config, "--pingms=0"], &[]);
+    }
+    let join = || -> Vec<Client> { cluster.nodes.iter().map(|node| node.connect("/chat")).collect() };
+    let mut clients = join();
+    talk(&mut clients, "before");
+    settings(2);
+    for node in &cluster.nodes {
+        node.signal(Signal::HUP);
+        node.expect_log("settings loaded");
+    }
+    cluster.redis.ask(&["CONFIG", "RESETSTAT"]);
+
+    clients.append(&mut join());
+    talk(&mut clients, "after");
+
+    // Neither takes the channel from the other, which would then take it back.
+    pace(Duration::from_secs(1));
+    let commands = cluster.redis.ask(&["INFO", "commandstats"]);
+    let reads = commands.lines().find_map(|line| line.strip_prefix("cmdstat_xrange:calls=")).unwrap();
+    let reads: u32 = reads.split(',').next().unwrap().parse().unwrap();
+    assert!(reads < 100, "{reads} reads");
+}
+
+#[test]
+fn a_newcomer_waits_until_a_room_that_ends_is_over() {
+    let Some(cluster) = Nodes::start(1, &["--shared", "--linger=0", "--pingms=0"], &["cat"]) else { return };
+    let (node, redis) = (&cluster.nodes[0], &cluster.redis);
+    let mut client = node.connect("/");
+    talk(std::slice::from_mut(&mut client), "before");
+    let front = front(redis);
+    let key = |name: &str| format!("{front}{name}");
+    client.close(1000);
+    eventually("the room is over", || redis.ask(&["GET", &key("own")]).starts_with("$-1").then_some(()));
+    let epoch = redis.ask(&["INCRBY", &key("epoch"), "5"]);
+    let epoch = epoch.trim_start_matches(':').trim();
+    // Another node is about to end the room: it has said so, and has not given the lease back.
+    redis.ask(&["SET", &key("own"), &format!("ghost~1.0 {epoch}"), "PX", "60000"]);
+    let end = r#"{"end":{"close":[1000,""]}}"#;
+    redis.ask(&["XADD", &key("out"), &format!("{epoch}-1"), "p", "0-0", "t", end, "d", ""]);
+
+    let line = thread::scope(|scope| {
+        let newcomer = scope.spawn(|| {
+            let mut client = node.connect("/");
+            client.text("hello");
+            client.line()
+        });
+        pace(Duration::from_secs(1));
+        // All that was said until now is for nobody.
+        let last = redis.ask(&["XREVRANGE", &key("in"), "+", "-", "COUNT", "1"]);
+        let last = last.lines().find(|line| line.contains('-')).map_or("0-0", str::trim).to_owned();
+        redis.ask(&["SET", &key("pos"), &last]);
+        redis.ask(&["DEL", &key("own")]);
+        newcomer.join().unwrap()
+    });
+
+    assert_eq!(line, "hello");
+}
+
+#[test]
+fn an_eager_room_comes_back_with_redis_and_its_program_has_not_ended() {
+    let Some(mut cluster) = Nodes::shell(2, &["--eager", "--pingms=0"], "exec cat") else { return };
+    let other = 1 - cluster.expect_owner(1);
+    let mut clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/")).collect();
+    talk(&mut clients, "before");
+
+    cluster.redis.kill();
+    assert_eq!(clients[other].close_at_last().code, Some(1013));
+    // Longer than the first pause before a program that has ended starts again.
+    pace(Duration::from_secs(2));
+    cluster.redis.start_again();
+    cluster.nodes[other].expect_log("bus back");
+
+    clients[other] = eventually("the room is back", || cluster.nodes[other].try_connect("/", "").ok());
+    talk(&mut clients, "after");
+    let log = cluster.nodes[other].log();
+    assert!(!log.iter().any(|line| line.contains("starts again")), "{log:?}");
+}
+
+#[test]
+fn the_keys_of_a_quiet_room_stay_as_long_as_the_room() {
+    let Some(cluster) = Nodes::shell(2, &["--history=9", "--pingms=0"], "exec cat") else { return };
+    let mut clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/")).collect();
+    talk(&mut clients, "before");
+    let front = front(&cluster.redis);
+    let keys = ["out", "in", "seq"].map(|name| format!("{front}{name}"));
+
+    for key in &keys {
+        cluster.redis.ask(&["EXPIRE", key, "8"]);
+    }
+
+    for key in &keys {
+        eventually("the key stays", || (number(&cluster.redis, &["TTL", key]) > 60).then_some(()));
+    }
+}
+
+#[test]
+fn a_node_that_takes_over_knows_its_own_members() {
+    let tree = Tree::new();
+    tree.pipe("mouth").file("ears", "");
+    let command = [program("puppet.sh"), tree.path("mouth"), tree.path("ears")];
+    let command = command.each_ref().map(String::as_str);
+    let Some(cluster) = Nodes::start(2, &["--shared", "--framing=json"], &command) else { return };
+    let events = || -> Vec<Value> {
+        let ears = fs::read_to_string(tree.path("ears")).unwrap();
+        let whole = ears.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let _first = cluster.nodes[0].connect("/");
+    let _second = cluster.nodes[1].connect("/");
+    eventually("two opens", || (events().len() == 2).then_some(()));
+    let second = events()[1]["client"].clone();
+    // As if the others had given this node up, since its heartbeat was late.
+    let who = cluster.redis.ask(&["KEYS", "wsd:*:who:n1*"]);
+    let who = who.lines().find(|line| line.starts_with("wsd:")).unwrap();
+    cluster.redis.ask(&["DEL", who, &who.replace(&who[who.find(":who:").unwrap()..], ":seq")]);
+
+    cluster.nodes[0].signal(Signal::KILL);
+
+    let open = eventually("the open of its own member", || {
+        events().into_iter().skip(2).find(|event| event["event"] == "open" && event["client"] == second)
+    });
+    assert_eq!((&open["node"], &open["env"]["REMOTE_ADDR"]), (&"n1".into(), &"127.0.0.1".into()));
+}
+
+#[test]
+fn a_node_listens_to_all_its_rooms_again_at_once() {
+    let Some(cluster) = Nodes::start(2, &["--shared=path", "--pingms=0"], &["cat"]) else { return };
+    let join = |path: &String| -> Vec<Client> { cluster.nodes.iter().map(|node| node.connect(path)).collect() };
+    let mut rooms: Vec<_> = (0..30).map(|room| join(&format!("/{room}"))).collect();
+    rooms.iter_mut().for_each(|clients| talk(clients, "before"));
+    cluster.redis.ask(&["CONFIG", "RESETSTAT"]);
+
+    cluster.redis.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    let calls = eventually("both nodes listen again", || {
+        let commands = cluster.redis.ask(&["INFO", "commandstats"]);
+        let calls = commands.lines().find_map(|line| line.strip_prefix("cmdstat_subscribe:calls="))?;
+        let calls: u32 = calls.split(',').next()?.parse().ok()?;
+        let channels = cluster.redis.ask(&["PUBSUB", "CHANNELS", "wsd:*"]);
+        (calls >= 2 && channels.lines().filter(|line| line.starts_with("wsd:")).count() == 60).then_some(calls)
+    });
+
+    assert!(calls <= 4, "{calls} commands");
+    rooms.iter_mut().for_each(|clients| talk(clients, "after"));
+}
+
+#[test]
+fn members_are_told_to_try_later_when_redis_refuses_their_room() {
+    let Some(cluster) = Nodes::shell(2, &["--pingms=0"], "exec cat") else { return };
+    let mut clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/")).collect();
+    talk(&mut clients, "before");
+    let key = format!("{}out", front(&cluster.redis));
+
+    cluster.redis.ask(&["SET", &key, "theirs"]);
+
+    assert_eq!(clients[1].close_at_last().code, Some(1013));
+    cluster.nodes[1].expect_log("set another --bus-prefix");
+    assert!(cluster.redis.ask(&["GET", &key]).contains("theirs"));
+}
