@@ -73,6 +73,11 @@ impl Hub {
         self.become_idle();
     }
 
+    /// Whether the room ends without clients, sooner or later.
+    pub(super) fn is_for_clients(&self) -> bool {
+        self.linger.is_some()
+    }
+
     /// Accepts no more clients, unless there is one.
     pub(super) fn close_if_empty(&mut self) -> bool {
         self.is_over |= self.seats.is_empty() && self.others == 0;

@@ -188,6 +188,9 @@ impl Room {
     fn release(&self) {
         lock(&self.hub).set_linger(Duration::ZERO);
         self.pressure.host.wake();
+        if let Some(far) = &self.far {
+            far.emptied.notify_one();
+        }
     }
 
     /// Whether it ends since no client has been there for long enough.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::harness::nodes::Nodes;
 use crate::harness::redis::Redis;
-use crate::harness::server::program;
+use crate::harness::server::{Server, program};
 use crate::harness::skip::skip;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, Close};
@@ -145,8 +145,28 @@ fn the_program_stays_where_it_is_when_redis_loses_its_data() {
         talk(&mut clients, &format!("round {round}"));
     }
 
-    let taken = cluster.nodes.iter().flat_map(|node| node.log()).filter(|line| line.contains("room taken"));
+    let taken = cluster.nodes.iter().flat_map(Server::log).filter(|line| line.contains("room taken"));
     assert_eq!(taken.count(), 1);
+}
+
+#[test]
+fn no_member_is_gone_for_the_program_when_redis_loses_its_data() {
+    let tree = Tree::new();
+    tree.pipe("mouth").file("ears", "");
+    let command = [program("puppet.sh"), tree.path("mouth"), tree.path("ears")];
+    let command = command.each_ref().map(String::as_str);
+    let Some(cluster) = Nodes::start(2, &["--shared", "--framing=json"], &command) else { return };
+    let ears = || fs::read_to_string(tree.path("ears")).unwrap();
+    let _clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/")).collect();
+    eventually("two opens", || (ears().lines().count() == 2).then_some(()));
+
+    // The owner looks each five seconds whether the other node is alive.
+    for _ in 0..10 {
+        cluster.redis.ask(&["FLUSHALL"]);
+        pace(Duration::from_millis(1200));
+    }
+
+    assert_eq!(ears().lines().count(), 2, "{}", ears());
 }
 
 #[test]
@@ -178,12 +198,46 @@ fn rooms_before_and_after_a_reload_listen_side_by_side() {
     clients.append(&mut join());
     talk(&mut clients, "after");
 
-    // Neither takes the channel from the other, which would then take it back.
+    // Neither takes the channel from the other, which would then take it back, and so on.
     pace(Duration::from_secs(1));
     let commands = cluster.redis.ask(&["INFO", "commandstats"]);
     let reads = commands.lines().find_map(|line| line.strip_prefix("cmdstat_xrange:calls=")).unwrap();
     let reads: u32 = reads.split(',').next().unwrap().parse().unwrap();
     assert!(reads < 100, "{reads} reads");
+}
+
+#[test]
+fn a_reload_leaves_no_eager_room_without_clients_behind() {
+    let tree = Tree::new();
+    let settings = |history: u32| {
+        let route = "[[route]]\npath = \"/chat\"\ncommand = [\"cat\"]\nshared = true\neager = true\n";
+        tree.file("wsd.toml", format!("{route}history = {history}\n"));
+    };
+    settings(1);
+    let Some(redis) = Redis::start(&[]) else { return skip("redis-server") };
+    let config = format!("--config={}", tree.path("wsd.toml"));
+    let mut cluster = Nodes { nodes: Vec::new(), redis };
+    for _ in 0..2 {
+        cluster.add(&[&config, "--pingms=0"], &[]);
+    }
+    let other = 1 - cluster.expect_owner(1);
+    settings(2);
+
+    for node in [other, 1 - other] {
+        cluster.nodes[node].signal(Signal::HUP);
+        cluster.nodes[node].expect_log("settings loaded");
+    }
+
+    cluster.expect_owner(2);
+    eventually("one room on each node", || {
+        let rooms = |node: &Server| {
+            let facts: Value = serde_json::from_slice(&node.get("/.wsd/status", "").body).unwrap();
+            facts["rooms"].as_array().unwrap().len()
+        };
+        cluster.nodes.iter().all(|node| rooms(node) == 1).then_some(())
+    });
+    let mut clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/chat")).collect();
+    talk(&mut clients, "after");
 }
 
 #[test]
@@ -292,7 +346,9 @@ fn a_node_listens_to_all_its_rooms_again_at_once() {
     let Some(cluster) = Nodes::start(2, &["--shared=path", "--pingms=0"], &["cat"]) else { return };
     let join = |path: &String| -> Vec<Client> { cluster.nodes.iter().map(|node| node.connect(path)).collect() };
     let mut rooms: Vec<_> = (0..30).map(|room| join(&format!("/{room}"))).collect();
-    rooms.iter_mut().for_each(|clients| talk(clients, "before"));
+    for clients in &mut rooms {
+        talk(clients, "before");
+    }
     cluster.redis.ask(&["CONFIG", "RESETSTAT"]);
 
     cluster.redis.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
@@ -305,7 +361,9 @@ fn a_node_listens_to_all_its_rooms_again_at_once() {
     });
 
     assert!(calls <= 4, "{calls} commands");
-    rooms.iter_mut().for_each(|clients| talk(clients, "after"));
+    for clients in &mut rooms {
+        talk(clients, "after");
+    }
 }
 
 #[test]

@@ -254,6 +254,10 @@ impl<'r> FarInput<'r> {
 
     /// Closes the clients of nodes that have died.
     async fn look(&mut self) -> Result<(), BusError> {
+        if !self.far.place.bus().is_settled().await? {
+            // Redis has lost its data: the nodes are about to tell again that they are alive.
+            return Ok(());
+        }
         let nodes: BTreeSet<_> = self.known.values().cloned().collect();
         let nodes: Vec<_> = nodes.into_iter().collect();
         let alive = self.far.place.bus().alive(&nodes).await?;

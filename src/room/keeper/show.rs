@@ -44,7 +44,7 @@ impl View<'_> {
         }
         far.set_ready(RoomReadiness::Ready);
         loop {
-            if self.is_left(keeper) {
+            if self.is_left() {
                 return Next::Over;
             }
             let patience = self.lost.borrow_and_update().map(|lost| Instant::from_std(lost) + BUS_PATIENCE);
@@ -119,7 +119,7 @@ impl View<'_> {
                 Ok(_) => return Next::Acquire,
                 Err(error) => error.log(),
             }
-            if keeper.shutdown.has_begun() || self.is_left(keeper) {
+            if keeper.shutdown.has_begun() || self.is_left() {
                 return Next::Over;
             }
             let _ = timeout(BUS_RETRY, self.notes.recv()).await;
@@ -127,8 +127,9 @@ impl View<'_> {
     }
 
     /// Whether nobody here needs the room.
-    fn is_left(&self, keeper: &Keeper) -> bool {
-        keeper.room.options.linger.is_some() && lock(&self.room.hub).close_if_empty()
+    fn is_left(&self) -> bool {
+        let mut hub = lock(&self.room.hub);
+        hub.is_for_clients() && hub.close_if_empty()
     }
 
     /// Ends the clients here: Redis has been away for too long.
