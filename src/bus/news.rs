@@ -32,13 +32,13 @@ pub(crate) enum Note {
 /// The channels that this node listens to. Each may have several listeners: the rooms of a route before and after a reload.
 #[derive(Debug, Default)]
 pub(crate) struct News {
-    channels: Mutex<HashMap<String, Vec<Listener>>>,
+    channels: Mutex<HashMap<String, Vec<Subscriber>>>,
     /// Wakes the reader when the channels have changed.
     changed: Notify,
 }
 
 #[derive(Debug)]
-struct Listener {
+struct Subscriber {
     tell: mpsc::Sender<Note>,
     /// Whether it knows that it hears all from now on.
     is_told: bool,
@@ -48,12 +48,12 @@ impl News {
     /// Listens to a channel.
     pub(super) fn subscribe(&self, channel: &str) -> mpsc::Receiver<Note> {
         let (tell, told) = mpsc::channel(NOTES_MAX);
-        self.lock().entry(channel.to_owned()).or_default().push(Listener { tell, is_told: false });
+        self.lock().entry(channel.to_owned()).or_default().push(Subscriber { tell, is_told: false });
         self.changed.notify_one();
         told
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Listener>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Subscriber>>> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -113,7 +113,7 @@ impl Rooms {
         }
         let Starting { kept, admission, route, slot } = starting()?;
         let known = if *key == *path { Arc::clone(&key) } else { path.into() };
-        let far = Far::new(RoomKeys::new(bus.clone(), &route, &key));
+        let far = Far::new(RoomKeys::new(bus.clone(), &route, &key), &self.options.budget);
         let room = Room::new(self.options.clone(), known, None, Some(far));
         open.insert(Arc::clone(&key), Arc::clone(&room));
         drop(open);
@@ -139,7 +139,7 @@ impl Rooms {
             let mut pause = None;
             while !is_over() {
                 let Starting { kept, admission, route, .. } = &starting;
-                let far = Far::new(RoomKeys::new(bus.clone(), route, b""));
+                let far = Far::new(RoomKeys::new(bus.clone(), route, b""), &rooms.options.budget);
                 let room = Room::new(rooms.options.clone(), Arc::clone(&path), None, Some(far));
                 lock(&rooms.open).insert(Arc::default(), Arc::clone(&room));
                 let began = Instant::now();

@@ -21,11 +21,11 @@ const WAITING_MAX: u64 = 12 << 20;
 
 /// The front of the keys of the only room.
 fn front(redis: &Redis) -> String {
-    let key = eventually("the output is in Redis", || {
-        let keys = redis.ask(&["KEYS", "wsd:*:out"]);
+    let key = eventually("the input is in Redis", || {
+        let keys = redis.ask(&["KEYS", "wsd:*:in"]);
         keys.lines().find(|line| line.starts_with("wsd:")).map(str::to_owned)
     });
-    key.trim_end_matches("out").to_owned()
+    key.trim_end_matches("in").to_owned()
 }
 
 /// The number that Redis answers.
@@ -66,7 +66,8 @@ fn the_owner_hears_of_a_client_that_leaves_while_redis_stands_still() {
 
 #[test]
 fn the_last_output_and_the_end_reach_other_nodes_when_redis_stands_still_meanwhile() {
-    let script = "while read -r line && [ \"$line\" != go ]; do echo $line; done; seq 3; exit 7";
+    // The first line is on its way to Redis when the others come.
+    let script = "while read -r line && [ \"$line\" != go ]; do echo $line; done; echo 1; sleep 1; seq 2 3; exit 7";
     let Some(cluster) = Nodes::shell(2, &["--pingms=0"], script) else { return };
     let mut clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/")).collect();
     talk(&mut clients, "before");
@@ -141,6 +142,8 @@ fn the_program_stays_where_it_is_when_redis_loses_its_data() {
 
     for round in 0..4 {
         cluster.redis.kill();
+        // All nodes know.
+        pace(Duration::from_millis(3200));
         cluster.redis.start_again();
         talk(&mut clients, &format!("round {round}"));
     }
@@ -224,18 +227,16 @@ fn a_reload_leaves_no_eager_room_without_clients_behind() {
     settings(2);
 
     for node in [other, 1 - other] {
-        cluster.nodes[node].signal(Signal::HUP);
-        cluster.nodes[node].expect_log("settings loaded");
+        let node = &cluster.nodes[node];
+        node.signal(Signal::HUP);
+        node.expect_log("settings loaded");
+        eventually("one room on the node", || {
+            let facts: Value = serde_json::from_slice(&node.get("/.wsd/status", "").body).unwrap();
+            (facts["rooms"].as_array().unwrap().len() == 1).then_some(())
+        });
     }
 
     cluster.expect_owner(2);
-    eventually("one room on each node", || {
-        let rooms = |node: &Server| {
-            let facts: Value = serde_json::from_slice(&node.get("/.wsd/status", "").body).unwrap();
-            facts["rooms"].as_array().unwrap().len()
-        };
-        cluster.nodes.iter().all(|node| rooms(node) == 1).then_some(())
-    });
     let mut clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/chat")).collect();
     talk(&mut clients, "after");
 }
@@ -328,10 +329,16 @@ fn a_node_that_takes_over_knows_its_own_members() {
     let _second = cluster.nodes[1].connect("/");
     eventually("two opens", || (events().len() == 2).then_some(()));
     let second = events()[1]["client"].clone();
+    let front = front(&cluster.redis);
+    let last = cluster.redis.ask(&["XREVRANGE", &format!("{front}in"), "+", "-", "COUNT", "1"]);
+    let last = last.lines().find(|line| line.contains('-')).unwrap().trim().to_owned();
+    eventually("the opens are with the program", || {
+        cluster.redis.ask(&["GET", &format!("{front}pos")]).contains(&last).then_some(())
+    });
     // As if the others had given this node up, since its heartbeat was late.
     let who = cluster.redis.ask(&["KEYS", "wsd:*:who:n1*"]);
     let who = who.lines().find(|line| line.starts_with("wsd:")).unwrap();
-    cluster.redis.ask(&["DEL", who, &who.replace(&who[who.find(":who:").unwrap()..], ":seq")]);
+    cluster.redis.ask(&["DEL", who, &format!("{front}seq")]);
 
     cluster.nodes[0].signal(Signal::KILL);
 
@@ -378,4 +385,30 @@ fn members_are_told_to_try_later_when_redis_refuses_their_room() {
     assert_eq!(clients[1].close_at_last().code, Some(1013));
     cluster.nodes[1].expect_log("set another --bus-prefix");
     assert!(cluster.redis.ask(&["GET", &key]).contains("theirs"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_waits_for_redis_counts_against_the_memory_of_all() {
+    const ROOMS: usize = 8;
+    let script = "while read -r line && [ $line != go ]; do echo $line; done
+        head -c 12000000 /dev/zero | tr '\\0' x | fold -w 1000; echo; echo end; exec cat";
+    let flags = ["--shared=path", "--pingms=0", "--maxbuffer=16M"];
+    let Some(mut cluster) = Nodes::start(1, &flags, &["sh", "-c", script]) else { return };
+    let mut clients: Vec<_> = (0..ROOMS).map(|room| cluster.nodes[0].connect(&format!("/{room}"))).collect();
+    for client in &mut clients {
+        talk(std::slice::from_mut(client), "before");
+        talk(std::slice::from_mut(client), "settled");
+    }
+
+    cluster.redis.kill();
+    cluster.nodes[0].expect_log("bus lost");
+    for client in &mut clients {
+        client.text("go");
+        while client.line() != "end" {}
+    }
+
+    // Each room may have 8 MiB for other nodes, all of them 16.
+    let peak = crate::harness::process::linux::peak_memory(cluster.nodes[0].pid());
+    assert!(peak < 80_000, "{peak} KiB");
 }

@@ -21,8 +21,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::lock::lock;
 use crate::{
-    bus::place::RoomKeys, close::Close, framing::events::Receivers, limits::LEASE_DOUBT, message::Draft,
-    metrics::bus::LiveCluster, partner::Verdict,
+    budget::{Budget, Owner, OwnerKind},
+    bus::place::RoomKeys,
+    close::Close,
+    framing::events::Receivers,
+    limits::LEASE_DOUBT,
+    message::Draft,
+    metrics::bus::LiveCluster,
+    partner::Verdict,
 };
 use marks::Marks;
 use outlet::FarOutput;
@@ -42,6 +48,8 @@ pub(super) struct Far {
     pub(super) poster: Poster,
     /// How far the worker has taken the input.
     pub(super) marks: Marks,
+    /// The owner of the bytes that wait for Redis.
+    pub(super) owner: Owner,
     /// Wakes the keeper when the last client has left.
     pub(super) emptied: Notify,
     state: Mutex<State>,
@@ -85,12 +93,14 @@ struct Lease {
 
 impl Far {
     /// Returns a room without clients.
-    pub(super) fn new(place: RoomKeys) -> Self {
+    pub(super) fn new(place: RoomKeys, budget: &Budget) -> Self {
         let live = Arc::<LiveCluster>::default();
+        let owner = Owner::new(budget, OwnerKind::Room);
         Self {
             place,
-            outlet: FarOutput::new(Arc::clone(&live)),
-            poster: Poster::new(Arc::clone(&live)),
+            outlet: FarOutput::new(Arc::clone(&live), owner.share()),
+            poster: Poster::new(Arc::clone(&live), owner.share()),
+            owner,
             live,
             marks: Marks::default(),
             emptied: Notify::new(),
@@ -222,6 +232,15 @@ impl Far {
             Some(token) => token.cancelled().await,
             None => std::future::pending().await,
         }
+    }
+
+    /// Gives back what waits for Redis, since the budget asks: other nodes miss output, which they are told. Returns whether
+    /// messages of clients here are dropped, too.
+    pub(super) fn give_way(&self) -> bool {
+        self.outlet.give_back();
+        let has_dropped = self.poster.give_back();
+        self.owner.settle();
+        has_dropped
     }
 
     /// Ends the ownership. The clients here are those of another node's room from now on.

@@ -11,6 +11,7 @@ use tokio::{sync::Notify, time::sleep};
 
 use super::record::RecordKind;
 use crate::{
+    budget::Share,
     bus::{error::BusError, place::RoomKeys, records::RecordId},
     limits::{BUS_BYTES_MAX, BUS_RETRY, RECORD_BYTES},
     metrics::bus::LiveCluster,
@@ -31,7 +32,7 @@ pub(crate) struct FarOutput {
     live: Arc<LiveCluster>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct OutQueue {
     /// The text of the kind, and the payload.
     records: VecDeque<(String, Vec<u8>)>,
@@ -43,17 +44,21 @@ struct OutQueue {
     sent: u64,
     /// Whether no more records come.
     is_closed: bool,
+    /// The bytes that count against `--maxbuffer`.
+    share: Share,
 }
 
 impl FarOutput {
     /// Returns an empty queue. It tells `live` of the bytes that wait.
-    pub(super) fn new(live: Arc<LiveCluster>) -> Self {
-        Self { queue: Mutex::default(), wake: Notify::new(), live }
+    pub(super) fn new(live: Arc<LiveCluster>, share: Share) -> Self {
+        Self { queue: Mutex::new(OutQueue::new(share)), wake: Notify::new(), live }
     }
 
     /// Begins with an empty queue.
     pub(crate) fn begin(&self) {
-        *lock(&self.queue) = OutQueue::default();
+        let mut queue = lock(&self.queue);
+        let share = queue.share.owner().share();
+        *queue = OutQueue::new(share);
     }
 
     /// Adds a record. While Redis is away, the oldest make room.
@@ -75,21 +80,26 @@ impl FarOutput {
                 queue.records.push_back((text, payload.to_vec()));
             }
         }
-        while is_away
-            && queue.bytes > BUS_BYTES_MAX
-            && let Some((kind, payload)) = queue.records.pop_front()
-        {
-            queue.bytes -= kind.len() + payload.len();
-            queue.dropped += 1;
+        if is_away {
+            let bytes_max = bytes_max(&queue.share);
+            queue.drop_beyond(bytes_max);
         }
-        self.live.output.store(queue.bytes, Relaxed);
+        queue.count(&self.live);
         drop(queue);
         self.wake.notify_one();
     }
 
+    /// Drops all that is not on its way, but the last record. Other nodes are told how many.
+    pub(super) fn give_back(&self) {
+        let mut queue = lock(&self.queue);
+        queue.drop_beyond(0);
+        queue.count(&self.live);
+    }
+
     /// Whether the worker must wait for Redis.
     pub(super) fn is_full(&self) -> bool {
-        lock(&self.queue).bytes > BUS_BYTES_MAX
+        let queue = lock(&self.queue);
+        queue.bytes > bytes_max(&queue.share)
     }
 
     /// Notes that no more records come. [`FarOutput::run`] then ends after the last.
@@ -137,7 +147,7 @@ impl FarOutput {
             let mut queue = lock(&self.queue);
             queue.sent += records.len() as u64;
             queue.bytes -= bytes;
-            self.live.output.store(queue.bytes, Relaxed);
+            queue.count(&self.live);
             drop(queue);
             host.wake();
         }
@@ -163,4 +173,31 @@ impl FarOutput {
         }
         (queue.sent + 1, records, bytes, queue.is_closed)
     }
+}
+
+impl OutQueue {
+    fn new(share: Share) -> Self {
+        Self { records: VecDeque::new(), bytes: 0, dropped: 0, sent: 0, is_closed: false, share }
+    }
+
+    /// Drops the oldest records until at most `bytes_max` wait, but the last one stays: it may be the end of the room.
+    fn drop_beyond(&mut self, bytes_max: usize) {
+        while self.bytes > bytes_max
+            && self.records.len() > 1
+            && let Some((kind, payload)) = self.records.pop_front()
+        {
+            self.bytes -= kind.len() + payload.len();
+            self.dropped += 1;
+        }
+    }
+
+    fn count(&mut self, live: &LiveCluster) {
+        live.output.store(self.bytes, Relaxed);
+        self.share.set(self.bytes, 0);
+    }
+}
+
+/// Returns the bytes that may wait for Redis in one direction.
+pub(super) fn bytes_max(share: &Share) -> usize {
+    if share.owner().budget().is_full() { 0 } else { BUS_BYTES_MAX }
 }

@@ -6,18 +6,22 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use tokio::{sync::Notify, time::sleep};
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 
 use super::{
-    outlet::{BYTES_AT_ONCE, RECORDS_AT_ONCE},
+    outlet::{BYTES_AT_ONCE, RECORDS_AT_ONCE, bytes_max},
     record,
 };
 use crate::{
+    budget::Share,
     bus::{
         error::BusError,
         place::{Post, RoomKeys},
     },
-    limits::{BUS_BYTES_MAX, BUS_RETRY},
+    limits::{BUS_PATIENCE, BUS_RETRY},
     message::Draft,
     metrics::bus::LiveCluster,
     room::lock::lock,
@@ -34,7 +38,7 @@ pub(crate) struct Poster {
     live: Arc<LiveCluster>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct PostQueue {
     posts: VecDeque<Post>,
     bytes: usize,
@@ -49,26 +53,39 @@ struct PostQueue {
     waiting: Vec<Waker>,
     /// Whether the room is over, so that nobody need wait.
     is_over: bool,
+    /// The number of records at the front that Redis may have.
+    sent: usize,
+    /// The bytes that count against `--maxbuffer`.
+    share: Share,
 }
 
 impl Poster {
     /// Returns an empty queue. It tells `live` of the bytes that wait.
-    pub(super) fn new(live: Arc<LiveCluster>) -> Self {
-        Self { queue: Mutex::default(), wake: Notify::new(), live }
+    pub(super) fn new(live: Arc<LiveCluster>, share: Share) -> Self {
+        Self { queue: Mutex::new(PostQueue::new(share)), wake: Notify::new(), live }
     }
 
     /// Whether so much waits for Redis that no client may come.
     pub(crate) fn is_full(&self) -> bool {
-        lock(&self.queue).bytes > BUS_BYTES_MAX
+        let queue = lock(&self.queue);
+        queue.bytes > bytes_max(&queue.share)
     }
 
     /// Adds a record.
     pub(super) fn push(&self, post: Post) {
         let mut queue = lock(&self.queue);
         queue.push(post);
-        self.live.input.store(queue.bytes, Relaxed);
+        queue.count(&self.live);
         drop(queue);
         self.wake.notify_one();
+    }
+
+    /// Drops messages that Redis cannot have. Returns whether there were any: their clients must end.
+    pub(super) fn give_back(&self) -> bool {
+        let mut queue = lock(&self.queue);
+        let has_dropped = queue.drop_messages();
+        queue.count(&self.live);
+        has_dropped
     }
 
     /// Adds records that tell who is here, unless such records wait already.
@@ -79,7 +96,7 @@ impl Poster {
         }
         posts.for_each(|post| queue.push(post));
         queue.registered = queue.pushed;
-        self.live.input.store(queue.bytes, Relaxed);
+        queue.count(&self.live);
         drop(queue);
         self.wake.notify_one();
     }
@@ -92,12 +109,12 @@ impl Poster {
             if said.is_empty() {
                 return Poll::Ready(());
             }
-            if queue.bytes <= BUS_BYTES_MAX {
+            if queue.bytes <= bytes_max(&queue.share) {
                 let said = std::mem::take(said);
                 queue.push((record::MESSAGE, client.to_owned(), record::encode(said.messages())));
                 let number = queue.pushed;
                 queue.waits.insert(client.to_owned(), number);
-                self.live.input.store(queue.bytes, Relaxed);
+                queue.count(&self.live);
                 self.wake.notify_one();
             }
         }
@@ -145,8 +162,10 @@ impl Poster {
         let mut refusals = 0;
         loop {
             let (number, posts, is_over) = {
-                let queue = lock(&self.queue);
-                (queue.acked + 1, queue.next(), queue.is_over)
+                let mut queue = lock(&self.queue);
+                let posts = queue.next();
+                queue.sent = queue.sent.max(posts.len());
+                (queue.acked + 1, posts, queue.is_over)
             };
             if posts.is_empty() {
                 if is_over {
@@ -165,7 +184,7 @@ impl Poster {
                 if is_over && refusals > REFUSALS_MAX {
                     return;
                 }
-                place.bus().up().await;
+                self.wait_for_bus(place, is_over).await;
                 continue;
             }
             refusals = 0;
@@ -174,13 +193,63 @@ impl Poster {
                 queue.bytes -= client.len() + data.len();
             }
             queue.acked += posts.len() as u64;
-            self.live.input.store(queue.bytes, Relaxed);
+            queue.sent = queue.sent.saturating_sub(posts.len());
+            queue.count(&self.live);
             queue.wake_all();
+        }
+    }
+
+    /// Waits until Redis answers. A room that is over drops messages meanwhile: their clients were told to try later.
+    async fn wait_for_bus(&self, place: &RoomKeys, is_over: bool) {
+        let owner = lock(&self.queue).share.owner().clone();
+        tokio::select! {
+            back = timeout(BUS_PATIENCE, place.bus().up()) => if back.is_ok() { return },
+            () = owner.asked(), if is_over => owner.settle(),
+        }
+        if is_over {
+            self.give_back();
         }
     }
 }
 
 impl PostQueue {
+    fn new(share: Share) -> Self {
+        Self {
+            posts: VecDeque::new(),
+            bytes: 0,
+            pushed: 0,
+            acked: 0,
+            registered: 0,
+            waits: HashMap::new(),
+            waiting: Vec::new(),
+            is_over: false,
+            sent: 0,
+            share,
+        }
+    }
+
+    /// Drops messages behind those that Redis may have, since it knows the records by their number.
+    fn drop_messages(&mut self) -> bool {
+        let (mut at, sent, before) = (0, self.sent, self.posts.len());
+        let bytes = &mut self.bytes;
+        self.posts.retain(|(kind, client, data)| {
+            at += 1;
+            let is_kept = at <= sent || *kind != record::MESSAGE;
+            if !is_kept {
+                *bytes -= client.len() + data.len();
+            }
+            is_kept
+        });
+        self.pushed -= (before - self.posts.len()) as u64;
+        self.registered = self.registered.min(self.pushed);
+        self.posts.len() < before
+    }
+
+    fn count(&mut self, live: &LiveCluster) {
+        live.input.store(self.bytes, Relaxed);
+        self.share.set(self.bytes, 0);
+    }
+
     fn push(&mut self, post: Post) {
         self.bytes += post.1.len() + post.2.len();
         self.pushed += 1;

@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     intake::FarInput,
-    task::{Keeper, Next},
+    task::{Keeper, Next, give_way},
     view::View,
 };
 use crate::{
@@ -41,7 +41,7 @@ pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: 
     // The others may have given up this node and forgotten its clients.
     far.register();
     match beside(prepare(far, view, &mut intake), renewing.as_mut()).await {
-        Ok(Next::Acquire) => {}
+        Ok(Next::Acquire) => view.works(),
         Ok(Next::Over) => {
             give_back(far, epoch).await;
             return Next::Over;
@@ -125,6 +125,7 @@ async fn work(
             _ = &mut ended => break,
             () = &mut sending, if is_sending => is_sending = false,
             never = &mut renewing => match never {},
+            () = far.owner.asked() => give_way(far, room),
             () = intake.run() => {}
         }
     }

@@ -70,7 +70,6 @@ impl Keeper {
         let sent = std::time::Instant::now();
         match far.place.acquire().await {
             Ok(Acquired::Mine(epoch)) => {
-                view.works();
                 far.take(sent);
                 owner::own(self, far, view, epoch).await
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
-    task::{Keeper, Next, away},
+    task::{Keeper, Next, away, give_way},
     view::{RoomEnd, View},
 };
 use crate::{
@@ -51,6 +51,10 @@ impl View<'_> {
             let caught_up = tokio::select! {
                 () = keeper.shutdown.begun() => return Next::Over,
                 () = far.emptied.notified() => Ok(None),
+                () = far.owner.asked() => {
+                    give_way(far, self.room);
+                    Ok(None)
+                }
                 _ = self.forgotten.changed() => {
                     far.register();
                     Ok(None)

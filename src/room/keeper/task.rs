@@ -7,7 +7,7 @@ use crate::{
     close::Close,
     partner::Verdict,
     peer::Connection,
-    room::{Room, kept::Kept},
+    room::{Room, far::Far, kept::Kept, lock::lock},
     shutdown::Shutdown,
 };
 
@@ -37,4 +37,11 @@ pub(super) enum Next {
 /// The end of the clients while Redis is away.
 pub(super) fn away() -> Verdict {
     Verdict::Dismissed(Close::new(Close::TRY_LATER, "the rooms of other nodes are away"))
+}
+
+/// Gives back what waits for Redis, since the budget asks. Clients whose messages are dropped end.
+pub(super) fn give_way(far: &Far, room: &Room) {
+    if far.give_way() {
+        lock(&room.hub).dismiss_all(&Verdict::Overload);
+    }
 }
