@@ -160,15 +160,15 @@ impl RoomKeys {
         run::<String>(self.bus.connections(), &PUBLISH, &[&self.epoch, &self.out, &self.pos], &args).await.map(drop)
     }
 
-    /// Adds records to the input, the first with this number of this node.
-    pub(crate) async fn post(&self, number: u64, posts: &[Post]) -> Result<(), BusError> {
+    /// Adds records to the input, the first with this number of this node. Returns the id of the last, or a later one.
+    pub(crate) async fn post(&self, number: u64, posts: &[Post]) -> Result<RecordId, BusError> {
         let (number, who) = (number.to_string(), self.who_of(&self.id));
         let (records, bytes) = (IN_RECORDS.to_string(), BUS_BYTES_MAX.to_string());
         let mut args = vec![self.in_channel.as_bytes(), self.id.as_bytes(), number.as_bytes()];
         args.extend([records.as_bytes(), bytes.as_bytes()]);
         args.extend(posts.iter().flat_map(|(kind, client, data)| [kind.as_bytes(), client.as_bytes(), data]));
         let keys = [&*self.input, &self.seq, &who, &self.pos];
-        run::<String>(self.bus.connections(), &POST, &keys, &args).await.map(drop)
+        id(&run::<String>(self.bus.connections(), &POST, &keys, &args).await?)
     }
 
     /// Reads the output behind a record, some records at a time.

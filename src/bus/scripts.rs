@@ -99,7 +99,7 @@ return before",
 
 /// Adds records to the input of a room. `in seq who pos`; channel, node, first number, the most records and bytes that may be
 /// there, then triples of kind, client and payload. A record that is there already is not added again. What the worker took
-/// makes room; without room, nothing is added.
+/// makes room; without room, nothing is added. Returns the id of the last of them, or a later one.
 pub(super) static POST: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -128,6 +128,10 @@ redis.call('EXPIRE', KEYS[1], 3600)
 redis.call('EXPIRE', KEYS[2], 3600)
 redis.call('EXPIRE', KEYS[3], 3600)
 redis.call('PUBLISH', ARGV[1], id)
+if id == '0-0' then
+  local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+  if last then id = last[1] end
+end
 return id",
     )
 });

@@ -84,6 +84,24 @@ fn the_last_output_and_the_end_reach_other_nodes_when_redis_stands_still_meanwhi
 }
 
 #[test]
+fn clients_of_the_programs_node_go_on_if_redis_stands_still_when_another_client_has_just_come() {
+    let Some(cluster) = Nodes::start(2, &["--shared=path", "--pingms=0"], &["cat"]) else { return };
+    for round in 0..12 {
+        let path = format!("/{round}");
+        let mut own = cluster.nodes[0].connect(&path);
+        own.text("alone");
+        assert_eq!(own.line(), "alone");
+        let _other = cluster.nodes[1].connect(&path);
+
+        cluster.redis.signal(Signal::STOP);
+        own.text("still here");
+
+        assert_eq!(own.line(), "still here", "round {round}");
+        cluster.redis.signal(Signal::CONT);
+    }
+}
+
+#[test]
 fn messages_wait_for_a_program_that_does_not_read_and_redis_does_not_grow() {
     const MESSAGES: usize = 80;
     const BYTES: usize = 500_000;
@@ -237,7 +255,8 @@ fn a_reload_leaves_no_eager_room_without_clients_behind() {
     }
 
     cluster.expect_owner(2);
-    let mut clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/chat")).collect();
+    let join = |node: &Server| eventually("the room is there", || node.try_connect("/chat", "").ok());
+    let mut clients: Vec<_> = cluster.nodes.iter().map(join).collect();
     talk(&mut clients, "after");
 }
 
@@ -391,7 +410,7 @@ fn members_are_told_to_try_later_when_redis_refuses_their_room() {
 #[test]
 fn output_that_waits_for_redis_counts_against_the_memory_of_all() {
     const ROOMS: usize = 8;
-    let script = "while read -r line && [ $line != go ]; do echo $line; done
+    let script = "while read -r line && [ \"$line\" != go ]; do echo $line; done
         head -c 12000000 /dev/zero | tr '\\0' x | fold -w 1000; echo; echo end; exec cat";
     let flags = ["--shared=path", "--pingms=0", "--maxbuffer=16M"];
     let Some(mut cluster) = Nodes::start(1, &flags, &["sh", "-c", script]) else { return };

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::lock::lock;
 use crate::{
     budget::{Budget, Owner, OwnerKind},
-    bus::place::RoomKeys,
+    bus::{place::RoomKeys, records::RecordId},
     close::Close,
     framing::events::Receivers,
     limits::LEASE_DOUBT,
@@ -87,7 +87,7 @@ struct Lease {
     renewed: Instant,
     /// Cancelled when another node has the room.
     fenced: CancellationToken,
-    /// Whether the worker has all that went by Redis, so that messages can go into the inbox.
+    /// Whether the worker has all that clients here have sent by Redis, so that messages can go into the inbox.
     is_direct: bool,
 }
 
@@ -257,10 +257,11 @@ impl Far {
         self.poster.register(opens);
     }
 
-    /// Lets messages go into the inbox, if the poster has sent nothing since it had sent `pushed`.
-    pub(super) fn become_direct(&self, pushed: u64) -> bool {
+    /// Lets messages of clients here go into the inbox, if all those that went by Redis are up to `at`. What others have said
+    /// need not be there: so the room goes on if Redis is away the next moment.
+    pub(super) fn become_direct(&self, at: RecordId) -> bool {
         let mut state = lock(&self.state);
-        let is_idle = self.poster.idle() == Some(pushed);
+        let is_idle = self.poster.is_idle(at);
         if let (true, Some(lease)) = (is_idle, &mut state.lease) {
             lease.is_direct = true;
         }

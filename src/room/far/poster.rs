@@ -20,6 +20,7 @@ use crate::{
     bus::{
         error::BusError,
         place::{Post, RoomKeys},
+        records::RecordId,
     },
     limits::{BUS_PATIENCE, BUS_RETRY},
     message::Draft,
@@ -46,6 +47,8 @@ struct PostQueue {
     pushed: u64,
     /// The number of those that Redis has.
     acked: u64,
+    /// The id of the last of those, or a later one.
+    last: RecordId,
     /// The number of the last record that tells who is here.
     registered: u64,
     /// The number of the last record of each client that waits for it.
@@ -142,10 +145,10 @@ impl Poster {
         lock(&self.queue).waits.remove(client);
     }
 
-    /// Returns the number of records so far if Redis has all of them.
-    pub(crate) fn idle(&self) -> Option<u64> {
+    /// Whether Redis has all records, none of them behind `at`.
+    pub(super) fn is_idle(&self, at: RecordId) -> bool {
         let queue = lock(&self.queue);
-        (queue.pushed == queue.acked).then_some(queue.pushed)
+        queue.pushed == queue.acked && queue.last <= at
     }
 
     /// Notes that the room is over. [`Poster::run`] then ends after the last record.
@@ -174,21 +177,25 @@ impl Poster {
                 self.wake.notified().await;
                 continue;
             }
-            if let Err(error) = place.post(number, &posts).await {
-                error.log();
-                sleep(BUS_RETRY).await;
-                // A program that does not read may do so later.
-                if !matches!(error, BusError::Full) && place.bus().lost().is_none() {
-                    refusals += 1;
+            let last = match place.post(number, &posts).await {
+                Ok(last) => last,
+                Err(error) => {
+                    error.log();
+                    sleep(BUS_RETRY).await;
+                    // A program that does not read may do so later.
+                    if !matches!(error, BusError::Full) && place.bus().lost().is_none() {
+                        refusals += 1;
+                    }
+                    if is_over && refusals > REFUSALS_MAX {
+                        return;
+                    }
+                    self.wait_for_bus(place, is_over).await;
+                    continue;
                 }
-                if is_over && refusals > REFUSALS_MAX {
-                    return;
-                }
-                self.wait_for_bus(place, is_over).await;
-                continue;
-            }
+            };
             refusals = 0;
             let mut queue = lock(&self.queue);
+            queue.last = last;
             for (_, client, data) in queue.posts.drain(..posts.len()).collect::<Vec<_>>() {
                 queue.bytes -= client.len() + data.len();
             }
@@ -219,6 +226,7 @@ impl PostQueue {
             bytes: 0,
             pushed: 0,
             acked: 0,
+            last: RecordId::default(),
             registered: 0,
             waits: HashMap::new(),
             waiting: Vec::new(),

@@ -130,6 +130,7 @@ impl<'r> FarInput<'r> {
             }
             self.is_behind = true;
         }
+        self.become_direct().await;
         self.note().await;
         if self.looked_at.elapsed() >= NODES_INTERVAL && self.look().await.is_ok() {
             self.looked_at = Instant::now();
@@ -138,29 +139,26 @@ impl<'r> FarInput<'r> {
 
     /// Reads the stream once.
     async fn read(&mut self) -> Result<(), BusError> {
-        let idle = self.far.poster.idle();
         let records = self.far.place.read_in(self.at).await?;
         self.is_behind = !records.is_empty();
-        if !self.is_behind
-            && !self.is_direct
-            && let Some(pushed) = idle
-        {
-            self.is_direct = self.far.become_direct(pushed);
-            if self.is_direct {
-                let me = self.far.place.id();
-                self.known.retain(|_, node| node != me);
-                self.far.poster.wake_all();
-                // If this node dies, its clients die with it: the next worker must not hear of them.
-                let _ = self.far.place.forget(self.far.place.id()).await;
-            } else {
-                self.is_behind = true;
-            }
-        }
         for record in records {
             poll_fn(|cx| lock(&self.room.inbox).poll_room(cx)).await;
             self.take(record);
         }
         Ok(())
+    }
+
+    /// Lets messages of clients here go into the inbox as soon as nothing of theirs is on its way by Redis.
+    async fn become_direct(&mut self) {
+        if self.is_direct || !self.far.become_direct(self.at) {
+            return;
+        }
+        self.is_direct = true;
+        let me = self.far.place.id();
+        self.known.retain(|_, node| node != me);
+        self.far.poster.wake_all();
+        // If this node dies, its clients die with it: the next worker must not hear of them.
+        let _ = self.far.place.forget(me).await;
     }
 
     fn take(&mut self, record: InRecord) {
