@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, env, ffi::OsString, fmt::Write};
 
 use super::{
+    bus::unused_warning,
     file::{ConfigFile, routes},
     who::{add_who, addresses_warning, own_rules},
 };
@@ -171,6 +172,7 @@ pub(super) fn banner<'a>(
     add_hints_of_values(&mut add, &flags.site);
     let mut of_check = String::new();
     let warnings = origin_warnings(sites).into_iter().chain(proxies_warning(proxies)).chain(addresses_warning(sites));
+    let warnings = warnings.chain(unused_warning(&flags.bus, sites));
     for warning in warnings.chain(exposed.map(str::to_owned)) {
         add("hint", &warning);
         let _ = writeln!(of_check, "{WARNING}{warning}");
