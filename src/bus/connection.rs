@@ -13,11 +13,10 @@ use redis::{
     aio::{ConnectionLike, MultiplexedConnection, PubSub},
     cluster::ClusterClientBuilder,
     cluster_async::ClusterConnection,
-    sentinel::{SentinelClient, SentinelServerType},
 };
 use tokio::{sync::watch, time::timeout};
 
-use super::{error::BusError, target::BusTarget};
+use super::{error::BusError, sentinels::Sentinels, target::BusTarget};
 use crate::{
     event::Event,
     limits::{BUS_ANSWER, BUS_CONNECT},
@@ -91,7 +90,7 @@ impl Question<'_> {
 enum Opener {
     One(Client),
     Cluster(Box<ClusterOpener>),
-    Sentinels(tokio::sync::Mutex<SentinelClient>),
+    Sentinels(Sentinels),
 }
 
 /// How to open connections to a cluster.
@@ -130,14 +129,14 @@ impl Connections {
                 let nodes = infos.into_iter().map(Client::open).collect::<RedisResult<_>>()?;
                 Opener::Cluster(Box::new(ClusterOpener { client, nodes, news: AtomicUsize::new(0) }))
             }
-            BusTarget::Sentinels(infos, name) => {
-                let of_node = redis::sentinel::SentinelNodeConnectionInfo::default()
-                    .set_redis_connection_info(infos[0].redis_settings().clone());
-                let client = SentinelClient::build(infos, name, Some(of_node), SentinelServerType::Master)?;
-                Opener::Sentinels(tokio::sync::Mutex::new(client))
-            }
+            BusTarget::Sentinels(infos, name) => Opener::Sentinels(Sentinels::new(&infos, &name)?),
         };
         Ok(Self { opener, link: Mutex::default(), lost: watch::Sender::new(None) })
+    }
+
+    /// Whether it is to a cluster.
+    pub(super) fn is_of_cluster(&self) -> bool {
+        matches!(self.opener, Opener::Cluster(_))
     }
 
     /// Opens the connection for commands.
@@ -151,8 +150,9 @@ impl Connections {
                     BusLink::One(client.get_multiplexed_async_connection_with_config(&config).await?)
                 }
                 Opener::Cluster(cluster) => BusLink::Cluster(cluster.client.get_async_connection().await?),
-                Opener::Sentinels(client) => {
-                    BusLink::One(client.lock().await.get_async_connection_with_config(&config).await?)
+                Opener::Sentinels(sentinels) => {
+                    let primary = sentinels.primary().await?;
+                    BusLink::One(primary.get_multiplexed_async_connection_with_config(&config).await?)
                 }
             })
         };
@@ -170,10 +170,7 @@ impl Connections {
                     let next = cluster.news.fetch_add(1, Ordering::Relaxed) % cluster.nodes.len();
                     cluster.nodes[next].get_async_pubsub().await?
                 }
-                Opener::Sentinels(client) => {
-                    let client = client.lock().await.async_get_client().await?;
-                    client.get_async_pubsub().await?
-                }
+                Opener::Sentinels(sentinels) => sentinels.primary().await?.get_async_pubsub().await?,
             })
         };
         timeout(BUS_ANSWER, open).await.unwrap_or_else(|_| Err(BusError::late()))

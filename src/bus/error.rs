@@ -10,6 +10,9 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::{event::Event, limits::BUS_PATIENCE};
 
+/// The advice about credentials.
+const PASSWORD: &str = "check the password in --bus: redis://:PASSWORD@HOST, or redis://USER:PASSWORD@HOST";
+
 /// Why Redis did not do what wsd asked for.
 #[derive(Clone, Debug)]
 pub(crate) enum BusError {
@@ -21,6 +24,13 @@ pub(crate) enum BusError {
     Away,
     /// It cannot do what rooms need.
     Unfit(&'static str),
+    /// It is of another kind than the URL says.
+    Misnamed {
+        /// Its kind.
+        what: &'static str,
+        /// How to name it.
+        hint: &'static str,
+    },
 }
 
 impl From<RedisError> for BusError {
@@ -55,23 +65,29 @@ impl BusError {
 
     /// Returns advice, if wsd has any.
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        let Self::Redis(error) = self else {
-            return matches!(self, Self::Unfit(_)).then_some("rooms need Redis 6.2 or Valkey");
+        let error = match self {
+            Self::Redis(error) => error,
+            Self::Unfit(_) => return Some("rooms need Redis 6.2 or Valkey"),
+            Self::Misnamed { hint, .. } => return Some(hint),
+            Self::Fenced | Self::Away => return None,
         };
         let text = error.to_string();
         let has = |word: &str| text.contains(word);
         Some(match error.kind() {
-            ErrorKind::AuthenticationFailed => "write the password into --bus: redis://:PASSWORD@HOST",
+            ErrorKind::AuthenticationFailed => PASSWORD,
+            ErrorKind::MasterNameNotFoundBySentinel => {
+                "end --bus with the name that the sentinels know: see redis-cli -p 26379 sentinel masters"
+            }
             ErrorKind::Server(ServerErrorKind::ReadOnly) => "this is a replica: name the primary, or the sentinels",
             ErrorKind::Server(ServerErrorKind::NoPerm) => {
                 "allow the user of --bus the keys and channels of --bus-prefix, and scripts"
             }
+            _ if has("CertificateRequired") => "wsd shows no certificate: set tls-auth-clients no in Redis",
+            _ if has("read PEM") => "name a readable file in SSL_CERT_FILE",
             _ if has("certificate") || has("Certificate") => {
                 "wsd trusts the authorities of the system; SSL_CERT_FILE names a file with others"
             }
-            _ if has("NOAUTH") || has("WRONGPASS") || has("AUTH") => {
-                "write the password into --bus: redis://:PASSWORD@HOST"
-            }
+            _ if has("NOAUTH") || has("WRONGPASS") || has("AUTH") => PASSWORD,
             _ if ["NOPERM", "no permissions", "can't publish"].into_iter().any(has) => {
                 "allow the user of --bus the keys and channels of --bus-prefix, and scripts"
             }
@@ -80,7 +96,12 @@ impl BusError {
             _ if has("MISCONF") => "Redis cannot write its snapshots: see its log",
             _ if has("WRONGTYPE") => "another program uses these keys: set another --bus-prefix",
             _ if has("unknown command") || has("Unknown Redis command") => "rooms need Redis 6.2 or Valkey",
-            _ if error.is_io_error() || error.is_timeout() => "is Redis running there? try: redis-cli -u URL ping",
+            _ if has("cluster support disabled") => "several URLs are nodes of a cluster: name this server alone",
+            _ if has("switch database") => "name a database that this Redis has, such as redis://HOST/0",
+            _ if has("Parse error") => "is Redis running there? another program answers",
+            _ if error.is_io_error() || error.is_timeout() => {
+                "is Redis running there? rediss:// is for a port with TLS; try: redis-cli -u URL ping"
+            }
             _ => return None,
         })
     }
@@ -97,7 +118,7 @@ impl fmt::Display for BusError {
             Self::Redis(error) => error.fmt(f),
             Self::Fenced => f.write_str("another node owns the room"),
             Self::Away => f.write_str("no answer"),
-            Self::Unfit(why) => f.write_str(why),
+            Self::Unfit(what) | Self::Misnamed { what, .. } => f.write_str(what),
         }
     }
 }

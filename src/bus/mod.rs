@@ -10,4 +10,5 @@ pub(crate) mod news;
 pub(crate) mod place;
 pub(crate) mod records;
 mod scripts;
+mod sentinels;
 pub(crate) mod target;

@@ -1,8 +1,8 @@
 //! The scripts that Redis runs. Each does one step of a room at once, and does no harm when it is sent again.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{collections::HashMap, sync::LazyLock, time::Duration};
 
-use redis::{FromRedisValue, Script};
+use redis::{FromRedisValue, Script, Value};
 
 use super::{
     connection::{Connections, Question},
@@ -122,8 +122,28 @@ return id",
     )
 });
 
-/// Checks that the server has streams, scripts and `SET … GET`, that it may be written to, and that the user has the channels.
+/// Refuses a node of a cluster or a sentinel that is named as a single server.
+async fn check_kind(connections: &Connections) -> Result<(), BusError> {
+    if connections.is_of_cluster() {
+        return Ok(());
+    }
+    // The other checks tell what is wrong with a server that does not answer this.
+    let facts = connections.query::<HashMap<String, Value>>(&redis::cmd("HELLO")).await.unwrap_or_default();
+    match facts.get("mode") {
+        Some(Value::BulkString(mode)) if mode == b"cluster" => Err(BusError::Misnamed {
+            what: "this server is a node of a cluster",
+            hint: "name several of its nodes, separated by commas, or this one twice",
+        }),
+        Some(Value::BulkString(mode)) if mode == b"sentinel" => {
+            Err(BusError::Misnamed { what: "this server is a sentinel", hint: "write sentinel://HOST:26379/NAME" })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that it is named as what it is, that the server has streams, scripts and `SET … GET`, that it may be written to, and that the user has the channels.
 pub(super) async fn check(connections: &Connections, key: &str) -> Result<(), BusError> {
+    check_kind(connections).await?;
     let script = Script::new(
         r"
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', 10, '1-1', 'd', ARGV[1])

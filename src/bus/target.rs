@@ -19,7 +19,8 @@ impl BusTarget {
     /// Reads URLs: one, several of a cluster, or `sentinel://HOST`, more hosts, and `/NAME` behind the last.
     pub(crate) fn parse(urls: &[String]) -> Result<Self, String> {
         let infos = |urls: &mut dyn Iterator<Item = String>| -> Result<Vec<_>, String> {
-            urls.map(|url| info(&url).map_err(|error| error.to_string())).collect()
+            urls.map(|url| info(&url).map_err(|error| error.to_string().replace(" - InvalidClientConfig", "")))
+                .collect()
         };
         let Some(first) = urls.first() else { return Err("it is empty".to_owned()) };
         if let Some(rest) = first.strip_prefix("sentinel://") {

@@ -4,6 +4,7 @@ use data_encoding::HEXLOWER;
 
 use super::error::Error;
 use crate::{
+    answer::routes::Routes,
     bus::{
         handle::{Bus, BusOptions},
         target::BusTarget,
@@ -43,6 +44,12 @@ pub(super) fn bus(flags: &BusFlags) -> Result<Option<Bus>, Error> {
     let prefix = flags.bus_prefix.as_ref().map_or_else(|| "wsd".to_owned(), |prefix| prefix.value.clone());
     let node = flags.node.as_ref().map_or_else(random_name, |node| node.value.clone());
     Bus::new(BusOptions { target, prefix, node }).map(Some).map_err(|error| invalid(&error.to_string()))
+}
+
+/// Warns of a bus that no route uses.
+pub(super) fn unused_warning(flags: &BusFlags, sites: &Routes) -> Option<String> {
+    let is_unused = flags.bus.is_some() && !sites.sites().any(|site| site.rooms.is_some());
+    is_unused.then(|| "--bus changes nothing without --shared: each client has a program of its own".to_owned())
 }
 
 fn random_name() -> String {

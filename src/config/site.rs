@@ -162,7 +162,7 @@ fn scripts(recipe: &Recipe, dir: Option<Root>) -> Result<Option<Scripts>, Error>
     match (&recipe.command, dir) {
         (None, dir) => Ok(dir.map(|dir| Scripts::Dir(dir, stdio))),
         (Some(words), None) => {
-            let mut program = command(words, recipe.flags.rooms.sharing())?;
+            let mut program = command(words, &recipe.flags)?;
             if !recipe.is_websocketd {
                 check_first_line(words, &program)?;
             }

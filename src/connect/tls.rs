@@ -114,7 +114,9 @@ pub(super) fn explained(doing: &str, error: &io::Error) -> Option<ConnectError> 
             };
             told(cause, hint)
         }
-        Error::InvalidMessage(_) => told("the server does not speak TLS", "use ws:// instead of wss://"),
+        Error::InvalidMessage(_) => {
+            told("the server does not speak TLS", "use ws:// instead of wss://, or http:// instead of https://")
+        }
         Error::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure) => {
             told("the server wants a client certificate", "add --sslcert and --sslkey")
         }

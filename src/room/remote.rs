@@ -92,7 +92,8 @@ impl Rooms {
                 Err(NoSeat::Over) => drop(line),
             }
         }
-        Err(NotJoined::Down)
+        let is_away = self.bus().is_some_and(|bus| bus.lost().is_some());
+        Err(if is_away { NotJoined::Away } else { NotJoined::Down })
     }
 
     /// Returns the room of a path, and opens it if there is none. `None` if only a task opens it (`--eager`).

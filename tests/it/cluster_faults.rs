@@ -249,6 +249,7 @@ fn without_redis_the_owners_members_go_on_and_the_others_are_told_to_try_later()
     assert_eq!(own.line(), "still here");
     assert_eq!(newcomer.line(), "still here");
     assert_eq!(cluster.nodes[(owner + 1) % 3].refusal("/", "").status, 503);
+    cluster.nodes[(owner + 1) % 3].expect_log("why=bus hint=");
 
     cluster.redis.start_again();
     cluster.nodes[(owner + 1) % 3].expect_log("bus back");

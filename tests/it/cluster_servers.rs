@@ -123,6 +123,24 @@ fn a_room_goes_on_with_its_program_when_the_sentinels_name_another_primary() {
 }
 
 #[test]
+fn the_primary_may_have_a_password_and_its_sentinels_none() {
+    let Some(primary) = redis(&["--requirepass", "p-w"]) else { return };
+    let tree = Tree::new();
+    let Some(sentinel) = Redis::sentinel(primary.port(), &tree.path("sentinel.conf")) else { return };
+    sentinel.ask(&["SENTINEL", "SET", "mymaster", "auth-pass", "p-w"]);
+    let facts = || sentinel.ask(&["SENTINEL", "MASTER", "mymaster"]);
+    let is_reached = || !["s_down", "o_down", "disconnected"].into_iter().any(|flag| facts().contains(flag));
+    eventually("the sentinel reaches the primary", || is_reached().then_some(()));
+    let url = |password: &str| format!("sentinel://:{password}@127.0.0.1:{}/mymaster", sentinel.port());
+
+    let refused = run(&["--port=0", "--shared", &format!("--bus={}", url("wrong")), "cat"]);
+    assert!(refused.stderr.contains("hint: check the password in --bus"), "{}", refused.stderr);
+
+    let cluster = Nodes::on(primary, &url("p-w"), &[], 2, &["--shared"]);
+    assert_shared(&mut one_each(&cluster, "/"), "with a password");
+}
+
+#[test]
 fn rooms_are_shared_over_the_nodes_of_a_redis_cluster() {
     let tree = Tree::new();
     let Some(mut all) = Redis::cluster(3, &tree.path("")) else { return skip("redis-server and redis-cli") };

@@ -297,6 +297,12 @@ fn every_failure_is_an_error_with_the_id_of_the_request() {
     let rpc = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"unknown","data":1e400}}"#;
     let table = [
         ("error", json!({ "status": 502, "text": "no\nway" }), "502 Bad Gateway: no way", "-32000"),
+        (
+            "error",
+            json!({ "status": 405, "text": "405 Method Not Allowed\n\nno" }),
+            "405 Method Not Allowed: no",
+            "-32000",
+        ),
         ("error", json!({ "status": 401, "text": "<p>", "kind": "text/html" }), "401 Unauthorized", "-32000"),
         (
             "error",
@@ -327,7 +333,9 @@ fn every_failure_is_an_error_with_the_id_of_the_request() {
     assert!(bridge.output.wait_for(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600"#, 1).is_some());
     let errors = Arc::clone(&bridge.caller.errors);
     assert_eq!(bridge.end(), Some(0));
-    assert!(errors.wait_for("hint: add --header='Authorization: Bearer ...'", 1).is_some(), "{}", errors.text());
+    for hint in ["add --header='Authorization: Bearer ...'", "check the path of the URL, such as /mcp; "] {
+        assert!(errors.wait_for(&format!("hint: {hint}"), 1).is_some(), "{}", errors.text());
+    }
 }
 
 #[test]
@@ -396,6 +404,13 @@ fn the_end_of_input_waits_for_answers_no_longer_than_asked() {
     let outcome = Caller::start(&["--mcp", "--wait=0.1", &remote.url]).finish(format!("{request}\n").as_bytes());
 
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
+}
+
+#[test]
+fn a_missing_url_is_told_with_one_of_mcp() {
+    let outcome = crate::harness::server::run_to_end(wsd(&["connect", "--mcp"]));
+
+    assert!(outcome.stderr.contains("wsd connect --mcp http://localhost:8080/mcp"), "{outcome:?}");
 }
 
 #[test]
