@@ -53,6 +53,25 @@ fn a_client_whose_body_stops_coming_gets_408() {
 }
 
 #[test]
+fn a_client_without_a_session_that_reads_nothing_loses_its_request_and_nobody_else() {
+    let server = start(&[], "modern", &[]);
+    let mut quick = calling(&server, "1", "hold", r#"{"text":"quick"}"#);
+    eventually("it is held", || (state(&server)["held"] == 1).then_some(()));
+
+    let _slow = calling(&server, "2", "progress", r#"{"count":256,"size":65536}"#);
+
+    let dropped = server.expect_log("its client reads nothing").text;
+    assert!(dropped.contains("mcp message dropped"), "{dropped}");
+    server.expect_log("worker answer unmatched");
+    let state = state(&server);
+    assert_eq!(state["cancelled"].as_array().map(Vec::len), Some(1), "{state}");
+    assert_eq!(state["held"], 1, "the other request goes on: {state}");
+    assert_eq!(called(&server, "release", "{}").status, 200);
+    // It is an event stream if the flood has taken more than five seconds.
+    assert!(quick.response("POST").text().contains(r#""text": "quick""#));
+}
+
+#[test]
 fn a_request_in_flight_gets_its_answer_or_an_error_when_wsd_stops() {
     for era in ["legacy", "modern"] {
         let mut server = start(&[], era, &[]);
