@@ -163,7 +163,11 @@ impl McpPost<'_> {
     async fn begin(&self, slot: LoadSlot) -> Result<(Arc<McpSession>, OpenStream), Trouble<Refusal>> {
         let &Self { ask, visitor, gateway, text, parts } = self;
         let script = program(ask).map_err(Trouble::Refused)?;
-        let environment = ask.environment(visitor, &script, &unique_id(), CgiFacts::default(), None).await;
+        let environment = if gateway.options.has_spare {
+            shared_environment(ask, &script)
+        } else {
+            ask.environment(visitor, &script, &unique_id(), CgiFacts::default(), None).await
+        };
         let Launching { start, connection, path, shutdown } =
             launching(ask, visitor, script, environment.clone(), ProgramSharing::Alone);
         let started = start.await.map_err(Trouble::Refused)?;
