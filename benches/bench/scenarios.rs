@@ -392,10 +392,17 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         repeat: Repeat::Rounds,
         run: mcp::sessions,
         rows: &[
-            row("MCP: connect and begin a session", Figure::Connect, Some(Goal::Ahead)),
+            row("MCP: connect and begin a session", Figure::Connect, None),
             row("MCP: memory with 10 sessions, servers included", Figure::MemoryOfTree, Some(Goal::Ahead)),
             row("MCP: processes left after the visits", Figure::ProcessesLeft, Some(Goal::Ahead)),
         ],
+    },
+    Scenario {
+        name: "mcp: sessions with a spare",
+        contenders: GATEWAYS,
+        repeat: Repeat::Rounds,
+        run: mcp::visits,
+        rows: &[row("MCP: begin a session with --mcp-spare", Figure::Connect, Some(Goal::Ahead))],
     },
     Scenario {
         name: "join and leave",

@@ -71,6 +71,8 @@ pub(crate) enum Job<'j> {
     PackedShared(&'j [&'j str]),
     /// A server of MCP.
     Mcp(&'j [&'j str]),
+    /// Likewise, and one more is started ahead for the next session, where a gateway can do that.
+    McpSpare(&'j [&'j str]),
     /// The files of a directory.
     Files(&'j Path),
 }
@@ -175,8 +177,9 @@ impl Contender {
             Job::Shared(program) => command.args(["--shared", "--slow=wait"]).args(program),
             Job::Packed(program) => command.arg("--compress").args(program),
             Job::PackedShared(program) => command.args(["--compress", "--shared", "--slow=wait"]).args(program),
-            Job::Mcp(program) => {
-                command.args(["--mcp", &format!("--mcp-idle={}", gateways::IDLE.as_secs())]).args(program)
+            Job::Mcp(program) | Job::McpSpare(program) => {
+                command.args(["--mcp", &format!("--mcp-idle={}", gateways::IDLE.as_secs())]);
+                command.args(matches!(job, Job::McpSpare(_)).then_some("--mcp-spare")).args(program)
             }
             Job::Files(folder) => command.arg(format!("--staticdir={}", folder.display())),
         };
@@ -185,7 +188,7 @@ impl Contender {
 
     /// The command line of another gateway of MCP.
     fn gateway(self, job: Job, port: u16) -> Result<Command> {
-        let Job::Mcp(program) = job else { return Err("a gateway only serves MCP".into()) };
+        let (Job::Mcp(program) | Job::McpSpare(program)) = job else { return Err("a gateway only serves MCP".into()) };
         Ok(match self {
             Self::Supergateway => gateways::supergateway(program, port),
             Self::McpProxy => gateways::mcp_proxy(program, port),

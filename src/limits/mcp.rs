@@ -25,9 +25,6 @@ pub(crate) const MCP_SILENT_KNOWN: Duration = Duration::from_mins(1);
 /// Time that the answer waits for the server's own: a fast one is JSON, with a status of its own; beyond, it is a stream.
 pub(crate) const MCP_HEAD_WAIT: Duration = Duration::from_secs(5);
 
-/// Time that a client which sends a body may be silent; then wsd answers 408.
-pub(crate) const MCP_BODY_STALL_MAX: Duration = Duration::from_secs(10);
-
 /// Requests in flight of a client's address; wsd answers 429 beyond.
 pub(crate) const MCP_CALLS_OF_CLIENT_MAX: usize = 64;
 

@@ -1,7 +1,6 @@
 //! Runs a program of the gateway: carries lines to it and from it, and stops it.
 
 use std::{
-    convert::Infallible,
     future::poll_fn,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -11,6 +10,7 @@ use memchr::memchr_iter;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
+    ending,
     message::MessageParts,
     part::{PartLine, SKIPPED_CHARS},
     telling::{self, HostTerms},
@@ -35,7 +35,6 @@ use crate::{
         Worker,
         input::Input,
         outputs::{Outputs, Read, Source},
-        stop::stop,
     },
 };
 
@@ -99,7 +98,7 @@ impl HostEnd {
 
 /// Runs the program to its end.
 pub(super) async fn run(hub: Arc<impl ProgramHub>, worker: Worker, permit: Permit, terms: HostTerms) {
-    let Worker { mut child, input, output, stderr, silence, tape: _ } = worker;
+    let Worker { child, input, output, stderr, silence, tape: _ } = worker;
     let session = telling::started(&terms, child.pid());
     let HostTerms { connection, process, shutdown, .. } = terms;
     let owner = Owner::new(&process.budget, OwnerKind::Client);
@@ -118,21 +117,9 @@ pub(super) async fn run(hub: Arc<impl ProgramHub>, worker: Worker, permit: Permi
     let end = host.carry(&shutdown).await;
     hub.ending(end);
     hub.wire().clear();
-    child.remember();
-    let ProgramHost { input, mut outputs, connection, share, .. } = host;
-    drop((input, share));
-    let drain = poll_fn(|cx| {
-        buffers::with_read(|buffer| outputs.drain(cx, buffer, &connection));
-        Poll::<Infallible>::Pending
-    });
-    let status = tokio::select! {
-        biased;
-        status = stop(&mut child, process.patience, &connection, None) => status,
-        never = drain => match never {},
-    };
-    let usage = child.usage();
-    drop(child);
-    outputs.log_to_the_end(&connection).await;
+    let ProgramHost { input, outputs, connection, share, .. } = host;
+    drop(share);
+    let (status, usage) = ending::end((child, input, outputs), &connection, process.patience).await;
     drop(permit);
     telling::ended(&session, end.word(), status, usage);
     hub.ended(end, status);

@@ -88,7 +88,14 @@ mod tests {
             route: "/".into(),
         };
         let eras = McpEras::Both;
-        Arc::new(McpOptions { eras, idle: Duration::ZERO, body_bytes_max: 0, replay_bytes_max: 0, process })
+        Arc::new(McpOptions {
+            eras,
+            idle: Duration::ZERO,
+            has_spare: false,
+            body_bytes_max: 0,
+            replay_bytes_max: 0,
+            process,
+        })
     }
 
     #[tokio::test(start_paused = true)]

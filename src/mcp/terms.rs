@@ -23,6 +23,8 @@ pub(crate) struct McpOptions {
     pub(crate) eras: McpEras,
     /// The time without use after which a process ends (`--mcp-idle`).
     pub(crate) idle: Duration,
+    /// Whether a process of the next session waits (`--mcp-spare`).
+    pub(crate) has_spare: bool,
     /// The most bytes of a message of a client (`--maxbody`).
     pub(crate) body_bytes_max: usize,
     /// The most bytes of a session's messages that its client may get again (`--replay`).

@@ -222,6 +222,22 @@ fn a_lost_session_is_begun_again_without_an_error() {
 }
 
 #[test]
+fn a_session_whose_stream_is_the_first_to_find_it_lost_is_begun_again() {
+    let remote = Remote::start(&["legacy", "ending"]);
+    let mut bridge = Bridge::to(&remote, &[]);
+    bridge.initialize();
+    remote.asked(r#""method":"GET""#, 1);
+
+    bridge.call(&json!(1), "forget", &json!({}));
+
+    remote.asked("notifications/initialized", 2);
+    bridge.call(&json!(2), "echo", &json!({}));
+    bridge.expect(r#""echo""#);
+    let headers = &remote.asked(r#""name":"echo""#, 1)["headers"];
+    assert_eq!(headers["mcp-protocol-version"], "2025-06-18", "{headers}");
+}
+
+#[test]
 fn a_modern_request_has_headers_that_repeat_its_body() {
     let remote = Remote::start(&["modern"]);
     let mut bridge = Bridge::to(&remote, &[]);

@@ -174,6 +174,19 @@ fn the_dashboard_and_the_alerts_name_metrics_that_there_are() {
 }
 
 #[test]
+fn the_dashboard_shows_all_that_the_metrics_tell_of_mcp() {
+    let rows = pages::table(&pages::text("docs/metrics.md"), "| metric | type | what it counts |");
+    let names = rows.iter().map(|row| row[0].trim_matches('`').split('{').next().unwrap().to_owned());
+    let of_mcp: BTreeSet<_> = names.filter(|name| name.starts_with("wsd_mcp_")).collect();
+    assert!(of_mcp.len() >= 4, "{of_mcp:?}");
+
+    let dashboard = pages::text("packaging/grafana/wsd.json");
+
+    let missing: Vec<_> = of_mcp.iter().filter(|name| !dashboard.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn the_reasons_in_the_alerts_are_those_of_the_log() {
     let rows = pages::table(&pages::text("docs/log.md"), "| event | level | keys |");
     let row = rows.iter().find(|row| row[0] == "`session refused`").unwrap();

@@ -45,7 +45,8 @@ def call(id, params):
         text(id, arguments.get('text', ''))
     elif name == 'progress':
         for done in range(arguments['count']):
-            tell('notifications/progress', progressToken=meta['progressToken'], progress=done)
+            more = {'message': 'x' * arguments['size']} if 'size' in arguments else {}
+            tell('notifications/progress', progressToken=meta['progressToken'], progress=done, **more)
         text(id, 'done')
     elif name == 'late_progress':
         text(id, 'done')

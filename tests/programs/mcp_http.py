@@ -149,6 +149,11 @@ class Handler(BaseHTTPRequestHandler):
         elif name == "forget":
             SESSIONS.clear()
             SESSIONS.update({f"lost-{number}" for number in range(10)})
+            if "ending" in OPTIONS:
+                # The stream ends, and its reader is the first who learns of the loss.
+                with LOCK:
+                    PUSHED.append(note)
+                    LOCK.notify_all()
             return {"done": name}
         elif name == "push":
             with LOCK:

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use http_body_util::BodyExt;
 use hyper::{Response, body::Body as _, header::HeaderValue};
-use tokio::time::timeout;
 
 use super::{
     super::ask::Ask,
@@ -14,8 +12,12 @@ use super::{
 };
 use crate::{
     budget::{Owner, Share},
-    http::{gate::Visitor, page::Body, refusal::Refusal},
-    limits::mcp::MCP_BODY_STALL_MAX,
+    http::{
+        gate::Visitor,
+        page::Body,
+        refusal::Refusal,
+        upload::{Upload, UploadFault},
+    },
     mcp::{
         fault::{McpFault, code},
         gateway::Gateway,
@@ -161,7 +163,11 @@ impl McpPost<'_> {
     async fn begin(&self, slot: LoadSlot) -> Result<(Arc<McpSession>, OpenStream), Trouble<Refusal>> {
         let &Self { ask, visitor, gateway, text, parts } = self;
         let script = program(ask).map_err(Trouble::Refused)?;
-        let environment = ask.environment(visitor, &script, &unique_id(), CgiFacts::default(), None).await;
+        let environment = if gateway.options.has_spare {
+            shared_environment(ask, &script)
+        } else {
+            ask.environment(visitor, &script, &unique_id(), CgiFacts::default(), None).await
+        };
         let Launching { start, connection, path, shutdown } =
             launching(ask, visitor, script, environment.clone(), ProgramSharing::Alone);
         let started = start.await.map_err(Trouble::Refused)?;
@@ -198,18 +204,17 @@ async fn read(ask: &mut Ask, bytes_max: usize) -> Result<(Vec<u8>, Option<Share>
     let too_long =
         || McpFault::new(413, code::REFUSED, "the body is too long: the server's --maxbody tells how long it may be");
     let mut share = ask.request.extensions.get::<Owner>().map(Owner::share);
-    let Some(mut body) = ask.body.take() else { return Ok((Vec::new(), share)) };
+    let Some(body) = ask.body.take() else { return Ok((Vec::new(), share)) };
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_long());
     }
     let mut bytes = Vec::new();
-    loop {
-        let late = |_| McpFault::new(408, code::REFUSED, "the body did not come in time");
-        let Some(frame) = timeout(MCP_BODY_STALL_MAX, body.frame()).await.map_err(late)? else {
-            return Ok((bytes, share));
-        };
-        let frame = frame.map_err(|_| McpFault::new(400, code::REFUSED, "the body is broken"))?;
-        let Ok(data) = frame.into_data() else { continue };
+    let mut upload = Upload::new(body);
+    let fault = |fault| match fault {
+        UploadFault::Late => McpFault::new(408, code::REFUSED, "the body did not come in time"),
+        UploadFault::Broken => McpFault::new(400, code::REFUSED, "the body is broken"),
+    };
+    while let Some(data) = upload.next().await.map_err(fault)? {
         if bytes.len() + data.len() > bytes_max {
             return Err(too_long());
         }
@@ -218,4 +223,5 @@ async fn read(ask: &mut Ask, bytes_max: usize) -> Result<(Vec<u8>, Option<Share>
             share.set(bytes.capacity(), 0);
         }
     }
+    Ok((bytes, share))
 }

@@ -87,6 +87,8 @@ impl McpRequestEnd {
 #[derive(Clone, Debug, Default)]
 pub(super) struct McpRoute {
     sessions: u64,
+    /// The processes that wait for a session.
+    spares: Vec<i32>,
     methods: BTreeMap<&'static str, RequestSums>,
     tools: BTreeMap<Arc<str>, RequestSums>,
 }
@@ -177,6 +179,26 @@ impl Drop for McpSessionCount {
     fn drop(&mut self) {
         if let Some(sums) = MCP.lock().get_mut(&self.0) {
             sums.sessions -= 1;
+        }
+    }
+}
+
+/// A process that waits for a session: the status shows it until this is dropped.
+#[derive(Debug)]
+pub(crate) struct McpSpareShown(RouteName, i32);
+
+impl McpSpareShown {
+    /// Shows a process of a route.
+    pub(crate) fn of(route: &RouteName, pid: i32) -> Self {
+        MCP.lock().entry(Arc::clone(route)).or_default().spares.push(pid);
+        Self(Arc::clone(route), pid)
+    }
+}
+
+impl Drop for McpSpareShown {
+    fn drop(&mut self) {
+        if let Some(sums) = MCP.lock().get_mut(&self.0) {
+            sums.spares.retain(|pid| *pid != self.1);
         }
     }
 }
