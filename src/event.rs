@@ -13,8 +13,8 @@ use tracing::Span;
 pub(crate) use crate::metrics::shown::seconds;
 use crate::{
     metrics::{
-        labels::RouteName,
         live::{LiveRoom, LiveSession},
+        route::RouteName,
     },
     peer::Peer,
 };

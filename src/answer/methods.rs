@@ -15,7 +15,7 @@ use super::{
 use crate::{
     event::Event,
     http::{gate::Visitor, handshake, refusal::Refusal},
-    metrics::labels::RouteName,
+    metrics::route::RouteName,
     peer::Peer,
 };
 

@@ -43,7 +43,7 @@ use crate::{
         ACP_PATIENCE, CGI_TIMEOUT, COMPRESS_BYTES_MIN, CONTROL_BYTES_MIN, MESSAGE_BYTES_MAX, PING_INTERVAL,
         REPLAY_BYTES_MAX, STREAM_KEEP_MIN,
     },
-    metrics::labels::RouteName,
+    metrics::route::RouteName,
     resume::{ResumeOptions, door::Doors},
     room::registry::Sharing,
     socket::SocketOptions,

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{load::LoadSlot, message::MessageParts};
 use crate::metrics::{
-    labels::RouteName,
     mcp::{MCP, McpRequest, McpRequestEnd, method},
+    route::RouteName,
 };
 
 /// The method of a subscription.

@@ -77,7 +77,7 @@ mod tests {
         super::terms::{McpEras, McpOptions},
         *,
     };
-    use crate::{budget::Budget, worker::process::ProcessOptions};
+    use crate::{budget::Budget, metrics::route::Route, worker::process::ProcessOptions};
 
     fn options() -> Arc<McpOptions> {
         let process = ProcessOptions {
@@ -85,7 +85,7 @@ mod tests {
             patience: Duration::ZERO,
             is_readonly: false,
             budget: Budget::new(None),
-            route: "/".into(),
+            route: Route::named("/"),
         };
         let eras = McpEras::Both;
         Arc::new(McpOptions {

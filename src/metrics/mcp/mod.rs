@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::labels::RouteName;
+use super::route::RouteName;
 use crate::limits::mcp::{MCP_TOOL_BYTES_MAX, MCP_TOOLS_COUNTED_MAX};
 
 /// The sums of all routes.
@@ -208,10 +208,11 @@ mod tests {
     use std::iter::once;
 
     use super::*;
+    use crate::metrics::route::Route;
 
     #[test]
     fn no_client_adds_a_name() {
-        let route = RouteName::from("/names");
+        let route = Route::named("/names");
         MCP.begin(&route);
         let add = |name: &str, tool: Option<&str>| {
             MCP.add(&route, McpRequest { method: method(name), tool, end: McpRequestEnd::Result, time: None });
@@ -232,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_route_counts_200_tools_by_name() {
-        let route = RouteName::from("/tools");
+        let route = Route::named("/tools");
         MCP.begin(&route);
         let names: Vec<_> = (0..2 * MCP_TOOLS_COUNTED_MAX).map(|number| format!("t{number}")).collect();
 
