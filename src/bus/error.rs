@@ -35,7 +35,12 @@ impl BusError {
         let Self::Redis(error) = self else { return false };
         let server = matches!(
             error.kind(),
-            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown)
+            ErrorKind::Server(
+                ServerErrorKind::ReadOnly
+                    | ServerErrorKind::BusyLoading
+                    | ServerErrorKind::MasterDown
+                    | ServerErrorKind::ClusterDown
+            ) | ErrorKind::ClusterConnectionNotFound
         );
         server || error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
     }
@@ -66,6 +71,7 @@ impl BusError {
             ErrorKind::Server(ServerErrorKind::NoPerm) => {
                 "allow the user of --bus the keys and channels of --bus-prefix, and scripts"
             }
+            _ if has("CertificateRequired") => "Redis wants a certificate of wsd: add --bus-cert and --bus-key",
             _ if has("certificate") || has("Certificate") => {
                 "wsd trusts the authorities of the system; SSL_CERT_FILE names a file with others"
             }

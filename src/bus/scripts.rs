@@ -2,7 +2,7 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use redis::{FromRedisValue, Script};
+use redis::Script;
 
 use super::{
     connection::{Connections, Question},
@@ -133,18 +133,8 @@ redis.call('PUBLISH', KEYS[1], '')
 redis.call('TIME')
 return found",
     );
-    let found: u64 = run(connections, &script, &[key], &[b"check"]).await?;
+    let found: u64 = connections.ask(&Question::Script(&script, &[key], &[b"check"]), None).await?;
     if found == 1 { Ok(()) } else { Err(BusError::Unfit("the server has no streams")) }
-}
-
-/// Runs a script.
-pub(super) async fn run<T: FromRedisValue>(
-    connections: &Connections,
-    script: &Script,
-    keys: &[&str],
-    args: &[&[u8]],
-) -> Result<T, BusError> {
-    connections.ask(&Question::Script(script, keys, args)).await
 }
 
 /// Returns the milliseconds of a time.

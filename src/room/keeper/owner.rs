@@ -123,7 +123,7 @@ async fn give_back(far: &Far, epoch: u64) {
 
 /// Renews the lease until another node has the room.
 async fn renew(far: &Far, epoch: u64, room: &crate::room::Room) {
-    let mut changes = far.place.bus().changes();
+    let mut changes = far.place.loss().changes();
     let mut renewed = Instant::now();
     loop {
         // The clock of the runtime stands still while wsd is stopped: so short looks.
