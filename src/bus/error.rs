@@ -78,14 +78,16 @@ impl BusError {
             _ if has("NOAUTH") || has("WRONGPASS") || has("AUTH") => {
                 "write the password into --bus: redis://:PASSWORD@HOST"
             }
-            _ if ["NOPERM", "no permissions", "can't publish"].into_iter().any(has) => {
+            _ if ["NOPERM", "no permissions", "No permissions", "can't publish"].into_iter().any(has) => {
                 "allow the user of --bus the keys and channels of --bus-prefix, and scripts"
             }
             _ if has("READONLY") => "this is a replica: name the primary, or the sentinels",
             _ if has("OOM") => "raise maxmemory of Redis, or set another maxmemory-policy",
             _ if has("MISCONF") => "Redis cannot write its snapshots: see its log",
             _ if has("WRONGTYPE") => "another program uses these keys: set another --bus-prefix",
-            _ if has("unknown command") || has("Unknown Redis command") => "rooms need Redis 6.2 or Valkey",
+            _ if ["unknown command", "Unknown command", "Unknown Redis command"].into_iter().any(has) => {
+                "rooms need Redis 6.2 or Valkey"
+            }
             _ if error.is_io_error() || error.is_timeout() => "is Redis running there? try: redis-cli -u URL ping",
             _ => return None,
         })

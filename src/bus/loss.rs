@@ -27,9 +27,9 @@ pub(crate) struct Loss {
 /// The keys that a loss is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LossScope {
-    /// All, or in a cluster those of this node.
+    /// All keys, or in a cluster that of the heartbeat.
     All,
-    /// Those of one room in a cluster.
+    /// The keys of one room in a cluster.
     Room,
 }
 

@@ -21,7 +21,7 @@ use super::{
     loss::Loss,
     news::Note,
     records::{InRecord, OutRecord, RecordId, StreamEntry, id, in_record, out_record},
-    scripts::{ACQUIRE, LOOK, POST, PUBLISH, RELEASE, RENEW, millis},
+    scripts::{ACQUIRE, LOOK, NOTE, POST, PUBLISH, RELEASE, RENEW, millis},
 };
 use crate::limits::{BUS_RETRY, IN_RECORDS, LEASE};
 
@@ -113,9 +113,12 @@ impl RoomKeys {
         let (node, time) = (self.id.as_bytes(), millis(LEASE).to_string());
         let keys = [&*self.own, &self.epoch, &self.out];
         let (epoch, owner, _): (u64, String, i64) = self.run(&ACQUIRE, &keys, &[node, time.as_bytes()]).await?;
-        // An answer that was lost may have been for this node.
-        let again = owner.strip_prefix(&*self.id).and_then(|rest| rest.trim().parse().ok());
-        let Some(epoch) = again.or(Some(epoch).filter(|epoch| *epoch > 0)) else { return Ok(Acquired::Other) };
+        let epoch = match owner.strip_prefix(&*self.id).and_then(|rest| rest.trim().parse().ok()) {
+            // An answer that was lost was for this node. Its lease is not new.
+            Some(epoch) if self.renew(epoch).await? => epoch,
+            None if epoch > 0 => epoch,
+            _ => return Ok(Acquired::Other),
+        };
         self.bus.connections().wait_for_replica(&self.own).await;
         Ok(Acquired::Mine(epoch))
     }
@@ -194,11 +197,10 @@ impl RoomKeys {
         pos.map_or(Ok(RecordId::default()), |pos| id(&pos))
     }
 
-    /// Notes the last record of the input that the worker took.
-    pub(crate) async fn set_pos(&self, pos: RecordId) -> Result<(), BusError> {
-        let mut command = redis::cmd("SET");
-        command.arg(&self.pos).arg(pos.to_string()).arg("EX").arg(3600);
-        self.query::<()>(&command).await
+    /// Notes the last record of the input that the worker took, unless another node has the room.
+    pub(crate) async fn set_pos(&self, epoch: u64, pos: RecordId) -> Result<(), BusError> {
+        let (epoch, pos) = (epoch.to_string(), pos.to_string());
+        self.run::<u64>(&NOTE, &[&self.epoch, &self.pos], &[epoch.as_bytes(), pos.as_bytes()]).await.map(drop)
     }
 
     /// Returns the clients of each run of a node, with their variables.

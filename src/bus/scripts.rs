@@ -96,6 +96,17 @@ return before",
     )
 });
 
+/// Notes the last record of the input that the worker took. `epoch pos`; epoch, record. Returns 1, or 0 if another node has the
+/// room.
+pub(super) static NOTE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if tonumber(redis.call('GET', KEYS[1]) or '0') > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'EX', 3600)
+return 1",
+    )
+});
+
 /// Adds records to the input of a room. `in seq who`; channel, node, first number, records kept, then triples of kind, client
 /// and payload. A record that is there already is not added again.
 pub(super) static POST: LazyLock<Script> = LazyLock::new(|| {

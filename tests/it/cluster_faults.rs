@@ -188,6 +188,29 @@ fn an_owner_that_was_frozen_ends_its_worker_and_its_members_join_the_others() {
 }
 
 #[test]
+fn a_program_whose_start_takes_nearly_as_long_as_a_lease_keeps_its_room() {
+    // The only slot has a worker that ends 8.5 seconds after its input.
+    let flags = ["--shared=path", "--pingms=0", "--maxforks=1", "--linger=60", "--closems=8500"];
+    let Some(cluster) = Nodes::start(2, &flags, &["sh", "-c", "cat; exec sleep 60"]) else { return };
+    let leases = || cluster.redis.ask(&["KEYS", "wsd:*:own"]).lines().filter(|line| line.starts_with("wsd:")).count();
+    let mut first = cluster.nodes[0].connect("/first");
+    first.close(1000);
+    first.close_at_last();
+
+    thread::scope(|scope| {
+        let refused = scope.spawn(|| cluster.nodes[0].refusal("/next", "").status);
+        eventually("node 0 has both leases", || (leases() == 2).then_some(()));
+        let mut client = cluster.nodes[1].connect("/next");
+        client.text("hello");
+
+        assert_eq!(client.line(), "hello");
+        assert_eq!(refused.join().unwrap(), 503);
+    });
+    let taken = |node: usize| cluster.nodes[node].log().iter().filter(|line| line.contains("room taken")).count();
+    assert_eq!((taken(0), taken(1)), (2, 0));
+}
+
+#[test]
 fn a_node_that_stops_hands_its_room_on_at_once() {
     let Some((mut cluster, mut clients, owner)) = echo() else { return };
     let mut left = clients.remove(owner);

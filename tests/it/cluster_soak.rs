@@ -154,6 +154,8 @@ fn soak(rooms: usize, time: Duration, fault_every: Duration) {
     );
     let gaps = |node: &Server| node.log().iter().any(|line| line.contains("room gap"));
     assert!(!cluster.nodes.nodes.iter().any(gaps), "nobody has missed a line");
+    let mib_max = 64 + rooms as u64 / 4;
+    assert!(of_nodes.iter().all(|mib| *mib < mib_max), "MiB of nodes {of_nodes:?}");
     // Streams of at most 1000 records that are short, and their keys.
     assert!(used(&cluster) < (8 << 20) + rooms as u64 * (256 << 10), "{} bytes in Redis", used(&cluster));
 }

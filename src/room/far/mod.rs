@@ -154,11 +154,12 @@ impl Far {
     /// Ready when the worker's output may go out: the lease is fresh, or nobody can take it, and Redis keeps up.
     pub(super) fn poll_open(&self) -> Poll<()> {
         let is_away = self.place.loss().since().is_some();
-        if self.is_sure(&lock(&self.state)) && (is_away || !self.outlet.is_full()) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        if self.is_owner() && (is_away || !self.outlet.is_full()) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether no other node can have the room.
+    pub(super) fn is_owner(&self) -> bool {
+        self.is_sure(&lock(&self.state))
     }
 
     /// While Redis is away nobody can take the lease, however old it is. Long after the last renewal, only its answer tells.

@@ -60,7 +60,7 @@ impl Keeper {
         match far.place.acquire().await {
             Ok(Acquired::Mine(epoch)) => {
                 far.take(sent);
-                owner::own(self, far, view, epoch).await
+                owner::own(self, far, view, epoch, sent).await
             }
             Ok(Acquired::Other) => view.show(self, far).await,
             Err(error) => self.wait_for_bus(far, view, &error).await,
