@@ -45,7 +45,12 @@ impl BusError {
         let Self::Redis(error) = self else { return false };
         let server = matches!(
             error.kind(),
-            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown)
+            ErrorKind::Server(
+                ServerErrorKind::ReadOnly
+                    | ServerErrorKind::BusyLoading
+                    | ServerErrorKind::MasterDown
+                    | ServerErrorKind::ClusterDown
+            ) | ErrorKind::ClusterConnectionNotFound
         );
         server || error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
     }
@@ -82,20 +87,22 @@ impl BusError {
             ErrorKind::Server(ServerErrorKind::NoPerm) => {
                 "allow the user of --bus the keys and channels of --bus-prefix, and scripts"
             }
-            _ if has("CertificateRequired") => "wsd shows no certificate: set tls-auth-clients no in Redis",
+            _ if has("CertificateRequired") => "Redis wants a certificate of wsd: add --bus-cert and --bus-key",
             _ if has("read PEM") => "name a readable file in SSL_CERT_FILE",
             _ if has("certificate") || has("Certificate") => {
                 "wsd trusts the authorities of the system; SSL_CERT_FILE names a file with others"
             }
             _ if has("NOAUTH") || has("WRONGPASS") || has("AUTH") => PASSWORD,
-            _ if ["NOPERM", "no permissions", "can't publish"].into_iter().any(has) => {
+            _ if ["NOPERM", "no permissions", "No permissions", "can't publish"].into_iter().any(has) => {
                 "allow the user of --bus the keys and channels of --bus-prefix, and scripts"
             }
             _ if has("READONLY") => "this is a replica: name the primary, or the sentinels",
             _ if has("OOM") => "raise maxmemory of Redis, or set another maxmemory-policy",
             _ if has("MISCONF") => "Redis cannot write its snapshots: see its log",
             _ if has("WRONGTYPE") => "another program uses these keys: set another --bus-prefix",
-            _ if has("unknown command") || has("Unknown Redis command") => "rooms need Redis 6.2 or Valkey",
+            _ if ["unknown command", "Unknown command", "Unknown Redis command"].into_iter().any(has) => {
+                "rooms need Redis 6.2 or Valkey"
+            }
             _ if has("cluster support disabled") => "several URLs are nodes of a cluster: name this server alone",
             _ if has("switch database") => "name a database that this Redis has, such as redis://HOST/0",
             _ if has("Parse error") => "is Redis running there? another program answers",

@@ -1,16 +1,24 @@
 //! The handle on the bus, and the heartbeat of this node.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use data_encoding::HEXLOWER;
-use tokio::{sync::watch, time::sleep};
+use futures_util::future::try_join_all;
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use super::{
-    connection::Connections,
+    connection::{Connections, Question},
     error::BusError,
     news::{News, Note},
+    opener::Opener,
     scripts::{self, millis},
-    target::BusTarget,
+    target::{BusIdentity, BusTarget},
 };
 use crate::{
     event::Event,
@@ -27,6 +35,8 @@ pub(crate) fn name_of(id: &str) -> &str {
 pub(crate) struct BusOptions {
     /// The servers (`--bus`).
     pub(crate) target: BusTarget,
+    /// The certificate for them (`--bus-cert`, `--bus-key`).
+    pub(crate) identity: Option<BusIdentity>,
     /// The front of all keys (`--bus-prefix`).
     pub(crate) prefix: String,
     /// The name of this node (`--node`).
@@ -47,6 +57,8 @@ struct BusParts {
     news: News,
     /// How often this node was given up by the others, since its heartbeat came too late.
     forgotten: watch::Sender<u64>,
+    /// The last time when the key of a node could not be read, in a cluster.
+    doubted: Mutex<Option<Instant>>,
 }
 
 impl Bus {
@@ -54,10 +66,11 @@ impl Bus {
     pub(crate) fn new(options: BusOptions) -> Result<Self, BusError> {
         let mut random = [0; 4];
         getrandom::fill(&mut random).expect("the system has random numbers");
-        let BusOptions { target, prefix, node } = options;
+        let BusOptions { target, identity, prefix, node } = options;
         let id = format!("{node}~{}", HEXLOWER.encode(&random));
-        let (connections, news) = (Connections::new(&target)?, News::default());
-        Ok(Self(Arc::new(BusParts { prefix, name: node, id, connections, news, forgotten: watch::Sender::new(0) })))
+        let (forgotten, doubted) = (watch::Sender::new(0), Mutex::default());
+        let (connections, news) = (Connections::new(Opener::new(&target, identity.as_ref())?), News::default());
+        Ok(Self(Arc::new(BusParts { prefix, name: node, id, connections, news, forgotten, doubted })))
     }
 
     /// Checks that the server is there, and that it can do what rooms need.
@@ -90,21 +103,6 @@ impl Bus {
     /// Returns the front of all keys.
     pub(super) fn prefix(&self) -> &str {
         &self.0.prefix
-    }
-
-    /// Returns the time since which Redis does not answer; `None` while it does.
-    pub(crate) fn lost(&self) -> Option<Instant> {
-        self.0.connections.lost()
-    }
-
-    /// Resolves when Redis answers. Cancel safe.
-    pub(crate) async fn up(&self) {
-        self.0.connections.up().await;
-    }
-
-    /// Returns a receiver of changes between away and back.
-    pub(crate) fn changes(&self) -> watch::Receiver<Option<Instant>> {
-        self.0.connections.changes()
     }
 
     /// Returns a receiver of the number of times that the others gave this node up.
@@ -152,13 +150,28 @@ impl Bus {
         }
     }
 
-    /// Tells which of these users of a room's keys have a node that is alive.
+    /// Tells which of these users of a room's keys have a node that is alive. In a cluster, a node whose key cannot be read for
+    /// now counts as alive, and a while longer: until it has renewed the key.
     pub(crate) async fn alive(&self, ids: &[String]) -> Result<Vec<bool>, BusError> {
-        let mut alive = Vec::with_capacity(ids.len());
-        for id in ids {
-            let run = id.rsplit_once('.').map_or(&**id, |(run, _)| run);
-            alive.push(self.connections().query::<u64>(redis::cmd("EXISTS").arg(self.node_key(run))).await? > 0);
+        let doubted = *self.0.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+        if doubted.is_some_and(|doubted| doubted.elapsed() < LEASE) {
+            return Ok(vec![true; ids.len()]);
         }
-        Ok(alive)
+        let look = async |id: &String| {
+            let run = id.rsplit_once('.').map_or(&**id, |(run, _)| run);
+            let mut command = redis::cmd("EXISTS");
+            command.arg(self.node_key(run));
+            self.connections().ask::<u64>(&Question::Command(&command), None).await.map(|count| count > 0)
+        };
+        let looks = try_join_all(ids.iter().map(look));
+        if !self.connections().is_cluster() {
+            return looks.await;
+        }
+        // Rooms on the other primaries must not wait for one that is gone.
+        if let Ok(Ok(alive)) = timeout(BUS_RETRY, looks).await {
+            return Ok(alive);
+        }
+        *self.0.doubted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Ok(vec![true; ids.len()])
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::LazyLock, time::Duration};
 
-use redis::{FromRedisValue, Script, Value};
+use redis::{Script, Value};
 
 use super::{
     connection::{Connections, Question},
@@ -96,6 +96,17 @@ return before",
     )
 });
 
+/// Notes the last record of the input that the worker took. `epoch pos`; epoch, record. Returns 1, or 0 if another node has the
+/// room.
+pub(super) static NOTE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if tonumber(redis.call('GET', KEYS[1]) or '0') > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'EX', 3600)
+return 1",
+    )
+});
+
 /// Adds records to the input of a room. `in seq who`; channel, node, first number, records kept, then triples of kind, client
 /// and payload. A record that is there already is not added again.
 pub(super) static POST: LazyLock<Script> = LazyLock::new(|| {
@@ -124,11 +135,12 @@ return id",
 
 /// Refuses a node of a cluster or a sentinel that is named as a single server.
 async fn check_kind(connections: &Connections) -> Result<(), BusError> {
-    if connections.is_of_cluster() {
+    if connections.is_cluster() {
         return Ok(());
     }
     // The other checks tell what is wrong with a server that does not answer this.
-    let facts = connections.query::<HashMap<String, Value>>(&redis::cmd("HELLO")).await.unwrap_or_default();
+    let hello = redis::cmd("HELLO");
+    let facts: HashMap<String, Value> = connections.ask(&Question::Command(&hello), None).await.unwrap_or_default();
     match facts.get("mode") {
         Some(Value::BulkString(mode)) if mode == b"cluster" => Err(BusError::Misnamed {
             what: "this server is a node of a cluster",
@@ -153,18 +165,8 @@ redis.call('PUBLISH', KEYS[1], '')
 redis.call('TIME')
 return found",
     );
-    let found: u64 = run(connections, &script, &[key], &[b"check"]).await?;
+    let found: u64 = connections.ask(&Question::Script(&script, &[key], &[b"check"]), None).await?;
     if found == 1 { Ok(()) } else { Err(BusError::Unfit("the server has no streams")) }
-}
-
-/// Runs a script.
-pub(super) async fn run<T: FromRedisValue>(
-    connections: &Connections,
-    script: &Script,
-    keys: &[&str],
-    args: &[&[u8]],
-) -> Result<T, BusError> {
-    connections.ask(&Question::Script(script, keys, args)).await
 }
 
 /// Returns the milliseconds of a time.

@@ -31,7 +31,7 @@ pub(super) fn connector(flags: &ConnectFlags) -> Result<TlsConnector, ConnectErr
         (None, None) => builder.with_no_client_auth(),
         (Some(cert), Some(key)) => {
             let certs = read_certs("--sslcert", Path::new(&cert.value)).map_err(|error| of_file(&error))?;
-            let key = read_key(Path::new(&key.value)).map_err(|error| of_file(&error))?;
+            let key = read_key("--sslkey", Path::new(&key.value)).map_err(|error| of_file(&error))?;
             builder.with_client_auth_cert(certs, key).map_err(|cause| {
                 ConnectError::new(format!("cannot use --sslcert with --sslkey: {cause}"))
                     .hint("name the private key that the certificate was made with")

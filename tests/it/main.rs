@@ -21,8 +21,10 @@ mod churn;
 mod client;
 mod client_limits;
 mod cluster;
+mod cluster_clocks;
 mod cluster_example;
 mod cluster_faults;
+mod cluster_primaries;
 mod cluster_servers;
 #[cfg(target_os = "linux")]
 mod cluster_soak;

@@ -1,6 +1,11 @@
 //! Owns a room: runs its worker, renews the lease, and sends the output.
 
-use std::{pin::pin, sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Instant,
+};
 
 use tokio::{
     sync::oneshot,
@@ -13,12 +18,14 @@ use super::{
     view::View,
 };
 use crate::{
+    admission::Permit,
     bus::{error::BusError, records::RecordId},
     close::Close,
     event::Event,
     limits::{BUS_ANSWER, BUS_RETRY, LEASE_DOUBT, LEASE_RENEWAL, OUT_RECORDS},
     partner::Verdict,
     room::{
+        Room,
         far::{Far, RoomReadiness},
         host,
         lock::lock,
@@ -26,38 +33,27 @@ use crate::{
     worker::Worker,
 };
 
-/// Runs the room's worker in `epoch` to its end, or until another node has the room.
-pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: u64) -> Next {
+/// Runs the room's worker in `epoch` to its end, or until another node has the room. Redis was asked for the lease at `sent`.
+pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: u64, sent: Instant) -> Next {
     let room = &keeper.room;
     let path = String::from_utf8_lossy(&room.path).into_owned();
-    let mut intake = FarInput::new(room, far);
-    match prepare(far, view, &mut intake).await {
-        Ok(Next::Acquire) => {}
-        Ok(Next::Over) => {
-            give_back(far, epoch).await;
-            return Next::Over;
-        }
-        Err(error) => {
-            error.log();
-            far.give_up();
-            sleep(BUS_RETRY).await;
-            return Next::Acquire;
-        }
-    }
-    let Some((worker, permit)) = keeper.kept.start_aside(&keeper.admission, &room.options.route).await else {
-        intake.end();
-        give_back(far, epoch).await;
-        far.set_ready(RoomReadiness::Unstarted);
-        let close = Close::new(Close::SERVER_ERROR, "the program cannot be started");
-        lock(&room.hub).dismiss_all(&Verdict::Dismissed(close));
-        return Next::Over;
+    let mut intake = FarInput::new(room, far, epoch);
+    let mut renewing = pin!(renew(far, epoch, room, sent));
+    // The start may take longer than a lease lasts.
+    let begun = tokio::select! {
+        begun = begin(keeper, far, view, &mut intake) => begun,
+        never = &mut renewing => match never {},
+    };
+    let (worker, permit) = match begun {
+        Ok(begun) => begun,
+        Err(why) => return not_begun(keeper, far, &mut intake, epoch, why).await,
     };
     Event::RoomTaken { path: &path, epoch }.emit();
     far.live.set_node(far.place.bus().node());
     far.outlet.begin();
     lock(&room.hub).set_slot(permit);
     room.begin(worker.child.pid(), worker.tape.as_ref().map(|tape| tape.track()));
-    work(keeper, far, &mut intake, worker, epoch).await;
+    work(keeper, far, &mut intake, worker, epoch, renewing).await;
     room.live.set_pid(None);
     view.set_last(RecordId(epoch, far.outlet.sent()));
     if far.is_fenced() {
@@ -69,6 +65,51 @@ pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: 
     let _ = timeout(BUS_ANSWER, intake.finish(far.has_ended())).await;
     intake.end();
     give_back(far, epoch).await;
+    Next::Over
+}
+
+/// Why a room has no worker.
+enum NotBegun {
+    /// The last owner has ended the room.
+    Over,
+    /// The program does not start.
+    NoProgram,
+    /// Redis does not answer.
+    Bus(BusError),
+}
+
+/// Prepares the room and starts its worker.
+async fn begin(
+    keeper: &Keeper,
+    far: &Far,
+    view: &mut View<'_>,
+    intake: &mut FarInput<'_>,
+) -> Result<(Worker, Permit), NotBegun> {
+    if prepare(far, view, intake).await.map_err(NotBegun::Bus)? == Next::Over {
+        return Err(NotBegun::Over);
+    }
+    let started = keeper.kept.start_aside(&keeper.admission, &keeper.room.options.route).await;
+    started.ok_or(NotBegun::NoProgram)
+}
+
+/// Ends the ownership of a room without a worker.
+async fn not_begun(keeper: &Keeper, far: &Far, intake: &mut FarInput<'_>, epoch: u64, why: NotBegun) -> Next {
+    match why {
+        NotBegun::Over => give_back(far, epoch).await,
+        NotBegun::NoProgram => {
+            intake.end();
+            give_back(far, epoch).await;
+            far.set_ready(RoomReadiness::Unstarted);
+            let close = Close::new(Close::SERVER_ERROR, "the program cannot be started");
+            lock(&keeper.room.hub).dismiss_all(&Verdict::Dismissed(close));
+        }
+        NotBegun::Bus(error) => {
+            error.log();
+            far.give_up();
+            sleep(BUS_RETRY).await;
+            return Next::Acquire;
+        }
+    }
     Next::Over
 }
 
@@ -84,7 +125,14 @@ async fn prepare(far: &Far, view: &mut View<'_>, intake: &mut FarInput<'_>) -> R
 }
 
 /// Runs the worker to its end, with all that it needs of the bus.
-async fn work(keeper: &Keeper, far: &Far, intake: &mut FarInput<'_>, worker: Worker, epoch: u64) {
+async fn work(
+    keeper: &Keeper,
+    far: &Far,
+    intake: &mut FarInput<'_>,
+    worker: Worker,
+    epoch: u64,
+    mut renewing: Pin<&mut impl Future<Output = Infallible>>,
+) {
     let room = &keeper.room;
     let (tell, ended) = oneshot::channel();
     let (hosted, connection, end) = (Arc::clone(room), keeper.connection.clone(), keeper.shutdown.clone());
@@ -100,12 +148,12 @@ async fn work(keeper: &Keeper, far: &Far, intake: &mut FarInput<'_>, worker: Wor
             far.fence();
         }
     });
-    let (mut renewing, mut ended, mut is_sending) = (pin!(renew(far, epoch, room)), pin!(ended), true);
+    let (mut ended, mut is_sending) = (pin!(ended), true);
     loop {
         tokio::select! {
             _ = &mut ended => break,
             () = &mut sending, if is_sending => is_sending = false,
-            () = &mut renewing => {}
+            never = &mut renewing => match never {},
             () = intake.run() => {}
         }
     }
@@ -121,10 +169,9 @@ async fn give_back(far: &Far, epoch: u64) {
     let _ = timeout(BUS_ANSWER, far.place.release(epoch)).await;
 }
 
-/// Renews the lease until another node has the room.
-async fn renew(far: &Far, epoch: u64, room: &crate::room::Room) {
-    let mut changes = far.place.bus().changes();
-    let mut renewed = Instant::now();
+/// Renews the lease, which Redis was asked for at `renewed`, until another node has the room.
+async fn renew(far: &Far, epoch: u64, room: &Room, mut renewed: Instant) -> Infallible {
+    let mut changes = far.place.loss().changes();
     loop {
         // The clock of the runtime stands still while wsd is stopped: so short looks.
         while renewed.elapsed() < LEASE_RENEWAL && !changes.has_changed().unwrap_or(false) {

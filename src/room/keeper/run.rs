@@ -47,7 +47,7 @@ impl Keeper {
         self.room.end(&Verdict::Dismissed(Close::new(Close::TRY_LATER, "the room has moved")));
         far.poster.close();
         let _ = timeout(BUS_ANSWER, poster).await;
-        if far.place.bus().lost().is_none() {
+        if far.place.loss().since().is_none() {
             let _ = timeout(BUS_ANSWER, far.place.forget(far.place.id())).await;
         }
     }
@@ -60,7 +60,7 @@ impl Keeper {
         match far.place.acquire().await {
             Ok(Acquired::Mine(epoch)) => {
                 far.take(sent);
-                owner::own(self, far, view, epoch).await
+                owner::own(self, far, view, epoch, sent).await
             }
             Ok(Acquired::Other) => view.show(self, far).await,
             Err(error) => self.wait_for_bus(far, view, &error).await,
@@ -70,7 +70,7 @@ impl Keeper {
     /// Waits for Redis, as long as the clients may wait.
     async fn wait_for_bus(&self, far: &Far, view: &View<'_>, error: &BusError) -> Next {
         error.log();
-        let lost = far.place.bus().lost();
+        let lost = far.place.loss().since();
         if !view.is_shown() || lost.is_some_and(|lost| lost.elapsed() >= BUS_PATIENCE) {
             far.set_ready(RoomReadiness::Away);
             lock(&self.room.hub).dismiss_all(&away());

@@ -53,7 +53,13 @@ impl<'r> View<'r> {
     /// Begins to listen.
     pub(super) fn new(room: &'r Arc<Room>, far: &Far) -> Self {
         let bus = far.place.bus();
-        Self { room, notes: far.place.listen_out(), lost: bus.changes(), forgotten: bus.forgotten(), last: None }
+        Self {
+            room,
+            notes: far.place.listen_out(),
+            lost: far.place.loss().changes(),
+            forgotten: bus.forgotten(),
+            last: None,
+        }
     }
 
     /// Whether the clients here have seen the room.
