@@ -72,9 +72,11 @@ impl Rooms {
     ) -> Result<Member, NotJoined<E>> {
         // A room that ends is forgotten once Redis knows; the client waits for the next one.
         let end = Instant::now() + BUS_JOIN;
+        let mut is_away = false;
         while Instant::now() < end {
             let opened = self.far_room(path, connection, shutdown, &starting).map_err(NotJoined::Launch)?;
             let Some(room) = opened else { return Err(NotJoined::Down) };
+            is_away = room.far.as_deref().is_some_and(Far::is_cut_off);
             let Some(line) = InLine::new(Arc::clone(&room)) else {
                 sleep(crate::limits::BUS_RETRY / 10).await;
                 continue;
@@ -92,7 +94,6 @@ impl Rooms {
                 Err(NoSeat::Over) => drop(line),
             }
         }
-        let is_away = self.bus().is_some_and(|bus| bus.lost().is_some());
         Err(if is_away { NotJoined::Away } else { NotJoined::Down })
     }
 
