@@ -70,7 +70,7 @@ impl Connections {
     pub(super) async fn connect(&self) -> Result<BusLink, BusError> {
         let open = async {
             let mut link = self.opener.link().await?;
-            self.replicas.find(&mut link).await;
+            self.replicas.find(&mut link).await?;
             Ok(link)
         };
         let link = timeout(BUS_ANSWER, open).await.unwrap_or_else(|_| Err(BusError::late()))?;

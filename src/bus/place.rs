@@ -200,7 +200,9 @@ impl RoomKeys {
     /// Notes the last record of the input that the worker took, unless another node has the room.
     pub(crate) async fn set_pos(&self, epoch: u64, pos: RecordId) -> Result<(), BusError> {
         let (epoch, pos) = (epoch.to_string(), pos.to_string());
-        self.run::<u64>(&NOTE, &[&self.epoch, &self.pos], &[epoch.as_bytes(), pos.as_bytes()]).await.map(drop)
+        self.run::<u64>(&NOTE, &[&self.epoch, &self.pos, &self.input], &[epoch.as_bytes(), pos.as_bytes()])
+            .await
+            .map(drop)
     }
 
     /// Returns the clients of each run of a node, with their variables.

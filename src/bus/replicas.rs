@@ -10,9 +10,10 @@ use redis::{
     cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
     cmd,
 };
+use tokio::time::timeout;
 
-use super::opener::BusLink;
-use crate::limits::BUS_PATIENCE;
+use super::{error::BusError, opener::BusLink};
+use crate::limits::{BUS_ANSWER, BUS_PATIENCE};
 
 /// The time that a lease waits for a replica. Other commands on the connection wait with it.
 const REPLICA_WAIT: Duration = Duration::from_millis(100);
@@ -23,9 +24,17 @@ pub(super) struct Replicas(Mutex<Option<Instant>>);
 
 impl Replicas {
     /// Finds out whether there are replicas (in a cluster: of each primary). The connection must not have written yet.
-    pub(super) async fn find(&self, link: &mut BusLink) {
-        let count: RedisResult<i64> = wait(0, Duration::ZERO).query_async(link).await;
-        self.set(count.is_ok_and(|count| count > 0).then(Instant::now));
+    pub(super) async fn find(&self, link: &mut BusLink) -> Result<(), BusError> {
+        let is_one = matches!(link, BusLink::One(_));
+        // In a cluster, one primary may be gone.
+        let count = timeout(BUS_ANSWER / 2, wait(0, Duration::ZERO).query_async::<i64>(link)).await;
+        self.set(matches!(count, Ok(Ok(count)) if count > 0).then(Instant::now));
+        match count {
+            Ok(Err(error)) if is_one => {
+                Some(BusError::from(error)).filter(BusError::is_of_connection).map_or(Ok(()), Err)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Waits until a replica has all that went to the primary of `key`. Replicas that are silent get no chance for a while.

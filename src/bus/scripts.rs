@@ -96,13 +96,14 @@ return before",
     )
 });
 
-/// Notes the last record of the input that the worker took. `epoch pos`; epoch, record. Returns 1, or 0 if another node has the
-/// room.
+/// Notes the last record of the input that the worker took, and drops those before it. `epoch pos in`; epoch, record. Returns 1,
+/// or 0 if another node has the room.
 pub(super) static NOTE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 if tonumber(redis.call('GET', KEYS[1]) or '0') > tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[2], ARGV[2], 'EX', 3600)
+redis.call('XTRIM', KEYS[3], 'MINID', '~', ARGV[2])
 return 1",
     )
 });

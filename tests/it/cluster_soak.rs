@@ -157,7 +157,7 @@ fn soak(rooms: usize, time: Duration, fault_every: Duration) {
     let mib_max = 64 + rooms as u64 / 4;
     assert!(of_nodes.iter().all(|mib| *mib < mib_max), "MiB of nodes {of_nodes:?}");
     // Streams of at most 1000 records that are short, and their keys.
-    assert!(used(&cluster) < (8 << 20) + rooms as u64 * (256 << 10), "{} bytes in Redis", used(&cluster));
+    assert!(used(&cluster) < (8 << 20) + rooms as u64 * (128 << 10), "{} bytes in Redis", used(&cluster));
 }
 
 #[test]
