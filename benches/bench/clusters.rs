@@ -73,15 +73,18 @@ fn request(talk: &Talk, name: &str, count: u64) -> Vec<u8> {
     frame(OPCODE_TEXT, text.as_bytes())
 }
 
-/// Finds out how many messages fill the time, while warming up with ever more of them.
+/// Finds out how many messages fill the time, while warming up with ever more of them: few take as long as the way itself.
 fn filling(settings: &Settings, mut work: impl FnMut(u64) -> Result<u64>) -> Result<u64> {
     let mut count = 20;
-    for time in [settings.time / 8, settings.time / 2, settings.time] {
+    loop {
         let start = Instant::now();
         work(count)?;
-        count = multiplied(count, time.as_secs_f64() / start.elapsed().as_secs_f64());
+        let elapsed = start.elapsed();
+        if elapsed > settings.time / 4 {
+            return Ok(multiplied(count, settings.time.div_duration_f64(elapsed)));
+        }
+        count *= 4;
     }
-    Ok(count)
 }
 
 /// A worker floods lines, which each of 1,000 clients gets; a delivery is one line at one client. Then one line at a time.
