@@ -75,12 +75,13 @@ fn request(talk: &Talk, name: &str, count: u64) -> Vec<u8> {
 
 /// Finds out how many messages fill the time, while warming up with ever more of them: few take as long as the way itself.
 fn filling(settings: &Settings, mut work: impl FnMut(u64) -> Result<u64>) -> Result<u64> {
-    let mut count = 20;
+    // Node compiles what it has run often.
+    let mut count = 100;
     loop {
         let start = Instant::now();
         work(count)?;
         let elapsed = start.elapsed();
-        if elapsed > settings.time / 4 {
+        if elapsed > settings.time / 2 {
             return Ok(multiplied(count, settings.time.div_duration_f64(elapsed)));
         }
         count *= 4;
