@@ -150,12 +150,24 @@ fn all_names() -> BTreeSet<String> {
     names
 }
 
+/// Returns the names of the metrics of a server with `--bus`: `cluster_watch` compares the table with a node.
+fn names_of_bus() -> BTreeSet<String> {
+    let table = pages::table(&pages::text("docs/metrics.md"), "| metric with `--bus` | type | what it counts |");
+    table.iter().map(|row| row[0].trim_matches('`').split('{').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_dashboard_shows_each_metric_of_the_bus() {
+    let names = names_of_bus();
+    let shown = metrics_in(&pages::text("packaging/grafana/wsd.json"));
+
+    assert!(names.len() > 5 && names.is_subset(&shown), "{:?}", names.difference(&shown));
+}
+
 #[test]
 fn the_dashboard_and_the_alerts_name_metrics_that_there_are() {
     let mut names = all_names();
-    // `cluster_watch` compares this table with a node.
-    let of_bus = pages::table(&pages::text("docs/metrics.md"), "| metric with `--bus` | type | what it counts |");
-    names.extend(of_bus.iter().map(|row| row[0].trim_matches('`').split('{').next().unwrap().to_owned()));
+    names.extend(names_of_bus());
     let dashboard: Value = serde_json::from_str(&pages::text("packaging/grafana/wsd.json")).unwrap();
     let targets = dashboard["panels"].as_array().unwrap().iter().filter_map(|panel| panel["targets"].as_array());
     let queries = targets.flatten().map(|target| target["expr"].as_str().unwrap().to_owned());
