@@ -109,7 +109,7 @@ impl McpSession {
     /// Spawns the task of a process that has started.
     pub(super) fn host(self: &Arc<Self>, worker: Worker, permit: Permit, launching: Launching<()>) {
         let Launching { connection, path, shutdown, .. } = launching;
-        let connection = connection.renumbered();
+        let connection = connection.renumbered().for_log();
         self.wire.set_conn(connection.id);
         let (user, process) = (self.user.clone(), self.options.process.clone());
         let terms = HostTerms { connection, path, user, kind: "session", process, shutdown: shutdown.clone() };
