@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def begin(self):
         self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Type", "Text/Event-Stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
 
