@@ -215,16 +215,18 @@ impl<H: ProgramHub> ProgramHost<'_, H> {
         self.outputs.watch_silence(cx, &self.connection);
     }
 
-    /// Ready at the end of the program, or of its output: a server without output answers nobody.
+    /// Ready at the end of the program, of its output or of its input: without output a server answers nobody, and without input it
+    /// learns of no request.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..READS_PER_TURN {
             if self.hub.is_blocked() {
                 return Poll::Pending;
             }
-            match ready!(buffers::with_read(|buffer| self.poll_output_once(cx, buffer))) {
-                0 => return Poll::Ready(()),
-                PIPE_BYTES.. => break,
-                _ => {}
+            match buffers::with_read(|buffer| self.poll_output_once(cx, buffer)) {
+                Poll::Pending if !self.input.is_closed() => return Poll::Pending,
+                Poll::Pending | Poll::Ready(0) => return Poll::Ready(()),
+                Poll::Ready(PIPE_BYTES..) => break,
+                Poll::Ready(_) => {}
             }
         }
         turn::yield_turn(cx)

@@ -70,6 +70,10 @@ def call(id, params):
             text(other, value)
         held.clear()
         text(id, 'released')
+    elif name == 'deaf':
+        os.close(0)
+        text(id, 'deaf')
+        time.sleep(1000)
     elif name == 'exit':
         sys.exit(arguments['status'])
     elif name == 'state':

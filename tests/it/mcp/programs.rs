@@ -51,6 +51,17 @@ fn requests_in_flight_of_a_server_that_ends_learn_its_status() {
 }
 
 #[test]
+fn a_server_that_closes_its_input_leaves_no_request_without_an_answer() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    assert_eq!(session.text("deaf", "{}"), "deaf");
+
+    assert_eq!(fault(&session.call("echo", "{}")), (502, -32603));
+
+    assert_eq!(session.text("echo", r#"{"text":"x"}"#), "x", "another process goes on");
+}
+
+#[test]
 fn lines_that_are_no_messages_go_to_the_log_with_a_hint() {
     let server = start(&[], "legacy", &["banner"]);
     let session = Session::begin(&server);
