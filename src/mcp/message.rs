@@ -60,7 +60,9 @@ pub(crate) struct MessageParts {
     pub(crate) result: Option<TextPlace>,
     /// Whether `result` is that of a tool that has failed.
     pub(crate) is_error: bool,
-    /// `error.code`.
+    /// `result.task`, if the request has become a task.
+    pub(crate) task: Option<TextPlace>,
+    /// `error.code`, if it is a whole number.
     pub(crate) error: Option<i64>,
 }
 
@@ -128,6 +130,8 @@ struct ResultPart<'a> {
     meta: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "isError")]
     is_error: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    task: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -174,6 +178,7 @@ impl MessageParts {
             parts.result = outcome.ok().map(|result| place(json, result));
             let result: ResultPart<'_> = object(outcome.ok())?;
             parts.is_error = result.is_error.is_some_and(|part| part.get() == "true");
+            parts.task = result.task.filter(|part| part.get().starts_with('{')).map(|part| place(json, part));
             parts.subscription = object::<MetaPart<'_>>(result.meta)?.subscription.map(|id| place(json, id));
             let error: ErrorPart<'_> = object(outcome.err())?;
             parts.error = error.code.and_then(|code| serde_json::from_str(code.get()).ok());

@@ -31,6 +31,22 @@ pub(crate) struct McpOptions {
     pub(crate) process: ProcessOptions,
 }
 
+#[cfg(test)]
+impl McpOptions {
+    /// Returns settings without times and bytes, for tests.
+    pub(in crate::mcp) fn plain() -> std::sync::Arc<Self> {
+        let process = ProcessOptions {
+            message_bytes_max: 0,
+            patience: Duration::ZERO,
+            is_readonly: false,
+            budget: crate::budget::Budget::new(None),
+            route: "/".into(),
+        };
+        let eras = McpEras::Both;
+        std::sync::Arc::new(Self { eras, idle: Duration::ZERO, body_bytes_max: 0, replay_bytes_max: 0, process })
+    }
+}
+
 /// A program about to start, for which `start` waits.
 pub(crate) struct Launching<F> {
     /// Starts the program.

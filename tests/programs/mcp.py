@@ -50,6 +50,9 @@ def call(id, params):
     elif name == 'late_progress':
         text(id, 'done')
         tell('notifications/progress', progressToken=meta['progressToken'], progress=1)
+    elif name == 'task':
+        result(id, task={'taskId': 't', 'status': 'working'})
+        tell('notifications/progress', progressToken=meta['progressToken'], progress=1)
     elif name == 'log':
         tell('notifications/message', level='info', data=arguments.get('text', 'hello'))
         text(id, 'logged')
