@@ -222,6 +222,20 @@ fn a_lost_session_is_begun_again_without_an_error() {
 }
 
 #[test]
+fn a_session_that_only_its_stream_finds_lost_is_begun_again_to_the_end() {
+    let remote = Remote::start(&["legacy"]);
+    let mut bridge = Bridge::to(&remote, &[]);
+    bridge.initialize();
+    remote.asked(r#""method":"GET""#, 1);
+
+    bridge.call(&json!(1), "forget", &json!({}));
+
+    remote.asked("notifications/initialized", 2);
+    remote.asked(r#""method":"GET""#, 3);
+    assert_eq!(remote.count(r#""initialize""#), 2);
+}
+
+#[test]
 fn a_modern_request_has_headers_that_repeat_its_body() {
     let remote = Remote::start(&["modern"]);
     let mut bridge = Bridge::to(&remote, &[]);

@@ -147,8 +147,10 @@ class Handler(BaseHTTPRequestHandler):
         elif name == "silent":
             self.stay()
         elif name == "forget":
-            SESSIONS.clear()
-            SESSIONS.update({f"lost-{number}" for number in range(10)})
+            with LOCK:
+                SESSIONS.clear()
+                SESSIONS.update({f"lost-{number}" for number in range(10)})
+                LOCK.notify_all()
             return {"done": name}
         elif name == "push":
             with LOCK:
@@ -179,7 +181,9 @@ class Handler(BaseHTTPRequestHandler):
         number = int(last or 0)
         while True:
             with LOCK:
-                LOCK.wait_for(lambda: len(PUSHED) > number)
+                LOCK.wait_for(lambda: len(PUSHED) > number or self.headers.get("Mcp-Session-Id") not in SESSIONS)
+                if len(PUSHED) <= number:
+                    return self.end()
                 note = PUSHED[number]
             number += 1
             self.event(note, number, "retry: 10\n")
