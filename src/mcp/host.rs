@@ -47,6 +47,9 @@ pub(super) trait ProgramHub: Send + Sync {
     /// Takes a message of the program.
     fn take(&self, line: &[u8], parts: &MessageParts);
 
+    /// Notes that the answer to a request was too long.
+    fn lost(&self, number: u64);
+
     /// Whether a client has too much before it, so that the program waits.
     fn is_blocked(&self) -> bool;
 
@@ -247,7 +250,9 @@ impl<H: ProgramHub> ProgramHost<'_, H> {
         let mut emit = |decoded: Decoded<'_>| match decoded {
             Decoded::Piece(piece) => {
                 let skip = |line: &[u8], why| skipped(connection, line, why, has_hinted);
-                part.take(piece, take, skip);
+                if let Some(number) = part.take(piece, take, skip) {
+                    hub.lost(number);
+                }
             }
             Decoded::Junk(line) => skipped(connection, line, "it is not JSON", has_hinted),
         };

@@ -16,7 +16,7 @@ use super::{
         stream::McpAnswerKind,
         wire::ProgramWire,
     },
-    McpSession, SessionCall, SessionPhase, SessionState, asked, ended,
+    McpSession, SessionCall, SessionPhase, SessionState, asked, ended, too_long,
 };
 use crate::{
     event::Event,
@@ -38,6 +38,20 @@ impl ProgramHub for McpSession {
                 let data = self.bytes(state.shown(line, parts));
                 state.loose(data, parts.id_text(line));
             }
+        }
+    }
+
+    fn lost(&self, number: u64) {
+        let mut state = lock(&self.state);
+        let is_fit = |call: &SessionCall| matches!(call, SessionCall::Client { begins: false, .. });
+        if state.calls.get_mut(number).is_some_and(|call| is_fit(&call.facts))
+            && let Some(mut call) = state.calls.end(number)
+        {
+            if let SessionCall::Client { meter, .. } = &mut call.facts {
+                meter.failed(true);
+            }
+            state.idle_since = Instant::now();
+            state.refuse(&call, &too_long());
         }
     }
 

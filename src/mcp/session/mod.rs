@@ -276,6 +276,11 @@ pub(super) fn ended(status: Option<Status>, end: HostEnd) -> McpFault {
     }
 }
 
+/// Returns the fault of a request whose answer is longer than wsd takes.
+pub(super) fn too_long() -> McpFault {
+    McpFault::new(502, code::INTERNAL, "the server's answer has more than 4 MiB")
+}
+
 /// Returns the fault of a session that wsd does not know.
 pub(crate) fn unknown() -> McpFault {
     McpFault::new(404, code::NO_SESSION, "Session not found")

@@ -86,6 +86,18 @@ fn a_line_of_more_than_4_mib_is_skipped_and_one_of_less_is_not() {
 }
 
 #[test]
+fn a_request_whose_answer_has_more_than_4_mib_learns_it() {
+    let size = r#"{"size":4194304}"#;
+    let (legacy, modern) = (start(&[], "legacy", &[]), start(&[], "modern", &[]));
+    let session = Session::begin(&legacy);
+
+    for refused in [session.call("big", size), called(&modern, "big", size)] {
+        assert_eq!(fault(&refused), (502, -32603));
+        assert_eq!(value(&refused)["error"]["message"], "the server's answer has more than 4 MiB");
+    }
+}
+
+#[test]
 fn a_server_that_ignores_the_end_of_its_input_is_ended() {
     for era in ["legacy", "modern"] {
         let server = start(&["--mcp-idle=0.2"], era, &["stubborn"]);
