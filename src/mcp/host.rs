@@ -46,6 +46,9 @@ pub(super) trait ProgramHub: Send + Sync {
     /// Takes a message of the program.
     fn take(&self, line: &[u8], parts: &MessageParts);
 
+    /// Notes that the answer to a request was too long.
+    fn lost(&self, number: u64);
+
     /// Whether a client has too much before it, so that the program waits.
     fn is_blocked(&self) -> bool;
 
@@ -202,16 +205,18 @@ impl<H: ProgramHub> ProgramHost<'_, H> {
         self.outputs.watch_silence(cx, &self.connection);
     }
 
-    /// Ready at the end of the program, or of its output: a server without output answers nobody.
+    /// Ready at the end of the program, of its output or of its input: without output a server answers nobody, and without input it
+    /// learns of no request.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..READS_PER_TURN {
             if self.hub.is_blocked() {
                 return Poll::Pending;
             }
-            match ready!(buffers::with_read(|buffer| self.poll_output_once(cx, buffer))) {
-                0 => return Poll::Ready(()),
-                PIPE_BYTES.. => break,
-                _ => {}
+            match buffers::with_read(|buffer| self.poll_output_once(cx, buffer)) {
+                Poll::Pending if !self.input.is_closed() => return Poll::Pending,
+                Poll::Pending | Poll::Ready(0) => return Poll::Ready(()),
+                Poll::Ready(PIPE_BYTES..) => break,
+                Poll::Ready(_) => {}
             }
         }
         turn::yield_turn(cx)
@@ -232,7 +237,9 @@ impl<H: ProgramHub> ProgramHost<'_, H> {
         let mut emit = |decoded: Decoded<'_>| match decoded {
             Decoded::Piece(piece) => {
                 let skip = |line: &[u8], why| skipped(connection, line, why, has_hinted);
-                part.take(piece, take, skip);
+                if let Some(number) = part.take(piece, take, skip) {
+                    hub.lost(number);
+                }
             }
             Decoded::Junk(line) => skipped(connection, line, "it is not JSON", has_hinted),
         };

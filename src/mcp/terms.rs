@@ -33,6 +33,22 @@ pub(crate) struct McpOptions {
     pub(crate) process: ProcessOptions,
 }
 
+#[cfg(test)]
+impl McpOptions {
+    /// Returns settings without times and bytes, for tests.
+    pub(in crate::mcp) fn plain() -> std::sync::Arc<Self> {
+        let process = ProcessOptions {
+            message_bytes_max: 0,
+            patience: Duration::ZERO,
+            is_readonly: false,
+            budget: crate::budget::Budget::new(None),
+            route: crate::metrics::route::Route::named("/"),
+        };
+        let (eras, idle) = (McpEras::Both, Duration::ZERO);
+        std::sync::Arc::new(Self { eras, idle, has_spare: false, body_bytes_max: 0, replay_bytes_max: 0, process })
+    }
+}
+
 /// A program about to start, for which `start` waits.
 pub(crate) struct Launching<F> {
     /// Starts the program.

@@ -235,6 +235,8 @@ fn a_session_whose_stream_is_the_first_to_find_it_lost_is_begun_again() {
     bridge.expect(r#""echo""#);
     let headers = &remote.asked(r#""name":"echo""#, 1)["headers"];
     assert_eq!(headers["mcp-protocol-version"], "2025-06-18", "{headers}");
+    remote.asked(r#""method":"GET""#, 3);
+    assert_eq!(remote.count(r#""initialize""#), 2);
 }
 
 #[test]

@@ -51,6 +51,9 @@ def call(id, params):
     elif name == 'late_progress':
         text(id, 'done')
         tell('notifications/progress', progressToken=meta['progressToken'], progress=1)
+    elif name == 'task':
+        result(id, task={'taskId': 't', 'status': 'working'})
+        tell('notifications/progress', progressToken=meta['progressToken'], progress=1)
     elif name == 'log':
         tell('notifications/message', level='info', data=arguments.get('text', 'hello'))
         text(id, 'logged')
@@ -71,6 +74,10 @@ def call(id, params):
             text(other, value)
         held.clear()
         text(id, 'released')
+    elif name == 'deaf':
+        os.close(0)
+        text(id, 'deaf')
+        time.sleep(1000)
     elif name == 'exit':
         sys.exit(arguments['status'])
     elif name == 'state':

@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def begin(self):
         self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Type", "Text/Event-Stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
 
@@ -184,7 +184,9 @@ class Handler(BaseHTTPRequestHandler):
         number = int(last or 0)
         while True:
             with LOCK:
-                LOCK.wait_for(lambda: len(PUSHED) > number)
+                LOCK.wait_for(lambda: len(PUSHED) > number or self.headers.get("Mcp-Session-Id") not in SESSIONS)
+                if len(PUSHED) <= number:
+                    return self.end()
                 note = PUSHED[number]
             number += 1
             self.event(note, number, "retry: 10\n")

@@ -18,6 +18,7 @@ use crate::{
         refusal::Refusal,
         upload::{Upload, UploadFault},
     },
+    limits::mcp::MCP_ID_BYTES_MAX,
     mcp::{
         fault::{McpFault, code},
         gateway::Gateway,
@@ -65,6 +66,11 @@ async fn try_answer(ask: &mut Ask, visitor: &Visitor, gateway: &Gateway) -> Resu
             NoMessage::NotOne(why) => McpFault::new(400, code::INVALID_REQUEST, why),
         })
     })?;
+    let is_long = [&parts.id, &parts.asked_progress].into_iter().flatten().any(|place| place.len() > MCP_ID_BYTES_MAX);
+    if is_long && parts.form == Form::Request {
+        let text = "`id` and `progressToken` must have up to 1 KiB";
+        return Err(nameless(McpFault::new(400, code::INVALID_REQUEST, text)));
+    }
     // The id of a response is the server's.
     let id = parts.id_text(&text).filter(|_| parts.form == Form::Request).map(<[u8]>::to_vec);
     let post = McpPost { ask, visitor, gateway, text: &text, parts: &parts };
@@ -112,7 +118,6 @@ impl McpPost<'_> {
         let headers = &ask.request.headers;
         let get = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
         gateway.shared.check(text, parts, &get)?;
-        let slot = gateway.load.enter(visitor.connection.peer, parts.method == LISTEN)?;
         let script = program(ask).map_err(Trouble::Refused)?;
         let environment = shared_environment(ask, &script);
         let launching = launching(ask, visitor, script, environment, ProgramSharing::All);
@@ -120,6 +125,7 @@ impl McpPost<'_> {
             gateway.shared.tell((text, parts), launching).await?;
             return Ok(taken());
         }
+        let slot = gateway.load.enter(visitor.connection.peer, parts.method == LISTEN)?;
         let reader = gateway.shared.ask((text, parts), slot, launching).await?;
         Ok(match first(reader).await {
             McpReply::Json(message, kind) => json(message, kind, true),
@@ -141,16 +147,18 @@ impl McpPost<'_> {
         if !is_first {
             check_version(headers)?;
         }
-        let slot = gateway.load.enter(visitor.connection.peer, false)?;
+        // A client with all its requests in flight can still cancel one, and answer the server's own: nothing else ends them.
+        let slot = || gateway.load.enter(visitor.connection.peer, false);
         let Some(id) = session_id(headers) else {
             if !is_first {
                 let text = "Mcp-Session-Id is missing: send initialize first";
                 return Err(McpFault::new(400, code::REFUSED, text).into());
             }
-            let (session, open) = self.begin(slot).await?;
+            let (session, open) = self.begin(slot()?).await?;
             return Ok(reply(&session, open, true).await);
         };
         let session = gateway.sessions.find(&id, &visitor.user).ok_or_else(session::unknown)?;
+        let slot = (parts.form == Form::Request).then(slot).transpose()?;
         let script = program(ask).map_err(Trouble::Refused)?;
         let launching = launching(ask, visitor, script, session.environment.clone(), ProgramSharing::Alone);
         match session.post((text, parts), slot, launching).await? {

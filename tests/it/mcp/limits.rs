@@ -25,6 +25,37 @@ fn an_address_has_64_requests_in_flight() {
 }
 
 #[test]
+fn a_client_with_64_requests_in_flight_can_answer_the_server_and_cancel_a_request() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    let _held: Vec<_> = (1..=64).map(|id| session.calling(&id.to_string(), "hold", "{}")).collect();
+    eventually("no more are taken", || (session.call("echo", "{}").status == 429).then_some(()));
+
+    assert_eq!(session.post(r#"{"jsonrpc":"2.0","id":7,"result":{}}"#).status, 202);
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5}}"#;
+    assert_eq!(session.post(cancel).status, 202);
+
+    assert_eq!(session.text("echo", r#"{"text":"x"}"#), "x", "a cancelled request counts no more");
+}
+
+#[test]
+fn an_id_and_a_progress_token_have_up_to_1_kib() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    let (fit, long) = (format!("\"{}\"", "i".repeat(1022)), format!("\"{}\"", "i".repeat(1023)));
+    let with = |id: &str, token: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping","params":{{"_meta":{{"progressToken":{token}}}}}}}"#)
+    };
+
+    assert_eq!(session.post(&with(&fit, &fit)).status, 200);
+    for body in [with(&long, "1"), with("1", &long)] {
+        assert_eq!(fault(&session.post(&body)), (400, -32600));
+    }
+    let answer = format!(r#"{{"jsonrpc":"2.0","id":{long},"result":{{}}}}"#);
+    assert_eq!(session.post(&answer).status, 202, "the id of an answer is the server's");
+}
+
+#[test]
 fn the_limit_of_programs_of_a_source_counts_sessions() {
     let server = start(&["--maxforks-per-client=1"], "legacy", &[]);
     let session = Session::begin(&server);
