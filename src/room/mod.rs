@@ -133,11 +133,10 @@ impl Room {
             said.add(draft.count(), draft.len());
             self.live.output.add(said);
             let batch = Arc::new(draft.share(&self.options.budget));
-            // First what has the longest way: the clients here take the thread for a while.
+            self.deliver(&batch, to);
             if let Some(far) = &self.far {
                 far.publish(&batch, to);
             }
-            self.deliver(&batch, to);
         }
     }
 
