@@ -278,7 +278,9 @@ fn failure(doing: &str, cause: &io::Error) -> String {
 /// Describes a bus that cannot be used, with advice if wsd has any.
 fn bus_failure(error: &BusError) -> String {
     let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-    format!("cannot use the bus of --bus: {error}{hint}")
+    // An answer that is none of Redis has lines.
+    let cause: Vec<_> = error.to_string().split_whitespace().map(str::to_owned).collect();
+    format!("cannot use the server of --bus: {}{hint}", cause.join(" "))
 }
 
 fn log_failure(error: &LogFileError) -> String {

@@ -13,8 +13,8 @@ use tracing::Span;
 pub(crate) use crate::metrics::shown::seconds;
 use crate::{
     metrics::{
-        labels::RouteName,
         live::{LiveRoom, LiveSession},
+        route::RouteName,
     },
     peer::Peer,
 };
@@ -160,6 +160,10 @@ events! {
         conn: u64, pid: i32, end: &'static str, status: u16, limit: Option<&'a str>, secs: f64, input as "in": u64,
         output as "out": u64, in_bytes: u64, out_bytes: u64, cpu: Option<f64>, memory: Option<u64>
     } => session: &'a LiveSession
+    /// wsd started a server of MCP for the next session (`--mcp-spare`).
+    info McpSpareStarted = "mcp spare started" { conn: u64, pid: i32, path: &'a str }
+    /// Such a server has ended, and no session had it.
+    info McpSpareEnded = "mcp spare ended" { conn: u64, pid: i32, end: &'static str, status: u16 }
     /// A server of MCP wrote a line that is no message; once for each server.
     warn McpOutputUnclean = "mcp output unclean" { conn: u64, hint: &'a str }
     /// A server of MCP answered a request that nobody waits for.

@@ -83,6 +83,7 @@ impl Subjects {
             certificates.reload();
         }
         self.routes.borrow().reload_auth();
+        self.routes.borrow().end_spares();
         if self.loader.has_file() {
             self.load_settings();
         }

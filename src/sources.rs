@@ -6,7 +6,10 @@
 
 use std::{
     array,
-    collections::{HashMap, hash_map::RandomState},
+    collections::{
+        HashMap,
+        hash_map::{Entry, RandomState},
+    },
     hash::BuildHasher,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -158,10 +161,11 @@ impl Usage {
 impl Drop for SourceSlot {
     fn drop(&mut self) {
         let mut part = self.table.part(&self.key);
-        let Some(usage) = part.usages.get_mut(&self.key) else { return };
+        let Entry::Occupied(mut source) = part.usages.entry(self.key) else { return };
+        let usage = source.get_mut();
         *usage.count(self.used) -= 1;
         if !usage.is_used() && usage.sessions.whole_at(Instant::now()).is_none() {
-            part.usages.remove(&self.key);
+            source.remove();
         }
     }
 }

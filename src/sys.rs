@@ -197,8 +197,8 @@ mod copy {
         unsafe { libc::_exit(0) }
     }
 
-    /// Lets go of the pages of code that this process has touched: the code that runs once at the start is a third of wsd's
-    /// memory, and two thirds of that of a process that will sleep. The kernel maps them again when they are needed.
+    /// Lets go of the pages of code that this process has touched: the code that runs once at the start is a good
+    /// part of wsd's memory, and most of that of a process that will sleep. The kernel maps them again when they are needed.
     pub(crate) fn forget_code() {
         for (start, bytes) in code_ranges() {
             // SAFETY: nobody can have written to these pages, so the kernel reads them again from their file as they were.

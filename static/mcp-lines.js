@@ -13,13 +13,16 @@ export function linesFor(url, hasAuth) {
   const [name, href] = [nameOf(url), url.href];
   const headers = hasAuth ? { headers: { Authorization: 'Bearer TOKEN' } } : {};
   const header = hasAuth ? " --header 'Authorization: Bearer TOKEN'" : '';
+  const variable = hasAuth ? ' --bearer-token-env-var TOKEN' : '';
   const ofWsd = hasAuth ? ['--header=Authorization: Bearer TOKEN'] : [];
   return [
     { client: 'Claude Code', text: `claude mcp add --transport http ${name} ${href}${header}` },
     { client: 'VS Code, in mcp.json', text: json({ servers: { [name]: { type: 'http', url: href, ...headers } } }) },
+    { client: 'Codex', text: `codex mcp add ${name} --url ${href}${variable}` },
+    { client: 'Gemini CLI', text: `gemini mcp add --transport http${header} ${name} ${href}` },
     { client: 'Cursor, and others with mcpServers', text: json({ mcpServers: { [name]: { url: href, ...headers } } }) },
     {
-      client: 'Clients that only start programs',
+      client: 'Claude Desktop, and others that only start programs',
       text: json({ mcpServers: { [name]: { command: 'wsd', args: ['connect', '--mcp', ...ofWsd, href] } } }),
     },
     { client: 'The Inspector', text: `npx @modelcontextprotocol/inspector --cli ${href} --method tools/list${header}` },

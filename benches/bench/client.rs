@@ -11,7 +11,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::net::{RecvFlags, recv};
 
-use crate::count::{Check, Counter};
+use crate::count::{Check, Counter, JOINED};
 use crate::packed::OFFER;
 use crate::result::Result;
 use crate::server::{Server, TOKEN};
@@ -49,6 +49,10 @@ impl<'t> Connection<'t> {
     pub(crate) fn open(server: &Server, talk: &'t Talk, check: Check, buffer_bytes: usize) -> Result<Self> {
         let mut connection = Self::begin(server, talk, check, buffer_bytes)?;
         connection.read_upgrade()?;
+        if talk.wire == Wire::SocketIo {
+            connection.send(&frame(OPCODE_TEXT, JOINED))?;
+            while !connection.greeting()?.as_bytes().starts_with(JOINED) {}
+        }
         Ok(connection)
     }
 
@@ -82,7 +86,8 @@ impl<'t> Connection<'t> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         if talk.wire != Wire::Raw {
-            stream.write_all(upgrade_request(server, offer).as_bytes())?;
+            let path = if talk.wire == Wire::SocketIo { "/socket.io/?EIO=4&transport=websocket" } else { "/" };
+            stream.write_all(upgrade_request(server, path, offer).as_bytes())?;
         }
         let counter = Counter::new(&talk.text, talk.wire, check);
         let head_bytes = (talk.wire != Wire::Raw).then_some(0);
@@ -98,7 +103,7 @@ impl<'t> Connection<'t> {
         Ok(())
     }
 
-    /// Waits for the first message of a resumable session.
+    /// Waits for the next control message: the first of a resumable session, or those of Socket.IO before its events.
     pub(crate) fn greeting(&mut self) -> Result<String> {
         loop {
             if let Some(control) = self.counter.control() {
@@ -255,7 +260,7 @@ impl<'t> Connection<'t> {
         self.has_closed = true;
         match self.wire {
             Wire::Raw => Ok(self.stream.shutdown(Shutdown::Write)?),
-            Wire::Text | Wire::Resumable | Wire::Packed | Wire::Binary => {
+            Wire::Text | Wire::Resumable | Wire::Packed | Wire::SocketIo | Wire::Binary => {
                 self.send(&frame(OPCODE_CLOSE, &1000_u16.to_be_bytes()))
             }
         }
@@ -313,10 +318,10 @@ pub(crate) fn head_bytes(input: &[u8]) -> Option<usize> {
     input.windows(4).position(|window| window == b"\r\n\r\n").map(|start| start + 4)
 }
 
-fn upgrade_request(server: &Server, offer: &str) -> String {
+fn upgrade_request(server: &Server, path: &str, offer: &str) -> String {
     let token = if server.is_guarded() { format!("Authorization: Bearer {TOKEN}\r\n") } else { String::new() };
     format!(
-        "GET / HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{token}{offer}\r\n",
         server.address()
     )

@@ -28,9 +28,11 @@ pub(crate) struct Counter<'t> {
     closed: bool,
     /// Messages before the last restart.
     before: u64,
-    /// The last control message of [`Wire::Resumable`], and whether all of it is there.
+    /// The last control message of [`Wire::Resumable`] or [`Wire::SocketIo`], and whether all of it is there.
     control: Vec<u8>,
     is_controlled: bool,
+    /// Whether only events come now, with [`Wire::SocketIo`].
+    is_joined: bool,
     /// The messages of [`Wire::Packed`].
     packed: Option<Packed>,
 }
@@ -48,7 +50,7 @@ struct Frame {
 enum Content {
     /// Of a message that is counted.
     Message,
-    /// Of a control message of [`Wire::Resumable`].
+    /// Of a control message of [`Wire::Resumable`] or [`Wire::SocketIo`].
     Control,
     /// Of a control frame.
     Other,
@@ -69,6 +71,7 @@ impl<'t> Counter<'t> {
             before: 0,
             control: Vec::new(),
             is_controlled: false,
+            is_joined: false,
             packed: (wire == Wire::Packed).then(Packed::new),
         }
     }
@@ -130,7 +133,12 @@ impl<'t> Counter<'t> {
                 let length = usize::try_from(frame.bytes_left).map_or(input.len(), |left| left.min(input.len()));
                 if frame.is_new && length > 0 {
                     frame.is_new = false;
-                    if self.wire == Wire::Resumable && input[0] == 0 {
+                    let is_control = match self.wire {
+                        Wire::Resumable => input[0] == 0,
+                        Wire::SocketIo => !self.is_joined,
+                        _ => false,
+                    };
+                    if is_control {
                         frame.content = Content::Control;
                         self.control.clear();
                     }
@@ -143,6 +151,7 @@ impl<'t> Counter<'t> {
                     Content::Control => {
                         self.control.extend(&input[..length]);
                         self.is_controlled = is_whole;
+                        self.is_joined = is_whole && self.control.starts_with(JOINED);
                     }
                     Content::Other => {}
                 }
@@ -151,10 +160,7 @@ impl<'t> Counter<'t> {
                     return Ok(());
                 }
                 self.frame = None;
-                if content == Content::Message
-                    && is_last
-                    && matches!(self.wire, Wire::Text | Wire::Resumable | Wire::Packed)
-                {
+                if content == Content::Message && is_last && !matches!(self.wire, Wire::Binary | Wire::Raw) {
                     self.end_packed()?;
                     self.end_message()?;
                 }
@@ -224,6 +230,9 @@ impl<'t> Counter<'t> {
         Err(format!("message {} ended after {} bytes in all, not {expected}", self.messages, self.bytes).into())
     }
 }
+
+/// The beginning of a message of Socket.IO that asks to join all, and of the answer.
+pub(crate) const JOINED: &[u8] = b"40";
 
 /// The header of a server's frame of less than 126 bytes.
 const SHORT_HEADER_BYTES: u64 = 2;

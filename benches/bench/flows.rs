@@ -16,18 +16,18 @@ use crate::worker;
 
 /// A worker floods lines; the client only counts.
 pub(crate) fn lines_out(settings: &Settings, contender: Contender) -> Result<Sample> {
-    out(settings, contender, Wire::Text, &Text::lines(), Job::Lines(&settings.worker(worker::FLOOD)))
+    out(settings, contender, &Text::lines(), Job::Lines(&settings.worker(worker::FLOOD)))
 }
 
 /// Like [`lines_out`], with a terminal as the worker's standard output.
 pub(crate) fn lines_out_unbuffered(settings: &Settings, contender: Contender) -> Result<Sample> {
-    out(settings, contender, Wire::Text, &Text::lines(), Job::Unbuffered(&settings.worker(worker::FLOOD)))
+    out(settings, contender, &Text::lines(), Job::Unbuffered(&settings.worker(worker::FLOOD)))
 }
 
 /// Like [`lines_out`], in a framing, with longer messages.
 pub(crate) fn framed_out(settings: &Settings, contender: Contender, framing: Framing) -> Result<Sample> {
     let name = worker::framed(worker::FLOOD, framing);
-    out(settings, contender, Wire::Text, &Text::framed(), Job::Framed(framing, &settings.worker(&name)))
+    out(settings, contender, &Text::framed(), Job::Framed(framing, &settings.worker(&name)))
 }
 
 /// Like [`lines_out`], with lines of JSON that the server compresses.
@@ -48,9 +48,9 @@ pub(crate) fn packed_out(settings: &Settings, contender: Contender) -> Result<Sa
     Ok(sample)
 }
 
-/// Like [`lines_out`], over a wire.
-pub(crate) fn out(settings: &Settings, contender: Contender, wire: Wire, text: &Text, job: Job) -> Result<Sample> {
-    let talk = Talk::new(wire, text);
+/// Like [`lines_out`], with the messages of a text.
+fn out(settings: &Settings, contender: Contender, text: &Text, job: Job) -> Result<Sample> {
+    let talk = Talk::new(Wire::Text, text);
     let server = Server::start(contender, job, settings)?;
     let mut client = Connection::open(&server, &talk, settings.check, FLOOD)?;
 
@@ -64,7 +64,7 @@ pub(crate) fn out(settings: &Settings, contender: Contender, wire: Wire, text: &
 }
 
 /// Has the worker send `count` lines, and waits for them.
-fn ask(client: &mut Connection, count: u64) -> Result<u64> {
+pub(crate) fn ask(client: &mut Connection, count: u64) -> Result<u64> {
     client.restart();
     client.send(&frame(OPCODE_TEXT, count.to_string().as_bytes()))?;
     client.receive_until(count)?;
@@ -90,13 +90,7 @@ pub(crate) fn sink_name(settings: &Settings) -> &'static str {
 }
 
 /// Like [`lines_in`], with the messages of a talk.
-pub(crate) fn into(
-    settings: &Settings,
-    contender: Contender,
-    talk: &Talk,
-    framing: Framing,
-    job: Job,
-) -> Result<Sample> {
+fn into(settings: &Settings, contender: Contender, talk: &Talk, framing: Framing, job: Job) -> Result<Sample> {
     let server = Server::start(contender, job, settings)?;
     let mut client = Connection::open(&server, talk, settings.check, CALM)?;
 
@@ -105,7 +99,7 @@ pub(crate) fn into(
 }
 
 /// Sends messages until `deadline`, then waits until the worker has all of them.
-fn pour(client: &mut Connection, talk: &Talk, framing: Framing, deadline: Instant) -> Result<u64> {
+pub(crate) fn pour(client: &mut Connection, talk: &Talk, framing: Framing, deadline: Instant) -> Result<u64> {
     client.restart();
     let mut count = 0;
     while Instant::now() < deadline {
@@ -146,13 +140,8 @@ fn chase(client: &mut Connection, talk: &Talk, deadline: Instant) -> Result<u64>
 /// One line to `cat` and back, then the next.
 pub(crate) fn one_at_a_time(settings: &Settings, contender: Contender) -> Result<Sample> {
     let wire = if contender == Contender::Socat { Wire::Raw } else { Wire::Text };
-    in_turns(settings, contender, wire, Job::Lines(&["cat"]))
-}
-
-/// Like [`one_at_a_time`], over a wire.
-pub(crate) fn in_turns(settings: &Settings, contender: Contender, wire: Wire, job: Job) -> Result<Sample> {
     let talk = Talk::new(wire, &Text::lines());
-    let server = Server::start(contender, job, settings)?;
+    let server = Server::start(contender, Job::Lines(&["cat"]), settings)?;
     let mut client = Connection::open(&server, &talk, settings.check, CALM)?;
 
     ping_pong(&mut client, &talk, Instant::now() + settings.time / 4)?;
@@ -171,7 +160,8 @@ pub(crate) fn in_turns(settings: &Settings, contender: Contender, wire: Wire, jo
     Ok(sample)
 }
 
-fn ping_pong(client: &mut Connection, talk: &Talk, deadline: Instant) -> Result<Times> {
+/// Sends one message at a time until `deadline`.
+pub(crate) fn ping_pong(client: &mut Connection, talk: &Talk, deadline: Instant) -> Result<Times> {
     client.restart();
     let mut times = Times::new();
     let mut start = Instant::now();

@@ -1,4 +1,4 @@
-//! Other gateways of MCP: the packages that `.ci/peers` installs.
+//! Other gateways of MCP, and scripts of our own for libraries: the packages that `.ci/peers` installs.
 
 use std::env::consts::ARCH;
 use std::ffi::OsStr;
@@ -40,9 +40,26 @@ pub(crate) fn python_mcp_proxy(program: &[&str], port: u16) -> Command {
 
 /// The version of a package from npm, or `None` if it is not installed.
 pub(crate) fn npm_version(package: &str) -> Option<String> {
+    Some(format!("{package} {} of npm, node {}", version_of(package)?, version(node())?))
+}
+
+fn version_of(package: &str) -> Option<String> {
     let description = fs::read(peers().join("node_modules").join(package).join("package.json")).ok()?;
     let description: Value = serde_json::from_slice(&description).ok()?;
-    Some(format!("{package} {} of npm, node {}", description["version"].as_str()?, version(node())?))
+    Some(description["version"].as_str()?.to_owned())
+}
+
+/// The versions of Socket.IO and its adapter, or `None` if they are not installed.
+pub(crate) fn socket_io_version() -> Option<String> {
+    let adapter = version_of("@socket.io/redis-adapter")?;
+    Some(format!("{}, with @socket.io/redis-adapter {adapter}", npm_version("socket.io")?))
+}
+
+/// A script of the benchmark that uses the packages.
+pub(crate) fn script(text: &str) -> Command {
+    let mut command = Command::new(node());
+    command.args(["--input-type=module", "--eval", text, "--"]).current_dir(peers()).env("NODE_ENV", "production");
+    command
 }
 
 /// The version of the package from `PyPI`, or `None` if it is not installed.

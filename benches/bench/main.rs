@@ -1,13 +1,14 @@
-//! wsd beside websocketd, socat, nginx, ws and gateways of MCP, where they are installed: `cargo bench`, Linux only.
+//! wsd beside websocketd, socat, nginx, ws, gateways of MCP and Socket.IO, where they are installed: `cargo bench`, Linux only.
 //!
 //! One server runs at a time, each gets the same work on 127.0.0.1, and the turns go round, so that whatever else the
-//! machine does hits all alike. The way: `scenarios` is the table; `flows`, `rooms`, `sessions`, `resume`, `streams`, `mcp`
+//! machine does hits all alike. The way: `scenarios` is the table; `flows`, `rooms`, `clusters`, `sessions`, `resume`, `streams`, `mcp`
 //! and `files` do the work with `client` (built on `text` and `count`) against a `server`, which may be one of `gateways`, as
 //! the `settings` say; `measure` puts clocks around it; `report` and `chart` show medians. `worker` is the other side: this
 //! binary again, behind the server.
 
 mod chart;
 mod client;
+mod clusters;
 mod count;
 mod files;
 mod flows;
@@ -43,7 +44,7 @@ use crate::count::Check;
 use crate::measure::Sample;
 use crate::report::{Failure, Line, Machine, Report};
 use crate::result::Result;
-use crate::scenarios::{Repeat, SCENARIOS, Scenario};
+use crate::scenarios::{CLUSTERED, Repeat, SCENARIOS, Scenario};
 use crate::server::Contender;
 use crate::settings::Settings;
 
@@ -95,7 +96,8 @@ fn run(flags: &Flags) -> Result<ExitCode> {
     Contender::ALL.into_iter().for_each(Contender::forget);
     let installed = Contender::ALL.into_iter().filter_map(|contender| Some((contender, contender.version()?)));
     let versions: BTreeMap<Contender, String> = installed.collect();
-    let scenarios: Vec<&Scenario> = SCENARIOS.iter().filter(|scenario| scenario.name.contains(&flags.only)).collect();
+    let scenarios = SCENARIOS.iter().chain(if clusters::can_run() { CLUSTERED } else { &[] });
+    let scenarios: Vec<&Scenario> = scenarios.filter(|scenario| scenario.name.contains(&flags.only)).collect();
     sessions::raise_descriptor_limit()?;
     let settings = settings(quick, seconds, flags.threads)?;
 

@@ -21,6 +21,8 @@ const WORDS: &str =
 const SESSIONS: usize = 10;
 /// Clients that call at once.
 const CLIENTS: usize = 8;
+/// The time between two clients that come one after the other.
+const MOMENT: Duration = Duration::from_millis(50);
 /// The time for a server to give back what it holds only for a moment.
 const SETTLE: Duration = Duration::from_millis(500);
 
@@ -182,4 +184,17 @@ pub(crate) fn sessions(settings: &Settings, contender: Contender) -> Result<Samp
         (Figure::MemoryOfTree, as_f64(memory)),
         (Figure::ProcessesLeft, as_f64(server.tree()?.len() as u64 - 1)),
     ])
+}
+
+/// Clients that come a moment apart, and begin a session each.
+pub(crate) fn visits(settings: &Settings, contender: Contender) -> Result<Sample> {
+    let server = Server::start(contender, Job::McpSpare(&settings.worker(worker::TOOLS)), settings)?;
+    let mut times = Vec::new();
+    for _ in 0..settings.mcp_visits {
+        thread::sleep(MOMENT);
+        let start = Instant::now();
+        Client::begin(&server)?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    Ok(vec![(Figure::Connect, median(&times).ok_or("nobody has connected")?)])
 }

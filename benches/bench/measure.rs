@@ -27,8 +27,10 @@ pub(crate) enum Figure {
     P50,
     /// The 99th percentile of the time one message takes to the worker and back.
     P99,
-    /// Processor time of the server process alone for one message, session or request.
+    /// Processor time of the server process alone, or of all nodes, for one message, session or request.
     Cpu,
+    /// Processor time of Redis for one message.
+    CpuOfRedis,
     /// System calls of the server process alone for one message or session.
     Calls,
     /// Resident memory of a server that nobody has connected to.
@@ -67,21 +69,31 @@ impl Figure {
 /// The result of one run of a scenario.
 pub(crate) type Sample = Vec<(Figure, f64)>;
 
-/// Runs `work`, which says how many messages it moved, and puts the clock, the processor time of `server` and, if the
-/// settings ask for it, strace around it.
+/// Runs `work`, which says how many messages it moved, and puts the clock and the processor time of `server` around it; or
+/// strace, if the settings ask for it.
 pub(crate) fn measured(settings: &Settings, server: &Server, work: impl FnOnce() -> Result<u64>) -> Result<Sample> {
-    let tracer = if settings.trace { Some(Tracer::attach(server.pid(), settings)?) } else { None };
-    let cpu = server.cpu()?;
-    let start = Instant::now();
-    let count = work()?;
-    let elapsed = start.elapsed();
-    let cpu = server.cpu()?.saturating_sub(cpu);
-
-    let count = as_f64(count);
-    if let Some(tracer) = tracer {
-        return Ok(vec![(Figure::Calls, tracer.finish()? / count)]);
+    if !settings.trace {
+        return timed(&[(Figure::Cpu, &|| server.cpu())], work);
     }
-    Ok(vec![(Figure::Rate, count / elapsed.as_secs_f64()), (Figure::Cpu, cpu.as_secs_f64() / count)])
+    let tracer = Tracer::attach(server.pid(), settings)?;
+    let count = as_f64(work()?);
+    Ok(vec![(Figure::Calls, tracer.finish()? / count)])
+}
+
+/// A figure of processor time, and the clock for it.
+pub(crate) type CpuClock<'c> = (Figure, &'c dyn Fn() -> Result<Duration>);
+
+/// Runs `work`, which says how many messages it moved, and puts the clock and clocks of processor time around it.
+pub(crate) fn timed(clocks: &[CpuClock], work: impl FnOnce() -> Result<u64>) -> Result<Sample> {
+    let read = || clocks.iter().map(|(_, clock)| clock()).collect::<Result<Vec<_>>>();
+    let before = read()?;
+    let start = Instant::now();
+    let count = as_f64(work()?);
+    let mut sample = vec![(Figure::Rate, count / start.elapsed().as_secs_f64())];
+    for (&(figure, _), (before, after)) in clocks.iter().zip(before.into_iter().zip(read()?)) {
+        sample.push((figure, after.saturating_sub(before).as_secs_f64() / count));
+    }
+    Ok(sample)
 }
 
 /// strace beside a server.

@@ -136,6 +136,7 @@ impl Goal {
             Self::AtLeast(must) => (Some(must), own, true),
             Self::AtMost(must) => (Some(must), own, false),
             Self::Ahead => (best, own, figure.is_better_high()),
+            Self::AheadBy(times) => (best.map(|best| best * times), own, true),
         };
         let is_reached = |(value, must): (f64, f64)| {
             if is_high { value >= must * (1.0 - NOISE) } else { value <= must * (1.0 + NOISE) }
@@ -144,6 +145,7 @@ impl Goal {
             Self::TimesAtLeast(must) | Self::TimesAtMost(must) => (format!("{must} ×"), Some(must)),
             Self::AtLeast(must) | Self::AtMost(must) => (shown(figure, must), ratio(Some(must))),
             Self::Ahead => ("ahead".to_owned(), None),
+            Self::AheadBy(times) => (format!("{times} × the next"), None),
         };
         Verdict { asked, times, reached: value.zip(must).map(is_reached) }
     }
@@ -260,6 +262,7 @@ pub(crate) fn shown(figure: Figure, value: f64) -> String {
         | Figure::P99
         | Figure::Connect
         | Figure::Cpu
+        | Figure::CpuOfRedis
         | Figure::Start
         | Figure::Teardown
         | Figure::Resume => scaled(value * 1e9, 1000.0, &["ns", "µs", "ms", "s"]),

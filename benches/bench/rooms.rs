@@ -48,10 +48,11 @@ fn broadcast_of(settings: &Settings, contender: Contender, audience: u64, talk: 
     // The first lines tell how many fill the time.
     let warm_up = WARM_UP / audience;
     let start = Instant::now();
-    ask(&mut clients, &mut watch, warm_up)?;
+    let request = |count: u64| frame(OPCODE_TEXT, count.to_string().as_bytes());
+    ask(&mut clients, &mut watch, &request(warm_up), warm_up)?;
     let fill = settings.time.as_secs_f64() / start.elapsed().as_secs_f64();
     let count = multiplied(warm_up, fill);
-    let sample = measured(settings, &server, || Ok(ask(&mut clients, &mut watch, count)? * audience))?;
+    let sample = measured(settings, &server, || Ok(ask(&mut clients, &mut watch, &request(count), count)? * audience))?;
 
     for client in &mut clients {
         client.begin_close()?;
@@ -61,10 +62,10 @@ fn broadcast_of(settings: &Settings, contender: Contender, audience: u64, talk: 
     Ok(sample)
 }
 
-/// Has the worker send `count` lines, and waits until all of `clients` have them.
-fn ask(clients: &mut [Connection], watch: &mut Watch, count: u64) -> Result<u64> {
+/// Has the worker send `count` lines by a request, and waits until all of `clients` have them.
+pub(crate) fn ask(clients: &mut [Connection], watch: &mut Watch, request: &[u8], count: u64) -> Result<u64> {
     clients.iter_mut().for_each(Connection::restart);
-    clients[0].send(&frame(OPCODE_TEXT, count.to_string().as_bytes()))?;
+    clients[0].send(request)?;
     let mut buffer = vec![0; FLOOD];
     while clients.iter().any(|client| client.messages() < count) {
         for number in watch.wait()? {
@@ -107,7 +108,7 @@ pub(crate) fn join_and_leave(settings: &Settings, contender: Contender) -> Resul
 }
 
 /// Every line has come, and none twice.
-fn expect(client: &Connection, messages: u64) -> Result<()> {
+pub(crate) fn expect(client: &Connection, messages: u64) -> Result<()> {
     if client.messages() == messages {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use crate::measure::{Figure, Sample};
 use crate::result::Result;
 use crate::server::Contender;
 use crate::settings::Settings;
-use crate::{files, flows, mcp, resume, rooms, sessions, streams};
+use crate::{clusters, files, flows, mcp, resume, rooms, sessions, streams};
 
 /// Something to do, and what it shows.
 pub(crate) struct Scenario {
@@ -43,6 +43,8 @@ pub(crate) enum Goal {
     AtMost(f64),
     /// No other contender has a better figure.
     Ahead,
+    /// So many times the best figure of the others.
+    AheadBy(f64),
 }
 
 const BRIDGES: &[Contender] = &[Contender::Websocketd, Contender::Wsd];
@@ -54,6 +56,8 @@ const COMPRESSORS: &[Contender] = &[Contender::Wsd, Contender::Ws];
 /// The gateways of MCP.
 const GATEWAYS: &[Contender] =
     &[Contender::Wsd, Contender::Supergateway, Contender::McpProxy, Contender::PythonMcpProxy];
+/// Rooms across machines.
+const CLUSTERS: &[Contender] = &[Contender::Wsd, Contender::SocketIo];
 const FILE_SERVERS: &[Contender] = &[Contender::Websocketd, Contender::Wsd, Contender::Nginx];
 
 const KIB: f64 = 1024.0;
@@ -392,10 +396,17 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         repeat: Repeat::Rounds,
         run: mcp::sessions,
         rows: &[
-            row("MCP: connect and begin a session", Figure::Connect, Some(Goal::Ahead)),
+            row("MCP: connect and begin a session", Figure::Connect, None),
             row("MCP: memory with 10 sessions, servers included", Figure::MemoryOfTree, Some(Goal::Ahead)),
             row("MCP: processes left after the visits", Figure::ProcessesLeft, Some(Goal::Ahead)),
         ],
+    },
+    Scenario {
+        name: "mcp: sessions with a spare",
+        contenders: GATEWAYS,
+        repeat: Repeat::Rounds,
+        run: mcp::visits,
+        rows: &[row("MCP: begin a session with --mcp-spare", Figure::Connect, Some(Goal::Ahead))],
     },
     Scenario {
         name: "join and leave",
@@ -413,6 +424,46 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             row("idle crowd: 10,000, or as many as may be", Figure::Sessions, None),
             row("of those lost", Figure::SessionsLost, Some(Goal::AtMost(0.0))),
             row("memory of an idle session in a crowd", Figure::MemoryPerSession, None),
+        ],
+    },
+];
+
+/// The scenarios that need a Redis, behind all others.
+pub(crate) const CLUSTERED: &[Scenario] = &[
+    Scenario {
+        name: "cluster: broadcast",
+        contenders: CLUSTERS,
+        repeat: Repeat::Rounds,
+        run: clusters::broadcast,
+        rows: &[
+            row("broadcast to 1,000 clients of 3 nodes, 100 bytes", Figure::Rate, Some(Goal::AheadBy(5.0))),
+            row("the same: CPU of the nodes a delivery", Figure::Cpu, Some(Goal::Ahead)),
+            row("the same: CPU of Redis a delivery", Figure::CpuOfRedis, None),
+            row("one line to 1,000 clients: half on other nodes wait", Figure::P50, Some(Goal::Ahead)),
+            row("the same: p99", Figure::P99, Some(Goal::Ahead)),
+        ],
+    },
+    Scenario {
+        name: "cluster: hop",
+        contenders: CLUSTERS,
+        repeat: Repeat::Rounds,
+        run: clusters::hop,
+        rows: &[
+            row("one line to a client of another node: half wait", Figure::P50, Some(Goal::Ahead)),
+            row("the same: p99", Figure::P99, Some(Goal::Ahead)),
+            row("the same: CPU of the nodes", Figure::Cpu, Some(Goal::Ahead)),
+            row("the same: CPU of Redis", Figure::CpuOfRedis, None),
+        ],
+    },
+    Scenario {
+        name: "cluster: input",
+        contenders: CLUSTERS,
+        repeat: Repeat::Rounds,
+        run: clusters::input,
+        rows: &[
+            row("lines from clients of 3 nodes to one program", Figure::Rate, Some(Goal::AheadBy(5.0))),
+            row("the same: CPU of the nodes a line", Figure::Cpu, Some(Goal::Ahead)),
+            row("the same: CPU of Redis a line", Figure::CpuOfRedis, None),
         ],
     },
 ];

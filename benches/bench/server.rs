@@ -20,7 +20,7 @@ use crate::framing::Framing;
 use crate::gateways;
 use crate::result::Result;
 use crate::settings::{PATIENCE, Settings};
-use crate::text::LINES;
+use crate::text::{BROADCAST_BYTES, LINES};
 
 /// The token of clients of a program behind `--auth=bearer`.
 pub(crate) const TOKEN: &str = "bench-token-0123456789";
@@ -44,6 +44,8 @@ pub(crate) enum Contender {
     McpProxy,
     /// One of the same name from `PyPI`, likewise.
     PythonMcpProxy,
+    /// Socket.IO with its Redis adapter: programs of its own take the place of nodes and worker.
+    SocketIo,
 }
 
 /// The purpose of a server.
@@ -71,12 +73,17 @@ pub(crate) enum Job<'j> {
     PackedShared(&'j [&'j str]),
     /// A server of MCP.
     Mcp(&'j [&'j str]),
+    /// Likewise, and one more is started ahead for the next session, where a gateway can do that.
+    McpSpare(&'j [&'j str]),
+    /// A program that talks in lines, one for all clients of the nodes on the Redis at a port of loopback; on each node it waits
+    /// for the slowest of them.
+    Node(u16, &'j [&'j str]),
     /// The files of a directory.
     Files(&'j Path),
 }
 
 impl Contender {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Websocketd,
         Self::Wsd,
         Self::Socat,
@@ -85,6 +92,7 @@ impl Contender {
         Self::Supergateway,
         Self::McpProxy,
         Self::PythonMcpProxy,
+        Self::SocketIo,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -97,6 +105,7 @@ impl Contender {
             Self::Supergateway => "supergateway",
             Self::McpProxy => "mcp-proxy",
             Self::PythonMcpProxy => "mcp-proxy (Python)",
+            Self::SocketIo => "socket.io",
         }
     }
 
@@ -124,6 +133,7 @@ impl Contender {
             Self::Ws => return ws_version(),
             Self::Supergateway | Self::McpProxy => return gateways::npm_version(self.name()),
             Self::PythonMcpProxy => return gateways::python_version(),
+            Self::SocketIo => return gateways::socket_io_version(),
         };
         let output = Command::new(self.program()).arg(flag).output().ok()?;
         let text = [output.stdout, output.stderr].concat();
@@ -158,6 +168,7 @@ impl Contender {
             Self::Nginx => return nginx(command, job, port, settings.scratch()),
             Self::Ws => return ws(command, job, port),
             Self::Supergateway | Self::McpProxy | Self::PythonMcpProxy => return self.gateway(job, port),
+            Self::SocketIo => return socket_io(job, port),
         };
         command.arg(format!("--port={port}")).arg("--address=127.0.0.1");
         match job {
@@ -173,10 +184,14 @@ impl Contender {
             Job::Resumable(program) => command.arg("--resume=60").args(program),
             Job::Bytes(program) => command.arg("--binary").args(program),
             Job::Shared(program) => command.args(["--shared", "--slow=wait"]).args(program),
+            Job::Node(redis, program) => {
+                command.arg(format!("--bus=redis://127.0.0.1:{redis}")).args(["--shared", "--slow=wait"]).args(program)
+            }
             Job::Packed(program) => command.arg("--compress").args(program),
             Job::PackedShared(program) => command.args(["--compress", "--shared", "--slow=wait"]).args(program),
-            Job::Mcp(program) => {
-                command.args(["--mcp", &format!("--mcp-idle={}", gateways::IDLE.as_secs())]).args(program)
+            Job::Mcp(program) | Job::McpSpare(program) => {
+                command.args(["--mcp", &format!("--mcp-idle={}", gateways::IDLE.as_secs())]);
+                command.args(matches!(job, Job::McpSpare(_)).then_some("--mcp-spare")).args(program)
             }
             Job::Files(folder) => command.arg(format!("--staticdir={}", folder.display())),
         };
@@ -185,7 +200,7 @@ impl Contender {
 
     /// The command line of another gateway of MCP.
     fn gateway(self, job: Job, port: u16) -> Result<Command> {
-        let Job::Mcp(program) = job else { return Err("a gateway only serves MCP".into()) };
+        let (Job::Mcp(program) | Job::McpSpare(program)) = job else { return Err("a gateway only serves MCP".into()) };
         Ok(match self {
             Self::Supergateway => gateways::supergateway(program, port),
             Self::McpProxy => gateways::mcp_proxy(program, port),
@@ -248,6 +263,13 @@ fn ws(mut command: Command, job: Job, port: u16) -> Result<Command> {
     Ok(command)
 }
 
+fn socket_io(job: Job, port: u16) -> Result<Command> {
+    let Job::Node(redis, _) = job else { return Err("Socket.IO only shares rooms".into()) };
+    let mut command = gateways::script(include_str!("socketio.mjs"));
+    command.args([port.to_string(), redis.to_string(), LINES.to_string(), BROADCAST_BYTES.to_string()]);
+    Ok(command)
+}
+
 /// A running server; dropping it stops it.
 pub(crate) struct Server {
     child: Child,
@@ -281,11 +303,18 @@ impl Server {
 
     /// Starts `contender` and does not wait for anything.
     pub(crate) fn spawn(contender: Contender, job: Job, settings: &Settings, port: u16) -> Result<Self> {
+        let log = contender.log(settings.scratch());
+        // Nodes share it.
+        let log = if matches!(job, Job::Node(..)) {
+            File::options().create(true).append(true).open(log)
+        } else {
+            File::create(log)
+        }?;
         let child = contender
             .command(job, port, settings)?
             .stdin(Stdio::null())
             .stdout(if port == 0 { Stdio::piped() } else { Stdio::null() })
-            .stderr(File::create(contender.log(settings.scratch()))?)
+            .stderr(log)
             .spawn()?;
         Ok(Self {
             child,
@@ -316,7 +345,7 @@ impl Server {
 
     /// The processor time of the server process, to the nanosecond, threads that ended included; not of its workers.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        Ok(clock_getcpuclockid(self.pid())?.now()?.into())
+        cpu_of(self.pid())
     }
 
     /// Bytes of memory resident, program text included (`Rss` of `smaps_rollup`, which is exact).
@@ -375,6 +404,11 @@ impl Drop for Server {
             thread::sleep(Duration::from_millis(2));
         }
     }
+}
+
+/// The processor time of a process, as [`Server::cpu`] has it.
+pub(crate) fn cpu_of(process: Pid) -> Result<Duration> {
+    Ok(clock_getcpuclockid(process)?.now()?.into())
 }
 
 /// A port of 127.0.0.1 that was free a moment ago.

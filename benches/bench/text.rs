@@ -31,6 +31,8 @@ pub(crate) enum Wire {
     Resumable,
     /// Likewise, with messages that the server may compress.
     Packed,
+    /// The protocol of Socket.IO in text messages: each line is an event.
+    SocketIo,
     /// WebSocket with binary messages; borders are not kept.
     Binary,
     /// Bytes over TCP without any frame.
@@ -92,6 +94,13 @@ impl Text {
         Self { bytes, message_bytes }
     }
 
+    /// The messages of `self` as events of Socket.IO.
+    fn events(&self) -> Self {
+        let message_bytes = event("line", "\"\"").len() + self.message_bytes;
+        let event = |message| event("line", &format!("\"{}\"", String::from_utf8_lossy(message)));
+        Self { bytes: self.messages().flat_map(|message| event(message).into_bytes()).collect(), message_bytes }
+    }
+
     /// The messages before they start again.
     pub(crate) fn messages(&self) -> impl Iterator<Item = &[u8]> {
         self.bytes.chunks_exact(self.message_bytes)
@@ -133,9 +142,13 @@ pub(crate) struct Talk {
 impl Talk {
     /// Returns the bytes of `text` on `wire`.
     pub(crate) fn new(wire: Wire, text: &Text) -> Self {
-        let text = if wire == Wire::Raw { text.with_newlines() } else { Text { bytes: text.bytes.clone(), ..*text } };
+        let text = match wire {
+            Wire::Raw => text.with_newlines(),
+            Wire::SocketIo => text.events(),
+            _ => Text { bytes: text.bytes.clone(), ..*text },
+        };
         let sent: Vec<u8> = match wire {
-            Wire::Text | Wire::Resumable | Wire::Packed => {
+            Wire::Text | Wire::Resumable | Wire::Packed | Wire::SocketIo => {
                 text.messages().flat_map(|message| frame(OPCODE_TEXT, message)).collect()
             }
             Wire::Binary => text.messages().flat_map(|message| frame(OPCODE_BINARY, message)).collect(),
@@ -184,6 +197,11 @@ pub(crate) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     frame.extend(MASK);
     frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     frame
+}
+
+/// An event of Socket.IO as it is sent: its name, and its value in JSON.
+pub(crate) fn event(name: &str, value: &str) -> String {
+    format!("42[\"{name}\",{value}]")
 }
 
 fn progress(number: usize) -> String {

@@ -1,7 +1,7 @@
 //! The workers of the benchmark, cheaper than any server: the benchmark's own binary, started again as `worker NAME`.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
@@ -21,6 +21,10 @@ pub(crate) const BROADCAST: &str = "broadcast";
 pub(crate) const PROGRESS: &str = "progress";
 /// Like [`FLOOD`], with messages of ten such lines.
 pub(crate) const REPORTS: &str = "reports";
+/// Answers a line, a number, takes so many lines of a broadcast, in whichever order, and answers once more.
+pub(crate) const TALLY: &str = "tally";
+/// Like [`TALLY`], and looks at every byte.
+pub(crate) const TALLY_CHECKED: &str = "tally-checked";
 /// A server of MCP with a tool that returns its argument.
 pub(crate) const TOOLS: &str = "tools";
 /// Swallows messages; answers `end BYTES` (see [`sink_end`]) with one message, if so many bytes came before it.
@@ -59,6 +63,8 @@ fn work(name: &str) -> Result<()> {
         BROADCAST => flood(framing, &Text::broadcast()),
         PROGRESS => flood(framing, &Text::progress()),
         REPORTS => flood(framing, &Text::reports()),
+        TALLY => tally(&Text::broadcast(), false),
+        TALLY_CHECKED => tally(&Text::broadcast(), true),
         TOOLS => tools(),
         SINK => sink(framing, &text),
         SINK_CHECKED => sink_checked(framing, &text),
@@ -76,6 +82,36 @@ fn flood(framing: Framing, text: &Text) -> Result<()> {
             output.write_all(&text.bytes()[..length])?;
             bytes -= length;
         }
+    }
+    Ok(())
+}
+
+fn tally(text: &Text, is_checked: bool) -> Result<()> {
+    let lines = text.with_newlines();
+    let answer = |number: usize| &lines.bytes()[number * lines.message_bytes()..][..lines.message_bytes()];
+    let (mut input, mut output) = (BufReader::with_capacity(256 << 10, pipe(io::stdin())?), pipe(io::stdout())?);
+    let (mut request, mut line) = (String::new(), vec![0; lines.message_bytes()]);
+    while input.read_line(&mut request)? > 0 {
+        let count: u64 = request.trim_end().parse()?;
+        output.write_all(answer(0))?;
+        let mut left = count * line.len() as u64;
+        while left > 0 {
+            let length = if is_checked {
+                input.read_exact(&mut line)?;
+                let number: u64 = String::from_utf8_lossy(&line).split('-').next().unwrap_or_default().parse()?;
+                if !lines.has(number * line.len() as u64, &line) {
+                    return Err(format!("not a line: {}", String::from_utf8_lossy(&line)).into());
+                }
+                line.len()
+            } else {
+                let length = input.fill_buf()?.len();
+                input.consume(length);
+                length
+            };
+            left = left.checked_sub(length as u64).filter(|_| length > 0).ok_or("not the lines that were expected")?;
+        }
+        output.write_all(answer(1))?;
+        request.clear();
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 #
 #   examples/cluster/run.sh [PORT]      then open http://localhost:8080/chat.html and http://localhost:8080/connect4.html
 #
-# WSD, REDIS_PORT and NODE_PORT change the program of wsd, the port of Redis, and the first port of the nodes.
+# WSD is the program of wsd, such as target/release/wsd. REDIS_PORT and NODE_PORT are the port of Redis and the first port of the nodes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 port=${1:-8080}
@@ -16,16 +16,24 @@ fail() {
 }
 # nginx and HAProxy are there, which is not in the PATH of all users.
 PATH=$PATH:/usr/sbin
-for program in redis-server redis-cli "$wsd"; do
+command -v "$wsd" >/dev/null || fail "$wsd is not installed: set WSD to its path, such as target/release/wsd"
+wsd=$(command -v "$wsd")
+case $wsd in /*) ;; *) wsd=$PWD/$wsd ;; esac
+for program in redis-server redis-cli python3; do
     command -v "$program" >/dev/null || fail "$program is not installed"
 done
 command -v nginx >/dev/null || command -v haproxy >/dev/null || fail "neither nginx nor haproxy is installed"
 if redis-cli -p "$redis_port" ping >/dev/null 2>&1; then fail "another Redis is at port $redis_port: set REDIS_PORT"; fi
 dir=$(mktemp -d)
-pids=
+redis=
+balancer=
+nodes=
 stop() {
     trap - EXIT INT TERM
-    for pid in $pids; do kill "$pid" 2>/dev/null || true; done
+    # Redis goes last: the nodes tell it that they stop.
+    for pid in $balancer $nodes; do kill "$pid" 2>/dev/null || true; done
+    for pid in $balancer $nodes; do wait "$pid" || true; done
+    [ -z "$redis" ] || kill "$redis" 2>/dev/null || true
     wait
     rm -r "$dir"
 }
@@ -34,19 +42,21 @@ trap 'exit 0' INT TERM
 
 redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no --dir "$dir" >"$dir/redis.log" &
 redis=$!
-pids=$redis
 until redis-cli -p "$redis_port" ping >/dev/null 2>&1; do
     kill -0 "$redis" 2>/dev/null || { cat "$dir/redis.log" >&2; fail "redis-server does not start"; }
     sleep 0.1
 done
 
 servers=
-nodes=
 for node in a b c; do
     cd "$here/../.."
-    "$wsd" --bus="redis://127.0.0.1:$redis_port" --node="$node" --port="$node_port" --config="$here/nodes.toml" &
-    pids="$pids $!"
+    "$wsd" --bus="redis://127.0.0.1:$redis_port" --node="$node" --port="$node_port" --config="$here/nodes.toml" >"$dir/$node" &
     nodes="$nodes $!"
+    # A node prints its URLs when it is ready.
+    until [ -s "$dir/$node" ]; do
+        kill -0 "$!" 2>/dev/null || fail "the node at port $node_port does not start: NODE_PORT is the first of three free ports"
+        sleep 0.1
+    done
     servers="$servers $node:$node_port"
     node_port=$((node_port + 1))
 done
@@ -83,6 +93,8 @@ else
     } >"$dir/haproxy.cfg"
     haproxy -f "$dir/haproxy.cfg" &
 fi
-pids="$pids $!"
+balancer=$!
 echo "open http://localhost:$port/chat.html and http://localhost:$port/connect4.html in two windows; kill one of the nodes:$nodes"
-wait
+wait "$balancer" || true
+echo "run.sh: the balancer has ended: if port $port is taken, write another one behind run.sh" >&2
+false

@@ -113,10 +113,13 @@ impl Ask {
         let takes_transfers = redirect.is_none() && site.http.is_some() && !is_status;
         // A WebSocket is no transfer, but it may show a token of one, too.
         let transfer = takes_transfers.then(|| Transfer::take(&mut request)).flatten().filter(|_| upgrade.is_none());
-        let takes_mcp = redirect.is_none() && !wants_ticket && upgrade.is_none() && site.mcp.is_some();
+        let is_metrics =
+            routes.metrics.as_deref().is_some_and(|path| request.uri.path().strip_prefix(&*routes.base) == Some(path));
+        let takes_mcp = redirect.is_none() && !wants_ticket && upgrade.is_none() && site.mcp.is_some() && !is_metrics;
         let mcp = (takes_mcp && is_clean(&path) && !base.is_outside)
             .then(|| McpPurpose::find(&request, has_metadata, &routes.base))
-            .flatten();
+            .flatten()
+            .filter(|purpose| site.files.is_none() || !purpose.may_be_for_a_file(&request.headers));
         if mcp.is_some() || returning.is_some() || transfer.as_ref().is_some_and(Transfer::is_of_session) {
             request.extensions.insert(OfSession);
         }
@@ -185,13 +188,13 @@ impl Ask {
         let (launcher, request, connection) = (&self.site.launcher, &self.request, &visitor.connection);
         let remote_host = match &launcher.lookup {
             Some(lookup) => lookup.name(connection.peer).await,
-            None => connection.peer.address(),
+            None => None,
         };
         let headers: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let facts = Facts {
             id,
             connection,
-            remote_host: &remote_host,
+            remote_host: remote_host.as_deref(),
             auth_type: visitor.auth_type,
             user: &visitor.user,
             protocol: if request.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },

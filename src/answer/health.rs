@@ -18,7 +18,7 @@ use rustix::{
 use super::{ask::Ask, routes::Routes};
 use crate::{
     http::{
-        connection::AnswerKind,
+        connection::{AnswerKind, Reply},
         page::{Body, not_found, page, text_body},
     },
     metrics::{bus::BUS, text::Exposition},
@@ -50,35 +50,28 @@ impl Readiness {
     }
 
     /// Answers at the paths of health, relative to `--base`; `None` at any other path.
-    pub(super) fn answer(&self, path: &str, method: &Method, routes: &Routes) -> Option<Response<Body>> {
+    pub(super) fn answer(&self, path: &str, method: &Method, routes: &Routes) -> Option<Reply> {
         let (fault, bus) = match path {
             "/.wsd/live" => (None, None),
             "/.wsd/ready" => (self.fault(routes), BUS.word()),
             _ => return None,
         };
-        let mut response = match method {
+        let response = match method {
             &Method::GET | &Method::HEAD => status(fault, bus),
             _ => not_allowed(),
         };
-        response.extensions_mut().insert(AnswerKind::Watched);
-        Some(response)
+        Some(Reply::new(response, AnswerKind::Watched))
     }
 
     /// Answers at an address of its own (`--metrics=ADDR:PORT`): nothing else is there.
-    pub(crate) fn answer_alone(
-        &self,
-        path: &str,
-        method: &Method,
-        headers: &HeaderMap,
-        routes: &Routes,
-    ) -> Response<Body> {
-        let mut response = match self.answer(path, method, routes) {
-            Some(response) => response,
-            None if path == "/metrics" => scrape(method, headers),
-            None => not_found("Here are /metrics, /.wsd/live and /.wsd/ready."),
-        };
-        response.extensions_mut().insert(AnswerKind::Watched);
-        response
+    pub(crate) fn answer_alone(&self, path: &str, method: &Method, headers: &HeaderMap, routes: &Routes) -> Reply {
+        self.answer(path, method, routes).unwrap_or_else(|| {
+            let response = match path {
+                "/metrics" => scrape(method, headers),
+                _ => not_found("Here are /metrics, /.wsd/live and /.wsd/ready."),
+            };
+            Reply::new(response, AnswerKind::Watched)
+        })
     }
 }
 

@@ -3,13 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use hyper::{
     Response, StatusCode,
     body::Body as _,
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
-use tokio::time::timeout;
 
 use super::{
     ask::Ask,
@@ -24,8 +22,9 @@ use crate::{
         page::{Body, no_content},
         refusal::Refusal,
         sender::GOT,
+        upload::{Upload, UploadFault},
     },
-    limits::{INPUT_MESSAGES_MAX, INPUT_STALL_MAX},
+    limits::INPUT_MESSAGES_MAX,
     message::Kind,
     resume::{
         mailbox::{Borders, Letter, Receipt},
@@ -136,7 +135,7 @@ async fn read(
     mut share: Option<&mut Share>,
     (ration, carried): (&mut Ration, &Carried),
 ) -> Result<Bytes, Refusal> {
-    let Some(mut body) = ask.body.take() else {
+    let Some(body) = ask.body.take() else {
         carried.is_whole.store(true, Ordering::Relaxed);
         return Ok(Bytes::new());
     };
@@ -144,11 +143,12 @@ async fn read(
         return Err(too_long());
     }
     let mut bytes = Vec::new();
-    loop {
-        let late = |_| Refusal::unlogged(StatusCode::REQUEST_TIMEOUT, "The body did not come in time.");
-        let Some(frame) = timeout(INPUT_STALL_MAX, body.frame()).await.map_err(late)? else { break };
-        let frame = frame.map_err(|_| bad("The body of the request is broken."))?;
-        let Ok(data) = frame.into_data() else { continue };
+    let mut upload = Upload::new(body);
+    let fault = |fault| match fault {
+        UploadFault::Late => Refusal::unlogged(StatusCode::REQUEST_TIMEOUT, "The body did not come in time."),
+        UploadFault::Broken => bad("The body of the request is broken."),
+    };
+    while let Some(data) = upload.next().await.map_err(fault)? {
         if bytes.len() + data.len() > bytes_max {
             return Err(too_long());
         }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     event::Event,
     http::{gate::Visitor, handshake, refusal::Refusal},
-    metrics::labels::RouteName,
+    metrics::route::RouteName,
     peer::Peer,
 };
 
@@ -66,7 +66,8 @@ fn without_http(ask: &Ask) -> Option<Refusal> {
     let text = if has_terminal {
         "This program has a terminal: connect with a WebSocket."
     } else {
-        "A program answers over a WebSocket. Start wsd with --http, and it answers POST and event streams, too."
+        "A program answers over a WebSocket. Start wsd with --http, and it answers POST and event streams, too; with --mcp, \
+         clients of MCP."
     };
     match ask.request.method {
         Method::POST => {

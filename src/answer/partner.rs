@@ -246,7 +246,8 @@ async fn join(
             let text = "The program cannot be started. The server's log tells why.";
             Refusal::unlogged(StatusCode::INTERNAL_SERVER_ERROR, text)
         }
-        NotJoined::Away => unavailable("bus", "The rooms of the cluster are away. Try again soon."),
+        NotJoined::Away => unavailable("bus", "The rooms of the cluster are away. Try again soon.")
+            .with_hint("Redis does not answer in time: see `bus lost`"),
         NotJoined::Down => unavailable("down", "The program is being started again. Try again soon."),
     })
 }

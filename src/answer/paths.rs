@@ -64,24 +64,35 @@ pub(crate) struct Example {
     pub(crate) is_terminal: bool,
     /// Whether it answers a POST.
     pub(crate) takes_posts: bool,
+    /// Whether it is a server of MCP.
+    pub(crate) is_mcp: bool,
 }
 
 /// Returns a path of each program.
 pub(crate) fn examples(routes: &Routes) -> Vec<Example> {
-    sites(routes).filter_map(|(pattern, site)| example(&pattern, site)).collect()
+    sites(routes).filter_map(|(pattern, site)| example(routes, &pattern, site)).collect()
 }
 
 /// Returns a path of the programs of a site; `None` if it has none.
-pub(super) fn example(pattern: &Pattern, site: &Site) -> Option<Example> {
+pub(super) fn example(routes: &Routes, pattern: &Pattern, site: &Arc<Site>) -> Option<Example> {
     let scripts = site.scripts.as_ref()?;
+    let is_mcp = site.mcp.is_some();
     let path = match (scripts, pattern) {
+        (Scripts::Command(_), pattern) if is_mcp => mcp_path(routes, pattern, site),
         (Scripts::Command(_), pattern) => shown(pattern.path()),
         (Scripts::Dir(..), Pattern::Below(path)) => shown(&format!("{path}/NAME")),
         // No path of an exact route leads into its folder.
         (Scripts::Dir(..), Pattern::Exact(_)) => return None,
     };
     let is_terminal = scripts.have_terminals();
-    Some(Example { path, is_terminal, takes_posts: site.http.is_some() && !is_terminal })
+    Some(Example { path, is_terminal, takes_posts: site.http.is_some() && !is_terminal, is_mcp })
+}
+
+/// Returns a path of a server of MCP, percent-encoded: the usual `/mcp` if it has all paths without a route.
+pub(super) fn mcp_path(routes: &Routes, pattern: &Pattern, site: &Arc<Site>) -> String {
+    let usual = (*pattern == routes.everything()).then(|| shown(&format!("{}/mcp", pattern.path())));
+    let found = usual.filter(|path| Arc::ptr_eq(routes.find(&decode(path)).0, site));
+    found.unwrap_or_else(|| shown(pattern.path()))
 }
 
 /// Returns a path at which a browser gets the console, percent-encoded, if any site has one. May wait for a disk.

@@ -170,6 +170,11 @@ impl Routes {
         self.otherwise.gate.open.state.reload();
     }
 
+    /// Ends the programs that wait for a session of MCP: there may be newer ones.
+    pub(crate) fn end_spares(&self) {
+        self.sites().filter_map(|site| site.mcp.as_ref()).for_each(|mcp| mcp.gateway.spare.clear());
+    }
+
     /// Whether any site has a console.
     pub(super) fn have_console(&self) -> bool {
         self.sites().any(|site| site.pages.has_console)

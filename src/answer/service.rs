@@ -21,7 +21,7 @@ use crate::{
     budget::Budget,
     http::{
         auth::query::hide_referrer,
-        connection::AnswerKind,
+        connection::{AnswerKind, Reply},
         cors,
         gate::Visitor,
         handshake,
@@ -60,7 +60,10 @@ const ANSWERERS: [(&str, Answerer); 20] = [
 ];
 
 /// The kind of a refusal, for the metrics.
-const REFUSAL: AnswerKind = AnswerKind::Counted("refusal");
+const REFUSAL: &str = "refusal";
+
+/// The kind of a page of wsd's own, for the metrics.
+const PAGE: &str = "page";
 
 /// The text at a path that is not canonical.
 const NOTHING: &str = "There is nothing at such a path.";
@@ -94,20 +97,20 @@ impl Service {
         client: Result<Connection, Refusal>,
         shutdown: Shutdown,
         mut request: Request<Incoming>,
-    ) -> Response<Body> {
+    ) -> Reply {
         let routes = Arc::clone(&self.routes.borrow());
+        let without_gate = |response, kind| {
+            let response = routes.otherwise.headers.add(response);
+            Reply::new(response, AnswerKind::Counted(kind))
+        };
         let connection = match client {
             Ok(client) => client,
-            Err(refusal) => {
-                let mut response = page::refused(refusal);
-                response.extensions_mut().insert(REFUSAL);
-                return routes.otherwise.headers.add(response);
-            }
+            Err(refusal) => return without_gate(page::refused(refusal), REFUSAL),
         };
         let Some(target) = request.uri().path_and_query() else {
             // The authority form, for CONNECT to a proxy (RFC 9112, section 3.2.3). It names no site, so no gate either.
             let response = page::page(StatusCode::BAD_REQUEST, "The target of the request has no path.");
-            return routes.otherwise.headers.add(response);
+            return without_gate(response, PAGE);
         };
         if request.uri().authority().is_some() {
             // The absolute form, for proxies (RFC 9112, section 3.2.2): no answer may contain the server that it names.
@@ -119,36 +122,33 @@ impl Service {
         }
         let mut ask = Ask::new(routes, shutdown, request, self.redirect);
         for _ in 0..=CGI_REDIRECTS_MAX {
-            let mut response = match answer(&mut ask, &connection).await {
-                Ok(HttpAnswer::Document(response)) => ask.site.headers.add_beside(response),
-                Ok(HttpAnswer::Page(response)) => ask.own(response),
-                Ok(HttpAnswer::LocalRedirect(target)) => {
+            let (mut response, kind) = match answer(&mut ask, &connection).await {
+                Ok((HttpAnswer::Document(response), kind)) => (ask.site.headers.add_beside(response), kind),
+                Ok((HttpAnswer::Page(response), kind)) => (ask.own(response), kind),
+                Ok((HttpAnswer::LocalRedirect(target), _)) => {
                     ask.follow(target);
                     continue;
                 }
                 Err(refusal) => {
                     let response = refuse(&ask, &connection, refusal);
-                    ask.own(response)
+                    (ask.own(response), REFUSAL)
                 }
             };
             hide_referrer(&ask.request, &mut response);
-            if let Some(in_flight) = ask.in_flight {
-                response.extensions_mut().insert(in_flight);
-            }
-            return response;
+            return Reply { response, kind: AnswerKind::Counted(kind), in_flight: ask.in_flight };
         }
         let text = "The scripts redirect to each other without an end.";
         let mut response = ask.site.headers.add(page::page(StatusCode::BAD_GATEWAY, text));
         hide_referrer(&ask.request, &mut response);
-        response
+        Reply::new(response, AnswerKind::Counted(PAGE))
     }
 }
 
-/// Answers a request, perhaps with a redirect that wsd follows.
-async fn answer(ask: &mut Ask, connection: &Connection) -> Result<HttpAnswer, Refusal> {
+/// Answers a request, perhaps with a redirect that wsd follows. Also returns the kind of the answer.
+async fn answer(ask: &mut Ask, connection: &Connection) -> Result<(HttpAnswer, &'static str), Refusal> {
     let aim = aim(ask)?;
     if let Some(answer) = impossible(ask)? {
-        return Ok(answer);
+        return Ok((answer, PAGE));
     }
     // Without the count of a request that has led here by a local redirect: it is the same one.
     ask.in_flight = None;
@@ -162,16 +162,16 @@ async fn answer(ask: &mut Ask, connection: &Connection) -> Result<HttpAnswer, Re
         if let Some(mut answer) = answerer(ask, &visitor).await? {
             if let HttpAnswer::Document(response) | HttpAnswer::Page(response) = &mut answer {
                 visitor.add_cookie(response);
-                response.extensions_mut().insert(AnswerKind::Counted(kind));
             }
-            return Ok(answer);
+            return Ok((answer, kind));
         }
     }
-    Ok(HttpAnswer::Page(not_found(match (&ask.site.files, &ask.site.scripts) {
+    let page = not_found(match (&ask.site.files, &ask.site.scripts) {
         (Some(_), _) => "There is no such file. This is wsd, a server of files and of WebSockets.",
         (None, Some(_)) => "This is wsd, a WebSocket server: connect with a WebSocket.",
         (None, None) => "This is wsd, a WebSocket server.",
-    })))
+    });
+    Ok((HttpAnswer::Page(page), PAGE))
 }
 
 /// Answers a request whose path has a NUL, before any program is asked about it: neither a variable nor a file can have one.
@@ -217,7 +217,6 @@ fn own<'a>(page: Option<Response<Body>>) -> Answering<'a> {
 fn refuse(ask: &Ask, connection: &Connection, refusal: Refusal) -> Response<Body> {
     refusal.log(connection.peer, ask.request.uri.path(), &ask.site.launcher.process.route);
     let mut response = page::refused(refusal);
-    response.extensions_mut().insert(REFUSAL);
     if ask.upgrade.is_some() {
         response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }

@@ -86,7 +86,12 @@ fn check_reader(ask: &Ask, visitor: &Visitor) -> Result<(), Refusal> {
     }
     let text =
         "The status is for clients on the server's own machine. With --auth it is for clients that show credentials.";
-    let hint = "open it by localhost on this machine, or start wsd with --auth";
+    let is_proxy = visitor.connection.is_proxy && !matches!(visitor.connection.peer, Peer::Portless(_));
+    let hint = if is_proxy {
+        "this client is itself a proxy of --trust-proxy: open it through the proxy, or start wsd with --auth"
+    } else {
+        "open it by localhost on this machine, or start wsd with --auth"
+    };
     Err(Refusal::new(StatusCode::NOT_FOUND, "status", text).with_hint(hint))
 }
 

@@ -41,14 +41,15 @@ pub(super) fn answer(ask: &Ask, visitor: &Visitor) -> Option<Response<Body>> {
     if ask.own_path() == "/" {
         let known = known_sites(ask, visitor);
         let otherwise = known.iter().filter(|(_, site)| Arc::ptr_eq(site, &ask.routes.otherwise));
-        let example = otherwise.chain(&known).find_map(|(pattern, site)| example(pattern, site));
+        let example = otherwise.chain(&known).find_map(|(pattern, site)| example(&ask.routes, pattern, site));
         return Some(respond(&ask.request, HTML, text(&ask.routes, &known, example)));
     }
     // The folder `/.wsd/` is wsd's own, and a missing file of a page is just missing.
     let scripts = site.scripts.as_ref().filter(|_| site.files.is_none() && !ask.own_path().starts_with("/.wsd/"))?;
     scripts.find(&ask.path, ask.base.bytes)?;
     let (path, is_terminal) = (ask.request.uri.path().to_owned(), scripts.have_terminals());
-    let example = Example { path, is_terminal, takes_posts: site.http.is_some() && !is_terminal };
+    let (takes_posts, is_mcp) = (site.http.is_some() && !is_terminal, site.mcp.is_some());
+    let example = Example { path, is_terminal, takes_posts, is_mcp };
     Some(upgrade_required(text(&ask.routes, &known_sites(ask, visitor), Some(example))))
 }
 
@@ -75,8 +76,10 @@ fn text(routes: &Routes, known: &[(Pattern, Arc<Site>)], example: Option<Example
             None if known.len() < routes.sites().count() => HIDDEN.to_owned(),
             None => NO_PROGRAMS.to_owned(),
             Some(Example { is_terminal: true, .. }) => TERMINAL.to_owned(),
-            Some(Example { path, .. }) =>
-                help(&path, console_of(routes, known.iter().map(|(pattern, site)| (pattern.clone(), site)))),
+            Some(Example { path, is_mcp, .. }) => {
+                let console = console_of(routes, known.iter().map(|(pattern, site)| (pattern.clone(), site)));
+                if is_mcp { help_with_mcp(&path, &routes.base, console.is_some()) } else { help(&path, console) }
+            }
         },
     )
 }
@@ -96,11 +99,25 @@ fn help(path: &str, console: Option<String>) -> String {
     )
 }
 
+/// Says how a client of MCP connects to the server at `path`.
+fn help_with_mcp(path: &str, base: &str, has_console: bool) -> String {
+    let page = if has_console {
+        format!("<a href=\"{}/.wsd/mcp\">A page</a> has the lines for clients.", escaped(base))
+    } else {
+        "Start wsd with <code>--devconsole</code> for a page with the lines for clients.".to_owned()
+    };
+    format!(
+        "<p>A client of the Model Context Protocol connects to the path <code>{}</code>, over Streamable HTTP.</p>\n<p>{page}</p>\n",
+        escaped(path),
+    )
+}
+
 /// Says what a site serves; `None` if it serves nothing.
 fn what(site: &Site) -> Option<String> {
     let program = match &site.scripts {
         Some(Scripts::Command(program)) => {
-            program.path.file_name().map(|name| format!("the program {}", name.to_string_lossy()))
+            let kind = if site.mcp.is_some() { "the server of MCP" } else { "the program" };
+            program.path.file_name().map(|name| format!("{kind} {}", name.to_string_lossy()))
         }
         Some(Scripts::Dir(..)) => Some("programs, each at the path of its name".to_owned()),
         None => None,

@@ -1,65 +1,20 @@
 //! The connection for commands, and whether Redis answers.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisFuture, RedisResult, Script, Value,
-    aio::{ConnectionLike, MultiplexedConnection, PubSub},
-    cluster::ClusterClientBuilder,
-    cluster_async::ClusterConnection,
-    sentinel::{SentinelClient, SentinelServerType},
+use redis::{Cmd, FromRedisValue, RedisResult, Script, Value, aio::PubSub};
+use tokio::time::timeout;
+
+use super::{
+    error::BusError,
+    loss::{Loss, LossScope, Losses},
+    opener::{BusLink, Opener},
+    replicas::Replicas,
 };
-use tokio::{sync::watch, time::timeout};
-
-use super::{error::BusError, target::BusTarget};
-use crate::{
-    event::Event,
-    limits::{BUS_ANSWER, BUS_CONNECT},
-    metrics::bus::BUS,
-};
-
-/// A connection for commands. Clones share it.
-#[derive(Clone)]
-pub(super) enum BusLink {
-    /// To one server.
-    One(MultiplexedConnection),
-    /// To a cluster.
-    Cluster(ClusterConnection),
-}
-
-impl ConnectionLike for BusLink {
-    fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
-        match self {
-            Self::One(link) => link.req_packed_command(cmd),
-            Self::Cluster(link) => link.req_packed_command(cmd),
-        }
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        pipeline: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        match self {
-            Self::One(link) => link.req_packed_commands(pipeline, offset, count),
-            Self::Cluster(link) => link.req_packed_commands(pipeline, offset, count),
-        }
-    }
-
-    fn get_db(&self) -> i64 {
-        match self {
-            Self::One(link) => link.get_db(),
-            Self::Cluster(link) => link.get_db(),
-        }
-    }
-}
+use crate::{limits::BUS_ANSWER, metrics::bus::BUS};
 
 /// A question to Redis.
 pub(super) enum Question<'a> {
@@ -87,74 +42,36 @@ impl Question<'_> {
     }
 }
 
-/// How to open connections.
-enum Opener {
-    One(Client),
-    Cluster(Box<ClusterOpener>),
-    Sentinels(tokio::sync::Mutex<SentinelClient>),
-}
-
-/// How to open connections to a cluster.
-struct ClusterOpener {
-    client: redis::cluster::ClusterClient,
-    /// A node each. News of all nodes are at any.
-    nodes: Vec<Client>,
-    /// The number of connections for news so far: after a node that fails comes the next.
-    news: AtomicUsize,
-}
-
 /// The connection for commands, which all users share.
 pub(super) struct Connections {
     opener: Opener,
     link: Mutex<Option<BusLink>>,
-    /// The time since which Redis does not answer.
-    lost: watch::Sender<Option<Instant>>,
+    replicas: Replicas,
+    losses: Arc<Losses>,
+    /// Whether Redis answers; in a cluster, whether it takes the heartbeat of this node.
+    loss: Arc<Loss>,
 }
 
 impl std::fmt::Debug for Connections {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connections").field("lost", &*self.lost.borrow()).finish_non_exhaustive()
+        f.debug_struct("Connections").field("loss", &self.loss).finish_non_exhaustive()
     }
 }
 
 impl Connections {
     /// Returns none yet.
-    pub(super) fn new(target: &BusTarget) -> Result<Self, BusError> {
-        let opener = match target.clone() {
-            BusTarget::One(info) => Opener::One(Client::open(info)?),
-            BusTarget::Cluster(infos) => {
-                let client = ClusterClientBuilder::new(infos.clone())
-                    .connection_timeout(BUS_CONNECT)
-                    .response_timeout(BUS_ANSWER)
-                    .build()?;
-                let nodes = infos.into_iter().map(Client::open).collect::<RedisResult<_>>()?;
-                Opener::Cluster(Box::new(ClusterOpener { client, nodes, news: AtomicUsize::new(0) }))
-            }
-            BusTarget::Sentinels(infos, name) => {
-                let of_node = redis::sentinel::SentinelNodeConnectionInfo::default()
-                    .set_redis_connection_info(infos[0].redis_settings().clone());
-                let client = SentinelClient::build(infos, name, Some(of_node), SentinelServerType::Master)?;
-                Opener::Sentinels(tokio::sync::Mutex::new(client))
-            }
-        };
-        Ok(Self { opener, link: Mutex::default(), lost: watch::Sender::new(None) })
+    pub(super) fn new(opener: Opener) -> Self {
+        let losses = Arc::<Losses>::default();
+        let loss = Arc::new(Loss::new(Arc::clone(&losses), LossScope::All));
+        Self { opener, link: Mutex::default(), replicas: Replicas::default(), losses, loss }
     }
 
     /// Opens the connection for commands.
     pub(super) async fn connect(&self) -> Result<BusLink, BusError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(BUS_CONNECT))
-            .set_response_timeout(Some(BUS_ANSWER));
         let open = async {
-            Ok(match &self.opener {
-                Opener::One(client) => {
-                    BusLink::One(client.get_multiplexed_async_connection_with_config(&config).await?)
-                }
-                Opener::Cluster(cluster) => BusLink::Cluster(cluster.client.get_async_connection().await?),
-                Opener::Sentinels(client) => {
-                    BusLink::One(client.lock().await.get_async_connection_with_config(&config).await?)
-                }
-            })
+            let mut link = self.opener.link().await?;
+            self.replicas.find(&mut link).await?;
+            Ok(link)
         };
         let link = timeout(BUS_ANSWER, open).await.unwrap_or_else(|_| Err(BusError::late()))?;
         *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.clone());
@@ -163,24 +80,29 @@ impl Connections {
 
     /// Opens a connection for news.
     pub(super) async fn news(&self) -> Result<PubSub, BusError> {
-        let open = async {
-            Ok(match &self.opener {
-                Opener::One(client) => client.get_async_pubsub().await?,
-                Opener::Cluster(cluster) => {
-                    let next = cluster.news.fetch_add(1, Ordering::Relaxed) % cluster.nodes.len();
-                    cluster.nodes[next].get_async_pubsub().await?
-                }
-                Opener::Sentinels(client) => {
-                    let client = client.lock().await.async_get_client().await?;
-                    client.get_async_pubsub().await?
-                }
-            })
-        };
-        timeout(BUS_ANSWER, open).await.unwrap_or_else(|_| Err(BusError::late()))
+        timeout(BUS_ANSWER, self.opener.news()).await.unwrap_or_else(|_| Err(BusError::late()))
+    }
+
+    /// Whether a part of Redis may be away while the rest answers.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.opener.is_cluster()
+    }
+
+    /// Returns whether Redis answers; in a cluster, whether it takes the heartbeat of this node.
+    pub(super) fn loss(&self) -> &Loss {
+        &self.loss
+    }
+
+    /// Returns whether Redis answers for the keys of a room.
+    pub(super) fn loss_of_room(&self) -> Arc<Loss> {
+        if !self.is_cluster() {
+            return Arc::clone(&self.loss);
+        }
+        Arc::new(Loss::new(Arc::clone(&self.losses), LossScope::Room))
     }
 
     /// Returns the connection for commands, unless Redis is away.
-    pub(super) fn link(&self) -> Result<BusLink, BusError> {
+    fn link(&self) -> Result<BusLink, BusError> {
         let link = self.link.lock().unwrap_or_else(PoisonError::into_inner).clone();
         link.ok_or(BusError::Away)
     }
@@ -189,29 +111,34 @@ impl Connections {
     /// send commands again.
     pub(super) async fn beat<T: FromRedisValue>(&self, command: &Cmd, note: impl FnOnce(&T)) -> Result<T, BusError> {
         let began = Instant::now();
-        let answer = self.answer(&Question::Command(command)).await?;
+        let answer = self.answer(&Question::Command(command), Some(&self.loss)).await?;
         BUS.set_round_trip(began.elapsed());
         let answer = T::from_redis_value(answer).map_err(|error| BusError::Redis(error.into()))?;
         note(&answer);
-        self.is_back();
+        self.loss.end();
         Ok(answer)
     }
 
-    /// Sends a command.
-    pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, BusError> {
-        self.ask(&Question::Command(command)).await
-    }
-
     /// Asks, and once more over a new connection if the first is of no use: so it must do no harm to ask twice.
-    pub(super) async fn ask<T: FromRedisValue>(&self, ask: &Question<'_>) -> Result<T, BusError> {
-        if self.lost().is_some() {
+    ///
+    /// An error of the connection begins the loss. In a cluster without one, it tells nothing of the keys of others.
+    pub(super) async fn ask<T: FromRedisValue>(&self, ask: &Question<'_>, loss: Option<&Loss>) -> Result<T, BusError> {
+        let loss = if self.is_cluster() { loss } else { Some(&*self.loss) };
+        if loss.is_some_and(|loss| loss.since().is_some()) {
             return Err(BusError::Away);
         }
-        let answer = self.answer(ask).await?;
+        let answer = self.answer(ask, loss).await?;
         T::from_redis_value(answer).map_err(|error| BusError::Redis(error.into()))
     }
 
-    async fn answer(&self, ask: &Question<'_>) -> Result<Value, BusError> {
+    /// Asks for a key, only to find out whether Redis answers.
+    pub(super) async fn probe(&self, key: &str) -> Result<(), BusError> {
+        let mut command = redis::cmd("EXISTS");
+        command.arg(key);
+        self.answer(&Question::Command(&command), None).await.map(drop)
+    }
+
+    async fn answer(&self, ask: &Question<'_>, loss: Option<&Loss>) -> Result<Value, BusError> {
         let began = Instant::now();
         let failed = match ask.send(self.link()?).await {
             Ok(answer) => return Ok(answer),
@@ -220,64 +147,54 @@ impl Connections {
         if !failed.is_of_connection() {
             return Err(failed);
         }
-        // An idle connection may have ended while Redis was there all the time.
-        let link = self.connect().await.inspect_err(|error| self.is_away(began, error))?;
-        ask.send(link).await.map_err(|error| {
-            let error = BusError::from(error);
-            if error.is_of_connection() {
-                self.is_away(began, &error);
+        let is_away = |error: BusError| {
+            if let Some(loss) = loss {
+                loss.begin(began, &error);
             }
             error
+        };
+        if self.is_cluster() {
+            // The connection has tried for long to find the next primary, and others use it.
+            return Err(is_away(failed));
+        }
+        // An idle connection may have ended while Redis was there all the time.
+        let link = self.connect().await.map_err(|error| {
+            self.forget_link();
+            is_away(error)
+        })?;
+        ask.send(link).await.map_err(|error| {
+            let error = BusError::from(error);
+            if !error.is_of_connection() {
+                return error;
+            }
+            self.forget_link();
+            is_away(error)
         })
     }
 
     /// Tries to reach Redis again after `error`.
     pub(super) async fn reconnect(&self, error: &BusError) {
         if !matches!(error, BusError::Away) {
-            self.is_away(Instant::now(), error);
+            self.forget_link();
+            self.loss.begin(Instant::now(), error);
         }
         if let Err(error) = self.connect().await {
-            self.is_away(Instant::now(), &error);
+            self.forget_link();
+            self.loss.begin(Instant::now(), &error);
         }
     }
 
-    fn is_away(&self, since: Instant, error: &BusError) {
-        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let is_new = self.lost.send_if_modified(|lost| {
-            let is_new = lost.is_none();
-            *lost = lost.or(Some(since));
-            is_new
-        });
-        if is_new {
-            Event::BusLost { cause: error, hint: error.hint() }.emit();
+    /// Drops a connection that is of no use. That to a cluster heals itself.
+    fn forget_link(&self) {
+        if !self.is_cluster() {
+            *self.link.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 
-    fn is_back(&self) {
-        if self.lost.borrow().is_none() {
-            return;
+    /// Waits until a replica has what the primary of `key` has.
+    pub(super) async fn wait_for_replica(&self, key: &str) {
+        if let Ok(link) = self.link() {
+            self.replicas.wait(link, key).await;
         }
-        let mut secs = 0.0;
-        let is_new = self.lost.send_if_modified(|lost| {
-            lost.take().inspect(|since| secs = crate::event::seconds(since.elapsed())).is_some()
-        });
-        if is_new {
-            Event::BusBack { secs }.emit();
-        }
-    }
-
-    /// Returns the time since which Redis does not answer.
-    pub(super) fn lost(&self) -> Option<Instant> {
-        *self.lost.borrow()
-    }
-
-    /// Resolves when Redis answers.
-    pub(super) async fn up(&self) {
-        let _ = self.lost.subscribe().wait_for(Option::is_none).await;
-    }
-
-    /// Returns a receiver of the changes.
-    pub(super) fn changes(&self) -> watch::Receiver<Option<Instant>> {
-        self.lost.subscribe()
     }
 }

@@ -10,6 +10,8 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::{event::Event, limits::BUS_PATIENCE};
 
+/// The advice about credentials.
+const PASSWORD: &str = "check the password in --bus: redis://:PASSWORD@HOST, or redis://USER:PASSWORD@HOST";
 const OTHER_PREFIX: &str = "another program uses these keys: set another --bus-prefix";
 
 /// Why Redis did not do what wsd asked for.
@@ -27,6 +29,13 @@ pub(crate) enum BusError {
     Strange,
     /// The program of the room has not read too many messages.
     Full,
+    /// It is of another kind than the URL says.
+    Misnamed {
+        /// Its kind.
+        what: &'static str,
+        /// How to name it.
+        hint: &'static str,
+    },
 }
 
 impl From<RedisError> for BusError {
@@ -45,7 +54,12 @@ impl BusError {
         let Self::Redis(error) = self else { return false };
         let server = matches!(
             error.kind(),
-            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown)
+            ErrorKind::Server(
+                ServerErrorKind::ReadOnly
+                    | ServerErrorKind::BusyLoading
+                    | ServerErrorKind::MasterDown
+                    | ServerErrorKind::ClusterDown
+            ) | ErrorKind::ClusterConnectionNotFound
         );
         server || error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
     }
@@ -68,32 +82,46 @@ impl BusError {
         let error = match self {
             Self::Redis(error) => error,
             Self::Unfit(_) => return Some("rooms need Redis 6.2 or Valkey"),
+            Self::Misnamed { hint, .. } => return Some(hint),
             Self::Strange => return Some(OTHER_PREFIX),
             Self::Fenced | Self::Away | Self::Full => return None,
         };
         let text = error.to_string();
         let has = |word: &str| text.contains(word);
         Some(match error.kind() {
-            ErrorKind::AuthenticationFailed => "write the password into --bus: redis://:PASSWORD@HOST",
+            ErrorKind::AuthenticationFailed => PASSWORD,
+            ErrorKind::MasterNameNotFoundBySentinel => {
+                "end --bus with the name that the sentinels know: see redis-cli -p 26379 sentinel masters"
+            }
             ErrorKind::Server(ServerErrorKind::ReadOnly) => "this is a replica: name the primary, or the sentinels",
             ErrorKind::Server(ServerErrorKind::NoPerm) => {
                 "allow the user of --bus the keys and channels of --bus-prefix, and scripts"
             }
+            _ if has("CertificateRequired") => "Redis wants a certificate of wsd: add --bus-cert and --bus-key",
+            _ if has("read PEM") => "name a readable file in SSL_CERT_FILE",
             _ if has("certificate") || has("Certificate") => {
                 "wsd trusts the authorities of the system; SSL_CERT_FILE names a file with others"
             }
-            _ if ["NOAUTH", "WRONGPASS", "AUTH", "unauthenticated"].into_iter().any(has) => {
-                "write the password into --bus: redis://:PASSWORD@HOST"
-            }
-            _ if ["NOPERM", "no permissions", "user executing the script"].into_iter().any(has) => {
+            _ if ["NOAUTH", "WRONGPASS", "AUTH", "unauthenticated"].into_iter().any(has) => PASSWORD,
+            _ if ["NOPERM", "no permissions", "No permissions", "can't publish", "user executing the script"]
+                .into_iter()
+                .any(has) =>
+            {
                 "allow the user of --bus the keys and channels of --bus-prefix, and scripts"
             }
             _ if has("READONLY") => "this is a replica: name the primary, or the sentinels",
             _ if has("OOM") => "raise maxmemory of Redis",
             _ if has("MISCONF") => "Redis cannot write its snapshots: see its log",
             _ if has("WRONGTYPE") => OTHER_PREFIX,
-            _ if has("unknown command") || has("Unknown Redis command") => "rooms need Redis 6.2 or Valkey",
-            _ if error.is_io_error() || error.is_timeout() => "is Redis running there? try: redis-cli -u URL ping",
+            _ if ["unknown command", "Unknown command", "Unknown Redis command"].into_iter().any(has) => {
+                "rooms need Redis 6.2 or Valkey"
+            }
+            _ if has("cluster support disabled") => "several URLs are nodes of a cluster: name this server alone",
+            _ if has("switch database") => "name a database that this Redis has, such as redis://HOST/0",
+            _ if has("Parse error") => "is Redis running there? another program answers",
+            _ if error.is_io_error() || error.is_timeout() => {
+                "is Redis running there? rediss:// is for a port with TLS; try: redis-cli -u URL ping"
+            }
             _ => return None,
         })
     }
@@ -110,7 +138,7 @@ impl fmt::Display for BusError {
             Self::Redis(error) => error.fmt(f),
             Self::Fenced => f.write_str("another node owns the room"),
             Self::Away => f.write_str("no answer"),
-            Self::Unfit(why) => f.write_str(why),
+            Self::Unfit(what) | Self::Misnamed { what, .. } => f.write_str(what),
             Self::Strange => f.write_str("a key of the room has something that is not wsd's"),
             Self::Full => f.write_str("the program does not read"),
         }

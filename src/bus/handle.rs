@@ -6,17 +6,19 @@ use std::{
 };
 
 use data_encoding::HEXLOWER;
+use futures_util::future::try_join_all;
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     time::{sleep, timeout},
 };
 
 use super::{
-    connection::Connections,
+    connection::{Connections, Question},
     error::BusError,
     news::{News, Note},
+    opener::Opener,
     scripts::{self, millis},
-    target::BusTarget,
+    target::{BusIdentity, BusTarget},
 };
 use crate::{
     event::Event,
@@ -36,6 +38,8 @@ pub(crate) fn name_of(id: &str) -> &str {
 pub(crate) struct BusOptions {
     /// The servers (`--bus`).
     pub(crate) target: BusTarget,
+    /// The certificate for them (`--bus-cert`, `--bus-key`).
+    pub(crate) identity: Option<BusIdentity>,
     /// The front of all keys (`--bus-prefix`).
     pub(crate) prefix: String,
     /// The name of this node (`--node`).
@@ -58,6 +62,10 @@ struct BusParts {
     forgotten: watch::Sender<u64>,
     /// The time when Redis was seen without the data that it had.
     emptied: Mutex<Option<Instant>>,
+    /// Wakes the heartbeat when its key is not there: a new client must not wait for the next beat, too.
+    missing: Notify,
+    /// The last time when the key of a node could not be read, in a cluster.
+    doubted: Mutex<Option<Instant>>,
 }
 
 impl Bus {
@@ -65,11 +73,12 @@ impl Bus {
     pub(crate) fn new(options: BusOptions) -> Result<Self, BusError> {
         let mut random = [0; 4];
         getrandom::fill(&mut random).expect("the system has random numbers");
-        let BusOptions { target, prefix, node } = options;
+        let BusOptions { target, identity, prefix, node } = options;
         let id = format!("{node}~{}", HEXLOWER.encode(&random));
-        let (connections, news) = (Connections::new(&target)?, News::default());
-        let (forgotten, emptied) = (watch::Sender::new(0), Mutex::default());
-        Ok(Self(Arc::new(BusParts { prefix, name: node, id, connections, news, forgotten, emptied })))
+        let (forgotten, missing) = (watch::Sender::new(0), Notify::new());
+        let (emptied, doubted) = (Mutex::default(), Mutex::default());
+        let (connections, news) = (Connections::new(Opener::new(&target, identity.as_ref())?), News::default());
+        Ok(Self(Arc::new(BusParts { prefix, name: node, id, connections, news, forgotten, emptied, missing, doubted })))
     }
 
     /// Checks that the server is there, and that it can do what rooms need.
@@ -107,21 +116,6 @@ impl Bus {
         &self.0.prefix
     }
 
-    /// Returns the time since which Redis does not answer; `None` while it does.
-    pub(crate) fn lost(&self) -> Option<Instant> {
-        self.0.connections.lost()
-    }
-
-    /// Resolves when Redis answers. Cancel safe.
-    pub(crate) async fn up(&self) {
-        self.0.connections.up().await;
-    }
-
-    /// Returns a receiver of changes between away and back.
-    pub(crate) fn changes(&self) -> watch::Receiver<Option<Instant>> {
-        self.0.connections.changes()
-    }
-
     /// Returns a receiver of the number of times that the others gave this node up.
     pub(crate) fn forgotten(&self) -> watch::Receiver<u64> {
         self.0.forgotten.subscribe()
@@ -156,15 +150,24 @@ impl Bus {
         Ok(before.is_some())
     }
 
-    /// Whether a lease that is not there is free. Once Redis has lost its data, the owners get some time to renew theirs.
+    /// Whether a lease that is not there is free. Once Redis has lost its data, the owners get some time to renew theirs. In a
+    /// cluster, the key of this node tells nothing of those of rooms.
     pub(crate) async fn is_settled(&self) -> Result<bool, BusError> {
-        let is_known = self.connections().query::<u64>(redis::cmd("EXISTS").arg(self.node_key(&self.0.id))).await? > 0;
+        if self.connections().is_cluster() {
+            return Ok(true);
+        }
+        let mut command = redis::cmd("EXISTS");
+        command.arg(self.node_key(&self.0.id));
+        let count: u64 = self.connections().ask(&Question::Command(&command), None).await?;
+        if count == 0 {
+            self.0.missing.notify_one();
+        }
         let emptied = *self.0.emptied.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(is_known && emptied.is_none_or(|emptied| emptied.elapsed() >= DATA_GRACE))
+        Ok(count > 0 && emptied.is_none_or(|emptied| emptied.elapsed() >= DATA_GRACE))
     }
 
     async fn keep_alive(&self) {
-        let mut changes = self.changes();
+        let mut changes = self.connections().loss().changes();
         loop {
             match self.beat().await {
                 Ok(was_known) => {
@@ -172,7 +175,10 @@ impl Bus {
                         self.0.forgotten.send_modify(|count| *count += 1);
                     }
                     // Any command may find that Redis is away: then this brings it back, at once.
-                    let _ = timeout(LEASE_RENEWAL, changes.wait_for(Option::is_some)).await;
+                    tokio::select! {
+                        _ = timeout(LEASE_RENEWAL, changes.wait_for(Option::is_some)) => {}
+                        () = self.0.missing.notified() => {}
+                    }
                 }
                 Err(error) => {
                     self.connections().reconnect(&error).await;
@@ -182,13 +188,28 @@ impl Bus {
         }
     }
 
-    /// Tells which of these users of a room's keys have a node that is alive.
+    /// Tells which of these users of a room's keys have a node that is alive. In a cluster, a node whose key cannot be read for
+    /// now counts as alive, and a while longer: until it has renewed the key.
     pub(crate) async fn alive(&self, ids: &[String]) -> Result<Vec<bool>, BusError> {
-        let mut alive = Vec::with_capacity(ids.len());
-        for id in ids {
-            let run = id.rsplit_once('.').map_or(&**id, |(run, _)| run);
-            alive.push(self.connections().query::<u64>(redis::cmd("EXISTS").arg(self.node_key(run))).await? > 0);
+        let doubted = *self.0.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+        if doubted.is_some_and(|doubted| doubted.elapsed() < LEASE) {
+            return Ok(vec![true; ids.len()]);
         }
-        Ok(alive)
+        let look = async |id: &String| {
+            let run = id.rsplit_once('.').map_or(&**id, |(run, _)| run);
+            let mut command = redis::cmd("EXISTS");
+            command.arg(self.node_key(run));
+            self.connections().ask::<u64>(&Question::Command(&command), None).await.map(|count| count > 0)
+        };
+        let looks = try_join_all(ids.iter().map(look));
+        if !self.connections().is_cluster() {
+            return looks.await;
+        }
+        // Rooms on the other primaries must not wait for one that is gone.
+        if let Ok(Ok(alive)) = timeout(BUS_RETRY, looks).await {
+            return Ok(alive);
+        }
+        *self.0.doubted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Ok(vec![true; ids.len()])
     }
 }

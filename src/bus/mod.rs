@@ -6,8 +6,12 @@
 mod connection;
 pub(crate) mod error;
 pub(crate) mod handle;
+pub(crate) mod loss;
 pub(crate) mod news;
+mod opener;
 pub(crate) mod place;
 pub(crate) mod records;
+mod replicas;
 mod scripts;
+mod sentinels;
 pub(crate) mod target;

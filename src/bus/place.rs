@@ -2,22 +2,28 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::HEXLOWER;
-use tokio::sync::mpsc;
+use redis::{Cmd, FromRedisValue, Script};
+use tokio::{sync::mpsc, time::sleep};
 
 use super::{
+    connection::Question,
     error::BusError,
     handle::{Bus, name_of},
+    loss::Loss,
     news::Note,
     records::{InRecord, OutRecord, RecordId, StreamEntry, id, in_record, out_record},
-    scripts::{ACQUIRE, LOOK, POST, PUBLISH, RELEASE, RENEW, millis, run},
+    scripts::{ACQUIRE, LOOK, NOTE, POST, PUBLISH, RELEASE, RENEW, millis},
 };
-use crate::limits::{BUS_BYTES_MAX, IN_RECORDS, LEASE};
+use crate::limits::{BUS_BYTES_MAX, BUS_RETRY, IN_RECORDS, LEASE};
 
 /// Records that one read takes.
 const READ_RECORDS: usize = 100;
@@ -29,6 +35,8 @@ static COUNT: AtomicU64 = AtomicU64::new(0);
 #[derive(Clone, Debug)]
 pub(crate) struct RoomKeys {
     bus: Bus,
+    /// Whether Redis answers for them.
+    loss: Arc<Loss>,
     /// The name of this user of the keys, which no other has: that of the run of this node, and a number.
     id: String,
     own: String,
@@ -77,6 +85,7 @@ impl RoomKeys {
         let key = |name: &str| format!("{front}:{name}");
         let id = format!("{}.{}", bus.id(), COUNT.fetch_add(1, Ordering::Relaxed));
         Self {
+            loss: bus.connections().loss_of_room(),
             bus,
             id,
             own: key("own"),
@@ -101,19 +110,19 @@ impl RoomKeys {
         self.bus.subscribe(&self.in_channel)
     }
 
-    /// Takes the lease if nobody has it.
+    /// Takes the lease if nobody has it. If there are replicas, one has it then, too.
     pub(crate) async fn acquire(&self) -> Result<Acquired, BusError> {
         let (node, time) = (self.id.as_bytes(), millis(LEASE).to_string());
         let keys = [&*self.own, &self.epoch, &self.out];
-        let (epoch, owner, _): (u64, String, i64) =
-            run(self.bus.connections(), &ACQUIRE, &keys, &[node, time.as_bytes()]).await?;
-        // An answer that was lost may have been for this node.
-        let again = owner.strip_prefix(&*self.id).and_then(|rest| rest.trim().parse().ok());
-        Ok(match again {
-            Some(epoch) => Acquired::Mine(epoch),
-            None if epoch > 0 => Acquired::Mine(epoch),
-            None => Acquired::Other,
-        })
+        let (epoch, owner, _): (u64, String, i64) = self.run(&ACQUIRE, &keys, &[node, time.as_bytes()]).await?;
+        let epoch = match owner.strip_prefix(&*self.id).and_then(|rest| rest.trim().parse().ok()) {
+            // An answer that was lost was for this node. Its lease is not new.
+            Some(epoch) if self.renew(epoch).await? => epoch,
+            None if epoch > 0 => epoch,
+            _ => return Ok(Acquired::Other),
+        };
+        self.bus.connections().wait_for_replica(&self.own).await;
+        Ok(Acquired::Mine(epoch))
     }
 
     /// Renews the lease. Returns false if another node has it.
@@ -121,22 +130,21 @@ impl RoomKeys {
         let (epoch, time) = (epoch.to_string(), millis(LEASE).to_string());
         let args = [self.id.as_bytes(), epoch.as_bytes(), time.as_bytes()];
         let keys = [&*self.own, &self.epoch, &self.out, &self.input, &self.seq, &self.pos];
-        run(self.bus.connections(), &RENEW, &keys, &args).await
+        self.run(&RENEW, &keys, &args).await
     }
 
     /// Gives the lease back, so that another node can take it at once.
     pub(crate) async fn release(&self, epoch: u64) -> Result<(), BusError> {
         let epoch = epoch.to_string();
         let args = [self.id.as_bytes(), epoch.as_bytes(), self.out_channel.as_bytes()];
-        run::<u64>(self.bus.connections(), &RELEASE, &[&self.own], &args).await.map(drop)
+        self.run::<u64>(&RELEASE, &[&self.own], &args).await.map(drop)
     }
 
     /// Looks at the lease and at the ends of the streams, and keeps the keys of this node.
     pub(crate) async fn look(&self) -> Result<Look, BusError> {
         let who = self.who_of(&self.id);
         let keys = [&*self.own, &self.out, &self.input, &who];
-        let (own, time, out, input): (String, i64, String, String) =
-            run(self.bus.connections(), &LOOK, &keys, &[]).await?;
+        let (own, time, out, input): (String, i64, String, String) = self.run(&LOOK, &keys, &[]).await?;
         let leased = (!own.is_empty()).then(|| Duration::from_millis(u64::try_from(time).unwrap_or_default()));
         let node = name_of(&own).to_owned();
         let epoch = own.rsplit_once(' ').and_then(|(_, epoch)| epoch.parse().ok()).unwrap_or_default();
@@ -157,7 +165,7 @@ impl RoomKeys {
         let mut args =
             vec![self.out_channel.as_bytes(), epoch.as_bytes(), number.as_bytes(), kept.as_bytes(), written.as_bytes()];
         args.extend(records.iter().flat_map(|(kind, payload)| [kind.as_bytes(), payload]));
-        run::<String>(self.bus.connections(), &PUBLISH, &[&self.epoch, &self.out, &self.pos], &args).await.map(drop)
+        self.run::<String>(&PUBLISH, &[&self.epoch, &self.out, &self.pos], &args).await.map(drop)
     }
 
     /// Adds records to the input, the first with this number of this node. Returns the id of the last, or a later one.
@@ -168,7 +176,7 @@ impl RoomKeys {
         args.extend([records.as_bytes(), bytes.as_bytes()]);
         args.extend(posts.iter().flat_map(|(kind, client, data)| [kind.as_bytes(), client.as_bytes(), data]));
         let keys = [&*self.input, &self.seq, &who, &self.pos];
-        id(&run::<String>(self.bus.connections(), &POST, &keys, &args).await?)
+        id(&self.run::<String>(&POST, &keys, &args).await?)
     }
 
     /// Reads the output behind a record, some records at a time.
@@ -180,7 +188,7 @@ impl RoomKeys {
     pub(crate) async fn last_out(&self, count: usize) -> Result<Vec<OutRecord>, BusError> {
         let mut command = redis::cmd("XREVRANGE");
         command.arg(&self.out).arg("+").arg("-").arg("COUNT").arg(count);
-        let records: Vec<StreamEntry> = self.bus.connections().query(&command).await?;
+        let records: Vec<StreamEntry> = self.query(&command).await?;
         records.into_iter().rev().map(out_record).collect()
     }
 
@@ -192,15 +200,16 @@ impl RoomKeys {
 
     /// Returns the last record of the input that a worker took.
     pub(crate) async fn pos(&self) -> Result<RecordId, BusError> {
-        let pos: Option<String> = self.bus.connections().query(redis::cmd("GET").arg(&self.pos)).await?;
+        let pos: Option<String> = self.query(redis::cmd("GET").arg(&self.pos)).await?;
         pos.map_or(Ok(RecordId::default()), |pos| id(&pos))
     }
 
-    /// Notes the last record of the input that the worker took.
-    pub(crate) async fn set_pos(&self, pos: RecordId) -> Result<(), BusError> {
-        let mut command = redis::cmd("SET");
-        command.arg(&self.pos).arg(pos.to_string()).arg("EX").arg(3600);
-        self.bus.connections().query::<()>(&command).await
+    /// Notes the last record of the input that the worker took, unless another node has the room.
+    pub(crate) async fn set_pos(&self, epoch: u64, pos: RecordId) -> Result<(), BusError> {
+        let (epoch, pos) = (epoch.to_string(), pos.to_string());
+        self.run::<u64>(&NOTE, &[&self.epoch, &self.pos, &self.input], &[epoch.as_bytes(), pos.as_bytes()])
+            .await
+            .map(drop)
     }
 
     /// Returns the clients of each run of a node, with their variables.
@@ -209,22 +218,22 @@ impl RoomKeys {
         for id in ids {
             let mut command = redis::cmd("HGETALL");
             command.arg(self.who_of(id));
-            all.push((id.clone(), self.bus.connections().query(&command).await?));
+            all.push((id.clone(), self.query(&command).await?));
         }
         Ok(all)
     }
 
     /// Lists the runs of nodes that have had clients here.
     pub(crate) async fn nodes(&self) -> Result<Vec<String>, BusError> {
-        self.bus.connections().query(redis::cmd("HKEYS").arg(&self.seq)).await
+        self.query(redis::cmd("HKEYS").arg(&self.seq)).await
     }
 
     /// Forgets a run of a node, which has gone or has no clients.
     pub(crate) async fn forget(&self, id: &str) -> Result<(), BusError> {
         let mut command = redis::cmd("DEL");
         command.arg(self.who_of(id));
-        self.bus.connections().query::<u64>(&command).await?;
-        self.bus.connections().query::<u64>(redis::cmd("HDEL").arg(&self.seq).arg(id)).await.map(drop)
+        self.query::<u64>(&command).await?;
+        self.query::<u64>(redis::cmd("HDEL").arg(&self.seq).arg(id)).await.map(drop)
     }
 
     /// Returns the name of this user of the keys.
@@ -237,6 +246,27 @@ impl RoomKeys {
         &self.bus
     }
 
+    /// Returns whether Redis answers for these keys.
+    pub(crate) fn loss(&self) -> &Loss {
+        &self.loss
+    }
+
+    async fn run<T: FromRedisValue>(&self, script: &Script, keys: &[&str], args: &[&[u8]]) -> Result<T, BusError> {
+        self.ask(&Question::Script(script, keys, args)).await
+    }
+
+    async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, BusError> {
+        self.ask(&Question::Command(command)).await
+    }
+
+    async fn ask<T: FromRedisValue>(&self, question: &Question<'_>) -> Result<T, BusError> {
+        let answer = self.bus.connections().ask(question, Some(&self.loss)).await;
+        if self.loss.wants_watch() {
+            tokio::spawn(watch(self.bus.clone(), self.own.clone(), Arc::downgrade(&self.loss)));
+        }
+        answer
+    }
+
     fn who_of(&self, id: &str) -> String {
         format!("{}:{id}", self.who)
     }
@@ -244,6 +274,17 @@ impl RoomKeys {
     async fn range(&self, key: &str, after: RecordId) -> Result<Vec<StreamEntry>, BusError> {
         let mut command = redis::cmd("XRANGE");
         command.arg(key).arg(format!("({after}")).arg("+").arg("COUNT").arg(READ_RECORDS);
-        self.bus.connections().query(&command).await
+        self.query(&command).await
+    }
+}
+
+/// Asks for a key until Redis answers, which ends the loss; or until nobody is interested.
+async fn watch(bus: Bus, key: String, loss: Weak<Loss>) {
+    while let Some(loss) = loss.upgrade() {
+        if bus.connections().probe(&key).await.is_ok() {
+            return loss.end_watch();
+        }
+        drop(loss);
+        sleep(BUS_RETRY).await;
     }
 }

@@ -1,8 +1,8 @@
 //! The scripts that Redis runs. Each does one step of a room at once, and does no harm when it is sent again.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{collections::HashMap, sync::LazyLock, time::Duration};
 
-use redis::{FromRedisValue, Script};
+use redis::{Script, Value};
 
 use super::{
     connection::{Connections, Question},
@@ -97,6 +97,18 @@ return before",
     )
 });
 
+/// Notes the last record of the input that the worker took, and drops those before it. `epoch pos in`; epoch, record. Returns 1,
+/// or 0 if another node has the room.
+pub(super) static NOTE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if tonumber(redis.call('GET', KEYS[1]) or '0') > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'EX', 3600)
+redis.call('XTRIM', KEYS[3], 'MINID', '~', ARGV[2])
+return 1",
+    )
+});
+
 /// Adds records to the input of a room. `in seq who pos`; channel, node, first number, the most records and bytes that may be
 /// there, then triples of kind, client and payload. A record that is there already is not added again. What the worker took
 /// makes room; without room, nothing is added. Returns the id of the last of them, or a later one.
@@ -136,8 +148,29 @@ return id",
     )
 });
 
-/// Checks that the server has streams, scripts and `SET … GET`, that it may be written to, and that the user has the channels.
+/// Refuses a node of a cluster or a sentinel that is named as a single server.
+async fn check_kind(connections: &Connections) -> Result<(), BusError> {
+    if connections.is_cluster() {
+        return Ok(());
+    }
+    // The other checks tell what is wrong with a server that does not answer this.
+    let hello = redis::cmd("HELLO");
+    let facts: HashMap<String, Value> = connections.ask(&Question::Command(&hello), None).await.unwrap_or_default();
+    match facts.get("mode") {
+        Some(Value::BulkString(mode)) if mode == b"cluster" => Err(BusError::Misnamed {
+            what: "this server is a node of a cluster",
+            hint: "name several of its nodes, separated by commas, or this one twice",
+        }),
+        Some(Value::BulkString(mode)) if mode == b"sentinel" => {
+            Err(BusError::Misnamed { what: "this server is a sentinel", hint: "write sentinel://HOST:26379/NAME" })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that it is named as what it is, that the server has streams, scripts and `SET … GET`, that it may be written to, and that the user has the channels.
 pub(super) async fn check(connections: &Connections, key: &str) -> Result<(), BusError> {
+    check_kind(connections).await?;
     let script = Script::new(
         r"
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', 10, '1-1', 'd', ARGV[1])
@@ -147,18 +180,8 @@ redis.call('PUBLISH', KEYS[1], '')
 redis.call('TIME')
 return found",
     );
-    let found: u64 = run(connections, &script, &[key], &[b"check"]).await?;
+    let found: u64 = connections.ask(&Question::Script(&script, &[key], &[b"check"]), None).await?;
     if found == 1 { Ok(()) } else { Err(BusError::Unfit("the server has no streams")) }
-}
-
-/// Runs a script.
-pub(super) async fn run<T: FromRedisValue>(
-    connections: &Connections,
-    script: &Script,
-    keys: &[&str],
-    args: &[&[u8]],
-) -> Result<T, BusError> {
-    connections.ask(&Question::Script(script, keys, args)).await
 }
 
 /// Returns the milliseconds of a time.

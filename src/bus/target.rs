@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use redis::{ConnectionInfo, IntoConnectionInfo, RedisResult};
+use redis::{ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult, TlsCertificates};
 
 /// The servers of `--bus`.
 #[derive(Clone)]
@@ -15,11 +15,28 @@ pub(crate) enum BusTarget {
     Sentinels(Vec<ConnectionInfo>, String),
 }
 
+/// The certificate that wsd shows to the servers, and its key.
+#[derive(Clone, Debug)]
+pub(crate) struct BusIdentity(ClientTlsConfig);
+
+impl BusIdentity {
+    /// Returns the identity of these texts of PEM.
+    pub(crate) fn new(client_cert: Vec<u8>, client_key: Vec<u8>) -> Self {
+        Self(ClientTlsConfig { client_cert, client_key })
+    }
+
+    /// Returns it with the authorities of the system.
+    pub(super) fn certificates(&self) -> TlsCertificates {
+        TlsCertificates { client_tls: Some(self.0.clone()), root_cert: None }
+    }
+}
+
 impl BusTarget {
     /// Reads URLs: one, several of a cluster, or `sentinel://HOST`, more hosts, and `/NAME` behind the last.
     pub(crate) fn parse(urls: &[String]) -> Result<Self, String> {
         let infos = |urls: &mut dyn Iterator<Item = String>| -> Result<Vec<_>, String> {
-            urls.map(|url| info(&url).map_err(|error| error.to_string())).collect()
+            urls.map(|url| info(&url).map_err(|error| error.to_string().replace(" - InvalidClientConfig", "")))
+                .collect()
         };
         let Some(first) = urls.first() else { return Err("it is empty".to_owned()) };
         if let Some(rest) = first.strip_prefix("sentinel://") {
@@ -32,6 +49,16 @@ impl BusTarget {
         }
         let mut all = infos(&mut urls.iter().cloned())?;
         Ok(if all.len() == 1 { Self::One(all.remove(0)) } else { Self::Cluster(all) })
+    }
+
+    /// Whether wsd reaches all servers by TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        let is_tls = |info: &ConnectionInfo| matches!(info.addr(), ConnectionAddr::TcpTls { .. });
+        match self {
+            Self::One(info) => is_tls(info),
+            Self::Cluster(infos) => infos.iter().all(is_tls),
+            Self::Sentinels(..) => false,
+        }
     }
 }
 

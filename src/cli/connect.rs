@@ -9,7 +9,7 @@ use super::{
     error::{Answer, answer},
     split::split,
     types::{CompressWord, Items, SecsFromZero},
-    value::{Flag, FlagValue, words},
+    value::{Flag, FlagValue, is_on, words},
 };
 
 /// Connects standard input and output, or those of a program, to a WebSocket.
@@ -148,7 +148,8 @@ fn read(args: &[OsString]) -> Result<ConnectLine, Answer> {
         ConnectDefinition::from_arg_matches(&matches).map_err(|error| answer(&definition, &error, args))?;
     let wrong = |message: &str, hint: &str| Err(Answer::Wrong(format!("{message}\nhint: {hint}")));
     let Some(url) = rest.first() else {
-        return wrong("cannot connect without a URL", "write it after the flags: wsd connect ws://localhost:8080/");
+        let example = if is_on(&flags.mcp) { "--mcp http://localhost:8080/mcp" } else { "ws://localhost:8080/" };
+        return wrong("cannot connect without a URL", &format!("write it after the flags: wsd connect {example}"));
     };
     let Some(url) = url.to_str() else {
         return wrong("cannot use a URL that is not UTF-8", "write its bytes as %XX");

@@ -19,6 +19,10 @@ pub(crate) struct McpFlags {
     /// With --mcp, end a server that nobody has used for this many seconds; a session goes on with a new one [default: 600]
     #[arg(long, value_name = "SECS")]
     pub(crate) mcp_idle: Option<Flag<Secs>>,
+    /// With --mcp, keep a server started ahead for the next session, which begins at once; the servers of sessions then learn
+    /// nothing of their clients
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) mcp_spare: Option<Flag<bool>>,
     /// With --mcp, limit the body of a request to this many bytes, also with k, M or G; 0 is no limit [default: 4194304]
     #[arg(long, value_name = "BYTES")]
     pub(crate) maxbody: Option<Flag<Bytes>>,

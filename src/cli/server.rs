@@ -120,6 +120,12 @@ pub(crate) struct BusFlags {
     /// cluster separated by commas, or sentinel://HOST:26379/NAME
     #[arg(long, value_name = "URLS")]
     pub(crate) bus: Option<Flag<Items>>,
+    /// Show this client certificate (PEM) to Redis; needs --bus-key and rediss://
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) bus_cert: Option<Flag<OsString>>,
+    /// Use this private key of --bus-cert (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) bus_key: Option<Flag<OsString>>,
     /// Begin all keys in Redis with this word [default: wsd]
     #[arg(long, value_name = "WORD")]
     pub(crate) bus_prefix: Option<Flag<String>>,

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, env, ffi::OsString, fmt::Write};
 
 use super::{
+    bus::unused_warning,
     file::{ConfigFile, routes},
     who::{add_who, addresses_warning, own_rules},
 };
@@ -39,8 +40,10 @@ pub(crate) struct Banner {
     pub(crate) warning: String,
     /// The warnings that `--check` prints, too; may be empty.
     pub(crate) of_check: String,
-    /// The path of a program, if there is any.
+    /// The path of a program that is no server of MCP, if there is any.
     example: Option<Example>,
+    /// The paths of the servers of MCP.
+    servers: Vec<String>,
     /// The path of the console, if there is one.
     console: Option<String>,
     /// The pages that may connect.
@@ -58,13 +61,34 @@ impl Banner {
         }
         let front = format!("{}/", self.base);
         let origins: Vec<_> = urls.iter().chain(network).filter_map(|url| url.strip_suffix(&*front)).collect();
-        let (Some(Example { path, is_terminal, takes_posts }), Some(first)) = (&self.example, origins.first()) else {
-            return text;
-        };
-        let sockets: Vec<_> = origins.iter().map(|origin| origin.replacen("http", "ws", 1) + path).collect();
-        let _ = writeln!(text, "  connect  {}", sockets.join(" "));
-        let next = match self.console.as_deref() {
-            _ if *is_terminal => {
+        let Some(first) = origins.first() else { return text };
+        if !self.servers.is_empty() {
+            let servers: Vec<_> = self.servers.iter().map(|path| format!("{first}{path}")).collect();
+            let _ = writeln!(text, "  mcp      {}", servers.join(" "));
+            let page = match self.console {
+                Some(_) => format!("open {first}{}/.wsd/mcp: it has the lines for clients of MCP", self.base),
+                None => "add --devconsole for a page with the lines for clients of MCP".to_owned(),
+            };
+            let _ = writeln!(text, "  next     {page}");
+        }
+        if let Some(Example { path, is_terminal, takes_posts, .. }) = &self.example {
+            let sockets: Vec<_> = origins.iter().map(|origin| origin.replacen("http", "ws", 1) + path).collect();
+            let _ = writeln!(text, "  connect  {}", sockets.join(" "));
+            let _ = writeln!(text, "  next     {}", self.next(first, *is_terminal));
+            if *takes_posts {
+                let _ = writeln!(text, "  post     curl --data-binary @FILE {first}{path}");
+            }
+        }
+        if self.console.is_some() && !origins.iter().any(|origin| self.admits(origin)) {
+            let _ = writeln!(text, "  hint     --origin keeps the console at these URLs out; add {first} to it");
+        }
+        text
+    }
+
+    /// Tells where a person talks to the programs, on a server at `first`.
+    fn next(&self, first: &str, is_terminal: bool) -> String {
+        match self.console.as_deref() {
+            _ if is_terminal => {
                 "this is a terminal: it needs a page with xterm.js, such as static/terminal.html".to_owned()
             }
             Some(path) if path.trim_end_matches('/') == self.base => {
@@ -72,15 +96,7 @@ impl Banner {
             }
             Some(path) => format!("open {first}{path}: the console talks to the programs"),
             None => "add --devconsole for a page that talks to the programs".to_owned(),
-        };
-        let _ = writeln!(text, "  next     {next}");
-        if *takes_posts {
-            let _ = writeln!(text, "  post     curl --data-binary @FILE {first}{path}");
         }
-        if self.console.is_some() && !origins.iter().any(|origin| self.admits(origin)) {
-            let _ = writeln!(text, "  hint     --origin keeps the console at these URLs out; add {first} to it");
-        }
-        text
     }
 
     /// Lists the warnings.
@@ -106,7 +122,8 @@ pub(super) fn banner<'a>(
 ) -> Banner {
     let origin = sites.otherwise.gate.origin.clone();
     let (served, command) = (&flags.site.served, line.command.as_deref());
-    let example = examples(sites).into_iter().next();
+    let (servers, programs): (Vec<_>, Vec<_>) = examples(sites).into_iter().partition(|example| example.is_mcp);
+    let (servers, example) = (servers.into_iter().map(|server| server.path).collect(), programs.into_iter().next());
     let mut banner = format!("wsd {VERSION}\n");
     let mut add = |what: &str, is: &str| {
         // Writing to a string cannot fail.
@@ -155,12 +172,14 @@ pub(super) fn banner<'a>(
     add_hints_of_values(&mut add, &flags.site);
     let mut of_check = String::new();
     let warnings = origin_warnings(sites).into_iter().chain(proxies_warning(proxies)).chain(addresses_warning(sites));
+    let warnings = warnings.chain(unused_warning(&flags.bus, sites));
     for warning in warnings.chain(exposed.map(str::to_owned)) {
         add("hint", &warning);
         let _ = writeln!(of_check, "{WARNING}{warning}");
     }
     let warning = if is_unasked { format!("{WARNING}pages {pages}\n") } else { String::new() } + &of_check;
-    Banner { about: banner, warning, of_check, example, console: console(sites), origin, base: sites.base.clone() }
+    let (console, base) = (console(sites), sites.base.clone());
+    Banner { about: banner, warning, of_check, example, servers, console, origin, base }
 }
 
 /// Tells how often the program of the main site runs.

@@ -4,7 +4,12 @@ use std::{ffi::OsStr, fs, os::unix::fs::PermissionsExt, path::Path};
 
 use super::error::Error;
 use crate::{
-    cli::{site::SharingWord, types::CommandWords, value::Flag},
+    cli::{
+        mcp::McpWord,
+        site::{SharingWord, SiteFlags},
+        types::CommandWords,
+        value::Flag,
+    },
     worker::{
         advice::{self, quoted},
         program::{Program, locate},
@@ -13,14 +18,14 @@ use crate::{
 };
 
 /// Returns the program of COMMAND.
-pub(super) fn command(words: &Flag<CommandWords>, sharing: SharingWord) -> Result<Program, Error> {
+pub(super) fn command(words: &Flag<CommandWords>, flags: &SiteFlags) -> Result<Program, Error> {
     let (name, args) = words.0.split_first().expect("never empty");
-    let path = locate(name).ok_or_else(|| refused(words, name, sharing).about(words))?;
+    let path = locate(name).ok_or_else(|| refused(words, name, flags).about(words))?;
     Ok(Program::new(path, args.to_vec()))
 }
 
 /// Returns the error of a COMMAND that cannot be started: the cause as far as the system tells it.
-fn refused(words: &Flag<CommandWords>, name: &OsStr, sharing: SharingWord) -> Error {
+fn refused(words: &Flag<CommandWords>, name: &OsStr, flags: &SiteFlags) -> Error {
     let (path, shown) = (Path::new(name), name.display());
     let error = |cause: &str, hint| Error::new(format!("cannot start COMMAND `{shown}`: {cause}"), hint);
     let is_path = name.as_encoded_bytes().contains(&b'/');
@@ -41,7 +46,7 @@ fn refused(words: &Flag<CommandWords>, name: &OsStr, sharing: SharingWord) -> Er
             let hint = in_file
                 .or_else(|| hint_for_client(words))
                 .or_else(|| hint_for_variable(words))
-                .unwrap_or_else(|| hint_for(name, sharing));
+                .unwrap_or_else(|| hint_for(name, flags));
             Error::new(format!("cannot find COMMAND `{shown}`"), hint)
         }
     }
@@ -103,15 +108,22 @@ fn hint_for_variable(words: &Flag<CommandWords>) -> Option<String> {
     is_meant.then(|| format!("set a variable with a flag: --env={} {}", quoted(variable), rest.join(" ")))
 }
 
+/// Whether `--mcp` has no value of its own, or one that says as much.
+fn has_bare_mcp(flags: &SiteFlags) -> bool {
+    flags.mcp.switch().is_some_and(|mcp| mcp.value == McpWord::Both)
+}
+
 /// Returns advice for a COMMAND that does not exist.
-fn hint_for(name: &OsStr, sharing: SharingWord) -> String {
+fn hint_for(name: &OsStr, flags: &SiteFlags) -> String {
     let (path, text) = (Path::new(name), name.to_string_lossy());
     let hint = if text.starts_with(['\u{2013}', '\u{2014}']) {
         "write two hyphens in front of a flag: a text program has made a dash of them"
     } else if text.starts_with('-') {
         "write flags before COMMAND"
-    } else if name == "path" && sharing == SharingWord::All {
+    } else if name == "path" && flags.rooms.sharing() == SharingWord::All {
         "did you mean --shared=path?"
+    } else if ["session", "shared"].contains(&&*text) && has_bare_mcp(flags) {
+        return format!("did you mean --mcp={text}?");
     } else if path.is_file() {
         let here = Path::new(".").join(path);
         let is_executable = locate(here.as_os_str()).is_some();

@@ -69,6 +69,9 @@ impl ConfigFile {
 
     /// Returns the error of settings without anything to serve.
     pub(super) fn nothing_to_serve(&self) -> Error {
+        if let Some((servers, _)) = &self.servers {
+            return servers.nothing_to_serve();
+        }
         if self.name.is_empty() {
             let message = "cannot serve anything: there is no COMMAND, --dir, --staticdir, --cgidir or route";
             return Error::new(message, "try `wsd --port=8080 cat`; `wsd --help` lists the flags");
@@ -82,8 +85,12 @@ impl ConfigFile {
         let text = self.text.clone();
         let table = DeTable::parse(&text).map_err(|error| {
             let at = error.span().map(|span| span.start);
-            Error::new(format!("invalid TOML: {}", error.message()), "correct this line; the file must be TOML 1.0")
-                .at(at)
+            let hint = if text.trim_start().starts_with('{') {
+                "write TOML 1.0; a JSON file with `mcpServers` is for --mcp-config"
+            } else {
+                "correct this line; the file must be TOML 1.0"
+            };
+            Error::new(format!("invalid TOML: {}", error.message()), hint).at(at)
         })?;
         let top = table.get_ref();
         check(top, &cli::names::<Flags>(), &["route"], |key| {

@@ -37,6 +37,7 @@ pub(super) fn mcp(flags: &SiteFlags, process: &ProcessOptions) -> Result<Option<
             McpWord::Both | McpWord::Off => McpEras::Both,
         },
         idle: flags.mcp.mcp_idle.as_deref().map_or(MCP_IDLE, |secs| secs.0),
+        has_spare: is_on(&flags.mcp.mcp_spare),
         body_bytes_max: flags
             .mcp
             .maxbody

@@ -7,7 +7,10 @@ use std::{fmt::Write as _, fs, path::Path};
 use serde_json::{Map, Value};
 
 use super::error::Error;
-use crate::worker::advice;
+use crate::worker::{advice, program::locate};
+
+/// The keys by which clients name a server that is elsewhere.
+const URL_KEYS: [&str; 3] = ["url", "serverUrl", "httpUrl"];
 
 /// The entries of a file, as the text of routes.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ impl McpServers {
     }
 
     fn parse(file: String, bytes: &[u8]) -> Result<Self, Error> {
+        // Some editors begin UTF-8 with a byte order mark.
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let value: Value = serde_json::from_slice(bytes).map_err(|cause| {
             let line = cause.line();
             Error::new(format!("{file}:{line}: invalid JSON: {cause}"), "correct this line; JSON has no comments")
@@ -50,6 +55,13 @@ impl McpServers {
             all.text.push_str(&table);
         }
         Ok(all)
+    }
+
+    /// Returns the error of a file without a server to start.
+    pub(super) fn nothing_to_serve(&self) -> Error {
+        let message =
+            format!("cannot serve anything: the file `{}` of --mcp-config has no server that is on", self.file);
+        Error::new(message, "add an entry to `mcpServers`, or remove `\"disabled\": true` from one")
     }
 
     /// Names file and entry in an error about the text at an offset.
@@ -81,12 +93,16 @@ fn table(name: &str, entry: &Value) -> Result<String, Error> {
     };
     let Some(entry) = entry.as_object() else { return Err(wrong(name, "an object")) };
     let kind = entry.get("type").or(entry.get("transport")).and_then(Value::as_str);
-    if entry.contains_key("url") || kind.is_some_and(|kind| kind != "stdio") {
+    if URL_KEYS.iter().any(|key| entry.contains_key(*key)) || kind.is_some_and(|kind| kind != "stdio") {
         let message = "cannot serve a server that is elsewhere: it has a `url`, or another `type` than stdio";
         let hint = "remove it, add \"disabled\": true, or run wsd connect --mcp URL as its command";
         return Err(Error::new(message, hint));
     }
     let Some(command) = entry.get("command").and_then(Value::as_str) else { return Err(wrong("command", "a text")) };
+    if command.contains([' ', '|', ';', '&', '$']) && locate(command.as_ref()).is_none() {
+        let hint = "write the program alone as `command`, and each of its arguments in `args`";
+        return Err(Error::new(format!("cannot find COMMAND `{command}`"), hint));
+    }
     let mut words = vec![command];
     for word in list(entry, "args").ok_or_else(|| wrong("args", "a list of texts"))? {
         words.push(word.as_str().ok_or_else(|| wrong("args", "a list of texts"))?);

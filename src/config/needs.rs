@@ -3,6 +3,7 @@
 use super::error::Error;
 use crate::cli::{
     auth::AuthFlags,
+    mcp::McpWord,
     site::{FramingWord, SharingWord, SiteFlags, SlowWord},
     value::{Flag, is_on},
 };
@@ -100,6 +101,13 @@ fn idle_of_mcp(flags: &SiteFlags, has_program: bool) -> Vec<IdleFlag> {
     if let Some(at) = place(&flags.mcp.mcp_idle).filter(|_| is_off) {
         let message = "cannot use --mcp-idle without --mcp: it ends servers of MCP";
         found.push(IdleFlag { at, message, hint: NONE, remove: |flags| flags.mcp.mcp_idle = None });
+    }
+    let is_shared = flags.mcp.switch().is_some_and(|switch| switch.value == McpWord::Shared);
+    if let Some(at) = place(&flags.mcp.mcp_spare).filter(|_| is_off || is_shared && is_on(&flags.mcp.mcp_spare)) {
+        let message =
+            "cannot use --mcp-spare without --mcp or with --mcp=shared: it is for servers of MCP with sessions";
+        let hint = "write --mcp, or remove --mcp-spare";
+        found.push(IdleFlag { at, message, hint, remove: |flags| flags.mcp.mcp_spare = None });
     }
     if let Some(at) = place(&flags.mcp.maxbody).filter(|_| is_off) {
         let message = "cannot use --maxbody without --mcp: it limits messages to servers of MCP";

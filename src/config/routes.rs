@@ -104,7 +104,9 @@ impl Plan {
         let base = proxies::base(proxies.base.as_ref()).map_err(|error| file.locate(error, 0))?;
         let key = tls.sslkey.as_deref().filter(|key| !key.is_empty()).map(Path::new);
         let RunFlags { config, mcp_config, .. } = &line.run;
-        let files = [("--config", config.as_deref()), ("--mcp-config", mcp_config.as_deref()), ("--sslkey", key)];
+        let bus_key = flags.bus.bus_key.as_deref().map(Path::new);
+        let (config, mcp_config) = (config.as_deref(), mcp_config.as_deref());
+        let files = [("--config", config), ("--mcp-config", mcp_config), ("--sslkey", key), ("--bus-key", bus_key)];
         next.guards = secrets::guards(&self.guards, files, next.sites.iter().map(|built| &*built.site));
         next.check_claims(file).map_err(|error| file.locate(error, 0))?;
         let files = next.sources()?;

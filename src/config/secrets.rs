@@ -1,5 +1,5 @@
-//! Lists the files that wsd never serves: the files of `--config`, `--mcp-config`, `--sslkey`, `--auth` and `--auth-key`, and those that COMMAND
-//! names.
+//! Lists the files that wsd never serves: the files of `--config`, `--mcp-config`, `--sslkey`, `--bus-key`, `--auth` and
+//! `--auth-key`, and those that COMMAND names.
 
 use std::{
     ffi::OsStr,
@@ -47,7 +47,7 @@ fn of_auth(site: &Site) -> Vec<(Namer, PathBuf)> {
 /// most changes need a restart, so wsd still uses the old file.
 pub(super) fn guards<'a>(
     before: &[Arc<Guard>],
-    of_flags: [(&'static str, Option<&Path>); 3],
+    of_flags: [(&'static str, Option<&Path>); 4],
     sites: impl IntoIterator<Item = &'a Site> + Clone,
 ) -> Vec<Arc<Guard>> {
     let mut guards: Vec<_> = before.iter().filter(|guard| guard.namer != Namer::Command).cloned().collect();

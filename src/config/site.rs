@@ -43,7 +43,7 @@ use crate::{
         ACP_PATIENCE, CGI_TIMEOUT, COMPRESS_BYTES_MIN, CONTROL_BYTES_MIN, MESSAGE_BYTES_MAX, PING_INTERVAL,
         REPLAY_BYTES_MAX, STREAM_KEEP_MIN,
     },
-    metrics::labels::RouteName,
+    metrics::route::RouteName,
     resume::{ResumeOptions, door::Doors},
     room::registry::Sharing,
     socket::SocketOptions,
@@ -162,7 +162,7 @@ fn scripts(recipe: &Recipe, dir: Option<Root>) -> Result<Option<Scripts>, Error>
     match (&recipe.command, dir) {
         (None, dir) => Ok(dir.map(|dir| Scripts::Dir(dir, stdio))),
         (Some(words), None) => {
-            let mut program = command(words, recipe.flags.rooms.sharing())?;
+            let mut program = command(words, &recipe.flags)?;
             if !recipe.is_websocketd {
                 check_first_line(words, &program)?;
             }

@@ -31,7 +31,7 @@ pub(super) fn connector(flags: &ConnectFlags) -> Result<TlsConnector, ConnectErr
         (None, None) => builder.with_no_client_auth(),
         (Some(cert), Some(key)) => {
             let certs = read_certs("--sslcert", Path::new(&cert.value)).map_err(|error| of_file(&error))?;
-            let key = read_key(Path::new(&key.value)).map_err(|error| of_file(&error))?;
+            let key = read_key("--sslkey", Path::new(&key.value)).map_err(|error| of_file(&error))?;
             builder.with_client_auth_cert(certs, key).map_err(|cause| {
                 ConnectError::new(format!("cannot use --sslcert with --sslkey: {cause}"))
                     .hint("name the private key that the certificate was made with")
@@ -114,7 +114,9 @@ pub(super) fn explained(doing: &str, error: &io::Error) -> Option<ConnectError> 
             };
             told(cause, hint)
         }
-        Error::InvalidMessage(_) => told("the server does not speak TLS", "use ws:// instead of wss://"),
+        Error::InvalidMessage(_) => {
+            told("the server does not speak TLS", "use ws:// instead of wss://, or http:// instead of https://")
+        }
         Error::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure) => {
             told("the server wants a client certificate", "add --sslcert and --sslkey")
         }

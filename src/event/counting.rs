@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::Event;
-use crate::metrics::{
-    bus::BUS, counts::COUNTS, labels::RouteName, live::LiveSession, present::PRESENT, recent::RECENT,
-};
+use crate::metrics::{bus::BUS, counts::COUNTS, live::LiveSession, present::PRESENT, recent::RECENT, route::RouteName};
 
 impl Event<'_> {
     /// Counts the event, and keeps the list of sessions and rooms.

@@ -46,9 +46,8 @@ use crate::{
 /// Serves the stream of a connection until it closes or a session takes it over; `respond` answers each request of a client, or
 /// its refusal. A trusted proxy may name another client for each request.
 ///
-/// A request with a body has the [`Owner`] of the connection's bytes among its extensions. A response may have an [`InFlight`]
-/// among its own, which is held until the client has the response.
-pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
+/// A request with a body has the [`Owner`] of the connection's bytes among its extensions.
+pub(crate) async fn serve<F: Future<Output = Reply>>(
     stream: Stream,
     (connection, proxies): (&Connection, &Proxies),
     budget: &Budget,
@@ -67,16 +66,14 @@ pub(crate) async fn serve<F: Future<Output = Response<Body>>>(
             request.extensions_mut().insert(owner.clone());
         }
         let answer = exchange.begin();
-        let path = request.uri().path().to_owned();
-        let client = proxies.client(connection, &path, request.headers_mut());
-        let mut record = Record::new(client.as_ref().map_or(peer, |client| client.peer), &request);
+        let uri = request.uri().clone();
+        let client = proxies.client(connection, uri.path(), request.headers_mut());
+        let mut record = Record::new(client.as_ref().map_or(peer, |client| client.peer), uri, &request);
         let response = respond(client, request).instrument(record.span.clone());
         let share = owner.share();
         async move {
-            let mut response = response.await;
-            record.status = response.status().as_u16();
-            record.kind = response.extensions_mut().remove().unwrap_or(AnswerKind::Counted("page"));
-            let in_flight = response.extensions_mut().remove();
+            let Reply { response, kind, in_flight } = response.await;
+            (record.status, record.kind) = (response.status().as_u16(), kind);
             let answered =
                 |body| CountedBody { body, fault: None, share, record, _answer: answer, _in_flight: in_flight };
             Ok::<_, Infallible>(response.map(answered))
@@ -114,7 +111,25 @@ fn log_unreadable(peer: Peer, foreign: Option<Foreign>, error: &hyper::Error) {
     Event::RequestUnreadable { peer, cause, hint }.emit();
 }
 
-/// The kind of an answer, among the extensions of its response.
+/// A response, and the facts of it that no client sees.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    /// The response.
+    pub(crate) response: Response<Body>,
+    /// The kind of the answer.
+    pub(crate) kind: AnswerKind,
+    /// Counts the request for its source until the client has the response; `None` without a limit.
+    pub(crate) in_flight: Option<InFlight>,
+}
+
+impl Reply {
+    /// Returns a response to a request that counts for no source.
+    pub(crate) fn new(response: Response<Body>, kind: AnswerKind) -> Self {
+        Self { response, kind, in_flight: None }
+    }
+}
+
+/// The kind of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AnswerKind {
     /// It is logged, and counted by this word.
@@ -142,8 +157,8 @@ struct Record {
 const CLIENT_LEFT: u16 = 499;
 
 impl Record {
-    fn new(peer: Peer, request: &Request<Incoming>) -> Self {
-        let (method, uri) = (request.method().clone(), request.uri().clone());
+    fn new(peer: Peer, uri: Uri, request: &Request<Incoming>) -> Self {
+        let method = request.method().clone();
         let span = trace_span(trace::id(request.headers().get_all("traceparent").iter().map(HeaderValue::as_bytes)));
         Self {
             peer,

@@ -273,7 +273,7 @@ fn check_host_count(request: &Parts) -> Result<(), Refusal> {
 
 /// Returns the origin of a page that is not this server's own. Browsers name the own origin with some requests only.
 fn other_origin(headers: &HeaderMap) -> Option<String> {
-    let (origin, host) = (joined(headers, &ORIGIN), joined(headers, &HOST));
-    let is_own = is_of_same_origin(headers) || is_same(origin.as_deref(), host.as_deref());
-    origin.filter(|_| !is_own)
+    let origin = joined(headers, &ORIGIN)?;
+    let is_own = is_of_same_origin(headers) || is_same(Some(&origin), joined(headers, &HOST).as_deref());
+    (!is_own).then(|| origin.into_owned())
 }

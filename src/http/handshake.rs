@@ -103,7 +103,6 @@ pub(crate) fn is_token(name: &str) -> bool {
 }
 
 /// Whether a request announces a body (RFC 9112, section 6.3); a chunked body may still be empty.
-/// Whether the headers announce a body.
 pub(crate) fn has_body(headers: &HeaderMap) -> bool {
     let is_zero = |length: &[u8]| length.trim_ascii().iter().all(|&digit| digit == b'0');
     headers.contains_key(TRANSFER_ENCODING)

@@ -22,4 +22,5 @@ pub(crate) mod sender;
 pub(crate) mod source_limits;
 pub(crate) mod template;
 mod unread;
+pub(crate) mod upload;
 mod wire;

@@ -9,7 +9,7 @@ use hyper::{
     header::{HeaderName, HeaderValue, RETRY_AFTER},
 };
 
-use crate::{event::Event, metrics::labels::RouteName, peer::Peer};
+use crate::{event::Event, metrics::route::RouteName, peer::Peer};
 
 /// Seconds in the Retry-After of [`Refusal::with_retry`].
 const RETRY_AFTER_SECS: u64 = 1;

@@ -1,6 +1,8 @@
 //! Tells which page sent a request that has no `Origin`: by `Sec-Fetch-*`, or by `Referer` where a browser sends no such headers.
 //! Pure.
 
+use std::borrow::Cow;
+
 use hyper::{
     HeaderMap, Method,
     header::{HOST, HeaderName, ORIGIN, REFERER, USER_AGENT},
@@ -84,7 +86,8 @@ pub(super) fn referrer(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Joins the values of a header; several values match no rule, on purpose.
-pub(super) fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let values: Vec<_> = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-    (!values.is_empty()).then(|| values.join(", "))
+pub(super) fn joined<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Cow<'h, str>> {
+    let mut values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let first = values.next()?;
+    Some(values.fold(first, |joined, value| joined + ", " + value))
 }

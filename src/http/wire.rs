@@ -25,8 +25,8 @@ use super::pace::Timed;
 pub(super) struct Wire {
     timed: Timed,
     exchange: Arc<Exchange>,
-    /// The first bytes of the client, until there are [`FRONT_BYTES`].
-    front: Vec<u8>,
+    /// The first bytes of the client, and how many of them are known.
+    front: ([u8; FRONT_BYTES], usize),
     /// The rest of the answer to an unreadable request.
     refusal: Vec<u8>,
 }
@@ -99,7 +99,7 @@ const HTTP2: &[u8; FRONT_BYTES] = b"PRI * ";
 impl Wire {
     /// Wraps a connection. `timed` has the tracker of the answers of `exchange`.
     pub(super) fn new(timed: Timed, exchange: Arc<Exchange>) -> Self {
-        Self { timed, exchange, front: Vec::new(), refusal: Vec::new() }
+        Self { timed, exchange, front: ([0; FRONT_BYTES], 0), refusal: Vec::new() }
     }
 
     /// Returns the connection, without adapted answers.
@@ -170,15 +170,17 @@ impl AsyncRead for Wire {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.timed).poll_read(cx, buffer);
         if self.exchange.front.get().is_none() {
-            let known = self.front.len();
-            self.front.extend_from_slice(&buffer.filled()[before..]);
-            if let Some(front) = self.front.first_chunk() {
-                let _ = self.exchange.front.set(*front);
-                if front == HTTP2 {
+            let (mut front, known) = self.front;
+            let more = &buffer.filled()[before..];
+            let taken = more.len().min(FRONT_BYTES - known);
+            front[known..known + taken].copy_from_slice(&more[..taken]);
+            self.front = (front, known + taken);
+            if known + taken == FRONT_BYTES {
+                let _ = self.exchange.front.set(front);
+                if front == *HTTP2 {
                     // hyper answers a whole preface with nothing, and any other bytes that it cannot read with 400.
                     buffer.filled_mut()[before + FRONT_BYTES - 1 - known] = 0;
                 }
-                self.front = Vec::new();
             }
         }
         read

@@ -6,6 +6,18 @@ use std::time::Duration;
 /// 500, and a slow program does not keep its client waiting for an answer.
 pub(crate) const POST_HEAD_WAIT: Duration = Duration::from_secs(1);
 
+/// Time that a client may send nothing of a body that wsd needs as a whole: a POST of `--http` to a session or a room, a message of
+/// MCP. Then wsd answers 408.
+pub(crate) const BODY_STALL_MAX: Duration = Duration::from_secs(10);
+
+/// Time for such a body, plus a second for each [`BODY_RATE_MIN`] bytes; then wsd answers 408. Otherwise a byte now and then would
+/// hold the request for ever.
+///
+/// 20 s and 500 bytes: the default of Apache's `RequestReadTimeout`.
+pub(crate) const BODY_TIME_MIN: Duration = Duration::from_secs(20);
+/// Bytes a second of such a body; see [`BODY_TIME_MIN`].
+pub(crate) const BODY_RATE_MIN: u32 = 500;
+
 /// The time that a client may send nothing of a POST that its program waits for, and get nothing of the answer; then wsd
 /// breaks it off.
 ///

@@ -22,11 +22,17 @@ pub(crate) const MCP_PROBE_WAIT: Duration = Duration::from_secs(5);
 /// Time for which wsd takes a silent server for an older one. Then it asks again: perhaps it only started slowly.
 pub(crate) const MCP_SILENT_KNOWN: Duration = Duration::from_mins(1);
 
+/// Time that a new server of a session has to answer `initialize`, if `--mcp-idle` is shorter; then wsd ends it.
+pub(crate) const MCP_REPLAY_WAIT: Duration = Duration::from_mins(1);
+
+/// Bytes of an id and of a progress token of a client; wsd answers 400 beyond, since it keeps them with the request.
+pub(crate) const MCP_ID_BYTES_MAX: usize = 1 << 10;
+
 /// Time that the answer waits for the server's own: a fast one is JSON, with a status of its own; beyond, it is a stream.
 pub(crate) const MCP_HEAD_WAIT: Duration = Duration::from_secs(5);
 
-/// Time that a client which sends a body may be silent; then wsd answers 408.
-pub(crate) const MCP_BODY_STALL_MAX: Duration = Duration::from_secs(10);
+/// Tasks of a session whose progress wsd passes on; beyond, it drops that of the oldest.
+pub(crate) const MCP_TASKS_MAX: usize = 64;
 
 /// Requests in flight of a client's address; wsd answers 429 beyond.
 pub(crate) const MCP_CALLS_OF_CLIENT_MAX: usize = 64;

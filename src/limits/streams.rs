@@ -19,9 +19,6 @@ pub(crate) const POLL_RETURN_MAX: Duration = Duration::from_secs(5);
 /// answers 429.
 pub(crate) const INPUT_WAIT: Duration = Duration::from_secs(10);
 
-/// Time that a client which sends the body of such a POST may be silent; then wsd answers 408.
-pub(crate) const INPUT_STALL_MAX: Duration = Duration::from_secs(10);
-
 /// Messages in a POST at most (`--http`); wsd answers 413 beyond. It takes them in one turn, and other clients wait meanwhile.
 pub(crate) const INPUT_MESSAGES_MAX: usize = 10_000;
 

@@ -220,15 +220,20 @@ fn check_connections(rows: &mut RowsLeft) {
             &[seconds(INPUT_WAIT), INPUTS_WAITING_MAX.to_string()],
             &[],
         ),
-        ("the body of such a POST", &[number(INPUT_MESSAGES_MAX), seconds(INPUT_STALL_MAX)], &[]),
+        ("the body of such a POST", &[number(INPUT_MESSAGES_MAX)], &[]),
     ];
     check(rows, table);
 }
 
-/// Compares the rows about recordings.
+/// Compares the rows about bodies and recordings.
 fn check_records(rows: &mut RowsLeft) {
     let waiting = [bytes(RECORD_WAITING_BYTES_MAX), bytes(RECORDS_WAITING_BYTES_MAX), seconds(RECORDS_END)];
     let table: &[(&str, &[String], &[String])] = &[
+        (
+            "the time for the body of a POST to a session, to a room or to a server of MCP",
+            &[seconds(BODY_STALL_MAX), seconds(BODY_TIME_MIN), format!("{BODY_RATE_MIN} bytes")],
+            &[],
+        ),
         ("a recording", &[bytes(RECORD_BYTES_MAX)], &[]),
         ("lines of a recording that wait for the disk", &waiting, &[]),
     ];

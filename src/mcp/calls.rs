@@ -3,9 +3,10 @@
 //! The program sees numbers of wsd's own as ids and progress tokens: so clients may use equal ones, and each gets its own back,
 //! byte for byte. One number stands for both.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::message::{Form, MessageParts, TextPlace, splice};
+use crate::limits::mcp::MCP_TASKS_MAX;
 
 /// A request in flight, and the owner's facts about it.
 #[derive(Debug)]
@@ -23,11 +24,13 @@ pub(super) struct PendingCall<T> {
 pub(super) struct Calls<T> {
     last: u64,
     known: HashMap<u64, PendingCall<T>>,
+    /// The progress tokens of the latest requests that have become tasks, by number.
+    tasks: VecDeque<(u64, Box<[u8]>)>,
 }
 
 impl<T> Default for Calls<T> {
     fn default() -> Self {
-        Self { last: 0, known: HashMap::new() }
+        Self { last: 0, known: HashMap::new(), tasks: VecDeque::new() }
     }
 }
 
@@ -61,8 +64,23 @@ impl<T> Calls<T> {
         self.known.remove(&number)
     }
 
+    /// Keeps the progress token of a request that has become a task, which goes on after its answer.
+    pub(super) fn note_task(&mut self, number: u64, call: &PendingCall<T>) {
+        if let Some(token) = &call.token {
+            self.tasks.truncate(MCP_TASKS_MAX - 1);
+            self.tasks.push_front((number, token.clone()));
+        }
+    }
+
+    /// Returns a notification about the progress of a task with the client's token.
+    pub(super) fn task_progress(&self, number: u64, text: &[u8], parts: &MessageParts) -> Option<Vec<u8>> {
+        let (_, token) = self.tasks.iter().find(|(task, _)| *task == number)?;
+        Some(splice(text, vec![(parts.told_progress.clone()?, token)]))
+    }
+
     /// Removes all requests.
     pub(super) fn end_all(&mut self) -> Vec<PendingCall<T>> {
+        self.tasks.clear();
         self.known.drain().map(|(_, call)| call).collect()
     }
 
@@ -81,9 +99,10 @@ impl<T> Calls<T> {
         self.known.iter().map(|(number, call)| (*number, call))
     }
 
-    /// Returns the number of the latest request with this id, which is a client's.
-    pub(super) fn find(&self, id: &[u8]) -> Option<u64> {
-        self.iter().filter(|(_, call)| *call.id == *id).map(|(number, _)| number).max()
+    /// Returns the number of the latest fit request with this id, which is a client's.
+    pub(super) fn find(&self, id: &[u8], is_fit: impl Fn(&T) -> bool) -> Option<u64> {
+        let fit = self.iter().filter(|(_, call)| *call.id == *id && is_fit(&call.facts));
+        fit.map(|(number, _)| number).max()
     }
 
     /// Returns the number of requests.

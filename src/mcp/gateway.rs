@@ -7,6 +7,7 @@ use super::{
     message::MessageParts,
     session::{McpSession, OpenStream},
     shared::SharedServer,
+    spare::SpareSeat,
     table::Table,
     terms::{Launching, McpOptions},
 };
@@ -25,6 +26,8 @@ pub(crate) struct Gateway {
     pub(crate) sessions: Arc<Table>,
     /// The process for modern clients.
     pub(crate) shared: Arc<SharedServer>,
+    /// The process that waits for the next session (`--mcp-spare`).
+    pub(crate) spare: SpareSeat,
     /// The requests in flight.
     pub(crate) load: Arc<Load>,
 }
@@ -36,6 +39,7 @@ impl Gateway {
         let options = Arc::new(options);
         Self {
             sessions: Arc::default(),
+            spare: SpareSeat::default(),
             shared: Arc::new(SharedServer::new(Arc::clone(&options))),
             load: Arc::default(),
             options,

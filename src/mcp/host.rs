@@ -1,7 +1,6 @@
 //! Runs a program of the gateway: carries lines to it and from it, and stops it.
 
 use std::{
-    convert::Infallible,
     future::poll_fn,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -11,6 +10,7 @@ use memchr::memchr_iter;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
+    ending,
     message::MessageParts,
     part::{PartLine, SKIPPED_CHARS},
     telling::{self, HostTerms},
@@ -35,7 +35,6 @@ use crate::{
         Worker,
         input::Input,
         outputs::{Outputs, Read, Source},
-        stop::stop,
     },
 };
 
@@ -46,6 +45,9 @@ pub(super) trait ProgramHub: Send + Sync {
 
     /// Takes a message of the program.
     fn take(&self, line: &[u8], parts: &MessageParts);
+
+    /// Notes that the answer to a request was too long.
+    fn lost(&self, number: u64);
 
     /// Whether a client has too much before it, so that the program waits.
     fn is_blocked(&self) -> bool;
@@ -99,7 +101,7 @@ impl HostEnd {
 
 /// Runs the program to its end.
 pub(super) async fn run(hub: Arc<impl ProgramHub>, worker: Worker, permit: Permit, terms: HostTerms) {
-    let Worker { mut child, input, output, stderr, silence, tape: _ } = worker;
+    let Worker { child, input, output, stderr, silence, tape: _ } = worker;
     let session = telling::started(&terms, child.pid());
     let HostTerms { connection, process, shutdown, .. } = terms;
     let owner = Owner::new(&process.budget, OwnerKind::Client);
@@ -118,21 +120,9 @@ pub(super) async fn run(hub: Arc<impl ProgramHub>, worker: Worker, permit: Permi
     let end = host.carry(&shutdown).await;
     hub.ending(end);
     hub.wire().clear();
-    child.remember();
-    let ProgramHost { input, mut outputs, connection, share, .. } = host;
-    drop((input, share));
-    let drain = poll_fn(|cx| {
-        buffers::with_read(|buffer| outputs.drain(cx, buffer, &connection));
-        Poll::<Infallible>::Pending
-    });
-    let status = tokio::select! {
-        biased;
-        status = stop(&mut child, process.patience, &connection, None) => status,
-        never = drain => match never {},
-    };
-    let usage = child.usage();
-    drop(child);
-    outputs.log_to_the_end(&connection).await;
+    let ProgramHost { input, outputs, connection, share, .. } = host;
+    drop(share);
+    let (status, usage) = ending::end((child, input, outputs), &connection, process.patience).await;
     drop(permit);
     telling::ended(&session, end.word(), status, usage);
     hub.ended(end, status);
@@ -215,16 +205,18 @@ impl<H: ProgramHub> ProgramHost<'_, H> {
         self.outputs.watch_silence(cx, &self.connection);
     }
 
-    /// Ready at the end of the program, or of its output: a server without output answers nobody.
+    /// Ready at the end of the program, of its output or of its input: without output a server answers nobody, and without input it
+    /// learns of no request.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..READS_PER_TURN {
             if self.hub.is_blocked() {
                 return Poll::Pending;
             }
-            match ready!(buffers::with_read(|buffer| self.poll_output_once(cx, buffer))) {
-                0 => return Poll::Ready(()),
-                PIPE_BYTES.. => break,
-                _ => {}
+            match buffers::with_read(|buffer| self.poll_output_once(cx, buffer)) {
+                Poll::Pending if !self.input.is_closed() => return Poll::Pending,
+                Poll::Pending | Poll::Ready(0) => return Poll::Ready(()),
+                Poll::Ready(PIPE_BYTES..) => break,
+                Poll::Ready(_) => {}
             }
         }
         turn::yield_turn(cx)
@@ -245,7 +237,9 @@ impl<H: ProgramHub> ProgramHost<'_, H> {
         let mut emit = |decoded: Decoded<'_>| match decoded {
             Decoded::Piece(piece) => {
                 let skip = |line: &[u8], why| skipped(connection, line, why, has_hinted);
-                part.take(piece, take, skip);
+                if let Some(number) = part.take(piece, take, skip) {
+                    hub.lost(number);
+                }
             }
             Decoded::Junk(line) => skipped(connection, line, "it is not JSON", has_hinted),
         };

@@ -60,7 +60,9 @@ pub(crate) struct MessageParts {
     pub(crate) result: Option<TextPlace>,
     /// Whether `result` is that of a tool that has failed.
     pub(crate) is_error: bool,
-    /// `error.code`.
+    /// `result.task`, if the request has become a task.
+    pub(crate) task: Option<TextPlace>,
+    /// `error.code`, if it is a whole number.
     pub(crate) error: Option<i64>,
 }
 
@@ -128,12 +130,14 @@ struct ResultPart<'a> {
     meta: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "isError")]
     is_error: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    task: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
-struct ErrorPart {
-    #[serde(default)]
-    code: Option<i64>,
+struct ErrorPart<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    code: Option<&'a RawValue>,
 }
 
 /// Reads a part that is there, also `null`.
@@ -169,13 +173,15 @@ impl MessageParts {
             parts.method = string(method).ok_or(NoMessage::NotOne("`method` must be a string"))?;
             parts.form = if parts.id.is_some() { Form::Request } else { Form::Notification };
             parts.read_params(json, envelope.params)?;
-        } else if parts.id.is_some() && envelope.result.is_some() != envelope.error.is_some() {
+        } else if let (Some(outcome), true) = (outcome(&envelope), parts.id.is_some()) {
             parts.form = Form::Response;
-            parts.result = envelope.result.map(|result| place(json, result));
-            let result: ResultPart<'_> = object(envelope.result)?;
+            parts.result = outcome.ok().map(|result| place(json, result));
+            let result: ResultPart<'_> = object(outcome.ok())?;
             parts.is_error = result.is_error.is_some_and(|part| part.get() == "true");
+            parts.task = result.task.filter(|part| part.get().starts_with('{')).map(|part| place(json, part));
             parts.subscription = object::<MetaPart<'_>>(result.meta)?.subscription.map(|id| place(json, id));
-            parts.error = object::<ErrorPart>(envelope.error)?.code;
+            let error: ErrorPart<'_> = object(outcome.err())?;
+            parts.error = error.code.and_then(|code| serde_json::from_str(code.get()).ok());
         } else {
             return Err(NoMessage::NotOne("a message has a method, or an id with a result or an error"));
         }
@@ -203,6 +209,15 @@ impl MessageParts {
     /// Returns the text of the id.
     pub(crate) fn id_text<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         self.id.clone().map(|id| &text[id])
+    }
+}
+
+/// Returns the result or the error of an answer; `None` if nobody could tell. Some servers write both, one of them as `null`.
+fn outcome<'a>(envelope: &Envelope<'a>) -> Option<Result<&'a RawValue, &'a RawValue>> {
+    match (envelope.result, envelope.error) {
+        (Some(result), error) if error.is_none_or(|error| error.get() == "null") => Some(Ok(result)),
+        (result, Some(error)) if result.is_none_or(|result| result.get() == "null") => Some(Err(error)),
+        _ => None,
     }
 }
 

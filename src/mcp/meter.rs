@@ -5,9 +5,12 @@ use std::time::Instant;
 use serde::Deserialize;
 
 use super::{load::LoadSlot, message::MessageParts};
-use crate::metrics::{
-    labels::RouteName,
-    mcp::{MCP, McpRequest, McpRequestEnd, method},
+use crate::{
+    limits::mcp::MCP_TOOL_BYTES_MAX,
+    metrics::{
+        mcp::{MCP, McpRequest, McpRequestEnd, method},
+        route::RouteName,
+    },
 };
 
 /// The method of a subscription.
@@ -39,7 +42,8 @@ impl RequestMeter {
     /// Begins with the way of a request to the program.
     pub(super) fn new(route: &RouteName, parts: &MessageParts, slot: LoadSlot) -> Self {
         let method = method(&parts.method);
-        let tool = (method == "tools/call").then(|| parts.name.as_deref().unwrap_or_default().into());
+        let name = parts.name.as_deref().filter(|name| name.len() <= MCP_TOOL_BYTES_MAX);
+        let tool = (method == "tools/call").then(|| name.unwrap_or_default().into());
         let (began, end) = (Instant::now(), McpRequestEnd::Cancelled);
         Self { route: route.clone(), method, tool, began, end, _slot: slot }
     }

@@ -73,27 +73,11 @@ mod tests {
 
     use tokio::time::advance;
 
-    use super::{
-        super::terms::{McpEras, McpOptions},
-        *,
-    };
-    use crate::{budget::Budget, worker::process::ProcessOptions};
-
-    fn options() -> Arc<McpOptions> {
-        let process = ProcessOptions {
-            message_bytes_max: 0,
-            patience: Duration::ZERO,
-            is_readonly: false,
-            budget: Budget::new(None),
-            route: "/".into(),
-        };
-        let eras = McpEras::Both;
-        Arc::new(McpOptions { eras, idle: Duration::ZERO, body_bytes_max: 0, replay_bytes_max: 0, process })
-    }
+    use super::{super::terms::McpOptions, *};
 
     #[tokio::test(start_paused = true)]
     async fn beyond_10_000_sessions_the_one_that_has_slept_longest_is_forgotten() {
-        let (table, options) = (Table::default(), options());
+        let (table, options) = (Table::default(), McpOptions::plain());
         let awake = McpSession::new(String::new(), Vec::new(), Arc::clone(&options));
         table.add(&awake);
         let mut sleepers = Vec::new();
@@ -113,7 +97,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_session_that_has_slept_for_24_hours_is_forgotten() {
-        let (table, options) = (Table::default(), options());
+        let (table, options) = (Table::default(), McpOptions::plain());
         let (awake, sleeper) =
             (McpSession::new(String::new(), Vec::new(), Arc::clone(&options)), McpSession::asleep(&options));
         table.add(&awake);

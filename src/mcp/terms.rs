@@ -23,12 +23,30 @@ pub(crate) struct McpOptions {
     pub(crate) eras: McpEras,
     /// The time without use after which a process ends (`--mcp-idle`).
     pub(crate) idle: Duration,
+    /// Whether a process of the next session waits (`--mcp-spare`).
+    pub(crate) has_spare: bool,
     /// The most bytes of a message of a client (`--maxbody`).
     pub(crate) body_bytes_max: usize,
     /// The most bytes of a session's messages that its client may get again (`--replay`).
     pub(crate) replay_bytes_max: usize,
     /// The settings of processes.
     pub(crate) process: ProcessOptions,
+}
+
+#[cfg(test)]
+impl McpOptions {
+    /// Returns settings without times and bytes, for tests.
+    pub(in crate::mcp) fn plain() -> std::sync::Arc<Self> {
+        let process = ProcessOptions {
+            message_bytes_max: 0,
+            patience: Duration::ZERO,
+            is_readonly: false,
+            budget: crate::budget::Budget::new(None),
+            route: crate::metrics::route::Route::named("/"),
+        };
+        let (eras, idle) = (McpEras::Both, Duration::ZERO);
+        std::sync::Arc::new(Self { eras, idle, has_spare: false, body_bytes_max: 0, replay_bytes_max: 0, process })
+    }
 }
 
 /// A program about to start, for which `start` waits.

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicI64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -14,8 +14,9 @@ use prometheus_client::{
 };
 
 use super::{
-    labels::{CloseCode, OfAnswer, OfDid, OfEnd, OfResult, OfRoute, OfSignal, OfStatus, OfTransport, OfWhy, RouteName},
+    labels::{CloseCode, OfAnswer, OfDid, OfEnd, OfResult, OfRoute, OfSignal, OfStatus, OfTransport, OfWhy},
     live::Transport,
+    route::{RouteName, RouteSeries, SecondsCounter},
 };
 
 /// All counts of this process.
@@ -26,9 +27,6 @@ const SESSION_SECS: [f64; 7] = [0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 86_400.0];
 
 /// The bounds of the times in which programs start, in seconds.
 const START_SECS: [f64; 9] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0];
-
-/// A counter of seconds.
-type SecondsCounter = Counter<f64, AtomicU64>;
 
 /// A histogram of each route.
 type Histograms = Family<OfRoute, Histogram, fn() -> Histogram>;
@@ -126,12 +124,22 @@ impl Counts {
         for result in ["loaded", "failed"] {
             let _ = self.reloads.get_or_create(&OfResult { result });
         }
-        for counter in [&self.messages_lost, &self.programs_started] {
-            let _ = counter.get_or_create(&label);
-        }
-        let _ = (self.programs.get_or_create(&label), self.program_memory.get_or_create(&label));
-        let _ = (self.program_start.get_or_create(&label), self.session_duration.get_or_create(&label));
-        let _ = self.program_cpu.get_or_create(&label);
+        let _ = (self.messages_lost.get_or_create(&label), self.series(route));
+    }
+
+    /// Returns the series of a route that each session changes.
+    fn series<'r>(&self, route: &'r RouteName) -> &'r RouteSeries {
+        route.series.get_or_init(|| {
+            let label = OfRoute { route: Arc::clone(route) };
+            RouteSeries {
+                session_duration: self.session_duration.get_or_create_owned(&label),
+                programs: self.programs.get_or_create_owned(&label),
+                programs_started: self.programs_started.get_or_create_owned(&label),
+                program_start: self.program_start.get_or_create_owned(&label),
+                program_cpu: self.program_cpu.get_or_create_owned(&label),
+                program_memory: self.program_memory.get_or_create_owned(&label),
+            }
+        })
     }
 
     /// Counts a session that begins.
@@ -141,12 +149,13 @@ impl Counts {
 
     /// Counts a session that has ended with this word in the log and this close code.
     pub(crate) fn session_ended(&self, route: &RouteName, end: &'static str, code: u16, time: Duration) {
-        let route = Arc::clone(route);
-        self.session_duration.get_or_create(&OfRoute { route: Arc::clone(&route) }).observe(time.as_secs_f64());
+        self.series(route).session_duration.observe(time.as_secs_f64());
         if end == "slow" {
-            self.slow_client(&route, "close");
+            self.slow_client(route, "close");
         }
-        self.sessions_ended.get_or_create(&OfEnd { route, end, code: CloseCode::of(end, code) }).inc();
+        self.sessions_ended
+            .get_or_create(&OfEnd { route: Arc::clone(route), end, code: CloseCode::of(end, code) })
+            .inc();
     }
 
     /// Counts a refusal.
@@ -167,10 +176,10 @@ impl Counts {
 
     /// Counts a program that runs now, and took this time to start.
     pub(crate) fn program_started(&self, route: &RouteName, took: Duration) {
-        let label = OfRoute { route: Arc::clone(route) };
-        self.programs.get_or_create(&label).inc();
-        self.programs_started.get_or_create(&label).inc();
-        self.program_start.get_or_create(&label).observe(took.as_secs_f64());
+        let series = self.series(route);
+        series.programs.inc();
+        series.programs_started.inc();
+        series.program_start.observe(took.as_secs_f64());
     }
 
     /// Counts a program to which wsd sends a signal.
@@ -180,7 +189,7 @@ impl Counts {
 
     /// Counts a program that runs no more.
     pub(crate) fn program_gone(&self, route: &RouteName) {
-        self.programs.get_or_create(&OfRoute { route: Arc::clone(route) }).dec();
+        self.series(route).programs.dec();
     }
 
     /// Counts the exit status of a program.
@@ -190,10 +199,9 @@ impl Counts {
 
     /// Counts the processor time of an ended program, and its peak memory.
     pub(crate) fn program_used(&self, route: &RouteName, cpu: Duration, memory: u64) {
-        let label = OfRoute { route: Arc::clone(route) };
-        self.program_cpu.get_or_create(&label).inc_by(cpu.as_secs_f64());
-        let memory = i64::try_from(memory).unwrap_or(i64::MAX);
-        self.program_memory.get_or_create(&label).inner().fetch_max(memory, Relaxed);
+        let series = self.series(route);
+        series.program_cpu.inc_by(cpu.as_secs_f64());
+        series.program_memory.inner().fetch_max(i64::try_from(memory).unwrap_or(i64::MAX), Relaxed);
     }
 
     /// Counts a load of the settings.

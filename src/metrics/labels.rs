@@ -7,10 +7,8 @@ use std::{
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 
+use super::route::RouteName;
 use crate::close::Close;
-
-/// The pattern of a route in the settings, such as `/chat/*`.
-pub(crate) type RouteName = Arc<str>;
 
 /// The name of all paths without a route.
 pub(crate) const OTHER_PATHS: &str = "/*";

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{bus::LiveCluster, labels::RouteName};
+use super::{bus::LiveCluster, route::RouteName};
 use crate::peer::Peer;
 
 /// Messages, and the bytes in them.

@@ -13,6 +13,7 @@ pub(crate) mod mcp;
 pub(crate) mod present;
 mod process;
 pub(crate) mod recent;
+pub(crate) mod route;
 pub(crate) mod shown;
 pub(crate) mod snapshot;
 pub(crate) mod text;

@@ -16,8 +16,9 @@ use prometheus_client::{
 
 use super::{
     counts::{COUNTS, cert_expiry, http_connections},
-    labels::{OfDirection, OfKind, OfRoute, OfState, RouteName},
+    labels::{OfDirection, OfKind, OfRoute, OfState},
     live::{LiveRoom, LiveSession, RouteFacts, Traffic, Transport},
+    route::{Route, RouteName},
 };
 
 /// The list.
@@ -66,10 +67,10 @@ impl Present {
     /// Returns the name of a route, whose metrics exist from now on.
     pub(crate) fn route(&self, pattern: &str) -> RouteName {
         let mut lists = self.lock();
-        if let Some((known, _)) = lists.ended.get_key_value(pattern) {
+        let name = Route::named(pattern);
+        if let Some((known, _)) = lists.ended.get_key_value(&name) {
             return Arc::clone(known);
         }
-        let name = RouteName::from(pattern);
         COUNTS.begin_route(&name);
         lists.ended.insert(Arc::clone(&name), EndedSessions::default());
         name

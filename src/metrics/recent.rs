@@ -11,8 +11,8 @@ use std::{
 use serde::{Serialize, Serializer};
 
 use super::{
-    labels::RouteName,
     live::LiveSession,
+    route::RouteName,
     shown::{ShownTraffic, seconds, shown_user},
 };
 use crate::{limits::RECENT_MAX, peer::Peer};
@@ -44,7 +44,8 @@ pub(super) struct RecentEnd {
     /// Milliseconds since 1970.
     at: u64,
     conn: u64,
-    peer: String,
+    #[serde(serialize_with = "displayed")]
+    peer: Peer,
     user: Option<String>,
     #[serde(serialize_with = "as_text")]
     route: RouteName,
@@ -63,7 +64,8 @@ pub(super) struct RecentEnd {
 pub(super) struct RecentRefusal {
     /// Milliseconds since 1970.
     at: u64,
-    peer: String,
+    #[serde(serialize_with = "displayed")]
+    peer: Peer,
     #[serde(serialize_with = "as_text")]
     route: RouteName,
     why: &'static str,
@@ -84,7 +86,7 @@ impl Recent {
         let entry = RecentEnd {
             at: now(),
             conn: facts.conn,
-            peer: facts.peer.to_string(),
+            peer: facts.peer,
             user: shown_user(&facts.user),
             route: Arc::clone(&facts.route),
             transport: facts.transport.word(),
@@ -99,7 +101,7 @@ impl Recent {
 
     /// Adds a refusal.
     pub(crate) fn add_refusal(&self, peer: Peer, route: &RouteName, why: &'static str) {
-        let entry = RecentRefusal { at: now(), peer: peer.to_string(), route: Arc::clone(route), why };
+        let entry = RecentRefusal { at: now(), peer, route: Arc::clone(route), why };
         let mut lists = self.lock();
         push(&mut lists.refusals, entry);
         *lists.refused.entry(Arc::clone(route)).or_default() += 1;
@@ -130,6 +132,10 @@ fn push<T>(list: &mut VecDeque<Arc<T>>, entry: T) {
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn displayed<S: Serializer>(peer: &Peer, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(peer)
 }
 
 fn as_text<S: Serializer>(route: &RouteName, serializer: S) -> Result<S::Ok, S::Error> {

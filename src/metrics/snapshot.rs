@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 
 use super::{
-    labels::RouteName,
     live::{LiveRoom, LiveSession, Traffic},
     mcp::{MCP, McpRoute, shown::ShownMcp},
     present::{Listed, PRESENT},
     process::memory_of,
     recent::{RECENT, RecentEnd, RecentLists, RecentRefusal},
+    route::RouteName,
     shown::{ShownTraffic, seconds, shown_user},
 };
 

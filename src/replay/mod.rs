@@ -26,7 +26,7 @@ use crate::{
     cli::{replay::ReplayLine, replay::SpeedWord},
     limits::record::REPLAY_WAIT,
     log::{self, LogFormat, LogOptions, LogTarget},
-    metrics::labels::RouteName,
+    metrics::route::RouteName,
     peer::Connection,
     shutdown::Signals,
     worker::{

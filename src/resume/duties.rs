@@ -46,6 +46,7 @@ impl Client for Resumable {
         }
     }
 
+    #[inline]
     fn append(&mut self, piece: Piece<'_>) {
         self.ring.append(piece, ROOM_MESSAGE_BYTES_MAX);
     }

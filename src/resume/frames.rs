@@ -57,18 +57,16 @@ impl Frames {
         Self { bytes: FrameBytes::Growing(Vec::with_capacity(bytes)), ends: Vec::with_capacity(ends) }
     }
 
-    /// Adds a message to a list that is not settled. A text that begins with U+0000 gets one more in front. Returns the bytes of
-    /// its frames.
-    pub(super) fn push(&mut self, kind: Kind, payload: &[u8]) -> usize {
+    /// Adds a message to a list that is not settled. A text that begins with U+0000 gets one more in front.
+    #[inline]
+    pub(super) fn push(&mut self, kind: Kind, payload: &[u8]) {
         let FrameBytes::Growing(bytes) = &mut self.bytes else { unreachable!("a settled list does not grow") };
-        let before = bytes.len();
         if kind == Kind::Text && payload.first() == Some(&0) {
             push_escaped(payload, bytes);
         } else {
             framed::encode(Piece::whole(kind, payload), bytes);
         }
         self.ends.push(bytes.len());
-        bytes.len() - before
     }
 
     /// Whether the list may grow.

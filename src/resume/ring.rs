@@ -6,19 +6,22 @@ mod tests;
 
 use std::{collections::VecDeque, mem, sync::Arc};
 
-use super::{carrier::Carrier, frames::Frames};
+use super::carrier::Carrier;
 use crate::message::{Batch, Kind, Piece};
-use chunk::{BATCH_BYTES, Chunk, MESSAGE_BYTES, UNCOPIED_BYTES_MIN};
+use chunk::{Chunk, UNCOPIED_BYTES_MIN};
 
 /// The messages, in order, by the numbers of `wsd.resume.1`: the first of a session is 1.
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
+    /// The messages before those of `newest`. These chunks do not grow any more.
     chunks: VecDeque<Chunk>,
+    /// The newest messages. It has a place of its own, so that adding a message looks for none.
+    newest: Chunk,
     /// The beginning of a message whose rest is still to come.
     unfinished: Vec<u8>,
     /// The number of messages at the front of the first chunk that are gone.
     gone: usize,
-    /// The place of the next message to send: a chunk, and a message in it.
+    /// The place of the next message to send: a chunk, of which `newest` is the last, and a message in it.
     cursor: (usize, usize),
     /// The last message that is gone: acknowledged or dropped.
     dropped: u64,
@@ -26,16 +29,17 @@ pub(crate) struct Ring {
     acked: u64,
     /// The last message that wsd has sent over the current connection.
     sent: u64,
-    /// Bytes of the messages and of their notes.
+    /// Bytes of the messages of `chunks`, and of their notes.
     bytes: usize,
     /// The part of `bytes` that other clients have, too.
     shared_bytes: usize,
-    /// Bytes of memory of the client's own chunks, except the last one, which may grow.
+    /// Bytes of memory of the client's own messages in `chunks`.
     settled: usize,
 }
 
 impl Ring {
     /// Adds a piece of a message. A message over `message_bytes_max` becomes several.
+    #[inline]
     pub(crate) fn append(&mut self, piece: Piece<'_>, message_bytes_max: usize) {
         if piece.last && self.unfinished.is_empty() {
             self.push(piece.kind, piece.payload);
@@ -61,39 +65,41 @@ impl Ring {
     }
 
     /// Adds a message. Every message of a program passes here.
+    #[inline]
     fn push(&mut self, kind: Kind, payload: &[u8]) {
-        let frames = match self.chunks.back_mut() {
-            Some(Chunk::Own(frames)) if Chunk::has_room(frames, payload.len()) => frames,
-            _ => self.begin_chunk(),
-        };
-        self.bytes += frames.push(kind, payload) + MESSAGE_BYTES;
+        if !self.newest.has_room(payload.len()) {
+            self.begin_chunk();
+        }
+        match &mut self.newest {
+            Chunk::Own(frames) => frames.push(kind, payload),
+            Chunk::Shared(_) => unreachable!("a shared chunk has no room"),
+        }
+    }
+
+    /// Adds an empty chunk of the client's own messages.
+    #[cold]
+    fn begin_chunk(&mut self) {
+        self.add(Chunk::Own(self.newest.successor()));
     }
 
     /// Adds messages that it shares with other clients.
     pub(super) fn append_batch(&mut self, batch: &Arc<Batch>) {
-        let bytes = batch.len() + batch.count() * MESSAGE_BYTES + BATCH_BYTES;
-        self.bytes += bytes;
-        self.shared_bytes += bytes;
         self.add(Chunk::Shared(Arc::clone(batch)));
-    }
-
-    /// Adds an empty chunk of the client's own messages, and returns it.
-    #[cold]
-    fn begin_chunk(&mut self) -> &mut Frames {
-        self.add(Chunk::after(self.chunks.back()));
-        match self.chunks.back_mut() {
-            Some(Chunk::Own(frames)) => frames,
-            _ => unreachable!("it was put there"),
-        }
     }
 
     /// Adds a chunk. The one before it does not grow any more.
     fn add(&mut self, chunk: Chunk) {
-        if let Some(Chunk::Own(frames)) = self.chunks.back_mut() {
-            frames.settle();
-            self.settled += frames.held();
+        let mut before = mem::replace(&mut self.newest, chunk);
+        if before.count() == 0 {
+            return;
         }
-        self.chunks.push_back(chunk);
+        before.settle();
+        let gone = if self.chunks.is_empty() { self.gone } else { 0 };
+        let bytes = before.bytes_from(gone);
+        self.bytes += bytes;
+        self.shared_bytes += if before.is_shared() { bytes } else { 0 };
+        self.settled += before.held();
+        self.chunks.push_back(before);
     }
 
     /// Sends messages to a client, up to `bytes_max` and one more. Returns whether there were any.
@@ -104,12 +110,11 @@ impl Ring {
         }
         let mut fed = 0;
         let before = self.sent;
-        while fed < bytes_max
-            && let Some(chunk) = self.chunks.get_mut(self.cursor.0)
-        {
+        while fed < bytes_max {
+            let chunk = self.chunks.get_mut(self.cursor.0).unwrap_or(&mut self.newest);
             let (at, count) = (self.cursor.1, chunk.count());
             if at == count {
-                if self.cursor.0 + 1 == self.chunks.len() {
+                if self.cursor.0 == self.chunks.len() {
                     break;
                 }
                 self.cursor = (self.cursor.0 + 1, 0);
@@ -175,13 +180,13 @@ impl Ring {
     /// Whether there are whole messages that were not sent over the current connection.
     pub(crate) fn has_unsent(&self) -> bool {
         let (chunk, message) = self.cursor;
-        self.chunks.get(chunk).is_some_and(|chunk| message < chunk.count())
-            || self.chunks.iter().skip(chunk + 1).any(|chunk| chunk.count() > 0)
+        // Only an empty ring has an empty chunk.
+        chunk < self.chunks.len() || message < self.newest.count()
     }
 
     /// Returns the number of messages.
     pub(crate) fn count(&self) -> usize {
-        self.chunks.iter().map(Chunk::count).sum::<usize>() - self.gone
+        self.chunks.iter().chain([&self.newest]).map(Chunk::count).sum::<usize>() - self.gone
     }
 
     /// Returns the bytes of the message that is not complete.
@@ -191,40 +196,43 @@ impl Ring {
 
     /// Forgets the oldest messages until at most `bytes_max` are left, or one chunk.
     pub(super) fn trim(&mut self, bytes_max: usize) {
-        while self.bytes > bytes_max && self.chunks.len() > 1 {
+        while !self.chunks.is_empty() && self.bytes() > bytes_max {
             self.pop(1);
         }
     }
 
     /// Forgets the oldest messages that wsd has sent, until at most `bytes_max` are left.
     pub(super) fn trim_sent(&mut self, bytes_max: usize) {
-        while self.bytes > bytes_max && self.dropped < self.sent {
+        while self.dropped < self.sent && self.bytes() > bytes_max {
             self.pop(1);
         }
     }
 
     /// Forgets the oldest messages, at most `count` and those of one chunk.
     fn pop(&mut self, count: usize) {
-        let chunk = &self.chunks[0];
-        let count = count.min(chunk.count() - self.gone);
-        let mut bytes = chunk.bytes_of(self.gone, count);
+        let first = self.chunks.front().unwrap_or(&self.newest);
+        let count = count.min(first.count() - self.gone);
+        let is_over = self.gone + count == first.count();
+        if !self.chunks.is_empty() {
+            let bytes = first.bytes_from(self.gone) - if is_over { 0 } else { first.bytes_from(self.gone + count) };
+            self.bytes -= bytes;
+            self.shared_bytes -= if first.is_shared() { bytes } else { 0 };
+            self.settled -= if is_over { first.held() } else { 0 };
+        }
         self.dropped += count as u64;
         self.gone += count;
-        let is_shared = matches!(chunk, Chunk::Shared(_));
         if self.cursor.0 == 0 {
             self.cursor.1 = self.cursor.1.max(self.gone);
         }
-        if self.gone == chunk.count() {
-            bytes += if is_shared { BATCH_BYTES } else { 0 };
-            self.settled -= if self.chunks.len() == 1 { 0 } else { chunk.settled() };
-            self.chunks.pop_front();
+        if is_over {
+            if self.chunks.pop_front().is_none() {
+                self.newest = Chunk::default();
+            }
             self.gone = 0;
             self.cursor = self.cursor.0.checked_sub(1).map_or((0, 0), |index| (index, self.cursor.1));
-        }
-        self.bytes -= bytes;
-        self.shared_bytes -= if is_shared { bytes } else { 0 };
-        if self.chunks.is_empty() {
-            self.chunks = VecDeque::new();
+            if self.chunks.is_empty() {
+                self.chunks = VecDeque::new();
+            }
         }
     }
 
@@ -235,14 +243,24 @@ impl Ring {
 
     /// Whether the whole messages take up so many bytes.
     pub(crate) fn is_full(&self, bytes_max: usize) -> bool {
-        self.bytes >= bytes_max
+        self.bytes() >= bytes_max
+    }
+
+    /// Returns the bytes of the messages and of their notes.
+    fn bytes(&self) -> usize {
+        self.bytes + self.newest_bytes()
+    }
+
+    /// Returns the bytes of the messages of `newest`, and of their notes.
+    fn newest_bytes(&self) -> usize {
+        self.newest.bytes_from(if self.chunks.is_empty() { self.gone } else { 0 })
     }
 
     /// Returns the bytes that wait here: those of this client, and those that it shares with others.
     pub(super) fn held(&self) -> (usize, usize) {
-        let last = self.chunks.back().map_or(0, Chunk::settled);
+        let newest_shared = if self.newest.is_shared() { self.newest_bytes() } else { 0 };
         let places = self.chunks.capacity() * size_of::<Chunk>();
-        (self.settled + last + self.unfinished.capacity() + places, self.shared_bytes)
+        (self.settled + self.newest.held() + self.unfinished.capacity() + places, self.shared_bytes + newest_shared)
     }
 }
 

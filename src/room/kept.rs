@@ -7,7 +7,7 @@ use tracing::Span;
 use crate::{
     admission::{Admission, Permit},
     event::Event,
-    metrics::labels::RouteName,
+    metrics::route::RouteName,
     record::{options::Recorded, tape::Tape},
     worker::{
         Worker,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{budget::Budget, framing::Framing, metrics::labels::RouteName};
+use crate::{budget::Budget, framing::Framing, metrics::route::RouteName};
 
 /// The settings of the rooms of one program.
 #[derive(Clone, Debug)]

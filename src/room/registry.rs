@@ -189,7 +189,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{admission::Admission, budget::Budget, framing::Framing, room::options::Slow};
+    use crate::{admission::Admission, budget::Budget, framing::Framing, metrics::route::Route, room::options::Slow};
 
     #[test]
     fn a_room_that_opens_when_nobody_comes_any_more_is_over() {
@@ -203,7 +203,7 @@ mod tests {
             patience: Duration::ZERO,
             slow_wait: Duration::ZERO,
             budget: Budget::new(None),
-            route: "/".into(),
+            route: Route::named("/"),
         };
         let rooms = Rooms::new(Sharing::All, options, None);
         let permit = || Admission::new(None).admit().expect("a slot");

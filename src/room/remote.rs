@@ -72,9 +72,11 @@ impl Rooms {
     ) -> Result<Member, NotJoined<E>> {
         // A room that ends is forgotten once Redis knows; the client waits for the next one.
         let end = Instant::now() + BUS_JOIN;
+        let mut is_away = false;
         while Instant::now() < end {
             let opened = self.far_room(path, connection, shutdown, &starting).map_err(NotJoined::Launch)?;
             let Some(room) = opened else { return Err(NotJoined::Down) };
+            is_away = room.far.as_deref().is_some_and(Far::is_cut_off);
             let Some(line) = InLine::new(Arc::clone(&room)) else {
                 sleep(crate::limits::BUS_RETRY / 10).await;
                 continue;
@@ -92,7 +94,7 @@ impl Rooms {
                 Err(NoSeat::Over) => drop(line),
             }
         }
-        Err(NotJoined::Down)
+        Err(if is_away { NotJoined::Away } else { NotJoined::Down })
     }
 
     /// Returns the room of a path, and opens it if there is none. `None` if only a task opens it (`--eager`).
@@ -152,9 +154,9 @@ impl Rooms {
                 if is_over() {
                     return;
                 }
-                if bus.lost().is_some() {
+                if let Some(far) = room.far.as_deref().filter(|far| far.is_cut_off()) {
                     // The program has not ended: the room is away with Redis, and comes back with it.
-                    tokio::select! { () = bus.up() => {}, () = end.begun() => return }
+                    tokio::select! { () = far.place.loss().over() => {}, () = end.begun() => return }
                     pause = None;
                     continue;
                 }

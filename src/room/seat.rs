@@ -17,7 +17,7 @@ use crate::{
     budget::Share,
     limits::SEAT_BYTES_MAX,
     message::Batch,
-    metrics::{counts::COUNTS, labels::RouteName, live::Traffic},
+    metrics::{counts::COUNTS, live::Traffic, route::RouteName},
     partner::Verdict,
 };
 

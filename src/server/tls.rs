@@ -53,8 +53,10 @@ const SECP256K1: &str = "1.3.132.0.10";
 /// The error of certificates that wsd cannot use.
 #[derive(Debug)]
 pub(crate) struct TlsError {
-    message: String,
-    hint: Cow<'static, str>,
+    /// The error.
+    pub(crate) message: String,
+    /// Advice.
+    pub(crate) hint: Cow<'static, str>,
 }
 
 impl fmt::Display for TlsError {
@@ -119,7 +121,7 @@ fn load(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
     let certs = read_certs("--sslcert", &options.cert)?;
     let x509 = parse(&options.cert, &certs[0])?;
     warn_of_dates(&options.cert, &certs);
-    let key = read_key(&options.key)?;
+    let key = read_key("--sslkey", &options.key)?;
     let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .expect("the provider knows both versions");
@@ -192,16 +194,16 @@ pub(crate) fn read_certs(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'
 }
 
 /// Reads the private key of a PEM file.
-pub(crate) fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    check_readable("--sslkey", path)?;
+pub(crate) fn read_key(flag: &str, path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    check_readable(flag, path)?;
     PrivateKeyDer::from_pem_file(path).map_err(|cause| {
         let is_encrypted = fs::read_to_string(path).is_ok_and(|text| text.contains("ENCRYPTED"));
         let name = path.display();
         if is_encrypted {
-            let message = format!("cannot use `{name}` of --sslkey: it is encrypted with a passphrase");
+            let message = format!("cannot use `{name}` of {flag}: it is encrypted with a passphrase");
             TlsError { message, hint: "decrypt it: openssl pkey -in ENCRYPTED.pem -out KEY.pem".into() }
         } else {
-            let message = format!("cannot read a private key from `{name}` of --sslkey: {}", why_not_pem(&cause));
+            let message = format!("cannot read a private key from `{name}` of {flag}: {}", why_not_pem(&cause));
             TlsError { message, hint: "name a PEM file with an unencrypted private key".into() }
         }
     })

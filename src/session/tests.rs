@@ -16,7 +16,10 @@ use crate::{
     budget::{Budget, Owner, OwnerKind},
     client::{Departure, Fault},
     close::Close,
-    metrics::live::{SessionFacts, Traffic, Transport},
+    metrics::{
+        live::{SessionFacts, Traffic, Transport},
+        route::Route,
+    },
     partner::Verdict,
     peer::Peer,
     shutdown::Shutdown,
@@ -69,7 +72,7 @@ impl Stage {
 
 /// Returns the facts of a client of which the test tells nothing.
 fn facts() -> SessionFacts {
-    let (route, transport) = ("/".into(), Transport::WebSocket);
+    let (route, transport) = (Route::named("/"), Transport::WebSocket);
     SessionFacts { conn: 0, peer: Peer::Unix, user: "".into(), route, transport }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::{
     confinement::Confined, descendants::Descendants, reaper::leave, records::WorkerRecord, tally::ProgramTally,
 };
-use crate::{limits::GROUP_LOOK, metrics::labels::RouteName, status::Status, sys};
+use crate::{limits::GROUP_LOOK, metrics::route::RouteName, status::Status, sys};
 
 /// A process that leads a process group.
 ///

@@ -56,6 +56,11 @@ impl Input {
         }
     }
 
+    /// Whether the worker has closed its standard input, so that it takes nothing more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.sink.is_none()
+    }
+
     /// Whether the pipe has taken all that was appended.
     pub(crate) fn is_drained(&self) -> bool {
         self.untaken.is_empty()

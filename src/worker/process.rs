@@ -26,7 +26,7 @@ use crate::{
     framing::{Decoded, Decoder, Encoder, Framing, Garbled, Heard, Rejected},
     limits::{LAST_OUTPUT_STALL, PIPE_BYTES, READ_BYTES_WHEN_FULL},
     message::Kind,
-    metrics::{labels::RouteName, live::Traffic},
+    metrics::{live::Traffic, route::RouteName},
     partner::{Delivery, Partner, Verdict},
     peer::Connection,
     record::tape::Tape,

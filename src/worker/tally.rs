@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    metrics::{counts::COUNTS, labels::RouteName},
+    metrics::{counts::COUNTS, route::RouteName},
     status::Status,
     sys::ResourceUsage,
 };

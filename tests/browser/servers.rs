@@ -13,7 +13,7 @@ fn the_console_leads_to_the_servers_of_mcp_with_the_lines_to_paste() {
 
     browser.click("#mcp");
 
-    browser.expect("document.querySelectorAll('#servers pre').length === 5");
+    browser.expect("document.querySelectorAll('#servers pre').length === 7");
     browser.expect_text("#servers h2", "localhost");
     browser.expect_text("#servers pre", &format!("claude mcp add --transport http localhost {root}/mcp"));
     assert_eq!(browser.complaints(), [""; 0]);

@@ -15,6 +15,7 @@ pub mod blocking;
 pub mod browser;
 pub mod caller;
 pub mod certificates;
+pub mod clock;
 pub mod crowd;
 pub mod cutting;
 pub mod eventsource;

@@ -1,5 +1,6 @@
 //! A Redis of a test's own on loopback: started, stopped, paused, and asked.
 
+use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write as _};
@@ -17,8 +18,15 @@ pub struct Redis {
     /// Its working folder: a replica writes a file there, which every Redis that starts there loads.
     folder: Tree,
     port: u16,
+    program: String,
+    variables: Vec<(String, String)>,
     /// Arguments before and behind those of every Redis.
     arguments: [Vec<String>; 2],
+}
+
+/// The program of a Redis.
+fn server() -> String {
+    env::var("WSD_REDIS").unwrap_or_else(|_| "redis-server".to_owned())
 }
 
 /// A port of loopback that nobody uses now.
@@ -28,15 +36,28 @@ pub fn free_port() -> u16 {
 
 impl Redis {
     /// Starts it with these arguments. `None` if it is not installed.
+    ///
+    /// `WSD_REDIS` names another program, such as `valkey-server`.
     pub fn start(arguments: &[&str]) -> Option<Self> {
-        Self::run(&[], &[&["--save", "", "--appendonly", "no"], arguments].concat())
+        Self::start_as(&server(), &[], arguments)
     }
 
-    fn run(before: &[&str], behind: &[&str]) -> Option<Self> {
-        Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().ok()?;
+    /// Starts this program with these variables and arguments. `None` if it is not installed.
+    pub fn start_as(program: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Option<Self> {
+        Self::run(program, variables, &[], &[&["--save", "", "--appendonly", "no"], arguments].concat())
+    }
+
+    fn run(program: &str, variables: &[(&str, &str)], before: &[&str], behind: &[&str]) -> Option<Self> {
+        Command::new(program).arg("--version").stdout(Stdio::null()).status().ok()?;
         let owned = |arguments: &[&str]| arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let mut redis =
-            Self { child: None, folder: Tree::new(), port: free_port(), arguments: [owned(before), owned(behind)] };
+        let mut redis = Self {
+            child: None,
+            folder: Tree::new(),
+            port: free_port(),
+            program: program.to_owned(),
+            variables: variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            arguments: [owned(before), owned(behind)],
+        };
         redis.start_again();
         Some(redis)
     }
@@ -45,12 +66,12 @@ impl Redis {
     pub fn start_again(&mut self) {
         let port = self.port.to_string();
         self.folder = Tree::new();
-        let mut command = Command::new("redis-server");
-        command.current_dir(self.folder.path(""));
+        let mut command = Command::new(&self.program);
+        command.current_dir(self.folder.path("")).envs(self.variables.iter().cloned());
         let [before, behind] = &self.arguments;
         command.args(before).args(["--port", &port, "--bind", "127.0.0.1"]).args(behind);
         self.child = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-        eventually("redis-server listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok());
+        eventually("Redis listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok());
     }
 
     /// Starts sentinels of one Redis: they watch the one at `port` as `mymaster`, and its replicas. Its file is `path`.
@@ -61,33 +82,35 @@ impl Redis {
              sentinel failover-timeout mymaster 2000\n"
         );
         fs::write(path, settings).unwrap();
-        Self::run(&[path], &["--sentinel"])
+        Self::run(&server(), &[], &[path], &["--sentinel"])
     }
 
-    /// Starts `count` primaries of one cluster. `None` if Redis or its client is not installed.
-    pub fn cluster(count: usize, folder: &str) -> Option<Vec<Self>> {
+    /// Starts the primaries of one cluster, then so many replicas of each. A part of it serves its keys when another is gone.
+    /// `None` if Redis or its client is not installed.
+    pub fn cluster(primaries: usize, replicas: usize) -> Option<Vec<Self>> {
         Command::new("redis-cli").arg("--version").stdout(Stdio::null()).status().ok()?;
-        let start = |index| {
-            let (bus, file) = (free_port().to_string(), format!("nodes-{index}.conf"));
-            Self::start(&[
-                "--cluster-enabled",
-                "yes",
-                "--cluster-port",
-                &bus,
-                "--cluster-config-file",
-                &file,
-                "--dir",
-                folder,
-            ])
+        let start = |_| {
+            let bus = free_port().to_string();
+            let ports = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+            let times = ["--cluster-node-timeout", "3000", "--repl-diskless-sync-delay", "0"];
+            Self::start(&[&ports[..], &times, &["--cluster-require-full-coverage", "no"]].concat())
         };
-        let all: Vec<_> = (0..count).map_while(start).collect();
+        let count = primaries * (1 + replicas);
+        let all = (0..count).map(start).collect::<Option<Vec<_>>>()?;
         let addresses = all.iter().map(|redis| format!("127.0.0.1:{}", redis.port));
         let mut create = Command::new("redis-cli");
-        create.args(["--cluster", "create"]).args(addresses).arg("--cluster-yes").stdout(Stdio::null());
-        assert!(all.len() < count || create.status().unwrap().success(), "redis-cli makes no cluster");
-        let is_ready = || all.iter().all(|redis| redis.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
-        eventually("the cluster is ready", || is_ready().then_some(()));
-        (all.len() == count).then_some(all)
+        create.args(["--cluster", "create"]).args(addresses).args(["--cluster-replicas", &replicas.to_string()]);
+        assert!(create.arg("--cluster-yes").stdout(Stdio::null()).status().unwrap().success(), "no cluster");
+        let is_ready = |redis: &Self| {
+            let state = redis.ask(&["INFO", "replication"]);
+            let is_in_step = !state.contains("role:slave") || state.contains("master_link_status:up");
+            is_in_step && redis.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+        };
+        eventually("the cluster is ready", || all.iter().all(is_ready).then_some(()));
+        let are_replicas = |redis: &&Self| redis.ask(&["ROLE"]).contains("slave");
+        let ready = || all.iter().filter(are_replicas).count() == count - primaries;
+        eventually("the replicas are replicas", || ready().then_some(()));
+        Some(all)
     }
 
     /// Kills it.
@@ -100,8 +123,12 @@ impl Redis {
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = self.child.as_ref().unwrap().id();
-        kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
+        kill_process(Pid::from_raw(self.pid()).unwrap(), signal).unwrap();
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> i32 {
+        self.child.as_ref().unwrap().id().cast_signed()
     }
 
     /// Its URL.

@@ -89,7 +89,8 @@ pub(crate) fn served(command: &str) -> bool {
         shell.arg(wsd(&[]).get_program()).current_dir(root());
         shell
     });
-    let places = [("--dir=", "/greeter.sh"), ("--config=", "/counter"), ("--route=", "/count")];
+    let places =
+        [("--dir=", "/greeter.sh"), ("--config=", "/counter"), ("--route=", "/count"), ("--mcp-config=", "/words/mcp")];
     let path = places.iter().find(|(flag, _)| command.contains(flag)).map_or("/", |(_, path)| path);
     let origin = arguments.split_whitespace().find_map(|word| word.strip_prefix("--origin=")?.split(',').next());
     drop(server.connect_with(path, &origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default()));

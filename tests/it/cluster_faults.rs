@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::harness::nodes::Nodes;
 use crate::harness::process::gone_within;
+use crate::harness::scrape::{METRICS, Watch};
 use crate::harness::server::program;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, Close};
@@ -42,7 +43,7 @@ fn lines_to(client: &mut Client, last: &str) -> Vec<String> {
 }
 
 /// Waits until the owner has all that went by Redis, so that a fault meets a settled room. Returns the number of the owner.
-fn settle(cluster: &Nodes, clients: &mut [Client]) -> usize {
+pub(crate) fn settle(cluster: &Nodes, clients: &mut [Client]) -> usize {
     let owner = cluster.expect_owner(1);
     for speaker in 0..clients.len() {
         clients[speaker].text("settled?");
@@ -63,7 +64,7 @@ fn echo() -> Option<(Nodes, Vec<Client>, usize)> {
 }
 
 /// Has the clients talk while `fault` happens, and checks that each heard the same, with nothing lost or doubled.
-fn talk_through(clients: &mut [Client], count: usize, fault: impl FnOnce()) {
+pub(crate) fn talk_through(clients: &mut [Client], count: usize, fault: impl FnOnce()) {
     let clients_count = clients.len();
     let heard: Vec<_> = thread::scope(|scope| {
         let talk = |(index, client): (usize, &'_ mut Client)| -> Vec<String> {
@@ -187,6 +188,29 @@ fn an_owner_that_was_frozen_ends_its_worker_and_its_members_join_the_others() {
 }
 
 #[test]
+fn a_program_whose_start_takes_nearly_as_long_as_a_lease_keeps_its_room() {
+    // The only slot has a worker that ends 8.5 seconds after its input.
+    let flags = ["--shared=path", "--pingms=0", "--maxforks=1", "--linger=60", "--closems=8500"];
+    let Some(cluster) = Nodes::start(2, &flags, &["sh", "-c", "cat; exec sleep 60"]) else { return };
+    let leases = || cluster.redis.ask(&["KEYS", "wsd:*:own"]).lines().filter(|line| line.starts_with("wsd:")).count();
+    let mut first = cluster.nodes[0].connect("/first");
+    first.close(1000);
+    first.close_at_last();
+
+    thread::scope(|scope| {
+        let refused = scope.spawn(|| cluster.nodes[0].refusal("/next", "").status);
+        eventually("node 0 has both leases", || (leases() == 2).then_some(()));
+        let mut client = cluster.nodes[1].connect("/next");
+        client.text("hello");
+
+        assert_eq!(client.line(), "hello");
+        assert_eq!(refused.join().unwrap(), 503);
+    });
+    let taken = |node: usize| cluster.nodes[node].log().iter().filter(|line| line.contains("room taken")).count();
+    assert_eq!((taken(0), taken(1)), (2, 0));
+}
+
+#[test]
 fn a_node_that_stops_hands_its_room_on_at_once() {
     let Some((mut cluster, mut clients, owner)) = echo() else { return };
     let mut left = clients.remove(owner);
@@ -249,6 +273,7 @@ fn without_redis_the_owners_members_go_on_and_the_others_are_told_to_try_later()
     assert_eq!(own.line(), "still here");
     assert_eq!(newcomer.line(), "still here");
     assert_eq!(cluster.nodes[(owner + 1) % 3].refusal("/", "").status, 503);
+    cluster.nodes[(owner + 1) % 3].expect_log("why=bus hint=");
 
     cluster.redis.start_again();
     cluster.nodes[(owner + 1) % 3].expect_log("bus back");
@@ -274,6 +299,24 @@ fn a_full_redis_is_told_and_nothing_is_lost() {
         let told = node.log().iter().filter(|line| line.contains("bus refuses")).count();
         assert!(told <= 1, "{told} lines about one cause");
     }
+}
+
+#[test]
+fn nobody_joins_while_too_much_waits_for_redis() {
+    let flags = ["--pingms=0", "--maxframesize=0", METRICS];
+    let Some(cluster) = Nodes::shell(2, &flags, "exec cat > /dev/null") else { return };
+    let _of_owner = cluster.nodes[0].connect("/");
+    let mut other = cluster.nodes[1].connect("/");
+    cluster.redis.signal(Signal::STOP);
+
+    other.text(&"x".repeat(9 << 20));
+
+    let waiting = || Watch::of(&cluster.nodes[1]).scrape().sum("wsd_bus_waiting_bytes", "");
+    eventually("the message waits", || (waiting() > 8 << 20).then_some(()));
+    assert_eq!(cluster.nodes[1].refusal("/", "").status, 503);
+    cluster.redis.signal(Signal::CONT);
+    eventually("all is in Redis", || (waiting() == 0).then_some(()));
+    cluster.nodes[1].connect("/");
 }
 
 #[test]

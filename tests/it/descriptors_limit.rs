@@ -7,9 +7,10 @@ use std::process::Command;
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
 
 use crate::harness::http::Connection;
-use crate::harness::server::{Server, run_to_end, wsd};
+use crate::harness::server::{Server, program, run_to_end, wsd};
 use crate::harness::tree::Tree;
 use crate::harness::websocket::upgrade_request;
+use crate::mcp::client::Session;
 
 /// Starts `wsd` with a soft limit of 200 open files, below a hard one of 300.
 fn start_limited(arguments: &[&str]) -> Server {
@@ -123,6 +124,16 @@ fn a_connection_that_ends_gives_its_descriptor_to_the_next() {
         let mut client = server.connect("/");
         client.close(1000);
         client.close_at_last();
+    }
+}
+
+#[test]
+fn sessions_of_mcp_without_a_connection_leave_the_descriptors_of_connections() {
+    let server = start_with(64, &["--mcp", &program("mcp.py"), "legacy"]);
+    let sessions: Vec<_> = (0..6).map(|_| Session::begin(&server)).collect();
+
+    for session in &sessions {
+        assert_eq!(session.text("echo", r#"{"text":"x"}"#), "x");
     }
 }
 

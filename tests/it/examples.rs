@@ -81,7 +81,15 @@ fn every_example_is_known_here_and_every_script_can_be_executed() {
         .iter()
         .map(|(name, _)| *name)
         .chain(DEMOS)
-        .chain(["bounded.toml", "demos.toml", "demo.htpasswd", "proxied.toml", "watched.toml", "README.md"])
+        .chain([
+            "bounded.toml",
+            "demos.toml",
+            "demo.htpasswd",
+            "proxied.toml",
+            "servers.json",
+            "watched.toml",
+            "README.md",
+        ])
         .collect();
     for entry in fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap()) {
         let name = entry.file_name().into_string().unwrap();

@@ -21,9 +21,11 @@ mod churn;
 mod client;
 mod client_limits;
 mod cluster;
+mod cluster_clocks;
 mod cluster_edges;
 mod cluster_example;
 mod cluster_faults;
+mod cluster_primaries;
 mod cluster_servers;
 #[cfg(target_os = "linux")]
 mod cluster_soak;

@@ -14,6 +14,7 @@ mod revival;
 mod routing;
 mod seen;
 mod settings;
+mod spare;
 mod subscriptions;
 #[cfg(target_os = "linux")]
 mod visits;

@@ -56,7 +56,12 @@ fn an_error_of_an_entry_names_file_and_entry() {
     let path = tree.path("servers.json");
     for (entry, words) in [
         (json!({ "url": "http://h/mcp" }), "cannot serve a server that is elsewhere"),
+        (json!({ "serverUrl": "http://h/mcp" }), "cannot serve a server that is elsewhere"),
         (json!({ "command": "cat", "args": "x" }), "invalid value for `args`"),
+        (
+            json!({ "command": "cat -n" }),
+            "hint: write the program alone as `command`, and each of its arguments in `args`",
+        ),
         (json!({ "command": "no-such-program-here" }), "no-such-program-here"),
         (json!({ "command": "cat", "cwd": "/no/such/folder" }), "/no/such/folder"),
     ] {
@@ -86,6 +91,37 @@ fn a_file_without_servers_is_refused() {
         assert_eq!(outcome.status, Some(1), "{outcome:?}");
         assert!(outcome.stderr.starts_with(&format!("wsd: {path}{words}")), "{outcome:?}");
     }
+}
+
+#[test]
+fn a_file_whose_servers_are_all_off_is_named() {
+    let tree = Tree::new();
+    let path = tree.path("servers.json");
+    tree.file("servers.json", r#"{"mcpServers":{"words":{"command":"cat","disabled":true}}}"#);
+
+    let outcome = run(&["--port=0", "--mcp-config", &path]);
+
+    let error =
+        format!("wsd: cannot serve anything: the file `{path}` of --mcp-config has no server that is on\nhint: ");
+    assert!(outcome.stderr.starts_with(&error), "{outcome:?}");
+}
+
+#[test]
+fn a_file_may_begin_with_a_byte_order_mark() {
+    let tree = Tree::new();
+    tree.file("servers.json", "\u{feff}{\"mcpServers\":{\"words\":{\"command\":\"cat\"}}}");
+
+    assert_eq!(run(&["--check", "--mcp-config", &tree.path("servers.json")]).status, Some(0));
+}
+
+#[test]
+fn a_file_of_servers_that_is_given_to_config_is_told_its_flag() {
+    let tree = Tree::new();
+    tree.file("servers.json", "{\"mcpServers\":{}}");
+
+    let outcome = run(&["--port=0", "--config", &tree.path("servers.json")]);
+
+    assert!(outcome.stderr.contains("a JSON file with `mcpServers` is for --mcp-config"), "{outcome:?}");
 }
 
 #[test]

@@ -222,6 +222,24 @@ fn a_lost_session_is_begun_again_without_an_error() {
 }
 
 #[test]
+fn a_session_whose_stream_is_the_first_to_find_it_lost_is_begun_again() {
+    let remote = Remote::start(&["legacy", "ending"]);
+    let mut bridge = Bridge::to(&remote, &[]);
+    bridge.initialize();
+    remote.asked(r#""method":"GET""#, 1);
+
+    bridge.call(&json!(1), "forget", &json!({}));
+
+    remote.asked("notifications/initialized", 2);
+    bridge.call(&json!(2), "echo", &json!({}));
+    bridge.expect(r#""echo""#);
+    let headers = &remote.asked(r#""name":"echo""#, 1)["headers"];
+    assert_eq!(headers["mcp-protocol-version"], "2025-06-18", "{headers}");
+    remote.asked(r#""method":"GET""#, 3);
+    assert_eq!(remote.count(r#""initialize""#), 2);
+}
+
+#[test]
 fn a_modern_request_has_headers_that_repeat_its_body() {
     let remote = Remote::start(&["modern"]);
     let mut bridge = Bridge::to(&remote, &[]);
@@ -297,6 +315,12 @@ fn every_failure_is_an_error_with_the_id_of_the_request() {
     let rpc = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"unknown","data":1e400}}"#;
     let table = [
         ("error", json!({ "status": 502, "text": "no\nway" }), "502 Bad Gateway: no way", "-32000"),
+        (
+            "error",
+            json!({ "status": 405, "text": "405 Method Not Allowed\n\nno" }),
+            "405 Method Not Allowed: no",
+            "-32000",
+        ),
         ("error", json!({ "status": 401, "text": "<p>", "kind": "text/html" }), "401 Unauthorized", "-32000"),
         (
             "error",
@@ -327,7 +351,9 @@ fn every_failure_is_an_error_with_the_id_of_the_request() {
     assert!(bridge.output.wait_for(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600"#, 1).is_some());
     let errors = Arc::clone(&bridge.caller.errors);
     assert_eq!(bridge.end(), Some(0));
-    assert!(errors.wait_for("hint: add --header='Authorization: Bearer ...'", 1).is_some(), "{}", errors.text());
+    for hint in ["add --header='Authorization: Bearer ...'", "check the path of the URL, such as /mcp; "] {
+        assert!(errors.wait_for(&format!("hint: {hint}"), 1).is_some(), "{}", errors.text());
+    }
 }
 
 #[test]
@@ -396,6 +422,13 @@ fn the_end_of_input_waits_for_answers_no_longer_than_asked() {
     let outcome = Caller::start(&["--mcp", "--wait=0.1", &remote.url]).finish(format!("{request}\n").as_bytes());
 
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
+}
+
+#[test]
+fn a_missing_url_is_told_with_one_of_mcp() {
+    let outcome = crate::harness::server::run_to_end(wsd(&["connect", "--mcp"]));
+
+    assert!(outcome.stderr.contains("wsd connect --mcp http://localhost:8080/mcp"), "{outcome:?}");
 }
 
 #[test]

@@ -150,12 +150,24 @@ fn all_names() -> BTreeSet<String> {
     names
 }
 
+/// Returns the names of the metrics of a server with `--bus`: `cluster_watch` compares the table with a node.
+fn names_of_bus() -> BTreeSet<String> {
+    let table = pages::table(&pages::text("docs/metrics.md"), "| metric with `--bus` | type | what it counts |");
+    table.iter().map(|row| row[0].trim_matches('`').split('{').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_dashboard_shows_each_metric_of_the_bus() {
+    let names = names_of_bus();
+    let shown = metrics_in(&pages::text("packaging/grafana/wsd.json"));
+
+    assert!(names.len() > 5 && names.is_subset(&shown), "{:?}", names.difference(&shown));
+}
+
 #[test]
 fn the_dashboard_and_the_alerts_name_metrics_that_there_are() {
     let mut names = all_names();
-    // `cluster_watch` compares this table with a node.
-    let of_bus = pages::table(&pages::text("docs/metrics.md"), "| metric with `--bus` | type | what it counts |");
-    names.extend(of_bus.iter().map(|row| row[0].trim_matches('`').split('{').next().unwrap().to_owned()));
+    names.extend(names_of_bus());
     let dashboard: Value = serde_json::from_str(&pages::text("packaging/grafana/wsd.json")).unwrap();
     let targets = dashboard["panels"].as_array().unwrap().iter().filter_map(|panel| panel["targets"].as_array());
     let queries = targets.flatten().map(|target| target["expr"].as_str().unwrap().to_owned());
@@ -171,6 +183,19 @@ fn the_dashboard_and_the_alerts_name_metrics_that_there_are() {
         let unknown: Vec<_> = metrics_in(&text).into_iter().filter(|name| !names.contains(name)).collect();
         assert!(unknown.is_empty(), "{unknown:?} in {text}");
     }
+}
+
+#[test]
+fn the_dashboard_shows_all_that_the_metrics_tell_of_mcp() {
+    let rows = pages::table(&pages::text("docs/metrics.md"), "| metric | type | what it counts |");
+    let names = rows.iter().map(|row| row[0].trim_matches('`').split('{').next().unwrap().to_owned());
+    let of_mcp: BTreeSet<_> = names.filter(|name| name.starts_with("wsd_mcp_")).collect();
+    assert!(of_mcp.len() >= 4, "{of_mcp:?}");
+
+    let dashboard = pages::text("packaging/grafana/wsd.json");
+
+    let missing: Vec<_> = of_mcp.iter().filter(|name| !dashboard.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

@@ -10,8 +10,10 @@ use crate::harness::tree::Tree;
 const LINE_ONLY: [&str; 7] = ["config", "mcp-config", "check", "route", "help", "version", "license"];
 
 /// Flags for the whole server.
-const SERVER_ONLY: [&str; 22] = [
+const SERVER_ONLY: [&str; 24] = [
     "bus",
+    "bus-cert",
+    "bus-key",
     "bus-prefix",
     "node",
     "trust-proxy",

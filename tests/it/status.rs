@@ -355,3 +355,12 @@ fn the_page_and_its_parts_are_below_the_base_and_only_there() {
     assert!(policy.contains("script-src 'self'") && policy.contains("frame-ancestors 'none'"), "{policy}");
     assert_eq!(server.get("/.wsd/status", "").status, 404);
 }
+
+#[test]
+fn a_client_at_the_address_of_a_trusted_proxy_is_told_to_come_through_it() {
+    let server = Server::command(&["--trust-proxy=127.0.0.1"], &["cat"]);
+
+    assert_eq!(server.get("/.wsd/status", "").status, 404);
+    server.expect_log("hint=\"this client is itself a proxy of --trust-proxy: open it through the proxy, ");
+    assert_eq!(server.get("/.wsd/status", "X-Forwarded-For: 127.0.0.1\r\n").status, 200);
+}

@@ -45,10 +45,14 @@ def call(id, params):
         text(id, arguments.get('text', ''))
     elif name == 'progress':
         for done in range(arguments['count']):
-            tell('notifications/progress', progressToken=meta['progressToken'], progress=done)
+            more = {'message': 'x' * arguments['size']} if 'size' in arguments else {}
+            tell('notifications/progress', progressToken=meta['progressToken'], progress=done, **more)
         text(id, 'done')
     elif name == 'late_progress':
         text(id, 'done')
+        tell('notifications/progress', progressToken=meta['progressToken'], progress=1)
+    elif name == 'task':
+        result(id, task={'taskId': 't', 'status': 'working'})
         tell('notifications/progress', progressToken=meta['progressToken'], progress=1)
     elif name == 'log':
         tell('notifications/message', level='info', data=arguments.get('text', 'hello'))
@@ -70,6 +74,10 @@ def call(id, params):
             text(other, value)
         held.clear()
         text(id, 'released')
+    elif name == 'deaf':
+        os.close(0)
+        text(id, 'deaf')
+        time.sleep(1000)
     elif name == 'exit':
         sys.exit(arguments['status'])
     elif name == 'state':

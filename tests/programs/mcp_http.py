@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def begin(self):
         self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Type", "Text/Event-Stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
 
@@ -149,6 +149,11 @@ class Handler(BaseHTTPRequestHandler):
         elif name == "forget":
             SESSIONS.clear()
             SESSIONS.update({f"lost-{number}" for number in range(10)})
+            if "ending" in OPTIONS:
+                # The stream ends, and its reader is the first who learns of the loss.
+                with LOCK:
+                    PUSHED.append(note)
+                    LOCK.notify_all()
             return {"done": name}
         elif name == "push":
             with LOCK:
@@ -179,7 +184,9 @@ class Handler(BaseHTTPRequestHandler):
         number = int(last or 0)
         while True:
             with LOCK:
-                LOCK.wait_for(lambda: len(PUSHED) > number)
+                LOCK.wait_for(lambda: len(PUSHED) > number or self.headers.get("Mcp-Session-Id") not in SESSIONS)
+                if len(PUSHED) <= number:
+                    return self.end()
                 note = PUSHED[number]
             number += 1
             self.event(note, number, "retry: 10\n")

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::{ask::Ask, partner::no_program, scripts::Script};
+use super::super::{ask::Ask, partner::no_program, scripts::Script, site::Site};
 use crate::{
     admission::Permit,
     http::{gate::Visitor, refusal::Refusal, source_limits::Pass},
     mcp::terms::Launching,
+    peer::{Connection, Peer},
     worker::{Worker, environ::room_variables, variable::Variable},
 };
 
@@ -39,12 +40,37 @@ pub(super) fn launching(
     sharing: ProgramSharing,
 ) -> Launching<impl Future<Output = Result<(Worker, Permit), Refusal>> + Send + use<>> {
     let (site, peer) = (Arc::clone(&ask.site), visitor.connection.peer);
+    let (path, shutdown) = (ask.request.uri.path().to_owned(), ask.shutdown.clone());
+    let spare = (path.clone(), shutdown.clone());
     let start = async move {
-        let launcher = &site.launcher;
-        let pass = if sharing == ProgramSharing::Alone { launcher.sources.enter(peer)? } else { Pass::default() };
-        let permit = launcher.admit(&pass).await?;
-        launcher.start(peer, &script.program, environment, permit).await
+        let (launcher, is_alone) = (&site.launcher, sharing == ProgramSharing::Alone);
+        let pass = if is_alone { launcher.sources.enter(peer)? } else { Pass::default() };
+        let gateway = site.mcp.as_ref().map(|mcp| &mcp.gateway);
+        let gateway = gateway.filter(|gateway| is_alone && gateway.options.has_spare);
+        let ready = if let Some(gateway) = gateway { gateway.spare.take().await } else { None };
+        let started = if let Some((worker, mut permit)) = ready {
+            permit.hold(pass.slot());
+            (worker, permit)
+        } else {
+            let permit = launcher.admit(&pass).await?;
+            launcher.start(peer, &script.program, environment, permit).await?
+        };
+        if let Some(gateway) = gateway {
+            let (path, shutdown) = spare;
+            let start = start_spare(Arc::clone(&site), peer, script);
+            gateway.spare.fill(Launching { start, connection: Connection::none(), path, shutdown }, &gateway.options);
+        }
+        Ok(started)
     };
-    let path = ask.request.uri.path().to_owned();
-    Launching { start, connection: visitor.connection.clone(), path, shutdown: ask.shutdown.clone() }
+    Launching { start, connection: visitor.connection.clone(), path, shutdown }
+}
+
+/// Starts the program that waits for the next session; `None` if it gets no fork slot, or cannot start.
+async fn start_spare(site: Arc<Site>, peer: Peer, script: Script) -> Option<(Worker, Permit)> {
+    let launcher = &site.launcher;
+    launcher.check_budget().ok()?;
+    // It takes no slot from others that wait.
+    let permit = launcher.admission.admit()?;
+    let environment = room_variables(&launcher.environ, &script.name, b"");
+    launcher.start(peer, &script.program, environment, permit).await.ok()
 }

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use http_body_util::BodyExt;
 use hyper::{Response, body::Body as _, header::HeaderValue};
-use tokio::time::timeout;
 
 use super::{
     super::ask::Ask,
@@ -14,8 +12,13 @@ use super::{
 };
 use crate::{
     budget::{Owner, Share},
-    http::{gate::Visitor, page::Body, refusal::Refusal},
-    limits::mcp::MCP_BODY_STALL_MAX,
+    http::{
+        gate::Visitor,
+        page::Body,
+        refusal::Refusal,
+        upload::{Upload, UploadFault},
+    },
+    limits::mcp::MCP_ID_BYTES_MAX,
     mcp::{
         fault::{McpFault, code},
         gateway::Gateway,
@@ -63,6 +66,11 @@ async fn try_answer(ask: &mut Ask, visitor: &Visitor, gateway: &Gateway) -> Resu
             NoMessage::NotOne(why) => McpFault::new(400, code::INVALID_REQUEST, why),
         })
     })?;
+    let is_long = [&parts.id, &parts.asked_progress].into_iter().flatten().any(|place| place.len() > MCP_ID_BYTES_MAX);
+    if is_long && parts.form == Form::Request {
+        let text = "`id` and `progressToken` must have up to 1 KiB";
+        return Err(nameless(McpFault::new(400, code::INVALID_REQUEST, text)));
+    }
     // The id of a response is the server's.
     let id = parts.id_text(&text).filter(|_| parts.form == Form::Request).map(<[u8]>::to_vec);
     let post = McpPost { ask, visitor, gateway, text: &text, parts: &parts };
@@ -110,7 +118,6 @@ impl McpPost<'_> {
         let headers = &ask.request.headers;
         let get = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
         gateway.shared.check(text, parts, &get)?;
-        let slot = gateway.load.enter(visitor.connection.peer, parts.method == LISTEN)?;
         let script = program(ask).map_err(Trouble::Refused)?;
         let environment = shared_environment(ask, &script);
         let launching = launching(ask, visitor, script, environment, ProgramSharing::All);
@@ -118,6 +125,7 @@ impl McpPost<'_> {
             gateway.shared.tell((text, parts), launching).await?;
             return Ok(taken());
         }
+        let slot = gateway.load.enter(visitor.connection.peer, parts.method == LISTEN)?;
         let reader = gateway.shared.ask((text, parts), slot, launching).await?;
         Ok(match first(reader).await {
             McpReply::Json(message, kind) => json(message, kind, true),
@@ -139,16 +147,18 @@ impl McpPost<'_> {
         if !is_first {
             check_version(headers)?;
         }
-        let slot = gateway.load.enter(visitor.connection.peer, false)?;
+        // A client with all its requests in flight can still cancel one, and answer the server's own: nothing else ends them.
+        let slot = || gateway.load.enter(visitor.connection.peer, false);
         let Some(id) = session_id(headers) else {
             if !is_first {
                 let text = "Mcp-Session-Id is missing: send initialize first";
                 return Err(McpFault::new(400, code::REFUSED, text).into());
             }
-            let (session, open) = self.begin(slot).await?;
+            let (session, open) = self.begin(slot()?).await?;
             return Ok(reply(&session, open, true).await);
         };
         let session = gateway.sessions.find(&id, &visitor.user).ok_or_else(session::unknown)?;
+        let slot = (parts.form == Form::Request).then(slot).transpose()?;
         let script = program(ask).map_err(Trouble::Refused)?;
         let launching = launching(ask, visitor, script, session.environment.clone(), ProgramSharing::Alone);
         match session.post((text, parts), slot, launching).await? {
@@ -161,7 +171,11 @@ impl McpPost<'_> {
     async fn begin(&self, slot: LoadSlot) -> Result<(Arc<McpSession>, OpenStream), Trouble<Refusal>> {
         let &Self { ask, visitor, gateway, text, parts } = self;
         let script = program(ask).map_err(Trouble::Refused)?;
-        let environment = ask.environment(visitor, &script, &unique_id(), CgiFacts::default(), None).await;
+        let environment = if gateway.options.has_spare {
+            shared_environment(ask, &script)
+        } else {
+            ask.environment(visitor, &script, &unique_id(), CgiFacts::default(), None).await
+        };
         let Launching { start, connection, path, shutdown } =
             launching(ask, visitor, script, environment.clone(), ProgramSharing::Alone);
         let started = start.await.map_err(Trouble::Refused)?;
@@ -198,18 +212,17 @@ async fn read(ask: &mut Ask, bytes_max: usize) -> Result<(Vec<u8>, Option<Share>
     let too_long =
         || McpFault::new(413, code::REFUSED, "the body is too long: the server's --maxbody tells how long it may be");
     let mut share = ask.request.extensions.get::<Owner>().map(Owner::share);
-    let Some(mut body) = ask.body.take() else { return Ok((Vec::new(), share)) };
+    let Some(body) = ask.body.take() else { return Ok((Vec::new(), share)) };
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_long());
     }
     let mut bytes = Vec::new();
-    loop {
-        let late = |_| McpFault::new(408, code::REFUSED, "the body did not come in time");
-        let Some(frame) = timeout(MCP_BODY_STALL_MAX, body.frame()).await.map_err(late)? else {
-            return Ok((bytes, share));
-        };
-        let frame = frame.map_err(|_| McpFault::new(400, code::REFUSED, "the body is broken"))?;
-        let Ok(data) = frame.into_data() else { continue };
+    let mut upload = Upload::new(body);
+    let fault = |fault| match fault {
+        UploadFault::Late => McpFault::new(408, code::REFUSED, "the body did not come in time"),
+        UploadFault::Broken => McpFault::new(400, code::REFUSED, "the body is broken"),
+    };
+    while let Some(data) = upload.next().await.map_err(fault)? {
         if bytes.len() + data.len() > bytes_max {
             return Err(too_long());
         }
@@ -218,4 +231,5 @@ async fn read(ask: &mut Ask, bytes_max: usize) -> Result<(Vec<u8>, Option<Share>
             share.set(bytes.capacity(), 0);
         }
     }
+    Ok((bytes, share))
 }

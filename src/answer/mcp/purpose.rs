@@ -53,6 +53,11 @@ impl McpPurpose {
         })
     }
 
+    /// Whether a page may mean a file by such a request, such as its script: it names neither events nor a session.
+    pub(in crate::answer) fn may_be_for_a_file(self, headers: &HeaderMap) -> bool {
+        self == Self::Stream && !names_events(headers) && !headers.contains_key(SESSION)
+    }
+
     /// Returns the aim for the gate.
     pub(in crate::answer) fn aim(self) -> Aim {
         if self == Self::Metadata { Aim::Metadata } else { Aim::Transfer }

@@ -70,7 +70,9 @@ impl BridgeFault {
         }
         let is_text = answer.kind().is_some_and(|kind| kind.starts_with("text/plain") || kind.contains("json"));
         let body = if is_text { String::from_utf8_lossy(&body) } else { "".into() };
-        let words: Vec<_> = body.split_whitespace().collect();
+        // The body of many servers begins with the status.
+        let lines = body.lines().map(str::trim).filter(|line| *line != status.to_string());
+        let words: Vec<_> = lines.flat_map(str::split_whitespace).collect();
         let text: String = words.join(" ").chars().take(TEXT_CHARS_MAX).filter(|c| !c.is_control()).collect();
         let text = if text.is_empty() { text } else { format!(": {text}") };
         let error = ConnectError::new(format!("cannot get an answer of {place}: the server answered {status}{text}"));
@@ -79,7 +81,9 @@ impl BridgeFault {
             (300..=399, Some(place)) => error.hint(format!("use the URL to which it redirects: {place}")),
             (401, _) => error.hint("add --header='Authorization: Bearer ...'"),
             (403, _) => error.hint("set --origin to an origin that the server admits, or ask for the right"),
-            (404 | 405, _) => error.hint("check the path of the URL, such as /mcp"),
+            (404 | 405 | 426 | 501, _) => {
+                error.hint("check the path of the URL, such as /mcp; if wsd is there, start it with --mcp")
+            }
             (429 | 502..=504, _) => error.hint("try again later"),
             _ => error,
         };

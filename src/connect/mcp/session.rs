@@ -44,8 +44,8 @@ async fn read_stream(bridge: Arc<McpBridge>, session: BridgedSession) {
             Ok(answer) => {
                 let fault = BridgeFault::of(answer, &bridge.wire.place).await;
                 if fault.is_lost_session && session.has_id() {
-                    // The new session has a stream and a task of its own.
-                    let _ = renew(&bridge, &session).await;
+                    // The new session has a stream and a task of its own, and ends this one.
+                    tokio::spawn(async move { renew(&bridge, &session).await });
                 } else if let Some(error) = fault.told {
                     say(&format!("there is no stream for messages of the server's own: {}", error.message()));
                 }

@@ -205,9 +205,9 @@ impl StreamableReply {
         self.kind().is_some_and(|kind| kind.starts_with("text/event-stream"))
     }
 
-    /// Returns the type of the body.
-    pub(super) fn kind(&self) -> Option<&str> {
-        self.head.headers.get(CONTENT_TYPE)?.to_str().ok()
+    /// Returns the type of the body in lower case.
+    pub(super) fn kind(&self) -> Option<String> {
+        self.head.headers.get(CONTENT_TYPE)?.to_str().ok().map(str::to_ascii_lowercase)
     }
 
     /// Returns the next bytes of the body; `None` at its end. Cancel safe.

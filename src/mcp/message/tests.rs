@@ -14,6 +14,22 @@ fn the_parts_of_a_message_are_found_in_their_places() {
 }
 
 #[test]
+fn an_answer_of_a_careless_server_is_one() {
+    let table = [
+        (r#"{"jsonrpc":"2.0","id":1,"result":{},"error":null}"#, true, None),
+        (r#"{"jsonrpc":"2.0","id":1,"result":null,"error":null}"#, true, None),
+        (r#"{"jsonrpc":"2.0","id":1,"result":null,"error":{"code":-32601}}"#, false, Some(-32601)),
+        (r#"{"jsonrpc":"2.0","id":1,"error":{"code":"E1"}}"#, false, None),
+        (r#"{"jsonrpc":"2.0","id":1,"error":{"code":1.5}}"#, false, None),
+        (r#"{"jsonrpc":"2.0","id":1,"error":{"code":99999999999999999999}}"#, false, None),
+    ];
+    for (text, has_result, code) in table {
+        let parts = MessageParts::of(text.as_bytes()).expect(text);
+        assert_eq!((parts.form, parts.result.is_some(), parts.error), (Form::Response, has_result, code), "{text}");
+    }
+}
+
+#[test]
 fn only_the_replaced_bytes_change() {
     let table = [
         (r#"{"jsonrpc":"2.0","id":"","method":"m","params":{"n":1e400,"s":"\ud83d \n"}}"#, "7"),

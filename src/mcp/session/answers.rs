@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        calls::{is_progress, number},
+        calls::{PendingCall, is_progress, number},
         fault::{McpFault, code},
         host::{HostEnd, ProgramHub},
         lock::lock,
@@ -16,9 +16,13 @@ use super::{
         stream::McpAnswerKind,
         wire::ProgramWire,
     },
-    McpSession, SessionCall, SessionPhase, SessionState,
+    McpSession, SessionCall, SessionPhase, SessionState, asked, ended, too_long,
 };
-use crate::{event::Event, limits::mcp::MCP_LOOK_MAX, status::Status};
+use crate::{
+    event::Event,
+    limits::mcp::{MCP_LOOK_MAX, MCP_REPLAY_WAIT},
+    status::Status,
+};
 
 impl ProgramHub for McpSession {
     fn wire(&self) -> &ProgramWire {
@@ -29,10 +33,25 @@ impl ProgramHub for McpSession {
         let mut state = lock(&self.state);
         match parts.form {
             Form::Response => self.answer(&mut state, line, parts),
-            _ if is_progress(parts) && self.progress(&mut state, line, parts) => {}
+            _ if is_progress(parts) => self.progress(&mut state, line, parts),
             Form::Request | Form::Notification => {
-                state.loose(self.bytes(splice(line, Vec::new())), parts.id_text(line));
+                let data = self.bytes(state.shown(line, parts));
+                state.loose(data, parts.id_text(line));
             }
+        }
+    }
+
+    fn lost(&self, number: u64) {
+        let mut state = lock(&self.state);
+        let is_fit = |call: &SessionCall| matches!(call, SessionCall::Client { begins: false, .. });
+        if state.calls.get_mut(number).is_some_and(|call| is_fit(&call.facts))
+            && let Some(mut call) = state.calls.end(number)
+        {
+            if let SessionCall::Client { meter, .. } = &mut call.facts {
+                meter.failed(true);
+            }
+            state.idle_since = Instant::now();
+            state.refuse(&call, &too_long());
         }
     }
 
@@ -61,6 +80,11 @@ impl ProgramHub for McpSession {
         for id in state.kept.expire(now) {
             let fault = McpFault::new(0, code::NO_SESSION, "no client stream");
             self.wire.write(&[&*fault.message(Some(&id)), b"\n"].concat());
+        }
+        if matches!(state.phase, SessionPhase::Busy(_)) {
+            // Perhaps nobody waits any more until the new process answers `initialize`.
+            let late = state.idle_since + self.options.idle.max(MCP_REPLAY_WAIT);
+            return if late <= now { Err(HostEnd::Idle) } else { Ok(late) };
         }
         let idle = state.idle_until(self.options.idle);
         if idle.is_some_and(|idle| idle <= now) && matches!(state.phase, SessionPhase::Running) {
@@ -114,12 +138,60 @@ impl SessionState {
         (!self.streams.are_read()).then(|| self.idle_since + idle)
     }
 
+    /// Notes that the session is over.
+    pub(super) fn finish(&mut self) {
+        if let SessionPhase::Busy(token) = std::mem::replace(&mut self.phase, SessionPhase::Over) {
+            token.cancel();
+        }
+        self.streams.close_all();
+        self.streams.clear();
+    }
+
+    /// Ends the requests in flight of a process that has ended.
+    fn fail(&mut self, end: HostEnd) {
+        let fault = ended(self.status, end);
+        // The next process would take the answers to its requests for answers to its own.
+        self.kept.take();
+        for mut call in self.calls.end_all() {
+            if let SessionCall::Client { meter, .. } = &mut call.facts {
+                // Nobody waits for the answer after the end of the session.
+                meter.failed(end != HostEnd::Left);
+            }
+            self.refuse(&call, &fault);
+        }
+    }
+
+    /// Answers a request with an error of wsd's own.
+    fn refuse(&mut self, call: &PendingCall<SessionCall>, fault: &McpFault) {
+        if let SessionCall::Client { stream, .. } = call.facts {
+            let data = fault.message(Some(&call.id)).into();
+            self.streams.push(stream, data, Some(McpAnswerKind::Fault(fault.status)));
+        }
+    }
+
+    /// Ends a request that its client cancels, since few servers answer it then. Returns its number.
+    pub(super) fn cancel(&mut self, id: &[u8]) -> Option<u64> {
+        let is_fit = |call: &SessionCall| matches!(call, SessionCall::Client { begins: false, .. });
+        let number = self.calls.find(id, is_fit)?;
+        let call = self.calls.end(number)?;
+        self.refuse(&call, &McpFault::new(200, code::REFUSED, "the client has cancelled the request"));
+        Some(number)
+    }
+
+    /// Returns a message of the server with the id of its own request as the client knows it.
+    fn shown(&self, line: &[u8], parts: &MessageParts) -> Vec<u8> {
+        let cancelled = parts.cancelled.as_ref().filter(|_| parts.method == "notifications/cancelled");
+        let place = parts.id.as_ref().or(cancelled).filter(|_| self.processes > 0);
+        let id = place.map(|place| asked::shown(&line[place.clone()], self.processes)).unwrap_or_default();
+        splice(line, place.map(|place| (place.clone(), &*id)).into_iter().collect())
+    }
+
     /// Takes a message that names no request: on the stream of the only request in flight, else on that of the client's GET,
     /// else it waits for one.
     fn loose(&mut self, data: Bytes, id: Option<&[u8]>) {
         let streams = self.calls.iter().filter_map(|(_, call)| match call.facts {
-            SessionCall::Client { stream, is_cancelled: false, .. } => Some(stream),
-            _ => None,
+            SessionCall::Client { stream, .. } => Some(stream),
+            SessionCall::Replay(_) => None,
         });
         let streams: Vec<_> = streams.take(2).collect();
         let only = if let [only] = *streams { Some(only) } else { None };
@@ -139,11 +211,14 @@ impl McpSession {
 
     /// Takes an answer to a request of the client, or of wsd.
     fn answer(&self, state: &mut SessionState, line: &[u8], parts: &MessageParts) {
-        let call = number(line, parts.id.as_ref()).and_then(|number| state.calls.end(number));
-        let Some(call) = call else {
+        let number = number(line, parts.id.as_ref());
+        let Some((number, call)) = number.and_then(|number| Some((number, state.calls.end(number)?))) else {
             Event::McpAnswerUnmatched { conn: self.wire.conn() }.emit();
             return;
         };
+        if parts.task.is_some() {
+            state.calls.note_task(number, &call);
+        }
         let (result, data) = (parts.result.clone().map(|place| &line[place]), call.answer(line, parts));
         state.idle_since = Instant::now();
         match call.facts {
@@ -169,16 +244,43 @@ impl McpSession {
         }
     }
 
-    /// Takes a notification about progress. Returns false if it belongs to no request.
-    fn progress(&self, state: &mut SessionState, line: &[u8], parts: &MessageParts) -> bool {
-        let call = number(line, parts.told_progress.as_ref()).and_then(|number| state.calls.get_mut(number));
-        let Some((stream, data)) = call.and_then(|call| match call.facts {
+    /// Takes a notification about progress. Its token is a number of wsd's own: where no request has it, it may be another
+    /// request's token to the client.
+    fn progress(&self, state: &mut SessionState, line: &[u8], parts: &MessageParts) {
+        let number = number(line, parts.told_progress.as_ref()).unwrap_or_default();
+        let told = state.calls.get_mut(number).and_then(|call| match call.facts {
             SessionCall::Client { stream, .. } => Some((stream, call.progress(line, parts)?)),
             SessionCall::Replay(_) => None,
-        }) else {
-            return false;
-        };
-        state.streams.push(stream, self.bytes(data), None);
-        true
+        });
+        if let Some((stream, data)) = told {
+            state.streams.push(stream, self.bytes(data), None);
+        } else if let Some(data) = state.calls.task_progress(number, line, parts) {
+            state.loose(self.bytes(data), None);
+        } else {
+            let (conn, why) = (self.wire.conn(), "it belongs to no request");
+            Event::McpMessageDropped { conn, method: &parts.method, why }.emit();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::advance;
+
+    use super::{super::super::terms::McpOptions, *};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_process_that_does_not_answer_initialize_is_ended() {
+        let session = McpSession::new(String::new(), Vec::new(), McpOptions::plain());
+        lock(&session.state).phase = SessionPhase::Busy(CancellationToken::new());
+
+        advance(MCP_REPLAY_WAIT.saturating_sub(Duration::from_secs(1))).await;
+        let left = session.look(Instant::now()).map(|next| next.duration_since(Instant::now()));
+        assert_eq!(left, Ok(Duration::from_secs(1)));
+        advance(Duration::from_secs(1)).await;
+
+        assert_eq!(session.look(Instant::now()), Err(HostEnd::Idle));
     }
 }

@@ -4,6 +4,7 @@
 //! another one and replays the client's `initialize` ([`revive`]). Clients do not begin anew after a 404, so wsd avoids it.
 
 mod answers;
+mod asked;
 mod kept;
 mod listen;
 mod record;
@@ -25,7 +26,7 @@ use super::{
     lock::lock,
     message::{Form, MessageParts, splice},
     meter::RequestMeter,
-    stream::{McpAnswerKind, StreamReader},
+    stream::StreamReader,
     terms::{Launching, McpOptions, Trouble},
     wire::ProgramWire,
 };
@@ -65,6 +66,8 @@ struct SessionState {
     streams: SessionStreams,
     kept: KeptMessages,
     record: SessionRecord,
+    /// The number of processes before this one.
+    processes: u64,
     /// The time since which nobody has used the process.
     idle_since: Instant,
     /// How the last process ended.
@@ -91,7 +94,7 @@ type ReplayAnswer = Result<Bytes, i64>;
 #[derive(Debug)]
 enum SessionCall {
     /// The client's.
-    Client { stream: u64, begins: bool, is_cancelled: bool, meter: RequestMeter },
+    Client { stream: u64, begins: bool, meter: RequestMeter },
     /// wsd's own, to a new process.
     Replay(Option<oneshot::Sender<ReplayAnswer>>),
 }
@@ -136,6 +139,7 @@ impl McpSession {
                 streams,
                 kept: KeptMessages::default(),
                 record: SessionRecord::default(),
+                processes: 0,
                 idle_since: Instant::now(),
                 status: None,
             }),
@@ -169,11 +173,11 @@ impl McpSession {
         stream
     }
 
-    /// Takes a message of the client. Starts a process if there is none.
+    /// Takes a message of the client, with the slot of a request. Starts a process if there is none.
     pub(crate) async fn post<E, F>(
         self: &Arc<Self>,
         (text, parts): (&[u8], &MessageParts),
-        slot: LoadSlot,
+        mut slot: Option<LoadSlot>,
         launching: Launching<F>,
     ) -> Result<Posted, Trouble<E>>
     where
@@ -184,8 +188,11 @@ impl McpSession {
             let text = "this session has begun: send initialize without Mcp-Session-Id";
             return Err(McpFault::new(400, code::INVALID_REQUEST, text).into());
         }
+        if parts.form == Form::Response && self.asleep_since().is_some() {
+            // The process that asked has ended.
+            return Ok(Posted::Taken);
+        }
         let mut launching = Some(launching);
-        let mut slot = Some(slot);
         loop {
             self.wake(&mut launching).await?;
             let mut state = lock(&self.state);
@@ -209,21 +216,21 @@ impl McpSession {
     ) -> Posted {
         state.idle_since = Instant::now();
         state.record.note(text, parts, &self.options.process.budget);
-        if let (Form::Request, Some(slot)) = (parts.form, slot) {
+        if let Some(slot) = slot {
             return Posted::Stream(self.begin(state, text, parts, slot));
         }
         let mut changes = Vec::new();
-        let number;
+        let (number, own);
+        if let (Form::Response, Some(place)) = (parts.form, parts.id.clone()) {
+            let Some(id) = asked::own(&text[place.clone()], state.processes) else { return Posted::Taken };
+            own = id;
+            changes.push((place, &*own));
+        }
         if parts.method == "notifications/cancelled"
             && let Some(place) = parts.cancelled.clone()
         {
             // The answer has left, or the request is not this client's.
-            let Some(found) = state.calls.find(&text[place.clone()]) else { return Posted::Taken };
-            if let Some(SessionCall::Client { is_cancelled, .. }) =
-                state.calls.get_mut(found).map(|call| &mut call.facts)
-            {
-                *is_cancelled = true;
-            }
+            let Some(found) = state.cancel(&text[place.clone()]) else { return Posted::Taken };
             number = found.to_string();
             changes.push((place, number.as_bytes()));
         }
@@ -246,7 +253,7 @@ impl McpSession {
         state.streams.open(sender);
         let (stream, begins) = (attachment.stream, parts.method == "initialize");
         let meter = RequestMeter::new(&self.options.process.route, parts, slot);
-        let facts = SessionCall::Client { stream, begins, is_cancelled: false, meter };
+        let facts = SessionCall::Client { stream, begins, meter };
         self.wire.write(&state.calls.begin(text, parts, facts));
         OpenStream { reader, stream, is_primed: state.record.is_primed() }
     }
@@ -255,30 +262,6 @@ impl McpSession {
     pub(crate) fn end(&self) {
         lock(&self.state).finish();
         self.wire.wake();
-    }
-}
-
-impl SessionState {
-    /// Notes that the session is over.
-    fn finish(&mut self) {
-        if let SessionPhase::Busy(token) = std::mem::replace(&mut self.phase, SessionPhase::Over) {
-            token.cancel();
-        }
-        self.streams.close_all();
-        self.streams.clear();
-    }
-
-    /// Ends the requests in flight of a process that has ended.
-    fn fail(&mut self, end: HostEnd) {
-        let fault = ended(self.status, end);
-        for call in self.calls.end_all() {
-            if let SessionCall::Client { stream, is_cancelled, mut meter, .. } = call.facts {
-                // Nobody waits for the answer after the end of the session.
-                meter.failed(end != HostEnd::Left && !is_cancelled);
-                let data = fault.message(Some(&call.id)).into();
-                self.streams.push(stream, data, Some(McpAnswerKind::Fault(fault.status)));
-            }
-        }
     }
 }
 
@@ -291,6 +274,11 @@ pub(super) fn ended(status: Option<Status>, end: HostEnd) -> McpFault {
         (_, Some(status)) => McpFault::new(502, code::INTERNAL, format!("the server ended: {status}")),
         (_, None) => McpFault::new(502, code::INTERNAL, "the server ended"),
     }
+}
+
+/// Returns the fault of a request whose answer is longer than wsd takes.
+pub(super) fn too_long() -> McpFault {
+    McpFault::new(502, code::INTERNAL, "the server's answer has more than 4 MiB")
 }
 
 /// Returns the fault of a session that wsd does not know.

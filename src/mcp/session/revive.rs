@@ -109,8 +109,9 @@ impl McpSession {
     /// Spawns the task of a process that has started.
     pub(super) fn host(self: &Arc<Self>, worker: Worker, permit: Permit, launching: Launching<()>) {
         let Launching { connection, path, shutdown, .. } = launching;
-        let connection = connection.renumbered();
+        let connection = connection.renumbered().for_log();
         self.wire.set_conn(connection.id);
+        lock(&self.state).idle_since = Instant::now();
         let (user, process) = (self.user.clone(), self.options.process.clone());
         let terms = HostTerms { connection, path, user, kind: "session", process, shutdown: shutdown.clone() };
         shutdown.spawn(host::run(Arc::clone(self), worker, permit, terms));
@@ -126,6 +127,7 @@ impl McpSession {
 
     fn ask_first(&self, tell: oneshot::Sender<ReplayAnswer>) {
         let mut state = lock(&self.state);
+        state.processes += 1;
         let initialize = state.record.initialize.clone();
         self.ask_again(&mut state, &initialize, Some(tell));
     }

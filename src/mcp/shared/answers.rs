@@ -10,7 +10,7 @@ use super::{
         host::{HostEnd, ProgramHub},
         lock::lock,
         message::{Form, MessageParts, splice},
-        session::ended,
+        session::{ended, too_long},
         stream::{McpAnswerKind, StreamMessage},
         wire::ProgramWire,
     },
@@ -40,6 +40,16 @@ impl ProgramHub for SharedServer {
                 self.dropped("it is a request", parts);
             }
             Form::Notification => self.notification(&mut state, line, parts),
+        }
+    }
+
+    fn lost(&self, number: u64) {
+        let mut state = lock(&self.state);
+        if let Some(mut call) = state.calls.end(number) {
+            call.facts.meter.failed(true);
+            state.idle_since = Instant::now();
+            let fault = too_long();
+            self.send(&call, fault.message(Some(&call.id)), Some(McpAnswerKind::Fault(fault.status)));
         }
     }
 

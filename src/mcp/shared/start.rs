@@ -64,7 +64,7 @@ impl SharedServer {
         launching: Launching<()>,
     ) -> Result<(), Trouble<E>> {
         let Launching { connection, path, shutdown, .. } = launching;
-        let connection = connection.renumbered();
+        let connection = connection.renumbered().for_log();
         let (tell, told) = oneshot::channel();
         let number = self.note_start(tell);
         self.wire.clear();

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::labels::RouteName;
+use super::route::RouteName;
 use crate::limits::mcp::{MCP_TOOL_BYTES_MAX, MCP_TOOLS_COUNTED_MAX};
 
 /// The sums of all routes.
@@ -87,6 +87,8 @@ impl McpRequestEnd {
 #[derive(Clone, Debug, Default)]
 pub(super) struct McpRoute {
     sessions: u64,
+    /// The processes that wait for a session.
+    spares: Vec<i32>,
     methods: BTreeMap<&'static str, RequestSums>,
     tools: BTreeMap<Arc<str>, RequestSums>,
 }
@@ -181,15 +183,36 @@ impl Drop for McpSessionCount {
     }
 }
 
+/// A process that waits for a session: the status shows it until this is dropped.
+#[derive(Debug)]
+pub(crate) struct McpSpareShown(RouteName, i32);
+
+impl McpSpareShown {
+    /// Shows a process of a route.
+    pub(crate) fn of(route: &RouteName, pid: i32) -> Self {
+        MCP.lock().entry(Arc::clone(route)).or_default().spares.push(pid);
+        Self(Arc::clone(route), pid)
+    }
+}
+
+impl Drop for McpSpareShown {
+    fn drop(&mut self) {
+        if let Some(sums) = MCP.lock().get_mut(&self.0) {
+            sums.spares.retain(|pid| *pid != self.1);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::iter::once;
 
     use super::*;
+    use crate::metrics::route::Route;
 
     #[test]
     fn no_client_adds_a_name() {
-        let route = RouteName::from("/names");
+        let route = Route::named("/names");
         MCP.begin(&route);
         let add = |name: &str, tool: Option<&str>| {
             MCP.add(&route, McpRequest { method: method(name), tool, end: McpRequestEnd::Result, time: None });
@@ -210,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_route_counts_200_tools_by_name() {
-        let route = RouteName::from("/tools");
+        let route = Route::named("/tools");
         MCP.begin(&route);
         let names: Vec<_> = (0..2 * MCP_TOOLS_COUNTED_MAX).map(|number| format!("t{number}")).collect();
 

@@ -8,6 +8,9 @@ use super::{McpRoute, RequestSums};
 #[derive(Debug, Serialize)]
 pub(in crate::metrics) struct ShownMcp {
     sessions: u64,
+    /// The processes that wait for a session (`--mcp-spare`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    spares: Vec<i32>,
     /// The requests of each method, and the calls of each tool as `tools/call NAME`.
     requests: Vec<ShownRequests>,
 }
@@ -38,7 +41,7 @@ impl McpRoute {
             let slowest = (count > 0).then(|| micros(sums.slowest));
             ShownRequests { name, result, error, failed, cancelled, mean, slowest }
         });
-        ShownMcp { sessions: self.sessions, requests: requests.collect() }
+        ShownMcp { sessions: self.sessions, spares: self.spares.clone(), requests: requests.collect() }
     }
 }
 

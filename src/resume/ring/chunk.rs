@@ -27,17 +27,19 @@ pub(super) enum Chunk {
 }
 
 impl Chunk {
-    /// Returns an empty chunk of the client's own messages, behind another one.
-    pub(super) fn after(before: Option<&Self>) -> Self {
-        Self::Own(match before {
+    /// Returns the empty list of the client's own messages that follows this chunk.
+    pub(super) fn successor(&self) -> Frames {
+        match self {
             // A flood goes on as it was.
-            Some(Self::Own(frames)) if frames.len() >= UNCOPIED_BYTES_MIN => frames.another(CHUNK_BYTES),
+            Self::Own(frames) if frames.len() >= UNCOPIED_BYTES_MIN => frames.another(CHUNK_BYTES),
             _ => Frames::default(),
-        })
+        }
     }
 
-    /// Whether `frames` have room for one more message of so many bytes.
-    pub(super) fn has_room(frames: &Frames, bytes: usize) -> bool {
+    /// Whether there is room for one more message of so many bytes of this client only.
+    #[inline]
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        let Self::Own(frames) = self else { return false };
         frames.is_growing() && frames.len() + frames.count() * MESSAGE_BYTES + bytes < CHUNK_BYTES
     }
 
@@ -58,11 +60,34 @@ impl Chunk {
         bytes + count * MESSAGE_BYTES
     }
 
+    /// Returns the bytes that the chunk counts for without its first `index` messages.
+    pub(super) fn bytes_from(&self, index: usize) -> usize {
+        self.bytes_of(index, self.count() - index) + if self.is_shared() { BATCH_BYTES } else { 0 }
+    }
+
+    /// Whether other clients have the messages, too.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Self::Shared(_))
+    }
+
+    /// Ends the growth of the client's own messages, and gives back the memory that they do not use.
+    pub(super) fn settle(&mut self) {
+        if let Self::Own(frames) = self {
+            frames.settle();
+        }
+    }
+
     /// Returns the bytes of memory of the client's own messages.
-    pub(super) fn settled(&self) -> usize {
+    pub(super) fn held(&self) -> usize {
         match self {
             Self::Own(frames) => frames.held(),
             Self::Shared(_) => 0,
         }
+    }
+}
+
+impl Default for Chunk {
+    fn default() -> Self {
+        Self::Own(Frames::default())
     }
 }

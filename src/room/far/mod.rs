@@ -156,6 +156,11 @@ impl Far {
         Some(self.poster.poll_post(cx, client, said))
     }
 
+    /// Whether Redis does not answer for this room.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.place.loss().since().is_some()
+    }
+
     /// Whether all messages of a client are on the bus.
     pub(super) fn has_posted(&self, client: &str) -> bool {
         self.poster.has_posted(client)
@@ -163,29 +168,30 @@ impl Far {
 
     /// Ready when the worker's output may go out: the lease is fresh, or nobody can take it, and Redis keeps up.
     pub(super) fn poll_open(&self) -> Poll<()> {
-        let is_away = self.place.bus().lost().is_some();
-        if self.is_sure(&lock(&self.state)) && (is_away || !self.outlet.is_full()) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        let is_away = self.is_cut_off();
+        if self.is_owner() && (is_away || !self.outlet.is_full()) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether no other node can have the room.
+    pub(super) fn is_owner(&self) -> bool {
+        self.is_sure(&lock(&self.state))
     }
 
     /// While Redis is away nobody can take the lease, however old it is. Long after the last renewal, only its answer tells.
     fn is_sure(&self, state: &State) -> bool {
         let is_fresh = state.lease.as_ref().is_some_and(|lease| lease.renewed.elapsed() < LEASE_DOUBT);
-        is_fresh || self.place.bus().lost().is_some()
+        is_fresh || self.is_cut_off()
     }
 
     /// Sends output to the other nodes.
     pub(super) fn publish(&self, messages: &Draft, to: &Receivers) {
-        let is_away = self.place.bus().lost().is_some();
+        let is_away = self.is_cut_off();
         self.outlet.push(&RecordKind::messages(to), &record::encode(messages.messages()), is_away);
     }
 
     /// Tells the other nodes to close a client.
     pub(super) fn dismiss(&self, client: &str, close: &Close) {
-        let is_away = self.place.bus().lost().is_some();
+        let is_away = self.is_cut_off();
         self.outlet.push(&RecordKind::close(client, close), &[], is_away);
     }
 

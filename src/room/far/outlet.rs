@@ -140,7 +140,7 @@ impl FarOutput {
                     Err(error) => {
                         error.log();
                         sleep(BUS_RETRY).await;
-                        place.bus().up().await;
+                        place.loss().over().await;
                     }
                 }
             }

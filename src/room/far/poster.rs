@@ -183,7 +183,7 @@ impl Poster {
                     error.log();
                     sleep(BUS_RETRY).await;
                     // A program that does not read may do so later.
-                    if !matches!(error, BusError::Full) && place.bus().lost().is_none() {
+                    if !matches!(error, BusError::Full) && place.loss().since().is_none() {
                         refusals += 1;
                     }
                     if is_over && refusals > REFUSALS_MAX {
@@ -210,7 +210,7 @@ impl Poster {
     async fn wait_for_bus(&self, place: &RoomKeys, is_over: bool) {
         let owner = lock(&self.queue).share.owner().clone();
         tokio::select! {
-            back = timeout(BUS_PATIENCE, place.bus().up()) => if back.is_ok() { return },
+            back = timeout(BUS_PATIENCE, place.loss().over()) => if back.is_ok() { return },
             () = owner.asked(), if is_over => owner.settle(),
         }
         if is_over {

@@ -51,6 +51,7 @@ const NODES_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) struct FarInput<'r> {
     room: &'r Arc<Room>,
     far: &'r Far,
+    epoch: u64,
     notes: mpsc::Receiver<Note>,
     /// The last record in the inbox.
     at: RecordId,
@@ -69,12 +70,13 @@ pub(super) struct FarInput<'r> {
 }
 
 impl<'r> FarInput<'r> {
-    /// Begins to listen.
-    pub(super) fn new(room: &'r Arc<Room>, far: &'r Far) -> Self {
+    /// Begins to listen, for the worker of this epoch.
+    pub(super) fn new(room: &'r Arc<Room>, far: &'r Far, epoch: u64) -> Self {
         let now = Instant::now();
         Self {
             room,
             far,
+            epoch,
             notes: far.place.listen_in(),
             at: RecordId::default(),
             noted: RecordId::default(),
@@ -142,6 +144,10 @@ impl<'r> FarInput<'r> {
         let records = self.far.place.read_in(self.at).await?;
         self.is_behind = !records.is_empty();
         for record in records {
+            // Without the lease, the next worker would miss what this one took.
+            while !self.far.is_owner() {
+                sleep(SETTLE).await;
+            }
             poll_fn(|cx| lock(&self.room.inbox).poll_room(cx)).await;
             self.take(record);
         }
@@ -244,7 +250,7 @@ impl<'r> FarInput<'r> {
         let written = self.room.written(self.far);
         if written > self.noted
             && (self.noted_at.elapsed() >= POS_INTERVAL || self.unnoted >= UNNOTED_BYTES_MAX)
-            && self.far.place.set_pos(written).await.is_ok()
+            && self.far.place.set_pos(self.epoch, written).await.is_ok()
         {
             (self.noted, self.noted_at, self.unnoted) = (written, Instant::now(), 0);
         }
@@ -273,7 +279,7 @@ impl<'r> FarInput<'r> {
     /// Notes in Redis what the worker has taken, at its end. When the program has ended for all, the rest is for nobody.
     pub(super) async fn finish(&mut self, has_ended: bool) -> Result<(), BusError> {
         let pos = if has_ended { self.far.place.look().await?.last_in } else { self.room.written(self.far) };
-        self.far.place.set_pos(pos).await
+        self.far.place.set_pos(self.epoch, pos).await
     }
 
     /// Forgets the clients of other nodes.

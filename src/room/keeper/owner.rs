@@ -24,6 +24,7 @@ use crate::{
     limits::{BUS_ANSWER, BUS_PATIENCE, BUS_RETRY, LEASE_DOUBT, LEASE_RENEWAL, OUT_RECORDS},
     partner::Verdict,
     room::{
+        Room,
         far::{Far, RoomReadiness},
         host,
         lock::lock,
@@ -31,13 +32,13 @@ use crate::{
     worker::Worker,
 };
 
-/// Runs the room's worker in `epoch` to its end, or until another node has the room.
-pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: u64) -> Next {
+/// Runs the room's worker in `epoch` to its end, or until another node has the room. Redis was asked for the lease at `sent`.
+pub(super) async fn own(keeper: &Keeper, far: &Far, view: &mut View<'_>, epoch: u64, sent: Instant) -> Next {
     let room = &keeper.room;
     let path = String::from_utf8_lossy(&room.path).into_owned();
-    let mut intake = FarInput::new(room, far);
+    let mut intake = FarInput::new(room, far, epoch);
     // A program may start late, when another must end first.
-    let mut renewing = pin!(renew(far, epoch, room));
+    let mut renewing = pin!(renew(far, epoch, room, sent));
     // The others may have given up this node and forgotten its clients.
     far.register();
     match beside(prepare(far, view, &mut intake), renewing.as_mut()).await {
@@ -153,10 +154,9 @@ async fn give_back(far: &Far, epoch: u64) {
     let _ = timeout(BUS_ANSWER, far.place.release(epoch)).await;
 }
 
-/// Renews the lease until another node has the room.
-async fn renew(far: &Far, epoch: u64, room: &crate::room::Room) -> Infallible {
-    let mut changes = far.place.bus().changes();
-    let mut renewed = Instant::now();
+/// Renews the lease, which Redis was asked for at `renewed`, until another node has the room.
+async fn renew(far: &Far, epoch: u64, room: &Room, mut renewed: Instant) -> Infallible {
+    let mut changes = far.place.loss().changes();
     loop {
         // The clock of the runtime stands still while wsd is stopped: so short looks.
         while renewed.elapsed() < LEASE_RENEWAL && !changes.has_changed().unwrap_or(false) {

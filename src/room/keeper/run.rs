@@ -71,7 +71,7 @@ impl Keeper {
         match far.place.acquire().await {
             Ok(Acquired::Mine(epoch)) => {
                 far.take(sent);
-                owner::own(self, far, view, epoch).await
+                owner::own(self, far, view, epoch, sent).await
             }
             Ok(Acquired::Other) => view.show(self, far).await,
             Err(error) => self.wait_for_bus(far, view, &error).await,
@@ -108,9 +108,9 @@ impl Keeper {
 /// Forgets this user of the room's keys, once Redis answers.
 async fn leave(far: &Far) {
     while let Err(BusError::Away | BusError::Redis(_)) = far.place.forget(far.place.id()).await {
-        if far.place.bus().lost().is_none() {
+        if far.place.loss().since().is_none() {
             return;
         }
-        far.place.bus().up().await;
+        far.place.loss().over().await;
     }
 }

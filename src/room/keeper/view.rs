@@ -64,7 +64,7 @@ impl<'r> View<'r> {
         Self {
             room,
             notes: far.place.listen_out(),
-            lost: bus.changes(),
+            lost: far.place.loss().changes(),
             forgotten: bus.forgotten(),
             last: None,
             ended: None,
@@ -80,7 +80,7 @@ impl<'r> View<'r> {
     /// Notes an error. Whether there was nothing else for longer than clients may wait.
     pub(super) fn has_failed_long(&mut self, far: &Far) -> bool {
         let since = *self.failing.get_or_insert_with(Instant::now);
-        far.place.bus().lost().map_or(since, |lost| lost.min(since)).elapsed() >= BUS_PATIENCE
+        far.place.loss().since().map_or(since, |lost| lost.min(since)).elapsed() >= BUS_PATIENCE
     }
 
     /// Whether the clients here have seen the room.

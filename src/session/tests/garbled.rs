@@ -17,6 +17,7 @@ use crate::{
     admission::Admission,
     budget::Budget,
     framing::Framing,
+    metrics::route::Route,
     peer::Connection,
     room::{
         member::Member,
@@ -85,7 +86,7 @@ fn process(script: &str) -> Process {
         patience: Duration::ZERO,
         is_readonly: false,
         budget: Budget::new(None),
-        route: "/".into(),
+        route: Route::named("/"),
     };
     Process::new(Connection::none(), worker(script), permit, Framing::Picky, &options)
 }
@@ -102,7 +103,7 @@ async fn member(script: &str, shutdown: &Shutdown) -> Member {
         patience: Duration::ZERO,
         slow_wait: Duration::ZERO,
         budget: Budget::new(None),
-        route: "/".into(),
+        route: Route::named("/"),
     };
     let rooms = Rooms::new(Sharing::All, options, None);
     let launch = async {

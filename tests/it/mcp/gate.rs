@@ -1,6 +1,7 @@
 //! The one gate: Origin, Host, CORS, and who may see what.
 
-use super::client::{BOTH, Session, initialize, start};
+use super::client::{BOTH, Session, fault, initialize, start};
+use crate::harness::tree::Tree;
 
 const ALLOWED: &str = "https://app.example";
 
@@ -59,6 +60,22 @@ fn a_browsers_window_gets_the_page_of_wsd() {
     assert_eq!(page.status, 200, "{page}");
     assert_eq!(server.get("/", "Accept: text/event-stream\r\n").status, 400, "a stream needs a session");
     assert_eq!(server.get("/", "").status, 400);
+}
+
+#[test]
+fn files_and_metrics_are_there_beside_a_gateway_at_all_paths() {
+    let tree = Tree::new();
+    tree.file("look.css", "body {}");
+    let server = start(&["--metrics=/metrics", &format!("--staticdir={}", tree.path(""))], "legacy", &[]);
+
+    for accept in ["", "Accept: */*\r\n", "Accept: text/css,*/*;q=0.1\r\n"] {
+        assert_eq!(server.get("/look.css", accept).text(), "body {}", "{accept}");
+        assert_eq!(server.get("/metrics", accept).status, 200, "{accept}");
+    }
+    for head in ["Accept: text/event-stream\r\n", "Mcp-Session-Id: none\r\n"] {
+        assert!([400, 404].contains(&fault(&server.get("/look.css", head)).0), "{head}");
+    }
+    assert_eq!(server.post("/mcp", BOTH, initialize("2025-11-25")).status, 200);
 }
 
 #[test]

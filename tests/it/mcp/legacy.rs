@@ -141,7 +141,7 @@ fn a_client_can_answer_requests_of_the_server() {
 fn a_cancelled_request_is_named_by_the_number_that_the_server_has() {
     let server = start(&[], "legacy", &[]);
     let session = Session::begin(&server);
-    let _held = session.calling("\"mine\"", "hold", "{}");
+    let mut held = session.calling("\"mine\"", "hold", "{}");
     eventually("it is held", || (session.state()["held"] == 1).then_some(()));
 
     let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"mine"}}"#;
@@ -149,6 +149,8 @@ fn a_cancelled_request_is_named_by_the_number_that_the_server_has() {
 
     let state = eventually("it is cancelled", || Some(session.state()).filter(|state| state["held"] == 0));
     assert_eq!(state["cancelled"].as_array().map(Vec::len), Some(1), "{state}");
+    let answer = held.response("POST");
+    assert_eq!((fault(&answer), &value(&answer)["id"]), ((200, -32000), &json!("mine")), "the server answers no more");
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use rustix::process::Signal;
 
-use super::client::{Session, called, calling, fault, start, state, text, value};
+use super::client::{BOTH, Session, called, calling, fault, start, state, text, value};
 use crate::harness::eventually;
+use crate::harness::server::Server;
 
 #[test]
 fn an_address_has_64_requests_in_flight() {
@@ -24,6 +25,37 @@ fn an_address_has_64_requests_in_flight() {
 }
 
 #[test]
+fn a_client_with_64_requests_in_flight_can_answer_the_server_and_cancel_a_request() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    let _held: Vec<_> = (1..=64).map(|id| session.calling(&id.to_string(), "hold", "{}")).collect();
+    eventually("no more are taken", || (session.call("echo", "{}").status == 429).then_some(()));
+
+    assert_eq!(session.post(r#"{"jsonrpc":"2.0","id":7,"result":{}}"#).status, 202);
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5}}"#;
+    assert_eq!(session.post(cancel).status, 202);
+
+    assert_eq!(session.text("echo", r#"{"text":"x"}"#), "x", "a cancelled request counts no more");
+}
+
+#[test]
+fn an_id_and_a_progress_token_have_up_to_1_kib() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    let (fit, long) = (format!("\"{}\"", "i".repeat(1022)), format!("\"{}\"", "i".repeat(1023)));
+    let with = |id: &str, token: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping","params":{{"_meta":{{"progressToken":{token}}}}}}}"#)
+    };
+
+    assert_eq!(session.post(&with(&fit, &fit)).status, 200);
+    for body in [with(&long, "1"), with("1", &long)] {
+        assert_eq!(fault(&session.post(&body)), (400, -32600));
+    }
+    let answer = format!(r#"{{"jsonrpc":"2.0","id":{long},"result":{{}}}}"#);
+    assert_eq!(session.post(&answer).status, 202, "the id of an answer is the server's");
+}
+
+#[test]
 fn the_limit_of_programs_of_a_source_counts_sessions() {
     let server = start(&["--maxforks-per-client=1"], "legacy", &[]);
     let session = Session::begin(&server);
@@ -33,6 +65,41 @@ fn the_limit_of_programs_of_a_source_counts_sessions() {
     assert_eq!(fault(&refused), (429, -32603));
     assert!(refused.header("Retry-After").is_some());
     assert_eq!(session.text("echo", r#"{"text":"x"}"#), "x", "requests of a session start nothing");
+}
+
+#[test]
+fn a_client_whose_body_stops_coming_gets_408() {
+    let servers = [start(&[], "legacy", &[]), Server::command(&["--http", "--shared"], &["cat"])];
+    let stalled = servers.each_ref().map(|server| {
+        let mut connection = server.http();
+        let head = format!("POST / HTTP/1.1\r\nHost: {}\r\n{BOTH}Content-Length: 100\r\n\r\n", server.host());
+        connection.send(head + "{");
+        connection
+    });
+
+    let [of_mcp, of_room] = stalled.map(|mut connection| connection.response("POST"));
+
+    assert_eq!((fault(&of_mcp), of_room.status), ((408, -32000), 408), "{of_mcp}{of_room}");
+    assert!(!servers[0].log().iter().any(|line| line.contains("mcp started")));
+}
+
+#[test]
+fn a_client_without_a_session_that_reads_nothing_loses_its_request_and_nobody_else() {
+    let server = start(&[], "modern", &[]);
+    let mut quick = calling(&server, "1", "hold", r#"{"text":"quick"}"#);
+    eventually("it is held", || (state(&server)["held"] == 1).then_some(()));
+
+    let _slow = calling(&server, "2", "progress", r#"{"count":256,"size":65536}"#);
+
+    let dropped = server.expect_log("its client reads nothing").text;
+    assert!(dropped.contains("mcp message dropped"), "{dropped}");
+    server.expect_log("worker answer unmatched");
+    let state = state(&server);
+    assert_eq!(state["cancelled"].as_array().map(Vec::len), Some(1), "{state}");
+    assert_eq!(state["held"], 1, "the other request goes on: {state}");
+    assert_eq!(called(&server, "release", "{}").status, 200);
+    // It is an event stream if the flood has taken more than five seconds.
+    assert!(quick.response("POST").text().contains(r#""text": "quick""#));
 }
 
 #[test]

@@ -51,6 +51,17 @@ fn requests_in_flight_of_a_server_that_ends_learn_its_status() {
 }
 
 #[test]
+fn a_server_that_closes_its_input_leaves_no_request_without_an_answer() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    assert_eq!(session.text("deaf", "{}"), "deaf");
+
+    assert_eq!(fault(&session.call("echo", "{}")), (502, -32603));
+
+    assert_eq!(session.text("echo", r#"{"text":"x"}"#), "x", "another process goes on");
+}
+
+#[test]
 fn lines_that_are_no_messages_go_to_the_log_with_a_hint() {
     let server = start(&[], "legacy", &["banner"]);
     let session = Session::begin(&server);
@@ -72,6 +83,18 @@ fn a_line_of_more_than_4_mib_is_skipped_and_one_of_less_is_not() {
     assert_eq!(session.text("big", r#"{"size":4000000}"#).len(), 4_000_000);
     let body = call("1", "echo", &serde_json::json!({ "text": "y".repeat(1_000_000) }).to_string());
     assert_eq!(text(&value(&session.post(&body))).len(), 1_000_000);
+}
+
+#[test]
+fn a_request_whose_answer_has_more_than_4_mib_learns_it() {
+    let size = r#"{"size":4194304}"#;
+    let (legacy, modern) = (start(&[], "legacy", &[]), start(&[], "modern", &[]));
+    let session = Session::begin(&legacy);
+
+    for refused in [session.call("big", size), called(&modern, "big", size)] {
+        assert_eq!(fault(&refused), (502, -32603));
+        assert_eq!(value(&refused)["error"]["message"], "the server's answer has more than 4 MiB");
+    }
 }
 
 #[test]

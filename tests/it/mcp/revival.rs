@@ -1,6 +1,8 @@
 //! Sessions that go on with another process.
 
-use super::client::{BOTH, Session, call, fault, initialize, start, start_named, text, value};
+use serde_json::{Value, json};
+
+use super::client::{BOTH, Events, Session, call, fault, initialize, start, start_named, text, value};
 use crate::harness::eventually;
 
 #[test]
@@ -20,7 +22,7 @@ fn an_idle_session_goes_on_with_a_new_process() {
 
     assert_ne!(before["pid"], after["pid"]);
     assert_eq!(after["level"], "debug");
-    assert_eq!(after["seen"], serde_json::json!(["notifications/initialized", "subscribe b"]));
+    assert_eq!(after["seen"], json!(["notifications/initialized", "subscribe b"]));
 }
 
 #[test]
@@ -51,6 +53,39 @@ fn a_process_that_ends_by_itself_is_replaced_too() {
     let after = session.state();
 
     assert_ne!(before["pid"], after["pid"]);
+}
+
+#[test]
+fn requests_of_a_process_that_has_ended_reach_nobody_and_their_answers_no_other_process() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    session.call("ask_alone", "{}");
+    assert_eq!(session.call("exit", r#"{"status":0}"#).status, 502);
+    server.expect_log("mcp ended");
+
+    assert_eq!(session.post(r#"{"jsonrpc":"2.0","id":1,"result":{"roots":[]}}"#).status, 202);
+
+    let mut stream = session.stream("");
+    stream.next();
+    session.call("tell_alone", "{}");
+    assert_eq!(stream.message()["method"], "notifications/tools/list_changed", "the first message of the stream");
+    assert_eq!(session.state()["seen"], json!(["notifications/initialized"]));
+}
+
+#[test]
+fn a_late_answer_is_not_one_to_a_request_of_the_next_process() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    let asked = Events::of(session.calling("7", "sample", "{}")).message();
+    session.call("exit", r#"{"status":0}"#);
+    let mut events = Events::of(session.calling("8", "sample", "{}"));
+    let again = events.message();
+    let answer = |id: &Value, model: &str| json!({ "jsonrpc": "2.0", "id": id, "result": model }).to_string();
+
+    assert_eq!(session.post(&answer(&asked["id"], "late")).status, 202);
+    assert_eq!(session.post(&answer(&again["id"], "own")).status, 202);
+
+    assert_eq!(text(&events.message()), "own");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::client::{Events, Session, start, text};
+use super::client::{Events, Session, call, start, text, value};
 use crate::harness::eventually;
 
 #[test]
@@ -46,6 +46,33 @@ fn progress_goes_to_its_request_whoever_else_waits() {
     assert_eq!(messages[0]["params"]["progressToken"], "b");
     session.call("release", "{}");
     assert_eq!(held.rest().len(), 1);
+}
+
+#[test]
+fn progress_of_a_request_that_is_over_reaches_no_other_one() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    let mut stream = session.stream("");
+    stream.next();
+
+    assert_eq!(session.text("late_progress", "{}"), "done");
+
+    assert!(server.expect_log("mcp message dropped").text.contains("method=notifications/progress"));
+    session.call("tell_alone", "{}");
+    assert_eq!(stream.message()["method"], "notifications/tools/list_changed", "the first message of the stream");
+}
+
+#[test]
+fn progress_of_a_request_that_has_become_a_task_goes_to_the_stream_of_the_get() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    let mut stream = session.stream("");
+    stream.next();
+
+    let began = value(&session.post(&call("\"mine\"", "task", "{}")));
+
+    assert_eq!(began["result"]["task"]["taskId"], "t");
+    assert_eq!(stream.message()["params"], json!({ "progressToken": "mine", "progress": 1 }));
 }
 
 #[test]

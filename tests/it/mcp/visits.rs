@@ -1,5 +1,8 @@
 //! Fifty clients at once, and fifty that come and leave each in its rude way: nothing crosses, and nothing stays.
+//!
+//! `WSD_MCP_SESSIONS=10000` makes so many short sessions, instead of 300.
 
+use std::env;
 use std::thread;
 
 use rustix::process::{Signal, kill_process};
@@ -8,6 +11,7 @@ use serde_json::json;
 use super::client::{Events, Session, initialize, start};
 use crate::harness::caller::Caller;
 use crate::harness::lines::Lines;
+use crate::harness::process::linux::children;
 use crate::harness::process::{group_gone_within, pid};
 use crate::harness::server::{Server, field, program};
 use crate::harness::{SLACK, eventually};
@@ -89,4 +93,47 @@ fn fifty_visits_that_end_without_delete_leave_no_process_and_no_descriptor_also_
     let now = held(&server).1;
     // The records of fifty sessions, and what the allocator keeps.
     assert!(now < memory + 4096, "{memory} KiB before, {now} KiB after");
+}
+
+/// A server that answers `initialize` only, and starts faster than an interpreter.
+const QUICK: &str = r#"read -r line
+id=${line#*'"id":'}
+result='{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"q","version":"1"}}'
+echo "{\"jsonrpc\":\"2.0\",\"id\":${id%%,*},\"result\":$result}"
+while read -r line; do :; done"#;
+
+/// Begins so many sessions from four clients at a time. Every second one ends with DELETE.
+fn begin_and_leave(server: &Server, sessions: usize) {
+    thread::scope(|scope| {
+        for client in 0..4 {
+            scope.spawn(move || {
+                for number in (client..sessions).step_by(4) {
+                    let session = Session::begin(server);
+                    if number % 8 < 4 {
+                        assert_eq!(session.delete().status, 200);
+                    }
+                }
+            });
+        }
+    });
+    eventually("no process is left", || children(server.pid()).is_empty().then_some(()));
+}
+
+#[test]
+fn many_short_sessions_leave_no_process_no_descriptor_and_a_record_at_most() {
+    let sessions: usize =
+        env::var("WSD_MCP_SESSIONS").map_or(300, |text| text.parse().expect("WSD_MCP_SESSIONS is a number"));
+    for more in [&[][..], &["--mcp-spare"]] {
+        let server = Server::shell(&[&["--mcp", "--mcp-idle=0.2"], more].concat(), QUICK, &[]);
+        begin_and_leave(&server, 100);
+        let (descriptors, memory) = held(&server);
+
+        begin_and_leave(&server, sessions);
+
+        eventually("the descriptors are as before", || (held(&server).0 <= descriptors).then_some(()));
+        let now = held(&server).1;
+        // 6 KiB for the record of each that may come back, most of it its environment, and what the allocator keeps.
+        let most = memory + 6 * sessions / 2 + 4096;
+        assert!(now < most, "{more:?}: {memory} KiB before, {now} KiB after");
+    }
 }
