@@ -185,13 +185,13 @@ impl Ask {
         let (launcher, request, connection) = (&self.site.launcher, &self.request, &visitor.connection);
         let remote_host = match &launcher.lookup {
             Some(lookup) => lookup.name(connection.peer).await,
-            None => connection.peer.address(),
+            None => None,
         };
         let headers: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let facts = Facts {
             id,
             connection,
-            remote_host: &remote_host,
+            remote_host: remote_host.as_deref(),
             auth_type: visitor.auth_type,
             user: &visitor.user,
             protocol: if request.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },

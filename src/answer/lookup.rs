@@ -1,6 +1,6 @@
 //! `--reverselookup`: finds a client's host name within a time limit.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
@@ -21,16 +21,10 @@ impl Lookup {
         Self { slots: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
     }
 
-    /// Returns the client's name, or its address if it has none or the look-up takes longer than [`LOOKUP_TIME_MAX`]. A
-    /// slow resolver holds a limited number of threads.
-    pub(super) async fn name(&self, peer: Peer) -> String {
-        match peer.ip() {
-            None => peer.address(),
-            Some(ip) => self.find(ip).await.unwrap_or_else(|| peer.address()),
-        }
-    }
-
-    async fn find(&self, ip: IpAddr) -> Option<String> {
+    /// Returns the client's name; `None` if it has none or the look-up takes longer than [`LOOKUP_TIME_MAX`]. A slow resolver
+    /// holds a limited number of threads.
+    pub(super) async fn name(&self, peer: Peer) -> Option<String> {
+        let ip = peer.ip()?;
         let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
         let look = spawn_blocking(move || {
             let name = dns_lookup::lookup_addr(&ip).ok();

@@ -2,6 +2,8 @@
 
 use std::{os::unix::ffi::OsStrExt, path::Path};
 
+use data_encoding::HEXLOWER;
+
 use super::variable::Variable;
 use crate::{
     peer::{Connection, Tls},
@@ -27,8 +29,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) id: &'a str,
     /// The client.
     pub(crate) connection: &'a Connection,
-    /// The client's name; its address, if the name is not known.
-    pub(crate) remote_host: &'a str,
+    /// The client's name; `None` if it is not known.
+    pub(crate) remote_host: Option<&'a str>,
     /// `AUTH_TYPE`.
     pub(crate) auth_type: &'a str,
     /// `REMOTE_USER`.
@@ -88,7 +90,7 @@ pub(crate) fn variables(options: &EnvironOptions, facts: &Facts<'_>) -> Vec<Vari
         ("PATH_TRANSLATED", translated),
         ("QUERY_STRING", facts.query.as_bytes()),
         ("REMOTE_ADDR", address.as_bytes()),
-        ("REMOTE_HOST", facts.remote_host.as_bytes()),
+        ("REMOTE_HOST", facts.remote_host.unwrap_or(&address).as_bytes()),
         ("REMOTE_PORT", port.as_bytes()),
         ("UNIQUE_ID", facts.id.as_bytes()),
         ("CONTENT_LENGTH", facts.content.length.as_bytes()),
@@ -155,19 +157,20 @@ fn tls_variables(tls: &Tls) -> impl Iterator<Item = (&str, &[u8])> {
 /// Leaves out `Proxy`, which many programs would take for their proxy setting (httpoxy, CVE-2016-5385), and names with an
 /// underscore, which could pose as another header. The length and type of a body have variables of their own.
 fn header_variables(headers: &[(&str, &[u8])]) -> Vec<Variable> {
-    let mut variables: Vec<Variable> = Vec::with_capacity(headers.len());
+    let (mut variables, mut variable) = (Vec::<Variable>::with_capacity(headers.len()), b"HTTP_".to_vec());
     for (name, value) in headers {
         let is_content = matches!(*name, "content-length" | "content-type");
         if is_content || *name == "proxy" || name.contains('_') {
             continue;
         }
-        let variable = format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"));
-        match variables.iter_mut().find(|known| known.name() == &*variable) {
+        variable.truncate("HTTP_".len());
+        variable.extend(name.bytes().map(|byte| if byte == b'-' { b'_' } else { byte.to_ascii_uppercase() }));
+        match variables.iter_mut().find(|known| known.name().as_bytes() == variable) {
             Some(known) => {
                 known.append(if *name == "cookie" { b"; " } else { b", " });
                 known.append(value.trim_ascii());
             }
-            None => variables.push(Variable::new(variable, value.trim_ascii())),
+            None => variables.push(Variable::new(&variable, value.trim_ascii())),
         }
     }
     variables
@@ -196,7 +199,7 @@ fn split_host<'a>(host: &'a [u8], default_port: &'a str) -> (&'a [u8], &'a [u8])
 pub(crate) fn unique_id() -> String {
     let mut bits = [0; 16];
     getrandom::fill(&mut bits).expect("the system has random numbers");
-    format!("{:032x}", u128::from_be_bytes(bits))
+    HEXLOWER.encode(&bits)
 }
 
 #[cfg(test)]
@@ -229,7 +232,7 @@ mod tests {
         let facts = Facts {
             id: "",
             connection: &connection,
-            remote_host: "",
+            remote_host: None,
             auth_type: "",
             user: "",
             protocol: "",

@@ -93,7 +93,7 @@ impl AuthScript {
         let facts = Facts {
             id: &unique_id(),
             connection,
-            remote_host: &connection.peer.address(),
+            remote_host: None,
             auth_type: "",
             user: "",
             protocol: if request.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
