@@ -77,7 +77,7 @@ mod tests {
         super::terms::{McpEras, McpOptions},
         *,
     };
-    use crate::{budget::Budget, metrics::route::Route, worker::process::ProcessOptions};
+    use crate::{budget::Budget, metrics::route::NamedRoute, worker::process::ProcessOptions};
 
     fn options() -> Arc<McpOptions> {
         let process = ProcessOptions {
@@ -85,7 +85,7 @@ mod tests {
             patience: Duration::ZERO,
             is_readonly: false,
             budget: Budget::new(None),
-            route: Route::named("/"),
+            route: NamedRoute::named("/"),
         };
         let eras = McpEras::Both;
         Arc::new(McpOptions { eras, idle: Duration::ZERO, body_bytes_max: 0, replay_bytes_max: 0, process })
