@@ -18,7 +18,7 @@ use rustix::{
 use super::{ask::Ask, routes::Routes};
 use crate::{
     http::{
-        connection::{AnswerKind, Reply},
+        connection::{AnswerKind, HttpReply},
         page::{Body, not_found, page, text_body},
     },
     metrics::{bus::BUS, text::Exposition},
@@ -50,7 +50,7 @@ impl Readiness {
     }
 
     /// Answers at the paths of health, relative to `--base`; `None` at any other path.
-    pub(super) fn answer(&self, path: &str, method: &Method, routes: &Routes) -> Option<Reply> {
+    pub(super) fn answer(&self, path: &str, method: &Method, routes: &Routes) -> Option<HttpReply> {
         let (fault, bus) = match path {
             "/.wsd/live" => (None, None),
             "/.wsd/ready" => (self.fault(routes), BUS.word()),
@@ -60,17 +60,17 @@ impl Readiness {
             &Method::GET | &Method::HEAD => status(fault, bus),
             _ => not_allowed(),
         };
-        Some(Reply::new(response, AnswerKind::Watched))
+        Some(HttpReply::new(response, AnswerKind::Watched))
     }
 
     /// Answers at an address of its own (`--metrics=ADDR:PORT`): nothing else is there.
-    pub(crate) fn answer_alone(&self, path: &str, method: &Method, headers: &HeaderMap, routes: &Routes) -> Reply {
+    pub(crate) fn answer_alone(&self, path: &str, method: &Method, headers: &HeaderMap, routes: &Routes) -> HttpReply {
         self.answer(path, method, routes).unwrap_or_else(|| {
             let response = match path {
                 "/metrics" => scrape(method, headers),
                 _ => not_found("Here are /metrics, /.wsd/live and /.wsd/ready."),
             };
-            Reply::new(response, AnswerKind::Watched)
+            HttpReply::new(response, AnswerKind::Watched)
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     budget::Budget,
     http::{
         auth::query::hide_referrer,
-        connection::{AnswerKind, Reply},
+        connection::{AnswerKind, HttpReply},
         cors,
         gate::Visitor,
         handshake,
@@ -97,11 +97,11 @@ impl Service {
         client: Result<Connection, Refusal>,
         shutdown: Shutdown,
         mut request: Request<Incoming>,
-    ) -> Reply {
+    ) -> HttpReply {
         let routes = Arc::clone(&self.routes.borrow());
         let without_gate = |response, kind| {
             let response = routes.otherwise.headers.add(response);
-            Reply::new(response, AnswerKind::Counted(kind))
+            HttpReply::new(response, AnswerKind::Counted(kind))
         };
         let connection = match client {
             Ok(client) => client,
@@ -135,12 +135,12 @@ impl Service {
                 }
             };
             hide_referrer(&ask.request, &mut response);
-            return Reply { response, kind: AnswerKind::Counted(kind), in_flight: ask.in_flight };
+            return HttpReply { response, kind: AnswerKind::Counted(kind), in_flight: ask.in_flight };
         }
         let text = "The scripts redirect to each other without an end.";
         let mut response = ask.site.headers.add(page::page(StatusCode::BAD_GATEWAY, text));
         hide_referrer(&ask.request, &mut response);
-        Reply::new(response, AnswerKind::Counted(PAGE))
+        HttpReply::new(response, AnswerKind::Counted(PAGE))
     }
 }
 

@@ -47,7 +47,7 @@ use crate::{
 /// its refusal. A trusted proxy may name another client for each request.
 ///
 /// A request with a body has the [`Owner`] of the connection's bytes among its extensions.
-pub(crate) async fn serve<F: Future<Output = Reply>>(
+pub(crate) async fn serve<F: Future<Output = HttpReply>>(
     stream: Stream,
     (connection, proxies): (&Connection, &Proxies),
     budget: &Budget,
@@ -72,7 +72,7 @@ pub(crate) async fn serve<F: Future<Output = Reply>>(
         let response = respond(client, request).instrument(record.span.clone());
         let share = owner.share();
         async move {
-            let Reply { response, kind, in_flight } = response.await;
+            let HttpReply { response, kind, in_flight } = response.await;
             (record.status, record.kind) = (response.status().as_u16(), kind);
             let answered =
                 |body| CountedBody { body, fault: None, share, record, _answer: answer, _in_flight: in_flight };
@@ -113,7 +113,7 @@ fn log_unreadable(peer: Peer, foreign: Option<Foreign>, error: &hyper::Error) {
 
 /// A response, and the facts of it that no client sees.
 #[derive(Debug)]
-pub(crate) struct Reply {
+pub(crate) struct HttpReply {
     /// The response.
     pub(crate) response: Response<Body>,
     /// The kind of the answer.
@@ -122,7 +122,7 @@ pub(crate) struct Reply {
     pub(crate) in_flight: Option<InFlight>,
 }
 
-impl Reply {
+impl HttpReply {
     /// Returns a response to a request that counts for no source.
     pub(crate) fn new(response: Response<Body>, kind: AnswerKind) -> Self {
         Self { response, kind, in_flight: None }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     event::Event,
-    metrics::{labels::OTHER_PATHS, route::Route},
+    metrics::{labels::OTHER_PATHS, route::NamedRoute},
     peer::{Connection, Peer},
 };
 use hyper::{
@@ -85,7 +85,7 @@ impl Proxies {
         }
         let told = self
             .read(connection.peer, headers)
-            .inspect_err(|refusal| refusal.log(connection.peer, path, &Route::named(OTHER_PATHS)))?;
+            .inspect_err(|refusal| refusal.log(connection.peer, path, &NamedRoute::named(OTHER_PATHS)))?;
         client.peer = told.peer.unwrap_or(client.peer);
         client.is_secure = told.is_secure.unwrap_or(client.is_secure);
         // A request with several hosts is refused.

@@ -42,7 +42,7 @@ impl McpOptions {
             patience: Duration::ZERO,
             is_readonly: false,
             budget: crate::budget::Budget::new(None),
-            route: crate::metrics::route::Route::named("/"),
+            route: crate::metrics::route::NamedRoute::named("/"),
         };
         let (eras, idle) = (McpEras::Both, Duration::ZERO);
         std::sync::Arc::new(Self { eras, idle, has_spare: false, body_bytes_max: 0, replay_bytes_max: 0, process })

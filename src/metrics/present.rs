@@ -18,7 +18,7 @@ use super::{
     counts::{COUNTS, cert_expiry, http_connections},
     labels::{OfDirection, OfKind, OfRoute, OfState},
     live::{LiveRoom, LiveSession, RouteFacts, Traffic, Transport},
-    route::{Route, RouteName},
+    route::{NamedRoute, RouteName},
 };
 
 /// The list.
@@ -67,7 +67,7 @@ impl Present {
     /// Returns the name of a route, whose metrics exist from now on.
     pub(crate) fn route(&self, pattern: &str) -> RouteName {
         let mut lists = self.lock();
-        let name = Route::named(pattern);
+        let name = NamedRoute::named(pattern);
         if let Some((known, _)) = lists.ended.get_key_value(&name) {
             return Arc::clone(known);
         }

@@ -14,14 +14,14 @@ use prometheus_client::{
 };
 
 /// A route of the settings; its copies are the same route.
-pub(crate) type RouteName = Arc<Route>;
+pub(crate) type RouteName = Arc<NamedRoute>;
 
 /// A counter of seconds.
 pub(super) type SecondsCounter = Counter<f64, AtomicU64>;
 
 /// A route of the settings. It reads, compares and sorts as its name: the pattern in the settings, such as `/chat/*`.
 #[derive(Debug, Default)]
-pub(crate) struct Route {
+pub(crate) struct NamedRoute {
     name: Box<str>,
     /// Its series, once they have been found: to find one by its labels takes longer than to add to it.
     pub(super) series: OnceLock<RouteSeries>,
@@ -38,14 +38,14 @@ pub(super) struct RouteSeries {
     pub(super) program_memory: Gauge,
 }
 
-impl Route {
+impl NamedRoute {
     /// Returns a route with this name.
     pub(crate) fn named(name: &str) -> RouteName {
         Arc::new(Self { name: name.into(), series: OnceLock::new() })
     }
 }
 
-impl Deref for Route {
+impl Deref for NamedRoute {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -53,34 +53,34 @@ impl Deref for Route {
     }
 }
 
-impl PartialEq for Route {
+impl PartialEq for NamedRoute {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for Route {}
+impl Eq for NamedRoute {}
 
-impl PartialOrd for Route {
+impl PartialOrd for NamedRoute {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Route {
+impl Ord for NamedRoute {
     fn cmp(&self, other: &Self) -> Ordering {
         self.name.cmp(&other.name)
     }
 }
 
-impl Hash for Route {
+impl Hash for NamedRoute {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
     }
 }
 
 /// As the crate asks for it behind an `Arc`.
-impl EncodeLabelValue for &Route {
+impl EncodeLabelValue for &NamedRoute {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         encoder.write_str(self)
     }

@@ -189,7 +189,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{admission::Admission, budget::Budget, framing::Framing, metrics::route::Route, room::options::Slow};
+    use crate::{
+        admission::Admission, budget::Budget, framing::Framing, metrics::route::NamedRoute, room::options::Slow,
+    };
 
     #[test]
     fn a_room_that_opens_when_nobody_comes_any_more_is_over() {
@@ -203,7 +205,7 @@ mod tests {
             patience: Duration::ZERO,
             slow_wait: Duration::ZERO,
             budget: Budget::new(None),
-            route: Route::named("/"),
+            route: NamedRoute::named("/"),
         };
         let rooms = Rooms::new(Sharing::All, options, None);
         let permit = || Admission::new(None).admit().expect("a slot");

@@ -18,7 +18,7 @@ use crate::{
     close::Close,
     metrics::{
         live::{SessionFacts, Traffic, Transport},
-        route::Route,
+        route::NamedRoute,
     },
     partner::Verdict,
     peer::Peer,
@@ -72,7 +72,7 @@ impl Stage {
 
 /// Returns the facts of a client of which the test tells nothing.
 fn facts() -> SessionFacts {
-    let (route, transport) = (Route::named("/"), Transport::WebSocket);
+    let (route, transport) = (NamedRoute::named("/"), Transport::WebSocket);
     SessionFacts { conn: 0, peer: Peer::Unix, user: "".into(), route, transport }
 }
 

@@ -208,11 +208,11 @@ mod tests {
     use std::iter::once;
 
     use super::*;
-    use crate::metrics::route::Route;
+    use crate::metrics::route::NamedRoute;
 
     #[test]
     fn no_client_adds_a_name() {
-        let route = Route::named("/names");
+        let route = NamedRoute::named("/names");
         MCP.begin(&route);
         let add = |name: &str, tool: Option<&str>| {
             MCP.add(&route, McpRequest { method: method(name), tool, end: McpRequestEnd::Result, time: None });
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_route_counts_200_tools_by_name() {
-        let route = Route::named("/tools");
+        let route = NamedRoute::named("/tools");
         MCP.begin(&route);
         let names: Vec<_> = (0..2 * MCP_TOOLS_COUNTED_MAX).map(|number| format!("t{number}")).collect();
 

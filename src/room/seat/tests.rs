@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     budget::{Budget, Owner, OwnerKind},
     message::{Draft, Kind},
-    metrics::route::Route,
+    metrics::route::NamedRoute,
     status::Status,
 };
 
@@ -29,7 +29,7 @@ fn take_all(seat: &Seat) -> (Vec<u8>, Option<Verdict>) {
 
 fn seat(slow: Slow, welcome: impl Iterator<Item = Arc<Batch>>) -> Seat {
     let owner = Owner::new(&Budget::new(None), OwnerKind::Client);
-    Seat::new(welcome, Arc::new(Pressure::new(slow, Route::named("/"))), owner.share())
+    Seat::new(welcome, Arc::new(Pressure::new(slow, NamedRoute::named("/"))), owner.share())
 }
 
 #[test]

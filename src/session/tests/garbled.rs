@@ -17,7 +17,7 @@ use crate::{
     admission::Admission,
     budget::Budget,
     framing::Framing,
-    metrics::route::Route,
+    metrics::route::NamedRoute,
     peer::Connection,
     room::{
         member::Member,
@@ -86,7 +86,7 @@ fn process(script: &str) -> Process {
         patience: Duration::ZERO,
         is_readonly: false,
         budget: Budget::new(None),
-        route: Route::named("/"),
+        route: NamedRoute::named("/"),
     };
     Process::new(Connection::none(), worker(script), permit, Framing::Picky, &options)
 }
@@ -103,7 +103,7 @@ async fn member(script: &str, shutdown: &Shutdown) -> Member {
         patience: Duration::ZERO,
         slow_wait: Duration::ZERO,
         budget: Budget::new(None),
-        route: Route::named("/"),
+        route: NamedRoute::named("/"),
     };
     let rooms = Rooms::new(Sharing::All, options, None);
     let launch = async {
