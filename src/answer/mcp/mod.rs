@@ -56,8 +56,9 @@ pub(super) async fn answer(ask: &mut Ask, visitor: &Visitor) -> Answered {
         McpPurpose::Metadata => metadata::page(ask, &visitor.connection, issuers),
         McpPurpose::Preflight => cors::preflight_of_mcp(&ask.request.headers),
         _ if ask.shutdown.has_begun() => failed(&McpFault::new(503, code::INTERNAL, "the server is stopping"), None),
-        McpPurpose::Message => post::answer(ask, visitor, gateway).await?,
-        McpPurpose::Stream => match stream(ask, visitor, gateway).await {
+        // In boxes: a request for something else makes this future, too, and its memory must not be large.
+        McpPurpose::Message => Box::pin(post::answer(ask, visitor, gateway)).await?,
+        McpPurpose::Stream => match Box::pin(stream(ask, visitor, gateway)).await {
             Ok(response) => response,
             Err(Trouble::Fault(fault)) => failed(&fault, None),
             Err(Trouble::Refused(refusal)) => refused(ask, visitor, refusal, None),

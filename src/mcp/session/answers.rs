@@ -112,6 +112,10 @@ impl ProgramHub for McpSession {
         if matches!(end, HostEnd::Overload | HostEnd::Idle) {
             state.streams.clear();
         }
+        if end == HostEnd::Shutdown {
+            // The program may end later than the connections of the clients.
+            state.fail(end);
+        }
     }
 
     fn ended(&self, end: HostEnd, status: Status) {

@@ -91,20 +91,20 @@ impl ProgramHub for SharedServer {
         state.calls.len() > 0
     }
 
-    fn ending(&self, _: HostEnd) {
+    fn ending(&self, end: HostEnd) {
         let mut state = lock(&self.state);
         if matches!(state.phase, SharedPhase::Running) {
             state.phase = SharedPhase::Busy(CancellationToken::new());
+        }
+        if end == HostEnd::Shutdown {
+            // The program may end later than the connections of the clients.
+            self.fail(&mut state, &ended(None, end));
         }
     }
 
     fn ended(&self, end: HostEnd, status: Status) {
         let mut state = lock(&self.state);
-        let fault = ended(Some(status), end);
-        for mut call in state.calls.end_all() {
-            call.facts.meter.failed(true);
-            self.send(&call, fault.message(Some(&call.id)), Some(McpAnswerKind::Fault(fault.status)));
-        }
+        self.fail(&mut state, &ended(Some(status), end));
         state.has_process = false;
         if matches!(state.phase, SharedPhase::Legacy(_)) {
             state.probe = None;
@@ -200,6 +200,14 @@ impl SharedServer {
             format!("{{\"resultType\":\"complete\",\"_meta\":{{\"io.modelcontextprotocol/subscriptionId\":{id}}}}}");
         let data = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{result}}}").into_bytes();
         self.send(&call, data, Some(McpAnswerKind::Result));
+    }
+
+    /// Answers the requests in flight with an error.
+    fn fail(&self, state: &mut SharedState, fault: &McpFault) {
+        for mut call in state.calls.end_all() {
+            call.facts.meter.failed(true);
+            self.send(&call, fault.message(Some(&call.id)), Some(McpAnswerKind::Fault(fault.status)));
+        }
     }
 
     /// Sends a message. Returns the bytes that wait for the client.
