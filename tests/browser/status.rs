@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::browser::Browser;
 use crate::harness::crowd::{Crowd, raise_descriptor_limit};
+use crate::harness::eventually;
 use crate::harness::server::Server;
 
 /// The rows of the sessions in view, from the top: the numbers of their sessions.
@@ -107,9 +108,10 @@ fn updates_reuse_the_rows_and_the_memory() {
 
     browser.evaluate(&update(100, 700));
 
-    let (elements_after, memory_after) = (count(&mut browser, "*"), browser.script_memory());
+    let elements_after = count(&mut browser, "*");
     assert!(elements_after <= elements + 40, "{elements_after} elements, {elements} before");
-    assert!(memory_after < memory + 1.5, "{memory_after} MiB, {memory} before");
+    // An update of the server's own may be there in the moment of the look.
+    eventually("the memory is that of before", || (browser.script_memory() < memory + 1.5).then_some(()));
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
