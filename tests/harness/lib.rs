@@ -25,6 +25,7 @@ pub mod nodes;
 pub mod pages;
 pub mod places;
 pub mod process;
+pub mod puppet;
 pub mod redis;
 pub mod returning;
 pub mod scrape;

@@ -1,16 +1,14 @@
 //! Rooms whose members are on several nodes (`--bus`): one worker, one order, and all that a room promises on one machine.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::thread;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::eventually;
 use crate::harness::nodes::Nodes;
+use crate::harness::puppet::Puppet;
 use crate::harness::returning::Returning;
-use crate::harness::server::program;
-use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, Close, Frame, TEXT, upgrade_request};
 
 /// A client on each node.
@@ -199,37 +197,6 @@ fn a_session_resumes_on_the_node_that_holds_it_and_another_knows_nothing_of_it()
     assert_eq!(stranger.greetings[0]["lost"], "unknown");
     client.connect().unwrap();
     assert_eq!(client.line(), "meanwhile");
-}
-
-/// Nodes whose program says what the test makes it say, and keeps what it hears.
-struct Puppet {
-    tree: Tree,
-    cluster: Nodes,
-}
-
-impl Puppet {
-    fn start(nodes: usize) -> Option<Self> {
-        let tree = Tree::new();
-        tree.pipe("mouth").file("ears", "");
-        let command = [program("puppet.sh"), tree.path("mouth"), tree.path("ears")];
-        let command = command.each_ref().map(String::as_str);
-        let cluster = Nodes::start(nodes, &["--shared", "--framing=json"], &command)?;
-        Some(Self { tree, cluster })
-    }
-
-    fn say(&self, line: &Value) {
-        fs::write(self.tree.path("mouth"), format!("{line}\n")).unwrap();
-    }
-
-    /// The first events that the program has heard.
-    fn events(&self, count: usize) -> Vec<Value> {
-        eventually("the program hears more", || {
-            let heard = String::from_utf8(self.tree.read("ears")).unwrap();
-            let lines: Vec<_> = heard.lines().collect();
-            let is_whole = lines.len() >= count && heard.ends_with('\n');
-            is_whole.then(|| lines[..count].iter().map(|line| serde_json::from_str(line).unwrap()).collect())
-        })
-    }
 }
 
 #[test]

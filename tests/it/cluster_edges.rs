@@ -1,7 +1,6 @@
 //! Rooms on several nodes where a fault meets a beginning or an end: a client that leaves, a program that ends, a room that opens,
 //! a program that does not read, and another program in the same Redis.
 
-use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -9,8 +8,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::nodes::Nodes;
+use crate::harness::puppet::Puppet;
 use crate::harness::redis::Redis;
-use crate::harness::server::{Server, program};
+use crate::harness::server::Server;
 use crate::harness::skip::skip;
 use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, Close};
@@ -172,14 +172,10 @@ fn the_program_stays_where_it_is_when_redis_loses_its_data() {
 
 #[test]
 fn no_member_is_gone_for_the_program_when_redis_loses_its_data() {
-    let tree = Tree::new();
-    tree.pipe("mouth").file("ears", "");
-    let command = [program("puppet.sh"), tree.path("mouth"), tree.path("ears")];
-    let command = command.each_ref().map(String::as_str);
-    let Some(cluster) = Nodes::start(2, &["--shared", "--framing=json"], &command) else { return };
-    let ears = || fs::read_to_string(tree.path("ears")).unwrap();
+    let Some(puppet) = Puppet::start(2) else { return };
+    let cluster = &puppet.cluster;
     let _clients: Vec<_> = cluster.nodes.iter().map(|node| node.connect("/")).collect();
-    eventually("two opens", || (ears().lines().count() == 2).then_some(()));
+    puppet.events(2);
 
     // The owner looks each five seconds whether the other node is alive.
     for _ in 0..10 {
@@ -187,7 +183,7 @@ fn no_member_is_gone_for_the_program_when_redis_loses_its_data() {
         pace(Duration::from_millis(1200));
     }
 
-    assert_eq!(ears().lines().count(), 2, "{}", ears());
+    assert_eq!(puppet.heard().len(), 2, "{:?}", puppet.heard());
 }
 
 #[test]
@@ -334,20 +330,11 @@ fn the_keys_of_a_quiet_room_stay_as_long_as_the_room() {
 
 #[test]
 fn a_node_that_takes_over_knows_its_own_members() {
-    let tree = Tree::new();
-    tree.pipe("mouth").file("ears", "");
-    let command = [program("puppet.sh"), tree.path("mouth"), tree.path("ears")];
-    let command = command.each_ref().map(String::as_str);
-    let Some(cluster) = Nodes::start(2, &["--shared", "--framing=json"], &command) else { return };
-    let events = || -> Vec<Value> {
-        let ears = fs::read_to_string(tree.path("ears")).unwrap();
-        let whole = ears.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    };
+    let Some(puppet) = Puppet::start(2) else { return };
+    let cluster = &puppet.cluster;
     let _first = cluster.nodes[0].connect("/");
     let _second = cluster.nodes[1].connect("/");
-    eventually("two opens", || (events().len() == 2).then_some(()));
-    let second = events()[1]["client"].clone();
+    let second = puppet.events(2)[1]["client"].clone();
     let front = front(&cluster.redis);
     let last = cluster.redis.ask(&["XREVRANGE", &format!("{front}in"), "+", "-", "COUNT", "1"]);
     let last = last.lines().find(|line| line.contains('-')).unwrap().trim().to_owned();
@@ -362,7 +349,7 @@ fn a_node_that_takes_over_knows_its_own_members() {
     cluster.nodes[0].signal(Signal::KILL);
 
     let open = eventually("the open of its own member", || {
-        events().into_iter().skip(2).find(|event| event["event"] == "open" && event["client"] == second)
+        puppet.heard().into_iter().skip(2).find(|event| event["event"] == "open" && event["client"] == second)
     });
     assert_eq!((&open["node"], &open["env"]["REMOTE_ADDR"]), (&"n1".into(), &"127.0.0.1".into()));
 }

@@ -4,13 +4,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use serde_json::Value;
 
 use crate::harness::nodes::Nodes;
 use crate::harness::process::gone_within;
+use crate::harness::puppet::Puppet;
 use crate::harness::scrape::{METRICS, Watch};
-use crate::harness::server::program;
-use crate::harness::tree::Tree;
 use crate::harness::websocket::{Client, Close};
 use crate::harness::{assert_in_time, eventually, pace};
 
@@ -111,28 +109,19 @@ fn another_node_takes_over_when_the_owner_is_killed() {
 
 #[test]
 fn a_program_hears_who_is_here_when_it_starts_on_another_node() {
-    let tree = Tree::new();
-    tree.pipe("mouth").file("ears", "");
-    let command = [program("puppet.sh"), tree.path("mouth"), tree.path("ears")];
-    let command = command.each_ref().map(String::as_str);
-    let Some(cluster) = Nodes::start(2, &["--shared", "--framing=json"], &command) else { return };
-    let events = || -> Vec<Value> {
-        let ears = String::from_utf8(tree.read("ears")).unwrap();
-        let whole = ears.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    };
+    let Some(puppet) = Puppet::start(2) else { return };
+    let cluster = &puppet.cluster;
     let _first = cluster.nodes[0].connect("/");
-    eventually("an open", || (events().len() == 1).then_some(()));
+    puppet.events(1);
     let _second = cluster.nodes[1].connect("/");
-    eventually("two opens", || (events().len() == 2).then_some(()));
-    let second = events()[1]["client"].clone();
+    let second = puppet.events(2)[1]["client"].clone();
 
     cluster.nodes[0].signal(Signal::KILL);
 
     // The new worker may hear of a client of the dead node, but then also that it is gone.
     let here = || {
         let mut here = Vec::new();
-        for event in &events()[2..] {
+        for event in &puppet.heard()[2..] {
             if event["event"] == "open" {
                 assert!(!here.contains(&event["client"]), "a client came twice");
                 here.push(event["client"].clone());
@@ -148,21 +137,16 @@ fn a_program_hears_who_is_here_when_it_starts_on_another_node() {
 
 #[test]
 fn the_program_hears_that_the_members_of_a_dead_node_are_gone() {
-    let tree = Tree::new();
-    tree.pipe("mouth").file("ears", "");
-    let command = [program("puppet.sh"), tree.path("mouth"), tree.path("ears")];
-    let command = command.each_ref().map(String::as_str);
-    let Some(cluster) = Nodes::start(2, &["--shared", "--framing=json"], &command) else { return };
-    let ears = || String::from_utf8(tree.read("ears")).unwrap();
+    let Some(puppet) = Puppet::start(2) else { return };
+    let cluster = &puppet.cluster;
     let _first = cluster.nodes[0].connect("/");
     let _others = [cluster.nodes[1].connect("/"), cluster.nodes[1].connect("/")];
-    eventually("three opens", || (ears().lines().count() == 3).then_some(()));
+    puppet.events(3);
 
     cluster.nodes[1].signal(Signal::KILL);
 
-    eventually("two closes", || (ears().lines().count() == 5).then_some(()));
-    let closes: Vec<_> = ears().lines().skip(3).map(str::to_owned).collect();
-    assert!(closes.iter().all(|line| line.contains("\"event\":\"close\"") && line.contains("1006")), "{closes:?}");
+    let closes = puppet.events(5).split_off(3);
+    assert!(closes.iter().all(|close| close["event"] == "close" && close["code"] == 1006), "{closes:?}");
 }
 
 #[test]
