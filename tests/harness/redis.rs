@@ -107,9 +107,10 @@ impl Redis {
             is_in_step && redis.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
         };
         eventually("the cluster is ready", || all.iter().all(is_ready).then_some(()));
-        let are_replicas = |redis: &&Self| redis.ask(&["ROLE"]).contains("slave");
-        let ready = || all.iter().filter(are_replicas).count() == count - primaries;
-        eventually("the replicas are replicas", || ready().then_some(()));
+        // A server becomes a replica at any time after that, and then it first takes the data of its primary.
+        let is_replica = |redis: &&Self| redis.ask(&["INFO", "replication"]).contains("master_link_status:up");
+        let ready = || all.iter().filter(is_replica).count() == count - primaries;
+        eventually("the replicas have the data", || ready().then_some(()));
         Some(all)
     }
 
