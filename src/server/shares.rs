@@ -57,7 +57,10 @@ impl Shares {
         if connections >= *size {
             self.free.add_permits((connections - *size) as usize);
         } else {
-            let (lost, begun) = (Arc::clone(&self.free).acquire_many_owned(*size - connections), shutdown.clone());
+            // At once as far as they are free, so that new connections cannot take them.
+            let excess = (*size - connections) as usize;
+            let excess = u32::try_from(excess - self.free.forget_permits(excess)).unwrap_or(SHARES_MAX);
+            let (lost, begun) = (Arc::clone(&self.free).acquire_many_owned(excess), shutdown.clone());
             shutdown.spawn(async move {
                 tokio::select! {
                     lost = lost => lost.into_iter().for_each(OwnedSemaphorePermit::forget),
