@@ -107,11 +107,23 @@ impl Redis {
             is_in_step && redis.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
         };
         eventually("the cluster is ready", || all.iter().all(is_ready).then_some(()));
-        // A server becomes a replica at any time after that, and then it first takes the data of its primary.
-        let is_replica = |redis: &&Self| redis.ask(&["INFO", "replication"]).contains("master_link_status:up");
-        let ready = || all.iter().filter(is_replica).count() == count - primaries;
-        eventually("the replicas have the data", || ready().then_some(()));
+        all[..primaries].iter().for_each(|primary| primary.expect_replicas(replicas));
         Some(all)
+    }
+
+    /// Waits until so many replicas have all that is written. A server becomes a replica at any time after it is told to, takes
+    /// the data of its primary, and gets what is written only after its next acknowledgement, which comes once a second.
+    pub fn expect_replicas(&self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        self.ask(&["FLUSHALL"]);
+        eventually("the replicas are in step", || {
+            let state = self.ask(&["INFO", "replication"]);
+            let offset = state.lines().find_map(|line| line.strip_prefix("master_repl_offset:"))?;
+            let has_all = |line: &&str| line.starts_with("slave") && line.contains(&format!(",offset={offset},"));
+            (offset != "0" && state.lines().filter(has_all).count() == count).then_some(())
+        });
     }
 
     /// Kills it.

@@ -119,9 +119,7 @@ fn a_lease_waits_for_a_replica_if_there_is_one() {
     let Some(primary) = redis(&[]) else { return };
     let arguments = ["--replicaof", "127.0.0.1", &primary.port().to_string(), "--repl-diskless-sync-delay", "0"];
     let Some(replica) = redis(&arguments) else { return };
-    eventually("the replica is in step", || {
-        replica.ask(&["INFO", "replication"]).contains("master_link_status:up").then_some(())
-    });
+    primary.expect_replicas(1);
     let Some(alone) = redis(&[]) else { return };
     let waits = |redis: &Redis| redis.ask(&["INFO", "commandstats"]).contains("cmdstat_wait:");
 
@@ -187,9 +185,7 @@ fn a_user_with_the_documented_rights_is_enough_and_one_without_keys_or_channels_
 fn a_room_goes_on_with_its_program_when_the_sentinels_name_another_primary() {
     let Some(mut primary) = redis(&[]) else { return };
     let Some(replica) = redis(&["--replicaof", "127.0.0.1", &primary.port().to_string()]) else { return };
-    eventually("the replica is in step", || {
-        replica.ask(&["INFO", "replication"]).contains("master_link_status:up").then_some(())
-    });
+    primary.expect_replicas(1);
     let tree = Tree::new();
     let Some(sentinel) = Redis::sentinel(primary.port(), &tree.path("sentinel.conf")) else { return };
     let known = || sentinel.ask(&["SENTINEL", "REPLICAS", "mymaster"]).contains(&replica.port().to_string());

@@ -8,10 +8,12 @@ import time
 
 ERA, FLAGS = sys.argv[1], sys.argv[2:]
 META = 'io.modelcontextprotocol/'
-held, listens, cancelled, seen, next_id, waiting, level = {}, [], [], [], 0, {}, None
+held, listens, cancelled, seen, next_id, waiting, level, sent = {}, [], [], [], 0, {}, None, 0
 
 
 def send(**message):
+    global sent
+    sent += 1
     sys.stdout.write(json.dumps({'jsonrpc': '2.0', **message}, ensure_ascii=False) + '\n')
     sys.stdout.flush()
 
@@ -60,10 +62,10 @@ def call(id, params):
     elif name == 'sample':
         ask_client(id, 'sampling/createMessage', {'messages': [], 'maxTokens': 1})
     elif name == 'ask_alone':
-        text(id, 'asking')
+        text(id, f'{sent + 2} messages by then')
         ask_client(None, 'roots/list', {})
     elif name == 'tell_alone':
-        text(id, 'telling')
+        text(id, f'{sent + 2} messages by then')
         tell('notifications/tools/list_changed')
     elif name == 'hold':
         held[id] = arguments.get('text', 'held')

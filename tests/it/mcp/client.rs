@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::eventually;
 use crate::harness::http::{Connection, Response};
 use crate::harness::server::{Server, program, wsd};
 
@@ -87,6 +88,17 @@ impl<'a> Session<'a> {
     /// Calls a tool, and waits for the whole answer.
     pub(crate) fn call(&self, tool: &str, arguments: &str) -> Response {
         self.post(&call("1", tool, arguments))
+    }
+
+    /// Calls a tool that sends a message after its result, and waits until wsd has the message.
+    pub(crate) fn alone(&self, tool: &str) {
+        let said = self.text(tool, "{}");
+        let count: u64 = said.split(' ').next().unwrap().parse().unwrap();
+        eventually("wsd has the message", || {
+            let status = value(&self.server.get("/.wsd/status", ""));
+            let sessions = status["sessions"].as_array().unwrap();
+            sessions.iter().any(|session| session["out"]["messages"] == count).then_some(())
+        });
     }
 
     /// The text of a tool's result, which must be JSON at once.

@@ -13,7 +13,7 @@ fn a_second_get_replaces_the_first() {
     let mut second = session.stream("");
 
     assert!(first.next().is_none(), "the first ends");
-    session.call("tell_alone", "{}");
+    session.alone("tell_alone");
     assert_eq!(second.message()["method"], "notifications/tools/list_changed");
 }
 
@@ -73,10 +73,10 @@ fn a_client_that_returns_to_its_get_misses_nothing() {
     let session = Session::begin(&server);
     let mut stream = session.stream("");
     stream.next();
-    session.call("tell_alone", "{}");
+    session.alone("tell_alone");
     let last = stream.next().unwrap();
     stream.cut();
-    session.call("tell_alone", "{}");
+    session.alone("tell_alone");
 
     let mut again = session.stream(&format!("Last-Event-ID: {}\r\n", last.id));
 

@@ -59,7 +59,7 @@ fn a_process_that_ends_by_itself_is_replaced_too() {
 fn requests_of_a_process_that_has_ended_reach_nobody_and_their_answers_no_other_process() {
     let server = start(&[], "legacy", &[]);
     let session = Session::begin(&server);
-    session.call("ask_alone", "{}");
+    session.alone("ask_alone");
     assert_eq!(session.call("exit", r#"{"status":0}"#).status, 502);
     server.expect_log("mcp ended");
 
@@ -67,7 +67,7 @@ fn requests_of_a_process_that_has_ended_reach_nobody_and_their_answers_no_other_
 
     let mut stream = session.stream("");
     stream.next();
-    session.call("tell_alone", "{}");
+    session.alone("tell_alone");
     assert_eq!(stream.message()["method"], "notifications/tools/list_changed", "the first message of the stream");
     assert_eq!(session.state()["seen"], json!(["notifications/initialized"]));
 }
@@ -151,6 +151,6 @@ fn a_get_revives_a_session_too() {
     eventually("a second process", || {
         (server.log().iter().filter(|line| line.contains("mcp started")).count() == 2).then_some(())
     });
-    session.call("tell_alone", "{}");
+    session.alone("tell_alone");
     assert_eq!(stream.message()["method"], "notifications/tools/list_changed");
 }

@@ -16,7 +16,7 @@ fn messages_without_a_request_go_to_the_only_request_in_flight() {
 
     assert_eq!(messages[0]["method"], "notifications/message");
     assert_eq!(text(&messages[1]), "logged");
-    session.call("tell_alone", "{}");
+    session.alone("tell_alone");
     assert_eq!(stream.message()["method"], "notifications/tools/list_changed", "the first message of the stream");
 }
 
@@ -58,7 +58,7 @@ fn progress_of_a_request_that_is_over_reaches_no_other_one() {
     assert_eq!(session.text("late_progress", "{}"), "done");
 
     assert!(server.expect_log("mcp message dropped").text.contains("method=notifications/progress"));
-    session.call("tell_alone", "{}");
+    session.alone("tell_alone");
     assert_eq!(stream.message()["method"], "notifications/tools/list_changed", "the first message of the stream");
 }
 
@@ -79,8 +79,8 @@ fn progress_of_a_request_that_has_become_a_task_goes_to_the_stream_of_the_get() 
 fn messages_for_which_there_is_no_stream_wait_for_one() {
     let server = start(&[], "legacy", &[]);
     let session = Session::begin(&server);
-    session.call("tell_alone", "{}");
-    session.call("ask_alone", "{}");
+    session.alone("tell_alone");
+    session.alone("ask_alone");
 
     let mut stream = session.stream("");
 
@@ -93,7 +93,7 @@ fn beyond_64_the_oldest_is_refused_to_the_server() {
     let server = start(&[], "legacy", &[]);
     let session = Session::begin(&server);
     for _ in 0..65 {
-        session.call("ask_alone", "{}");
+        session.alone("ask_alone");
     }
 
     let state = eventually("one is refused", || {
