@@ -53,6 +53,9 @@ pub(crate) const MCP_KEPT_BYTES_MAX: usize = 256 << 10;
 /// Time that such a message waits; see [`MCP_KEPT_MESSAGES_MAX`].
 pub(crate) const MCP_KEPT_TIME_MAX: Duration = Duration::from_mins(1);
 
+/// Bytes that wait for a server; beyond, the answers to messages of clients wait until it has read.
+pub(crate) const MCP_INPUT_MAX: usize = 1 << 20;
+
 /// Bytes that wait for a modern client; beyond, wsd drops its request, since the shared server waits for nobody.
 ///
 /// 8 MiB: two of the longest lines.

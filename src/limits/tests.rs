@@ -282,6 +282,7 @@ fn check_mcp() {
             &[number(MCP_KEPT_MESSAGES_MAX), bytes(MCP_KEPT_BYTES_MAX), seconds(MCP_KEPT_TIME_MAX)],
             &[],
         ),
+        ("bytes that wait for a server that does not read", &[bytes(MCP_INPUT_MAX)], &[]),
         ("bytes that wait for a client without a session", &[bytes(MCP_WAITING_MAX)], &[]),
         ("sessions of a route", &[number(MCP_SESSIONS_MAX), seconds(MCP_RECORD_TIME_MAX)], &[]),
         ("a message that wsd keeps for the next server of a session", &[bytes(MCP_RECORD_BYTES_MAX)], &[]),

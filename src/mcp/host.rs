@@ -202,6 +202,7 @@ impl<H: ProgramHub> ProgramHost<'_, H> {
             self.input.buffer().extend_from_slice(&more);
         }
         self.input.send(cx);
+        self.hub.wire().note_held(self.input.held());
         self.outputs.watch_silence(cx, &self.connection);
     }
 

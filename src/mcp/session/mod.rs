@@ -192,6 +192,7 @@ impl McpSession {
             // The process that asked has ended.
             return Ok(Posted::Taken);
         }
+        self.wire.room().await;
         let mut launching = Some(launching);
         loop {
             self.wake(&mut launching).await?;

@@ -154,6 +154,7 @@ impl SharedServer {
         E: Send + 'static,
         F: Future<Output = Result<(Worker, Permit), E>> + Send + 'static,
     {
+        self.wire.room().await;
         self.wake(launching, |state| self.begin(state, text, parts, slot)).await
     }
 
@@ -172,6 +173,7 @@ impl SharedServer {
         }
         let mut line = splice(text, Vec::new());
         line.push(b'\n');
+        self.wire.room().await;
         self.wake(launching, |_| self.wire.write(&line)).await
     }
 

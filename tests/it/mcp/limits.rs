@@ -1,8 +1,10 @@
 //! The limits of requests in flight, and the stop of wsd.
 
-use rustix::process::Signal;
+use std::time::Duration;
 
-use super::client::{BOTH, Session, called, calling, fault, start, state, text, value};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::client::{BOTH, Session, called, calling, fault, heads, start, state, text, value};
 use crate::harness::eventually;
 use crate::harness::server::Server;
 
@@ -135,4 +137,26 @@ fn a_session_whose_client_reads_nothing_ends_when_the_buffers_are_full() {
 
     let ended = server.expect_log("mcp ended").text;
     assert!(ended.contains("end=overload"), "{ended}");
+}
+
+#[test]
+fn a_server_that_does_not_read_holds_up_its_clients() {
+    let server = start(&[], "modern", &[]);
+    let pid = state(&server)["pid"].as_i64().and_then(|pid| Pid::from_raw(pid.try_into().unwrap())).unwrap();
+    let meta =
+        "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\"io.modelcontextprotocol/clientCapabilities\":{}";
+    let text = "x".repeat(3 << 20);
+    let body =
+        format!("{{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":{{\"text\":\"{text}\",\"_meta\":{{{meta}}}}}}}");
+    let tell = || server.posting("/", &heads("x", ""), body.clone());
+    kill_process(pid, Signal::STOP).unwrap();
+
+    assert_eq!(tell().response("POST").status, 202);
+    let mut waiting = [tell(), tell()];
+    assert!(waiting.iter_mut().all(|connection| connection.is_silent_for(Duration::from_millis(200))));
+    kill_process(pid, Signal::CONT).unwrap();
+
+    for connection in &mut waiting {
+        assert_eq!(connection.response("POST").status, 202);
+    }
 }
