@@ -2,8 +2,17 @@
 //!
 //! Each entry becomes a table of TOML, so that it has the checks and the recipe of any other route.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{
+    collections::HashSet,
+    fmt::{self, Write as _},
+    fs,
+    path::Path,
+};
 
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
 use super::error::Error;
@@ -11,6 +20,39 @@ use crate::worker::{advice, program::locate};
 
 /// The keys by which clients name a server that is elsewhere.
 const URL_KEYS: [&str; 3] = ["url", "serverUrl", "httpUrl"];
+
+/// The `mcpServers` of a file, whose names must be different: the last one would take the place of the others.
+#[derive(Deserialize)]
+struct NamesOfFile {
+    #[serde(rename = "mcpServers", deserialize_with = "check_names")]
+    _servers: (),
+}
+
+fn check_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    struct EntryNames;
+
+    impl<'de> Visitor<'de> for EntryNames {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+            let mut names = HashSet::new();
+            while let Some(name) = entries.next_key::<String>()? {
+                if names.contains(&name) {
+                    return Err(A::Error::custom(format!("two entries have the name `{name}`")));
+                }
+                entries.next_value::<IgnoredAny>()?;
+                names.insert(name);
+            }
+            Ok(())
+        }
+    }
+
+    deserializer.deserialize_map(EntryNames)
+}
 
 /// The entries of a file, as the text of routes.
 #[derive(Debug)]
@@ -36,14 +78,16 @@ impl McpServers {
     fn parse(file: String, bytes: &[u8]) -> Result<Self, Error> {
         // Some editors begin UTF-8 with a byte order mark.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let at = |cause: &serde_json::Error| format!("{file}:{}", cause.line());
         let value: Value = serde_json::from_slice(bytes).map_err(|cause| {
-            let line = cause.line();
-            Error::new(format!("{file}:{line}: invalid JSON: {cause}"), "correct this line; JSON has no comments")
+            Error::new(format!("{}: invalid JSON: {cause}", at(&cause)), "correct this line; JSON has no comments")
         })?;
         let Some(servers) = value.get("mcpServers").and_then(Value::as_object) else {
             let hint = "write {\"mcpServers\": {\"NAME\": {\"command\": \"...\", \"args\": []}}}";
             return Err(Error::new(format!("{file}: it has no object `mcpServers`"), hint));
         };
+        serde_json::from_slice::<NamesOfFile>(bytes)
+            .map_err(|cause| Error::new(format!("{}: {cause}", at(&cause)), "rename one of them"))?;
         let mut all = Self { file, text: String::new(), entries: Vec::new() };
         for (name, entry) in servers {
             if entry["disabled"] == true {
@@ -172,6 +216,10 @@ mod tests {
                 "m.json: `mcpServers.a`: invalid value for `env`",
             ),
             (r#"{"mcpServers":{"a b":{"command":"x"}}}"#, "m.json: `mcpServers.a b`: cannot serve it at `/NAME/mcp`"),
+            (
+                "{\"mcpServers\":{\n\"a\":{\"command\":\"x\"},\n\"a\":{\"command\":\"y\"}}}",
+                "m.json:3: two entries have the name `a`",
+            ),
             (r#"{"servers":{}}"#, "m.json: it has no object `mcpServers`"),
             ("{\n//\n}", "m.json:2: invalid JSON"),
         ];

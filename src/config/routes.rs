@@ -143,6 +143,10 @@ impl Plan {
             let hint = "write a path such as /chat, or /tools/* for every path below /tools";
             Error::new(format!("invalid path `{path}`: {why}"), hint).about(&route.path)
         })?;
+        if path == "/.wsd" || path.starts_with("/.wsd/") {
+            let message = format!("invalid path `{path}`: `/.wsd/` is wsd's own folder");
+            return Err(Error::new(message, "write another path").about(&route.path));
+        }
         let ServedFlags { dir, staticdir, cgidir, .. } = &route.flags.served;
         let has_folder = [dir, staticdir, cgidir].into_iter().flatten().any(|folder| !folder.is_empty());
         let below = format!("{}/*", path.trim_end_matches('/'));

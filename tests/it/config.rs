@@ -88,6 +88,7 @@ fn a_value_that_makes_no_sense_is_refused_on_its_line() {
 #[test]
 fn a_double_path_is_refused() {
     assert_refused(&format!("{ROUTE}\n{ROUTE}"), 6, &["`/a`", "twice"]);
+    assert_refused(&ROUTE.replace("/a", "/.wsd/a"), 2, &["`/.wsd/a`", "wsd's own folder"]);
     let below = ROUTE.replace("/a", "/a/*");
     assert_refused(&format!("{below}{ROUTE}{below}"), 8, &["`/a/*`", "twice"]);
 }
