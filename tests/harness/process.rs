@@ -23,6 +23,16 @@ pub fn group_gone_within(group: Pid, time: Duration) -> bool {
     within(time, || is_group_gone(group).then_some(())).is_some()
 }
 
+/// Whether the group of a `wsd` that has ended is gone within `time`, scaled. Its number may be that of another group by then:
+/// one whose first process has a `wsd` that lives.
+pub fn orphans_gone_within(group: Pid, time: Duration) -> bool {
+    #[cfg(target_os = "linux")]
+    let is_another = || linux::has_wsd(group);
+    #[cfg(not(target_os = "linux"))]
+    let is_another = || false;
+    within(time, || (is_group_gone(group) || is_another()).then_some(())).is_some()
+}
+
 /// Whether there is no such process any more.
 ///
 /// A process that has ended stays, as a zombie, until its parent reaps it. A zombie of `wsd` is not gone; one that was
@@ -95,9 +105,14 @@ pub mod linux {
 
     /// Whether the process has ended, and its parent, who is to reap it, is not `wsd`.
     pub(crate) fn is_foreign_zombie(pid: Pid) -> bool {
+        try_stat(pid).is_some_and(|stat| stat[0] == "Z") && !has_wsd(pid)
+    }
+
+    /// Whether the parent of the process is `wsd`.
+    pub(crate) fn has_wsd(pid: Pid) -> bool {
         let Some(stat) = try_stat(pid) else { return false };
         let parent = fs::read_to_string(format!("/proc/{}/comm", stat[1])).unwrap_or_default();
-        stat[0] == "Z" && parent.trim() != "wsd"
+        parent.trim() == "wsd"
     }
 
     /// Lets the process open exactly `free` more descriptors, as if the system had no more to give.

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::http::{Connection, Response};
 use crate::lines::{Line, Lines};
-use crate::process::{group_gone_within, pid};
+use crate::process::{orphans_gone_within, pid};
 use crate::time::{DEADLINE, SLACK, eventually, within};
 use crate::websocket::{Client, upgrade_request};
 
@@ -322,7 +322,7 @@ impl Drop for Server {
         if thread::panicking() {
             return self.report();
         }
-        let left: Vec<Pid> = self.workers().into_iter().filter(|worker| !group_gone_within(*worker, SLACK)).collect();
+        let left: Vec<Pid> = self.workers().into_iter().filter(|worker| !orphans_gone_within(*worker, SLACK)).collect();
         if stopped.is_none() || !left.is_empty() {
             self.report();
             assert!(stopped.is_some(), "the server did not stop");
