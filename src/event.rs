@@ -142,6 +142,8 @@ events! {
     warn BusLost = "bus lost" { cause: &'a dyn Display, hint: Option<&'a str> }
     /// Redis refuses a step of a room; wsd tries again.
     warn BusRefused = "bus refuses" { cause: &'a dyn Display, hint: Option<&'a str> }
+    /// Redis drops keys when its memory is full.
+    warn BusDropsKeys = "bus drops keys" { policy: &'a str, hint: &'a str }
     /// Redis answers again.
     info BusBack = "bus back" { secs: f64 }
     /// This node has taken a room: it runs its program.

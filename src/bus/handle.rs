@@ -15,6 +15,7 @@ use tokio::{
 use super::{
     connection::{Connections, Question},
     error::BusError,
+    eviction,
     news::{News, Note},
     opener::Opener,
     scripts::{self, millis},
@@ -85,6 +86,7 @@ impl Bus {
     pub(crate) async fn check(&self) -> Result<(), BusError> {
         self.connections().connect().await?;
         scripts::check(self.connections(), &format!("{}:check:{}", self.0.prefix, self.0.id)).await?;
+        eviction::warn(self.connections()).await;
         self.beat().await?;
         // It is the first: nobody had data of this node.
         *self.0.emptied.lock().unwrap_or_else(PoisonError::into_inner) = None;

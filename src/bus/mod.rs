@@ -5,6 +5,7 @@
 
 mod connection;
 pub(crate) mod error;
+mod eviction;
 pub(crate) mod handle;
 pub(crate) mod loss;
 pub(crate) mod news;

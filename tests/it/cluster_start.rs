@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::thread;
 
 use crate::harness::redis::Redis;
-use crate::harness::server::{Outcome, run};
+use crate::harness::server::{Outcome, Server, run};
 use crate::harness::skip::skip;
 use crate::harness::tree::Tree;
 
@@ -66,6 +66,34 @@ fn a_replica_that_may_not_be_written_to_is_an_error_with_a_hint() {
 fn a_redis_without_streams_is_an_error_with_a_hint() {
     let Some(redis) = redis(&["--rename-command", "XADD", ""]) else { return };
     assert_fails(&start(&redis.url()), 3, "Redis 6.2 or Valkey");
+}
+
+#[test]
+fn a_redis_that_drops_keys_when_it_is_full_is_warned_of() {
+    let limit = |policy| ["--maxmemory", "50mb", "--maxmemory-policy", policy];
+    let table = [
+        (&limit("volatile-lru")[..], true),
+        (&limit("noeviction"), false),
+        (&["--maxmemory-policy", "allkeys-lru"], false),
+    ];
+    for (arguments, is_warned_of) in table {
+        let Some(redis) = redis(arguments) else { return };
+        let mut server = Server::command(&["--shared", &format!("--bus={}", redis.url())], &["cat"]);
+        let log = server.stop();
+        let warning = log.lines().find(|line| line.contains("bus drops keys"));
+        assert_eq!(warning.is_some(), is_warned_of, "{log}");
+        assert!(
+            warning.is_none_or(|line| line.contains("policy=volatile-lru ") && line.contains("noeviction")),
+            "{log}"
+        );
+    }
+    let Some(all) = Redis::cluster(3, 0) else { return skip("redis-server and redis-cli") };
+    for redis in &all {
+        redis.ask(&["CONFIG", "SET", "maxmemory", "50mb", "maxmemory-policy", "allkeys-lru"]);
+    }
+    let urls: Vec<_> = all.iter().map(Redis::url).collect();
+    let server = Server::command(&["--shared", &format!("--bus={}", urls.join(","))], &["cat"]);
+    server.expect_log("bus drops keys policy=allkeys-lru");
 }
 
 #[test]
