@@ -192,7 +192,10 @@ impl McpSession {
             // The process that asked has ended.
             return Ok(Posted::Taken);
         }
-        self.wire.room().await;
+        // The process need not read a cancellation: wsd itself ends the request.
+        if parts.method != "notifications/cancelled" {
+            self.wire.room().await;
+        }
         let mut launching = Some(launching);
         loop {
             self.wake(&mut launching).await?;

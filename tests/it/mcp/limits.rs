@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::client::{BOTH, Session, called, calling, fault, heads, start, state, text, value};
+use super::client::{BOTH, Events, Session, called, calling, fault, heads, start, state, text, value};
 use crate::harness::eventually;
 use crate::harness::server::Server;
 
@@ -159,4 +159,23 @@ fn a_server_that_does_not_read_holds_up_its_clients() {
     for connection in &mut waiting {
         assert_eq!(connection.response("POST").status, 202);
     }
+}
+
+#[test]
+fn a_request_to_a_server_that_does_not_read_can_be_cancelled() {
+    let server = start(&[], "legacy", &[]);
+    let session = Session::begin(&server);
+    let pid = session.state()["pid"].as_i64().and_then(|pid| Pid::from_raw(pid.try_into().unwrap())).unwrap();
+    let mut held = Events::of(session.calling("5", "hold", r#"{"note":1}"#));
+    assert_eq!(held.message()["method"], "notifications/progress");
+    kill_process(pid, Signal::STOP).unwrap();
+    let text = "x".repeat(3 << 20);
+    let long = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":{{\"text\":\"{text}\"}}}}");
+    assert_eq!(session.post(&long).status, 202);
+
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5}}"#;
+    assert_eq!(session.post(cancel).status, 202);
+
+    assert_eq!(held.message()["error"]["code"], -32000);
+    kill_process(pid, Signal::CONT).unwrap();
 }
