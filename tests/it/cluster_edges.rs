@@ -186,6 +186,20 @@ fn no_member_is_gone_for_the_program_when_redis_loses_its_data() {
     assert_eq!(puppet.heard().len(), 2, "{:?}", puppet.heard());
 }
 
+/// Two nodes with the settings of `wsd.toml`, or skips the test.
+fn by_settings(tree: &Tree) -> Option<Nodes> {
+    let Some(redis) = Redis::start(&[]) else {
+        skip("redis-server");
+        return None;
+    };
+    let config = format!("--config={}", tree.path("wsd.toml"));
+    let mut cluster = Nodes { nodes: Vec::new(), redis };
+    for _ in 0..2 {
+        cluster.add(&[&config, "--pingms=0"], &[]);
+    }
+    Some(cluster)
+}
+
 #[test]
 fn rooms_before_and_after_a_reload_listen_side_by_side() {
     let tree = Tree::new();
@@ -196,12 +210,7 @@ fn rooms_before_and_after_a_reload_listen_side_by_side() {
         );
     };
     settings(1);
-    let Some(redis) = Redis::start(&[]) else { return skip("redis-server") };
-    let config = format!("--config={}", tree.path("wsd.toml"));
-    let mut cluster = Nodes { nodes: Vec::new(), redis };
-    for _ in 0..2 {
-        cluster.add(&[&config, "--pingms=0"], &[]);
-    }
+    let Some(cluster) = by_settings(&tree) else { return };
     let join = || -> Vec<Client> { cluster.nodes.iter().map(|node| node.connect("/chat")).collect() };
     let mut clients = join();
     talk(&mut clients, "before");
@@ -231,12 +240,7 @@ fn a_reload_leaves_no_eager_room_without_clients_behind() {
         tree.file("wsd.toml", format!("{route}history = {history}\n"));
     };
     settings(1);
-    let Some(redis) = Redis::start(&[]) else { return skip("redis-server") };
-    let config = format!("--config={}", tree.path("wsd.toml"));
-    let mut cluster = Nodes { nodes: Vec::new(), redis };
-    for _ in 0..2 {
-        cluster.add(&[&config, "--pingms=0"], &[]);
-    }
+    let Some(cluster) = by_settings(&tree) else { return };
     let other = 1 - cluster.expect_owner(1);
     settings(2);
 

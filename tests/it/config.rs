@@ -81,6 +81,7 @@ fn a_value_that_makes_no_sense_is_refused_on_its_line() {
     assert_refused(&format!("{ROUTE}framing = \"xml\"\n"), 4, &["framing", "`xml`"]);
     assert_refused(&format!("{ROUTE}origin = \"a b\"\n"), 4, &["origin", "`a b`"]);
     assert_refused(&format!("{ROUTE}header = \"no colon\"\n"), 4, &["header", "no colon"]);
+    assert_refused(&ROUTE.replace("/a", "/.wsd/a"), 2, &["`/.wsd/a`", "wsd's own folder"]);
     assert_refused(&format!("loglevel = \"loud\"\n{ROUTE}"), 1, &["loglevel", "`loud`"]);
     assert_refused(&format!("\nslow = \"never\"\n{ROUTE}shared = true\n"), 2, &["slow", "`never`"]);
 }
@@ -88,7 +89,6 @@ fn a_value_that_makes_no_sense_is_refused_on_its_line() {
 #[test]
 fn a_double_path_is_refused() {
     assert_refused(&format!("{ROUTE}\n{ROUTE}"), 6, &["`/a`", "twice"]);
-    assert_refused(&ROUTE.replace("/a", "/.wsd/a"), 2, &["`/.wsd/a`", "wsd's own folder"]);
     let below = ROUTE.replace("/a", "/a/*");
     assert_refused(&format!("{below}{ROUTE}{below}"), 8, &["`/a/*`", "twice"]);
 }

@@ -83,6 +83,9 @@ fn sessions_that_are_away_take_the_memory_of_their_full_rings_and_give_all_back_
     assert_in_time(all_away, Duration::from_secs(3 + 1));
     server.expect_events("session ended", count as u64);
     let log = server.log();
+    let first = |event| time_of(log.iter().find(|line| line.contains(event)).unwrap());
+    let away = (first("session expired conn=") - first("session detached conn=")).rem_euclid(86_400.0);
+    assert!(away >= 2.99, "the first was away for {away} seconds");
     // The log tells of the first of each second alone, and of others at the end than at the begin.
     for detached in log.iter().filter(|line| line.contains("session detached conn=")) {
         let expired = format!("session expired conn={}", field(detached, "conn").unwrap());
