@@ -96,11 +96,20 @@ impl Redis {
             Self::start(&[&ports[..], &times, &["--cluster-require-full-coverage", "no"]].concat())
         };
         let count = primaries * (1 + replicas);
-        let all = (0..count).map(start).collect::<Option<Vec<_>>>()?;
-        let addresses = all.iter().map(|redis| format!("127.0.0.1:{}", redis.port));
-        let mut create = Command::new("redis-cli");
-        create.args(["--cluster", "create"]).args(addresses).args(["--cluster-replicas", &replicas.to_string()]);
-        assert!(create.arg("--cluster-yes").stdout(Stdio::null()).status().unwrap().success(), "no cluster");
+        let mut tries = 0;
+        let all = loop {
+            let all = (0..count).map(start).collect::<Option<Vec<_>>>()?;
+            let addresses = all.iter().map(|redis| format!("127.0.0.1:{}", redis.port));
+            let mut create = Command::new("redis-cli");
+            create.args(["--cluster", "create"]).args(addresses).args(["--cluster-replicas", &replicas.to_string()]);
+            let created = create.arg("--cluster-yes").output().unwrap();
+            if created.status.success() {
+                break all;
+            }
+            // Another program may have had a port before Redis.
+            tries += 1;
+            assert!(tries < 3, "no cluster: {}", String::from_utf8_lossy(&created.stdout));
+        };
         let is_ready = |redis: &Self| {
             let state = redis.ask(&["INFO", "replication"]);
             let is_in_step = !state.contains("role:slave") || state.contains("master_link_status:up");
